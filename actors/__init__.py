@@ -1,0 +1,1 @@
+"""Microservices as actors: a kernel, durable stores, and the systems built on them."""

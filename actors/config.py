@@ -1,0 +1,157 @@
+"""config.toml as frozen structs. A key that is unknown, missing or wrong is an error that names it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from actors.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEFAULTS = Path(__file__).parent.parent / "config.toml"
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of config.toml. Reasons and units stand there, beside the numbers."""
+
+
+class RuntimeConfig(_Section, frozen=True, kw_only=True):
+    data_dir: str
+    seed: Annotated[int, msgspec.Meta(ge=0)]
+    drain_s: NotNegative
+
+
+class LogConfig(_Section, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["auto", "console", "json"]
+
+
+class MailboxConfig(_Section, frozen=True, kw_only=True):
+    capacity: Count
+    overflow: Literal["reject", "drop_oldest", "drop_newest", "wait"]
+    retry_after_s: Positive
+
+
+class SupervisorConfig(_Section, frozen=True, kw_only=True):
+    intensity: Annotated[int, msgspec.Meta(ge=0)]
+    period_s: Positive
+    backoff_s_min: NotNegative
+    backoff_s_max: NotNegative
+    stable_s: NotNegative
+    start_s_max: Positive
+    shutdown_s: NotNegative
+    park_retry_s: Positive
+
+
+class ServiceConfig(_Section, frozen=True, kw_only=True):
+    attempts_max: Count
+    handler_s_max: Positive
+    batch_messages_max: Count
+    dead_letters_max: Count
+
+
+class StoreConfig(_Section, frozen=True, kw_only=True):
+    busy_s_max: NotNegative
+    cache_kib: Count
+    wal_checkpoint_pages: Count
+    client_keys_kept_s: Positive
+    edge_keys_kept_s: Positive
+    prune_rows_max: Count
+
+
+class ListenerConfig(_Section, frozen=True, kw_only=True):
+    host: str
+    port: Port
+
+
+class EdgeConfig(_Section, frozen=True, kw_only=True):
+    deadline_s: Positive
+    body_bytes_max: Count
+    body_s_max: Positive
+    header_bytes_max: Count
+    page_items_max: Count
+    page_items_default: Count
+    gateway: ListenerConfig
+    hotel: ListenerConfig
+    tweets: ListenerConfig
+
+
+class MoneyConfig(_Section, frozen=True, kw_only=True):
+    amount: Annotated[int, msgspec.Meta(ge=0)]
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+
+
+class HotelConfig(_Section, frozen=True, kw_only=True):
+    room_rate_default: MoneyConfig
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    """The whole of config.toml."""
+
+    runtime: RuntimeConfig
+    log: LogConfig
+    mailbox: MailboxConfig
+    supervisor: SupervisorConfig
+    service: ServiceConfig
+    store: StoreConfig
+    edge: EdgeConfig
+    hotel: HotelConfig
+
+
+def load_config(overlay: Path | None = None, settings: Iterable[str] = ()) -> Config:
+    """Read the shipped config.toml, lay `overlay` over it, then each `SECTION.KEY=VALUE`.
+
+    A setting's VALUE is TOML where it parses as TOML (`5`, `"x"`, `{...}`), else a plain string.
+    Raises ConfigError, naming the file or the key.
+    """
+    tree = _read(DEFAULTS)
+    if overlay is not None:
+        _merge(tree, _read(overlay))
+    for setting in settings:
+        _merge(tree, _parse_setting(setting))
+    try:
+        return msgspec.convert(tree, Config)
+    except msgspec.ValidationError as error:
+        message = f"configuration: {error}; config.toml lists every key with its unit"
+        raise ConfigError(message) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"cannot read the configuration {path}: {error}"
+        raise ConfigError(message) from error
+
+
+def _merge(tree: dict[str, Any], overlay: dict[str, Any]) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    path, separator, text = setting.partition("=")
+    keys = path.strip().split(".")
+    if not separator or not all(keys):
+        message = f"--set {setting!r}: write it as SECTION.KEY=VALUE, such as edge.gateway.port=0"
+        raise ConfigError(message)
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        value = text.strip()
+    for key in reversed(keys):
+        value = {key: value}
+    return dict(value)

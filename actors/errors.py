@@ -1,0 +1,112 @@
+"""The error tree: everything Dress Rehearsal raises on purpose, and what to do about it.
+
+An expected "no" is a `Refusal`, a value. What is here is either a limit that was reached or a
+crash that somebody else's caller has to hear of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pykka import ActorDeadError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class DressRehearsalError(Exception):
+    """Root of the tree."""
+
+
+class ConfigError(DressRehearsalError):
+    """config.toml, an overlay or a --set names something wrong; the message says which key."""
+
+
+# --- Actors ----------------------------------------------------------------------------------
+
+
+class ActorError(DressRehearsalError):
+    """An ask or a tell that did not end in a reply."""
+
+
+class Busy(ActorError):
+    """A limit was reached; the same request may succeed after `retry_after_s` seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        """Keep the hint that a 503 passes on as Retry-After, in seconds."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class MailboxFull(Busy):
+    """The mailbox holds as many messages as it may; the message was not accepted."""
+
+
+class ServiceUnavailable(Busy):
+    """The service is parked or has no healthy replica; the message was not accepted."""
+
+
+class NoSuchActor(ActorError):
+    """Nothing is registered under that name."""
+
+
+class DeadlineExceeded(ActorError):
+    """The deadline passed first. A command may still have been applied: ask again with its key."""
+
+
+class ActorStopped(ActorError, ActorDeadError):
+    """The actor has stopped for good and handles no more messages."""
+
+
+class ActorCrashed(ActorError):
+    """The incarnation ended while it handled this message, and the message is not retried."""
+
+
+class DeadLettered(ActorError):
+    """The message crashed its handler on every attempt and is kept as a dead letter."""
+
+
+class AskCycle(ActorError):
+    """An ask would wait for an actor that is waiting for it; `path` holds the names."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        """`path` starts and ends with the actor that would wait for itself."""
+        super().__init__(
+            f"ask cycle: {' -> '.join(path)}; answer from state, or tell and let it tell you"
+        )
+        self.path = tuple(path)
+
+
+class BlockingCall(ActorError):
+    """A blocking call on the event loop's own thread, which would stop every actor."""
+
+
+# --- Stores ----------------------------------------------------------------------------------
+
+
+class StoreError(DressRehearsalError):
+    """A store could not do what it was asked."""
+
+
+class StoreLocked(StoreError):
+    """Another process uses this data directory."""
+
+
+class SchemaError(StoreError):
+    """A schema is newer than this program, or a migration was altered after it was applied."""
+
+
+class StoreCorrupt(StoreError):
+    """The database failed its integrity check, or SQLite found it malformed while working."""
+
+
+class StoreRefused(StoreError):
+    """SQLite could not write (disk full, file read-only); nothing of the batch was kept."""
+
+
+class Fenced(StoreError):
+    """A newer incarnation owns the store; this one's transaction was rolled back."""
+
+
+class HandlerTimeout(StoreError):
+    """A handler ran past its budget and was interrupted."""

@@ -1,0 +1,1 @@
+"""The reference systems. They share nothing with each other but the runtime."""

@@ -1,0 +1,1 @@
+"""Hotel booking: customers and rooms, each a service with a database of its own."""

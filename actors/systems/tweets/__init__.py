@@ -1,0 +1,1 @@
+"""The brand monitor: tweets, stored and served."""
