@@ -1,4 +1,4 @@
-"""config.toml as frozen structs. A key that is unknown, missing or wrong is an error that names it."""
+"""config.toml as frozen structs; an unknown, missing or wrong key is an error that names it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class MailboxConfig(_Section, frozen=True, kw_only=True):
     capacity: Count
     overflow: Literal["reject", "drop_oldest", "drop_newest", "wait"]
     retry_after_s: Positive
+    turn_messages_max: Count
 
 
 class SupervisorConfig(_Section, frozen=True, kw_only=True):

@@ -63,7 +63,12 @@ class ActorCrashed(ActorError):
 
 
 class DeadLettered(ActorError):
-    """The message crashed its handler on every attempt and is kept as a dead letter."""
+    """The message crashed its handler on every attempt, or has none; it is a dead letter."""
+
+    def __init__(self, message: str, *, letter_id: str | None = None) -> None:
+        """`letter_id` is the dead letter's, where a store keeps it."""
+        super().__init__(message)
+        self.letter_id = letter_id
 
 
 class AskCycle(ActorError):

@@ -23,6 +23,4 @@ class Rng(random.Random):
         value = (now_us // 1000 & 0xFFFF_FFFF_FFFF) << 80 | self.getrandbits(80)
         value = value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48
         digits = f"{value:032x}"
-        return (
-            f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-        )
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

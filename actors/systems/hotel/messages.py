@@ -64,16 +64,14 @@ class ListCustomers(Query, frozen=True, kw_only=True):
 _TUTORIAL_CUSTOMER_KEYS = {"id": "ID", "name": "Name", "email": "Email"}
 
 
-class TutorialCustomer(
-    msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIAL_CUSTOMER_KEYS
-):
+class TutorialCustomer(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIAL_CUSTOMER_KEYS):
     id: str
     name: str
     email: str
 
 
 class RegisterCustomer(Command, frozen=True, kw_only=True, rename=_TUTORIAL_CUSTOMER_KEYS):
-    """The tutorial's POST /customer: an empty id gets one, a known id must name the same customer."""
+    """The tutorial's POST /customer: an empty id gets one, a known one must be the same."""
 
     id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*$")] = ""
     name: Annotated[str, Meta(max_length=200)] = ""

@@ -1,0 +1,134 @@
+"""An awaitable pykka future: what an ask returns."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import pykka
+
+from actors.errors import BlockingCall, DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from types import TracebackType
+
+    ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+T = TypeVar("T")
+
+
+class AsyncioFuture(pykka.Future[T]):
+    """Ends exactly once: with a reply, a refusal or a typed error, by its deadline.
+
+    Await it on the event loop; from any other thread, `get()` blocks as pykka's does.
+    """
+
+    # pykka's base sets these in __init__; as class attributes they cost an ask nothing.
+    _get_hook: Callable[[float | None], Any] | None = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Belong to `loop`, or to the running one."""
+        self._loop = loop or asyncio.get_running_loop()
+        self._future: asyncio.Future[T] = self._loop.create_future()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait for the value on the event loop. Raises what the ask ended with."""
+        if self._get_hook is not None:
+            self._refuse_to_block("a mapped future; await the original and compute from its value")
+        return self._future.__await__()
+
+    __iter__ = __await__
+
+    @property
+    def ended(self) -> bool:
+        """Whether the value is there, or the asker has given up."""
+        return self._future.done()
+
+    def get(self, *, timeout: float | None = None) -> T:
+        """Return the value, blocking this thread for up to `timeout` seconds.
+
+        Raises BlockingCall on the loop's own thread (where nothing could then set the value),
+        pykka.Timeout when the time is up, and otherwise what the ask ended with.
+        """
+        if self._get_hook is not None:
+            return super().get(timeout=timeout)
+        if not self._future.done():
+            if _is_running(self._loop):
+                self._refuse_to_block("Future.get(); write `await future`")
+            self._wait_from_another_thread(timeout)
+        return self._future.result()
+
+    def set(self, value: T | None = None) -> None:
+        """Set the value. Raises asyncio.InvalidStateError where the future has ended."""
+        self._future.set_result(value)  # type: ignore[arg-type]  # pykka's own signature
+        self._cancel_timer()
+
+    def set_exception(self, exc_info: ExcInfo | None = None) -> None:
+        """Set the exception of `exc_info`, or the one being handled, as pykka does."""
+        error = (exc_info or sys.exc_info())[1]
+        if error is None:
+            error = RuntimeError("set_exception() was called with no exception to set")
+        self._future.set_exception(error)
+        self._cancel_timer()
+
+    def settle(self, value: Any) -> None:
+        """Set the value unless the ask has ended already (it expired, or its caller left)."""
+        future = self._future
+        if not future.done():
+            future.set_result(value)
+        timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            self._timer = None
+
+    def settle_error(self, error: BaseException) -> None:
+        """Set the error unless the ask has ended already."""
+        if not self._future.done():
+            self._future.set_exception(error)
+        self._cancel_timer()
+
+    def expire_after(self, seconds: float, actor_name: str) -> None:
+        """End with DeadlineExceeded if nothing else has ended the ask within `seconds`."""
+        self._timer = self._loop.call_later(max(0.0, seconds), self._expire, seconds, actor_name)
+
+    def _expire(self, seconds: float, actor_name: str) -> None:
+        self._timer = None
+        self.settle_error(
+            DeadlineExceeded(
+                f"{actor_name} did not reply within {seconds:.3f} s; "
+                "a command may still be applied: ask again with the same key to find out"
+            )
+        )
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wait_from_another_thread(self, timeout: float | None) -> None:
+        done = threading.Event()
+
+        def watch() -> None:
+            self._future.add_done_callback(lambda _: done.set())
+
+        self._loop.call_soon_threadsafe(watch)
+        if not done.wait(timeout):
+            message = f"{timeout} seconds"
+            raise pykka.Timeout(message)
+
+    @staticmethod
+    def _refuse_to_block(what: str) -> NoReturn:
+        message = f"on the event loop's thread, a blocking call stops every actor: {what}"
+        raise BlockingCall(message)
+
+
+def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this thread is the one that runs `loop`."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

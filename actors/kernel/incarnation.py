@@ -1,0 +1,61 @@
+"""One life of a behavior inside its actor, and how such a life ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from actors.errors import ActorError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from actors.kernel.behavior import Behavior
+
+
+class Killed(ActorError):
+    """The incarnation was killed on purpose: by an operator, a fault, or a time limit."""
+
+
+class Escalation(ActorError):
+    """A supervisor gives up: its restart budget is spent, and its own supervisor must decide."""
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an incarnation ended.
+
+    `charged` is whether the end counts against the restart budget. A crash that one message caused
+    does not (bad input must not be able to park a service; the message's own attempts bound it),
+    nor does a kill or a restart in order (somebody wanted it).
+    """
+
+    reason: Literal["normal", "crash", "killed", "restart"]
+    error: BaseException | None = None
+    charged: bool = False
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether a transient child is restarted after it."""
+        return self.reason != "normal"
+
+
+class Incarnation:
+    """The behavior in charge, until it is ended or replaced."""
+
+    __slots__ = ("begun", "behavior", "ending", "number", "starting")
+
+    def __init__(self, number: int, begun: asyncio.Future[Exit | None]) -> None:
+        """`begun` ends when the start has succeeded (None) or failed (the exit)."""
+        self.number = number
+        self.begun = begun
+        self.behavior: Behavior | None = None
+        self.starting: asyncio.Task[None] | None = None
+        # Set while the incarnation is being ended in order: a crash is then no news to anyone.
+        self.ending = False
+
+    @property
+    def hosted(self) -> Behavior:
+        """The behavior of an incarnation that is up."""
+        assert self.behavior is not None, "an incarnation that is up has a behavior"
+        return self.behavior

@@ -1,0 +1,96 @@
+"""What happens to actors, as data. Logs, counters and tests subscribe; nobody parses text.
+
+The events' names are short and some stand in `actors.errors` too: import the module, not the names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class LifecycleEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to the actor `name`."""
+
+    name: str
+
+
+class Started(LifecycleEvent, frozen=True, kw_only=True):
+    """An incarnation is up; the first has the number 1."""
+
+    incarnation: int
+
+
+class Crashed(LifecycleEvent, frozen=True, kw_only=True):
+    """An incarnation ended. `message_type` and `trace` name the culprit, where there is one."""
+
+    incarnation: int
+    error: str
+    killed: bool
+    message_type: str | None = None
+    trace: str | None = None
+
+
+class Restarted(LifecycleEvent, frozen=True, kw_only=True):
+    """A new incarnation took over the mailbox; `restarts` counts them all."""
+
+    incarnation: int
+    restarts: int
+
+
+class Parked(LifecycleEvent, frozen=True, kw_only=True):
+    """The restart budget is spent; tried again after `retry_s` seconds, or by an operator."""
+
+    error: str
+    retry_s: float
+
+
+class Suspended(LifecycleEvent, frozen=True, kw_only=True):
+    """It accepts messages and handles none."""
+
+
+class Resumed(LifecycleEvent, frozen=True, kw_only=True):
+    """It handles messages again."""
+
+
+class Stopped(LifecycleEvent, frozen=True, kw_only=True):
+    """It is gone for good, and `dead_lettered` messages with it."""
+
+    dead_lettered: int
+
+
+class DeadLettered(LifecycleEvent, frozen=True, kw_only=True):
+    """A message will not be handled."""
+
+    message_type: str
+    reason: str
+    attempts: int
+    trace: str | None = None
+
+
+class HookFailed(LifecycleEvent, frozen=True, kw_only=True):
+    """A hook that runs after the end (`on_failure`, `on_stop`) raised; the end stands."""
+
+    hook: str
+    error: str
+
+
+class Lifecycle:
+    """Tells every subscriber of every event, in order, on the loop's thread."""
+
+    def __init__(self) -> None:
+        """Start without subscribers."""
+        self._subscribers: list[Callable[[LifecycleEvent], None]] = []
+
+    def subscribe(self, subscriber: Callable[[LifecycleEvent], None]) -> None:
+        """Call `subscriber` with each event from now on. It must not raise or block."""
+        self._subscribers.append(subscriber)
+
+    def emit(self, event: LifecycleEvent) -> None:
+        """Tell the subscribers."""
+        for subscriber in self._subscribers:
+            subscriber(event)

@@ -1,0 +1,33 @@
+"""The one subscriber that turns lifecycle events into log lines."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from actors.kernel import lifecycle
+
+if TYPE_CHECKING:
+    from actors.kernel.lifecycle import LifecycleEvent
+
+log = structlog.get_logger()
+
+_WARNINGS = (lifecycle.Crashed, lifecycle.DeadLettered, lifecycle.HookFailed)
+
+
+def log_lifecycle(event: LifecycleEvent) -> None:
+    """Log the event under its own name, such as `dead lettered`, with its fields as data."""
+    fields = msgspec.structs.asdict(event)
+    fields["actor"] = fields.pop("name")
+    if (trace := fields.pop("trace", None)) is not None:
+        fields["request_id"] = trace
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()
+    if isinstance(event, lifecycle.Parked):
+        log.error(words, **fields)
+    elif isinstance(event, _WARNINGS):
+        log.warning(words, **fields)
+    else:
+        log.info(words, **fields)

@@ -1,0 +1,32 @@
+"""What can be seen of an actor from outside: frozen snapshots."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+State = Literal["starting", "running", "suspended", "restarting", "parked", "stopping", "stopped"]
+
+
+class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
+    """One actor at one moment. accepted = handled + refused + dead_lettered + mailbox_depth.
+
+    `mailbox_depth` counts the messages in hand too; `rejected` ones were never accepted.
+    `incarnation` counts from 1, `restarts` the incarnations after the first that came up.
+    """
+
+    name: str
+    kind: str
+    parent: str | None
+    state: State
+    mailbox_depth: int
+    mailbox_capacity: int
+    incarnation: int
+    restarts: int
+    last_error: str | None
+    accepted: int
+    handled: int
+    refused: int
+    dead_lettered: int
+    rejected: int

@@ -1,0 +1,276 @@
+"""Restarts what crashes, by OTP's rules, and knows when to give up.
+
+Differences from OTP, on purpose: a child whose first start fails is treated as crashed instead of
+taking the supervisor down (the rest must serve on); restarts after the first are delayed by a
+jittered backoff; kills by an operator and crashes that one message caused are restarted at once
+and cost no budget; the root parks a child instead of dying.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.kernel.backoff import full_jitter_s
+from actors.kernel.behavior import Behavior
+from actors.kernel.incarnation import Escalation, Exit, Killed
+from actors.kernel.restart_window import RestartWindow
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from actors.config import SupervisorConfig
+    from actors.kernel.actor import AsyncioActor
+    from actors.kernel.child_spec import ChildSpec, SupervisorSpec
+    from actors.kernel.context import KernelContext
+
+
+class _Exited(msgspec.Struct, frozen=True):
+    child: Child
+    exit_: Exit
+
+
+class _RestartDue(msgspec.Struct, frozen=True):
+    child: Child
+    ticket: int
+
+
+class _RestartRequested(msgspec.Struct, frozen=True):
+    child: Child
+
+
+class Child:
+    """A spec, its actor, and what the supervisor remembers of it over restarts."""
+
+    __slots__ = (
+        "actor", "failures", "restart_requested", "running", "spec", "started_s", "ticket", "timer",
+    )  # fmt: skip
+
+    def __init__(self, spec: ChildSpec | SupervisorSpec, actor: AsyncioActor) -> None:
+        """Not started yet."""
+        self.spec = spec
+        self.actor = actor
+        self.failures = 0
+        self.running = False
+        self.restart_requested = False
+        self.started_s = 0.0
+        # A pending restart, and its number: a restart that was overtaken must not happen twice.
+        self.timer: asyncio.TimerHandle | None = None
+        self.ticket = 0
+
+    def forget_restart(self) -> None:
+        """Whatever restart was planned is not wanted any more."""
+        self.ticket += 1
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Supervisor(Behavior):
+    """One incarnation of a supervisor. Its children's actors, refs and mailboxes outlive it."""
+
+    def __init__(
+        self,
+        spec: SupervisorSpec,
+        children: list[Child],
+        context: KernelContext,
+        config: SupervisorConfig,
+        *,
+        parks: bool,
+    ) -> None:
+        """`parks` makes it the root: it parks what it cannot keep up instead of escalating."""
+        self._spec = spec
+        self._children = children
+        self._context = context
+        self._config = config
+        self._parks = parks
+        self._window = RestartWindow(
+            config.intensity if spec.intensity is None else spec.intensity,
+            config.period_s if spec.period_s is None else spec.period_s,
+        )
+        for child in children:
+            child.actor.supervisor = self
+
+    # --- Hooks -------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Start the children in order; one that fails is treated as crashed."""
+        for child in self._children:
+            child.failures = 0
+            child.restart_requested = False
+        await self._start(list(self._children))
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle one event of one child; the next waits until the tree is consistent again."""
+        match message:
+            case _Exited(child, exit_):
+                return self._on_exit(child, exit_)
+            case _RestartDue(child, ticket) if child.ticket == ticket:
+                return self._restart(child)
+            case _RestartRequested(child):
+                return self._on_restart_requested(child)
+        return None
+
+    async def on_stop(self) -> None:
+        """Stop the children in reverse order, each within its time limit."""
+        draining = self.actor_ref.actor_inbox.closed is not None  # the end, not a restart
+        await self._stop(self._children, drain=draining)
+
+    def on_failure(self, error: BaseException) -> None:
+        """Kill the children: they must not run without a supervisor."""
+        for child in reversed(self._children):
+            self._abandon(child, error)
+
+    # --- What children report (called by their actors, on the loop) --------------------------
+
+    def exited(self, actor: AsyncioActor, exit_: Exit) -> None:
+        """Queue the exit behind whatever this supervisor is doing."""
+        if (child := self._find(actor)) is not None:
+            child.running = False
+            self.actor_ref.tell(_Exited(child, exit_))
+
+    def restart_requested(self, actor: AsyncioActor) -> None:
+        """Queue an operator's restart of a child that is down; asking twice asks once."""
+        child = self._find(actor)
+        if child is not None and not child.restart_requested:
+            child.restart_requested = True
+            self.actor_ref.tell(_RestartRequested(child))
+
+    # --- Decisions ---------------------------------------------------------------------------
+
+    async def _on_exit(self, child: Child, exit_: Exit) -> None:
+        if child not in self._children or child.running:
+            return  # restarted meanwhile, along with a sibling
+        restart = child.spec.restart
+        if exit_.reason == "restart":
+            await self._restart(child)
+        elif restart == "temporary":
+            self._remove(child)
+        elif restart == "permanent" or exit_.abnormal:
+            await self._plan_restart(child, exit_)
+
+    async def _plan_restart(self, child: Child, exit_: Exit) -> None:
+        now = self._context.clock.monotonic()
+        if exit_.reason != "normal" and not exit_.charged:
+            await self._restart(child)
+            return
+        if not self._window.spend(now):
+            await self._give_up(child, exit_)
+            return
+        if now - child.started_s >= self._config.stable_s:
+            child.failures = 0
+        child.failures += 1
+        delay_s = full_jitter_s(
+            self._context.rng,
+            child.failures,
+            min_s=self._config.backoff_s_min,
+            max_s=self._config.backoff_s_max,
+        )
+        if delay_s <= 0:
+            await self._restart(child)
+        else:
+            self._restart_later(child, delay_s)
+
+    async def _restart(self, child: Child) -> None:
+        group = self._coupled(child)
+        await self._stop(group)
+        await self._start(self._without_temporary(group, child))
+
+    async def _give_up(self, child: Child, exit_: Exit) -> None:
+        error = f"{type(exit_.error).__name__}: {exit_.error}"
+        if not self._parks:
+            await self._stop(self._children)
+            message = f"{child.spec.name} crashed too often; last with {error}"
+            raise Escalation(message)
+        group = self._coupled(child)
+        await self._stop(group)
+        self._window.reset()
+        for member in self._without_temporary(group, child):
+            member.actor.park(error, self._config.park_retry_s)
+        self._restart_later(child, self._config.park_retry_s)
+
+    async def _on_restart_requested(self, child: Child) -> None:
+        child.restart_requested = False
+        if child in self._children and not child.running:
+            child.failures = 0
+            await self._restart(child)
+
+    def _coupled(self, child: Child) -> list[Child]:
+        match self._spec.strategy:
+            case "one_for_one":
+                return [child]
+            case "one_for_all":
+                return list(self._children)
+            case "rest_for_one":
+                return self._children[self._children.index(child) :]
+
+    # --- Mechanics ---------------------------------------------------------------------------
+
+    def _restart_later(self, child: Child, delay_s: float) -> None:
+        child.forget_restart()
+        child.timer = self._context.loop.call_later(
+            delay_s, self.actor_ref.tell, _RestartDue(child, child.ticket)
+        )
+
+    async def _start(self, children: Sequence[Child]) -> None:
+        """Start in order; a coupled child waits until the one before it is up."""
+        for child in children:
+            child.forget_restart()
+            child.running = True
+            child.started_s = self._context.clock.monotonic()
+            begun = child.actor.begin(self._config.start_s_max)
+            if self._spec.strategy == "one_for_one":
+                begun.add_done_callback(partial(self._note_start, child))
+                continue
+            if (exit_ := await begun) is not None:
+                self.exited(child.actor, exit_)
+                return
+
+    def _note_start(self, child: Child, begun: asyncio.Future[Exit | None]) -> None:
+        exit_ = begun.result()
+        if exit_ is not None and child.running:
+            self.exited(child.actor, exit_)
+
+    async def _stop(self, children: Sequence[Child], *, drain: bool = False) -> None:
+        """Stop in reverse order, each within its own limit."""
+        for child in reversed(children):
+            child.forget_restart()
+            child.running = False
+            await child.actor.end(drain=drain)
+
+    def _without_temporary(self, group: Sequence[Child], culprit: Child) -> list[Child]:
+        """Let go of the temporary siblings of `culprit`: what was stopped of them stays down."""
+        for member in group:
+            if member is not culprit and member.spec.restart == "temporary":
+                self._remove(member)
+        return [member for member in group if member in self._children]
+
+    def _abandon(self, child: Child, error: BaseException) -> None:
+        child.forget_restart()
+        child.running = False
+        child.actor.supervisor = _NOBODY
+        child.actor.crash(Killed(f"its supervisor crashed: {error}"))
+
+    def _remove(self, child: Child) -> None:
+        child.forget_restart()
+        self._children.remove(child)
+        child.actor.terminate()
+
+    def _find(self, actor: AsyncioActor) -> Child | None:
+        return next((child for child in self._children if child.actor is actor), None)
+
+
+class _Nobody:
+    """Hears of the children that a crashed supervisor left, until the next one adopts them."""
+
+    def exited(self, actor: AsyncioActor, exit_: Exit) -> None:
+        """The next incarnation starts every child anyway."""
+
+    def restart_requested(self, actor: AsyncioActor) -> None:
+        """The next incarnation starts every child anyway."""
+
+
+_NOBODY = _Nobody()

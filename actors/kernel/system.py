@@ -1,0 +1,188 @@
+"""The whole tree of actors as one thing: start it, ask it, look at it, stop it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.errors import ActorError
+from actors.kernel.actor import AsyncioActor
+from actors.kernel.child_spec import ChildSpec, SupervisorSpec
+from actors.kernel.registry import Registry
+from actors.kernel.router import Router
+from actors.kernel.supervisor import Child, Supervisor
+from actors.log import request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from actors.config import MailboxConfig, SupervisorConfig
+    from actors.kernel.clock import Clock
+    from actors.kernel.context import KernelContext
+    from actors.kernel.dead_letters import DeadLetter
+    from actors.kernel.mailbox import Signal
+    from actors.kernel.messages import Message
+    from actors.kernel.registry import Registration
+    from actors.kernel.rng import Rng
+    from actors.kernel.stats import ActorStats
+
+    LetterSource = Callable[[int], Awaitable[list[DeadLetter]]]
+
+
+class ActorSystem:
+    """A supervision tree with its registry and router. Belongs to the event loop's thread."""
+
+    def __init__(
+        self,
+        root: SupervisorSpec,
+        *,
+        context: KernelContext,
+        mailbox: MailboxConfig,
+        supervisor: SupervisorConfig,
+        letter_sources: Sequence[LetterSource] = (),
+    ) -> None:
+        """Make every actor of the tree; none runs yet. Raises ValueError on equal names.
+
+        `letter_sources` each return up to a given number of the dead letters kept elsewhere.
+        """
+        self.context = context
+        self.registry = Registry()
+        self.router = Router(self.registry)
+        self._letter_sources = letter_sources
+        self._mailbox = mailbox
+        self._supervisor = supervisor
+        self._root = self._make(root, parent=None)
+
+    @property
+    def clock(self) -> Clock:
+        """The system's clock."""
+        return self.context.clock
+
+    @property
+    def rng(self) -> Rng:
+        """The system's source of chance."""
+        return self.context.rng
+
+    async def start(self) -> None:
+        """Start the tree; returns when every actor is up or has failed its first start.
+
+        A failed one is its supervisor's matter: look at `unhealthy()`.
+        """
+        self._root.begin()
+        for actor in self.registry.actors():
+            await actor.first_start()
+
+    async def stop(self) -> None:
+        """Stop the tree in reverse order, draining each mailbox; no task of it is left."""
+        await self._root.end(drain=True)
+        for actor in reversed(self.registry.actors()):
+            actor.terminate()
+        for actor in self.registry.actors():
+            await actor.settled()
+
+    # --- Use ---------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        service: str,
+        message: Message,
+        *,
+        timeout_s: float,
+        key: str | None = None,
+    ) -> Awaitable[Any]:
+        """Ask a replica of `service`; the value is its reply or a Refusal.
+
+        Ends within `timeout_s` seconds, with DeadlineExceeded at the latest. Raises what
+        ActorRef.ask raises, and NoSuchActor. `key` makes a command's retry harmless.
+        """
+        ref = self.router.pick(service)
+        reply: Awaitable[Any] = ref.ask(
+            message, block=False, timeout=timeout_s, key=key, trace=request_id.get()
+        )
+        return reply
+
+    def kill(self, name: str) -> None:
+        """End the actor's incarnation at once. Raises NoSuchActor."""
+        self._signal(name, "kill", "killed by an operator")
+
+    def restart(self, name: str) -> None:
+        """End the actor's incarnation in order and start the next. Raises NoSuchActor."""
+        self._signal(name, "restart")
+
+    def suspend(self, name: str) -> None:
+        """Let the actor accept messages and handle none. Raises NoSuchActor."""
+        self._signal(name, "suspend")
+
+    def resume(self, name: str) -> None:
+        """Let the actor handle messages again. Raises NoSuchActor."""
+        self._signal(name, "resume")
+
+    # --- Observation -------------------------------------------------------------------------
+
+    def actors(self) -> list[ActorStats]:
+        """Return a snapshot of every actor, parents before children."""
+        return [actor.stats() for actor in self.registry.actors()]
+
+    def registry_snapshot(self) -> list[Registration]:
+        """Return the services with their replicas and health."""
+        return self.registry.snapshot()
+
+    def unhealthy(self) -> list[str]:
+        """Return the names of the services that do not serve."""
+        return self.registry.unhealthy()
+
+    async def dead_letters(self, *, limit: int) -> list[DeadLetter]:
+        """Return the latest dead letters, those of stores included, newest first."""
+        letters = self.context.dead_letters.list()
+        for source in self._letter_sources:
+            letters.extend(await source(limit))
+        return sorted(letters, key=lambda letter: letter.at_us, reverse=True)[:limit]
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _signal(self, name: str, signal: Signal, argument: str | None = None) -> None:
+        actor = self.registry.actor(name)
+        if actor.kind == "supervisor" and signal in {"suspend", "resume"}:
+            message = f"{name} is a supervisor; suspended, nobody would restart its children"
+            raise ActorError(message)
+        actor.actor_inbox.signal(signal, argument)
+
+    def _make(self, spec: ChildSpec | SupervisorSpec, *, parent: str | None) -> AsyncioActor:
+        if isinstance(spec, SupervisorSpec):
+            return self._make_supervisor(spec, parent=parent)
+        actor = AsyncioActor(
+            spec.factory,
+            context=self.context,
+            mailbox=self._mailbox,
+            name=spec.name,
+            kind=spec.kind,
+            parent=parent,
+            lanes=spec.lanes,
+            lane_of=spec.lane_of,
+            batch_messages_max=spec.batch_messages_max,
+            shutdown_s=self._supervisor.shutdown_s if spec.shutdown_s is None else spec.shutdown_s,
+        )
+        self.registry.add(actor, service=spec.service)
+        return actor
+
+    def _make_supervisor(self, spec: SupervisorSpec, *, parent: str | None) -> AsyncioActor:
+        children: list[Child] = []
+        actor = AsyncioActor(
+            lambda: Supervisor(
+                spec, children, self.context, self._supervisor, parks=parent is None
+            ),
+            context=self.context,
+            # Room for every child's exit and restart twice over: an exit must never be refused.
+            mailbox=msgspec.structs.replace(
+                self._mailbox, capacity=16 + 8 * len(spec.children), overflow="reject"
+            ),
+            name=spec.name,
+            kind="supervisor",
+            parent=parent,
+        )
+        self.registry.add(actor)
+        children.extend(
+            Child(child, self._make(child, parent=spec.name)) for child in spec.children
+        )
+        return actor

@@ -1,0 +1,1 @@
+"""What users subclass, and the actor that hosts it."""

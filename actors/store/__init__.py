@@ -1,0 +1,1 @@
+"""What a service remembers: one SQLite file each, written in transactions. It knows no HTTP."""

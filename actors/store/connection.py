@@ -1,0 +1,239 @@
+"""No SQLite file is opened, checked or blamed except here, and none fails without a typed error."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from actors.errors import StoreCorrupt, StoreError, StoreRefused
+
+if TYPE_CHECKING:
+    from actors.config import StoreConfig
+
+# Several times the distinct statements of the largest service, so that none is parsed twice.
+STATEMENTS_CACHED: Final = 256
+
+# SQLite takes a file shorter than its smallest page for a new database and writes over it.
+PAGE_BYTES_MIN: Final = 512
+
+# What an integrity check may report: the first few say it all, and a message must stay readable.
+PROBLEMS_SHOWN_MAX: Final = 5
+
+_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# The file system itself says that what it read is not what was written.
+_CORRUPT_EXTENDED: Final = frozenset({sqlite3.SQLITE_IOERR_CORRUPTFS, sqlite3.SQLITE_IOERR_DATA})
+
+# A damaged schema also surfaces as plain SQL errors and, where SQLite quotes the damaged text, as
+# an error message that Python cannot decode.
+_UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+
+# What to do, by SQLite's primary result code. Codes that are absent are the caller's own doing.
+_REFUSED: Final = {
+    sqlite3.SQLITE_FULL: "free some disk space",
+    sqlite3.SQLITE_READONLY: "make the file and its folder writable for this user",
+    sqlite3.SQLITE_IOERR: "look at the disk and the kernel log",
+    sqlite3.SQLITE_CANTOPEN: "look at the file, its folder, their owner and the open-file limit",
+    # BUSY is another connection, so the disk's fault as seen from here; LOCKED is a conflict
+    # within this one connection, so a handler's fault, and therefore not in this table.
+    sqlite3.SQLITE_BUSY: "another connection held the lock beyond store.busy_s_max; find it",
+    sqlite3.SQLITE_PROTOCOL: "another connection held the lock beyond store.busy_s_max; find it",
+    sqlite3.SQLITE_NOLFS: "put the data on a file system that allows large files",
+}
+
+
+def open_writer(path: Path, config: StoreConfig) -> sqlite3.Connection:
+    """Open the store file at `path` for reading and writing, creating it if it is missing.
+
+    Transactions are the caller's to begin. The folder must exist: one that has vanished is
+    trouble to report, not to paper over with an empty store. Raises StoreRefused or StoreCorrupt.
+    """
+    _check_place(path, must_write=True)
+    try:
+        if not path.exists():
+            _create(path)
+        return _open(path, config, ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"))
+    except OSError as error:
+        message = f"cannot create {path}: {error.strerror}; look at its folder and the disk"
+        raise StoreRefused(message) from error
+
+
+def open_reader(path: Path, config: StoreConfig) -> sqlite3.Connection:
+    """Open the store file at `path` for reading; every write through it fails.
+
+    The file must exist. Raises StoreRefused or StoreCorrupt.
+    """
+    _check_place(path, must_write=False)
+    # query_only and not mode=ro: a read-only open cannot make the -shm file that WAL readers need.
+    return _open(path, config, ("PRAGMA query_only = ON",))
+
+
+def verify(connection: sqlite3.Connection) -> None:
+    """Raise StoreCorrupt unless every page, row, index and reference in the file is consistent.
+
+    `integrity_check` and not `quick_check`: only the former compares every index with its table
+    and so notices a flipped byte in an indexed value. Neither can notice one in the payload of a
+    column that no index holds: SQLite keeps no checksum over pages. Reads the whole file (some
+    3 ms a MB), so it is for the first open of a process and not for every incarnation.
+    """
+    path = database_path(connection)
+    try:
+        checked = connection.execute(f"PRAGMA integrity_check({PROBLEMS_SHOWN_MAX})").fetchall()
+        problems = [line for (line,) in checked if line != "ok"]
+        orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except _UNREADABLE as error:
+        raise _blame(error, path) from error
+    problems += [f"row {row} of {table} refers to no {parent}" for table, row, parent, _ in orphans]
+    if problems:
+        raise _corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
+
+
+def database_path(connection: sqlite3.Connection) -> Path:
+    """Return where the connection's main file is; needs no readable page of it."""
+    for _, name, file in connection.execute("PRAGMA database_list"):
+        if name == "main":
+            return Path(file or ":memory:")
+    message = "the connection has no main database"
+    raise StoreError(message)
+
+
+def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> StoreError | None:
+    """Return what `error` says about the file at `path`, or None if the caller's SQL is to blame.
+
+    StoreCorrupt: the file is damaged. StoreRefused: disk full or failing, file read-only, or
+    another connection's lock outlasted `busy_s_max`. None: constraint, syntax, interrupt,
+    conversion. With `reading`, a write refused by `query_only` is the caller's too.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # raised by the sqlite3 module and not by SQLite
+        return None
+    primary = code & 0xFF
+    name = error.sqlite_errorname
+    if primary in _CORRUPT or code in _CORRUPT_EXTENDED:
+        return _corrupt(path, f"{error} ({name})")
+    if reading and code == sqlite3.SQLITE_READONLY:
+        return None
+    if primary in _REFUSED:
+        return StoreRefused(f"{path}: {error} ({name}); nothing was kept: {_REFUSED[primary]}")
+    return None
+
+
+def _corrupt(path: Path, problem: str) -> StoreCorrupt:
+    return StoreCorrupt(
+        f"{path} is damaged: {problem}. Stop the system; move {path.name} out of {path.parent} "
+        f"together with {path.name}-wal (keep it: it may hold the latest commits) and "
+        f"{path.name}-shm; then restore a backup, or try `sqlite3 {path.name} .recover`"
+    )
+
+
+def _blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
+    # Nobody's SQL but this file's has run, so whatever `translate` does not know is damage.
+    known = translate(error, path) if isinstance(error, sqlite3.Error) else None
+    return known or _corrupt(path, str(error))
+
+
+def _check_place(path: Path, *, must_write: bool) -> None:
+    # By stat alone: closing a descriptor of our own on the file would drop every POSIX lock that
+    # this process's other connections hold on it (sqlite.org/howtocorrupt.html, section 2.2).
+    try:
+        if not path.parent.is_dir():
+            message = f"{path.parent} is not a folder; create it, or point runtime.data_dir at one"
+            raise StoreRefused(message)
+        if not path.exists():
+            return
+        if not path.is_file():
+            message = f"{path} is not a file; move it away"
+            raise StoreRefused(message)
+        if (size := path.stat().st_size) < PAGE_BYTES_MIN:
+            raise _corrupt(path, f"it has {size} bytes, and this program never leaves so few")
+    except OSError as error:
+        message = f"cannot open {path}: {error.strerror}; look at its folder and their owner"
+        raise StoreRefused(message) from error
+    # SQLite falls back to read-only without a word; the first commit is too late to hear of it.
+    if not os.access(path, os.R_OK | os.W_OK if must_write else os.R_OK):
+        message = f"{path} is not readable and writable; {_REFUSED[sqlite3.SQLITE_READONLY]}"
+        raise StoreRefused(message)
+
+
+def _create(path: Path) -> None:
+    # A store appears whole or not at all, so that an empty file can only mean damage. The commit
+    # that follows makes the name durable: SQLite syncs the folder with the first sync of a WAL.
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    draft.unlink(missing_ok=True)
+    # -wal and -shm inherit these permissions.
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        # Unlike a rename, a link cannot replace the file of another opener who was faster.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    except sqlite3.Error as error:
+        raise translate(error, path) or StoreRefused(f"cannot create {path}: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _open(path: Path, config: StoreConfig, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            # rw and not the default rwc: only `_create` makes files.
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=config.busy_s_max,
+            isolation_level=None,
+            # A dead incarnation's connection is rolled back and closed from another thread.
+            check_same_thread=False,
+            cached_statements=STATEMENTS_CACHED,
+        )
+    except sqlite3.Error as error:
+        raise translate(error, path) or StoreRefused(f"cannot open {path}: {error}") from error
+    try:
+        _configure(connection, path, config, pragmas)
+    except _UNREADABLE as error:
+        connection.close()
+        raise _blame(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(
+    connection: sqlite3.Connection, path: Path, config: StoreConfig, pragmas: tuple[str, ...]
+) -> None:
+    for pragma in (
+        "PRAGMA foreign_keys = ON",
+        f"PRAGMA cache_size = {-config.cache_kib}",  # negative means KiB
+        f"PRAGMA wal_autocheckpoint = {config.wal_checkpoint_pages}",
+        # Nothing in a damaged or foreign schema may call functions with side effects.
+        "PRAGMA trusted_schema = OFF",
+        # Damage is noticed when its page is read and not when it has spread.
+        "PRAGMA cell_size_check = ON",
+        *pragmas,
+    ):
+        connection.execute(pragma).fetchall()
+    # SQLite opens lazily: only a read of the schema tells a store from any other file.
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    _check_length(connection, path)
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        message = f"{path} cannot use a write-ahead log ({mode}); put it on a local file system"
+        raise StoreRefused(message)
+
+
+def _check_length(connection: sqlite3.Connection, path: Path) -> None:
+    # SQLite reads the missing end of a page as zeros, without an error. A file may legitimately
+    # be short while its WAL has the rest, so only with an empty one; and the WAL is looked at
+    # before the file, which a checkpoint by another connection then can only have made longer.
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    wal = path.with_name(f"{path.name}-wal")
+    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    size = path.stat().st_size
+    if wal_bytes == 0 and size < pages * page_bytes:
+        raise _corrupt(path, f"it has {size} bytes of {pages * page_bytes}")

@@ -1,0 +1,127 @@
+"""One process at a time uses a data directory; a second is told which one that is."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from typing import TYPE_CHECKING, Final, Self
+
+from actors.errors import StoreError, StoreLocked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+# A command line may be longer; its beginning is what tells two processes apart.
+HOLDER_BYTES_MAX: Final = 1024
+
+
+class DirectoryLock:
+    """The lock on `data_dir`, held from `acquire` to `release` or to the end of the process.
+
+    It is the kernel's lock on the open file (flock), not the file's existence: what a killed
+    process leaves behind means nothing. Use: `with DirectoryLock(path).acquire(holder=...):`.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        """Touch nothing yet."""
+        self._data_dir = data_dir
+        self._path = data_dir / "lock"
+        self._descriptor: int | None = None
+
+    def acquire(self, *, holder: str) -> Self:
+        """Take the lock, or raise StoreLocked with the pid and the `holder` text of its owner.
+
+        Creates the directory, for this user alone, if it is missing. Raises StoreError where it
+        cannot be used.
+        """
+        if self._descriptor is not None:
+            message = f"this lock on {self._data_dir} is already held"
+            raise StoreError(message)
+        try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Descriptors from os.open are not inherited: a child must not keep the lock alive.
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            self._lock(descriptor)
+            self._write_holder(descriptor, holder)
+        except OSError as error:
+            os.close(descriptor)
+            raise self._unusable(error) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def release(self) -> None:
+        """Give the lock back; does nothing if it is not held."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        # The file stays: removing it would let two processes lock two files of the same name.
+        os.ftruncate(descriptor, 0)
+        # Explicit, as a forked copy of the descriptor would outlive the close.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        """Return the lock, which was acquired before."""
+        if self._descriptor is None:
+            message = f"acquire the lock on {self._data_dir} before entering it"
+            raise StoreError(message)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Release."""
+        self.release()
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = (
+                f"{self._data_dir} is in use by {_read_holder(descriptor)}; "
+                f"stop it, or use another directory with --data-dir DIR"
+            )
+            raise StoreLocked(message) from error
+
+    def _write_holder(self, descriptor: int, holder: str) -> None:
+        line = " ".join(holder.split())
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n{line}\n".encode()[:HOLDER_BYTES_MAX], 0)
+
+    def _unusable(self, error: OSError) -> StoreError:
+        if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+            return StoreError(f"{self._data_dir} is not a directory; name one with --data-dir DIR")
+        return StoreError(
+            f"cannot lock {self._path}: {error.strerror}; name a local directory that this user "
+            f"can write to with --data-dir DIR"
+        )
+
+
+def _read_holder(descriptor: int) -> str:
+    text = os.pread(descriptor, HOLDER_BYTES_MAX, 0).decode(errors="replace")
+    pid, _, holder = text.partition("\n")
+    # Between taking the lock and writing its name a process has none, or a dead one's.
+    if not (pid.isascii() and pid.isdigit()) or not _is_alive(int(pid)):
+        return "another process, which has not written its pid to the file `lock` there yet"
+    return f"process {pid} ({holder.strip() or 'unnamed'})"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True

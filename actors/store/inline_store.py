@@ -1,0 +1,89 @@
+"""A store on the caller's own thread, without a hop: for simulations and for tests."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from actors.store.connection import open_reader
+from actors.store.dead_letter_table import latest
+from actors.store.group_commit import GroupCommit, read_batch
+from actors.store.opening import open_for_writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from actors.config import StoreConfig
+    from actors.kernel.behavior import BatchResult
+    from actors.kernel.clock import Clock
+    from actors.kernel.dead_letters import DeadLetter
+    from actors.kernel.envelope import Envelope
+    from actors.kernel.rng import Rng
+    from actors.store.store import Handler, StoreSpec
+
+
+class InlineStore:
+    """Real SQLite, called in place. Handlers have no budget: nothing could interrupt them."""
+
+    def __init__(self, spec: StoreSpec, config: StoreConfig, *, clock: Clock, rng: Rng) -> None:
+        """Open nothing yet."""
+        self._spec = spec
+        self._config = config
+        self._clock = clock
+        self._rng = rng
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._commit: GroupCommit | None = None
+
+    async def open(self, *, verify: bool, first: bool) -> None:
+        """Migrate, check if asked to, take the next epoch. Raises StoreError."""
+        self._writer, self._commit = open_for_writing(
+            self._spec,
+            self._config,
+            clock=self._clock,
+            rng=self._rng,
+            run=_run,
+            verified=verify,
+            first=first,
+        )
+        self._reader = open_reader(self._spec.path, self._config)
+        self._reader.row_factory = sqlite3.Row
+
+    async def write(
+        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
+    ) -> BatchResult:
+        """Run commands in one transaction; returns after its commit."""
+        assert self._commit is not None, "open() comes first"
+        return self._commit.write(batch, handlers)
+
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
+    ) -> BatchResult:
+        """Run queries on one snapshot."""
+        assert self._reader is not None, "open() comes first"
+        now_us = self._clock.now_us()
+        return read_batch(self._reader, self._spec, batch, handlers, now_us=now_us, run=_run)
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return the latest dead letters, newest first."""
+        assert self._reader is not None, "open() comes first"
+        return latest(self._reader, self._spec.name, limit)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                with closing(connection):
+                    pass
+        self._reader = self._writer = None
+
+    async def abandon(self) -> None:
+        """Let nothing more commit. An open transaction is rolled back."""
+        if self._commit is not None:
+            self._commit.abandoned = True
+        await self.close()
+
+
+def _run(_index: int, function: Callable[[Any, Any], Any], tx: Any, message: Any) -> Any:
+    return function(tx, message)

@@ -1,0 +1,113 @@
+"""Replies kept under their request's key, so that a second delivery gets the first one's reply."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.kernel.messages import Refusal
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from actors.config import StoreConfig
+    from actors.kernel.envelope import Envelope
+    from actors.store.store import Handler
+
+FIND_CLIENT = "SELECT fingerprint, refused, reply FROM client_key WHERE key = ?"
+FIND_EDGE = "SELECT refused, reply FROM edge_key WHERE seq = ?"
+KEEP_CLIENT = (
+    "INSERT INTO client_key (key, fingerprint, refused, reply, at_us) VALUES (?, ?, ?, ?, ?)"
+)
+KEEP_EDGE = "INSERT OR REPLACE INTO edge_key (seq, refused, reply, at_us) VALUES (?, ?, ?, ?)"
+FORGET_EDGE = "DELETE FROM edge_key"
+# The rows stand in order of time, so that the expired ones are found without an index on it.
+PRUNE = (
+    "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} ORDER BY seq LIMIT ?) AND at_us < ?"
+)
+PRUNE_CLIENT = PRUNE.format(table="client_key")
+PRUNE_EDGE = PRUNE.format(table="edge_key")
+
+encode = msgspec.json.Encoder().encode
+_decode_refusal = msgspec.json.Decoder(Refusal).decode
+MISSING = object()
+
+
+def fingerprint(message: Any) -> bytes:
+    """Digest the message, its type included: equal requests, equal digests."""
+    digest = hashlib.blake2b(type(message).__name__.encode(), digest_size=16)
+    digest.update(encode(message))
+    return digest.digest()
+
+
+class RequestKeys:
+    """The keys of one connection's transactions. What `find` and `keep` do commits with them."""
+
+    def __init__(self, connection: sqlite3.Connection, config: StoreConfig) -> None:
+        """Work on the writer connection."""
+        self._connection = connection
+        self._config = config
+        self._client_rows: dict[str, tuple[str, bytes, bool, bytes, int]] = {}
+        self._edge_rows: list[tuple[int, bool, bytes, int]] = []
+        self._since_prune = 0
+
+    def find(self, envelope: Envelope, handler: Handler) -> Any:
+        """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING."""
+        key = envelope.key
+        if key is None:
+            if not envelope.started:  # no incarnation has had it: there can be no row
+                return MISSING
+            row = self._connection.execute(FIND_EDGE, (envelope.seq,)).fetchone()
+            return MISSING if row is None else _decode(row["refused"], row["reply"], handler)
+        pending = self._client_rows.get(key)
+        if pending is not None:
+            _, digest, refused, reply, _ = pending
+        else:
+            row = self._connection.execute(FIND_CLIENT, (key,)).fetchone()
+            if row is None:
+                return MISSING
+            digest, refused, reply = row
+        if digest != fingerprint(envelope.message):
+            return Refusal.invalid(
+                "this key was used for another request; take a new key for each request",
+                field="Idempotency-Key",
+            )
+        return _decode(refused, reply, handler)
+
+    def keep(self, envelope: Envelope, reply: Any, now_us: int) -> None:
+        """Remember the reply; it is written by `flush`, in the same transaction."""
+        refused = reply.__class__ is Refusal
+        blob = encode(reply)
+        if envelope.key is None:
+            self._edge_rows.append((envelope.seq, refused, blob, now_us))
+        else:
+            digest = fingerprint(envelope.message)
+            self._client_rows[envelope.key] = (envelope.key, digest, refused, blob, now_us)
+
+    def flush(self, now_us: int) -> None:
+        """Write what was kept, and remove about as many expired rows."""
+        if self._edge_rows:
+            self._connection.executemany(KEEP_EDGE, self._edge_rows)
+        if self._client_rows:
+            self._connection.executemany(KEEP_CLIENT, self._client_rows.values())
+        self._since_prune += len(self._edge_rows) + len(self._client_rows)
+        self.discard()
+        limit = self._config.prune_rows_max
+        if self._since_prune * 2 >= limit:  # prune twice what is added: pruning keeps up
+            self._since_prune = 0
+            for sql, kept_s in (
+                (PRUNE_EDGE, self._config.edge_keys_kept_s),
+                (PRUNE_CLIENT, self._config.client_keys_kept_s),
+            ):
+                self._connection.execute(sql, (limit, now_us - int(kept_s * 1_000_000)))
+
+    def discard(self) -> None:
+        """Forget what was kept and not flushed."""
+        self._edge_rows.clear()
+        self._client_rows.clear()
+
+
+def _decode(refused: int, reply: bytes, handler: Handler) -> Any:
+    return _decode_refusal(reply) if refused else handler.reply.decode(reply)

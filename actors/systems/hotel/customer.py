@@ -1,0 +1,72 @@
+"""The customer service: who may book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from actors.kernel.messages import Refusal
+from actors.service.service import Service, command, query
+from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.hotel.messages import (
+    CreateCustomer,
+    Customer,
+    CustomerPage,
+    GetCustomer,
+    ListCustomers,
+    RegisterCustomer,
+    TutorialCustomer,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+
+INSERT = "INSERT INTO customer (id, name, email) VALUES (?, ?, ?)"
+BY_ID = "SELECT id, name, email FROM customer WHERE id = ?"
+PAGE = "SELECT seq, id, name, email FROM customer WHERE seq > ? ORDER BY seq LIMIT ?"
+
+
+class CustomerService(Service):
+    """Creates and finds customers."""
+
+    schema: ClassVar[Path] = Path(__file__).parent / "schema" / "customer"
+
+    @command
+    def create(self, tx: Transaction, cmd: CreateCustomer) -> Customer | Refusal:
+        """Create a customer under a new id."""
+        customer = Customer(id=tx.new_id(), name=cmd.name, email=cmd.email)
+        tx.execute(INSERT, customer.id, customer.name, customer.email)
+        return customer
+
+    @command
+    def register(self, tx: Transaction, cmd: RegisterCustomer) -> TutorialCustomer | Refusal:
+        """Create a customer as the tutorial does, under the caller's id if there is one."""
+        registered = TutorialCustomer(id=cmd.id or tx.new_id(), name=cmd.name, email=cmd.email)
+        row = tx.one(BY_ID, registered.id)
+        if row is None:
+            tx.execute(INSERT, registered.id, registered.name, registered.email)
+        elif tuple(row) != (registered.id, registered.name, registered.email):
+            return Refusal.conflict(f"customer {registered.id} exists, and is another")
+        return registered
+
+    @query
+    def get(self, tx: ReadTransaction, question: GetCustomer) -> Customer | Refusal:
+        """Find one by id."""
+        row = tx.one(BY_ID, question.customer_id)
+        if row is None:
+            return Refusal.not_found(f"there is no customer {question.customer_id}")
+        return _customer(row)
+
+    @query
+    def list(self, tx: ReadTransaction, question: ListCustomers) -> CustomerPage:
+        """List in order of creation."""
+        rows = tx.all(PAGE, question.after, question.limit + 1)
+        page = rows[: question.limit]
+        return CustomerPage(
+            items=[_customer(row) for row in page],
+            next=str(page[-1]["seq"]) if len(rows) > len(page) else None,
+        )
+
+
+def _customer(row: sqlite3.Row) -> Customer:
+    return Customer(id=row["id"], name=row["name"], email=row["email"])

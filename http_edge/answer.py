@@ -1,0 +1,93 @@
+"""A whole response leaves in one write, most of its bytes made before the request came.
+
+aiohttp's own `web.Response` builds, checks and serialises a multidict of headers for each answer,
+which costs as much as the rest of the edge together (docs/BENCHMARKS.md). Ours fills four holes.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import HttpVersion11, hdrs, web
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+
+    from actors.kernel.clock import Clock
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+TEXT = "text/plain; charset=utf-8"
+
+
+def make_head(status: int, content_type: str, *headers: tuple[str, str]) -> str:
+    """Return the part of a response that does not depend on the request.
+
+    Names and values are the caller's to keep free of line breaks: this is where they would split.
+    """
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {content_type}",
+        # What clients stored must never be guessed to be a page with scripts in it.
+        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in headers),
+    ]
+    return "\r\n".join(lines) + "\r\n"
+
+
+class Answer(web.StreamResponse):
+    """`head` comes from `make_head`; the gateway stamps the answer before aiohttp sends it."""
+
+    # Not calling the base's constructor is the point: it builds what is never read here.
+    def __init__(self, head: str, body: bytes) -> None:
+        self._head = head
+        self._bytes = body
+        self._stamp = ""
+
+    @property
+    def status(self) -> int:
+        return int(self._head[9:12])
+
+    def stamp(self, request_id: str, date: str) -> None:
+        """Add what differs from request to request."""
+        self._stamp = f"X-Request-ID: {request_id}\r\nDate: {date}\r\n"
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """Decide on the connection; aiohttp calls this once, then `write_eof`."""
+        connection = ""
+        if self._keep_alive is None:
+            self._keep_alive = request.keep_alive
+        if not self._keep_alive:
+            connection = "Connection: close\r\n"
+        elif request.version < HttpVersion11:
+            connection = "Connection: keep-alive\r\n"
+        self._head += f"{self._stamp}{connection}Content-Length: {len(self._bytes)}\r\n\r\n"
+        if request.method == hdrs.METH_HEAD:
+            self._bytes = b""
+        self._payload_writer = request.writer
+        return request.writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send everything at once; waits only for a reader that is slower than we are."""
+        if self._payload_writer is None or self._eof_sent:
+            return
+        self._eof_sent = True
+        await self._payload_writer.write(self._head.encode("latin-1") + self._bytes + data)
+
+
+class HttpDate:
+    """The Date header's value, made once a second."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._second = -1
+        self._text = ""
+
+    def __call__(self) -> str:
+        second = self._clock.now_us() // 1_000_000
+        if second != self._second:
+            self._second = second
+            self._text = formatdate(second, usegmt=True)
+        return self._text

@@ -1,0 +1,64 @@
+"""A body is read within its limits of size and time, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import HttpVersion11, hdrs, web
+
+from http_edge.problems import Kind, ProblemError
+
+if TYPE_CHECKING:
+    from actors.config import EdgeConfig
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class BodyReader:
+    """Reads what has not yet arrived when the handler starts; see `ServiceHandler` for the rest."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        self.bytes_max = config.body_bytes_max
+        # A body that is not there by the request's deadline leaves no time to do anything with it.
+        self._s_max = min(config.body_s_max, config.deadline_s)
+
+    def too_large(self) -> ProblemError:
+        """The 413, which also ends the connection: what was not read cannot be skipped cheaply."""
+        detail = f"a body holds at most {self.bytes_max} bytes"
+        return ProblemError(Kind.BODY_TOO_LARGE, detail)
+
+    async def read(self, request: web.BaseRequest) -> bytes:
+        """Return the body, or raise a 408, 413, 417 or 400; all of them end the connection."""
+        if (request.content_length or 0) > self.bytes_max:
+            raise self.too_large()
+        await self._invite(request)
+        try:
+            async with asyncio.timeout(self._s_max):
+                return await self._collect(request)
+        except TimeoutError:
+            detail = f"the body was not complete after {self._s_max:g} seconds"
+            raise ProblemError(Kind.BODY_TOO_SLOW, detail) from None
+        except web.RequestPayloadError as error:
+            raise ProblemError(Kind.INCOMPLETE_BODY, str(error)) from None
+        except (ConnectionError, RuntimeError):
+            # aiohttp's stream says RuntimeError("Connection closed.") if it was closed before.
+            raise ProblemError(Kind.INCOMPLETE_BODY, "the connection closed") from None
+
+    async def _collect(self, request: web.BaseRequest) -> bytes:
+        body = bytearray()
+        while chunk := await request.content.readany():
+            body += chunk
+            if len(body) > self.bytes_max:
+                raise self.too_large()
+        return bytes(body)
+
+    async def _invite(self, request: web.BaseRequest) -> None:
+        """A client that waits for leave to send its body gets it (RFC 9110 section 10.1.1)."""
+        expected = request.headers.get(hdrs.EXPECT)
+        if expected is None or request.version < HttpVersion11:
+            return
+        if expected.lower() != "100-continue":
+            detail = "only Expect: 100-continue is understood"
+            raise ProblemError(Kind.EXPECTATION_FAILED, detail)
+        await request.writer.write(CONTINUE)

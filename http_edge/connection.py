@@ -1,0 +1,99 @@
+"""What is not HTTP gets a clean 400, and no peer learns what runs here from a stack trace."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+if TYPE_CHECKING:
+    from http_edge.gateway import Gateway
+
+# An idle connection is closed after this; as long as common load balancers keep theirs, and a bit.
+KEEPALIVE_S = 75.0
+
+# After an answer to a body that was not read: time for the client to stop sending and read it.
+LINGER_S = 1.0
+
+
+class Connection(web.RequestHandler):
+    """One client's connection."""
+
+    __slots__ = ("_gateway",)
+
+    def __init__(
+        self,
+        manager: web.Server,
+        *,
+        gateway: Gateway,
+        loop: asyncio.AbstractEventLoop,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(manager, loop=loop, **kwargs)
+        self._gateway = gateway
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End what was done for the client alone; a request that was asked goes on, but is owned.
+
+        aiohttp would let a body nobody sends any more linger, and forget the task it lingers in.
+        """
+        task = self._task_handler
+        asked = self._current_request is not None
+        factory = self._manager
+        super().connection_lost(exc)
+        if task is None or task.done():
+            return
+        if not asked:
+            task.cancel()
+        if isinstance(factory, ConnectionFactory):
+            factory.own(task)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Called for what aiohttp's parser refuses; the gateway lets nothing else through."""
+        del request, status
+        if isinstance(exc, LineTooLong):
+            detail = f"a request line or a header is longer than {self.max_field_size} bytes"
+        else:
+            detail = (message or "").strip().partition("\n")[0] or "this is not HTTP/1.1"
+        return self._gateway.malformed(detail)
+
+
+class ConnectionFactory(web.Server):
+    """Makes a `Connection` for each client that connects to one listener."""
+
+    def __init__(self, gateway: Gateway, *, header_bytes_max: int) -> None:
+        super().__init__(gateway)
+        self._gateway = gateway
+        self._orphans: set[asyncio.Task[None]] = set()
+        self._options = {
+            "access_log": None,
+            "auto_decompress": False,
+            "keepalive_timeout": KEEPALIVE_S,
+            "lingering_time": LINGER_S,
+            "max_line_size": header_bytes_max,
+            "max_field_size": header_bytes_max,
+        }
+
+    def __call__(self) -> Connection:
+        return Connection(self, gateway=self._gateway, loop=self._loop, **self._options)
+
+    def own(self, task: asyncio.Task[None]) -> None:
+        """Keep the task of a connection that is lost, until it ends or the edge does."""
+        self._orphans.add(task)
+        task.add_done_callback(self._orphans.discard)
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
+        """Wait for all requests, each at most `timeout` seconds, then leave no task behind."""
+        await super().shutdown(timeout)
+        orphans = list(self._orphans)
+        for task in orphans:
+            task.cancel()
+        await asyncio.gather(*orphans, return_exceptions=True)

@@ -1,0 +1,233 @@
+"""From a body or an address straight into a message; what does not fit is named by its field."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+
+import msgspec
+
+from http_edge.problems import Kind, ProblemError
+from http_edge.target import parse_query
+
+if TYPE_CHECKING:
+    from actors.kernel.messages import Message
+
+_NAMED = re.compile(r"(?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# JSON has one spelling for NUL (six ASCII characters); a raw one is malformed.
+_NUL_ESCAPE = b"\\u0000"
+
+
+class BodyDecoder(Protocol):
+    """Turns a body into a message. `json_only`: a form or a multipart body is a 415."""
+
+    json_only: ClassVar[bool]
+
+    def __init__(self, message_type: type[Message]) -> None: ...
+
+    def decode(self, body: bytes, params: dict[str, str]) -> Message:
+        """Return the message; `params` are the path's. Raises a 400 or a 422."""
+        ...
+
+
+class JsonBody:
+    """Strict JSON: unknown fields, wrong types and violated limits are a 422 naming the field."""
+
+    json_only: ClassVar[bool] = True
+
+    def __init__(self, message_type: type[Message]) -> None:
+        self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
+        self._numbers = whole_number_fields(message_type)
+
+    def decode(self, body: bytes, params: dict[str, str]) -> Message:
+        if params:
+            body = self._merge(body, params)
+        try:
+            message = self._decoder.decode(body)
+        except (ValueError, RecursionError) as error:
+            explain(body, error)
+        if _NUL_ESCAPE in body:
+            _refuse_nul(msgspec.to_builtins(message))
+        return message
+
+    def _merge(self, body: bytes, params: dict[str, str]) -> bytes:
+        """The path names some of the message's fields; the body must not name them again."""
+        try:
+            fields = msgspec.json.decode(body or b"{}", type=dict[str, msgspec.Raw])
+        except (ValueError, RecursionError) as error:
+            explain(body, error)
+        for name, text in params.items():
+            if name in fields:
+                raise ProblemError(
+                    Kind.INVALID, f"{name} stands in the address already", field=name
+                )
+            number = name in self._numbers and _WHOLE_NUMBER.fullmatch(text)
+            fields[name] = msgspec.Raw(text.encode() if number else msgspec.json.encode(text))
+        return msgspec.json.encode(fields)
+
+
+class GoBody:
+    """JSON as Go's encoding/json reads it, for the tutorial's addresses.
+
+    Keys match without regard to case, unknown ones are ignored, null leaves the zero value; what is
+    malformed or of the wrong type is a 400. Our own limits on lengths are a 422 as elsewhere.
+    """
+
+    # The tutorial never looked at Content-Type: its own curl examples send a form's.
+    json_only: ClassVar[bool] = False
+
+    def __init__(self, message_type: type[Message]) -> None:
+        self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
+        fields = msgspec.structs.fields(message_type)
+        self._names = {field.encode_name.casefold(): field.encode_name for field in fields}
+
+    def decode(self, body: bytes, params: dict[str, str]) -> Message:
+        del params  # the tutorial's writes with a body have no path parameters
+        try:
+            given = msgspec.json.decode(body, type=dict[str, msgspec.Raw] | None) or {}
+            known = {
+                self._names[name.casefold()]: raw
+                for name, raw in given.items()
+                if name.casefold() in self._names and bytes(raw).strip() != b"null"
+            }
+            body = msgspec.json.encode(known)
+            message = self._decoder.decode(body)
+        except (ValueError, RecursionError) as error:
+            explain(body, error, wrong_type=Kind.WRONG_TYPE)
+        if _NUL_ESCAPE in body:
+            _refuse_nul(msgspec.to_builtins(message))
+        return message
+
+
+class UrlDecoder:
+    """A message whose fields are path parameters and query parameters.
+
+    Where the message has a `limit`, it defaults to `items_default` and is at most `items_max`.
+    """
+
+    def __init__(self, message_type: type[Message], *, items_default: int, items_max: int) -> None:
+        self._type = message_type
+        self._items_max = items_max
+        self._numbers = whole_number_fields(message_type)
+        fields = {field.encode_name for field in msgspec.structs.fields(message_type)}
+        self._defaults = {"limit": str(items_default)} if "limit" in fields else {}
+
+    def decode(self, params: dict[str, str], query: str) -> Message:
+        """Return the message, or raise a 422 that names the parameter, or a 400."""
+        fields = params
+        if query or self._defaults:
+            given = parse_query(query)
+            for name in params.keys() & given.keys():
+                raise ProblemError(
+                    Kind.INVALID, f"{name} stands in the address already", field=name
+                )
+            fields = {**self._defaults, **params, **given}
+        for name, text in fields.items():
+            self._check(name, text)
+        try:
+            return msgspec.convert(fields, self._type, strict=False)
+        except msgspec.ValidationError as error:
+            detail, field = blame(error)
+            raise ProblemError(Kind.INVALID, detail, field=field) from None
+
+    def _check(self, name: str, text: str) -> None:
+        if "\0" in text:
+            raise ProblemError(Kind.INVALID, f"{name} holds a NUL character", field=name)
+        # msgspec would read 1e2 and 2.0 as whole numbers too, and numbers of any length.
+        if name in self._numbers and not _WHOLE_NUMBER.fullmatch(text):
+            raise ProblemError(Kind.INVALID, f"{name} is not a whole number", field=name)
+        if name == "limit" and self._defaults and int(text) > self._items_max:
+            detail = f"limit is {text}; a page holds at most {self._items_max} items"
+            raise ProblemError(Kind.INVALID, detail, field=name)
+
+
+def whole_number_fields(message_type: type[Message]) -> frozenset[str]:
+    """Return the names, as encoded, of the fields that are integers."""
+    info = msgspec.inspect.type_info(message_type)
+    if not isinstance(info, msgspec.inspect.StructType):
+        message = f"{message_type!r} is no struct"
+        raise TypeError(message)
+    return frozenset(
+        field.encode_name
+        for field in info.fields
+        if isinstance(field.type, msgspec.inspect.IntType)
+    )
+
+
+def explain(body: bytes, error: Exception, *, wrong_type: Kind = Kind.INVALID) -> NoReturn:
+    """Raise the problem behind a failed decoding: off the hot path, so it may look twice.
+
+    `wrong_type` is the kind of problem for JSON that is well-formed but does not fit the message.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as wrong:
+        detail = f"the body is not UTF-8 at byte {wrong.start}"
+        raise ProblemError(Kind.MALFORMED_JSON, detail) from None
+    if isinstance(error, RecursionError):
+        raise ProblemError(Kind.MALFORMED_JSON, "the body is nested too deeply") from None
+    if isinstance(error, msgspec.ValidationError):
+        _refuse_malformed(body)
+        detail, field = blame(error)
+        kind = wrong_type if ", got `" in str(error) else Kind.INVALID
+        raise ProblemError(kind, detail, field=field) from None
+    _refuse_surrogates(text)
+    raise ProblemError(Kind.MALFORMED_JSON, str(error)) from None
+
+
+def blame(error: msgspec.ValidationError) -> tuple[str, str | None]:
+    """Return a detail for people and the path of the field at fault, such as `rate.amount`."""
+    text, _, path = str(error).rpartition(" - at `$")
+    if not text:
+        text, path = path, ""
+    path = path.removesuffix("`").removeprefix(".")
+    named = _NAMED.search(text)
+    if named is not None:
+        path = f"{path}.{named[1]}" if path else named[1]
+    detail = text.replace("`", "")
+    return (f"{path}: {detail}", path) if path else (detail, None)
+
+
+def _refuse_malformed(body: bytes) -> None:
+    """A decoder stops at the first value that does not fit; the rest may not even be JSON."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (ValueError, RecursionError) as error:
+        detail = "the body is nested too deeply" if type(error) is RecursionError else str(error)
+        raise ProblemError(Kind.MALFORMED_JSON, detail) from None
+
+
+def _refuse_surrogates(text: str) -> None:
+    """A lone surrogate is malformed or truncated to msgspec; say which field holds it instead."""
+    try:
+        found = _find(json.loads(text), _SURROGATE)
+    except (ValueError, RecursionError):
+        return
+    if found is not None:
+        detail = f"{found} holds half of a UTF-16 surrogate pair, which is no character"
+        raise ProblemError(Kind.INVALID, detail, field=found) from None
+
+
+def _refuse_nul(builtins: object) -> None:
+    found = _find(builtins, re.compile("\0"))
+    if found is not None:
+        raise ProblemError(Kind.INVALID, f"{found} holds a NUL character", field=found)
+
+
+def _find(value: Any, wrong: re.Pattern[str], path: str = "") -> str | None:  # noqa: ANN401 - JSON
+    """Return the path of the first string in which `wrong` occurs."""
+    if isinstance(value, str):
+        return path if wrong.search(value) else None
+    if isinstance(value, dict):
+        pairs = [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
+        pairs = [(name, name) for name, _ in pairs if wrong.search(name)] + pairs
+    elif isinstance(value, list):
+        pairs = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        return None
+    return next(
+        (hit for name, item in pairs if (hit := _find(item, wrong, name)) is not None), None
+    )

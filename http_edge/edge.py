@@ -1,0 +1,110 @@
+"""All listeners over one system: they start together, and drain before the system stops."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from actors.errors import ConfigError
+from http_edge.admin_token import load_admin_token
+from http_edge.answer import HttpDate
+from http_edge.connection import ConnectionFactory
+from http_edge.gateway import Gateway
+from http_edge.handler import Context
+from http_edge.routes import rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.config import EdgeConfig, ListenerConfig
+    from http_edge.system import System
+
+log = structlog.get_logger()
+
+# Connections the kernel completes while the loop is busy; at 5,000 a second a fifth of a second's.
+BACKLOG = 1024
+
+# What is still running after the drain's limit gets this long to notice that it is cancelled.
+_CANCEL_S = 0.1
+
+
+class Edge:
+    """The HTTP side of a running system.
+
+    `log_requests` logs one line a request at debug; off, building it costs nothing.
+    """
+
+    def __init__(
+        self, system: System, config: EdgeConfig, *, data_dir: Path, log_requests: bool = False
+    ) -> None:
+        self._config = config
+        self._context = Context(
+            system=system,
+            config=config,
+            date=HttpDate(system.clock),
+            admin_token=load_admin_token(data_dir),
+            log_requests=log_requests,
+        )
+        self._factories: dict[str, ConnectionFactory] = {}
+        self._servers: dict[str, asyncio.Server] = {}
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Each listener's URL with the port it is really bound to, such as http://127.0.0.1:9000."""
+        return {name: _url(server) for name, server in self._servers.items()}
+
+    async def start(self) -> None:
+        """Listen on all addresses, or on none and raise ConfigError naming the one in the way."""
+        listeners = {
+            "gateway": self._config.gateway,
+            "hotel": self._config.hotel,
+            "tweets": self._config.tweets,
+        }
+        for name, listener in listeners.items():
+            try:
+                await self._listen(name, listener)
+            except OSError as error:
+                await self.drain(0)
+                message = (
+                    f"cannot listen on {listener.host}:{listener.port}: {error.strerror or error};"
+                    f" choose another edge.{name}.port, or 0 for any that is free"
+                )
+                raise ConfigError(message) from error
+
+    async def _listen(self, name: str, listener: ListenerConfig) -> None:
+        gateway = Gateway(rows(name), self._context)
+        factory = ConnectionFactory(gateway, header_bytes_max=self._config.header_bytes_max)
+        self._servers[name] = await asyncio.get_running_loop().create_server(
+            factory, listener.host, listener.port, backlog=BACKLOG
+        )
+        self._factories[name] = factory
+
+    async def drain(self, limit_s: float) -> None:
+        """Accept nothing more, end what is in flight within `limit_s` seconds, close the rest.
+
+        Idle connections are closed at once; a busy one's answer says that it is its last.
+        """
+        self._context.draining = True
+        for server in self._servers.values():
+            server.close()
+        # A request that has just arrived needs two turns of the loop until its handler runs.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for factory in self._factories.values():
+            factory.pre_shutdown()
+        try:
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(*(each.shutdown() for each in self._factories.values()))
+        except TimeoutError:
+            cut = sum(len(factory.connections) for factory in self._factories.values())
+            log.warning("drain limit reached", connections_cut=cut, limit_s=limit_s)
+            await asyncio.gather(*(each.shutdown(_CANCEL_S) for each in self._factories.values()))
+        self._factories.clear()
+        self._servers.clear()
+
+
+def _url(server: asyncio.Server) -> str:
+    host, port, *_ = server.sockets[0].getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,112 @@
+"""The way in: each request gets an id, its handler and exactly one answer. Routes are tables.
+
+Adding a service adds a table under `http_edge/routes/`; nothing here changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+import structlog
+from multidict import istr
+
+from actors.errors import DressRehearsalError
+from actors.log import request_id
+from http_edge.answer import Answer
+from http_edge.problems import Kind, ProblemError, from_error
+from http_edge.router import Match, Router
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiohttp import web
+
+    from http_edge.handler import Context, Row
+
+log = structlog.get_logger()
+
+X_REQUEST_ID = istr("X-Request-ID")
+_SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
+_STATUS_5XX = 500
+
+
+class Gateway:
+    """Answers all requests of one listener."""
+
+    def __init__(self, rows: Iterable[Row], context: Context) -> None:
+        self._router = Router((row.method, row.path, row.handler(context)) for row in rows)
+        self._static = self._router.static
+        self._context = context
+        self._date = context.date
+        self._random_bits = context.system.rng.fork("edge").getrandbits
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        given = request.headers.get(X_REQUEST_ID)
+        if given is None or not _SANE_ID(given):
+            given = f"{self._random_bits(64):016x}"
+        # aiohttp runs each request in a task of its own, so there is nothing to reset.
+        request_id.set(given)
+        try:
+            target = request.raw_path
+            methods, params, query = self._static.get(target) or self._match(request)
+            handler = methods.get(request.method) or _refuse_method(request, methods)
+            answer = await handler(request, params, query)
+        except Exception as error:  # noqa: BLE001 - the one catch-all: everything gets an answer
+            answer = self._failed(request, error)
+        except asyncio.CancelledError as error:
+            # Unless it is us who are cancelled, somebody else's end must not be taken for ours.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            answer = self._failed(request, error)
+        if isinstance(answer, Answer):
+            answer.stamp(given, self._date())
+        if self._context.draining:
+            answer.force_close()
+        if self._context.log_requests:
+            log.debug("request", method=request.method, path=request.path, status=answer.status)
+        return answer
+
+    def malformed(self, detail: str) -> web.StreamResponse:
+        """Answer what was not HTTP, so that there is no request to speak of."""
+        answer = ProblemError(Kind.BAD_REQUEST, detail).answer()
+        answer.stamp(f"{self._random_bits(64):016x}", self._date())
+        return answer
+
+    def _match(self, request: web.BaseRequest) -> Match:
+        target = request.raw_path
+        if not target.startswith("/"):
+            # Absolute form, as sent to proxies: what counts is behind the host.
+            target = request.rel_url.raw_path_qs
+        return self._router.match(target)
+
+    def _failed(self, request: web.BaseRequest, error: BaseException) -> Answer:
+        problem: ProblemError | None = None
+        if isinstance(error, ProblemError):
+            problem = error
+        elif isinstance(error, DressRehearsalError):
+            problem = from_error(error)
+        elif isinstance(error, ConnectionError):
+            # The client left while its body was read; nobody hears this, and it is no bug.
+            problem = ProblemError(Kind.INCOMPLETE_BODY, "the connection closed")
+        if problem is None:
+            log.error("request failed by a bug", path=request.path, exc_info=error)
+            # What went wrong is for the log; the client can only pass on the id.
+            problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
+        elif problem.problem.status >= _STATUS_5XX:
+            log.warning(
+                "request failed",
+                method=request.method,
+                path=request.path,
+                problem=problem.problem.type,
+                detail=problem.problem.detail,
+            )
+        return problem.answer()
+
+
+def _refuse_method(request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
+    allowed = ", ".join(sorted(methods))
+    detail = f"{request.method} is not among the methods of this address: {allowed}"
+    raise ProblemError(Kind.METHOD_NOT_ALLOWED, detail, headers=(("Allow", allowed),))

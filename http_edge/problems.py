@@ -1,0 +1,154 @@
+"""Every "no" is application/problem+json (RFC 9457) and names what to change, or when to retry."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors import errors
+from http_edge.answer import PROBLEM, Answer, make_head
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actors.kernel.messages import Refusal
+
+# What a client may send is bounded, so what it gets back of it is bounded too.
+DETAIL_CHARS_MAX = 500
+FIELD_CHARS_MAX = 100
+
+# A full disk is not freed in a second; a client that knows no better should leave it alone a while.
+STORE_RETRY_AFTER_S = 5.0
+
+
+class Kind(Enum):
+    """Status, title, and whether the connection ends with it: for a request whose rest is not read.
+
+    The problem's `type` is the name in lower case, with dashes.
+    """
+
+    BAD_REQUEST = (400, "The request is not valid HTTP", True)
+    MALFORMED_URL = (400, "The address cannot be decoded")
+    MALFORMED_JSON = (400, "The body is not valid JSON")
+    INCOMPLETE_BODY = (400, "The body ended early or is framed wrongly", True)
+    WRONG_TYPE = (400, "A value has the wrong type")
+    UNAUTHORIZED = (401, "The admin token is missing or wrong")
+    NOT_FOUND = (404, "There is no such thing")
+    NO_SUCH_PATH = (404, "There is no such address")
+    NO_SUCH_ACTOR = (404, "There is no such actor")
+    METHOD_NOT_ALLOWED = (405, "The address does not take this method")
+    BODY_TOO_SLOW = (408, "The body took too long to arrive", True)
+    CONFLICT = (409, "The present state forbids it")
+    BODY_TOO_LARGE = (413, "The body is too large", True)
+    UNSUPPORTED_MEDIA_TYPE = (415, "The body is not in a form this address reads")
+    EXPECTATION_FAILED = (417, "The expectation cannot be met", True)
+    INVALID = (422, "The request makes no sense as it stands")
+    INTERNAL_ERROR = (500, "Something went wrong here")
+    MAILBOX_FULL = (503, "The service has as much to do as it may have")
+    SERVICE_UNAVAILABLE = (503, "The service is not up")
+    ACTOR_CRASHED = (503, "The service crashed while it worked on this")
+    ACTOR_STOPPED = (503, "The service has stopped")
+    DEAD_LETTERED = (503, "The request crashed the service each time and was set aside")
+    STORE_REFUSED = (503, "The service could not write")
+    STORE_UNAVAILABLE = (503, "The service's store is in trouble")
+    NOT_READY = (503, "Not every service is up")
+    DEADLINE_EXCEEDED = (504, "The service did not answer in time")
+
+    def __init__(self, status: int, title: str, closes: bool = False) -> None:  # noqa: FBT001, FBT002 - an enum's values are positional
+        self.status = status
+        self.title = title
+        self.closes = closes
+        self.type = f"/problems/{self.name.lower().replace('_', '-')}"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body. `field` names what is at fault; `retry_after` is whole seconds."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    retry_after: int | None = None
+    services: Sequence[str] | None = None
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem of `kind`."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        *,
+        field: str | None = None,
+        retry_after_s: float | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(detail)
+        retry_after = None if retry_after_s is None else max(1, math.ceil(retry_after_s))
+        if retry_after is not None:
+            headers = (*headers, ("Retry-After", str(retry_after)))
+        self.problem = Problem(
+            type=kind.type,
+            title=kind.title,
+            status=kind.status,
+            detail=_printable(detail, DETAIL_CHARS_MAX),
+            field=None if field is None else _printable(field, FIELD_CHARS_MAX),
+            retry_after=retry_after,
+        )
+        self._headers = headers
+        self._closes = kind.closes
+
+    def answer(self) -> Answer:
+        """Return it as a response."""
+        head = make_head(self.problem.status, PROBLEM, *self._headers)
+        answer = Answer(head, msgspec.json.encode(self.problem))
+        if self._closes:
+            answer.force_close()
+        return answer
+
+
+def _printable(text: str, chars_max: int) -> str:
+    if len(text) > chars_max:
+        text = text[: chars_max - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    # aiohttp keeps bytes that are not UTF-8 as lone surrogates, which cannot be encoded.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+_REFUSALS = {"not_found": Kind.NOT_FOUND, "conflict": Kind.CONFLICT, "invalid": Kind.INVALID}
+
+# The most specific first. What is not here is a bug, and answered as one.
+_ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
+    (errors.MailboxFull, Kind.MAILBOX_FULL),
+    (errors.Busy, Kind.SERVICE_UNAVAILABLE),
+    (errors.NoSuchActor, Kind.SERVICE_UNAVAILABLE),
+    (errors.DeadlineExceeded, Kind.DEADLINE_EXCEEDED),
+    (errors.DeadLettered, Kind.DEAD_LETTERED),
+    (errors.ActorCrashed, Kind.ACTOR_CRASHED),
+    (errors.ActorStopped, Kind.ACTOR_STOPPED),
+    (errors.StoreRefused, Kind.STORE_REFUSED),
+    (errors.StoreError, Kind.STORE_UNAVAILABLE),
+)
+
+
+def from_refusal(refusal: Refusal) -> ProblemError:
+    """A service's expected "no"."""
+    return ProblemError(_REFUSALS[refusal.kind], refusal.detail, field=refusal.field)
+
+
+def from_error(error: errors.DressRehearsalError) -> ProblemError | None:
+    """A limit or a crash that the client is told of; None for an error that is a bug of ours."""
+    for error_type, kind in _ERRORS:
+        if isinstance(error, error_type):
+            return ProblemError(kind, str(error), retry_after_s=_retry_after_s(error))
+    return None
+
+
+def _retry_after_s(error: errors.DressRehearsalError) -> float | None:
+    if isinstance(error, errors.Busy):
+        return error.retry_after_s
+    return STORE_RETRY_AFTER_S if isinstance(error, errors.StoreError) else None

@@ -1,0 +1,41 @@
+"""The brand monitor's addresses: the API's, and the tutorial's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.systems.tweets.messages import GetTweet, ListTweets, StoreTweet, Tweet, TweetStored
+from http_edge.routes.route import Route, Stream, Text
+
+if TYPE_CHECKING:
+    from http_edge.handler import Row
+
+_TWEETS = "/api/v1/tweets"
+
+
+def _stored(reply: TweetStored) -> tuple[int, Tweet]:
+    return (201 if reply.created else 200), reply.tweet
+
+
+def _inserted(reply: TweetStored) -> tuple[int, str]:
+    del reply  # the tutorial says the same whatever it stored
+    return 200, "Inserted one into the Database"
+
+
+def _tutorial_tweet(tweet: Tweet) -> dict[str, str]:
+    return {"id": tweet.id, "NAME": tweet.author, "TWEET": tweet.text}
+
+
+ROUTES: dict[str, tuple[Row, ...]] = {
+    "gateway": (
+        Route("POST", _TWEETS, "tweets", StoreTweet, 201, location=f"{_TWEETS}/", reply=_stored),
+        Route("GET", _TWEETS, "tweets", ListTweets),
+        Route("GET", f"{_TWEETS}/{{tweet_id}}", "tweets", GetTweet),
+    ),
+    "tweets": (
+        Text("GET", "/", "Our Simple RESTful Microservice!"),
+        # The tutorial's GET writes; so does its HEAD, which HTTP makes the same request.
+        Route("GET", "/insert/{author}/{text*}", "tweets", StoreTweet, reply=_inserted),
+        Stream("GET", "/all", "tweets", ListTweets, _tutorial_tweet),
+    ),
+}

@@ -1,0 +1,114 @@
+"""One route to one service: decode, ask, answer. Everything it can know beforehand is prepared."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import hdrs
+from multidict import istr
+
+from actors.kernel.messages import Command, Refusal
+from http_edge.answer import JSON, TEXT, Answer, make_head
+from http_edge.body import BodyReader
+from http_edge.decoding import UrlDecoder
+from http_edge.problems import Kind, ProblemError, from_refusal
+from http_edge.target import refuse_query
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from multidict import CIMultiDictProxy
+
+    from actors.kernel.messages import Message
+    from http_edge.handler import Context
+    from http_edge.routes.route import Route
+
+IDEMPOTENCY_KEY = istr("Idempotency-Key")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+_NO_JSON = ("application/x-www-form-urlencoded", "multipart/")
+
+
+class ServiceHandler:
+    """Answers a `Route`."""
+
+    def __init__(self, route: Route, context: Context) -> None:
+        config = context.config
+        self._ask = context.system.ask
+        self._clock = context.system.clock
+        self._service = route.service
+        self._deadline_s = config.deadline_s
+        self._writes = issubclass(route.message, Command)
+        self._url = UrlDecoder(
+            route.message, items_default=config.page_items_default, items_max=config.page_items_max
+        )
+        self._body = route.body(route.message) if route.method in _BODY_METHODS else None
+        self._reader = BodyReader(config)
+        self._status = route.status
+        self._reply = route.reply
+        self._location = route.location
+        self._head = make_head(route.status, JSON)
+        self._encode = msgspec.json.Encoder().encode
+
+    async def __call__(
+        self, request: web.BaseRequest, params: dict[str, str], query: str
+    ) -> Answer:
+        headers = request.headers
+        timeout_s = self._deadline_s
+        message: Message
+        if self._body is None:
+            message = self._url.decode(params, query)
+        else:
+            _check_form(headers, json_only=self._body.json_only)
+            if query:
+                refuse_query(query)
+            content = request.content
+            if content.is_eof():
+                body = content.read_nowait()
+                if len(body) > self._reader.bytes_max:
+                    raise self._reader.too_large()
+            else:
+                # Only a body that is still on its way costs a timer and a look at the clock.
+                begun = self._clock.monotonic()
+                body = await self._reader.read(request)
+                timeout_s -= self._clock.monotonic() - begun
+            message = self._body.decode(body, params)
+        key = headers.get(IDEMPOTENCY_KEY) if self._writes else None
+        if key is not None:
+            _check_key(key, headers)
+        reply = await self._ask(self._service, message, timeout_s=timeout_s, key=key)
+        if type(reply) is Refusal:
+            raise from_refusal(reply)
+        return self._answer(reply)
+
+    def _answer(self, reply: object) -> Answer:
+        status = self._status
+        if self._reply is not None:
+            status, reply = self._reply(reply)
+        if type(reply) is str:
+            return Answer(make_head(status, TEXT), reply.encode())
+        head = self._head if status == self._status else make_head(status, JSON)
+        if self._location is not None and status == self._status:
+            head += f"Location: {self._location}{quote(reply.id, safe='')}\r\n"  # type: ignore[attr-defined] # Route: location needs a reply with an id
+        return Answer(head, self._encode(reply))
+
+
+def _check_form(headers: CIMultiDictProxy[str], *, json_only: bool) -> None:
+    media_type = headers.get(hdrs.CONTENT_TYPE)
+    if json_only and media_type is not None and media_type.lower().startswith(_NO_JSON):
+        detail = "send JSON; with curl, add -H 'Content-Type: application/json'"
+        raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, detail, headers=(("Accept", JSON),))
+    coding = headers.get(hdrs.CONTENT_ENCODING)
+    if coding is not None and coding.lower() != "identity":
+        # Unpacking would turn a small body into one of any size; no legal body needs it.
+        detail = "send the body as it is, without a Content-Encoding"
+        accepted = (("Accept-Encoding", "identity"),)
+        raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, detail, headers=accepted)
+
+
+def _check_key(key: str, headers: CIMultiDictProxy[str]) -> None:
+    if len(headers.getall(IDEMPOTENCY_KEY)) > 1 or not _KEY.fullmatch(key):
+        detail = "Idempotency-Key is one header of 1 to 255 visible ASCII characters"
+        raise ProblemError(Kind.INVALID, detail, field=IDEMPOTENCY_KEY)

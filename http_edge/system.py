@@ -1,0 +1,54 @@
+"""What the edge asks of the kernel, so that HTTP can be tested without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+
+    from actors.kernel.clock import Clock
+    from actors.kernel.messages import Message
+    from actors.kernel.rng import Rng
+
+
+class System(Protocol):
+    """The part of `actors.kernel.system.ActorSystem` that the edge uses."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def rng(self) -> Rng: ...
+
+    def ask(
+        self, service: str, message: Message, *, timeout_s: float, key: str | None = None
+    ) -> Awaitable[Any]:
+        """End in the reply, a Refusal or an error of `actors.errors`, by `timeout_s` seconds."""
+        ...
+
+    def actors(self) -> Sequence[object]:
+        """One frozen struct an actor, in tree order."""
+        ...
+
+    def registry_snapshot(self) -> Sequence[object]:
+        """One frozen struct a service, with its replicas."""
+        ...
+
+    async def dead_letters(self, *, limit: int) -> Sequence[object]:
+        """At most `limit` dead letters."""
+        ...
+
+    # An operator's four. NoSuchActor, or another ActorError where the operation makes no sense.
+
+    def kill(self, name: str, /) -> object: ...
+
+    def restart(self, name: str, /) -> object: ...
+
+    def suspend(self, name: str, /) -> object: ...
+
+    def resume(self, name: str, /) -> object: ...
+
+    def unhealthy(self) -> Sequence[str]:
+        """Names of the services that are not up."""
+        ...

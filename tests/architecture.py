@@ -1,0 +1,221 @@
+"""The rules of docs/ARCHITECTURE.md as a checker: source text in, violations out.
+
+It reads imports wherever they stand (in functions and under TYPE_CHECKING too): an arrow is about
+who knows whom, not about what happens to run.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+# From the top down. A part may import any part of a later row, and itself, and nothing else: the
+# parts of one row do not know each other.
+ROWS = (
+    ("runtime",),
+    ("actors.simulation",),
+    ("http_edge",),
+    ("actors.systems",),
+    ("actors.service",),
+    ("actors.store", "actors.resilience", "actors.faults"),
+    ("actors.kernel",),
+    ("actors.log",),
+    ("actors.config",),
+    ("actors.errors",),
+    ("actors",),
+)
+ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
+
+# What a part does not know, whatever the rows say.
+UNKNOWN_TO = {
+    "http_edge": ("actors.store", "sqlite3"),
+    "actors.service": ("aiohttp",),
+    "actors.store": ("aiohttp", "http"),
+    "actors.kernel": ("aiohttp", "http", "sqlite3"),
+}
+
+# Name -> the only files that may use it, and why nobody else.
+LOOP = "only runtime.py starts a loop"
+CLOCK = "time comes from the Clock that was handed in"
+CHANCE = "chance comes from the Rng that was handed in"
+RESERVED = {
+    "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
+    "uvloop": (("runtime.py",), LOOP),
+    "asyncio.run": (("runtime.py",), LOOP),
+    "asyncio.Runner": (("runtime.py",), LOOP),
+    "asyncio.runners": (("runtime.py",), LOOP),
+    "asyncio.new_event_loop": (("runtime.py",), LOOP),
+    "asyncio.set_event_loop": (("runtime.py",), LOOP),
+    "asyncio.set_event_loop_policy": (("runtime.py",), LOOP),
+    "aiohttp.web.run_app": (("runtime.py",), LOOP),
+    "time": (("actors/kernel/clock.py",), CLOCK),
+    "datetime.datetime.now": ((), CLOCK),
+    "datetime.datetime.utcnow": ((), CLOCK),
+    "datetime.datetime.today": ((), CLOCK),
+    "datetime.date.today": ((), CLOCK),
+    "random": (("actors/kernel/rng.py",), CHANCE),
+    "uuid": ((), CHANCE),
+    "os.getrandom": ((), CHANCE),
+    "tempfile": ((), CHANCE),
+    # Entropy, by name: the seed of the Rng, and the admin token, which must not be guessable.
+    "os.urandom": (("runtime.py",), CHANCE),
+    "secrets": (("runtime.py", "http_edge/admin_token.py"), CHANCE),
+    # What is imported by a computed name cannot be checked here.
+    "importlib.import_module": ((), "imports are written out"),
+    "__import__": ((), "imports are written out"),
+    "tests": ((), "product code knows no tests"),
+}
+# Methods that start a loop, whatever the loop is called.
+LOOP_METHODS = ("run_until_complete", "run_forever")
+
+SQL_CLOCK_OR_CHANCE = re.compile(
+    r"\bCURRENT_(?:TIMESTAMP|DATE|TIME)\b|'now'|\b(?:random|randomblob|unixepoch)\s*\(\s*\)",
+    re.IGNORECASE,
+)
+
+
+def check_tree(root: Path) -> list[str]:
+    """Check all product code under `root`; return one `path:line: trouble` a violation."""
+    found: list[str] = []
+    for path in product_files(root):
+        relative = path.relative_to(root).as_posix()
+        text = path.read_text(encoding="utf-8")
+        check = check_sql if path.suffix == ".sql" else check_python
+        found += [f"{relative}:{trouble}" for trouble in check(relative, text)]
+    return found
+
+
+def product_files(root: Path) -> Iterator[Path]:
+    """Yield runtime.py and every Python and SQL file of the two packages."""
+    yield from (path for path in [root / "runtime.py"] if path.exists())
+    for package in ("actors", "http_edge"):
+        for suffix in ("py", "sql"):
+            yield from sorted((root / package).rglob(f"*.{suffix}"))
+
+
+def check_sql(_path: str, text: str) -> Iterator[str]:
+    """Yield `line: trouble` where SQL would read a clock or draw at random."""
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from (f"{number}: {it}" for it in check_sql_text(line.partition("--")[0]))
+
+
+def check_sql_text(text: str) -> list[str]:
+    """Return what is wrong with a statement, or with any string that could be one."""
+    found = SQL_CLOCK_OR_CHANCE.findall(text)
+    return [f"SQL uses {use}: bind tx.now or tx.new_id() instead" for use in found]
+
+
+def check_python(path: str, text: str) -> Iterator[str]:
+    """Yield `line: trouble` for every rule that the module at `path` breaks."""
+    tree = ast.parse(text)
+    module = module_name(path)
+    names: dict[str, str] = {}
+    for statement, target, bound in imports(tree, path):
+        names.update(bound)
+        yield from _at(statement, check_import(module, target))
+        yield from _at(statement, check_name(path, target))
+    prose = docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            yield from _at(node, check_name(path, dotted(node, names)))
+        if isinstance(node, ast.Attribute) and node.attr in LOOP_METHODS and path != "runtime.py":
+            yield from _at(node, [f"{node.attr}: {LOOP}"])
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in prose:
+            yield from _at(node, check_sql_text(node.value))
+
+
+def check_import(module: str, target: str) -> Iterator[str]:
+    """Yield what is wrong with `module` knowing `target`, both as dotted names."""
+    here, there = part_of(module), part_of(target)
+    if here not in ROW_OF:
+        yield f"{here} is no known part: give it a row"
+        return
+    for unknown in UNKNOWN_TO.get(here, ()):
+        if is_within(target, unknown):
+            yield f"{here} must not know {unknown}"
+    if target.partition(".")[0] not in ("actors", "http_edge", "runtime"):
+        return
+    if there not in ROW_OF:
+        yield f"{target} belongs to no known part"
+    elif here != there and ROW_OF[there] <= ROW_OF[here]:
+        yield f"{here} imports {target}: imports point down only"
+    elif there == "actors.systems":
+        yield from check_system_import(module, target)
+
+
+def check_system_import(module: str, target: str) -> Iterator[str]:
+    """Systems do not know each other; the edge knows their messages."""
+    if part_of(module) == "http_edge" and target.split(".")[3:4] != ["messages"]:
+        yield f"{module} imports {target}: the edge knows a system's messages only"
+    if part_of(module) == "actors.systems" and system_of(module) != system_of(target):
+        yield f"{module} imports {target}: systems do not know each other"
+
+
+def check_name(path: str, name: str) -> Iterator[str]:
+    """Yield why the module at `path` may not use `name`, a dotted name with aliases resolved."""
+    for reserved, (allowed, reason) in RESERVED.items():
+        if is_within(name, reserved) and path not in allowed:
+            yield f"{name}: {reason}"
+
+
+def imports(tree: ast.Module, path: str) -> Iterator[tuple[ast.stmt, str, dict[str, str]]]:
+    """Yield every imported dotted name, with what it binds in the module."""
+    package = module_name(path).split(".")
+    if not path.endswith("/__init__.py"):
+        package.pop()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                root = alias.name.split(".")[0]
+                yield node, alias.name, {alias.asname: alias.name} if alias.asname else {root: root}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                target = source if alias.name == "*" else f"{source}.{alias.name}"
+                yield node, target, {alias.asname or alias.name: target}
+
+
+def dotted(node: ast.expr, names: dict[str, str]) -> str:
+    """Return `a.b.c` for such an expression, its head resolved by the imports; else nothing."""
+    if isinstance(node, ast.Attribute):
+        head = dotted(node.value, names)
+        return f"{head}.{node.attr}" if head else ""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, node.id if node.id == "__import__" else "")
+    return ""
+
+
+def docstrings(tree: ast.Module) -> set[ast.AST]:
+    """Return the string nodes that are prose: statements by themselves."""
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+def module_name(path: str) -> str:
+    """Return `a.b` for `a/b.py` and for `a/b/__init__.py`."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def part_of(module: str) -> str:
+    """Return the row's name: two components under `actors`, one elsewhere."""
+    head, *rest = module.split(".")
+    return f"actors.{rest[0]}" if head == "actors" and rest else head
+
+
+def system_of(module: str) -> str:
+    """Return `hotel` for `actors.systems.hotel.room`."""
+    return ".".join(module.split(".")[2:3])
+
+
+def is_within(name: str, prefix: str) -> bool:
+    """Whether `name` is `prefix` or something in it."""
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def _at(node: ast.stmt | ast.expr, troubles: Iterable[str]) -> Iterator[str]:
+    return (f"{node.lineno}: {trouble}" for trouble in troubles)

@@ -1,0 +1,129 @@
+"""How tests run: coroutines on a fresh loop, nothing left behind, every failure with its seed."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import inspect
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+
+from actors.kernel.clock import ManualClock
+from actors.kernel.rng import Rng
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+    AsyncTest = Callable[..., Coroutine[Any, Any, None]]
+
+# A task that has been cancelled or answered still needs a turn of the loop or two to end.
+SETTLE_TURNS = 5
+
+SEED_KEY = pytest.StashKey[int]()
+
+# No deadline an example: it measures the machine, not the code. The blob reruns a CI failure here.
+hypothesis.settings.register_profile("rehearsal", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("rehearsal")
+
+
+# --- Seeds -----------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --seed."""
+    parser.addoption("--seed", type=int, help="the number that the `seed` fixture gives to tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One seed a run, so that the number a failure prints reproduces it."""
+    seed = config.getoption("seed")
+    config.stash[SEED_KEY] = secrets.randbits(32) if seed is None else seed
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Print the seed first: a run that is killed reports no failure."""
+    return f"seed: {config.stash[SEED_KEY]}"
+
+
+@pytest.fixture(scope="session")
+def seed(request: pytest.FixtureRequest) -> int:
+    """The run's seed: --seed, or a new one each run. A failure prints it."""
+    return request.config.stash[SEED_KEY]
+
+
+@pytest.fixture
+def rng(seed: int) -> Rng:
+    """A generator from the run's seed."""
+    return Rng(seed)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that moves when told to."""
+    return ManualClock()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test that drew from the seed says how to draw the same again."""
+    report = yield
+    if report.failed and "seed" in getattr(item, "fixturenames", ()):
+        report.sections.append(("seed", f"rerun with: --seed {item.config.stash[SEED_KEY]}"))
+    return report
+
+
+# --- Async tests -----------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Run `async def` tests, also those under Hypothesis, by `run_owned`."""
+    inner = getattr(getattr(pyfuncitem.obj, "hypothesis", None), "inner_test", None)
+    if inspect.iscoroutinefunction(inner):
+        pyfuncitem.obj.hypothesis.inner_test = synchronous(inner)
+    elif inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = synchronous(pyfuncitem.obj)
+
+
+def synchronous(test: AsyncTest) -> Callable[..., None]:
+    """Turn an async test into one that pytest and Hypothesis can call."""
+
+    @functools.wraps(test)
+    def call(*args: Any, **kwargs: Any) -> None:
+        run_owned(test(*args, **kwargs))
+
+    # `wraps` leaves a trace by which `call` would pass for a coroutine function again.
+    del call.__wrapped__
+    return call
+
+
+def run_owned(test: Coroutine[Any, Any, None]) -> None:
+    """Run `test` on a fresh loop; fail it if it leaves a task, or an exception nobody looked at."""
+    unseen: list[str] = []
+
+    def on_unseen(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        unseen.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+    async def owned() -> set[str]:
+        await test
+        for _ in range(SETTLE_TURNS):
+            await asyncio.sleep(0)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        return {repr(task) for task in left}
+
+    with asyncio.Runner(debug=False) as runner:
+        runner.get_loop().set_exception_handler(on_unseen)
+        left = runner.run(owned())
+        # A failed task reports when it is collected, and its traceback is a cycle.
+        gc.collect(1)
+    # Not asserts: pytest would have to rewrite them, and a failing test must not be masked.
+    if left:
+        pytest.fail(f"tasks left unowned: {sorted(left)}", pytrace=False)
+    if unseen:
+        pytest.fail(f"the loop's exception handler was called: {unseen}", pytrace=False)

@@ -1,0 +1,222 @@
+"""Every kind of bad input that fits a row of the route tables, made from the row itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.kernel.messages import Command
+from http_edge.decoding import GoBody
+from http_edge.routes.route import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from http_edge.handler import Row
+
+# A field with a pattern needs an example here; `valid_body` fails for a new one that has none.
+EXAMPLES: dict[str, object] = {"email": "ada@example.com", "currency": "EUR", "Email": "a@b"}
+
+FORM = "application/x-www-form-urlencoded"
+NUL = "\x00"
+LONE = "\ud800"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bad:
+    """One bad request and what must come of it."""
+
+    label: str
+    status: int
+    field: str | None = None
+    query: str = ""
+    path: str | None = None
+    method: str | None = None
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def valid_path(row: Row) -> str:
+    return re.sub(r"\{\w+\*?\}", "room", row.path)
+
+
+def valid_body(message: Any) -> dict[str, Any]:
+    """Return a body that the message's type accepts, with every field of it."""
+    info = msgspec.inspect.type_info(message)
+    assert isinstance(info, msgspec.inspect.StructType)
+    body = {each.encode_name: _example(each.encode_name, each.type) for each in info.fields}
+    msgspec.convert(body, message)
+    return body
+
+
+def _example(name: str, kind: Any) -> object:
+    if name in EXAMPLES:
+        return EXAMPLES[name]
+    kind = _inner(kind)
+    if isinstance(kind, msgspec.inspect.StructType):
+        return {each.encode_name: _example(each.encode_name, each.type) for each in kind.fields}
+    return 1 if isinstance(kind, msgspec.inspect.IntType) else "x"
+
+
+def _inner(kind: Any) -> Any:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return next(it for it in kind.types if not isinstance(it, msgspec.inspect.NoneType))
+    return kind
+
+
+def bad_inputs(row: Row) -> Iterator[Bad]:
+    """Yield what fits the row; nothing here may be answered with less than a 4xx."""
+    yield Bad("a method it lacks", 405, method="PROPFIND")
+    yield Bad("an unknown parameter", 422, "surprise", query="?surprise=1")
+    yield Bad("a broken escape in the query", 400, "x", query="?x=%zz")
+    yield Bad("a query that is no UTF-8", 400, "x", query="?x=%ff")
+    if "*" not in row.path:
+        yield Bad("an address below it", 404, path=f"{valid_path(row).rstrip('/')}/no/such/thing")
+    if not isinstance(row, Route):
+        return
+    if issubclass(row.message, Command):
+        yield from _bad_keys(row)
+    if row.method in {"POST", "PUT", "PATCH"}:
+        go = row.body is GoBody
+        yield from _bad_framing(row, go=go)
+        yield from _bad_json(go=go)
+        yield from _bad_fields(valid_body(row.message), row.message, (), go=go)
+    else:
+        yield from _bad_params(row)
+
+
+def _bad_keys(row: Route) -> Iterator[Bad]:
+    valid = {"json": valid_body(row.message)} if row.method == "POST" else {}
+    for label, key in [("empty", ""), ("long", "k" * 256), ("spaced", "a b"), ("foreign", "é")]:
+        options = {**valid, "headers": {"Idempotency-Key": key}}
+        yield Bad(f"a key that is {label}", 422, "Idempotency-Key", options=options)
+
+
+def _bad_framing(row: Route, *, go: bool) -> Iterator[Bad]:
+    data = json.dumps(valid_body(row.message)).encode()
+    yield Bad("a body too large", 413, options={"data": b" " * 70_000})
+    packed = {"data": data, "headers": {"Content-Encoding": "gzip"}}
+    yield Bad("a packed body", 415, options=packed)
+    if not go:
+        yield Bad("a form", 415, options={"data": data, "headers": {"Content-Type": FORM}})
+
+
+def _bad_json(*, go: bool) -> Iterator[Bad]:
+    texts = {
+        "empty": b"",
+        "cut": b'{"a":',
+        "not JSON": b"hello",
+        "not UTF-8": b'{"\xff":1}',
+        "UTF-16": "{}".encode("utf-16"),
+        "two values": b"{} {}",
+        "Python": b"{'a': 1}",
+        "NaN": b'{"a": NaN}',
+        "nested deeply": b"[" * 60_000,
+        "nested deeply inside": b'{"a":' * 10_000,
+    }
+    for label, data in texts.items():
+        yield Bad(f"a body that is {label}", 400, options={"data": data})
+    for data in (b"[]", b"1", b'"x"', *([] if go else [b"null"])):
+        yield Bad(f"a body that is {data!r}", 400 if go else 422, options={"data": data})
+    if not go:
+        yield Bad("an unknown field", 422, "surprise", options={"data": b'{"surprise":1}'})
+    closed = b'{"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+    if not go:
+        yield Bad("valid JSON nested deeply", 400, options={"data": closed})
+
+
+def _bad_fields(
+    body: dict[str, Any], message: Any, at: tuple[str, ...], *, go: bool
+) -> Iterator[Bad]:
+    info = msgspec.inspect.type_info(message)
+    assert isinstance(info, msgspec.inspect.StructType)
+    for each in info.fields:
+        name, kind = each.encode_name, _inner(each.type)
+        where = ".".join((*at, name))
+        for label, status, value in _bad_values(kind, go=go):
+            data = json.dumps(_replaced(body, (*at, name), value)).replace('"@@"', str(value)[2:])
+            yield Bad(f"{where} {label}", status, where, options={"data": data.encode()})
+        if each.required and not go:
+            data = json.dumps(_replaced(body, (*at, name), None, drop=True))
+            yield Bad(f"{where} missing", 422, where, options={"data": data.encode()})
+        if isinstance(kind, msgspec.inspect.StructType):
+            nested = _replaced(body, (*at, name, "surprise"), 1)
+            data = json.dumps(nested)
+            label = f"{where}.surprise"
+            yield Bad(f"{label} unknown", 422, label, options={"data": data.encode()})
+            yield from _bad_fields(body, kind.cls, (*at, name), go=go)
+
+
+def _bad_values(kind: Any, *, go: bool) -> Iterator[tuple[str, int, object]]:
+    wrong = 400 if go else 422
+    yield "a list", wrong, []
+    yield "a truth", wrong, True
+    if isinstance(kind, msgspec.inspect.StrType):
+        yield "a number", wrong, 7
+        yield "an object", wrong, {}
+        yield "with a NUL", 422, f"a{NUL}b"
+        yield "with half a pair", 422, f"a{LONE}"
+        if kind.max_length is not None:
+            yield "too long", 422, "x" * (kind.max_length + 1)
+        if kind.min_length:
+            yield "too short", 422, ""
+    if isinstance(kind, msgspec.inspect.IntType):
+        yield "a string", wrong, "1"
+        yield "a fraction", wrong, 1.5
+        yield "enormous", 422, 10**400
+        yield "infinite", 422, "@@1e999"
+        if kind.ge is not None:
+            yield "too small", 422, kind.ge - 1
+        if kind.le is not None:
+            yield "too large", 422, kind.le + 1
+
+
+def _replaced(
+    body: dict[str, Any], path: tuple[str, ...], value: object, *, drop: bool = False
+) -> dict[str, Any]:
+    name, *rest = path
+    if rest:
+        return {**body, name: _replaced(body[name], tuple(rest), value, drop=drop)}
+    if drop:
+        return {key: item for key, item in body.items() if key != name}
+    return {**body, name: "@@" if str(value).startswith("@@") else value}
+
+
+def _bad_params(row: Route) -> Iterator[Bad]:
+    in_path = re.findall(r"\{(\w+)\*?\}", row.path)
+    info = msgspec.inspect.type_info(row.message)
+    assert isinstance(info, msgspec.inspect.StructType)
+    for each in info.fields:
+        name, kind = each.encode_name, _inner(each.type)
+        for label, status, text in _bad_texts(name, kind):
+            if name in in_path:
+                path = re.sub(r"\{" + name + r"\*?\}", text, row.path)
+                yield Bad(f"{name} {label}", status, name, path=re.sub(r"\{.*?\}", "x", path))
+            elif name not in in_path and not issubclass(row.message, Command):
+                yield Bad(f"{name} {label}", status, name, query=f"?{name}={text}")
+        if name not in in_path and not issubclass(row.message, Command):
+            yield Bad(f"{name} twice", 422, name, query=f"?{name}=1&{name}=1")
+        elif name in in_path:
+            yield Bad(f"{name} in the query too", 422, name, query=f"?{name}=x")
+
+
+def _bad_texts(name: str, kind: Any) -> Iterator[tuple[str, int, str]]:
+    yield "with a broken escape", 400, "a%"
+    yield "with a NUL", 422, "a%00b"
+    yield "not UTF-8", 400, "%ff"
+    yield "with half a pair", 400, "%ed%a0%80"
+    if isinstance(kind, msgspec.inspect.StrType) and kind.max_length is not None:
+        # A longer address is refused as such, before anybody looks at its parts.
+        if kind.max_length < 8000:
+            yield "too long", 422, "x" * (kind.max_length + 1)
+        if kind.min_length:
+            yield "empty", 422, ""
+    if isinstance(kind, msgspec.inspect.IntType):
+        for text in ("", "-1", "1.0", "1e2", "0x1", "01", "%D9%A3", "9" * 19, "9" * 400, "null"):
+            yield f"{text[:9]!r} {len(text)}", 422, text
+    if name == "limit":
+        yield "0", 422, "0"
+        yield "above the largest page", 422, "201"

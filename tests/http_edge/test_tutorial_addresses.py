@@ -1,0 +1,173 @@
+"""The published tutorials' addresses answer as their own programs do."""
+
+from __future__ import annotations
+
+import json
+
+import aiohttp
+import pytest
+
+from actors.errors import MailboxFull
+from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
+from actors.systems.tweets.messages import StoreTweet
+from tests.http_edge.serving import Served, is_problem, serving
+
+
+async def test_each_front_page_says_the_tutorials_words() -> None:
+    """Exactly these texts, as plain text."""
+    async with serving() as served:
+        hotel = await served.send("GET", "/", "hotel")
+        tweets = await served.send("GET", "/", "tweets")
+        assert hotel.body == b"Welcome to the Hotel Booking API"
+        assert tweets.body == b"Our Simple RESTful Microservice!"
+        assert hotel.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
+async def test_customer_and_room_come_back_as_they_were_sent(listener: str, prefix: str) -> None:
+    """201 and the same object with Go's keys; an empty ID gets one."""
+    async with serving() as served:
+        customer = {"ID": "c1", "Name": "Ada", "Email": "a@b"}
+        reply = await served.send("POST", f"{prefix}/customer", listener, json=customer)
+        assert (reply.status, reply.json) == (201, customer)
+        room = {"ID": "", "Type": "double", "Status": "available"}
+        reply = await served.send("POST", f"{prefix}/room", listener, json=room)
+        assert reply.status == 201
+        assert reply.json["ID"]
+        assert list(reply.json) == ["ID", "Type", "Status"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"id":"1","NAME":"n","eMail":"e"}', RegisterCustomer(id="1", name="n", email="e")),
+        (b'{"Extra":[1e999,{}],"Name":"n"}', RegisterCustomer(name="n")),
+        (b'{"ID":null,"Name": null ,"Email":"e"}', RegisterCustomer(email="e")),
+        (b'{"name":"a","Name":"b"}', RegisterCustomer(name="b")),
+        (b"{}", RegisterCustomer()),
+        (b"null", RegisterCustomer()),
+    ],
+)
+async def test_keys_are_read_as_go_reads_them(body: bytes, message: RegisterCustomer) -> None:
+    """Without regard to case, unknown ones ignored, null the zero value, the last one wins."""
+    async with serving() as served:
+        # curl's -d sends a form's Content-Type, and the tutorial never minded.
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        reply = await served.send("POST", "/customer", "hotel", data=body, headers=headers)
+        assert reply.status == 201
+        assert served.system.seen[-1].message == message
+
+
+async def test_a_room_is_registered_as_a_room() -> None:
+    """The other message of the hotel's tutorial."""
+    async with serving() as served:
+        await served.send("POST", "/room", "hotel", json={"type": "t", "STATUS": "s"})
+        assert served.system.seen[-1].message == RegisterRoom(type="t", status="s")
+
+
+@pytest.mark.parametrize(
+    ("path", "author", "text"),
+    [
+        ("/insert/bob/hello", "bob", "hello"),
+        ("/insert/bob/a/b//c", "bob", "a/b//c"),
+        ("/insert/bob/a%2Fb", "bob", "a/b"),
+        ("/insert/a%2Fb/c", "a/b", "c"),
+        ("/insert/bob/1+1%3D2", "bob", "1+1=2"),
+        ("/insert/bob/100%25", "bob", "100%"),
+        ("/insert/bob/%2525", "bob", "%25"),
+        ("/insert/bob/what%3F%23x%26y", "bob", "what?#x&y"),
+        ("/insert/bob/..%2F../x", "bob", "../../x"),
+        ("/insert/bob/%F0%9F%98%80%0A", "bob", "\N{GRINNING FACE}\n"),
+        ("/insert/bob/%C3%A9", "bob", "é"),
+        ("/insert/bob/trailing/", "bob", "trailing/"),
+        ("/insert/insert/all", "insert", "all"),
+    ],
+)
+async def test_a_tweet_is_stored_as_it_was_meant(path: str, author: str, text: str) -> None:
+    """Any character, slashes raw or escaped; everything decoded exactly once; + stays +."""
+    async with serving() as served:
+        reply = await raw_get(served, path)
+        assert reply.endswith(b"\r\n\r\nInserted one into the Database")
+        assert reply.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert served.system.seen[-1].message == StoreTweet(author=author, text=text)
+
+
+async def raw_get(served: Served, path: str) -> bytes:
+    """GET without a client library that would tidy the path up."""
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    return await served.raw(head.encode(), "tweets")
+
+
+async def test_what_would_be_lost_is_refused() -> None:
+    """A raw ? or # would cut the tweet short; the client is told how to write it."""
+    async with serving() as served:
+        assert b" 422 " in await raw_get(served, "/insert/bob/why?because")
+        assert b" 400 " in await raw_get(served, "/insert/bob/a#b")
+        is_problem(await served.send("GET", "/insert/bob/", "tweets"), 422, "text")
+        is_problem(await served.send("GET", "/insert//x", "tweets"), 422, "author")
+        is_problem(await served.send("GET", "/insert/bob", "tweets"), 404)
+        assert served.system.seen == []
+
+
+async def test_an_insert_takes_a_key() -> None:
+    """Though it is a GET, it writes: a retry with its key must be harmless."""
+    async with serving() as served:
+        await served.send("GET", "/insert/a/b", "tweets", headers={"Idempotency-Key": "k"})
+        assert served.system.seen[-1].key == "k"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
+async def test_all_lists_every_tweet_over_all_pages(count: int) -> None:
+    """One JSON array of the three strings, in order, whatever the number of pages."""
+    async with serving(page_items_max=3) as served:
+        for number in range(count):
+            await served.send("GET", f"/insert/n{number}/t%22{number}", "tweets")
+        reply = await served.send("GET", "/all", "tweets")
+        assert reply.status == 200
+        assert reply.headers["Content-Type"] == "application/json"
+        assert reply.headers["X-Request-ID"]
+        assert reply.json == [
+            {"id": f"id-{number + 1}", "NAME": f"n{number}", "TWEET": f't"{number}'}
+            for number in range(count)
+        ]
+
+
+async def test_all_is_never_valid_but_short() -> None:
+    """A failure after the first page breaks the connection off; the client sees that."""
+    async with serving(page_items_max=2) as served:
+        for number in range(5):
+            await served.send("GET", f"/insert/n/t{number}", "tweets")
+        served.system.seen.clear()
+        served.system.on_ask = lambda _: _full() if len(served.system.seen) > 2 else None
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await served.send("GET", "/all", "tweets")
+        served.system.seen.clear()
+        got = await served.raw(b"GET /all HTTP/1.0\r\n\r\n", "tweets")
+        assert b" 200 OK" in got
+        assert b"t3" in got
+        assert b"]" not in got
+
+
+async def test_all_is_an_ordinary_refusal_when_the_first_page_fails() -> None:
+    """Nothing has been sent yet, so there is nothing to break off."""
+    async with serving() as served:
+        served.system.on_ask = lambda _: _full()
+        is_problem_with_retry = await served.send("GET", "/all", "tweets")
+        assert is_problem_with_retry.status == 503
+        assert is_problem_with_retry.headers["Retry-After"] == "2"
+
+
+async def test_all_for_a_client_of_http_1_0_ends_with_the_connection() -> None:
+    """No chunks for who does not know them."""
+    async with serving(page_items_max=2) as served:
+        for number in range(3):
+            await served.send("GET", f"/insert/n/t{number}", "tweets")
+        reply = await served.raw(b"GET /all HTTP/1.0\r\n\r\n", "tweets")
+        head, _, body = reply.partition(b"\r\n\r\n")
+        assert b"chunked" not in head
+        assert len(json.loads(body)) == 3
+
+
+def _full() -> None:
+    message = "tweets has 1024 messages waiting"
+    raise MailboxFull(message, retry_after_s=1.5)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import check_python, check_sql, check_tree, product_files
+
+ROOT = Path(__file__).parent.parent
+
+# path, source, what the report must say
+VIOLATIONS = [
+    # Imports point down only.
+    ("actors/kernel/a.py", "import actors.store.store", "imports point down only"),
+    ("actors/kernel/a.py", "from actors import service", "imports point down only"),
+    ("actors/kernel/a.py", "from ..store import store", "imports point down only"),
+    ("actors/kernel/__init__.py", "from ..store import store", "imports point down only"),
+    ("actors/kernel/a.py", "def f():\n    import http_edge.app", "imports point down only"),
+    ("actors/store/a.py", "from actors.service.service import S", "imports point down only"),
+    ("actors/store/a.py", "from actors.faults.rules import R", "imports point down only"),
+    ("actors/errors.py", "import actors.config", "imports point down only"),
+    ("actors/log.py", "import actors.kernel.clock", "imports point down only"),
+    ("actors/service/a.py", "import actors.systems.hotel.room", "imports point down only"),
+    ("actors/systems/hotel/a.py", "import http_edge.app", "imports point down only"),
+    ("http_edge/app.py", "import runtime", "imports point down only"),
+    (
+        "actors/store/a.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from runtime import main",
+        "imports point down only",
+    ),
+    ("actors/service/a.py", "import actors.simulation.network", "imports point down only"),
+    ("http_edge/app.py", "from actors.simulation import network", "imports point down only"),
+    ("actors/junk/a.py", "import os", "no known part"),
+    ("runtime.py", "import actors.junk", "no known part"),
+    # Absences.
+    ("actors/systems/hotel/a.py", "import actors.systems.tweets.messages", "know each other"),
+    ("actors/systems/hotel/a.py", "from ..tweets import messages", "know each other"),
+    ("http_edge/routes/a.py", "from actors.systems.hotel.room import Room", "messages only"),
+    ("http_edge/routes/a.py", "from actors.systems import hotel", "messages only"),
+    ("http_edge/app.py", "import actors.store.store", "must not know actors.store"),
+    ("actors/kernel/a.py", "import sqlite3", "must not know sqlite3"),
+    ("actors/kernel/a.py", "from aiohttp import web", "must not know aiohttp"),
+    ("actors/store/store.py", "import aiosqlite", "one file knows aiosqlite"),
+    ("actors/store/store.py", "from aiosqlite.core import Connection", "one file knows aiosqlite"),
+    ("actors/kernel/a.py", "import tests.doubles", "knows no tests"),
+    ("actors/kernel/a.py", "import importlib\nimportlib.import_module('x')", "written out"),
+    ("actors/kernel/a.py", "__import__('time')", "written out"),
+    # One loop.
+    ("actors/kernel/a.py", "import asyncio\nasyncio.run(f())", "starts a loop"),
+    ("actors/kernel/a.py", "import asyncio as a\nstart = a.run", "starts a loop"),
+    ("actors/kernel/a.py", "from asyncio import Runner", "starts a loop"),
+    ("http_edge/app.py", "import asyncio\nasyncio.new_event_loop()", "starts a loop"),
+    ("http_edge/app.py", "from aiohttp import web\nweb.run_app(app)", "starts a loop"),
+    ("actors/kernel/a.py", "import uvloop", "starts a loop"),
+    ("actors/simulation/loop.py", "loop.run_until_complete(f())", "starts a loop"),
+    ("actors/simulation/loop.py", "self._loop.run_forever()", "starts a loop"),
+    # Clock and chance.
+    ("actors/kernel/a.py", "import time", "comes from the Clock"),
+    ("actors/kernel/a.py", "from time import monotonic as now", "comes from the Clock"),
+    ("actors/kernel/rng.py", "import time", "comes from the Clock"),
+    ("runtime.py", "import time", "comes from the Clock"),
+    ("actors/log.py", "from datetime import datetime as d\nd.now()", "comes from the Clock"),
+    ("actors/log.py", "import datetime\ndatetime.datetime.utcnow()", "comes from the Clock"),
+    ("actors/log.py", "from datetime import date\nx = date.today", "comes from the Clock"),
+    ("actors/store/a.py", "import random", "comes from the Rng"),
+    ("actors/kernel/clock.py", "import random", "comes from the Rng"),
+    ("actors/store/a.py", "from uuid import uuid4", "comes from the Rng"),
+    ("actors/store/a.py", "import os\nos.urandom(8)", "comes from the Rng"),
+    ("actors/store/a.py", "from os import urandom", "comes from the Rng"),
+    ("http_edge/app.py", "import secrets", "comes from the Rng"),
+    ("actors/store/a.py", "SQL = 'SELECT random()'", "SQL uses random()"),
+    ("actors/store/a.py", "SQL = \"SELECT datetime('now')\"", "SQL uses 'now'"),
+    ("actors/store/a.py", "SQL = f'{t} > current_timestamp'", "SQL uses current_timestamp"),
+]
+
+ALLOWED = [
+    ("runtime.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
+    ("runtime.py", "import actors.simulation.network, http_edge.app, actors.store.store"),
+    ("runtime.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
+    ("actors/simulation/a.py", "import http_edge.app, actors.store.inline_store"),
+    ("http_edge/admin_token.py", "import secrets"),
+    ("http_edge/routes/a.py", "from actors.systems.hotel.messages import CreateRoom"),
+    ("http_edge/routes/a.py", "from actors.systems.hotel import messages"),
+    ("http_edge/app.py", "from actors.service.service import Service\nimport actors.kernel.actor"),
+    ("actors/systems/hotel/a.py", "from actors.systems.hotel.messages import X\nfrom . import b"),
+    ("actors/service/a.py", "import actors.store.store, actors.faults.rules"),
+    ("actors/store/aiosqlite_store.py", "import aiosqlite, sqlite3"),
+    ("actors/store/a.py", "from actors.store import b\nfrom . import c\nimport actors.errors"),
+    ("actors/kernel/clock.py", "import time\ntime.monotonic()"),
+    ("actors/kernel/rng.py", "import random"),
+    ("actors/kernel/a.py", "import asyncio\nasyncio.sleep(1)\nasyncio.run_coroutine_threadsafe"),
+    ("actors/kernel/a.py", "self.time.now()\nclock.monotonic()\nrandom = 1\nrng.random()"),
+    ("actors/log.py", "from datetime import datetime\ndatetime.fromtimestamp(0)"),
+    ("actors/log.py", "'''Not SELECT random().'''"),
+    ("actors/log.py", "import actors.config"),
+]
+
+
+def test_product_code_keeps_the_rules() -> None:
+    """Arrows point down, and what must be absent is absent, in every file there is."""
+    assert check_tree(ROOT) == []
+
+
+def test_every_product_file_is_looked_at() -> None:
+    """The check above looks at the tree, and not at nothing."""
+    seen = {path.relative_to(ROOT).as_posix() for path in product_files(ROOT)}
+    assert {"actors/errors.py", "actors/kernel/clock.py", "actors/__init__.py"} <= seen
+
+
+@pytest.mark.parametrize(("path", "source", "trouble"), VIOLATIONS)
+def test_violation_is_reported(path: str, source: str, trouble: str) -> None:
+    """Each rule, broken on purpose, is reported with its line."""
+    report = list(check_python(path, source))
+    assert any(re.match(rf"\d+: .*{re.escape(trouble)}", line) for line in report), report
+
+
+@pytest.mark.parametrize(("path", "source"), ALLOWED)
+def test_allowed_is_not_reported(path: str, source: str) -> None:
+    """What the rules allow passes."""
+    assert list(check_python(path, source)) == []
+
+
+def test_sql_files_read_no_clock() -> None:
+    """A default of CURRENT_TIMESTAMP is found in a schema; a comment about it is not."""
+    text = "-- no CURRENT_TIMESTAMP here\nCREATE TABLE t (at TEXT DEFAULT CURRENT_TIMESTAMP)"
+    assert [line.split(":")[0] for line in check_sql("a.sql", text)] == ["2"]
+
+
+def test_tree_report_names_file_and_line(tmp_path: Path) -> None:
+    """A violation on disk is reported as path:line."""
+    (tmp_path / "actors" / "kernel").mkdir(parents=True)
+    (tmp_path / "actors" / "kernel" / "a.py").write_text("import os\nimport time\n")
+    (report,) = check_tree(tmp_path)
+    assert report.startswith("actors/kernel/a.py:2: time")
+
+
+# --- Files beside the code -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_requirements_name_no_index(name: str) -> None:
+    """Every line is a comment, a pin or its hash: no index, address or path of this machine."""
+    line_rule = re.compile(r" *#.*|[a-z0-9-]+==[\w.]+( ; [^/@:]+)? \\|    --hash=sha256:\w+( \\)?")
+    lines = (ROOT / name).read_text().splitlines()
+    assert [line for line in lines if not line_rule.fullmatch(line)] == []
+    assert not re.search(
+        r"://|--index|--extra-index|--find-links|--trusted-host|file:|/opt|/tmp", "\n".join(lines)
+    )
+
+
+def test_every_number_of_the_configuration_has_its_reason() -> None:
+    """A number without a comment beside it is a number nobody can change."""
+    bare = []
+    for line in (ROOT / "config.toml").read_text().splitlines():
+        key, assigned, value = re.sub(r'"[^"]*"', '""', line).partition("=")
+        setting, _, reason = value.partition("#")
+        if assigned and not key.startswith("#") and re.search(r"\d", setting):
+            bare += [line] if len(reason.split()) < len(["a", "reason"]) else []
+    assert bare == []

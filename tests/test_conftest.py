@@ -1,0 +1,66 @@
+"""The rules of conftest.py, broken on purpose: a check that cannot fail is a defect."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.conftest import run_owned
+
+pytest_plugins = ["pytester"]
+
+SEEDED = """
+def test_that_fails(rng):
+    assert rng.random() == "never"
+
+def test_that_draws_nothing():
+    assert False
+"""
+
+
+def test_task_left_running_fails_its_test() -> None:
+    """A test that leaves a task behind fails, and the task is named."""
+
+    async def leaves() -> None:
+        kept.append(asyncio.create_task(asyncio.sleep(3600), name="forgotten"))
+
+    kept: list[asyncio.Task[None]] = []
+    with pytest.raises(pytest.fail.Exception, match=r"unowned.*forgotten"):
+        run_owned(leaves())
+    assert kept[0].cancelled()
+
+
+def test_exception_nobody_looked_at_fails_its_test() -> None:
+    """A task whose failure nobody awaits fails the test that started it."""
+
+    async def crashes() -> None:
+        raise LookupError("unseen")
+
+    async def ignores() -> None:
+        task = asyncio.create_task(crashes())
+        await asyncio.wait([task])
+
+    with pytest.raises(pytest.fail.Exception, match="unseen"):
+        run_owned(ignores())
+
+
+def test_task_that_is_ending_is_not_left() -> None:
+    """A task that only needs the loop's next turns to end is not held against its test."""
+
+    async def ends() -> None:
+        kept.append(asyncio.create_task(asyncio.sleep(3600)))
+        await asyncio.sleep(0)
+        kept[0].cancel()
+
+    kept: list[asyncio.Task[None]] = []
+    run_owned(ends())
+    assert kept[0].cancelled()
+
+
+def test_failure_prints_its_seed(pytester: pytest.Pytester) -> None:
+    """A failed test that drew from the seed says how to draw the same again; others do not."""
+    pytester.makepyfile(SEEDED)
+    result = pytester.runpytest_inprocess("-p", "tests.conftest", "--seed", "4711")
+    result.assert_outcomes(failed=2)
+    assert result.outlines.count("rerun with: --seed 4711") == 1
