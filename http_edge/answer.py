@@ -1,11 +1,13 @@
 """A whole response leaves in one write, most of its bytes made before the request came.
 
-aiohttp's own `web.Response` builds, checks and serialises a multidict of headers for each answer,
-which costs as much as the rest of the edge together (docs/BENCHMARKS.md). Ours fills four holes.
+aiohttp's own `web.Response` builds, checks and serialises a multidict of headers for each answer.
+Measured on the same handler: 32 microseconds a request with it, 20 with ours, which fills in four
+values of a head made at start-up. The rest of the edge takes 5.
 """
 
 from __future__ import annotations
 
+import asyncio
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 TEXT = "text/plain; charset=utf-8"
+
+# A client that does not read its answer holds a connection and the answer's memory no longer.
+SEND_S_MAX = 30.0
+
+# aiohttp's writer waits for the client by itself from this size on.
+_AT_ONCE_BYTES_MAX = 0x10000
 
 
 def make_head(status: int, content_type: str, *headers: tuple[str, str]) -> str:
@@ -66,15 +74,34 @@ class Answer(web.StreamResponse):
         self._head += f"{self._stamp}{connection}Content-Length: {len(self._bytes)}\r\n\r\n"
         if request.method == hdrs.METH_HEAD:
             self._bytes = b""
+        self._protocol = request.protocol
         self._payload_writer = request.writer
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Send everything at once; waits only for a reader that is slower than we are."""
-        if self._payload_writer is None or self._eof_sent:
+        """Send everything at once; waits only for a client that reads slower than we answer."""
+        writer = self._payload_writer
+        if writer is None or self._eof_sent:
             return
         self._eof_sent = True
-        await self._payload_writer.write(self._head.encode("latin-1") + self._bytes + data)
+        whole = self._head.encode("latin-1") + self._bytes + data
+        if len(whole) < _AT_ONCE_BYTES_MAX:
+            await writer.write(whole)
+            whole = b""
+        # Without the wait, one who sends requests and reads nothing would fill our memory.
+        if whole or self._protocol.writing_paused:
+            await self._push(writer, whole)
+
+    async def _push(self, writer: AbstractStreamWriter, data: bytes) -> None:
+        try:
+            async with asyncio.timeout(SEND_S_MAX):
+                await writer.write(data)
+                await writer.drain()
+        except TimeoutError:
+            if self._protocol.transport is not None:
+                self._protocol.transport.abort()
+            message = f"the client read nothing for {SEND_S_MAX:g} seconds"
+            raise ConnectionResetError(message) from None
 
 
 class HttpDate:

@@ -90,7 +90,7 @@ class ConnectionFactory(web.Server):
         self._orphans.add(task)
         task.add_done_callback(self._orphans.discard)
 
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
+    async def shutdown(self, timeout: float | None = None) -> None:
         """Wait for all requests, each at most `timeout` seconds, then leave no task behind."""
         await super().shutdown(timeout)
         orphans = list(self._orphans)

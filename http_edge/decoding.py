@@ -217,7 +217,7 @@ def _refuse_nul(builtins: object) -> None:
         raise ProblemError(Kind.INVALID, f"{found} holds a NUL character", field=found)
 
 
-def _find(value: Any, wrong: re.Pattern[str], path: str = "") -> str | None:  # noqa: ANN401 - JSON
+def _find(value: Any, wrong: re.Pattern[str], path: str = "") -> str | None:
     """Return the path of the first string in which `wrong` occurs."""
     if isinstance(value, str):
         return path if wrong.search(value) else None

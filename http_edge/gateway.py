@@ -39,13 +39,16 @@ class Gateway:
         self._router = Router((row.method, row.path, row.handler(context)) for row in rows)
         self._static = self._router.static
         self._context = context
+        self._clock = context.system.clock
         self._date = context.date
+        self._log_requests = context.log_requests
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         given = request.headers.get(X_REQUEST_ID)
         if given is None or not _SANE_ID(given):
             given = f"{self._random_bits(64):016x}"
+        begun = self._clock.monotonic() if self._log_requests else 0.0
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
         try:
@@ -65,8 +68,14 @@ class Gateway:
             answer.stamp(given, self._date())
         if self._context.draining:
             answer.force_close()
-        if self._context.log_requests:
-            log.debug("request", method=request.method, path=request.path, status=answer.status)
+        if self._log_requests:
+            log.debug(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=answer.status,
+                duration_ms=round((self._clock.monotonic() - begun) * 1000, 3),
+            )
         return answer
 
     def malformed(self, detail: str) -> web.StreamResponse:

@@ -63,7 +63,7 @@ class StreamHandler:
         self,
         request: web.BaseRequest,
         response: web.StreamResponse,
-        page: Any,  # noqa: ANN401 - any list's page
+        page: Any,
     ) -> None:
         separator = b"["
         try:
@@ -84,7 +84,7 @@ class StreamHandler:
             if request.transport is not None:
                 request.transport.abort()
 
-    async def _page(self, params: dict[str, str], after: str | None) -> Any:  # noqa: ANN401 - any list's page
+    async def _page(self, params: dict[str, str], after: str | None) -> Any:
         message = self._url.decode(params if after is None else {**params, "after": after}, "")
         reply = await self._ask(self._row.service, message, timeout_s=self._deadline_s)
         if isinstance(reply, Refusal):

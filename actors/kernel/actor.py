@@ -136,6 +136,7 @@ class AsyncioActor(ServingActor):
         self.state = "starting" if self._up_count == 0 else "restarting"
         try:
             incarnation.behavior = behavior = self._factory()
+            incarnation.receive = behavior.on_receive
             behavior.actor_ref = self.ref
             behavior.incarnation = self._number
             starting = behavior.on_start()

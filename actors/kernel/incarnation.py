@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -10,6 +10,7 @@ from actors.errors import ActorError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from actors.kernel.behavior import Behavior
 
@@ -43,13 +44,15 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 class Incarnation:
     """The behavior in charge, until it is ended or replaced."""
 
-    __slots__ = ("begun", "behavior", "ending", "number", "starting")
+    __slots__ = ("begun", "behavior", "ending", "number", "receive", "starting")
 
     def __init__(self, number: int, begun: asyncio.Future[Exit | None]) -> None:
         """`begun` ends when the start has succeeded (None) or failed (the exit)."""
         self.number = number
         self.begun = begun
         self.behavior: Behavior | None = None
+        # The behavior's on_receive, bound once: it is called once a message.
+        self.receive: Callable[[Any], Any]
         self.starting: asyncio.Task[None] | None = None
         # Set while the incarnation is being ended in order: a crash is then no news to anyone.
         self.ending = False

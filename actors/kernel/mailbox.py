@@ -22,10 +22,11 @@ Signal = Literal["kill", "restart", "suspend", "resume", "stop"]
 class Lane:
     """One queue of a mailbox, and what an incarnation has taken from it and not yet settled."""
 
-    __slots__ = ("in_flight", "queue", "waiting", "work")
+    __slots__ = ("in_flight", "index", "queue", "waiting", "work")
 
-    def __init__(self) -> None:
-        """Start empty and idle."""
+    def __init__(self, index: int) -> None:
+        """Start empty and idle; `index` is its place among the mailbox's lanes."""
+        self.index = index
         self.queue: deque[Envelope] = deque()
         self.in_flight: Sequence[Envelope] = ()
         # Senders that wait for room, under the overflow policy "wait".
@@ -43,7 +44,7 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_context", "_lane_of", "_name", "_overflow", "_retry_after_s",
+        "_ambient", "_call_soon", "_context", "_lane_of", "_name", "_overflow", "_retry_after_s",
         "_thread", "_turn", "accepted", "asleep", "capacity", "closed", "dead_lettered",
         "handled", "lanes", "refused", "rejected", "signals",
     )  # fmt: skip
@@ -65,9 +66,11 @@ class Mailbox:
         self._retry_after_s = config.retry_after_s
         self._lane_of = lane_of
         self._turn = turn
+        self._call_soon = context.loop.call_soon
+        self._ambient = context.ambient
         self._thread = get_ident()
         self.capacity = config.capacity
-        self.lanes = tuple([Lane() for _ in range(lanes)])
+        self.lanes = tuple([Lane(index) for index in range(lanes)])
         self.signals: deque[tuple[Signal, Any]] | None = None
         # Set once the actor is parked or stopped: makes the error that every sender gets.
         self.closed: Callable[[], ActorError] | None = None
@@ -95,7 +98,7 @@ class Mailbox:
             lane.queue.append(envelope)
             if self.asleep and lane.work is None:
                 self.asleep = False
-                self._context.loop.call_soon(self._turn, context=self._context.ambient)
+                self._call_soon(self._turn, context=self._ambient)
             return
         admitted = self.offer(envelope)
         if admitted is not None:  # nobody awaits it: an ask's own future tells its caller
@@ -139,7 +142,7 @@ class Mailbox:
             self.signals = deque()
         self.signals.append((signal, argument))
         # Not guarded by `asleep`: a suspended or busy actor must hear its signals too.
-        self._context.loop.call_soon(self._turn, context=self._context.ambient)
+        self._call_soon(self._turn, context=self._ambient)
 
     def get(self) -> Envelope:
         """Take the next message of the first lane that has one (pykka's inbox protocol)."""
@@ -230,7 +233,7 @@ class Mailbox:
         lane.queue.append(envelope)
         if self.asleep and lane.work is None:
             self.asleep = False
-            self._context.loop.call_soon(self._turn, context=self._context.ambient)
+            self._call_soon(self._turn, context=self._ambient)
 
     def _wait_for_room(self, lane: Lane, envelope: Envelope) -> asyncio.Future[None]:
         if lane.waiting is None:

@@ -65,10 +65,10 @@ class ServingActor(pykka.Actor):
             return
         incarnation = self._incarnation
         assert incarnation is not None, "an actor that serves has an incarnation"
-        for index, lane in enumerate(mailbox.lanes):
+        for lane in mailbox.lanes:
             if lane.queue and lane.work is None:
                 if self._batch_max > 1:
-                    self._serve_batch(incarnation, index, lane)
+                    self._serve_batch(incarnation, lane)
                 else:
                     self._serve_each(incarnation, lane)
                 if self._incarnation is not incarnation:
@@ -85,7 +85,7 @@ class ServingActor(pykka.Actor):
     def _serve_each(self, incarnation: Incarnation, lane: Lane) -> None:
         mailbox = self.actor_inbox
         queue = lane.queue
-        receive = incarnation.hosted.on_receive
+        receive = incarnation.receive
         for _ in range(self._turn_max):
             if not queue:
                 return
@@ -112,8 +112,9 @@ class ServingActor(pykka.Actor):
                 mailbox.refused += 1
             else:
                 mailbox.handled += 1
-            if envelope.reply_to is not None:
-                envelope.reply_to.settle(reply)
+            future = envelope.reply_to
+            if future is not None:
+                future.settle(reply)
 
     def _serve_coroutine(
         self,
@@ -134,7 +135,7 @@ class ServingActor(pykka.Actor):
 
         task.add_done_callback(done)
 
-    def _serve_batch(self, incarnation: Incarnation, index: int, lane: Lane) -> None:
+    def _serve_batch(self, incarnation: Incarnation, lane: Lane) -> None:
         mailbox = self.actor_inbox
         now = self.context.clock.monotonic()
         batch: list[Envelope] = []
@@ -149,7 +150,7 @@ class ServingActor(pykka.Actor):
         if not batch:
             return
         lane.in_flight = batch
-        work = incarnation.hosted.on_batch(index, batch)
+        work = incarnation.hosted.on_batch(lane.index, batch)
         task = lane.work = self._own(self.context.loop.create_task(work))
 
         def done(task: asyncio.Task[BatchResult]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import msgspec

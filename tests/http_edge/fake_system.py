@@ -74,7 +74,7 @@ class FakeSystem:
                     return tweets.TweetStored(tweet=tweet, created=False)
             items.append(tweets.Tweet(id=new_id, **fields))
             return tweets.TweetStored(tweet=items[-1], created=True)
-        replies = {
+        replies: dict[type, Any] = {
             hotel.CreateCustomer: hotel.Customer,
             hotel.RegisterCustomer: hotel.TutorialCustomer,
             hotel.RegisterRoom: hotel.TutorialRoom,
@@ -91,7 +91,7 @@ class FakeSystem:
         return found[0] if found else Refusal.not_found(f"nothing has the id {wanted}")
 
     def _page(self, message: Any, items: list[Any]) -> Any:
-        pages = {
+        pages: dict[type, Any] = {
             hotel.ListCustomers: hotel.CustomerPage,
             hotel.ListRooms: hotel.RoomPage,
             tweets.ListTweets: tweets.TweetPage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from unittest import mock
 
 import pytest
 
@@ -157,6 +158,28 @@ async def test_requests_on_one_connection_are_answered_in_order() -> None:
         order = [reply.index(b"the id %d" % number) for number in range(20)]
         assert order == sorted(order)
         assert reply.endswith(b'{"status":"ok"}')
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("text_chars", [100, 10_000])
+async def test_a_client_that_reads_nothing_is_not_served_for_ever(text_chars: int) -> None:
+    """Its requests wait for it to read, whatever the answers' size; then it is cut off."""
+    with mock.patch("http_edge.answer.SEND_S_MAX", 0.05):
+        async with serving() as served:
+            for _ in range(20):
+                body = {"author": "a", "text": "x" * text_chars}
+                await served.send("POST", "/api/v1/tweets", json=body)
+            served.system.seen.clear()
+            _, writer = await served.connect()
+            writer.transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport can
+            asked = 0
+            with contextlib.suppress(ConnectionError):
+                while asked < 100_000:
+                    writer.write(b"GET /api/v1/tweets HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+                    asked += 100
+                    await writer.drain()
+            assert len(served.system.seen) < asked < 100_000
+            await hang_up(writer)
 
 
 async def test_http_1_0_is_served() -> None:

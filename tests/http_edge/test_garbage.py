@@ -27,7 +27,8 @@ GARBAGE = {
     "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
     "negative length": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     "length and chunks": (
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     ),
     "fragment": b"GET /healthz#x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     "raw bytes in path": b"GET /api/v1/rooms/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",

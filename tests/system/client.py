@@ -1,0 +1,97 @@
+"""An HTTP client of a real process: what it asks is sent once, exactly as written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from tests.http_edge.serving import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.system.process import SystemProcess
+
+PAGE_ITEMS_MAX = 200
+REQUEST_S_MAX = 30.0
+
+
+class Client:
+    """Made by `connected`."""
+
+    def __init__(self, process: SystemProcess, session: aiohttp.ClientSession) -> None:
+        self._process = process
+        self._session = session
+
+    async def send(
+        self, method: str, path: str, listener: str = "gateway", **options: Any
+    ) -> Reply:
+        """Send the request with exactly this path and query."""
+        url = URL(self._process.url(listener) + path, encoded=True)
+        async with self._session.request(method, url, **options) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def create(self, path: str, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """POST the body, insist on 201, return what was created."""
+        reply = await self.send("POST", path, json=body, **options)
+        assert reply.status == 201, (path, body, reply.status, reply.body[:500])
+        created: dict[str, Any] = reply.json
+        return created
+
+    async def admin(self, method: str, path: str) -> Reply:
+        """Send the request with the operator's token."""
+        headers = {"Authorization": f"Bearer {self._process.token}"}
+        return await self.send(method, path, headers=headers)
+
+    async def order(self, name: str, action: str) -> None:
+        """Kill, restart, suspend or resume the actor; it is done soon after."""
+        reply = await self.admin("POST", f"/admin/actors/{name}/{action}")
+        assert reply.status == 202, (name, action, reply.status, reply.body)
+
+    async def actor(self, name: str) -> dict[str, Any]:
+        """Return what /admin/actors says of the actor."""
+        reply = await self.admin("GET", "/admin/actors")
+        assert reply.status == 200, reply.body
+        (actor,) = [actor for actor in reply.json["items"] if actor["name"] == name]
+        found: dict[str, Any] = actor
+        return found
+
+    async def actor_where(
+        self, name: str, holds: Callable[[dict[str, Any]], bool], *, timeout_s: float = 15.0
+    ) -> dict[str, Any]:
+        """Wait until `holds` is true of the actor, and return what it then looks like."""
+        deadline = time.monotonic() + timeout_s
+        while not holds(actor := await self.actor(name)):
+            assert time.monotonic() < deadline, f"after {timeout_s} s: {actor}"
+            await asyncio.sleep(0.02)
+        return actor
+
+    async def list_all(self, path: str) -> list[dict[str, Any]]:
+        """Return every item of a list, page by page."""
+        items: list[dict[str, Any]] = []
+        query = f"?limit={PAGE_ITEMS_MAX}"
+        while True:
+            reply = await self.send("GET", path + query)
+            assert reply.status == 200, reply.body
+            items += reply.json["items"]
+            if reply.json["next"] is None:
+                return items
+            query = f"?limit={PAGE_ITEMS_MAX}&after={reply.json['next']}"
+
+
+@contextlib.asynccontextmanager
+async def connected(process: SystemProcess) -> AsyncIterator[Client]:
+    """A client with as many connections as it needs, which never sends a request twice."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=REQUEST_S_MAX),
+        auto_decompress=False,
+    ) as session:
+        # aiohttp repeats a GET on a connection that was closed under it, without a word.
+        session._retry_connection = False
+        yield Client(process, session)

@@ -1,0 +1,59 @@
+"""Whatever a test starts is gone when it ends, however it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.process import SystemProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Report = Callable[[str], None]
+
+
+class Processes:
+    """Makes processes, each on the test's data directory unless another is named."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._made: list[SystemProcess] = []
+
+    def make(
+        self,
+        *arguments: str,
+        data_dir: Path | None = None,
+        in_child: Callable[[], None] | None = None,
+    ) -> SystemProcess:
+        """Return a process that is not started yet."""
+        process = SystemProcess(data_dir or self.data_dir, *arguments, in_child=in_child)
+        self._made.append(process)
+        return process
+
+    def kill(self) -> None:
+        """SIGKILL what still runs."""
+        for process in self._made:
+            process.kill()
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """Where a test's processes come from."""
+    made = Processes(tmp_path / "data")
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Writes a measured figure into the run's output, where captured text would be lost."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    assert terminal is not None
+
+    def write(text: str) -> None:
+        terminal.write_line(f"\n{request.node.name}: {text}", cyan=True)
+
+    return write
