@@ -80,6 +80,11 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     body_bytes_max: Count
     body_s_max: Positive
     header_bytes_max: Count
+    connections_max: Count
+    backlog_connections: Count
+    keepalive_s: Positive
+    linger_s: Positive
+    send_s_max: Positive
     page_items_max: Count
     page_items_default: Count
     gateway: ListenerConfig
@@ -89,7 +94,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
 
 class MoneyConfig(_Section, frozen=True, kw_only=True):
     amount: Annotated[int, msgspec.Meta(ge=0)]
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
 
 
 class HotelConfig(_Section, frozen=True, kw_only=True):

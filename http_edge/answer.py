@@ -23,9 +23,6 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 TEXT = "text/plain; charset=utf-8"
 
-# A client that does not read its answer holds a connection and the answer's memory no longer.
-SEND_S_MAX = 30.0
-
 # aiohttp's writer waits for the client by itself from this size on.
 _AT_ONCE_BYTES_MAX = 0x10000
 
@@ -78,6 +75,11 @@ class Answer(web.StreamResponse):
         self._payload_writer = request.writer
         return request.writer
 
+    def whole(self) -> bytes:
+        """Return the bytes, for a connection that is closed before it has asked anything."""
+        end = f"Connection: close\r\nContent-Length: {len(self._bytes)}\r\n\r\n"
+        return (self._head + self._stamp + end).encode("latin-1") + self._bytes
+
     async def write_eof(self, data: bytes = b"") -> None:
         """Send everything at once; waits only for a client that reads slower than we answer."""
         writer = self._payload_writer
@@ -93,14 +95,16 @@ class Answer(web.StreamResponse):
             await self._push(writer, whole)
 
     async def _push(self, writer: AbstractStreamWriter, data: bytes) -> None:
+        # Our own connections know the limit; a request of any other server has none.
+        send_s_max = getattr(self._protocol, "send_s_max", None)
         try:
-            async with asyncio.timeout(SEND_S_MAX):
+            async with asyncio.timeout(send_s_max):
                 await writer.write(data)
                 await writer.drain()
         except TimeoutError:
             if self._protocol.transport is not None:
                 self._protocol.transport.abort()
-            message = f"the client read nothing for {SEND_S_MAX:g} seconds"
+            message = f"the client read nothing for {send_s_max:g} seconds"
             raise ConnectionResetError(message) from None
 
 

@@ -9,30 +9,27 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 if TYPE_CHECKING:
+    from actors.config import EdgeConfig
     from http_edge.gateway import Gateway
-
-# An idle connection is closed after this; as long as common load balancers keep theirs, and a bit.
-KEEPALIVE_S = 75.0
-
-# After an answer to a body that was not read: time for the client to stop sending and read it.
-LINGER_S = 1.0
 
 
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_gateway",)
+    __slots__ = ("_gateway", "send_s_max")
 
     def __init__(
         self,
         manager: web.Server,
         *,
         gateway: Gateway,
+        send_s_max: float,
         loop: asyncio.AbstractEventLoop,
         **kwargs: Any,
     ) -> None:
         super().__init__(manager, loop=loop, **kwargs)
         self._gateway = gateway
+        self.send_s_max = send_s_max
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End what was done for the client alone; a request that was asked goes on, but is owned.
@@ -69,21 +66,36 @@ class Connection(web.RequestHandler):
 class ConnectionFactory(web.Server):
     """Makes a `Connection` for each client that connects to one listener."""
 
-    def __init__(self, gateway: Gateway, *, header_bytes_max: int) -> None:
+    def __init__(self, gateway: Gateway, config: EdgeConfig) -> None:
         super().__init__(gateway)
+        self._connections_max = config.connections_max
+        self._send_s_max = config.send_s_max
         self._gateway = gateway
         self._orphans: set[asyncio.Task[None]] = set()
-        self._options = {
+        self._options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
-            "keepalive_timeout": KEEPALIVE_S,
-            "lingering_time": LINGER_S,
-            "max_line_size": header_bytes_max,
-            "max_field_size": header_bytes_max,
+            "keepalive_timeout": config.keepalive_s,
+            "lingering_time": config.linger_s,
+            "max_line_size": config.header_bytes_max,
+            "max_field_size": config.header_bytes_max,
         }
 
     def __call__(self) -> Connection:
-        return Connection(self, gateway=self._gateway, loop=self._loop, **self._options)
+        return Connection(
+            self,
+            gateway=self._gateway,
+            send_s_max=self._send_s_max,
+            loop=self._loop,
+            **self._options,
+        )
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Keep the connection, or answer one too many with a 503 and close it."""
+        super().connection_made(handler, transport)
+        if len(self.connections) > self._connections_max:
+            transport.write(self._gateway.overloaded().whole())
+            transport.close()
 
     def own(self, task: asyncio.Task[None]) -> None:
         """Keep the task of a connection that is lost, until it ends or the edge does."""

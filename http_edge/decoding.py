@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
 
@@ -22,9 +22,7 @@ _NUL_ESCAPE = b"\\u0000"
 
 
 class BodyDecoder(Protocol):
-    """Turns a body into a message. `json_only`: a form or a multipart body is a 415."""
-
-    json_only: ClassVar[bool]
+    """Turns a body into a message, whatever its Content-Type: curl -d calls JSON a form."""
 
     def __init__(self, message_type: type[Message]) -> None: ...
 
@@ -35,8 +33,6 @@ class BodyDecoder(Protocol):
 
 class JsonBody:
     """Strict JSON: unknown fields, wrong types and violated limits are a 422 naming the field."""
-
-    json_only: ClassVar[bool] = True
 
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
@@ -75,9 +71,6 @@ class GoBody:
     Keys match without regard to case, unknown ones are ignored, null leaves the zero value; what is
     malformed or of the wrong type is a 400. Our own limits on lengths are a 422 as elsewhere.
     """
-
-    # The tutorial never looked at Content-Type: its own curl examples send a form's.
-    json_only: ClassVar[bool] = False
 
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Connections the kernel completes while the loop is busy; at 5,000 a second a fifth of a second's.
-BACKLOG = 1024
-
 # What is still running after the drain's limit gets this long to notice that it is cancelled.
 _CANCEL_S = 0.1
 
@@ -75,9 +72,9 @@ class Edge:
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
         gateway = Gateway(rows(name), self._context)
-        factory = ConnectionFactory(gateway, header_bytes_max=self._config.header_bytes_max)
+        factory = ConnectionFactory(gateway, self._config)
         self._servers[name] = await asyncio.get_running_loop().create_server(
-            factory, listener.host, listener.port, backlog=BACKLOG
+            factory, listener.host, listener.port, backlog=self._config.backlog_connections
         )
         self._factories[name] = factory
 

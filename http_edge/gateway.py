@@ -84,6 +84,16 @@ class Gateway:
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 
+    def overloaded(self) -> Answer:
+        """Answer a connection that is one too many."""
+        answer = ProblemError(
+            Kind.TOO_MANY_CONNECTIONS,
+            "the listener has as many connections as edge.connections_max allows",
+            retry_after_s=1.0,
+        ).answer()
+        answer.stamp(f"{self._random_bits(64):016x}", self._date())
+        return answer
+
     def _match(self, request: web.BaseRequest) -> Match:
         target = request.raw_path
         if not target.startswith("/"):

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
-_NO_JSON = ("application/x-www-form-urlencoded", "multipart/")
 
 
 class ServiceHandler:
@@ -61,7 +60,8 @@ class ServiceHandler:
         if self._body is None:
             message = self._url.decode(params, query)
         else:
-            _check_form(headers, json_only=self._body.json_only)
+            if hdrs.CONTENT_ENCODING in headers:
+                _check_encoding(headers[hdrs.CONTENT_ENCODING])
             if query:
                 refuse_query(query)
             content = request.content
@@ -95,13 +95,8 @@ class ServiceHandler:
         return Answer(head, self._encode(reply))
 
 
-def _check_form(headers: CIMultiDictProxy[str], *, json_only: bool) -> None:
-    media_type = headers.get(hdrs.CONTENT_TYPE)
-    if json_only and media_type is not None and media_type.lower().startswith(_NO_JSON):
-        detail = "send JSON; with curl, add -H 'Content-Type: application/json'"
-        raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, detail, headers=(("Accept", JSON),))
-    coding = headers.get(hdrs.CONTENT_ENCODING)
-    if coding is not None and coding.lower() != "identity":
+def _check_encoding(coding: str) -> None:
+    if coding.lower() != "identity":
         # Unpacking would turn a small body into one of any size; no legal body needs it.
         detail = "send the body as it is, without a Content-Encoding"
         accepted = (("Accept-Encoding", "identity"),)

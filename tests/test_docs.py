@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
-
-from tests.system.process import SystemProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

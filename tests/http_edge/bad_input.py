@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 # A field with a pattern needs an example here; `valid_body` fails for a new one that has none.
 EXAMPLES: dict[str, object] = {"email": "ada@example.com", "currency": "EUR", "Email": "a@b"}
 
-FORM = "application/x-www-form-urlencoded"
 NUL = "\x00"
 LONE = "\ud800"
 
@@ -81,7 +80,7 @@ def bad_inputs(row: Row) -> Iterator[Bad]:
         yield from _bad_keys(row)
     if row.method in {"POST", "PUT", "PATCH"}:
         go = row.body is GoBody
-        yield from _bad_framing(row, go=go)
+        yield from _bad_framing(row)
         yield from _bad_json(go=go)
         yield from _bad_fields(valid_body(row.message), row.message, (), go=go)
     else:
@@ -95,13 +94,11 @@ def _bad_keys(row: Route) -> Iterator[Bad]:
         yield Bad(f"a key that is {label}", 422, "Idempotency-Key", options=options)
 
 
-def _bad_framing(row: Route, *, go: bool) -> Iterator[Bad]:
+def _bad_framing(row: Route) -> Iterator[Bad]:
     data = json.dumps(valid_body(row.message)).encode()
     yield Bad("a body too large", 413, options={"data": b" " * 70_000})
     packed = {"data": data, "headers": {"Content-Encoding": "gzip"}}
     yield Bad("a packed body", 415, options=packed)
-    if not go:
-        yield Bad("a form", 415, options={"data": data, "headers": {"Content-Type": FORM}})
 
 
 def _bad_json(*, go: bool) -> Iterator[Bad]:

@@ -9,7 +9,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import aiohttp
 import msgspec
@@ -87,12 +86,12 @@ async def serving(
     """Run an edge whose configuration is the shipped one with `changes`."""
     system = system or FakeSystem()
     settings = [f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets")]
+    # The pause that lets a client read its refusal is not what is tested.
+    changes = {"linger_s": 0.02, **changes}
     config = msgspec.structs.replace(load_config(None, settings).edge, **changes)
     with tempfile.TemporaryDirectory() as data_dir:
         edge = Edge(system, config, data_dir=Path(data_dir), log_requests=log_requests)
-        # The pause that lets a client read its refusal is not what is tested.
-        with mock.patch("http_edge.connection.LINGER_S", 0.02):
-            await edge.start()
+        await edge.start()
         token = (Path(data_dir) / "admin.token").read_text().strip()
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as session:

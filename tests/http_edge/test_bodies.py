@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from unittest import mock
 
 import pytest
 
-from tests.http_edge.serving import hang_up, serving
+from tests.http_edge.serving import READ_S_MAX, hang_up, serving
 
 BODY = b'{"name":"Ada","email":"a@b"}'
 HEAD = b"POST /api/v1/customers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -164,22 +163,36 @@ async def test_requests_on_one_connection_are_answered_in_order() -> None:
 @pytest.mark.parametrize("text_chars", [100, 10_000])
 async def test_a_client_that_reads_nothing_is_not_served_for_ever(text_chars: int) -> None:
     """Its requests wait for it to read, whatever the answers' size; then it is cut off."""
-    with mock.patch("http_edge.answer.SEND_S_MAX", 0.05):
-        async with serving() as served:
-            for _ in range(20):
-                body = {"author": "a", "text": "x" * text_chars}
-                await served.send("POST", "/api/v1/tweets", json=body)
-            served.system.seen.clear()
-            _, writer = await served.connect()
-            writer.transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport can
-            asked = 0
-            with contextlib.suppress(ConnectionError):
-                while asked < 100_000:
-                    writer.write(b"GET /api/v1/tweets HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
-                    asked += 100
-                    await writer.drain()
-            assert len(served.system.seen) < asked < 100_000
+    async with serving(send_s_max=0.05) as served:
+        for _ in range(20):
+            body = {"author": "a", "text": "x" * text_chars}
+            await served.send("POST", "/api/v1/tweets", json=body)
+        served.system.seen.clear()
+        _, writer = await served.connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport can
+        asked = 0
+        with contextlib.suppress(ConnectionError):
+            while asked < 100_000:
+                writer.write(b"GET /api/v1/tweets HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+                asked += 100
+                await writer.drain()
+        assert len(served.system.seen) < asked < 100_000
+        await hang_up(writer)
+
+
+async def test_one_connection_too_many_is_told_so() -> None:
+    """It gets a 503 and is closed; those that were there go on, and one that leaves makes room."""
+    async with serving(connections_max=2) as served:
+        _, first = await served.connect()
+        _, second = await served.connect()
+        await asyncio.sleep(0)
+        reader, third = await served.connect()
+        refusal = await asyncio.wait_for(reader.read(), READ_S_MAX)
+        assert refusal.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: 1\r\n" in refusal
+        for writer in (first, second, third):
             await hang_up(writer)
+        assert (await served.send("GET", "/healthz")).status == 200
 
 
 async def test_http_1_0_is_served() -> None:

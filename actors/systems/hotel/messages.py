@@ -12,13 +12,13 @@ from msgspec import Meta
 
 from actors.kernel.messages import Command, Query
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z")]
 RoomType = Annotated[str, Meta(min_length=1, max_length=100)]
 RoomNumber = Annotated[str, Meta(min_length=1, max_length=20)]
 MinorUnits = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 Limit = Annotated[int, Meta(ge=1)]
 # A page's cursor is the last item's place in the order of creation; int64, as SQLite's rowid.
 After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -73,7 +73,7 @@ class TutorialCustomer(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORI
 class RegisterCustomer(Command, frozen=True, kw_only=True, rename=_TUTORIAL_CUSTOMER_KEYS):
     """The tutorial's POST /customer: an empty id gets one, a known one must be the same."""
 
-    id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*$")] = ""
+    id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
     name: Annotated[str, Meta(max_length=200)] = ""
     email: Annotated[str, Meta(max_length=254)] = ""
 
@@ -129,6 +129,6 @@ class RegisterRoom(Command, frozen=True, kw_only=True, rename=_TUTORIAL_ROOM_KEY
     It names no rate; the room gets the configured default.
     """
 
-    id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*$")] = ""
+    id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
     type: Annotated[str, Meta(max_length=100)] = ""
     status: Annotated[str, Meta(max_length=100)] = ""

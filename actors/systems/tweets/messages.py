@@ -11,7 +11,7 @@ from actors.kernel.messages import Command, Query
 
 Author = Annotated[str, Meta(min_length=1, max_length=100)]
 Text = Annotated[str, Meta(min_length=1, max_length=10_000)]
-ExternalId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*$")]
+ExternalId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*\Z")]
 Limit = Annotated[int, Meta(ge=1)]
 # A page's cursor is the last item's place in the order of arrival; int64, as SQLite's rowid.
 After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
