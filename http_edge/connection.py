@@ -102,6 +102,21 @@ class ConnectionFactory(web.Server):
         self._orphans.add(task)
         task.add_done_callback(self._orphans.discard)
 
+    async def finish(self) -> None:
+        """Close idle connections; wait for the answers of the others, whose bodies may still come.
+
+        aiohttp's own shutdown stops reading at once, which would cut an upload short.
+        """
+        busy = []
+        for connection in self.connections:
+            if connection._current_request is None and not connection._messages:  # noqa: SLF001 - its own shutdown looks here too
+                connection.force_close()
+            elif connection._task_handler is not None:  # noqa: SLF001
+                busy.append(connection._task_handler)  # noqa: SLF001
+        if busy:
+            await asyncio.wait(busy)
+        await self.shutdown()
+
     async def shutdown(self, timeout: float | None = None) -> None:
         """Wait for all requests, each at most `timeout` seconds, then leave no task behind."""
         await super().shutdown(timeout)

@@ -89,11 +89,9 @@ class Edge:
         # A request that has just arrived needs two turns of the loop until its handler runs.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        for factory in self._factories.values():
-            factory.pre_shutdown()
         try:
             async with asyncio.timeout(limit_s):
-                await asyncio.gather(*(each.shutdown() for each in self._factories.values()))
+                await asyncio.gather(*(each.finish() for each in self._factories.values()))
         except TimeoutError:
             cut = sum(len(factory.connections) for factory in self._factories.values())
             log.warning("drain limit reached", connections_cut=cut, limit_s=limit_s)

@@ -1,17 +1,24 @@
-"""The documentation's commands do what the documentation says."""
+"""The documentation's commands do what the documentation says, and its names exist."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.process import SystemProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PORTS = {"9000": "gateway", "8080": "hotel", "10000": "tweets"}
+LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets"}
+COMMAND_S_MAX = 20.0
 
 
 def console_steps(text: str) -> Iterator[tuple[str, str]]:
@@ -26,3 +33,62 @@ def matches(written: str, printed: str) -> bool:
     """Whether the output is as written, `…` standing for anything."""
     pattern = ".*".join(re.escape(part) for part in written.split("…"))
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("written", ["a", "a…c", "…b", "…d…"])
+def test_an_output_that_differs_does_not_match(written: str) -> None:
+    """The comparison below can fail."""
+    assert not matches(written, "abcx")
+    assert matches("a…x", "abcx")
+
+
+@pytest.mark.real_time
+def test_the_tour_is_true(tmp_path: Path) -> None:
+    """Each command of the README's tour prints what stands below it, on a fresh system."""
+    process = SystemProcess(tmp_path / "data").start()
+    try:
+        steps = list(console_steps((ROOT / "README.md").read_text(encoding="utf-8")))
+        assert len(steps) > 10
+        for command, written in steps:
+            printed = _run(command, process, tmp_path)
+            assert matches(written, printed), f"$ {command}\nprinted: {printed}\nnot: {written}"
+        assert process.stop() == 0
+    finally:
+        process.kill()
+
+
+def _run(command: str, process: SystemProcess, folder: Path) -> str:
+    for port, listener in LISTENERS.items():
+        command = command.replace(f"localhost:{port}", process.url(listener))
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S_MAX,
+        check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_every_link_and_path_exists(document: Path) -> None:
+    """A file that a document names is in the repository."""
+    text = document.read_text(encoding="utf-8")
+    links = [document.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", text)]
+    paths = [
+        ROOT / path for path in re.findall(r"`((?:actors|http_edge|tests|docs)/[^`*]+)`", text)
+    ]
+    for path in [*links, *(Path(str(path).partition("::")[0]) for path in paths)]:
+        assert path.exists(), f"{document.name} names {path}"
+
+
+def test_every_guarantee_names_tests_that_exist() -> None:
+    """A test that docs/GUARANTEES.md names is a function in that file."""
+    text = (ROOT / "docs" / "GUARANTEES.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[^`]+\.py)::(\w+)`", text)
+    assert len(named) >= 12
+    for file, function in named:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(
+            rf"^(async )?def {function}\(|^class {function}\b", source, re.MULTILINE
+        ), f"docs/GUARANTEES.md names {file}::{function}"

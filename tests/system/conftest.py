@@ -23,13 +23,10 @@ class Processes:
         self._made: list[SystemProcess] = []
 
     def make(
-        self,
-        *arguments: str,
-        data_dir: Path | None = None,
-        in_child: Callable[[], None] | None = None,
+        self, *arguments: str, data_dir: Path | None = None, through: tuple[str, ...] = ()
     ) -> SystemProcess:
         """Return a process that is not started yet."""
-        process = SystemProcess(data_dir or self.data_dir, *arguments, in_child=in_child)
+        process = SystemProcess(data_dir or self.data_dir, *arguments, through=through)
         self._made.append(process)
         return process
 
@@ -50,10 +47,13 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     """Writes a measured figure into the run's output, where captured text would be lost."""
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    plugins = request.config.pluginmanager
+    terminal, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
     assert terminal is not None
+    assert capture is not None
 
     def write(text: str) -> None:
-        terminal.write_line(f"\n{request.node.name}: {text}", cyan=True)
+        with capture.global_and_fixture_disabled():
+            terminal.write_line(f"\n{request.node.name}: {text}", cyan=True)
 
     return write

@@ -10,10 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import IO, Any, Self
 
 ROOT = Path(__file__).parent.parent.parent
 FREE_PORTS = tuple(f"--set=edge.{name}.port=0" for name in ("gateway", "hotel", "tweets"))
@@ -32,16 +29,14 @@ class SystemProcess:
     block, so an async test calls them in a thread.
     """
 
-    def __init__(
-        self, data_dir: Path, *arguments: str, in_child: Callable[[], None] | None = None
-    ) -> None:
-        """`arguments` follow the free ports; `in_child` runs in each new process, before ours."""
+    def __init__(self, data_dir: Path, *arguments: str, through: tuple[str, ...] = ()) -> None:
+        """`arguments` follow those for free ports; `through` is a command that runs another."""
         self.data_dir = data_dir
         self.stdout: list[str] = []
         self.lines: list[Line] = []
         self.ready_s = 0.0
+        self._command = (*through, sys.executable, "runtime.py", f"--data-dir={data_dir}")
         self._arguments = (*FREE_PORTS, *arguments)
-        self._in_child = in_child
         self._stderr: list[str] = []
         self._popen: subprocess.Popen[str] | None = None
         self._begun = 0
@@ -54,15 +49,14 @@ class SystemProcess:
         """Start the process; it is not up yet."""
         assert self._popen is None or self._popen.returncode is not None, "one at a time"
         self._begun = len(self.lines)
-        self._popen = popen = subprocess.Popen(  # noqa: PLW1509 - no thread holds a lock it needs
-            [sys.executable, "runtime.py", f"--data-dir={self.data_dir}", *self._arguments],
+        self._popen = popen = subprocess.Popen(
+            [*self._command, *self._arguments],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            preexec_fn=self._in_child,
         )
         assert popen.stdout is not None
         assert popen.stderr is not None

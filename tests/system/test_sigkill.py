@@ -127,9 +127,7 @@ async def test_sigkill_loses_nothing_acknowledged_and_repeats_nothing(
     assert clients.retries > ROUNDS
 
 
-def check(
-    path: str, answered: dict[str, dict[str, Any]], listed: list[dict[str, Any]]
-) -> None:
+def check(path: str, answered: dict[str, dict[str, Any]], listed: list[dict[str, Any]]) -> None:
     """Assert that what is listed is what was acknowledged: each id, and each key's row, once."""
     by_key = Counter(item[NAMED_BY[path]] for item in listed)
     by_id = Counter(item["id"] for item in listed)

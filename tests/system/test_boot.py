@@ -1,0 +1,431 @@
+"""The command line: up in two seconds, a clear word where that cannot be, down without a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import socket
+import stat
+import time
+from signal import SIGINT, SIGTERM
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from tests.http_edge.serving import hang_up, is_problem
+from tests.system.client import connected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from signal import Signals
+
+    from tests.http_edge.serving import Reply
+    from tests.system.client import Client
+    from tests.system.conftest import Processes, Report
+    from tests.system.process import SystemProcess
+
+pytestmark = pytest.mark.real_time
+
+READY_S_MAX = 2.0
+RSS_MB_MAX = 120.0
+
+CUSTOMER = {"name": "Ada", "email": "ada@example.com"}
+SIGNALS = pytest.mark.parametrize("signal", [SIGTERM, SIGINT], ids=lambda signal: signal.name)
+
+
+# --- Up --------------------------------------------------------------------------------------
+
+
+def test_the_ready_line_says_where_everything_listens(processes: Processes) -> None:
+    """One line with `event: ready`; each address is taken, on loopback, and not port 0."""
+    process = processes.make().start()
+    (ready,) = process.events("ready")
+    assert list(ready["listeners"]) == ["gateway", "hotel", "tweets"]
+    ports = set()
+    for address in ready["listeners"].values():
+        url = URL(address)
+        assert (url.scheme, url.host) == ("http", "127.0.0.1")
+        assert url.port is not None
+        with socket.create_connection((url.host, url.port), timeout=5):
+            ports.add(url.port)
+    assert len(ports - {0}) == 3
+    assert ready["pid"] == process.pid
+    assert ready["unhealthy"] == []
+
+
+def test_ready_within_two_seconds_of_the_command(processes: Processes, report: Report) -> None:
+    """The best of three; the others are the machine's."""
+    process = processes.make()
+    ready_s = []
+    for _ in range(3):
+        process.start()
+        ready_s.append(process.ready_s)
+        assert process.stop() == 0
+    report("ready after " + ", ".join(f"{each:.2f} s" for each in ready_s))
+    assert min(ready_s) < READY_S_MAX
+
+
+async def test_everything_up_takes_less_than_120_mb(processes: Processes, report: Report) -> None:
+    """At rest, and after a few thousand requests."""
+    process = await asyncio.to_thread(processes.make().start)
+    at_rest_mb = process.rss_mb
+    async with connected(process) as client:
+        for _ in range(100):
+            posts = [client.create("/api/v1/customers", CUSTOMER) for _ in range(30)]
+            await asyncio.gather(*posts)
+    report(f"{at_rest_mb:.0f} MB at rest, {process.rss_mb:.0f} MB after 3,000 writes")
+    assert process.rss_mb < RSS_MB_MAX
+
+
+def test_an_overlay_and_settings_are_laid_over_the_shipped_numbers(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """--config over config.toml, --set over both, --data-dir over all; the rest stays."""
+    overlay = tmp_path / "overlay.toml"
+    overlay.write_text('[runtime]\ndrain_s = 3.5\ndata_dir = "nowhere"\n[log]\nlevel = "debug"\n')
+    process = processes.make(f"--config={overlay}", "--set=log.level=info").start()
+    (ready,) = process.events("ready")
+    assert ready["data_dir"] == str(process.data_dir)
+    assert process.stop() == 0
+    (draining,) = process.events("draining")
+    assert draining["limit_s"] == 3.5
+    assert {line["level"] for line in process.lines} == {"info"}
+
+
+async def test_a_chosen_port_is_the_one_in_use(processes: Processes) -> None:
+    """A later --set wins over an earlier one."""
+    port = free_port()
+    process = processes.make(f"--set=edge.gateway.port={port}")
+    await asyncio.to_thread(process.start)
+    assert process.url() == f"http://127.0.0.1:{port}"
+    async with connected(process) as client:
+        assert (await client.send("GET", "/healthz")).status == 200
+
+
+# --- Not up, and why -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("listener", ["gateway", "hotel", "tweets"])
+def test_a_port_in_use_is_named_and_ends_the_boot(processes: Processes, listener: str) -> None:
+    """Exit 2 with the address and the key to change; the data directory is free again."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = processes.make(f"--set=edge.{listener}.port={port}").launch()
+        assert process.wait() == 2
+    assert_one_line_naming(process, f"127.0.0.1:{port}", f"edge.{listener}.port", "in use")
+    assert process.events("ready") == []
+    assert processes.make().start().stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--set=edge.nonsense=1"], ["edge", "nonsense"]),
+        (["--set=nonsense.port=1"], ["nonsense"]),
+        (["--set=edge.gateway.port=high"], ["edge.gateway.port"]),
+        (["--set=edge.gateway.port=65536"], ["edge.gateway.port", "65535"]),
+        (["--set=mailbox.capacity=0"], ["mailbox.capacity"]),
+        (["--set=edge.gateway"], ["edge.gateway", "SECTION.KEY=VALUE"]),
+        (["--config=/nonexistent.toml"], ["/nonexistent.toml"]),
+    ],
+    ids="-".join,
+)
+def test_a_wrong_configuration_is_named(
+    processes: Processes, arguments: list[str], named: list[str]
+) -> None:
+    """Exit 2 and the key; nothing is made on disk."""
+    process = processes.make(*arguments).launch()
+    assert process.wait() == 2
+    assert_one_line_naming(process, *named)
+    assert not process.data_dir.exists()
+
+
+def test_an_unknown_key_in_an_overlay_is_named(processes: Processes, tmp_path: Path) -> None:
+    """As on the command line; of a file that is no TOML, the file."""
+    overlay = tmp_path / "overlay.toml"
+    for text, named in [("[store]\ncache_kb = 1\n", "cache_kb"), ("[store\n", str(overlay))]:
+        overlay.write_text(text)
+        process = processes.make(f"--config={overlay}").launch()
+        assert process.wait() == 2
+        assert_one_line_naming(process, named)
+
+
+async def test_a_second_process_on_a_data_directory_is_refused(processes: Processes) -> None:
+    """Exit 2, naming the holder's pid and command; the first serves on, and so does a third."""
+    first = await asyncio.to_thread(processes.make().start)
+    async with connected(first) as client:
+        created = await client.create("/api/v1/customers", CUSTOMER)
+        second = processes.make().launch()
+        assert await asyncio.to_thread(second.wait) == 2
+        assert_one_line_naming(second, str(first.data_dir), str(first.pid), "runtime.py")
+        assert second.events("ready") == []
+        found = await client.send("GET", f"/api/v1/customers/{created['id']}")
+        assert (found.status, found.json) == (200, created)
+        await client.create("/api/v1/customers", CUSTOMER)
+    assert await asyncio.to_thread(first.stop) == 0
+    third = processes.make()
+    await asyncio.to_thread(third.start)
+
+
+def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: Path) -> None:
+    """A file in its place, or a place where none can be made."""
+    place = tmp_path / "file"
+    place.write_text("")
+    for data_dir in (place, place / "below", tmp_path / ("x" * 300)):
+        process = processes.make(data_dir=data_dir).launch()
+        assert process.wait() == 2
+        assert_one_line_naming(process, str(data_dir)[:200])
+
+
+# --- Down ------------------------------------------------------------------------------------
+
+
+@SIGNALS
+def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal: Signals) -> None:
+    """Idle clients do not hold it up, nor does one that has said half a word."""
+    process = processes.make().start()
+    url = URL(process.url())
+    with (
+        socket.create_connection((str(url.host), url.port or 0)),
+        socket.create_connection((str(url.host), url.port or 0)) as slow,
+    ):
+        slow.sendall(b"POST /api/v1/cust")
+        begun = time.monotonic()
+        process.signal(signal)
+        assert process.wait() == 0, process.describe()
+        assert time.monotonic() - begun < 3
+    (draining,) = process.events("draining")
+    assert draining["signal"] == signal.name
+    # The supervisor and what it supervises, children first; then the process.
+    stopped = [line.get("actor") for line in process.events("stopped")]
+    assert stopped == ["tweets", "room", "customer", "root", None]
+    assert process.stderr == ""
+    # Nothing is left to recover: the WAL of each store went into its file.
+    assert sorted(path.name for path in process.data_dir.iterdir()) == [
+        "admin.token", "customer.db", "lock", "room.db", "tweets.db",
+    ]  # fmt: skip
+
+
+@SIGNALS
+async def test_a_request_in_flight_at_the_signal_is_served(
+    processes: Processes, signal: Signals
+) -> None:
+    """Its body may even come later; the answer says that the connection ends; it is kept."""
+    process = await asyncio.to_thread(processes.make().start)
+    url = URL(process.url())
+    body = json.dumps(CUSTOMER).encode()
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    try:
+        head = "POST /api/v1/customers HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:5])
+        await writer.drain()
+        await asyncio.sleep(0.2)  # until it has arrived: an unheard request is none in flight
+        process.signal(signal)
+        await asyncio.to_thread(process.wait_for, "draining")
+        await refuses_connections(url)
+        await asyncio.sleep(0.2)  # what the drain closes, it has closed by now
+        writer.write(body[5:])
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+    finally:
+        await hang_up(writer)
+    assert answer.startswith(b"HTTP/1.1 201 "), answer
+    assert b"Connection: close\r\n" in answer
+    created = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert await asyncio.to_thread(process.wait) == 0
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        assert await client.list_all("/api/v1/customers") == [created]
+
+
+async def test_a_request_that_cannot_be_served_ends_at_its_deadline_while_draining(
+    processes: Processes,
+) -> None:
+    """Its service is suspended for good: a 504 when its time is up, then exit 0."""
+    process = processes.make("--set=edge.deadline_s=1.5", "--set=runtime.drain_s=8")
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        waiting = await start_unanswerable(client)
+        process.signal(SIGTERM)
+        reply = await waiting
+        is_problem(reply, 504)
+        assert reply.headers["Connection"] == "close"
+        assert await asyncio.to_thread(process.wait) == 0
+    assert process.events("drain limit reached") == []
+
+
+async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
+    """What is not answered by drain_s is cut, visibly; exit 0 all the same."""
+    process = processes.make("--set=edge.deadline_s=60", "--set=runtime.drain_s=1")
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        waiting = await start_unanswerable(client)
+        begun = time.monotonic()
+        process.signal(SIGTERM)
+        (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+        assert await asyncio.to_thread(process.wait) == 0
+        assert 0.9 < time.monotonic() - begun < 4
+        # It was not done, so it must not look answered.
+        assert isinstance(outcome, aiohttp.ClientError), outcome
+    (line,) = process.events("drain limit reached")
+    assert line["connections_cut"] == 1
+
+
+@SIGNALS
+async def test_a_second_signal_exits_at_once(processes: Processes, signal: Signals) -> None:
+    """With the number of the signal, as a shell says it; and the next boot needs no help."""
+    process = processes.make("--set=edge.deadline_s=60", "--set=runtime.drain_s=60")
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        created = await client.create("/api/v1/customers", CUSTOMER)
+        waiting = await start_unanswerable(client)
+        process.signal(signal)
+        await asyncio.to_thread(process.wait_for, "draining")
+        begun = time.monotonic()
+        process.signal(signal)
+        assert await asyncio.to_thread(process.wait) == 128 + signal
+        assert time.monotonic() - begun < 1
+        (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+        assert isinstance(outcome, aiohttp.ClientError)
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        assert await client.list_all("/api/v1/customers") == [created]
+
+
+async def test_writes_around_the_signal_are_answered_or_not_done(processes: Processes) -> None:
+    """Clients write as fast as they can; every answer is 201, and every 201 is kept."""
+    process = await asyncio.to_thread(processes.make().start)
+    acknowledged = []
+
+    async def write(client: Client) -> None:
+        try:
+            while True:
+                reply = await client.send("POST", "/api/v1/customers", json=CUSTOMER)
+                assert reply.status == 201, reply.body
+                acknowledged.append(reply.json["id"])
+        except (aiohttp.ClientError, ConnectionError):
+            return
+
+    async with connected(process) as client:
+        writers = [asyncio.create_task(write(client)) for _ in range(16)]
+        await asyncio.sleep(0.5)
+        process.signal(SIGTERM)
+        await asyncio.gather(*writers)
+        assert await asyncio.to_thread(process.wait) == 0
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        listed = [item["id"] for item in await client.list_all("/api/v1/customers")]
+    assert len(acknowledged) > 16
+    assert sorted(set(acknowledged) - set(listed)) == []
+    # At most one write a client can have been cut off between its commit and its answer.
+    assert len(listed) - len(acknowledged) <= 16
+
+
+async def test_a_boot_after_kill_9_needs_no_help(processes: Processes) -> None:
+    """The lock of a dead process holds nobody up; its writes and its token are there."""
+    process = await asyncio.to_thread(processes.make().start)
+    async with connected(process) as client:
+        created = await client.create("/api/v1/customers", CUSTOMER)
+    token = process.token
+    process.kill()
+    assert (process.data_dir / "customer.db-wal").stat().st_size > 0
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        assert await client.list_all("/api/v1/customers") == [created]
+    assert process.token == token
+
+
+# --- Logs and secrets ------------------------------------------------------------------------
+
+
+async def test_logs_are_json_lines_with_request_ids_and_no_secrets(processes: Processes) -> None:
+    """Every line of stdout parses, at any level; stderr is silent; the token is nowhere."""
+    process = processes.make("--set=log.level=debug", "--set=edge.deadline_s=0.5")
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        mine = {"X-Request-ID": "my-request"}
+        await client.create("/api/v1/customers", CUSTOMER, headers=mine)
+        assert (await client.admin("GET", "/admin/registry")).status == 200
+        wrong = {"Authorization": f"Basic {process.token}", "X-Request-ID": "wrong"}
+        assert (await client.send("GET", "/admin/actors", headers=wrong)).status == 401
+        query = f"/admin/actors?token={process.token}"
+        assert (await client.send("GET", query)).status == 401
+        await client.order("room", "suspend")
+        late = {"X-Request-ID": "too-late"}
+        is_problem(await client.send("GET", "/api/v1/rooms", headers=late), 504)
+        await client.order("room", "kill")
+        await asyncio.to_thread(process.wait_for, "restarted", actor="room")
+    token = process.token
+    assert await asyncio.to_thread(process.stop) == 0
+    assert [json.loads(text) for text in process.stdout] == process.lines
+    for line in process.lines:
+        assert list(line)[:3] == ["timestamp", "level", "event"], line
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
+    for line in process.events("request") + process.events("request failed"):
+        assert line["request_id"], line
+    (created,) = process.events("request", request_id="my-request")
+    assert (created["method"], created["status"]) == ("POST", 201)
+    (failed,) = process.events("request failed", request_id="too-late")
+    assert failed["problem"] == "/problems/deadline-exceeded"
+    assert process.stderr == ""
+    assert token not in "\n".join(process.stdout)
+
+
+def test_the_admin_token_is_its_owners_alone(processes: Processes) -> None:
+    """Mode 0600 whatever the umask, in a directory nobody else may enter, over restarts."""
+    umask = os.umask(0)
+    try:
+        process = processes.make().start()
+    finally:
+        os.umask(umask)
+    path = process.data_dir / "admin.token"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(process.data_dir.stat().st_mode) == 0o700
+    assert len(process.token) >= 32
+    token = process.token
+    process.stop()
+    process.start()
+    assert process.token == token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+# --- Inside ----------------------------------------------------------------------------------
+
+
+async def start_unanswerable(client: Client) -> asyncio.Task[Reply]:
+    """Send a write to a suspended service; return once it is in the mailbox."""
+    await client.order("room", "suspend")
+    await client.actor_where("room", lambda actor: actor["state"] == "suspended")
+    body = {"type": "single", "rate": {"amount": 1, "currency": "EUR"}}
+    waiting = asyncio.create_task(client.send("POST", "/api/v1/rooms", json=body))
+    await client.actor_where("room", lambda actor: actor["mailbox_depth"] == 1)
+    return waiting
+
+
+async def refuses_connections(url: URL) -> None:
+    """Return once nobody listens any more; the signal's log line comes just before that."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(url.host, url.port)
+            except ConnectionError:
+                return
+            await hang_up(writer)
+
+
+def assert_one_line_naming(process: SystemProcess, *names: str) -> None:
+    """Whoever typed the command gets one line that says what is wrong, and no stack trace."""
+    assert process.stderr.startswith("dress-rehearsal: "), process.stderr
+    assert process.stderr.count("\n") == 1, process.stderr
+    for name in names:
+        assert name in process.stderr, (name, process.stderr)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

@@ -1,0 +1,284 @@
+"""A damaged, read-only or full disk: a clear word, the rest serves on, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.http_edge.serving import is_problem
+from tests.system.client import Client, connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.http_edge.serving import Reply
+    from tests.system.conftest import Processes
+    from tests.system.process import SystemProcess
+
+pytestmark = pytest.mark.real_time
+
+PAGE_BYTES = 4096
+
+CUSTOMERS, ROOMS, TWEETS = "/api/v1/customers", "/api/v1/rooms", "/api/v1/tweets"
+CUSTOMER = {"name": "Ada", "email": "ada@example.com"}
+ROOM = {"type": "double", "rate": {"amount": 12_000, "currency": "EUR"}}
+# The bigger, the sooner a disk is full.
+TWEET = {"author": "ada", "text": "x" * 8_000}
+
+MORTAL = (sys.executable, str(Path(__file__).with_name("mortal.py")))
+
+
+# --- Damage ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0, PAGE_BYTES, 2 * PAGE_BYTES], ids=["header", "page", "next"])
+async def test_a_damaged_file_parks_its_service_alone(processes: Processes, offset: int) -> None:
+    """Boot names the file and goes on; with the file moved away, a restart brings it back."""
+    process = processes.make()
+    room, customer = await make_one_of_each(process)
+    file = process.data_dir / "room.db"
+    flip(file, offset)
+    damaged = file.read_bytes()
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        parked = await asyncio.to_thread(process.wait_for, "parked", actor="room")
+        assert parked["level"] == "error"
+        assert str(file) in parked["error"]
+        await assert_only_room_is_down(client, str(file))
+        assert (await client.send("GET", f"{CUSTOMERS}/{customer['id']}")).json == customer
+        await client.create(CUSTOMERS, CUSTOMER)
+        assert file.read_bytes() == damaged, "evidence was written over"
+
+        # An order that comes too early changes nothing, and says so.
+        await client.order("room", "restart")
+        await client.actor_where("room", lambda actor: actor["state"] == "parked")
+        for path in process.data_dir.glob("room.db*"):
+            path.rename(process.data_dir / f"damaged-{path.name}")
+        await client.order("room", "restart")
+        await client.actor_where("room", lambda actor: actor["state"] == "running")
+        assert (await client.send("GET", "/readyz")).status == 200
+        assert await client.list_all(ROOMS) == []
+        is_problem(await client.send("GET", f"{ROOMS}/{room['id']}"), 404)
+        made = await client.create(ROOMS, ROOM)
+        assert await client.list_all(ROOMS) == [made]
+    assert await asyncio.to_thread(process.stop) == 0
+
+
+# --- Read-only -------------------------------------------------------------------------------
+
+
+async def test_a_read_only_file_parks_its_service_alone(processes: Processes) -> None:
+    """As damage; made writable again, a restart brings it back with all it knew."""
+    process = processes.make(through=MORTAL)
+    room, customer = await make_one_of_each(process)
+    file = process.data_dir / "room.db"
+    file.chmod(0o400)
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        parked = await asyncio.to_thread(process.wait_for, "parked", actor="room")
+        assert str(file) in parked["error"]
+        await assert_only_room_is_down(client, str(file))
+        assert (await client.send("GET", f"{CUSTOMERS}/{customer['id']}")).json == customer
+        file.chmod(0o600)
+        await client.order("room", "restart")
+        await client.actor_where("room", lambda actor: actor["state"] == "running")
+        assert await client.list_all(ROOMS) == [room]
+        await client.create(ROOMS, ROOM)
+
+
+async def test_a_read_only_directory_keeps_every_service_down(processes: Processes) -> None:
+    """Each names its file; made writable again, restarts bring all back."""
+    process = processes.make(through=MORTAL)
+    room, customer = await make_one_of_each(process)
+    process.data_dir.chmod(0o500)
+    try:
+        await asyncio.to_thread(process.start)
+        async with connected(process) as client:
+            for name in ("customer", "room", "tweets"):
+                # Not `parked`: the three share a budget, so that one may go on trying for long.
+                crashed = await asyncio.to_thread(process.wait_for, "crashed", actor=name)
+                assert str(process.data_dir / f"{name}.db") in crashed["error"]
+            reply = await client.send("GET", "/readyz")
+            is_problem(reply, 503)
+            assert reply.json["services"] == ["customer", "room", "tweets"]
+            assert (await client.send("GET", "/healthz")).status == 200
+            process.data_dir.chmod(0o700)
+            for name in ("customer", "room", "tweets"):
+                await client.order(name, "restart")
+                await client.actor_where(name, lambda actor: actor["state"] == "running")
+            assert await client.list_all(ROOMS) == [room]
+            assert await client.list_all(CUSTOMERS) == [customer]
+    finally:
+        process.data_dir.chmod(0o700)
+
+
+def test_a_new_read_only_directory_ends_the_boot(processes: Processes) -> None:
+    """There is nothing to serve and nowhere to put the lock: exit 2, naming it."""
+    process = processes.make(through=MORTAL)
+    process.data_dir.mkdir(mode=0o500)
+    assert process.launch().wait() == 2
+    assert str(process.data_dir) in process.stderr
+    assert process.stderr.count("\n") == 1, process.stderr
+
+
+# --- Full ------------------------------------------------------------------------------------
+
+
+async def test_a_full_store_refuses_writes_and_serves_reads(processes: Processes) -> None:
+    """Its file may grow no more: 503 for it, 201 for others; with room again all goes on."""
+    process = processes.make()
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        kept = [await client.create(TWEETS, TWEET) for _ in range(3)]
+        _, unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (400_000, unlimited))
+        kept += await fill(client, TWEETS, TWEET)
+        await assert_full(client, process.data_dir / "tweets.db", kept)
+        await client.create(CUSTOMERS, CUSTOMER)
+        assert (await client.actor("tweets"))["restarts"] == 0
+
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        kept.append(await client.create(TWEETS, TWEET))
+        assert await client.list_all(TWEETS) == kept
+    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        assert await client.list_all(TWEETS) == kept
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte. Only root may mount it; the test above needs nobody."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this user may not mount a small file system")
+    yield place
+    # Lazy: the process that still holds files there is killed by another fixture.
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_a_full_disk_loses_nothing_acknowledged(
+    processes: Processes, small_disk: Path, end: str
+) -> None:
+    """Writes are refused, reads served; not even a boot on the full disk loses anything."""
+    process = processes.make(data_dir=small_disk / "data")
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        kept: dict[str, list[dict[str, Any]]] = {}
+        for path, body in ((TWEETS, TWEET), (ROOMS, ROOM), (CUSTOMERS, CUSTOMER)):
+            kept[path] = await fill(client, path, body)
+        assert len(kept[TWEETS]) > 5
+        await assert_full(client, process.data_dir / "tweets.db", kept[TWEETS])
+        assert (await client.send("GET", "/readyz")).status == 200
+    if end == "stop":
+        assert await asyncio.to_thread(process.stop) == 0
+    else:
+        await asyncio.to_thread(process.kill)
+
+    # Whether it can come up at all depends on what the last blocks hold; it must say so, and keep.
+    process.launch()
+    outcome = await asyncio.to_thread(wait_for_boot, process)
+    if outcome is not None:
+        assert outcome == 2
+        assert str(process.data_dir) in process.stderr
+    await asyncio.to_thread(enlarge, small_disk)
+    if outcome is not None:
+        await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        for name in ("customer", "room", "tweets"):
+            if (await client.actor(name))["state"] != "running":
+                await client.order(name, "restart")
+                await client.actor_where(name, lambda actor: actor["state"] == "running")
+        for path, items in kept.items():
+            assert await client.list_all(path) == items
+        await client.create(TWEETS, TWEET)
+        assert (await client.send("GET", "/readyz")).status == 200
+    assert await asyncio.to_thread(process.stop) == 0
+
+
+# --- Inside ----------------------------------------------------------------------------------
+
+
+async def make_one_of_each(process: SystemProcess) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Leave a stopped process with a room and a customer; return both."""
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        room = await client.create(ROOMS, ROOM)
+        customer = await client.create(CUSTOMERS, CUSTOMER)
+    assert await asyncio.to_thread(process.stop) == 0
+    return room, customer
+
+
+def flip(file: Path, offset: int, length: int = 64) -> None:
+    """Turn over every bit of `length` bytes."""
+    content = bytearray(file.read_bytes())
+    content[offset : offset + length] = bytes(~b & 0xFF for b in content[offset : offset + length])
+    file.write_bytes(content)
+
+
+async def assert_only_room_is_down(client: Client, file: str) -> None:
+    """Readiness names it, its addresses say when to retry and what is wrong, its stats likewise."""
+    reply = await client.send("GET", "/readyz")
+    is_problem(reply, 503)
+    assert reply.json["services"] == ["room"]
+    actor = await client.actor_where("room", lambda actor: actor["state"] == "parked")
+    assert file in actor["last_error"]
+    for refused in (await client.send("GET", ROOMS), await client.send("POST", ROOMS, json=ROOM)):
+        is_problem(refused, 503)
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert file in refused.json["detail"]
+
+
+async def fill(client: Client, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Write until three writes in a row are refused; return what was acknowledged."""
+    kept: list[dict[str, Any]] = []
+    refused: list[Reply] = []
+    while len(refused) < 3:
+        reply = await client.send("POST", path, json=body)
+        if reply.status == 201:
+            kept.append(reply.json)
+            refused.clear()
+        else:
+            refused.append(reply)
+        assert len(kept) < 20_000, "it does not fill"
+    for reply in refused:
+        is_problem(reply, 503)
+        assert reply.json["type"] == "/problems/store-refused"
+    return kept
+
+
+async def assert_full(client: Client, file: Path, kept: list[dict[str, Any]]) -> None:
+    """A write is refused with a hint and the file's name; what is there can be read."""
+    reply = await client.send("POST", TWEETS, json=TWEET)
+    is_problem(reply, 503)
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert str(file) in reply.json["detail"]
+    assert await client.list_all(TWEETS) == kept
+    found = await client.send("GET", f"{TWEETS}/{kept[-1]['id']}")
+    assert (found.status, found.json) == (200, kept[-1])
+
+
+def enlarge(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+
+
+def wait_for_boot(process: SystemProcess) -> int | None:
+    """Return the exit code of a process that gave up, or None once it is ready."""
+    try:
+        process.wait_for("ready")
+    except AssertionError:
+        if process.running:
+            raise
+        return process.wait()
+    return None

@@ -1,0 +1,205 @@
+"""Clients that never retry see no error while services are killed ten times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from statistics import quantiles
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from tests.system.client import Client, connected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.system.conftest import Processes, Report
+    from tests.system.process import SystemProcess
+
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+
+REQUESTS_A_SECOND = 500
+STORM_S = 20.0
+KILL_EVERY_S = 0.1
+REQUESTS = int(REQUESTS_A_SECOND * STORM_S)
+KILLS = int(STORM_S / KILL_EVERY_S)
+
+# A request belongs to a kill if it was due within this long after it, or was under way then.
+WAKE_S = 0.05
+
+SERVICES = {"customer": "customers", "room": "rooms", "tweets": "tweets"}
+NAMED_BY = {"customer": "name", "room": "number", "tweets": "text"}
+
+
+@dataclass
+class Storm:
+    """What the clients and the killer saw. Times are seconds since the storm began."""
+
+    client: Client
+    chance: random.Random
+    begun: float = 0.0
+    sent: int = 0
+    failures: list[str] = field(default_factory=list)
+    written: dict[str, dict[str, str]] = field(default_factory=lambda: {s: {} for s in SERVICES})
+    latencies: list[tuple[str, float, float]] = field(default_factory=list)
+    kills: list[tuple[float, str]] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Return seconds since the storm began."""
+        return time.perf_counter() - self.begun
+
+    async def blow(self) -> None:
+        """Send the requests at their times, whatever became of those before; kill meanwhile."""
+        self.begun = time.perf_counter()
+        killer = asyncio.create_task(self._kill_on_time())
+        async with asyncio.TaskGroup() as group:
+            for number in range(REQUESTS):
+                due = number / REQUESTS_A_SECOND
+                if (early_s := due - self.now()) > 0:
+                    await asyncio.sleep(early_s)
+                if self.now() < STORM_S:
+                    self.sent += 1
+                    group.create_task(self._request(number, due))
+        await killer
+
+    async def _request(self, number: int, due: float) -> None:
+        service = self.chance.choice(list(SERVICES))
+        path = f"/api/v1/{SERVICES[service]}"
+        known = self.written[service]
+        dice = self.chance.random()
+        try:
+            if dice < 0.5 or not known:
+                await self._write(service, path, f"w{number}")
+            elif dice < 0.8:
+                await self._read(path, *self.chance.choice(list(known.items())), service)
+            else:
+                await self._expect("GET", f"{path}?limit=20")
+        except (aiohttp.ClientError, OSError, AssertionError, TimeoutError) as error:
+            self.failures.append(f"at {due:.3f} s, {service}: {error!r}")
+        # From when it was due: a client that is late must not flatter the system.
+        self.latencies.append((service, due, self.now() - due))
+
+    async def _write(self, service: str, path: str, name: str) -> None:
+        body: dict[str, Any] = {NAMED_BY[service]: name}
+        match service:
+            case "customer":
+                body["email"] = "a@example.com"
+            case "room":
+                body |= {"type": "single", "rate": {"amount": 9_900, "currency": "EUR"}}
+            case _:
+                body["author"] = "ada"
+        created = await self._expect("POST", path, json=body)
+        self.written[service][name] = created["id"]
+
+    async def _read(self, path: str, name: str, id_: str, service: str) -> None:
+        found = await self._expect("GET", f"{path}/{id_}")
+        assert found[NAMED_BY[service]] == name, "read something else than was written"
+
+    async def _expect(self, method: str, path: str, **options: Any) -> Any:
+        reply = await self.client.send(method, path, **options)
+        assert reply.status < 400, f"{method} {path}: {reply.status} {reply.body!r}"
+        return reply.json
+
+    async def _kill_on_time(self) -> None:
+        for number in range(KILLS):
+            await asyncio.sleep(max(0.0, number * KILL_EVERY_S - self.now()))
+            service = self.chance.choice(list(SERVICES))
+            self.kills.append((self.now(), service))
+            await self.client.order(service, "kill")
+
+    def latencies_near(self, *, own: bool) -> list[float]:
+        """Return the latencies of requests due shortly after a kill: of their service, or not."""
+        times = [at for at, _ in self.kills]
+        near = []
+        for service, due, latency in self.latencies:
+            last = bisect_left(times, due + latency) - 1
+            if last >= 0 and times[last] > due - WAKE_S and (self.kills[last][1] == service) == own:
+                near.append(latency)
+        return near
+
+    def latencies_far(self) -> list[float]:
+        """Return the latencies of requests that no kill came near to."""
+        times = [at for at, _ in self.kills]
+        return [
+            latency
+            for _, due, latency in self.latencies
+            if times[bisect_left(times, due + latency) - 1] <= due - WAKE_S
+        ]
+
+
+async def test_a_kill_storm_fails_no_request(
+    processes: Processes, seed: int, report: Report
+) -> None:
+    """500 requests/s for 20 s, a kill every 100 ms: no error, every write there once."""
+    process = await asyncio.to_thread(processes.make().start)
+    async with connected(process) as client:
+        cpu_s = process.cpu_s
+        storm = Storm(client, random.Random(seed))
+        await storm.blow()
+        cpu_s = process.cpu_s - cpu_s
+        report(describe(storm, seed, cpu_s, process.rss_mb))
+        assert storm.sent >= 0.95 * REQUESTS, f"the client reached {storm.sent} of {REQUESTS}"
+        assert storm.failures == [], f"{len(storm.failures)}, such as {storm.failures[:5]}"
+        for service, path in SERVICES.items():
+            listed = await client.list_all(f"/api/v1/{path}")
+            names = Counter(item[NAMED_BY[service]] for item in listed)
+            assert names == Counter(storm.written[service].keys()), f"{service}: lost or repeated"
+        for service in SERVICES:
+            kills = sum(name == service for _, name in storm.kills)
+            await check_accounts(process, client, service, kills)
+        assert (await client.send("GET", "/readyz")).status == 200
+    # Whoever is not killed must not notice. Medians: a single slow commit of the disk is no news.
+    neighbours, quiet = storm.latencies_near(own=False), storm.latencies_far()
+    assert percentile(neighbours, 50) < 2 * percentile(quiet, 50) + 0.002
+
+
+async def check_accounts(process: SystemProcess, client: Client, service: str, kills: int) -> None:
+    """Every kill is in the logs; every incarnation it ended, in the actor's counters."""
+    actor = await client.actor_where(service, lambda actor: actor["state"] == "running")
+    crashed = process.events("crashed", actor=service)
+    assert len(crashed) == kills, f"{service}: {kills} kills, {len(crashed)} crashes logged"
+    assert all(line["killed"] for line in crashed), "something crashed that nobody killed"
+    # Every kill ends an incarnation. One that had not come up yet is no restart: it only began.
+    ups = process.events("started", actor=service) + process.events("restarted", actor=service)
+    up = {line["incarnation"] for line in ups}
+    ended = [line["incarnation"] for line in crashed]
+    assert len(set(ended)) == len(ended), "an incarnation ended twice"
+    assert actor["incarnation"] == 1 + kills
+    assert actor["restarts"] == len(up) - 1 == kills - len(set(ended) - up)
+    assert actor["last_error"].startswith("Killed")
+    # Nothing is queued any more, so everything accepted has ended.
+    assert actor["accepted"] == actor["handled"] + actor["refused"] + actor["dead_lettered"]
+    assert (actor["refused"], actor["dead_lettered"], actor["rejected"]) == (0, 0, 0)
+
+
+def percentile(latencies: Iterable[float], number: int) -> float:
+    """Return the `number`th percentile."""
+    return quantiles(latencies, n=100, method="inclusive")[number - 1]
+
+
+def describe(storm: Storm, seed: int, cpu_s: float, rss_mb: float) -> str:
+    """Return what was measured, on one line a kind of request."""
+    lines = [f"seed {seed}, {storm.sent} of {REQUESTS} sent, {len(storm.failures)} failed"]
+    lines.append(
+        f"{len(storm.kills)} kills; server {cpu_s / storm.sent * 1e3:.2f} ms of CPU a request, "
+        f"{rss_mb:.0f} MB resident"
+    )
+    kinds = {
+        "all": [latency for _, _, latency in storm.latencies],
+        "own service just killed": storm.latencies_near(own=True),
+        "another service just killed": storm.latencies_near(own=False),
+        "no kill near": storm.latencies_far(),
+    }
+    for kind, latencies in kinds.items():
+        p50, p99 = (percentile(latencies, number) * 1e3 for number in (50, 99))
+        lines.append(
+            f"{kind} ({len(latencies)}): p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+            f"max {max(latencies) * 1e3:.1f} ms"
+        )
+    return "\n  ".join(lines)

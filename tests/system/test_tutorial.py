@@ -1,0 +1,113 @@
+"""The published tutorials' own requests, as curl sends them, work on the real process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.http_edge.serving import is_problem
+from tests.system.client import Client, connected
+
+if TYPE_CHECKING:
+    from tests.http_edge.serving import Reply
+    from tests.system.conftest import Processes
+
+pytestmark = pytest.mark.real_time
+
+# What `curl -d` sends unless told otherwise.
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*"}
+
+# The tutorial's program died of its leaked connections after some 150 inserts by 64 clients.
+INSERTS, CLIENTS = 600, 64
+
+
+async def post(client: Client, path: str, body: str, listener: str) -> Reply:
+    return await client.send("POST", path, listener, data=body.encode(), headers=FORM)
+
+
+async def test_front_pages(processes: Processes) -> None:
+    """Each tutorial's greeting, word for word."""
+    process = await asyncio.to_thread(processes.make().start)
+    async with connected(process) as client:
+        hotel = await client.send("GET", "/", "hotel")
+        assert (hotel.status, hotel.body) == (200, b"Welcome to the Hotel Booking API")
+        tweets = await client.send("GET", "/", "tweets")
+        assert (tweets.status, tweets.body) == (200, b"Our Simple RESTful Microservice!")
+
+
+@pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
+async def test_customers_and_rooms_come_back_as_sent(
+    processes: Processes, listener: str, prefix: str
+) -> None:
+    """201 and the same object; an empty ID gets one; malformed is 400; and all of it is kept."""
+    process = await asyncio.to_thread(processes.make().start)
+    customer = {"ID": "1", "Name": "Elliot", "Email": "elliot@example.com"}
+    room = {"ID": "101", "Type": "Deluxe", "Status": "available"}
+    async with connected(process) as client:
+        for path, sent in ((f"{prefix}/customer", customer), (f"{prefix}/room", room)):
+            reply = await post(client, path, json.dumps(sent), listener)
+            assert (reply.status, reply.json) == (201, sent)
+            assert list(reply.json) == list(sent)
+            again = await post(client, path, json.dumps(sent), listener)
+            assert (again.status, again.json) == (201, sent)
+            nameless = {key.lower(): value for key, value in sent.items()} | {"id": ""}
+            reply = await post(client, path, json.dumps(nameless), listener)
+            assert reply.status == 201
+            assert reply.json == sent | {"ID": reply.json["ID"]}
+            assert reply.json["ID"] not in ("", sent["ID"])
+            for malformed in ("", "{", "ID=1&Name=Elliot"):
+                is_problem(await post(client, path, malformed, listener), 400)
+            is_problem(await post(client, path, '{"ID":1}', listener), 400, "ID")
+            is_problem(await client.send("DELETE", path, listener), 405)
+    assert await asyncio.to_thread(process.stop) == 0
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        found = await client.send("GET", "/api/v1/customers/1")
+        assert found.json == {"id": "1", "name": "Elliot", "email": "elliot@example.com"}
+        found = await client.send("GET", "/api/v1/rooms/101")
+        assert (found.json["type"], found.json["status"]) == ("Deluxe", "available")
+        assert len(await client.list_all("/api/v1/customers")) == 2
+        assert len(await client.list_all("/api/v1/rooms")) == 2
+
+
+async def test_tweets_are_inserted_and_listed(processes: Processes) -> None:
+    """Whatever the text holds; /all says NAME and TWEET, and everything is a string."""
+    process = await asyncio.to_thread(processes.make().start)
+    tweets = {
+        "/insert/elliot/hello": ("elliot", "hello"),
+        "/insert/elliot/tutorialedge%20rocks%21": ("elliot", "tutorialedge rocks!"),
+        "/insert/bob/a/b?": ("bob", "a/b"),
+        "/insert/bob/1%2F2%3F%23%26%25": ("bob", "1/2?#&%"),
+        "/insert/%C3%A9va/%F0%9F%98%80%0A%22%5C": ("éva", '\N{GRINNING FACE}\n"\\'),
+    }
+    async with connected(process) as client:
+        assert (await client.send("GET", "/all", "tweets")).json == []
+        for path in tweets:
+            reply = await client.send("GET", path, "tweets")
+            assert (reply.status, reply.body) == (200, b"Inserted one into the Database")
+        listed = (await client.send("GET", "/all", "tweets")).json
+        assert [list(item) for item in listed] == [["id", "NAME", "TWEET"]] * len(tweets)
+        assert [(item["NAME"], item["TWEET"]) for item in listed] == list(tweets.values())
+        assert all(isinstance(value, str) for item in listed for value in item.values())
+        is_problem(await client.send("GET", "/insert/elliot", "tweets"), 404)
+        # The same tweets at the gateway's own address.
+        stored = await client.list_all("/api/v1/tweets")
+        assert [item["id"] for item in stored] == [item["id"] for item in listed]
+
+
+async def test_inserts_do_not_wear_the_system_out(processes: Processes) -> None:
+    """64 clients at once, four times what the tutorial's program survived; each is there once."""
+    process = await asyncio.to_thread(processes.make().start)
+    async with connected(process) as client:
+
+        async def insert(first: int) -> None:
+            for number in range(first, INSERTS, CLIENTS):
+                reply = await client.send("GET", f"/insert/load/t{number}", "tweets")
+                assert reply.body == b"Inserted one into the Database"
+
+        await asyncio.gather(*(insert(first) for first in range(CLIENTS)))
+        listed: list[dict[str, Any]] = (await client.send("GET", "/all", "tweets")).json
+    assert sorted(item["TWEET"] for item in listed) == sorted(f"t{n}" for n in range(INSERTS))
