@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 from multidict import istr
 
-from actors.errors import DressRehearsalError
+from actors.errors import Busy, DressRehearsalError
 from actors.log import request_id
 from http_edge.answer import Answer
 from http_edge.problems import Kind, ProblemError, from_error
@@ -114,7 +114,9 @@ class Gateway:
             log.error("request failed by a bug", path=request.path, exc_info=error)
             # What went wrong is for the log; the client can only pass on the id.
             problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
-        elif problem.problem.status >= _STATUS_5XX:
+        elif problem.problem.status >= _STATUS_5XX and not isinstance(error, Busy):
+            # What was refused for lack of room is counted by its actor: a flood of requests must
+            # not become a flood of lines.
             log.warning(
                 "request failed",
                 method=request.method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRegistry
@@ -10,14 +11,14 @@ from pykka import ActorRegistry
 from actors.errors import ActorCrashed, ActorError, ActorStopped, ServiceUnavailable
 from actors.kernel import lifecycle
 from actors.kernel.future import AsyncioFuture
-from actors.kernel.incarnation import Escalation, Exit, Incarnation, Killed
+from actors.kernel.incarnation import Escalation, Exit, Incarnation, Killed, describe
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.ref import ActorRef
 from actors.kernel.stats import ActorStats
 from actors.kernel.turns import CRASHES, ServingActor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Protocol
 
     import pykka
@@ -100,7 +101,9 @@ class AsyncioActor(ServingActor):
         self._up_count = 0
         self._serving = False
         self._suspended = False
+        # While an incarnation is ended in order: when it has nothing in hand, and when it is over.
         self._quiet: asyncio.Future[None] | None = None
+        self._ended: asyncio.Future[None] | None = None
         self._last_error: str | None = None
         self._tasks: set[asyncio.Future[Any]] | None = None
         self._watchers: list[Callable[[ActorRef], None]] | None = None
@@ -146,30 +149,40 @@ class AsyncioActor(ServingActor):
         if starting is None:
             self._up(incarnation)
         else:
-            incarnation.starting = self._own(
-                self.context.loop.create_task(self._bring_up(incarnation, starting, limit_s))
-            )
+            # A task of its own, not a wrapper's: a kill may come before the task's first step.
+            task = self._own(asyncio.ensure_future(starting, loop=self.context.loop))
+            incarnation.starting = task
+            task.add_done_callback(partial(self._started, incarnation))
+            if limit_s is not None:
+                # Not asyncio.timeout: a start that swallows its cancellation is late all the same.
+                timer = self.context.loop.call_later(
+                    limit_s, self._start_overdue, incarnation, limit_s
+                )
+                task.add_done_callback(lambda _: timer.cancel())
         return begun
 
-    async def _bring_up(
-        self, incarnation: Incarnation, starting: Awaitable[None], limit_s: float | None
-    ) -> None:
-        try:
-            async with asyncio.timeout(limit_s):
-                await starting
-        except CRASHES as error:
-            if self._incarnation is incarnation:
-                self.crash(error)
+    def _started(self, incarnation: Incarnation, task: asyncio.Future[None]) -> None:
+        error = _error_of(task)
+        if self._incarnation is not incarnation:
+            return
+        if error is None:
+            self._up(incarnation)
         else:
-            if self._incarnation is incarnation:
-                self._up(incarnation)
+            self.crash(error)
+
+    def _start_overdue(self, incarnation: Incarnation, limit_s: float) -> None:
+        if self._incarnation is incarnation and incarnation.starting is not None:
+            self.crash(TimeoutError(f"the start took longer than {limit_s} s"))
 
     def _up(self, incarnation: Incarnation) -> None:
         self._up_count += 1
         incarnation.starting = None
-        self.state = "suspended" if self._suspended else "running"
-        self._serving = not self._suspended
-        self.actor_inbox.reopen()
+        if incarnation.ending:  # told to end while it started
+            self._serving = incarnation.draining and not self._suspended
+        else:
+            self.state = "suspended" if self._suspended else "running"
+            self._serving = not self._suspended
+            self.actor_inbox.reopen()
         emit = self.context.lifecycle.emit
         if self._up_count == 1:
             emit(lifecycle.Started(name=self.name, incarnation=incarnation.number))
@@ -199,7 +212,7 @@ class AsyncioActor(ServingActor):
         self._incarnation = None
         self._serving = self.actor_inbox.asleep = False
         self.state = "restarting"
-        self._last_error = f"{type(error).__name__}: {error}"
+        self._last_error = describe(error)
         killed = isinstance(error, Killed)
         self.context.lifecycle.emit(
             lifecycle.Crashed(
@@ -236,8 +249,8 @@ class AsyncioActor(ServingActor):
                     envelope.started = True
                 self.actor_inbox.put_back(lane)
                 continue
-            lost, lane.in_flight = lane.in_flight, ()
-            for envelope in lost:
+            while lane.in_flight:  # one by one: the accounts hold at each event
+                envelope, lane.in_flight = lane.in_flight[0], lane.in_flight[1:]
                 envelope.attempt += 1
                 self.actor_inbox.dead_letter(
                     envelope,
@@ -260,16 +273,22 @@ class AsyncioActor(ServingActor):
     async def end(self, *, drain: bool = False) -> None:
         """End the incarnation in order: what it has in hand, then `on_stop`; else a kill.
 
-        With `drain` nothing new is accepted and everything queued is handled first.
+        With `drain` nothing new is accepted and everything queued is handled first. Where the end
+        is under way already, waits for it.
         """
-        incarnation = self._incarnation
-        if incarnation is None:
-            return
-        incarnation.ending = True
-        self.state = "stopping"
-        self._serving = self._serving and drain
         if drain:
             self.actor_inbox.closed = self._stopped
+        number = self._number
+        while self._ended is not None:
+            await asyncio.wait([self._ended])
+        incarnation = self._incarnation
+        if incarnation is None or incarnation.number != number:
+            return
+        incarnation.ending = True
+        incarnation.draining = drain
+        self.state = "stopping"
+        self._serving = self._serving and drain
+        self._ended = ended = self.context.loop.create_future()
         try:
             async with asyncio.timeout(self._shutdown_s):
                 if incarnation.starting is not None:
@@ -282,7 +301,8 @@ class AsyncioActor(ServingActor):
         except TimeoutError:
             self.crash(Killed(f"did not stop within {self._shutdown_s} s"))
         finally:
-            self._quiet = None
+            self._quiet = self._ended = None
+            ended.set_result(None)
 
     async def _stop_behavior(self, incarnation: Incarnation) -> None:
         self._serving = self.actor_inbox.asleep = False
@@ -290,7 +310,11 @@ class AsyncioActor(ServingActor):
         if incarnation.behavior is not None:
             last = self._run_last_hook(incarnation.behavior.on_stop)
             if last is not None:
-                await last
+                try:
+                    await asyncio.wait([last])
+                except asyncio.CancelledError:
+                    last.cancel()  # and no waiting for it: it may swallow that
+                    raise
 
     def terminate(self) -> None:
         """End the actor for good: no incarnation, no messages, no task is left."""
@@ -307,7 +331,17 @@ class AsyncioActor(ServingActor):
         self.context.lifecycle.emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
         watchers, self._watchers = self._watchers or [], None
         for watcher in watchers:
-            watcher(self.ref)
+            self._tell_watcher(watcher)
+
+    def stay_down(self) -> None:
+        """Refuse every message until the next `begin`: it ended in order and is not restarted."""
+
+        def down() -> ActorError:
+            return ActorStopped(f"{self.name} has ended, and stays down until it is restarted")
+
+        self.state = "stopped"
+        count = self.actor_inbox.close(down, dead_letter=True)
+        self.context.lifecycle.emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
 
     def park(self, error: str, retry_s: float) -> None:
         """Refuse every message until the next `begin`: the restart budget is spent."""
@@ -339,23 +373,27 @@ class AsyncioActor(ServingActor):
                 case "resume":
                     self._resume()
                 case "stop":
+                    self._serving = False
                     self._own(self.context.loop.create_task(self._stop_in_order(argument)))
 
     def _restart(self) -> None:
         if self._incarnation is not None:
+            self._serving = False
             self._own(self.context.loop.create_task(self._restart_in_order(self._incarnation)))
         elif self.supervisor is not None:  # parked, or waiting for its backoff
             self.supervisor.restart_requested(self)
 
     async def _restart_in_order(self, incarnation: Incarnation) -> None:
-        if incarnation.ending:  # asked twice
+        if self._incarnation is not incarnation or incarnation.ending:  # killed, or asked twice
             return
         await self.end()
+        if self._overtaken(incarnation):
+            return
         self.state = "restarting"
         if self.supervisor is not None:
             self.supervisor.exited(self, Exit(reason="restart"))
-        elif not self.actor_stopped.is_set() and await self.begin() is not None:
-            self.terminate()
+        else:
+            self._start_actor_loop()
 
     def _suspend(self) -> None:
         self._suspended = True
@@ -373,18 +411,25 @@ class AsyncioActor(ServingActor):
 
     async def _stop_in_order(self, future: AsyncioFuture[bool]) -> None:
         alive = not self.actor_stopped.is_set()
+        incarnation = self._incarnation
         await self.end()
-        if self.supervisor is not None:
+        if self.supervisor is None:
+            while self._incarnation is not None:  # a restart was asked for first: stop wins
+                await self.end()
+            self.terminate()
+        elif incarnation is not None and not self._overtaken(incarnation):
             self.state = "restarting"
             self.supervisor.exited(self, Exit(reason="normal"))
-        else:
-            self.terminate()
         future.settle(alive)
+
+    def _overtaken(self, incarnation: Incarnation) -> bool:
+        """Whether somebody else has begun the next incarnation, or ended the actor."""
+        return self._number != incarnation.number or self.actor_stopped.is_set()
 
     def add_watcher(self, watcher: Callable[[ActorRef], None]) -> None:
         """Call `watcher` when the actor is gone for good, at once if it is already."""
         if self.actor_stopped.is_set():
-            watcher(self.ref)
+            self._tell_watcher(watcher)
             return
         if self._watchers is None:
             self._watchers = []
@@ -424,7 +469,7 @@ class AsyncioActor(ServingActor):
         if self._incarnation is None or (idle and (not self._serving or mailbox.empty())):
             quiet.set_result(None)
 
-    def _run_last_hook(self, hook: Callable[..., Any], *args: Any) -> asyncio.Task[None] | None:
+    def _run_last_hook(self, hook: Callable[..., Any], *args: Any) -> asyncio.Future[None] | None:
         """Run a hook whose failure can change nothing any more, but must be seen."""
         try:
             last = hook(*args)
@@ -434,22 +479,31 @@ class AsyncioActor(ServingActor):
         if last is None:
             return None
 
-        async def finish() -> None:
-            try:
-                await last
-            except CRASHES as error:
+        def done(task: asyncio.Future[None]) -> None:
+            if (error := _error_of(task)) is not None:
                 self._hook_failed(hook.__name__, error)
 
-        return self._own(self.context.loop.create_task(finish()))
+        task = self._own(asyncio.ensure_future(last, loop=self.context.loop))
+        task.add_done_callback(done)
+        return task
+
+    def _tell_watcher(self, watcher: Callable[[ActorRef], None]) -> None:
+        try:
+            watcher(self.ref)
+        except CRASHES as error:
+            self._hook_failed("watch", error)
 
     def _hook_failed(self, hook: str, error: BaseException) -> None:
         self.context.lifecycle.emit(
-            lifecycle.HookFailed(
-                name=self.name, hook=hook, error=f"{type(error).__name__}: {error}"
-            )
+            lifecycle.HookFailed(name=self.name, hook=hook, error=describe(error))
         )
 
     async def settled(self) -> None:
         """Wait until no task of this actor is left, those of ended incarnations included."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+
+def _error_of(task: asyncio.Future[Any]) -> BaseException | None:
+    """Return what the task raised; a cancellation is like any other error here."""
+    return asyncio.CancelledError() if task.cancelled() else task.exception()

@@ -29,6 +29,13 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     request_key: str | None = None
 
 
+def _printed(message: object) -> str:
+    try:
+        return repr(message)[:1000]
+    except Exception as error:  # noqa: BLE001 - an author's __repr__ may raise anything
+        return f"{type(message).__name__}, whose repr() raised {type(error).__name__}"
+
+
 class DeadLetters:
     """Keeps the last `capacity` dead letters of actors without a store, and counts them all."""
 
@@ -46,7 +53,7 @@ class DeadLetters:
             id=f"memory-{self.count}",
             actor=actor,
             message_type=type(envelope.message).__name__,
-            message=repr(envelope.message)[:1000],
+            message=_printed(envelope.message),
             reason=reason,
             attempts=envelope.attempt,
             at_us=self._clock.now_us(),

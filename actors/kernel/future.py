@@ -32,8 +32,12 @@ class AsyncioFuture(pykka.Future[T]):
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Belong to `loop`, or to the running one."""
-        self._loop = loop or asyncio.get_running_loop()
-        self._future: asyncio.Future[T] = self._loop.create_future()
+        if loop is None:
+            loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop() raises instead
+            if loop is None:  # made by pykka's map() and the like in another thread: all hook
+                return
+        self._loop = loop
+        self._future: asyncio.Future[T] = loop.create_future()
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait for the value on the event loop. Raises what the ask ended with."""
@@ -75,6 +79,11 @@ class AsyncioFuture(pykka.Future[T]):
         self._future.set_exception(error)
         self._cancel_timer()
 
+    def set_get_hook(self, func: Callable[[float | None], Any]) -> None:
+        """Make this a mapped future, whose value `func` computes when it is got."""
+        super().__init__()  # what __init__ left out: only a hook needs it
+        super().set_get_hook(func)
+
     def settle(self, value: Any) -> None:
         """Set the value unless the ask has ended already (it expired, or its caller left)."""
         future = self._future
@@ -113,6 +122,8 @@ class AsyncioFuture(pykka.Future[T]):
         done = threading.Event()
 
         def watch() -> None:
+            # Looked at even where nobody waits any more: the error of an ask given up is no news.
+            self._future.add_done_callback(lambda f: f.cancelled() or f.exception())
             self._future.add_done_callback(lambda _: done.set())
 
         self._loop.call_soon_threadsafe(watch)

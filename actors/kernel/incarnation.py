@@ -23,6 +23,14 @@ class Escalation(ActorError):
     """A supervisor gives up: its restart budget is spent, and its own supervisor must decide."""
 
 
+def describe(error: BaseException) -> str:
+    """Return the error's type and text, whatever its `__str__` does: a crash must not crash."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception as second:  # noqa: BLE001 - an author's __str__ may raise anything
+        return f"{type(error).__name__}, whose text raised {type(second).__name__}"
+
+
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """Why an incarnation ended.
 
@@ -44,7 +52,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 class Incarnation:
     """The behavior in charge, until it is ended or replaced."""
 
-    __slots__ = ("begun", "behavior", "ending", "number", "receive", "starting")
+    __slots__ = ("begun", "behavior", "draining", "ending", "number", "receive", "starting")
 
     def __init__(self, number: int, begun: asyncio.Future[Exit | None]) -> None:
         """`begun` ends when the start has succeeded (None) or failed (the exit)."""
@@ -53,9 +61,11 @@ class Incarnation:
         self.behavior: Behavior | None = None
         # The behavior's on_receive, bound once: it is called once a message.
         self.receive: Callable[[Any], Any]
-        self.starting: asyncio.Task[None] | None = None
+        self.starting: asyncio.Future[None] | None = None
         # Set while the incarnation is being ended in order: a crash is then no news to anyone.
         self.ending = False
+        # Set with it where the queue is to be handled first.
+        self.draining = False
 
     @property
     def hosted(self) -> Behavior:

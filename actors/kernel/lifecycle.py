@@ -58,7 +58,7 @@ class Resumed(LifecycleEvent, frozen=True, kw_only=True):
 
 
 class Stopped(LifecycleEvent, frozen=True, kw_only=True):
-    """It is gone for good, and `dead_lettered` messages with it."""
+    """It is gone for good, or down until an operator restarts it; its queue was dead-lettered."""
 
     dead_lettered: int
 

@@ -100,9 +100,7 @@ class Mailbox:
                 self.asleep = False
                 self._call_soon(self._turn, context=self._ambient)
             return
-        admitted = self.offer(envelope)
-        if admitted is not None:  # nobody awaits it: an ask's own future tells its caller
-            admitted.add_done_callback(lambda f: f.cancelled() or f.exception())
+        self._offer_unattended(envelope)
 
     def offer(self, envelope: Envelope) -> asyncio.Future[None] | None:
         """Accept the message or apply the overflow policy; loop's thread only.
@@ -116,7 +114,8 @@ class Mailbox:
             raise self.closed()
         if len(lane.queue) >= self.capacity:
             self._drop_expired(lane)
-        if len(lane.queue) < self.capacity and not lane.waiting:
+            self.admit_waiting(lane)  # what became free is theirs first
+        if len(lane.queue) < self.capacity:
             self._accept(lane, envelope)
             return None
         match self._overflow:
@@ -167,8 +166,8 @@ class Mailbox:
         """Let waiting senders in, first come first served, as far as there is room."""
         while lane.waiting and len(lane.queue) < self.capacity:
             envelope, admitted = lane.waiting.popleft()
-            if admitted.done() or (envelope.reply_to is not None and envelope.reply_to.ended):
-                continue  # its sender was cancelled, or its deadline passed, outside the door
+            if _has_left(envelope, admitted):
+                continue
             admitted.set_result(None)
             self._accept(lane, envelope)
 
@@ -239,6 +238,8 @@ class Mailbox:
         if lane.waiting is None:
             lane.waiting = deque()
         if len(lane.waiting) >= self.capacity:  # the waiting room is bounded like the mailbox
+            lane.waiting = deque(pair for pair in lane.waiting if not _has_left(*pair))
+        if len(lane.waiting) >= self.capacity:
             self.rejected += 1
             raise self._full()
         admitted = self._context.loop.create_future()
@@ -253,12 +254,25 @@ class Mailbox:
 
     def _put_from_elsewhere(self, envelope: Envelope) -> None:
         try:
-            self.offer(envelope)
+            self._offer_unattended(envelope)
         except ActorError as error:
             if envelope.reply_to is not None:
                 envelope.reply_to.settle_error(error)
             else:
                 self._context.dead_letters.add(self._name, envelope, str(error))
+
+    def _offer_unattended(self, envelope: Envelope) -> None:
+        """Offer for a sender that does not wait: its ask, or else a dead letter, tells the end."""
+        admitted = self.offer(envelope)
+        if admitted is None:
+            return
+
+        def ended(admitted: asyncio.Future[None]) -> None:
+            error = None if admitted.cancelled() else admitted.exception()
+            if error is not None and envelope.reply_to is None:
+                self._context.dead_letters.add(self._name, envelope, str(error))
+
+        admitted.add_done_callback(ended)
 
     def _full(self) -> MailboxFull:
         return MailboxFull(
@@ -266,3 +280,8 @@ class Mailbox:
             f"try again in {self._retry_after_s} s",
             retry_after_s=self._retry_after_s,
         )
+
+
+def _has_left(envelope: Envelope, admitted: asyncio.Future[None]) -> bool:
+    """Whether a waiting sender was cancelled, or its deadline passed, outside the door."""
+    return admitted.done() or (envelope.reply_to is not None and envelope.reply_to.ended)

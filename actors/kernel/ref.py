@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from actors.errors import ActorError, AskCycle, BlockingCall
+from actors.errors import ActorError, AskCycle, BlockingCall, DeadlineExceeded
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 
@@ -51,8 +51,14 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
     async def send(self, message: Any, *, timeout: float | None = None) -> None:
         """Send, waiting for room where the mailbox is full and its policy is "wait"."""
         admitted = self.actor_inbox.offer(Envelope(message, None, self._deadline(timeout)))
-        if admitted is not None:
-            await admitted
+        if admitted is None:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await admitted
+        except TimeoutError:
+            error = f"the mailbox of {self.name} had no room within {timeout} s"
+            raise DeadlineExceeded(error) from None
 
     def ask(
         self,
@@ -123,7 +129,7 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
 
     def watch(self, watcher: Callable[[ActorRef], None]) -> None:
         """Call `watcher` once, on the loop, when the actor is gone for good (not at restarts)."""
-        if _on_loop():
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _on_loop
             self._actor.add_watcher(watcher)
         else:
             self._loop.call_soon_threadsafe(self._actor.add_watcher, watcher)
@@ -141,7 +147,8 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
         return None if timeout is None else self._clock.monotonic() + timeout
 
     def _expire(self, future: AsyncioFuture[Any], timeout: float) -> None:
-        if _on_loop():
+        # Not `_on_loop`: another thread may run a loop of its own.
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _on_loop
             future.expire_after(timeout, self.name)
         else:
             self._loop.call_soon_threadsafe(future.expire_after, timeout, self.name)

@@ -3,11 +3,14 @@
 Differences from OTP, on purpose: a child whose first start fails is treated as crashed instead of
 taking the supervisor down (the rest must serve on); restarts after the first are delayed by a
 jittered backoff; kills by an operator and crashes that one message caused are restarted at once
-and cost no budget; the root parks a child instead of dying.
+and cost no budget; the root parks a child, and all below it, instead of dying; a temporary child
+that cannot start holds up nobody under the coupled strategies.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +18,11 @@ import msgspec
 
 from actors.kernel.backoff import full_jitter_s
 from actors.kernel.behavior import Behavior
-from actors.kernel.incarnation import Escalation, Exit, Killed
+from actors.kernel.incarnation import Escalation, Exit, Killed, describe
 from actors.kernel.restart_window import RestartWindow
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
 
     from actors.config import SupervisorConfig
     from actors.kernel.actor import AsyncioActor
@@ -46,17 +48,23 @@ class Child:
     """A spec, its actor, and what the supervisor remembers of it over restarts."""
 
     __slots__ = (
-        "actor", "failures", "restart_requested", "running", "spec", "started_s", "ticket", "timer",
+        "actor", "below", "exit_", "failures", "restart_requested", "running", "spec", "ticket",
+        "timer", "up_s",
     )  # fmt: skip
 
-    def __init__(self, spec: ChildSpec | SupervisorSpec, actor: AsyncioActor) -> None:
-        """Not started yet."""
+    def __init__(
+        self, spec: ChildSpec | SupervisorSpec, actor: AsyncioActor, below: list[Child]
+    ) -> None:
+        """Not started yet; `below` are the children of a child that is a supervisor itself."""
         self.spec = spec
         self.actor = actor
+        self.below = below
+        # The exit that the supervisor has to decide on, until it has or the child runs again.
+        self.exit_: Exit | None = None
         self.failures = 0
         self.running = False
         self.restart_requested = False
-        self.started_s = 0.0
+        self.up_s = math.inf
         # A pending restart, and its number: a restart that was overtaken must not happen twice.
         self.timer: asyncio.TimerHandle | None = None
         self.ticket = 0
@@ -64,13 +72,23 @@ class Child:
     def forget_restart(self) -> None:
         """Whatever restart was planned is not wanted any more."""
         self.ticket += 1
+        self.exit_ = None
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
 
+    def family(self) -> Iterator[Child]:
+        """Return the child and all below it, children first: whom else its end leaves alone."""
+        for child in self.below:
+            yield from child.family()
+        yield self
+
 
 class Supervisor(Behavior):
     """One incarnation of a supervisor. Its children's actors, refs and mailboxes outlive it."""
+
+    # An event that was in hand is harmless the second time: the children it speaks of run again.
+    redelivers = True
 
     def __init__(
         self,
@@ -96,12 +114,14 @@ class Supervisor(Behavior):
 
     # --- Hooks -------------------------------------------------------------------------------
 
-    async def on_start(self) -> None:
+    def on_start(self) -> Awaitable[None]:
         """Start the children in order; one that fails is treated as crashed."""
+        # It may have been parked; what the children report while they start must be heard.
+        self.actor_ref.actor_inbox.reopen()
         for child in self._children:
             child.failures = 0
             child.restart_requested = False
-        await self._start(list(self._children))
+        return self._start(list(self._children))
 
     def on_receive(self, message: Any) -> Any:
         """Handle one event of one child; the next waits until the tree is consistent again."""
@@ -128,22 +148,25 @@ class Supervisor(Behavior):
 
     def exited(self, actor: AsyncioActor, exit_: Exit) -> None:
         """Queue the exit behind whatever this supervisor is doing."""
-        if (child := self._find(actor)) is not None:
+        child = self._find(actor)
+        if child is not None and child.running and self._hears():
             child.running = False
+            child.exit_ = exit_
             self.actor_ref.tell(_Exited(child, exit_))
 
     def restart_requested(self, actor: AsyncioActor) -> None:
         """Queue an operator's restart of a child that is down; asking twice asks once."""
         child = self._find(actor)
-        if child is not None and not child.restart_requested:
+        if child is not None and not child.restart_requested and self._hears():
             child.restart_requested = True
             self.actor_ref.tell(_RestartRequested(child))
 
     # --- Decisions ---------------------------------------------------------------------------
 
     async def _on_exit(self, child: Child, exit_: Exit) -> None:
-        if child not in self._children or child.running:
-            return  # restarted meanwhile, along with a sibling
+        if child.exit_ is not exit_:
+            return  # restarted or parked meanwhile, along with a sibling
+        child.exit_ = None
         restart = child.spec.restart
         if exit_.reason == "restart":
             await self._restart(child)
@@ -151,6 +174,9 @@ class Supervisor(Behavior):
             self._remove(child)
         elif restart == "permanent" or exit_.abnormal:
             await self._plan_restart(child, exit_)
+        else:
+            for member in child.family():
+                member.actor.stay_down()
 
     async def _plan_restart(self, child: Child, exit_: Exit) -> None:
         now = self._context.clock.monotonic()
@@ -160,7 +186,7 @@ class Supervisor(Behavior):
         if not self._window.spend(now):
             await self._give_up(child, exit_)
             return
-        if now - child.started_s >= self._config.stable_s:
+        if now - child.up_s >= self._config.stable_s:
             child.failures = 0
         child.failures += 1
         delay_s = full_jitter_s(
@@ -180,16 +206,17 @@ class Supervisor(Behavior):
         await self._start(self._without_temporary(group, child))
 
     async def _give_up(self, child: Child, exit_: Exit) -> None:
-        error = f"{type(exit_.error).__name__}: {exit_.error}"
+        error = "it ended in order" if exit_.error is None else describe(exit_.error)
         if not self._parks:
             await self._stop(self._children)
-            message = f"{child.spec.name} crashed too often; last with {error}"
+            message = f"{child.spec.name} ended too often; last: {error}"
             raise Escalation(message)
         group = self._coupled(child)
         await self._stop(group)
         self._window.reset()
         for member in self._without_temporary(group, child):
-            member.actor.park(error, self._config.park_retry_s)
+            for parked in member.family():
+                parked.actor.park(error, self._config.park_retry_s)
         self._restart_later(child, self._config.park_retry_s)
 
     async def _on_restart_requested(self, child: Child) -> None:
@@ -220,18 +247,20 @@ class Supervisor(Behavior):
         for child in children:
             child.forget_restart()
             child.running = True
-            child.started_s = self._context.clock.monotonic()
+            child.up_s = math.inf
             begun = child.actor.begin(self._config.start_s_max)
+            begun.add_done_callback(partial(self._note_start, child))
             if self._spec.strategy == "one_for_one":
-                begun.add_done_callback(partial(self._note_start, child))
                 continue
-            if (exit_ := await begun) is not None:
-                self.exited(child.actor, exit_)
+            await asyncio.wait([begun])  # not `await begun`: a kill would cancel it
+            # Nobody restarts a temporary child, so nobody waits for it.
+            if begun.result() is not None and child.spec.restart != "temporary":
                 return
 
     def _note_start(self, child: Child, begun: asyncio.Future[Exit | None]) -> None:
-        exit_ = begun.result()
-        if exit_ is not None and child.running:
+        if (exit_ := begun.result()) is None:
+            child.up_s = self._context.clock.monotonic()
+        else:
             self.exited(child.actor, exit_)
 
     async def _stop(self, children: Sequence[Child], *, drain: bool = False) -> None:
@@ -257,10 +286,15 @@ class Supervisor(Behavior):
     def _remove(self, child: Child) -> None:
         child.forget_restart()
         self._children.remove(child)
-        child.actor.terminate()
+        for member in child.family():
+            member.actor.terminate()
 
     def _find(self, actor: AsyncioActor) -> Child | None:
         return next((child for child in self._children if child.actor is actor), None)
+
+    def _hears(self) -> bool:
+        """Whether the supervisor still accepts events; one that stops its children does not."""
+        return self.actor_ref.actor_inbox.closed is None
 
 
 class _Nobody:

@@ -15,12 +15,14 @@ from actors.kernel.supervisor import Child, Supervisor
 from actors.log import request_id
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
 
     from actors.config import MailboxConfig, SupervisorConfig
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.dead_letters import DeadLetter
+    from actors.kernel.incarnation import Exit
     from actors.kernel.mailbox import Signal
     from actors.kernel.messages import Message
     from actors.kernel.registry import Registration
@@ -52,7 +54,8 @@ class ActorSystem:
         self._letter_sources = letter_sources
         self._mailbox = mailbox
         self._supervisor = supervisor
-        self._root = self._make(root, parent=None)
+        self._root = self._make_supervisor(root, parent=None).actor
+        self._root.supervisor = self._keeper = _RootKeeper()
 
     @property
     def clock(self) -> Clock:
@@ -69,12 +72,13 @@ class ActorSystem:
 
         A failed one is its supervisor's matter: look at `unhealthy()`.
         """
-        self._root.begin()
+        self._keeper.start(self._root)
         for actor in self.registry.actors():
             await actor.first_start()
 
     async def stop(self) -> None:
         """Stop the tree in reverse order, draining each mailbox; no task of it is left."""
+        self._keeper.stopping = True
         await self._root.end(drain=True)
         for actor in reversed(self.registry.actors()):
             actor.terminate()
@@ -148,7 +152,7 @@ class ActorSystem:
             raise ActorError(message)
         actor.actor_inbox.signal(signal, argument)
 
-    def _make(self, spec: ChildSpec | SupervisorSpec, *, parent: str | None) -> AsyncioActor:
+    def _make(self, spec: ChildSpec | SupervisorSpec, *, parent: str) -> Child:
         if isinstance(spec, SupervisorSpec):
             return self._make_supervisor(spec, parent=parent)
         actor = AsyncioActor(
@@ -164,9 +168,9 @@ class ActorSystem:
             shutdown_s=self._supervisor.shutdown_s if spec.shutdown_s is None else spec.shutdown_s,
         )
         self.registry.add(actor, service=spec.service)
-        return actor
+        return Child(spec, actor, below=[])
 
-    def _make_supervisor(self, spec: SupervisorSpec, *, parent: str | None) -> AsyncioActor:
+    def _make_supervisor(self, spec: SupervisorSpec, *, parent: str | None) -> Child:
         children: list[Child] = []
         actor = AsyncioActor(
             lambda: Supervisor(
@@ -182,7 +186,29 @@ class ActorSystem:
             parent=parent,
         )
         self.registry.add(actor)
-        children.extend(
-            Child(child, self._make(child, parent=spec.name)) for child in spec.children
-        )
-        return actor
+        children.extend(self._make(child, parent=spec.name) for child in spec.children)
+        return Child(spec, actor, below=children)
+
+
+class _RootKeeper:
+    """Starts the root again whenever it ends but by `ActorSystem.stop`: nobody else would."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+
+    def start(self, root: AsyncioActor) -> None:
+        """Start the root's next incarnation, and another where that is killed while it starts."""
+
+        def begun(future: asyncio.Future[Exit | None]) -> None:
+            if (exit_ := future.result()) is not None:
+                self.exited(root, exit_)
+
+        root.begin().add_done_callback(begun)
+
+    def exited(self, actor: AsyncioActor, exit_: Exit) -> None:  # noqa: ARG002 - ExitHandler's
+        """Start again, whatever the reason: without a root nobody restarts anything."""
+        if not self.stopping:
+            self.start(actor)
+
+    def restart_requested(self, actor: AsyncioActor) -> None:
+        """A root without an incarnation is on its way already."""

@@ -62,6 +62,7 @@ class ServingActor(pykka.Actor):
         if mailbox.signals:
             self._handle_signals()
         if not self._serving:
+            self._check_quiet()
             return
         incarnation = self._incarnation
         assert incarnation is not None, "an actor that serves has an incarnation"
@@ -160,12 +161,16 @@ class ServingActor(pykka.Actor):
         task.add_done_callback(done)
 
     def _finish_batch(self, lane: Lane, batch: Sequence[Envelope], result: BatchResult) -> None:
-        for envelope, outcome in zip(batch, result.outcomes, strict=False):
+        for index, (envelope, outcome) in enumerate(zip(batch, result.outcomes, strict=False)):
+            if isinstance(outcome, DeadLettered):  # is announced: the accounts must hold by then
+                lane.in_flight = batch[index + 1 :]
             self._settle(envelope, outcome)
         lane.in_flight = batch[len(result.outcomes) :]
         if result.crash is not None:
             culprit = None if result.culprit is None else batch[result.culprit]
             self.crash(result.crash, culprit=culprit)
+        elif lane.in_flight:
+            self.crash(RuntimeError("on_batch returned fewer outcomes than messages, and no crash"))
         else:
             self._turn()
 

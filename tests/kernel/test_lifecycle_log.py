@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from actors.kernel import lifecycle
+from actors.kernel.lifecycle_log import log_lifecycle
+
+LINES = [
+    (
+        lifecycle.Started(name="room", incarnation=1),
+        {"event": "started", "log_level": "info", "incarnation": 1},
+    ),
+    (
+        lifecycle.Crashed(
+            name="room",
+            incarnation=1,
+            error="Boom: x",
+            killed=False,
+            message_type="Book",
+            trace="request-1",
+        ),
+        {
+            "event": "crashed",
+            "log_level": "warning",
+            "incarnation": 1,
+            "error": "Boom: x",
+            "killed": False,
+            "message_type": "Book",
+            "request_id": "request-1",
+        },
+    ),
+    (
+        lifecycle.Restarted(name="room", incarnation=2, restarts=1),
+        {"event": "restarted", "log_level": "info", "incarnation": 2, "restarts": 1},
+    ),
+    (
+        lifecycle.Parked(name="room", error="Boom: x", retry_s=30.0),
+        {"event": "parked", "log_level": "error", "error": "Boom: x", "retry_s": 30.0},
+    ),
+    (lifecycle.Suspended(name="room"), {"event": "suspended", "log_level": "info"}),
+    (lifecycle.Resumed(name="room"), {"event": "resumed", "log_level": "info"}),
+    (
+        lifecycle.Stopped(name="room", dead_lettered=2),
+        {"event": "stopped", "log_level": "info", "dead_lettered": 2},
+    ),
+    (
+        lifecycle.DeadLettered(name="room", message_type="Book", reason="r", attempts=3),
+        {
+            "event": "dead lettered",
+            "log_level": "warning",
+            "message_type": "Book",
+            "reason": "r",
+            "attempts": 3,
+        },
+    ),
+    (
+        lifecycle.HookFailed(name="room", hook="on_stop", error="Boom: x"),
+        {
+            "event": "hook failed",
+            "log_level": "warning",
+            "hook": "on_stop",
+            "error": "Boom: x",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "line"), LINES, ids=lambda value: type(value).__name__)
+def test_each_event_is_one_structured_line(
+    event: lifecycle.LifecycleEvent, line: dict[str, object]
+) -> None:
+    """An event's fields are the line's; its name is the line's; no field is lost or renamed."""
+    with capture_logs() as logged:
+        log_lifecycle(event)
+    entries = [
+        {key: value for key, value in entry.items() if value is not None} for entry in logged
+    ]
+    assert entries == [{"actor": "room", **line}]
+
+
+def test_no_event_is_forgotten() -> None:
+    """Every kind of event stands in the table above."""
+    assert {type(event) for event, _ in LINES} == set(lifecycle.LifecycleEvent.__subclasses__())
