@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pykka import ActorDeadError
+from pykka import ActorDeadError, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class NoSuchActor(ActorError):
     """Nothing is registered under that name."""
 
 
-class DeadlineExceeded(ActorError):
+class DeadlineExceeded(ActorError, Timeout):
     """The deadline passed first. A command may still have been applied: ask again with its key."""
 
 

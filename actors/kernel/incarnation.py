@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.behavior import Behavior
+
+
+# Enough for the frames of a handler and the library below it; a log line must stay a line.
+TRACEBACK_CHARS_MAX = 4000
 
 
 class Killed(ActorError):
@@ -29,6 +34,14 @@ def describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception as second:  # noqa: BLE001 - an author's __str__ may raise anything
         return f"{type(error).__name__}, whose text raised {type(second).__name__}"
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the end of the traceback, which is where the handler is."""
+    try:
+        return "".join(traceback.format_exception(error))[-TRACEBACK_CHARS_MAX:]
+    except Exception as second:  # noqa: BLE001 - an author's __str__ may raise anything
+        return f"no traceback: its text raised {type(second).__name__}"
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ class Crashed(LifecycleEvent, frozen=True, kw_only=True):
     incarnation: int
     error: str
     killed: bool
+    traceback: str | None = None
     message_type: str | None = None
     trace: str | None = None
 

@@ -3,8 +3,9 @@
 Differences from OTP, on purpose: a child whose first start fails is treated as crashed instead of
 taking the supervisor down (the rest must serve on); restarts after the first are delayed by a
 jittered backoff; kills by an operator and crashes that one message caused are restarted at once
-and cost no budget; the root parks a child, and all below it, instead of dying; a temporary child
-that cannot start holds up nobody under the coupled strategies.
+and cost no budget; the root parks a child, and all below it, instead of dying, and under
+one_for_one gives each child a budget of its own (one's failures must not park another); a temporary
+child that cannot start holds up nobody under the coupled strategies.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from actors.kernel.incarnation import Escalation, Exit, Killed, describe
 from actors.kernel.restart_window import RestartWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Awaitable, Sequence
 
     from actors.config import SupervisorConfig
     from actors.kernel.actor import AsyncioActor
-    from actors.kernel.child_spec import ChildSpec, SupervisorSpec
+    from actors.kernel.child import Child
+    from actors.kernel.child_spec import SupervisorSpec
     from actors.kernel.context import KernelContext
 
 
@@ -42,46 +44,6 @@ class _RestartDue(msgspec.Struct, frozen=True):
 
 class _RestartRequested(msgspec.Struct, frozen=True):
     child: Child
-
-
-class Child:
-    """A spec, its actor, and what the supervisor remembers of it over restarts."""
-
-    __slots__ = (
-        "actor", "below", "exit_", "failures", "restart_requested", "running", "spec", "ticket",
-        "timer", "up_s",
-    )  # fmt: skip
-
-    def __init__(
-        self, spec: ChildSpec | SupervisorSpec, actor: AsyncioActor, below: list[Child]
-    ) -> None:
-        """Not started yet; `below` are the children of a child that is a supervisor itself."""
-        self.spec = spec
-        self.actor = actor
-        self.below = below
-        # The exit that the supervisor has to decide on, until it has or the child runs again.
-        self.exit_: Exit | None = None
-        self.failures = 0
-        self.running = False
-        self.restart_requested = False
-        self.up_s = math.inf
-        # A pending restart, and its number: a restart that was overtaken must not happen twice.
-        self.timer: asyncio.TimerHandle | None = None
-        self.ticket = 0
-
-    def forget_restart(self) -> None:
-        """Whatever restart was planned is not wanted any more."""
-        self.ticket += 1
-        self.exit_ = None
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-
-    def family(self) -> Iterator[Child]:
-        """Return the child and all below it, children first: whom else its end leaves alone."""
-        for child in self.below:
-            yield from child.family()
-        yield self
 
 
 class Supervisor(Behavior):
@@ -105,10 +67,7 @@ class Supervisor(Behavior):
         self._context = context
         self._config = config
         self._parks = parks
-        self._window = RestartWindow(
-            config.intensity if spec.intensity is None else spec.intensity,
-            config.period_s if spec.period_s is None else spec.period_s,
-        )
+        self._windows: dict[str, RestartWindow] = {}
         for child in children:
             child.actor.supervisor = self
 
@@ -183,7 +142,7 @@ class Supervisor(Behavior):
         if exit_.reason != "normal" and not exit_.charged:
             await self._restart(child)
             return
-        if not self._window.spend(now):
+        if not self._window(child).spend(now):
             await self._give_up(child, exit_)
             return
         if now - child.up_s >= self._config.stable_s:
@@ -213,7 +172,7 @@ class Supervisor(Behavior):
             raise Escalation(message)
         group = self._coupled(child)
         await self._stop(group)
-        self._window.reset()
+        self._window(child).reset()
         for member in self._without_temporary(group, child):
             for parked in member.family():
                 parked.actor.park(error, self._config.park_retry_s)
@@ -224,6 +183,17 @@ class Supervisor(Behavior):
         if child in self._children and not child.running:
             child.failures = 0
             await self._restart(child)
+
+    def _window(self, child: Child) -> RestartWindow:
+        apart = self._parks and self._spec.strategy == "one_for_one"
+        name = child.spec.name if apart else self._spec.name
+        if name not in self._windows:
+            spec, config = self._spec, self._config
+            self._windows[name] = RestartWindow(
+                config.intensity if spec.intensity is None else spec.intensity,
+                config.period_s if spec.period_s is None else spec.period_s,
+            )
+        return self._windows[name]
 
     def _coupled(self, child: Child) -> list[Child]:
         match self._spec.strategy:

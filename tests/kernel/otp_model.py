@@ -26,6 +26,7 @@ class Node:
     above: Supervisor | None = None
     life: int = 0  # a new one with every start: an event of an earlier life is void
     failing_starts: int = 0
+    own_restarts: list[float] = field(default_factory=list)  # under the root's one_for_one
 
     @property
     def up(self) -> bool:
@@ -106,7 +107,7 @@ class Model:
             self._mark(node, "stopped")
         elif reason == "normal" and node.restart == "transient":
             self._mark(node, "stopped")
-        elif wanted or reason == "killed" or self._within_budget(above):
+        elif wanted or reason == "killed" or self._within_budget(above, node):
             self._restart(above, node)
         elif above.above is None:
             self._park(above, node)
@@ -115,9 +116,14 @@ class Model:
             above.state = "down"
             self.events.append((above, "crash", above.life))
 
-    def _within_budget(self, above: Supervisor) -> bool:
-        above.restarts.append(self.now_s)
-        recent = [at_s for at_s in above.restarts if self.now_s - at_s <= above.period_s]
+    def _budget(self, above: Supervisor, node: Node) -> list[float]:
+        alone = above.above is None and above.strategy == "one_for_one"
+        return node.own_restarts if alone else above.restarts
+
+    def _within_budget(self, above: Supervisor, node: Node) -> bool:
+        restarts = self._budget(above, node)
+        restarts.append(self.now_s)
+        recent = [at_s for at_s in restarts if self.now_s - at_s <= above.period_s]
         return len(recent) <= above.intensity
 
     def _group(self, above: Supervisor, node: Node) -> list[Node]:
@@ -143,7 +149,7 @@ class Model:
         for member in self._stop_group(above, node):
             self._mark(member, "parked")
             self._void(member)
-        above.restarts.clear()
+        self._budget(above, node).clear()
         self.timer_count += 1
         self.timers.append(Timer(self.now_s + self.park_retry_s, self.timer_count, node))
 
@@ -164,6 +170,8 @@ class Model:
         if isinstance(node, Supervisor):
             node.state = "running"
             node.restarts.clear()
+            for child in node.children:
+                child.own_restarts.clear()
             self._start_each(node, list(node.children))
         elif node.failing_starts:
             node.failing_starts -= 1
