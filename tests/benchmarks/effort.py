@@ -1,0 +1,31 @@
+"""How much a run measures: a full run's figures are for the record, a quick one's for nobody."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Effort(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how long. `seconds` is what wrk takes for one candidate in one round."""
+
+    rounds: int = 7
+    seconds: int = 3
+    asks: int = 50_000
+    actors: int = 100_000
+    actor_kills: int = 5_000
+    service_kills: int = 500
+    starts: int = 7
+    # Whether to warm up, and to measure pinned as well.
+    thorough: bool = True
+
+
+QUICK = Effort(
+    rounds=1,
+    seconds=1,
+    asks=2_000,
+    actors=5_000,
+    actor_kills=50,
+    service_kills=10,
+    starts=1,
+    thorough=False,
+)

@@ -1,0 +1,37 @@
+"""A measurement in a process of its own: nothing measured before it has left a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from tests.benchmarks.placement import on_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+
+
+def run_probe(module: str, loop: str, cores: frozenset[int], **numbers: int) -> Any:
+    """Run `module` as a program on that kind of loop; returns what it measured."""
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", loop, json.dumps(numbers)]
+    with on_cores(cores):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    output, _ = process.communicate()
+    if process.returncode:
+        message = f"{' '.join(command)} ended with {process.returncode}"
+        raise RuntimeError(message)
+    return json.loads(output)
+
+
+def probed(measure: Callable[..., Coroutine[Any, Any, Any]]) -> None:
+    """Be such a program: run `measure` with the command line's numbers, print what it returns."""
+    loop, numbers = sys.argv[1:]
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        print(json.dumps(runner.run(measure(**json.loads(numbers)))))

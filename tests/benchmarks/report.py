@@ -1,0 +1,103 @@
+"""docs/BENCHMARKS.md: the run writes what is between its marks, people write the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.benchmarks.result import Result, Table
+    from tests.benchmarks.row import Row
+
+BEGIN = "<!-- measured: `make bench` writes from here to the end mark; changes are lost -->"
+END = "<!-- end of measured -->"
+NEW = f"# Benchmarks\n\n{BEGIN}\n{END}\n\n## Lessons of the profiles\n"
+HEAD = ("", "target", "measured", "")
+
+METHOD = """\
+Every figure of one table comes from one run. Candidates take turns within a round, and a ratio is
+taken round by round, so that whatever disturbs the machine disturbs both sides of it; the figure is
+the median of the rounds, with the lowest and the highest beside it. A round before the first does
+not count.
+
+- **Where**: once on any core, as the machine schedules it, and once *pinned*: what is measured on
+  one core with all of its threads, wrk on the other. The targets are held against both, for neither
+  is neutral. Pinned, every answer wakes wrk on another core, which in a virtual machine costs the
+  server some 10 µs whoever it is, and so flatters a ratio; a ThreadingActor's two threads hand over
+  seven times faster on one core than on two, so pinned is the harder comparison there.
+- **Asks**: all candidates in one process, in turns. The floor is one task that awaits a deque and
+  answers through futures. Pipelined: 64 messages under way, then their replies, on both sides.
+  Memory: growth of the resident set of a fresh process. uvloop is what runtime.py uses.
+- **Edge**: `python runtime.py` with its shipped config.toml, a file per service, WAL and
+  `synchronous=FULL`; wrk with one thread and 64 connections. CPU is utime + stime of
+  /proc/PID/stat over the load, by requests.
+- **Bare handler**: `web.Application` on uvloop, the same body into the same msgspec type, a
+  constant id, 201, nothing stored. Reads are held against this same handler.
+- **FastAPI** on uvicorn and uvloop, aiosqlite, the same schema, WAL, `synchronous=FULL` and
+  checkpoints, committing in every request, in three ways. *autocommit*: the INSERT is its own
+  transaction, one hop. *locked*: `execute` and `commit` under a lock, as any longer transaction
+  needs. *shared*: the two without a lock: requests commit each other's rows, which is fast and no
+  isolation at all. The target is the issue's for each of them.
+- **Durability**: after the load, every acknowledged write is counted in the files, on both sides.
+  A single answer that is no 2xx, or a connection that breaks, ends the run.
+- **Kill → next reply** of a service: over HTTP on one connection, from sending the kill to having
+  the 201 of a POST. **Ready**: from starting the command to `/readyz` answering 200."""
+
+
+def write_report(path: Path, text: str) -> None:
+    """Replace what is between the marks. Raises ValueError where a mark is missing."""
+    old = path.read_text(encoding="utf-8") if path.exists() else NEW
+    before, begun, rest = old.partition(BEGIN)
+    _, ended, after = rest.partition(END)
+    if not begun or not ended:
+        message = f"{path} has lost its marks; put {BEGIN} and {END} around what a run may replace"
+        raise ValueError(message)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def markdown(result: Result, machine: dict[str, str], *, when: str) -> str:
+    """Return the measured part."""
+    parts = [
+        f"Measured {when} by `make bench`.",
+        _markdown_table(HEAD, [row_cells(row) for row in result.rows]),
+        *(
+            f"### {table.title}\n\nMedian (lowest to highest).\n\n"
+            + _markdown_table(table.head, table.lines)
+            for table in result.tables
+        ),
+        "### Machine\n\n" + "\n".join(f"- {name}: {value}" for name, value in machine.items()),
+        f"### Method\n\n{METHOD}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def plain(result: Result) -> str:
+    """Return the tables for a terminal."""
+    tables = [_plain_table(HEAD, [row_cells(row) for row in result.rows])]
+    tables += [f"{table.title}\n{_plain(table)}" for table in result.tables]
+    return "\n\n".join(tables)
+
+
+def row_cells(row: Row) -> tuple[str, ...]:
+    """Return name, target, figure, and `met` or `MISSED`."""
+    return row.name, row.target, row.measured, "met" if row.met else "MISSED"
+
+
+def _plain(table: Table) -> str:
+    return _plain_table(table.head, table.lines)
+
+
+def _plain_table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+    rows = [head, *lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _markdown_table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+    rows = [head, ("---",) * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

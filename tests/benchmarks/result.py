@@ -1,0 +1,22 @@
+"""What a suite hands back: judged rows, and the tables they were judged from."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.benchmarks.row import Row  # noqa: TC001 - decoded by its type, in the smoke test
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures behind the rows."""
+
+    title: str
+    head: tuple[str, ...]
+    lines: list[tuple[str, ...]]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows in the order of the issue."""
+
+    rows: list[Row]
+    tables: list[Table]

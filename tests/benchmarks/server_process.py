@@ -1,0 +1,97 @@
+"""A server in a process of its own: started, watched and stopped the same way, whatever it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tests.benchmarks import process_usage
+from tests.benchmarks.placement import on_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.benchmarks.placement import Placement
+
+ROOT = Path(__file__).parent.parent.parent
+READY_S_MAX = 30.0
+STOP_S_MAX = 30.0
+POLL_S = 0.001
+
+
+class ServerProcess:
+    """Runs until `stop`. Each logs a JSON line with `"event": "ready"` and its listeners' URLs."""
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], placement: Placement, folder: Path
+    ) -> None:
+        """Start it, its output going to a file in `folder`; returns at once."""
+        self.name = name
+        self._log = folder / f"{name.replace(' ', '-')}-{time.monotonic_ns()}.log"
+        self._output: IO[bytes] = self._log.open("wb")
+        self._began = time.perf_counter()
+        with on_cores(placement.server):
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+            )
+        self.pid = self._process.pid
+
+    def wait_ready(self, probe: str) -> tuple[str, float]:
+        """Return its URL and the seconds from the command to a good answer at the path `probe`."""
+        line = self._wait_for_line()
+        url: str = line["listeners"]["gateway"]
+        while True:
+            try:
+                with urllib.request.urlopen(url + probe, timeout=READY_S_MAX):  # noqa: S310 - loopback
+                    return url, time.perf_counter() - self._began
+            except OSError:
+                self._check()
+                time.sleep(POLL_S)
+
+    def cpu_s(self) -> float:
+        """Return the CPU time it has taken so far."""
+        return process_usage.cpu_s(self.pid)
+
+    def resident_mb(self) -> float:
+        """Return its resident set in MB (a million bytes)."""
+        return process_usage.resident_bytes(self.pid) / 1e6
+
+    def stop(self) -> None:
+        """End it in order. Raises RuntimeError, with its last words, if it ended otherwise."""
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOP_S_MAX)
+        finally:
+            self._process.kill()
+            self._output.close()
+        # uvicorn hands the signal on when it is done; ours and aiohttp's end with 0.
+        if code not in {0, -15}:
+            raise RuntimeError(self._last_words(code))
+
+    def _wait_for_line(self) -> dict[str, dict[str, str]]:
+        while True:
+            for line in self._log.read_text(errors="replace").splitlines(keepends=True):
+                if '"ready"' in line and line.endswith("\n"):
+                    found: dict[str, dict[str, str]] = json.loads(line)
+                    return found
+            self._check()
+            time.sleep(POLL_S)
+
+    def _check(self) -> None:
+        code = self._process.poll()
+        if code is not None:
+            raise RuntimeError(self._last_words(code))
+        if time.perf_counter() - self._began > READY_S_MAX:
+            self._process.kill()
+            raise RuntimeError(self._last_words(code))
+
+    def _last_words(self, code: int | None) -> str:
+        return f"{self.name} ended with {code}:\n{self._log.read_text(errors='replace')[-2000:]}"
