@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 DEFAULTS = Path(__file__).parent.parent / "config.toml"
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
+# Thirty years in seconds, and what fits a C int: neither infinity nor a slip of the finger.
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -126,10 +127,30 @@ def load_config(overlay: Path | None = None, settings: Iterable[str] = ()) -> Co
     for setting in settings:
         _merge(tree, _parse_setting(setting))
     try:
-        return msgspec.convert(tree, Config)
+        config = msgspec.convert(tree, Config)
     except msgspec.ValidationError as error:
         message = f"configuration: {error}; config.toml lists every key with its unit"
         raise ConfigError(message) from error
+    _check_relations(config)
+    return config
+
+
+def _check_relations(config: Config) -> None:
+    """Raise ConfigError where two keys that are right by themselves contradict each other."""
+    edge, supervisor = config.edge, config.supervisor
+    for holds, rule in (
+        (
+            edge.page_items_default <= edge.page_items_max,
+            "edge.page_items_default is at most edge.page_items_max",
+        ),
+        (
+            supervisor.backoff_s_min <= supervisor.backoff_s_max,
+            "supervisor.backoff_s_min is at most supervisor.backoff_s_max",
+        ),
+    ):
+        if not holds:
+            message = f"configuration: {rule}; set both together"
+            raise ConfigError(message)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -158,3 +158,20 @@ def test_every_key_is_read() -> None:
 
     shipped = msgspec.toml.decode(DEFAULTS.read_bytes())
     assert keys(msgspec.to_builtins(load_config())) == keys(shipped)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("edge.page_items_default=1000", "page_items_default is at most edge.page_items_max"),
+        ("supervisor.backoff_s_min=60", "backoff_s_min is at most supervisor.backoff_s_max"),
+        ("edge.deadline_s=inf", "edge.deadline_s"),
+        ("edge.deadline_s=nan", "edge.deadline_s"),
+        ("mailbox.capacity=99999999999999999999999", "mailbox.capacity"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(setting: str, named: str) -> None:
+    """Infinity, a slip of the finger, and two keys that contradict each other name the keys."""
+    with pytest.raises(ConfigError) as refused:
+        load_config(settings=[setting])
+    assert named in str(refused.value)
