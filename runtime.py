@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -92,8 +92,13 @@ async def _serve(config: Config, data_dir: Path, clock: SystemClock) -> None:
     """Bring everything up, wait for a signal, take everything down in reverse."""
     stop = _stop_signal()
     system = build_system(config, data_dir, clock)
-    await system.start()
+    starting = asyncio.ensure_future(system.start())
     try:
+        # A signal need not wait until a large database is verified.
+        first: set[asyncio.Future[Any]] = {starting, stop}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if stop.done():
+            return
         edge = Edge(
             system, config.edge, data_dir=data_dir, log_requests=config.log.level == "debug"
         )
@@ -110,7 +115,8 @@ async def _serve(config: Config, data_dir: Path, clock: SystemClock) -> None:
         await edge.drain(config.runtime.drain_s)
     finally:
         await system.stop()
-    log.info("stopped")
+        await starting
+        log.info("stopped")
 
 
 def _stop_signal() -> asyncio.Future[str]:

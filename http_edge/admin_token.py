@@ -39,14 +39,19 @@ def load_admin_token(data_dir: Path) -> str:
 def _make(path: Path) -> str:
     # The one use of entropy outside runtime.py: a seeded token could be guessed.
     token = secrets.token_urlsafe(_TOKEN_BYTES)
+    # The token appears whole or not at all: a boot that dies here must not fail the next one.
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
     # O_EXCL and the mode at creation: there is no instant at which others could read or plant it.
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     try:
         os.fchmod(file, _MODE)
         os.write(file, f"{token}\n".encode())
         os.fsync(file)
+        os.link(draft, path)
     finally:
         os.close(file)
+        draft.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

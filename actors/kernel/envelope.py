@@ -23,6 +23,7 @@ class Envelope(msgspec.Struct, eq=False):
     attempt   how often it has crashed its handler
     started   whether an incarnation has had it in hand; its effect may exist already
     error     what it crashed with last
+    letter_id the dead letter's that it has become: it must not become two
     """
 
     message: Any
@@ -35,3 +36,4 @@ class Envelope(msgspec.Struct, eq=False):
     attempt: int = 0
     started: bool = False
     error: str | None = None
+    letter_id: str | None = None

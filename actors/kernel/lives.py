@@ -116,6 +116,8 @@ class LivingActor(ServingActor):
                     name=self.name, incarnation=incarnation.number, restarts=self._up_count - 1
                 )
             )
+        if self.state == "suspended":
+            emit(lifecycle.Suspended(name=self.name))
         incarnation.begun.set_result(None)
         self._turn()
 

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.stats import ActorStats
 
+# For the loop to end a blocking ask with DeadlineExceeded, before the thread gives up on the loop.
+DEADLINE_HEAD_START_S = 1.0
+
 # Names of the actors that wait for what this context does, outermost first.
 waiting_path: ContextVar[tuple[str, ...]] = ContextVar("waiting_path", default=())
 
 
 class ActorRef(pykka.ActorRef["AsyncioActor"]):
-    """What others hold of an actor. Every method may be called from any thread."""
+    """What others hold of an actor. All but `send` may be called from any thread."""
 
     actor_inbox: Mailbox  # type: ignore[assignment]  # pykka asks for a blocking get(); ours never waits
 
@@ -49,7 +52,13 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
         self.actor_inbox.put(Envelope(message, None, self._deadline(timeout), key))
 
     async def send(self, message: Any, *, timeout: float | None = None) -> None:
-        """Send, waiting for room where the mailbox is full and its policy is "wait"."""
+        """Send, waiting for room where the mailbox is full and its policy is "wait".
+
+        On the actor's own loop only; from another thread, `tell`.
+        """
+        if asyncio.get_running_loop() is not self._loop:
+            error = "send() waits on the actor's own event loop; from another one, tell()"
+            raise ActorError(error)
         admitted = self.actor_inbox.offer(Envelope(message, None, self._deadline(timeout)))
         if admitted is None:
             return
@@ -93,7 +102,10 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
             self.actor_inbox.put(envelope)
         except ActorError as error:
             future.settle_error(error)
-        return future.get(timeout=timeout) if block else future
+        if not block:
+            return future
+        # The deadline's own error is the better one, so it gets a head start.
+        return future.get(timeout=None if timeout is None else timeout + DEADLINE_HEAD_START_S)
 
     def stop(self, *, block: bool = True, timeout: float | None = None) -> Any:
         """End the incarnation in order, after the messages it has in hand.

@@ -209,8 +209,12 @@ class Supervisor(Behavior):
     def _restart_later(self, child: Child, delay_s: float) -> None:
         child.forget_restart()
         child.timer = self._context.loop.call_later(
-            delay_s, self.actor_ref.tell, _RestartDue(child, child.ticket)
+            delay_s, self._restart_due, _RestartDue(child, child.ticket)
         )
+
+    def _restart_due(self, due: _RestartDue) -> None:
+        if self._hears():
+            self.actor_ref.tell(due)
 
     async def _start(self, children: Sequence[Child]) -> None:
         """Start in order; a coupled child waits until the one before it is up."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from actors.errors import StoreCorrupt
+from actors.errors import StoreCorrupt, StoreError
 from actors.kernel.behavior import Behavior
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.messages import Query
@@ -59,9 +59,14 @@ class Hosting:
         )
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the service's latest dead letters; none while it is down."""
+        """Return the service's latest dead letters; none while it is down or cannot read them."""
         host = self.current
-        return [] if host is None else await host.store.dead_letters(limit)
+        if host is None:
+            return []
+        try:
+            return await host.store.dead_letters(limit)
+        except StoreError:  # the other services' letters are listed all the same
+            return []
 
 
 class ServiceHost(Behavior):
@@ -102,5 +107,7 @@ class ServiceHost(Behavior):
         """Take the store away from whatever still runs on it."""
         if self._hosting.current is self:
             self._hosting.current = None
-        self._hosting.suspicious = isinstance(error, StoreCorrupt)
+        # Only a verified open clears it: one that was killed or timed out has verified nothing.
+        if isinstance(error, StoreCorrupt):
+            self._hosting.suspicious = True
         await self.store.abandon()

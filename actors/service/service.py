@@ -60,15 +60,21 @@ class Service:
             kind = getattr(function, "__handles__", None)
             if kind is not None:
                 spec = _read_handler(f"{cls.__name__}.{name}", kind, function)
+                other = None
                 if spec.message in cls.handlers:
                     other = cls.handlers[spec.message].function.__name__
+                if other not in {None, name}:  # of the same name: a subclass overrides it
                     message = f"{cls.__name__}.{name} and .{other} both handle {spec.message}"
                     raise TypeError(message)
                 cls.handlers[spec.message] = spec
 
 
 def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
-    hints = typing.get_type_hints(function)
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as unknown:
+        error = f"{name}: {unknown}; its types are read at run time: import them for that, too"
+        raise TypeError(error) from unknown
     reply = hints.pop("return", None)
     parameters = list(hints.values())
     base = Command if kind == "command" else Query
@@ -79,7 +85,13 @@ def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handle
     if not issubclass(message, base):
         error = f"{name} is a @{kind}, and {message.__name__} is no {base.__name__}"
         raise TypeError(error)
-    return HandlerSpec(kind, function, message, _reply_type(reply))
+    reply = _reply_type(reply)
+    try:
+        msgspec.json.Decoder(reply)
+    except TypeError as unreadable:
+        error = f"{name}: its reply could be stored, and not read back: {unreadable}"
+        raise TypeError(error) from unreadable
+    return HandlerSpec(kind, function, message, reply)
 
 
 def _reply_type(annotation: Any) -> Any:

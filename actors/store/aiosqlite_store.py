@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 
-from actors.errors import HandlerTimeout
+from actors.errors import HandlerTimeout, StoreError
 from actors.kernel.behavior import BatchResult
 from actors.store.connection import open_reader
 from actors.store.dead_letter_table import latest
@@ -30,13 +29,16 @@ if TYPE_CHECKING:
     from actors.kernel.dead_letters import DeadLetter
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.handler_watch import Call
     from actors.store.store import Handler, StoreSpec
 
 # A struck handler that does not end within this many more budgets is stuck in C code, where
-# nothing can reach it: its thread is given up, its connection closed under it.
+# nothing can reach it: its thread is given up, its transaction rolled back under it.
 PATIENCE_BUDGETS = 1.0
-# How long an abandoned thread may take to notice, in seconds, before its connection is taken away.
+# How long an abandoned thread may take to notice, in seconds, before its transaction is taken
+# away; and how often it is struck meanwhile: a handler may survive a strike, or begin after it.
 ABANDON_S = 0.5
+ABANDON_STRIKES = 5
 
 
 class BatchConnection(aiosqlite.Connection):
@@ -49,11 +51,32 @@ class BatchConnection(aiosqlite.Connection):
         # A handler stuck in C code must not be able to keep the process from exiting.
         self._thread.daemon = True
 
+    async def connect(self) -> None:
+        """Start the thread and open the connection on it, for the thread itself to remember.
+
+        Awaiting the connection, as aiosqlite means it, would lose one whose opener is cancelled.
+        """
+        self._thread.start()
+        await self.submit(self._open)
+
     def submit(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
         """Queue `function` for the connection's thread; the future is its result."""
         future = asyncio.get_running_loop().create_future()
         self._tx.put_nowait((future, function))
         return future
+
+    def finish(self) -> asyncio.Future[Any]:
+        """Queue the close and the end of the thread, behind whatever it has to do."""
+        ended = self.stop()
+        assert ended is not None, "there is a running loop"
+        return ended
+
+    def join(self) -> None:
+        """Wait for the microseconds between the last word of the thread and its end."""
+        self._thread.join()
+
+    def _open(self) -> None:
+        self._connection = self._connector()
 
 
 class Lane:
@@ -65,6 +88,8 @@ class Lane:
         self._budget_s = budget_s
         self._name = name
         self._connection: BatchConnection | None = None
+        self._ended: asyncio.Future[Any] | None = None
+        self._pending: set[asyncio.Future[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     async def connect(self, connector: Callable[[], sqlite3.Connection]) -> None:
@@ -76,12 +101,22 @@ class Lane:
             return connection
 
         self._connection = BatchConnection(connect, self._name)
-        await self._connection
+        try:
+            await self._connection.connect()
+        except BaseException:
+            self._finish(self._connection)
+            raise
 
     def submit(self, function: Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
-        """Run `function(connection)` on the thread."""
-        assert self._connection is not None, "connect() comes first"
-        return self._connection.submit(partial(function, self._connection._conn))  # noqa: SLF001
+        """Run `function(connection)` on the thread. Raises StoreError where it is closed."""
+        connection = self._connection
+        if connection is None or self._ended is not None:
+            message = f"{self._name} is not open"
+            raise StoreError(message)
+        future = connection.submit(partial(function, connection._conn))  # noqa: SLF001
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return future
 
     async def run_batch(self, function: Callable[[sqlite3.Connection], BatchResult]) -> BatchResult:
         """Run a batch of handlers; one that exceeds its budget is struck."""
@@ -96,49 +131,64 @@ class Lane:
 
     def _check(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[BatchResult]) -> None:
         """Strike the handler that is over its budget; else look again when it could be."""
-        spent_s = self.watch.running_s()
+        call = self.watch.call
         again_s = self._budget_s
-        if spent_s is not None and spent_s >= self._budget_s * (1 + PATIENCE_BUDGETS):
-            if not future.done():
-                message = (
-                    f"a handler did not stop {spent_s:.1f} s after its start; its thread is lost"
-                )
-                future.set_result(
-                    BatchResult(
-                        outcomes=(), crash=HandlerTimeout(message), culprit=self.watch.index
-                    )
-                )
-            return
-        if spent_s is not None and spent_s >= self._budget_s:
-            self.watch.strike()
-            again_s = self._budget_s * PATIENCE_BUDGETS / 4
-        elif spent_s is not None:
-            again_s = self._budget_s - spent_s
+        if call is not None:
+            spent_s = self.watch.spent_s(call)
+            if spent_s >= self._budget_s * (1 + PATIENCE_BUDGETS):
+                self._give_up(call, future)
+                return
+            if spent_s >= self._budget_s:
+                self.watch.strike(call)
+                again_s = self._budget_s * PATIENCE_BUDGETS / 4
+            else:
+                again_s = self._budget_s - spent_s
         self._timer = loop.call_later(again_s, self._check, loop, future)
+
+    def _give_up(self, call: Call, future: asyncio.Future[BatchResult]) -> None:
+        if not future.done():
+            spent_s = self.watch.spent_s(call)
+            message = f"a handler did not stop {spent_s:.1f} s after its start; its thread is lost"
+            future.set_result(
+                BatchResult(outcomes=(), crash=HandlerTimeout(message), culprit=call.index)
+            )
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
         if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.close()
+            await self._finish(self._connection)
+            self._connection.join()
 
     async def abandon(self) -> None:
-        """Interrupt whatever runs, then close; from another thread if this one does not answer."""
+        """Interrupt whatever runs, then close; a thread that does not answer loses its hold."""
         if self._connection is None:
             return
-        connection, self._connection = self._connection, None
-        raw = connection._connection  # noqa: SLF001
-        self.watch.strike()
-        if raw is not None:
-            raw.interrupt()
-        closing = asyncio.ensure_future(connection.close())
-        _, stuck = await asyncio.wait([closing], timeout=ABANDON_S)
-        if stuck and raw is not None:
-            await asyncio.to_thread(_take_away, raw)
-            closing.cancel()
-            await asyncio.wait([closing])
-        elif not stuck:
-            closing.exception()  # already closed is closed
+        ended = self._finish(self._connection)
+        for _ in range(ABANDON_STRIKES):
+            # Patience first: an abandoned batch ends after the handler at work, and most are short.
+            # A strike may meet a finalizer of somebody else's object, which the garbage collector
+            # happens to run in the handler, and is lost there.
+            call = self.watch.call
+            await asyncio.wait([ended], timeout=ABANDON_S / ABANDON_STRIKES)
+            if ended.done():
+                return
+            if call is not None:
+                self.watch.strike(call)
+        # What is stuck outside a handler is SQLite itself, which ends, or a disk, which may not.
+        call = self.watch.call
+        if call is not None:
+            await asyncio.to_thread(self.watch.give_up, call)
+        for future in list(self._pending):
+            if not future.done():
+                future.set_exception(StoreError(f"{self._name} is stuck and was given up"))
+
+    def _finish(self, connection: BatchConnection) -> asyncio.Future[Any]:
+        """End the thread, once: a second order would never be read."""
+        if self._ended is None:
+            self._ended = connection.finish()
+            # Where nobody waits for it: already closed is closed.
+            self._ended.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return self._ended
 
 
 class AiosqliteStore:
@@ -153,6 +203,8 @@ class AiosqliteStore:
         self._writer = Lane(clock, spec.handler_s_max, f"{spec.name}-writer")
         self._reader = Lane(clock, spec.handler_s_max, f"{spec.name}-reader")
         self._commit: GroupCommit | None = None
+        # Looked at by the writer's thread, also while it is still opening.
+        self._abandoned = False
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
@@ -164,6 +216,7 @@ class AiosqliteStore:
                 clock=self._clock,
                 rng=self._rng,
                 run=self._writer.watch.run,
+                abandoned=lambda: self._abandoned,
                 verified=verify,
                 first=first,
             )
@@ -193,14 +246,20 @@ class AiosqliteStore:
         now_us = self._clock.now_us()
         return await self._reader.run_batch(
             lambda connection: read_batch(
-                connection, self._spec, batch, handlers, now_us=now_us, run=run
+                connection,
+                self._spec,
+                batch,
+                handlers,
+                now_us=now_us,
+                run=run,
+                abandoned=lambda: self._abandoned,
             )
         )
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the latest dead letters, newest first."""
         letters: list[DeadLetter] = await self._reader.submit(
-            lambda connection: latest(connection, self._spec.name, limit)
+            lambda connection: latest(connection, self._spec, limit)
         )
         return letters
 
@@ -211,14 +270,5 @@ class AiosqliteStore:
 
     async def abandon(self) -> None:
         """Stop what is running and let nothing more commit: the incarnation is dead."""
-        if self._commit is not None:
-            self._commit.abandoned = True
+        self._abandoned = True
         await asyncio.gather(self._writer.abandon(), self._reader.abandon())
-
-
-def _take_away(connection: sqlite3.Connection) -> None:
-    """Roll back and close under a thread that hangs: it must not keep the write lock."""
-    with suppress(sqlite3.Error):
-        connection.rollback()
-    with suppress(sqlite3.Error):
-        connection.close()

@@ -6,7 +6,9 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import DeadLettered, Fenced, StoreError, StoreRefused
+import msgspec
+
+from actors.errors import DeadLettered, Fenced, StoreRefused
 from actors.kernel.behavior import BatchResult
 from actors.kernel.messages import Refusal
 from actors.store.connection import translate
@@ -42,8 +44,12 @@ class GroupCommit:
         clock: Clock,
         rng: Rng,
         run: Run,
+        abandoned: Callable[[], bool],
     ) -> None:
-        """`run(index, handler, tx, message)` calls a handler, within its budget or without one."""
+        """`run(index, handler, tx, message)` calls a handler, within its budget or without one.
+
+        `abandoned` says whether the incarnation has died; it is asked before each command.
+        """
         self._connection = connection
         self._spec = spec
         self._clock = clock
@@ -51,8 +57,7 @@ class GroupCommit:
         self._run = run
         self._keys = RequestKeys(connection, config)
         self._epoch = 0
-        # Set from the loop's thread when the incarnation has died; looked at before each command.
-        self.abandoned = False
+        self._abandoned = abandoned
 
     def take_epoch(self, *, first: bool) -> None:
         """Become the store's owner: every earlier incarnation's transactions fail from now on.
@@ -60,6 +65,11 @@ class GroupCommit:
         `first` is the process's first open: no redelivery of an earlier one can come any more.
         """
         self._connection.execute("BEGIN IMMEDIATE")
+        # Asked under the lock: a successor cannot have its epoch yet, and will not be fenced by
+        # an incarnation that died while it was starting.
+        if self._abandoned():
+            message = f"{self._spec.name}: abandoned while it was opened"
+            raise Fenced(message)
         row = self._connection.execute(
             "UPDATE epoch SET value = value + 1 RETURNING value"
         ).fetchall()
@@ -74,78 +84,116 @@ class GroupCommit:
         A full disk or a read-only file refuses the whole batch, visibly; damage is a crash.
         """
         try:
+            return self._write(batch, handlers, 0)
+        except sqlite3.IntegrityError:
+            return self._write_apart(batch, handlers)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _write(
+        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler], first: int
+    ) -> BatchResult:
+        """Run and commit; the first has the index `first`. Raises IntegrityError at the commit."""
+        try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._fence()
-            result = self._apply(batch, handlers)
+            result = self._apply(batch, handlers, first)
             if not self._connection.in_transaction:
                 self._keys.discard()  # SQLite itself rolled back: the interrupted statement wrote
                 return BatchResult(outcomes=(), crash=result.crash, culprit=result.culprit)
             self._keys.flush(self._clock.now_us())
             self._connection.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            self._roll_back()
+            raise
         except BaseException as error:  # noqa: BLE001 - becomes the batch's result, whatever it is
             self._roll_back()
             return self._failed(batch, error)
         return result
 
-    # --- Inside ------------------------------------------------------------------------------
+    def _write_apart(
+        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
+    ) -> BatchResult:
+        """Give each command a commit of its own: a deferred constraint names no culprit."""
+        outcomes: list[Any] = []
+        for index, envelope in enumerate(batch):
+            try:
+                result = self._write([envelope], handlers, index)
+            except sqlite3.IntegrityError as error:
+                return BatchResult(outcomes=outcomes, crash=error, culprit=index)
+            outcomes.extend(result.outcomes)
+            if result.crash is not None:
+                return BatchResult(outcomes=outcomes, crash=result.crash, culprit=result.culprit)
+        return BatchResult(outcomes=outcomes)
 
     def _fence(self) -> None:
         epoch = self._connection.execute("SELECT value FROM epoch").fetchone()[0]
-        if self.abandoned or epoch != self._epoch:
+        if self._abandoned() or epoch != self._epoch:
             message = f"{self._spec.name}: epoch {self._epoch} is over, {epoch} owns the store"
             raise Fenced(message)
 
-    def _apply(self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]) -> BatchResult:
+    def _apply(
+        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler], first: int
+    ) -> BatchResult:
         now_us = self._clock.now_us()
         tx = Transaction(self._connection, now_us, self._rng)
         outcomes: list[Any] = []
-        for index, envelope in enumerate(batch):
-            if self.abandoned:
+        for index, envelope in enumerate(batch, first):
+            if self._abandoned():
                 self._fence()
             handler = handlers.get(type(envelope.message))
             if handler is None or envelope.attempt >= self._spec.attempts_max:
-                outcomes.append(self._bury(envelope, now_us))
+                outcomes.append(self._give_up(envelope, handler, now_us))
                 continue
-            reply = self._keys.find(envelope, handler)
-            if reply is MISSING:
-                try:
-                    reply = self._run_one(index, handler, tx, envelope.message)
-                except StoreError as error:
-                    if isinstance(error.__cause__, sqlite3.Error):
-                        raise
-                    return BatchResult(outcomes=outcomes, crash=error, culprit=index)
-                except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a crash
-                    return BatchResult(outcomes=outcomes, crash=error, culprit=index)
-                self._keys.keep(envelope, reply, now_us)
+            try:
+                reply = self._keys.find(envelope, handler)
+                if reply is MISSING:
+                    reply = self._run_one(index, handler, tx, envelope)
+            except BaseException as error:
+                if isinstance(error, sqlite3.Error) and translate(error, self._spec.path):
+                    raise  # the file is to blame
+                return BatchResult(outcomes=outcomes, crash=error, culprit=index)
             outcomes.append(reply)
         return BatchResult(outcomes=outcomes)
 
-    def _run_one(self, index: int, handler: Handler, tx: Transaction, message: Any) -> Any:
-        """Run a command in a savepoint of its own. Raises StoreError where the file is to blame."""
+    def _run_one(self, index: int, handler: Handler, tx: Transaction, envelope: Envelope) -> Any:
+        """Run a command in a savepoint of its own, and keep its reply."""
         execute = self._connection.execute
         execute("SAVEPOINT command")
         try:
-            reply = self._run(index, handler.function, tx, message)
-        except BaseException as error:
-            if isinstance(error, sqlite3.Error):
-                trouble = translate(error, self._spec.path)
-                if trouble is not None:
-                    raise trouble from error
+            reply = self._run(index, handler.function, tx, envelope.message)
+            tx.check()
+            self._keys.keep(envelope, reply, tx.now_us)
+            if reply.__class__ is not Refusal:
+                execute("RELEASE command")
+                return reply
+        except BaseException:
             self._undo()
             raise
-        if reply.__class__ is Refusal:
-            self._undo()
-        else:
-            execute("RELEASE command")
+        self._undo()
         return reply
 
     def _undo(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK TO command")
-            self._connection.execute("RELEASE command")
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO command")
+                self._connection.execute("RELEASE command")
+        except sqlite3.Error:
+            self._roll_back()  # all of the batch, rather than half of a command
+            raise
+
+    def _give_up(self, envelope: Envelope, handler: Handler | None, now_us: int) -> Any:
+        """Bury the message, unless its last attempt was applied after all and has a reply."""
+        reply = MISSING
+        if handler is not None:
+            # A stored reply that cannot be read is what it crashed with: it is buried.
+            with suppress(msgspec.MsgspecError):
+                reply = self._keys.find(envelope, handler)
+        return self._bury(envelope, now_us) if reply is MISSING else reply
 
     def _bury(self, envelope: Envelope, now_us: int) -> DeadLettered:
-        letter_id = self._rng.new_id(now_us)
+        # The same letter again where the incarnation died before its burial was heard of.
+        letter_id = envelope.letter_id = envelope.letter_id or self._rng.new_id(now_us)
         envelope.error = envelope.error or _no_handler(envelope)
         bury(
             self._connection,
@@ -178,6 +226,7 @@ def read_batch(
     *,
     now_us: int,
     run: Run,
+    abandoned: Callable[[], bool],
 ) -> BatchResult:
     """Run queries on one snapshot of a reader connection. A query that crashes is the culprit."""
     outcomes: list[Any] = []
@@ -186,6 +235,8 @@ def read_batch(
         connection.execute("BEGIN")
         tx = ReadTransaction(connection, now_us)
         for index, envelope in enumerate(batch):
+            if abandoned():
+                break
             handler = handlers.get(type(envelope.message))
             if handler is None or envelope.attempt >= spec.attempts_max:
                 envelope.error = envelope.error or _no_handler(envelope)
@@ -197,13 +248,15 @@ def read_batch(
         if isinstance(error, sqlite3.Error):
             trouble = translate(error, spec.path, reading=True)
         if isinstance(trouble, StoreRefused):
-            return BatchResult(outcomes=[*outcomes, trouble])
+            return BatchResult(outcomes=outcomes + [trouble] * (len(batch) - len(outcomes)))
         if trouble is not None:
             return BatchResult(outcomes=outcomes, crash=trouble)
         return BatchResult(outcomes=outcomes, crash=error, culprit=index)
     finally:
         with suppress(sqlite3.Error):  # a snapshot: there is nothing in it to lose
             connection.execute("ROLLBACK")
+    if len(outcomes) < len(batch):
+        return BatchResult(outcomes=outcomes, crash=Fenced(f"{spec.name}: abandoned"))
     return BatchResult(outcomes=outcomes)
 
 
@@ -213,7 +266,7 @@ def _no_handler(envelope: Envelope) -> str:
 
 def _dead_lettered(service: str, envelope: Envelope, letter_id: str | None) -> DeadLettered:
     return DeadLettered(
-        f"{service} gave this message up after {envelope.attempt} attempts and keeps it as a "
-        f"dead letter: {envelope.error}",
+        f"{service} gave this message up after {envelope.attempt} attempts; sent again, it would "
+        f"crash again: {envelope.error}",
         letter_id=letter_id,
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.clock import Clock
+    from actors.store.transaction import ReadTransaction
 
 
 class _Struck(BaseException):
@@ -25,14 +26,27 @@ def _set_async_exception(thread_id: int, exception: type[BaseException] | None) 
     )
 
 
+class Call:
+    """One handler at work: the message's `index` in its batch, and its start in clock seconds."""
+
+    __slots__ = ("index", "started_s", "struck", "tx")
+
+    def __init__(self, index: int, tx: ReadTransaction, started_s: float) -> None:
+        """Not struck yet."""
+        self.index = index
+        self.tx = tx
+        self.started_s = started_s
+        self.struck = False
+
+
 class HandlerWatch:
     """Runs handlers on the store's thread, and lets another thread strike the one that hangs.
 
-    The difficulty is to strike the handler and never the commit that follows it. Each side says
-    what it is about to do before it looks at what the other says: the striker raises `_striking`,
-    then checks that the same handler is still running; the store's thread takes down `_running`,
-    then waits while `_striking` is up. Under the GIL every such store is seen by the other at once,
-    so one of the two always sees the other; what was struck too late is taken back.
+    The difficulty is to strike the handler and never the next one, or the commit that follows it.
+    Each side says what it is about to do before it looks at what the other says: the striker takes
+    `_strikes`, then checks that the same call is still at work; the store's thread takes down
+    `call`, then waits for `_strikes` if it is held. Under the GIL every such store is seen by the
+    other at once, so one of the two always sees the other; what was struck too late is taken back.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -40,62 +54,69 @@ class HandlerWatch:
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._thread_id = 0
-        self._calls = 0
-        self._running: int | None = None
-        self._striking = False
-        self._struck: int | None = None
-        self.index: int | None = None
-        self.started_s = 0.0
+        self._strikes = threading.Lock()
+        self.call: Call | None = None
 
     def attach(self, connection: sqlite3.Connection) -> None:
         """Watch the calling thread and this connection of it."""
         self._connection = connection
         self._thread_id = threading.get_ident()
 
-    def run(self, index: int, function: Callable[[Any, Any], Any], tx: Any, message: Any) -> Any:
+    def run(
+        self,
+        index: int,
+        function: Callable[[Any, Any], Any],
+        tx: ReadTransaction,
+        message: Any,
+    ) -> Any:
         """Call the handler of message `index`. Raises HandlerTimeout if it was struck."""
-        self._calls = call = self._calls + 1
-        self.index = index
-        self.started_s = self._clock.monotonic()
+        call = Call(index, tx, self._clock.monotonic())
         try:
-            self._running = call
+            self.call = call
             result = function(tx, message)
-            self._running = None
-            if self._striking or self._struck == call:
-                self._stand_down()
+            self.call = None
+            if self._strikes.locked() or call.struck:
+                with self._strikes:  # let a strike in progress finish
+                    pass
                 self._raise_if_struck(call)
         except BaseException:
-            self._running = None
-            self._stand_down()
+            self.call = None
+            # Not in a method of its own: on the way into one, the exception would arrive outside
+            # the `try`. After the line above there can be one more and no other.
+            while True:
+                try:
+                    with self._strikes:
+                        _set_async_exception(self._thread_id, None)
+                    break
+                except _Struck:
+                    continue
             self._raise_if_struck(call)
             raise
         return result
 
-    def running_s(self) -> float | None:
-        """How long the present handler has been running, in seconds; None between handlers."""
-        return None if self._running is None else self._clock.monotonic() - self.started_s
+    def spent_s(self, call: Call) -> float:
+        """How long ago the call started, in seconds."""
+        return self._clock.monotonic() - call.started_s
 
-    def strike(self) -> None:
-        """Interrupt the handler that is running now, if one is. From any other thread."""
-        call = self._running
-        self._striking = True
-        try:
-            if call is not None and self._running == call:
-                self._struck = call
+    def strike(self, call: Call) -> None:
+        """Interrupt this call if it is still at work. From any other thread."""
+        with self._strikes:
+            if self.call is call:
+                call.struck = True
                 if self._connection is not None:
                     self._connection.interrupt()
                 _set_async_exception(self._thread_id, _Struck)
-        finally:
-            self._striking = False
 
-    def _stand_down(self) -> None:
-        """Let a strike in progress finish, and take it back if it has not arrived yet."""
-        while self._striking:
-            pass
-        _set_async_exception(self._thread_id, None)
+    def give_up(self, call: Call) -> None:
+        """Take the transaction from this call if it is still at work: no strike reaches it."""
+        with self._strikes:  # which also keeps the thread from leaving the handler meanwhile
+            if self.call is call:
+                call.struck = True
+                call.tx.revoke()
 
-    def _raise_if_struck(self, call: int) -> None:
-        if self._struck == call:
-            spent_s = self._clock.monotonic() - self.started_s
-            message = f"the handler was interrupted after {spent_s:.2f} s, beyond its budget"
+    def _raise_if_struck(self, call: Call) -> None:
+        if call.struck:
+            message = (
+                f"the handler was interrupted after {self.spent_s(call):.2f} s, beyond its budget"
+            )
             raise HandlerTimeout(message) from None

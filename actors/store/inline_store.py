@@ -35,6 +35,7 @@ class InlineStore:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._commit: GroupCommit | None = None
+        self._abandoned = False
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
@@ -44,6 +45,7 @@ class InlineStore:
             clock=self._clock,
             rng=self._rng,
             run=_run,
+            abandoned=lambda: self._abandoned,
             verified=verify,
             first=first,
         )
@@ -63,12 +65,20 @@ class InlineStore:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
         now_us = self._clock.now_us()
-        return read_batch(self._reader, self._spec, batch, handlers, now_us=now_us, run=_run)
+        return read_batch(
+            self._reader,
+            self._spec,
+            batch,
+            handlers,
+            now_us=now_us,
+            run=_run,
+            abandoned=lambda: self._abandoned,
+        )
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the latest dead letters, newest first."""
         assert self._reader is not None, "open() comes first"
-        return latest(self._reader, self._spec.name, limit)
+        return latest(self._reader, self._spec, limit)
 
     async def close(self) -> None:
         """Close both connections."""
@@ -80,8 +90,11 @@ class InlineStore:
 
     async def abandon(self) -> None:
         """Let nothing more commit. An open transaction is rolled back."""
-        if self._commit is not None:
-            self._commit.abandoned = True
+        self._abandoned = True
+        if self._writer is not None:
+            # Closing alone would leave it open, and the lock taken, while a traceback somewhere
+            # keeps a cursor alive.
+            self._writer.rollback()
         await self.close()
 
 

@@ -12,6 +12,8 @@ from actors.store.group_commit import GroupCommit
 from actors.store.migrations import load_migrations, migrate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
@@ -28,13 +30,14 @@ def open_for_writing(
     clock: Clock,
     rng: Rng,
     run: Run,
+    abandoned: Callable[[], bool],
     verified: bool,
     first: bool,
 ) -> tuple[sqlite3.Connection, GroupCommit]:
     """Open, check if `verified`, migrate and take the epoch. Raises StoreError.
 
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
-    an earlier process forgotten.
+    an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
     """
     connection = open_writer(spec.path, config)
     try:
@@ -45,7 +48,9 @@ def open_for_writing(
             now_us = clock.now_us()
             migrate(connection, "store", load_migrations(STORE_MIGRATIONS), now_us=now_us)
             migrate(connection, spec.name, load_migrations(spec.migrations), now_us=now_us)
-        commit = GroupCommit(connection, spec, config, clock=clock, rng=rng, run=run)
+        commit = GroupCommit(
+            connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
+        )
         commit.take_epoch(first=first)
     except sqlite3.Error as error:
         connection.close()

@@ -30,6 +30,9 @@ PRUNE = (
 PRUNE_CLIENT = PRUNE.format(table="client_key")
 PRUNE_EDGE = PRUNE.format(table="edge_key")
 
+# What a client calls its key; a refusal names the field that is to blame.
+KEY_FIELD = "Idempotency-Key"
+
 encode = msgspec.json.Encoder().encode
 _decode_refusal = msgspec.json.Decoder(Refusal).decode
 MISSING = object()
@@ -51,7 +54,8 @@ class RequestKeys:
         self._config = config
         self._client_rows: dict[str, tuple[str, bytes, bool, bytes, int]] = {}
         self._edge_rows: list[tuple[int, bool, bytes, int]] = []
-        self._since_prune = 0
+        # A new incarnation prunes with its first write: on a quiet service few live to the count.
+        self._since_prune = config.prune_rows_max
 
     def find(self, envelope: Envelope, handler: Handler) -> Any:
         """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING."""
@@ -65,14 +69,17 @@ class RequestKeys:
         if pending is not None:
             _, digest, refused, reply, _ = pending
         else:
-            row = self._connection.execute(FIND_CLIENT, (key,)).fetchone()
+            try:
+                row = self._connection.execute(FIND_CLIENT, (key,)).fetchone()
+            except UnicodeEncodeError:
+                return Refusal.invalid("this key is not valid text", field=KEY_FIELD)
             if row is None:
                 return MISSING
             digest, refused, reply = row
         if digest != fingerprint(envelope.message):
             return Refusal.invalid(
                 "this key was used for another request; take a new key for each request",
-                field="Idempotency-Key",
+                field=KEY_FIELD,
             )
         return _decode(refused, reply, handler)
 
@@ -87,7 +94,7 @@ class RequestKeys:
             self._client_rows[envelope.key] = (envelope.key, digest, refused, blob, now_us)
 
     def flush(self, now_us: int) -> None:
-        """Write what was kept, and remove about as many expired rows."""
+        """Write what was kept; now and then, remove expired rows: more than were written since."""
         if self._edge_rows:
             self._connection.executemany(KEEP_EDGE, self._edge_rows)
         if self._client_rows:

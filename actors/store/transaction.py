@@ -3,37 +3,91 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.errors import Fenced, StoreError
 
 if TYPE_CHECKING:
     import sqlite3
 
     from actors.kernel.rng import Rng
 
+# How often and how long to ask for the end of a statement under a handler that is given up.
+REVOKE_TRIES_MAX: Final = 100
+REVOKE_TRY_S: Final = 0.05
+
 
 class ReadTransaction:
-    """A snapshot: what it reads does not change, whatever is committed meanwhile."""
+    """A snapshot: what it reads does not change, whatever is committed meanwhile.
 
-    __slots__ = ("_connection", "now_us")
+    No statement runs without it: SQLite itself rolls back on some errors (a full disk, an
+    interrupted write), and what a handler that looked away wrote then would commit by itself.
+    """
+
+    __slots__ = ("_connection", "_lock", "_revoked", "now_us")
 
     def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
         """`now_us` is the transaction's time, in microseconds since the epoch."""
         self._connection = connection
+        self._lock = threading.Lock()
+        self._revoked = False
         self.now_us = now_us
 
     def one(self, sql: str, *params: Any) -> sqlite3.Row | None:
         """Return the first row of the result, or None."""
-        row: sqlite3.Row | None = self._connection.execute(sql, params).fetchone()
-        return row
+        with self._lock:
+            if self._revoked or not self._connection.in_transaction:
+                raise self._over()
+            row: sqlite3.Row | None = self._connection.execute(sql, params).fetchone()
+            return row
 
     def all(self, sql: str, *params: Any) -> list[sqlite3.Row]:
         """Return every row of the result. Bound it: `LIMIT`."""
-        return self._connection.execute(sql, params).fetchall()
+        with self._lock:
+            if self._revoked or not self._connection.in_transaction:
+                raise self._over()
+            return self._connection.execute(sql, params).fetchall()
+
+    def page(self, sql: str, *params: Any, limit: int) -> tuple[list[sqlite3.Row], str | None]:
+        """Return up to `limit` rows and the cursor behind the last; None where no more follow.
+
+        `sql` selects `seq`, in that order, and its last parameter is its LIMIT.
+        """
+        rows = self.all(sql, *params, limit + 1)
+        page = rows[:limit]
+        return page, str(page[-1]["seq"]) if len(rows) > limit else None
 
     @property
     def now(self) -> dt.datetime:
         """The transaction's time, UTC; the same for every handler of a batch."""
         return dt.datetime.fromtimestamp(self.now_us / 1_000_000, tz=dt.UTC)
+
+    def revoke(self) -> None:
+        """Roll back from another thread, under a handler that does not end.
+
+        Its next statement fails. The connection stays open: to close it while another thread is
+        inside one of its calls would crash the process.
+        """
+        self._revoked = True
+        for _ in range(REVOKE_TRIES_MAX):
+            if self._lock.acquire(timeout=REVOKE_TRY_S):
+                try:
+                    self._connection.rollback()
+                finally:
+                    self._lock.release()
+                return
+            self._connection.interrupt()
+
+    def check(self) -> None:
+        """Raise StoreError where the transaction has ended inside its handler."""
+        if not self._connection.in_transaction:
+            raise self._over()
+
+    def _over(self) -> StoreError:
+        if self._revoked:
+            return Fenced("this handler was given up, and its transaction rolled back")
+        return StoreError("this transaction is over: an earlier statement of it rolled it back")
 
 
 class Transaction(ReadTransaction):
@@ -48,7 +102,10 @@ class Transaction(ReadTransaction):
 
     def execute(self, sql: str, *params: Any) -> int:
         """Run one statement; returns how many rows it changed."""
-        return self._connection.execute(sql, params).rowcount
+        with self._lock:
+            if self._revoked or not self._connection.in_transaction:
+                raise self._over()
+            return self._connection.execute(sql, params).rowcount
 
     def new_id(self) -> str:
         """Return a fresh UUIDv7 string of 36 characters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from typing import TYPE_CHECKING
 
@@ -50,3 +51,19 @@ def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A configuration error, not a traceback."""
     with pytest.raises(ConfigError, match="nowhere"):
         load_admin_token(tmp_path / "nowhere")
+
+
+def test_a_boot_that_dies_while_it_makes_the_token_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token appears whole or not at all, so the next boot needs no help."""
+
+    def full(_file: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("http_edge.admin_token.os.write", full)
+        with pytest.raises(ConfigError, match="No space left"):
+            load_admin_token(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert len(load_admin_token(tmp_path)) >= 32

@@ -231,6 +231,31 @@ async def test_an_operator_revives_a_parked_service() -> None:
         assert one.stats().incarnation == 2
 
 
+async def test_a_retry_that_comes_due_while_the_system_stops_is_forgotten() -> None:
+    """A parked child's timer fires into nothing while a later child takes its time to end."""
+    async with running_kernel() as kernel:
+        system = await started(
+            kernel, child("sick"), child("slow"), intensity=0, park_retry_s=1.0, shutdown_s=60.0
+        )
+        system.registry.actor("sick").crash(Boom("over"))
+        await turns()
+        assert system.unhealthy() == ["sick"]
+        end = asyncio.Event()
+
+        async def linger(_: Behavior) -> None:
+            await end.wait()
+
+        busy = ask(system, "slow", linger)
+        await turns()
+        stopping = asyncio.create_task(system.stop())
+        await turns()
+        await kernel.advance(5.0)  # an exception in the timer's callback would fail the test
+        end.set()
+        await stopping
+        assert await busy is None
+        assert system.registry.actor("sick").stats().incarnation == 1
+
+
 async def test_a_parked_supervisor_parks_all_below_it() -> None:
     """Where a subtree gives up, every service in it refuses at once instead of letting wait."""
     async with running_kernel() as kernel:

@@ -31,8 +31,8 @@ CREATE TABLE edge_key (
     at_us INTEGER NOT NULL
 ) STRICT;
 
--- Messages that crashed their handler attempts_max times, with the reason; listed and replayed by
--- an operator. At most dead_letters_max rows: beyond it the lowest seq goes.
+-- Messages that crashed their handler attempts_max times, with the reason; an operator can
+-- list them. At most dead_letters_max rows: beyond it the lowest seq goes.
 CREATE TABLE dead_letter (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

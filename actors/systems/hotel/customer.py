@@ -60,12 +60,8 @@ class CustomerService(Service):
     @query
     def list(self, tx: ReadTransaction, question: ListCustomers) -> CustomerPage:
         """List in order of creation."""
-        rows = tx.all(PAGE, question.after, question.limit + 1)
-        page = rows[: question.limit]
-        return CustomerPage(
-            items=[_customer(row) for row in page],
-            next=str(page[-1]["seq"]) if len(rows) > len(page) else None,
-        )
+        rows, after = tx.page(PAGE, question.after, limit=question.limit)
+        return CustomerPage(items=[_customer(row) for row in rows], next=after)
 
 
 def _customer(row: sqlite3.Row) -> Customer:

@@ -89,14 +89,10 @@ class RoomService(Service):
     def list(self, tx: ReadTransaction, question: ListRooms) -> RoomPage:
         """List in order of creation, of one type if one is given."""
         if question.type is None:
-            rows = tx.all(PAGE, question.after, question.limit + 1)
+            rows, after = tx.page(PAGE, question.after, limit=question.limit)
         else:
-            rows = tx.all(PAGE_OF_TYPE, question.type, question.after, question.limit + 1)
-        page = rows[: question.limit]
-        return RoomPage(
-            items=[_room(row) for row in page],
-            next=str(page[-1]["seq"]) if len(rows) > len(page) else None,
-        )
+            rows, after = tx.page(PAGE_OF_TYPE, question.type, question.after, limit=question.limit)
+        return RoomPage(items=[_room(row) for row in rows], next=after)
 
 
 def _insert(tx: Transaction, room: Room) -> None:

@@ -58,14 +58,12 @@ class TweetsService(Service):
     def list(self, tx: ReadTransaction, question: ListTweets) -> TweetPage:
         """List in order of arrival, of one author if one is given."""
         if question.author is None:
-            rows = tx.all(PAGE, question.after, question.limit + 1)
+            rows, after = tx.page(PAGE, question.after, limit=question.limit)
         else:
-            rows = tx.all(PAGE_OF_AUTHOR, question.author, question.after, question.limit + 1)
-        page = rows[: question.limit]
-        return TweetPage(
-            items=[_tweet(row) for row in page],
-            next=str(page[-1]["seq"]) if len(rows) > len(page) else None,
-        )
+            rows, after = tx.page(
+                PAGE_OF_AUTHOR, question.author, question.after, limit=question.limit
+            )
+        return TweetPage(items=[_tweet(row) for row in rows], next=after)
 
 
 def _tweet(row: sqlite3.Row) -> Tweet:

@@ -1,0 +1,200 @@
+"""Whole services under a supervisor whose handlers do what each test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from actors.config import load_config
+from actors.kernel import lifecycle
+from actors.kernel.child_spec import SupervisorSpec
+from actors.kernel.clock import SystemClock
+from actors.kernel.context import KernelContext
+from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.messages import Refusal
+from actors.kernel.rng import Rng
+from actors.kernel.system import ActorSystem
+from actors.service.host import Hosting
+from actors.service.service import Service, command, query
+from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.store import StoreSpec
+from actors.store.transaction import ReadTransaction, Transaction
+from tests.store.ledger import (
+    SCHEMA,
+    Add,
+    Added,
+    Count,
+    Crash,
+    Do,
+    Look,
+    Refuse,
+    add,
+    count,
+    crash,
+    query_file,
+    refuse,
+)
+from tests.store.leftovers import no_store_threads
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.messages import Message
+    from actors.kernel.stats import ActorStats
+
+TIMEOUT_S = 30.0
+
+
+class Books(Service):
+    """`Do` and `Look` do what the test that made the service wants."""
+
+    def __init__(self, do: Callable[[Any, Any], Any], look: Callable[[Any, Any], Any]) -> None:
+        self._do = do
+        self._look = look
+
+    @command
+    def add(self, tx: Transaction, cmd: Add) -> Added:
+        return add(tx, cmd)
+
+    @command
+    def refuse(self, tx: Transaction, cmd: Refuse) -> Refusal | None:
+        return refuse(tx, cmd)
+
+    @command
+    def crash(self, tx: Transaction, cmd: Crash) -> None:
+        crash(tx, cmd)
+
+    @command
+    def do(self, tx: Transaction, cmd: Do) -> Any:
+        return self._do(tx, cmd)
+
+    @query
+    def count(self, tx: ReadTransaction, question: Count) -> int:
+        return count(tx, question)
+
+    @query
+    def look(self, tx: ReadTransaction, question: Look) -> Any:
+        return self._look(tx, question)
+
+
+class Shelf:
+    """Services of the same kind, each with its own file, in one tree."""
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        config: Config,
+        *,
+        seed: int,
+        do: Callable[[Any, Any], Any],
+        look: Callable[[Any, Any], Any],
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.events: list[lifecycle.LifecycleEvent] = []
+        self._clock = SystemClock()
+        self._rng = Rng(seed)
+        self._migrations = folder / "schema"
+        self._migrations.mkdir(exist_ok=True)
+        (self._migrations / "0001_books.sql").write_text(SCHEMA)
+        events = lifecycle.Lifecycle()
+        events.subscribe(self.events.append)
+        context = KernelContext(
+            loop=asyncio.get_running_loop(),
+            clock=self._clock,
+            rng=self._rng,
+            lifecycle=events,
+            dead_letters=DeadLetters(capacity=100, clock=self._clock, events=events),
+        )
+        self.hostings = {name: self._host(name, lambda: Books(do, look)) for name in names}
+        self.system = ActorSystem(
+            SupervisorSpec(
+                name="root",
+                children=tuple(hosting.child(config.service) for hosting in self.hostings.values()),
+            ),
+            context=context,
+            mailbox=config.mailbox,
+            supervisor=config.supervisor,
+            letter_sources=[hosting.dead_letters for hosting in self.hostings.values()],
+        )
+
+    def _host(self, name: str, service: Callable[[], Service]) -> Hosting:
+        spec = StoreSpec(
+            name=name,
+            path=self.file(name),
+            migrations=self._migrations,
+            attempts_max=self.config.service.attempts_max,
+            handler_s_max=self.config.service.handler_s_max,
+            dead_letters_max=self.config.service.dead_letters_max,
+        )
+        rng = self._rng.fork(name)
+
+        def store() -> AiosqliteStore:
+            return AiosqliteStore(spec, self.config.store, clock=self._clock, rng=rng.fork("store"))
+
+        return Hosting(name, service, store)
+
+    def file(self, name: str) -> Path:
+        return self.folder / f"{name}.db"
+
+    async def ask(self, name: str, message: Message, **options: Any) -> Any:
+        return await self.system.ask(name, message, **{"timeout_s": TIMEOUT_S, **options})
+
+    def send(self, name: str, message: Message, **options: Any) -> asyncio.Future[Any]:
+        """Ask, and do not wait for the reply yet; the message is in its mailbox on return."""
+        reply = self.system.ask(name, message, **{"timeout_s": TIMEOUT_S, **options})
+
+        async def wait() -> Any:
+            return await reply
+
+        return asyncio.ensure_future(wait())
+
+    def stats(self, name: str) -> ActorStats:
+        return self.system.registry.actor(name).stats()
+
+    async def until(self, name: str, state: str) -> None:
+        """Wait until the actor is in this state."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while self.stats(name).state != state:  # noqa: ASYNC110 - as an operator would see it
+                await asyncio.sleep(0.005)
+
+    def happened(self, kind: type[lifecycle.LifecycleEvent], name: str) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind) and event.name == name]
+
+    def labels(self, name: str) -> list[str]:
+        """Return what is committed, in order."""
+        rows = query_file(self.file(name), "SELECT label FROM entry ORDER BY seq")
+        return [label for (label,) in rows]
+
+
+def nothing(_tx: Any, _message: Any) -> None:
+    """Do as little as a handler can."""
+
+
+def unstarted(
+    folder: Path,
+    *names: str,
+    settings: Sequence[str] = (),
+    seed: int = 1,
+    do: Callable[[Any, Any], Any] = nothing,
+    look: Callable[[Any, Any], Any] = nothing,
+) -> Shelf:
+    """Make the services with `settings` over the shipped configuration."""
+    config = load_config(None, ["supervisor.backoff_s_min=0.001", *settings])
+    return Shelf(folder, names, config, seed=seed, do=do, look=look)
+
+
+@contextlib.asynccontextmanager
+async def hosted(folder: Path, *names: str, **options: Any) -> AsyncIterator[Shelf]:
+    """Run the services; leave no thread."""
+    shelf = unstarted(folder, *names, **options)
+    await shelf.system.start()
+    try:
+        yield shelf
+    finally:
+        await shelf.system.stop()
+        await no_store_threads()

@@ -1,0 +1,132 @@
+"""Starts that fail, are cut short or meet damage: one service waits, the others serve."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.errors import DressRehearsalError, ServiceUnavailable
+from actors.kernel import lifecycle
+from actors.store import connection, opening
+from tests.service.books import Shelf, hosted, unstarted
+from tests.store.ledger import Add, Added, Count, damage
+from tests.store.leftovers import no_store_threads, open_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.real_time
+
+QUICK = "supervisor.backoff_s_max=0.01"
+
+
+def repair(file: Path, backup: Path) -> None:
+    """Do what the error message says."""
+    for damaged in file.parent.glob(f"{file.name}*"):
+        damaged.unlink()
+    shutil.copy(backup, file)
+
+
+async def test_damaged_service_is_parked_and_a_restart_after_the_repair_revives_it(
+    tmp_path: Path,
+) -> None:
+    """The others serve; its callers are told why; what the backup held is there again."""
+    async with hosted(tmp_path, "a", "b") as shelf:
+        await shelf.ask("a", Add(label="precious"))
+    shutil.copy(shelf.file("a"), tmp_path / "backup")
+    damage(shelf.file("a"), "entry")
+    async with hosted(tmp_path, "a", "b", settings=["supervisor.intensity=3", QUICK]) as shelf:
+        await shelf.until("a", "parked")
+        assert len(shelf.happened(lifecycle.Crashed, "a")) == 4  # the first and three restarts
+        assert len(shelf.happened(lifecycle.Parked, "a")) == 1
+        assert shelf.system.unhealthy() == ["a"]
+        error = shelf.stats("a").last_error
+        assert error is not None
+        assert f"{shelf.file('a')} is damaged" in error
+        assert "restore a backup" in error
+        with pytest.raises(ServiceUnavailable, match="damaged"):
+            await shelf.ask("a", Count())
+        assert isinstance(await shelf.ask("b", Add(label="x")), Added)
+        assert await shelf.system.dead_letters(limit=10) == []
+        repair(shelf.file("a"), tmp_path / "backup")
+        shelf.system.restart("a")
+        await shelf.until("a", "running")
+        assert await shelf.ask("a", Count()) == 1
+        assert shelf.system.unhealthy() == []
+    assert open_files(tmp_path) == 0
+
+
+async def test_damage_met_while_serving_is_not_served_on(tmp_path: Path) -> None:
+    """A crash by damage makes the next open verify the file: it parks instead of guessing."""
+    async with hosted(tmp_path, "a", "b", settings=["supervisor.intensity=2", QUICK]) as shelf:
+        await shelf.ask("a", Add(label="x"))
+        shelf.system.restart("a")  # in order: the next incarnation has cached no page yet
+        await shelf.until("a", "running")
+        damage(shelf.file("a"), "entry")
+        with pytest.raises(DressRehearsalError):
+            await shelf.ask("a", Add(label="y"))
+        await shelf.until("a", "parked")
+        assert "StoreCorrupt" in str(shelf.stats("a").last_error)
+        assert len(shelf.happened(lifecycle.Restarted, "a")) == 1  # the operator's
+        assert isinstance(await shelf.ask("b", Add(label="x")), Added)
+
+
+async def test_start_that_fails_for_a_while_succeeds_by_itself(tmp_path: Path) -> None:
+    """It is tried again with backoff, and what was asked meanwhile is answered then."""
+    blocker = tmp_path / "a.db"
+    blocker.mkdir()
+    settings = ["supervisor.intensity=1000", "supervisor.backoff_s_max=0.05"]
+    async with hosted(tmp_path, "a", settings=settings) as shelf:
+        early = shelf.send("a", Add(label="early"))
+        await asyncio.sleep(0.2)
+        assert not early.done()
+        assert len(shelf.happened(lifecycle.Crashed, "a")) > 1
+        assert shelf.happened(lifecycle.Started, "a") == []
+        blocker.rmdir()
+        assert isinstance(await early, Added)
+        assert len(shelf.happened(lifecycle.Started, "a")) == 1
+
+
+@pytest.mark.parametrize("by", ["kill", "time limit"])
+async def test_start_that_was_cut_short_has_verified_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The next start verifies in its place; what was cut short neither serves nor fences it."""
+    verified: list[int] = []
+    inside, leave = threading.Event(), threading.Event()
+
+    def slowly(opened: Any) -> None:
+        verified.append(1)
+        if len(verified) == 1:
+            inside.set()
+            leave.wait(10.0)
+        connection.verify(opened)
+
+    monkeypatch.setattr(opening, "verify", slowly)
+
+    async def kill(shelf: Shelf) -> None:
+        await asyncio.to_thread(inside.wait)
+        shelf.system.kill("a")
+
+    limit_s = 0.1 if by == "time limit" else 30.0
+    shelf = unstarted(tmp_path, "a", settings=[f"supervisor.start_s_max={limit_s}"])
+    killing = asyncio.ensure_future(kill(shelf)) if by == "kill" else None
+    try:
+        await shelf.system.start()
+        assert isinstance(await shelf.ask("a", Add(label="x")), Added)
+        assert len(verified) == 2
+        if killing is not None:
+            await killing
+        leave.set()
+        await no_store_threads(but=2)
+        assert isinstance(await shelf.ask("a", Add(label="y")), Added)
+        assert shelf.stats("a").restarts == 0
+        assert len(shelf.happened(lifecycle.Crashed, "a")) == 1
+    finally:
+        leave.set()
+        await shelf.system.stop()
+        await no_store_threads()
