@@ -57,7 +57,7 @@ class SupervisorConfig(_Section, frozen=True, kw_only=True):
 
 class ServiceConfig(_Section, frozen=True, kw_only=True):
     attempts_max: Count
-    handler_s_max: Positive
+    handler_s_max: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     batch_messages_max: Count
     dead_letters_max: Count
 
@@ -72,7 +72,7 @@ class StoreConfig(_Section, frozen=True, kw_only=True):
 
 
 class ListenerConfig(_Section, frozen=True, kw_only=True):
-    host: str
+    host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Port
 
 
@@ -80,7 +80,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     deadline_s: Positive
     body_bytes_max: Count
     body_s_max: Positive
-    header_bytes_max: Count
+    header_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     connections_max: Count
     backlog_connections: Count
     keepalive_s: Positive
@@ -94,7 +94,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
 
 
 class MoneyConfig(_Section, frozen=True, kw_only=True):
-    amount: Annotated[int, msgspec.Meta(ge=0)]
+    amount: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
     currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
 
 

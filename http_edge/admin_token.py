@@ -27,7 +27,7 @@ def load_admin_token(data_dir: Path) -> str:
     """Return the token kept in `data_dir`, making it at first boot. Raises ConfigError."""
     path = data_dir / FILE
     try:
-        token = _make(path)
+        token = _read(path) if path.exists() else _make(path)
     except FileExistsError:
         token = _read(path)
     except OSError as error:

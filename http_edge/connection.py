@@ -47,6 +47,16 @@ class Connection(web.RequestHandler):
         if isinstance(factory, ConnectionFactory):
             factory.own(task)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own says bool | None
+        """Answer what was asked in full before the client closed its sending side, then close."""
+        waiting = self._waiter is not None and not self._waiter.done()
+        request = self._current_request
+        cut = request is not None and not request.content.is_eof()
+        if waiting or cut or self._request_count == 0:
+            return False
+        self.close()
+        return True
+
     def handle_error(
         self,
         request: web.BaseRequest,

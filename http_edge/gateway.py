@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 X_REQUEST_ID = istr("X-Request-ID")
+UPGRADE = istr("Upgrade")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _STATUS_5XX = 500
 
@@ -66,7 +67,8 @@ class Gateway:
             answer = self._failed(request, error)
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
-        if self._context.draining:
+        # We never change protocols; what follows an Upgrade is not read as HTTP any more.
+        if self._context.draining or UPGRADE in request.headers:
             answer.force_close()
         if self._log_requests:
             log.debug(

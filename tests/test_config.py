@@ -167,6 +167,8 @@ def test_every_key_is_read() -> None:
         ("supervisor.backoff_s_min=60", "backoff_s_min is at most supervisor.backoff_s_max"),
         ("edge.deadline_s=inf", "edge.deadline_s"),
         ("edge.deadline_s=nan", "edge.deadline_s"),
+        ("edge.gateway.host=", "edge.gateway.host"),
+        ("service.handler_s_max=1e-9", "service.handler_s_max"),
         ("mailbox.capacity=99999999999999999999999", "mailbox.capacity"),
     ],
 )

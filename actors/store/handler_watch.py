@@ -47,6 +47,9 @@ class HandlerWatch:
     `_strikes`, then checks that the same call is still at work; the store's thread takes down
     `call`, then waits for `_strikes` if it is held. Under the GIL every such store is seen by the
     other at once, so one of the two always sees the other; what was struck too late is taken back.
+
+    A strike is not a promise. A handler can catch it, and one that meets a finalizer which the
+    garbage collector runs on this thread is printed by Python and lost: strike again.
     """
 
     def __init__(self, clock: Clock) -> None:

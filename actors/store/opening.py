@@ -39,6 +39,13 @@ def open_for_writing(
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
     an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
     """
+    if not first and not spec.path.exists():
+        # Not to be papered over with an empty store: what it held was acknowledged.
+        message = (
+            f"{spec.path} was removed while it was in use; put it back, or start the system again "
+            "to begin with an empty one"
+        )
+        raise StoreRefused(message)
     connection = open_writer(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row

@@ -195,6 +195,28 @@ async def test_one_connection_too_many_is_told_so() -> None:
         assert (await served.send("GET", "/healthz")).status == 200
 
 
+async def test_a_client_that_has_said_all_gets_its_answer() -> None:
+    """One that closes its sending side after its request is answered, then the connection ends."""
+    async with serving() as served:
+        reader, writer = await served.connect()
+        body = b'{"author":"a","text":"t"}'
+        head = b"POST /api/v1/tweets HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+        writer.write(head % len(body) + body)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), READ_S_MAX)
+        assert answer.startswith(b"HTTP/1.1 201 ")
+        await hang_up(writer)
+
+
+async def test_a_connection_ends_with_an_upgrade_that_is_not_made() -> None:
+    """Nobody waits for an answer to what followed it: the connection is closed, and says so."""
+    async with serving() as served:
+        upgrade = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        answer = await served.raw(upgrade + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"Connection: close" in answer
+
+
 async def test_http_1_0_is_served() -> None:
     """Closed after the answer unless the client asks to keep it."""
     async with serving() as served:

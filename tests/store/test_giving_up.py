@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.errors import DeadLettered
+from actors.errors import DeadLettered, StoreRefused
 from tests.store.ledger import STORES, Add, Added, Crash, Ledger, Refuse, handlers
 
 if TYPE_CHECKING:
@@ -60,3 +60,14 @@ async def test_keys_expire_on_a_quiet_service_too(ledger: Ledger, clock: ManualC
             await store.write(batch, handlers())
         clock.advance(86_401)
     assert ledger.rows("client_key") == 20
+
+
+async def test_a_file_that_was_removed_is_not_replaced_by_an_empty_one(ledger: Ledger) -> None:
+    """The next incarnation refuses to start, naming the file; nothing pretends to be fresh."""
+    async with ledger.opened() as store:
+        await store.write(ledger.batch(Add(label="x")), handlers())
+    for file in ledger.spec.path.parent.glob("ledger.db*"):
+        file.unlink()
+    with pytest.raises(StoreRefused, match=r"ledger\.db was removed while it was in use"):
+        await ledger.open()
+    assert not ledger.spec.path.exists()
