@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PATIENCE_BUDGETS = 1.0
 # How long an abandoned thread may take to notice, in seconds, before its transaction is taken
 # away; and how often it is struck meanwhile: a handler may survive a strike, or begin after it.
-ABANDON_S = 0.5
+ABANDON_S = 1.0
 ABANDON_STRIKES = 5
 
 

@@ -37,7 +37,8 @@ class Store(Protocol):
     """One incarnation's hold on its service's file.
 
     Batches are envelopes; a handler is looked up by the message's type. Each call's result says
-    how far it got (see BatchResult); what has no outcome was not kept.
+    how far it got (see BatchResult); what has no outcome was not kept, or (where a thread was given
+    up that was only slow) is recognised when it comes again.
     """
 
     async def open(self, *, verify: bool, first: bool) -> None:

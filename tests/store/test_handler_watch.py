@@ -50,7 +50,7 @@ pytestmark = [
     ),
 ]
 
-BUDGET_S = 0.1
+BUDGET_S = 0.15
 # What a machine under load may add to any wait of these tests.
 SLACK_S = 5.0
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
@@ -58,7 +58,7 @@ NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A service whose handlers have a tenth of a second; no thread and no file of it is left."""
+    """A service whose handlers have little time; no thread and no file of it is left."""
     ledger = Ledger("aiosqlite", tmp_path, SystemClock())
     ledger.limit(handler_s_max=BUDGET_S)
     yield ledger
@@ -155,11 +155,13 @@ async def test_hanging_command_is_the_culprit_and_the_thread_survives(
         assert isinstance(result.crash, HandlerTimeout)
         assert result.culprit == 1
         assert BUDGET_S <= spent_s < BUDGET_S + SLACK_S
-        # Those before it are committed, or (where SQLite rolled all of it back) have no outcome.
-        assert ledger.labels() == ["a"][: len(result.outcomes)]
+        # Those before it are committed; or SQLite has rolled all of it back; or, on a machine so
+        # slow that the thread was taken for lost, they will be recognised when they come again.
+        kept = ledger.labels()
+        assert kept == ["a"] if result.outcomes else kept in ([], ["a"])
         again = await store.write(ledger.batch(Add(label="z")), handlers())
         assert again.crash is None
-        assert ledger.labels() == [*["a"][: len(result.outcomes)], "z"]
+        assert ledger.labels() == [*kept, "z"]
 
 
 @pytest.mark.parametrize("hang", [loop, endless_select, loop_that_swallows_exceptions])
