@@ -101,7 +101,7 @@ async def test_a_full_mailbox_refuses_visibly_and_alone(tmp_path: Path, seed: in
         assert run.stats("a").rejected == 12
 
 
-# Where the machine is so busy that a short handler outlasts a kill's patience, the strike may meet a
+# On a machine so busy that a short handler outlasts a kill's patience, the strike may meet a
 # finalizer of asyncio's, is lost there, and Python says so; what it must not do is asserted below.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_kills_under_load_lose_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
