@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -69,6 +70,34 @@ class StoreConfig(_Section, frozen=True, kw_only=True):
     client_keys_kept_s: Positive
     edge_keys_kept_s: Positive
     prune_rows_max: Count
+    outbox_messages_max: Count
+    events_kept_max: Count
+
+
+class ChannelConfig(_Section, frozen=True, kw_only=True):
+    window_messages: Count
+    retry_s: Positive
+
+
+class TimerConfig(_Section, frozen=True, kw_only=True):
+    window_timers: Count
+    poll_s_max: Positive
+    retry_s: Positive
+
+
+class EffectConfig(_Section, frozen=True, kw_only=True):
+    effect_s_max: Positive
+    attempts_max: Count
+    backoff_s_min: NotNegative
+    backoff_s_max: NotNegative
+    running_max: Count
+
+
+class BreakerConfig(_Section, frozen=True, kw_only=True):
+    failures_max: Count
+    open_s: Positive
+    probes_max: Count
+    probe_s_max: Positive
 
 
 class ListenerConfig(_Section, frozen=True, kw_only=True):
@@ -100,6 +129,13 @@ class MoneyConfig(_Section, frozen=True, kw_only=True):
 
 class HotelConfig(_Section, frozen=True, kw_only=True):
     room_rate_default: MoneyConfig
+    nights_max: Annotated[int, msgspec.Meta(ge=1, le=3660)]
+    time_zone: Annotated[str, msgspec.Meta(min_length=1)]
+    hold_s: Positive
+    booking_s_max: Positive
+    settle_retry_s: Positive
+    refund_full_days: Annotated[int, msgspec.Meta(ge=0, le=36_600)]
+    refund_late_percent: Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -111,6 +147,10 @@ class Config(_Section, frozen=True, kw_only=True):
     supervisor: SupervisorConfig
     service: ServiceConfig
     store: StoreConfig
+    channel: ChannelConfig
+    timer: TimerConfig
+    effect: EffectConfig
+    breaker: BreakerConfig
     edge: EdgeConfig
     hotel: HotelConfig
 
@@ -132,6 +172,7 @@ def load_config(overlay: Path | None = None, settings: Iterable[str] = ()) -> Co
         message = f"configuration: {error}; config.toml lists every key with its unit"
         raise ConfigError(message) from error
     _check_relations(config)
+    _check_time_zone(config.hotel.time_zone)
     return config
 
 
@@ -147,10 +188,31 @@ def _check_relations(config: Config) -> None:
             supervisor.backoff_s_min <= supervisor.backoff_s_max,
             "supervisor.backoff_s_min is at most supervisor.backoff_s_max",
         ),
+        (
+            config.effect.backoff_s_min <= config.effect.backoff_s_max,
+            "effect.backoff_s_min is at most effect.backoff_s_max",
+        ),
+        (
+            config.effect.effect_s_max <= config.breaker.probe_s_max,
+            "effect.effect_s_max is at most breaker.probe_s_max",
+        ),
     ):
         if not holds:
             message = f"configuration: {rule}; set both together"
             raise ConfigError(message)
+
+
+def _check_time_zone(name: str) -> None:
+    if name == "UTC":  # needs no data, which a small image may lack
+        return
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = (
+            f"configuration: hotel.time_zone: no time zone {name!r} on this system; write an IANA "
+            f'name such as "Europe/Zurich", and install time zone data (tzdata) if it has none'
+        )
+        raise ConfigError(message) from error
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -71,6 +71,22 @@ class DeadLettered(ActorError):
         self.letter_id = letter_id
 
 
+class NoSuchLetter(ActorError):
+    """No dead letter has that id: it was replayed, discarded, or dropped for newer ones."""
+
+
+class LetterNotReplayable(ActorError):
+    """The dead letter is kept in memory only, as text: there is no message to run again."""
+
+
+class OutboxFull(Busy):
+    """A receiver is down so long that its outbox is full; the command was rolled back."""
+
+
+class OutOfOrder(ActorError):
+    """A channel's message came before one of a lower number; its sender starts again from there."""
+
+
 class AskCycle(ActorError):
     """An ask would wait for an actor that is waiting for it; `path` holds the names."""
 

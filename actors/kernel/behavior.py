@@ -54,5 +54,9 @@ class Behavior:
     def on_stop(self) -> Awaitable[None] | None:
         """After the last message of an incarnation that ends in order. Not after a crash."""
 
+    def fail(self, error: BaseException) -> None:
+        """End this incarnation with `error`, from work of its own that no message asked for."""
+        self.actor_ref.fail(self.incarnation, error)
+
     def on_failure(self, error: BaseException) -> Awaitable[None] | None:
         """After a crash or a kill. The next incarnation does not wait for what it awaits."""

@@ -83,6 +83,17 @@ class DeadLetters:
             )
         )
 
+    def holds(self, letter_id: str) -> bool:
+        """Whether that letter is kept here."""
+        return any(letter.id == letter_id for letter in self._letters)
+
+    def discard(self, letter_id: str) -> bool:
+        """Forget the letter; returns whether it was here."""
+        found = [letter for letter in self._letters if letter.id == letter_id]
+        for letter in found:
+            self._letters.remove(letter)
+        return bool(found)
+
     def list(self) -> list[DeadLetter]:
         """Return what is kept, oldest first."""
         return list(self._letters)

@@ -14,7 +14,7 @@ class Envelope(msgspec.Struct, eq=False):
     Envelope: making one costs half, and one is made for every message.
 
     message   what is sent
-    reply_to  the AsyncioFuture of the reply; None for a tell
+    reply_to  the AsyncioFuture of the reply, or whatever else is settled; None for a tell
     deadline  clock.monotonic() seconds after which the message is not run
     key       the sender's own request key; equal keys ask for one effect
     trace     the request id it was sent under, for logs
@@ -24,6 +24,7 @@ class Envelope(msgspec.Struct, eq=False):
     started   whether an incarnation has had it in hand; its effect may exist already
     error     what it crashed with last
     letter_id the dead letter's that it has become: it must not become two
+    origin    where it is kept until it is applied, if it is; the receiver's store knows its kinds
     """
 
     message: Any
@@ -37,3 +38,4 @@ class Envelope(msgspec.Struct, eq=False):
     started: bool = False
     error: str | None = None
     letter_id: str | None = None
+    origin: Any = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import pykka
 
 from actors.errors import BlockingCall, DeadlineExceeded
+from actors.kernel.messages import Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,6 +30,8 @@ class AsyncioFuture(pykka.Future[T]):
     # pykka's base sets these in __init__; as class attributes they cost an ask nothing.
     _get_hook: Callable[[float | None], Any] | None = None
     _timer: asyncio.TimerHandle | None = None
+    # What the asker is told at the deadline, where the answer was put off (see Later).
+    so_far: Any = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Belong to `loop`, or to the running one."""
@@ -84,6 +87,10 @@ class AsyncioFuture(pykka.Future[T]):
         super().__init__()  # what __init__ left out: only a hook needs it
         super().set_get_hook(func)
 
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the value is there or the asker has given up."""
+        self._future.add_done_callback(lambda _: callback())
+
     def settle(self, value: Any) -> None:
         """Set the value unless the ask has ended already (it expired, or its caller left)."""
         future = self._future
@@ -106,6 +113,9 @@ class AsyncioFuture(pykka.Future[T]):
 
     def _expire(self, seconds: float, actor_name: str) -> None:
         self._timer = None
+        if self.so_far is not None:
+            self.settle(Accepted(value=self.so_far))
+            return
         self.settle_error(
             DeadlineExceeded(
                 f"{actor_name} did not reply within {seconds:.3f} s; "

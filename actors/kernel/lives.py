@@ -165,6 +165,11 @@ class LivingActor(ServingActor):
             ),
         )
 
+    def fail(self, number: int, error: BaseException) -> None:
+        """Crash the incarnation of this number with `error`, unless it is over."""
+        if self._incarnation is not None and self._incarnation.number == number:
+            self.crash(error)
+
     def _give_back(self, incarnation: Incarnation, culprit: Envelope | None) -> None:
         redelivers = incarnation.behavior is not None and incarnation.behavior.redelivers
         for lane in self.actor_inbox.lanes:

@@ -132,6 +132,18 @@ class Mailbox:
                 raise self._full()
         return None
 
+    def admit(self, envelope: Envelope) -> None:
+        """Accept a message that its sender keeps until it is applied; loop's thread only.
+
+        Beyond `capacity` too: what was acknowledged once goes before what may still be refused,
+        and its sender's window bounds it. Raises the reason where the mailbox is closed.
+        """
+        if self.closed is not None:
+            self.rejected += 1
+            raise self.closed()
+        index = 0 if self._lane_of is None else self._lane_of(envelope.message)
+        self._accept(self.lanes[index], envelope)
+
     def signal(self, signal: Signal, argument: Any = None) -> None:
         """Deliver a signal ahead of every message, from any thread."""
         if get_ident() != self._thread:
@@ -188,6 +200,10 @@ class Mailbox:
 
     def dead_letter(self, envelope: Envelope, error: ActorError) -> None:
         """Give the message up: keep it with its reason, and end its ask with `error`."""
+        if envelope.origin is not None:  # it is kept where it came from, and comes again
+            self.refused += 1
+            envelope.reply_to.settle_error(error)
+            return
         self.dead_lettered += 1
         self._context.dead_letters.add(self._name, envelope, str(error))
         if envelope.reply_to is not None:

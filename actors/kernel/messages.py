@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import msgspec
+
+C = TypeVar("C", bound="Command")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,3 +46,58 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     def invalid(cls, detail: str, *, field: str | None = None) -> Self:
         """The request makes no sense, whatever the state."""
         return cls(kind="invalid", detail=detail, field=field)
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """A past-tense fact, told to every service that subscribes to it, such as `RoomHeld`."""
+
+
+class Refused(Event, Generic[C], frozen=True, kw_only=True):
+    """Told to the service that sent a command, once its receiver has refused it."""
+
+    command: C
+    refusal: Refusal
+
+
+class GaveUp(Event, Generic[C], frozen=True, kw_only=True):
+    """Told to the service of an effect once its last attempt has failed.
+
+    What the outside world has done of it is unknown: `reason` is only how the last attempt ended.
+    """
+
+    command: C
+    reason: str
+
+
+def type_of(message: Any) -> Any:
+    """Return what handlers are found by: the message's class, `Refused[HoldRoom]` for such."""
+    kind = message.__class__
+    if kind is Refused or kind is GaveUp:
+        return kind[message.command.__class__]
+    return kind
+
+
+def type_name(message_type: Any) -> str:
+    """Return the name under which messages of this type are stored, such as `Refused[HoldRoom]`."""
+    origin = getattr(message_type, "__origin__", None)
+    if origin is None:
+        name: str = message_type.__name__
+        return name
+    return f"{origin.__name__}[{message_type.__args__[0].__name__}]"
+
+
+class Later(msgspec.Struct, frozen=True, kw_only=True):
+    """Returned by a command's handler: the answer comes by `tx.reply(request, value)`.
+
+    `request` names it among the service's open ones. `so_far`, of the handler's reply type, is what
+    a caller is told (as Accepted) whose deadline passes first.
+    """
+
+    request: str
+    so_far: Any
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """What an ask ends in whose deadline passed while its answer was put off: `value` is so_far."""
+
+    value: Any

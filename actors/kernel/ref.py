@@ -127,6 +127,10 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
         """End the incarnation at once, whatever it is doing; what it had in hand is not lost."""
         self.actor_inbox.signal("kill", reason)
 
+    def fail(self, incarnation: int, error: BaseException) -> None:
+        """Crash that incarnation, unless it is over; on the actor's own loop only."""
+        self._actor.fail(incarnation, error)
+
     def restart(self) -> None:
         """End the incarnation in order and start the next. Revives a parked actor."""
         self.actor_inbox.signal("restart")

@@ -1,27 +1,39 @@
-"""The behavior that hosts a service: its store, its handlers, its batches."""
+"""The behavior that hosts a service: its store, its handlers, its batches, and what it sends."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+import structlog
 
-from actors.errors import StoreCorrupt, StoreError
+from actors.errors import StoreCorrupt
 from actors.kernel.behavior import Behavior
-from actors.kernel.child_spec import ChildSpec
-from actors.kernel.messages import Query
+from actors.kernel.messages import Later, Query, type_name
+from actors.service.agenda import Agenda
+from actors.service.channel import Channel
+from actors.service.effects import EffectDone, Effects
+from actors.service.letters import DiscardLetter, discard_letter
+from actors.store.channels import Sent, load_oldest
 from actors.store.store import Handler
+from actors.store.timers import TimerTypes, count_timers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from actors.config import ServiceConfig
     from actors.kernel.behavior import BatchResult
-    from actors.kernel.dead_letters import DeadLetter
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Message
-    from actors.service.service import Service
-    from actors.store.store import Store
+    from actors.service.channel import ChannelStats
+    from actors.service.hosting import Hosting
+    from actors.service.service import HandlerSpec, Service
+    from actors.store.departures import Departures, Timer
+    from actors.store.store import WriteResult
+    from actors.store.timers import TimerCounts
+
+log = structlog.get_logger()
 
 COMMANDS, QUERIES = 0, 1
 
@@ -31,46 +43,12 @@ def lane_of(message: Message) -> int:
     return QUERIES if isinstance(message, Query) else COMMANDS
 
 
-class Hosting:
-    """What outlives a service's incarnations: how to make them, and how the last one ended."""
-
-    def __init__(
-        self, name: str, service: Callable[[], Service], store: Callable[[], Store]
-    ) -> None:
-        """`service` and `store` make a fresh one for every incarnation."""
-        self.name = name
-        self.make_service = service
-        self.make_store = store
-        self.opened = False
-        # Look for damage at the process's first open, and after damage was seen.
-        self.suspicious = True
-        self.current: ServiceHost | None = None
-
-    def child(self, config: ServiceConfig) -> ChildSpec:
-        """Return the service as a supervisor's child."""
-        return ChildSpec(
-            name=self.name,
-            factory=lambda: ServiceHost(self),
-            kind="service",
-            service=self.name,
-            lanes=2,
-            lane_of=lane_of,
-            batch_messages_max=config.batch_messages_max,
-        )
-
-    async def dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the service's latest dead letters; none while it is down or cannot read them."""
-        host = self.current
-        if host is None:
-            return []
-        try:
-            return await host.store.dead_letters(limit)
-        except StoreError:  # the other services' letters are listed all the same
-            return []
-
-
 class ServiceHost(Behavior):
-    """One incarnation of a service: opens the store, runs batches, recognises redeliveries."""
+    """One incarnation of a service: opens the store, runs batches, recognises redeliveries.
+
+    What a batch sent goes on its way here, once it is committed: from memory. What an earlier
+    incarnation has left goes from the tables, found when the store is opened.
+    """
 
     redelivers: ClassVar[bool] = True
 
@@ -79,28 +57,53 @@ class ServiceHost(Behavior):
         self._hosting = hosting
         self.store = hosting.make_store()
         service = hosting.make_service()
-        self._handlers = {
-            message: Handler(spec.function.__get__(service), msgspec.json.Decoder(spec.reply))
-            for message, spec in type(service).handlers.items()
-        }
+        specs = type(service).handlers.values()
+        self._handlers = {spec.message: _handler(spec, service) for spec in specs}
+        self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
+        self._handlers[DiscardLetter] = _builtin(discard_letter)
+        self._effects = Effects(
+            hosting.name,
+            {
+                spec.message: spec.function.__get__(service)
+                for spec in specs
+                if spec.kind == "effect"
+            },
+            directory=hosting.directory,
+            breakers=hosting.breakers,
+            config=hosting.config.effect,
+            letter_attempts=hosting.config.service.attempts_max,
+            rng=hosting.rng.fork("effects"),
+        )
+        self._channels: dict[str, Channel] = {}
+        self._agendas: list[Agenda] = []
 
     async def on_start(self) -> None:
-        """Open the store. Raises StoreError, which is a failed start."""
+        """Open the store, and take up what is on its way. Raises StoreError: a failed start."""
         hosting = self._hosting
         await self.store.open(verify=hosting.suspicious, first=not hosting.opened)
         hosting.suspicious = False
         hosting.opened = True
+        await hosting.waiting.catch_up(self.store, self._handlers)
         hosting.current = self
+        self._agendas = self._make_agendas()
+        for receiver, sent in self.store.standing.channels.items():
+            self._channels[receiver] = self._make_channel(receiver, sent)
+        # Not before the first message can be taken: a start may still fail.
+        asyncio.get_running_loop().call_soon(self._take_up)
 
     async def on_batch(self, lane: int, batch: Sequence[Envelope]) -> BatchResult:
         """Run a batch in the store; its replies are the kernel's to send, after the commit."""
         if lane == COMMANDS:
-            return await self.store.write(batch, self._handlers)
+            result = await self.store.write(batch, self._handlers)
+            self._depart(batch, result)
+            return result
         return await self.store.read(batch, self._handlers)
 
     async def on_stop(self) -> None:
         """Close the store."""
         self._hosting.current = None
+        self._leave()
+        await self._effects.close()
         await self.store.close()
 
     async def on_failure(self, error: BaseException) -> None:
@@ -110,4 +113,126 @@ class ServiceHost(Behavior):
         # Only a verified open clears it: one that was killed or timed out has verified nothing.
         if isinstance(error, StoreCorrupt):
             self._hosting.suspicious = True
-        await self.store.abandon()
+        self._leave()
+        await asyncio.gather(self._effects.close(), self.store.abandon())
+
+    # --- Observation -------------------------------------------------------------------------
+
+    @property
+    def effects_running(self) -> int:
+        """How many effects are under way."""
+        return self._effects.running
+
+    async def channels(self) -> list[ChannelStats]:
+        """Return a snapshot of each channel that begins here. Raises StoreError."""
+        channels = dict(self._channels)
+        acknowledged = {receiver: each.acknowledged for receiver, each in channels.items()}
+        oldest = await self.store.look(partial(load_oldest, acknowledged=acknowledged))
+        now_us = self._hosting.clock.now_us()
+        return [each.stats(oldest.get(receiver), now_us) for receiver, each in channels.items()]
+
+    async def timers(self) -> TimerCounts:
+        """Count the timers. Raises StoreError."""
+        return await self.store.look(partial(count_timers, now_us=self._hosting.clock.now_us()))
+
+    # --- What leaves with a commit -----------------------------------------------------------
+
+    def _depart(self, batch: Sequence[Envelope], result: WriteResult) -> None:
+        for envelope, outcome in zip(batch, result.outcomes, strict=False):
+            if outcome.__class__ is Later:
+                self._hosting.waiting.add(envelope, outcome)
+        for departures in result.departures:
+            for request, value in departures.replies:
+                self._hosting.waiting.answer(request, value)
+            if departures.messages:
+                self._send(departures)
+            if departures.timers:
+                self._schedule(departures.timers)
+
+    def _send(self, departures: Departures) -> None:
+        touched = set()
+        for message in departures.messages:
+            channel = self._channels.get(message.receiver)
+            if channel is None:
+                channel = self._make_channel(message.receiver, Sent(message.number, 0))
+                self._channels[message.receiver] = channel
+            channel.committed(message)
+            touched.add(channel)
+        for channel in touched:
+            channel.pump()
+
+    def _schedule(self, timers: Sequence[Timer]) -> None:
+        for agenda in self._agendas:
+            agenda.committed([timer for timer in timers if agenda.takes(timer.message_type)])
+
+    def _take_up(self) -> None:
+        for channel in self._channels.values():
+            channel.pump()
+        for agenda in self._agendas:
+            agenda.wake()
+
+    def _leave(self) -> None:
+        for channel in self._channels.values():
+            channel.close()
+        for agenda in self._agendas:
+            agenda.close()
+
+    def _make_channel(self, receiver: str, sent: Sent) -> Channel:
+        hosting = self._hosting
+        if receiver not in hosting.directory.peers.handled and sent.last >= sent.first:
+            log.warning(
+                "channel_to_nobody",
+                sender=hosting.name,
+                receiver=receiver,
+                messages=sent.last - sent.first + 1,
+                advice="no service of that name runs here; its messages are kept",
+            )
+        return Channel(
+            hosting.name,
+            receiver,
+            sent,
+            store=self.store,
+            directory=hosting.directory,
+            config=hosting.config.channel,
+            loop=asyncio.get_running_loop(),
+            failed=self.fail,
+        )
+
+    def _make_agendas(self) -> list[Agenda]:
+        hosting, config = self._hosting, self._hosting.config
+        effects = tuple(sorted([type_name(each) for each in self._effects.functions]))
+
+        def make(types: TimerTypes, window: int, *, effect: bool) -> Agenda:
+            return Agenda(
+                hosting.name,
+                store=self.store,
+                directory=hosting.directory,
+                types=types,
+                window_timers=window,
+                run=self._effects.start if effect else None,
+                config=config.timer,
+                clock=hosting.clock,
+            )
+
+        commands = make(
+            TimerTypes(effects, included=False), config.timer.window_timers, effect=False
+        )
+        return [
+            commands,
+            *[
+                make(TimerTypes((name,), included=True), config.effect.running_max, effect=True)
+                for name in effects
+            ],
+        ]
+
+
+def _handler(spec: HandlerSpec, service: Service) -> Handler:
+    function = spec.function.__get__(service)
+    if spec.kind == "effect":
+        # Asked for from elsewhere, an effect is only noted; it runs once that is committed.
+        return _builtin(lambda tx, message: tx.after(0.0, message))
+    return Handler(function, msgspec.json.Decoder(spec.reply), spec.defers)
+
+
+def _builtin(function: Any) -> Handler:
+    return Handler(function, msgspec.json.Decoder(None))

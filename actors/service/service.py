@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import typing
+from inspect import iscoroutinefunction
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union
 
 import msgspec
 
-from actors.kernel.messages import Command, Query, Refusal
+from actors.kernel.messages import Command, Event, Later, Query, Refusal, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from actors.store.peers import Start
+
 F = TypeVar("F", bound="Callable[..., Any]")
-Kind = Literal["command", "query"]
+Kind = Literal["command", "query", "event", "effect"]
+BASES: dict[Kind, type] = {"command": Command, "query": Query, "event": Event, "effect": Command}
+SHAPES: dict[Kind, str] = {
+    "command": "(self, tx: Transaction, message: SomeCommand) -> Reply | Refusal | Later",
+    "query": "(self, tx: ReadTransaction, message: SomeQuery) -> Reply | Refusal",
+    "event": "(self, tx: Transaction, event: SomeEvent) -> None",
+    "effect": "async (self, message: SomeCommand) -> Outcome | None",
+}
 
 
 class HandlerSpec(msgspec.Struct, frozen=True):
-    """A handler as declared: its kind, the function, the message and the reply it is typed for."""
+    """A handler as declared: its kind, the function, the message and the reply it is typed for.
+
+    `defers` is whether it may return Later; `start` is an event's, see `on`.
+    """
 
     kind: Kind
     function: Callable[..., Any]
-    message: type
+    message: Any
     reply: Any
+    defers: bool = False
+    start: Start = "now"
 
 
 def command(function: F) -> F:
@@ -42,6 +57,34 @@ def query(function: F) -> F:
     return function
 
 
+def on(event: Any, *, start: Start = "now") -> Callable[[F], F]:
+    """Mark `(self, tx: Transaction, event) -> None` as a command handler fed by the event bus.
+
+    A subscriber that is new hears of what is published from now on or, with `start="beginning"`,
+    of what every publisher has kept (store.events_kept_max) as well. `on(Refused[SomeCommand])` and
+    `on(GaveUp[SomeCommand])` hear of what became of this service's own commands and effects.
+    """
+
+    def mark(function: F) -> F:
+        function.__handles__ = "event"  # type: ignore[attr-defined]
+        function.__event__ = event  # type: ignore[attr-defined]
+        function.__start__ = start  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def effect(function: F) -> F:
+    """Mark `async (self, message) -> outcome` as what a command does to the outside world.
+
+    It runs after the commit that asked for it, with a time limit, retries and a breaker: at least
+    once, so it must be idempotent by a key in the message. The outcome, a command of this service
+    or None, is applied in the transaction that marks the effect done. Raising is a failed attempt.
+    """
+    function.__handles__ = "effect"  # type: ignore[attr-defined]
+    return function
+
+
 class Service:
     """Subclass it, set `schema` to a folder of numbered .sql files, and write handlers.
 
@@ -50,7 +93,7 @@ class Service:
     """
 
     schema: ClassVar[Path]
-    handlers: ClassVar[dict[type, HandlerSpec]] = {}
+    handlers: ClassVar[dict[Any, HandlerSpec]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the handlers. Raises TypeError, naming the handler whose types do not fit."""
@@ -67,6 +110,21 @@ class Service:
                     message = f"{cls.__name__}.{name} and .{other} both handle {spec.message}"
                     raise TypeError(message)
                 cls.handlers[spec.message] = spec
+        for spec in cls.handlers.values():
+            if spec.kind == "effect":
+                _check_outcome(cls, spec)
+
+
+def _check_outcome(service: type[Service], spec: HandlerSpec) -> None:
+    """Raise TypeError where an effect's outcome is nothing that the service could apply."""
+    for outcome in _members(spec.reply):
+        handler = service.handlers.get(outcome)
+        if outcome is not NoneType and (handler is None or handler.kind != "command"):
+            message = (
+                f"{service.__name__}.{spec.function.__name__} ends in {outcome.__name__}, "
+                f"which is no @command of {service.__name__}"
+            )
+            raise TypeError(message)
 
 
 def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
@@ -77,26 +135,46 @@ def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handle
         raise TypeError(error) from unknown
     reply = hints.pop("return", None)
     parameters = list(hints.values())
-    base = Command if kind == "command" else Query
     message = parameters[-1] if parameters else None
-    if reply is None or len(parameters) != 2 or not isinstance(message, type):  # noqa: PLR2004 - tx, message
-        error = f"{name} must be typed (self, tx: ..., message: SomeMessage) -> Reply | Refusal"
+    # A class, or one of messages.Refused and GaveUp for a command.
+    origin = message if isinstance(message, type) else typing.get_origin(message)
+    shape = 1 if kind == "effect" else 2
+    if reply is None or len(parameters) != shape or origin is None or origin is UnionType:
+        error = f"{name} must be typed {SHAPES[kind]}"
         raise TypeError(error)
-    if not issubclass(message, base):
-        error = f"{name} is a @{kind}, and {message.__name__} is no {base.__name__}"
+    if not issubclass(origin, BASES[kind]):
+        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
+        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
         raise TypeError(error)
+    if kind == "effect" and not iscoroutinefunction(function):
+        error = f"{name} is an @effect: write it as `async def`"
+        raise TypeError(error)
+    start: Start = "now"
+    if kind == "event":
+        declared = function.__event__  # type: ignore[attr-defined]
+        start = function.__start__  # type: ignore[attr-defined]
+        if message != declared or reply is not NoneType:
+            error = f"{name} is @on({type_name(declared)}): it must be typed {SHAPES[kind]}"
+            raise TypeError(error)
+    defers = Later in _members(reply)
     reply = _reply_type(reply)
     try:
-        msgspec.json.Decoder(reply)
+        msgspec.json.Decoder(NoneType if kind == "effect" else reply)  # an outcome is no reply
     except TypeError as unreadable:
         error = f"{name}: its reply could be stored, and not read back: {unreadable}"
         raise TypeError(error) from unreadable
-    return HandlerSpec(kind, function, message, reply)
+    return HandlerSpec(kind, function, message, reply, defers, start)
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) in {Union, UnionType}:
+        return typing.get_args(annotation)
+    return (annotation,)
 
 
 def _reply_type(annotation: Any) -> Any:
-    """Return what the annotation leaves beside Refusal: the type of a stored reply."""
+    """Return what the annotation leaves beside Refusal and Later: the type of a stored reply."""
     if typing.get_origin(annotation) not in {Union, UnionType}:
         return NoneType if annotation is None else annotation
-    members = tuple(member for member in typing.get_args(annotation) if member is not Refusal)
+    members = tuple(each for each in _members(annotation) if each not in {Refusal, Later})
     return Union[members] if members else NoneType  # noqa: UP007 - made at run time

@@ -9,28 +9,29 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
 
 from actors.errors import HandlerTimeout, StoreError
 from actors.kernel.behavior import BatchResult
-from actors.store.connection import open_reader
-from actors.store.dead_letter_table import latest
+from actors.store.connection import look, open_reader
 from actors.store.group_commit import GroupCommit, read_batch
 from actors.store.handler_watch import HandlerWatch
 from actors.store.opening import open_for_writing
+from actors.store.store import WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
-    from actors.kernel.dead_letters import DeadLetter
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.store.handler_watch import Call
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.store import Handler, Standing, StoreSpec
+
+T = TypeVar("T")
 
 # A struck handler that does not end within this many more budgets is stuck in C code, where
 # nothing can reach it: its thread is given up, its transaction rolled back under it.
@@ -230,17 +231,22 @@ class AiosqliteStore:
         await self._writer.connect(open_writer)
         await self._reader.connect(open_for_reading)
 
-    async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
-        """Run commands in one transaction; returns after its commit."""
-        commit = self._commit
-        assert commit is not None, "open() comes first"
-        return await self._writer.run_batch(lambda _: commit.write(batch, handlers))
+    @property
+    def standing(self) -> Standing:
+        """What was found to do when it was opened."""
+        return self._opened().standing
 
-    async def read(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
+    async def write(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+    ) -> WriteResult:
+        """Run commands in one transaction; returns after its commit."""
+        commit = self._opened()
+        result = await self._writer.run_batch(lambda _: commit.write(batch, handlers))
+        if isinstance(result, WriteResult):
+            return result
+        return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)  # given up
+
+    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         run = self._reader.watch.run
         now_us = self._clock.now_us()
@@ -256,17 +262,22 @@ class AiosqliteStore:
             )
         )
 
-    async def dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the latest dead letters, newest first."""
-        letters: list[DeadLetter] = await self._reader.submit(
-            lambda connection: latest(connection, self._spec, limit)
-        )
-        return letters
+    def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Have the reader run `function(connection)`. The future may end in a StoreError."""
+        return self._reader.submit(partial(look, self._spec.path, function))
+
+    def acknowledge(self, receiver: str, number: int) -> None:
+        """Let the next transaction remove what `receiver` has applied, up to `number`."""
+        self._opened().outbox.acknowledged[receiver] = number
 
     async def close(self) -> None:
         """Close both connections in order; nothing may be running."""
         await self._reader.close()
         await self._writer.close()
+
+    def _opened(self) -> GroupCommit:
+        assert self._commit is not None, "open() comes first"
+        return self._commit
 
     async def abandon(self) -> None:
         """Stop what is running and let nothing more commit: the incarnation is dead."""

@@ -7,12 +7,16 @@ import sqlite3
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from actors.errors import StoreCorrupt, StoreError, StoreRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.config import StoreConfig
+
+T = TypeVar("T")
 
 # Several times the distinct statements of the largest service, so that none is parsed twice.
 STATEMENTS_CACHED: Final = 256
@@ -98,6 +102,16 @@ def database_path(connection: sqlite3.Connection) -> Path:
             return Path(file or ":memory:")
     message = "the connection has no main database"
     raise StoreError(message)
+
+
+def look(
+    path: Path, function: Callable[[sqlite3.Connection], T], connection: sqlite3.Connection
+) -> T:
+    """Return `function(connection)`, which reads. What SQLite says against it is a StoreError."""
+    try:
+        return function(connection)
+    except sqlite3.Error as error:
+        raise translate(error, path, reading=True) or StoreError(f"{path}: {error}") from error
 
 
 def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> StoreError | None:

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.errors import StoreError
 from actors.kernel.dead_letters import DeadLetter
-from actors.store.connection import translate
+from actors.kernel.messages import type_name, type_of
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from actors.kernel.envelope import Envelope
-    from actors.store.store import StoreSpec
 
 # A reason quotes the message's values; a dead letter holds those already.
 REASON_CHARS_MAX: Final = 1000
 
+# A letter that was run again and crashed again stays where it stands.
 BURY = (
-    "INSERT OR IGNORE INTO dead_letter"
-    " (id, message_type, message, request_key, attempts, reason, at_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO dead_letter"
+    " (id, message_type, message, request_key, attempts, reason, at_us, sender, trace)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET reason = excluded.reason,"
+    " attempts = attempts + excluded.attempts"
 )
+EXISTS = "SELECT 1 FROM dead_letter WHERE id = ?"
+FORGET = "DELETE FROM dead_letter WHERE id = ?"
+FIND = "SELECT message_type, message, request_key, sender, trace FROM dead_letter WHERE id = ?"
 FORGET_OLDEST = "DELETE FROM dead_letter WHERE seq <= (SELECT max(seq) FROM dead_letter) - ?"
 LATEST = (
     "SELECT id, message_type, message, request_key, attempts, reason, at_us FROM dead_letter"
     " ORDER BY seq DESC LIMIT ?"
 )
+
+
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored message that its receiver cannot decode any more; kept as it is."""
+
+    message_type: str
+    blob: bytes
+    reason: str
 
 
 def bury(
@@ -46,27 +59,26 @@ def bury(
         BURY,
         (
             letter_id,
-            type(envelope.message).__name__,
+            _type_name(envelope.message),
             _encoded(envelope.message),
             None if envelope.key is None else _storable(envelope.key),
             envelope.attempt,
             _storable(envelope.error or "unknown")[:REASON_CHARS_MAX],
             now_us,
+            getattr(envelope.origin, "sender", None),
+            envelope.trace,
         ),
     )
     connection.execute(FORGET_OLDEST, (letters_max,))
 
 
-def latest(connection: sqlite3.Connection, spec: StoreSpec, limit: int) -> list[DeadLetter]:
-    """Return the latest dead letters, newest first. Raises StoreError."""
-    try:
-        rows = connection.execute(LATEST, (limit,)).fetchall()
-    except sqlite3.Error as error:
-        raise translate(error, spec.path) or StoreError(f"{spec.path}: {error}") from error
+def latest(connection: sqlite3.Connection, service: str, limit: int) -> list[DeadLetter]:
+    """Return the service's latest dead letters, newest first."""
+    rows = connection.execute(LATEST, (limit,)).fetchall()
     return [
         DeadLetter(
             id=row["id"],
-            actor=spec.name,
+            actor=service,
             message_type=row["message_type"],
             message=bytes(row["message"]).decode(),
             reason=row["reason"],
@@ -79,7 +91,39 @@ def latest(connection: sqlite3.Connection, spec: StoreSpec, limit: int) -> list[
     ]
 
 
+class LetterMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed to run a dead letter again."""
+
+    message_type: str
+    blob: bytes
+    request_key: str | None
+    sender: str | None
+    trace: str | None
+
+
+def find_letter(connection: sqlite3.Connection, letter_id: str) -> LetterMessage | None:
+    """Return the letter's message, if it is there."""
+    row = connection.execute(FIND, (letter_id,)).fetchone()
+    if row is None:
+        return None
+    return LetterMessage(
+        message_type=row["message_type"],
+        blob=row["message"],
+        request_key=row["request_key"],
+        sender=row["sender"],
+        trace=row["trace"],
+    )
+
+
+def _type_name(message: Any) -> str:
+    if isinstance(message, Unreadable):
+        return message.message_type
+    return type_name(type_of(message))
+
+
 def _encoded(message: Any) -> bytes:
+    if isinstance(message, Unreadable):
+        return message.blob
     try:
         return msgspec.json.encode(message)
     except (TypeError, ValueError, OverflowError, RecursionError):

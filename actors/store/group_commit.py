@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.errors import DeadLettered, Fenced, StoreRefused
+from actors.errors import Busy, DeadLettered, Fenced, StoreRefused
 from actors.kernel.behavior import BatchResult
-from actors.kernel.messages import Refusal
+from actors.kernel.messages import Later, Refusal, Refused, type_of
+from actors.store import later_table
+from actors.store.arrivals import NEW, Arrivals
+from actors.store.channels import Outbox
 from actors.store.connection import translate
-from actors.store.dead_letter_table import bury
+from actors.store.dead_letter_table import Unreadable, bury
+from actors.store.departures import Departures
+from actors.store.origin import LetterOrigin
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys
+from actors.store.store import Standing, WriteResult
+from actors.store.timers import NEXT, Timers
 from actors.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
@@ -23,16 +30,21 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.origin import Origin
     from actors.store.store import Handler, StoreSpec
 
     Run = Callable[[int, Callable[[Any, Any], Any], Any, Any], Any]
+
+IDENTIFY = "INSERT INTO identity (id, store) VALUES (1, ?) ON CONFLICT (id) DO NOTHING"
+IDENTITY = "SELECT store FROM identity"
 
 
 class GroupCommit:
     """Runs batches on one writer connection, on whichever thread calls it.
 
     begin immediate; fence; per command: savepoint, handler, release; the replies under their
-    request keys; commit. A command that is refused or crashes goes back to its savepoint alone.
+    request keys, what the handlers sent, and which channels' messages they were; commit. A command
+    that is refused or crashes goes back to its savepoint alone, with all it sent.
     """
 
     def __init__(
@@ -56,7 +68,15 @@ class GroupCommit:
         self._rng = rng
         self._run = run
         self._keys = RequestKeys(connection, config)
+        self._subscribers = spec.peers.subscribers()
+        self.outbox = Outbox(
+            connection,
+            messages_max=config.outbox_messages_max,
+            events_max=config.events_kept_max,
+        )
+        self._arrivals = Arrivals(connection, spec.name, Timers(connection))
         self._epoch = 0
+        self.standing = Standing()
         self._abandoned = abandoned
 
     def take_epoch(self, *, first: bool) -> None:
@@ -74,11 +94,21 @@ class GroupCommit:
             "UPDATE epoch SET value = value + 1 RETURNING value"
         ).fetchall()
         self._epoch = row[0][0]
+        now_us = self._clock.now_us()
         if first:
             self._connection.execute(FORGET_EDGE)
+            self._connection.execute(later_table.FORGET_EDGE)
+            self._connection.execute(IDENTIFY, (self._rng.new_id(now_us),))
+        self.outbox.begin(self._spec.peers, now_us)
+        self._arrivals.begin()
+        self.standing = Standing(
+            store=self._connection.execute(IDENTITY).fetchone()[0],
+            channels=self.outbox.standing(),
+            timer_us=self._connection.execute(NEXT, (0,)).fetchone()[0],
+        )
         self._connection.execute("COMMIT")
 
-    def write(self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]) -> BatchResult:
+    def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> WriteResult:
         """Run the batch and commit it. What is in the result's outcomes is on disk.
 
         A full disk or a read-only file refuses the whole batch, visibly; damage is a crash.
@@ -91,18 +121,26 @@ class GroupCommit:
     # --- Inside ------------------------------------------------------------------------------
 
     def _write(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler], first: int
-    ) -> BatchResult:
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
+    ) -> WriteResult:
         """Run and commit; the first has the index `first`. Raises IntegrityError at the commit."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._fence()
             result = self._apply(batch, handlers, first)
             if not self._connection.in_transaction:
-                self._keys.discard()  # SQLite itself rolled back: the interrupted statement wrote
-                return BatchResult(outcomes=(), crash=result.crash, culprit=result.culprit)
-            self._keys.flush(self._clock.now_us())
+                self._discard()  # SQLite itself rolled back: the interrupted statement wrote
+                return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)
+            (departures,) = result.departures
+            now_us = self._clock.now_us()
+            self._keys.flush(now_us)
+            if departures.replies:
+                later_table.answer(self._connection, departures.replies)
+            last = self.outbox.flush(departures, now_us)
+            self._arrivals.flush(departures)
             self._connection.execute("COMMIT")
+            self.outbox.committed(last)
+            self._arrivals.committed()
         except sqlite3.IntegrityError:
             self._roll_back()
             raise
@@ -112,19 +150,25 @@ class GroupCommit:
         return result
 
     def _write_apart(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+    ) -> WriteResult:
         """Give each command a commit of its own: a deferred constraint names no culprit."""
         outcomes: list[Any] = []
+        departures: list[Departures] = []
+        crash: BaseException | None = None
+        culprit: int | None = None
         for index, envelope in enumerate(batch):
             try:
                 result = self._write([envelope], handlers, index)
             except sqlite3.IntegrityError as error:
-                return BatchResult(outcomes=outcomes, crash=error, culprit=index)
+                crash, culprit = error, index
+                break
             outcomes.extend(result.outcomes)
+            departures.extend(result.departures)
             if result.crash is not None:
-                return BatchResult(outcomes=outcomes, crash=result.crash, culprit=result.culprit)
-        return BatchResult(outcomes=outcomes)
+                crash, culprit = result.crash, result.culprit
+                break
+        return WriteResult(outcomes=outcomes, crash=crash, culprit=culprit, departures=departures)
 
     def _fence(self) -> None:
         epoch = self._connection.execute("SELECT value FROM epoch").fetchone()[0]
@@ -133,45 +177,108 @@ class GroupCommit:
             raise Fenced(message)
 
     def _apply(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler], first: int
-    ) -> BatchResult:
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
+    ) -> WriteResult:
         now_us = self._clock.now_us()
-        tx = Transaction(self._connection, now_us, self._rng)
+        departures = Departures(
+            self._spec.name,
+            self._spec.peers,
+            self._subscribers,
+            now_us=now_us,
+            full=self.outbox.full(),
+        )
+        tx = Transaction(self._connection, now_us, self._rng, departures)
         outcomes: list[Any] = []
+        crash, culprit = None, None
         for index, envelope in enumerate(batch, first):
             if self._abandoned():
                 self._fence()
-            handler = handlers.get(type(envelope.message))
-            if handler is None or envelope.attempt >= self._spec.attempts_max:
-                outcomes.append(self._give_up(envelope, handler, now_us))
-                continue
             try:
-                reply = self._keys.find(envelope, handler)
-                if reply is MISSING:
-                    reply = self._run_one(index, handler, tx, envelope)
+                outcomes.append(self._handle(index, handlers, tx, departures, envelope))
             except BaseException as error:
                 if isinstance(error, sqlite3.Error) and translate(error, self._spec.path):
                     raise  # the file is to blame
-                return BatchResult(outcomes=outcomes, crash=error, culprit=index)
-            outcomes.append(reply)
-        return BatchResult(outcomes=outcomes)
+                crash, culprit = error, index
+                break
+        return WriteResult(
+            outcomes=outcomes, crash=crash, culprit=culprit, departures=(departures,)
+        )
 
-    def _run_one(self, index: int, handler: Handler, tx: Transaction, envelope: Envelope) -> Any:
+    def _handle(
+        self,
+        index: int,
+        handlers: Mapping[Any, Handler],
+        tx: Transaction,
+        departures: Departures,
+        envelope: Envelope,
+    ) -> Any:
+        """Return the message's outcome: its handler's reply, or that of its first delivery."""
+        origin: Origin | None = envelope.origin
+        if origin is not None:
+            outcome = self._arrivals.outcome_of(origin)
+            if outcome is not NEW:
+                return outcome
+        handler = handlers.get(type_of(envelope.message))
+        if handler is None or envelope.attempt >= self._spec.attempts_max:
+            reply = self._give_up(envelope, handler, tx.now_us)
+            if origin is not None and origin.__class__ is not LetterOrigin:
+                self._arrivals.apply(origin)
+            return reply
+        reply = self._find(envelope, handler) if _is_keyed(envelope) else MISSING
+        if reply is MISSING:
+            departures.trace = envelope.trace
+            reply = self._run_one(index, handler, tx, departures, envelope)
+        if origin is not None and not isinstance(reply, Busy):
+            self._arrivals.apply(origin)
+        return reply
+
+    def _find(self, envelope: Envelope, handler: Handler) -> Any:
+        """Return an earlier delivery's reply, or MISSING."""
+        reply = self._keys.find(envelope, handler)
+        if reply is not MISSING and handler.defers and reply.__class__ is not Refusal:
+            request = later_table.still_open(self._connection, envelope)
+            if request is not None:
+                return Later(request=request, so_far=reply)
+        return reply
+
+    def _run_one(
+        self,
+        index: int,
+        handler: Handler,
+        tx: Transaction,
+        departures: Departures,
+        envelope: Envelope,
+    ) -> Any:
         """Run a command in a savepoint of its own, and keep its reply."""
         execute = self._connection.execute
+        mark = departures.mark()
         execute("SAVEPOINT command")
         try:
             reply = self._run(index, handler.function, tx, envelope.message)
             tx.check()
-            self._keys.keep(envelope, reply, tx.now_us)
+            if _is_keyed(envelope):
+                self._keep(envelope, reply, tx.now_us)
             if reply.__class__ is not Refusal:
                 execute("RELEASE command")
                 return reply
+        except Busy as busy:  # an outbox is full: no crash of the handler's
+            reply = busy
         except BaseException:
+            departures.rewind(mark)
             self._undo()
             raise
+        departures.rewind(mark)
         self._undo()
+        sender = getattr(envelope.origin, "sender", None)
+        if sender is not None and reply.__class__ is Refusal:
+            departures.tell(sender, Refused(command=envelope.message, refusal=reply))
         return reply
+
+    def _keep(self, envelope: Envelope, reply: Any, now_us: int) -> None:
+        if reply.__class__ is Later:
+            later_table.put_off(self._connection, envelope, reply)
+            reply = reply.so_far
+        self._keys.keep(envelope, reply, now_us)
 
     def _undo(self) -> None:
         try:
@@ -185,10 +292,10 @@ class GroupCommit:
     def _give_up(self, envelope: Envelope, handler: Handler | None, now_us: int) -> Any:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
-        if handler is not None:
+        if handler is not None and _is_keyed(envelope):
             # A stored reply that cannot be read is what it crashed with: it is buried.
             with suppress(msgspec.MsgspecError):
-                reply = self._keys.find(envelope, handler)
+                reply = self._find(envelope, handler)
         return self._bury(envelope, now_us) if reply is MISSING else reply
 
     def _bury(self, envelope: Envelope, now_us: int) -> DeadLettered:
@@ -204,15 +311,19 @@ class GroupCommit:
         )
         return _dead_lettered(self._spec.name, envelope, letter_id)
 
-    def _failed(self, batch: Sequence[Envelope], error: BaseException) -> BatchResult:
+    def _failed(self, batch: Sequence[Envelope], error: BaseException) -> WriteResult:
         if isinstance(error, sqlite3.Error):
             error = translate(error, self._spec.path) or error
         if isinstance(error, StoreRefused):
-            return BatchResult(outcomes=[error] * len(batch))
-        return BatchResult(outcomes=(), crash=error)
+            return WriteResult(outcomes=[error] * len(batch))
+        return WriteResult(outcomes=(), crash=error)
+
+    def _discard(self) -> None:
+        self._keys.discard()
+        self._arrivals.discard()
 
     def _roll_back(self) -> None:
-        self._keys.discard()
+        self._discard()
         with suppress(sqlite3.Error):  # closed, or rolled back by SQLite: nothing is left to undo
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -222,7 +333,7 @@ def read_batch(
     connection: sqlite3.Connection,
     spec: StoreSpec,
     batch: Sequence[Envelope],
-    handlers: Mapping[type, Handler],
+    handlers: Mapping[Any, Handler],
     *,
     now_us: int,
     run: Run,
@@ -260,7 +371,14 @@ def read_batch(
     return BatchResult(outcomes=outcomes)
 
 
+def _is_keyed(envelope: Envelope) -> bool:
+    """Whether its reply is kept: what has an origin is recognised by that, if no key came too."""
+    return envelope.origin is None or envelope.key is not None
+
+
 def _no_handler(envelope: Envelope) -> str:
+    if isinstance(envelope.message, Unreadable):
+        return envelope.message.reason
     return f"there is no handler for {type(envelope.message).__name__}"
 
 

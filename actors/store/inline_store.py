@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.store.connection import open_reader
-from actors.store.dead_letter_table import latest
+from actors.errors import StoreError
+from actors.store.connection import look, open_reader
 from actors.store.group_commit import GroupCommit, read_batch
 from actors.store.opening import open_for_writing
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from actors.config import StoreConfig
     from actors.kernel.behavior import BatchResult
     from actors.kernel.clock import Clock
-    from actors.kernel.dead_letters import DeadLetter
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.store import Handler, Standing, StoreSpec, WriteResult
+
+T = TypeVar("T")
 
 
 class InlineStore:
@@ -52,16 +54,20 @@ class InlineStore:
         self._reader = open_reader(self._spec.path, self._config)
         self._reader.row_factory = sqlite3.Row
 
+    @property
+    def standing(self) -> Standing:
+        """What was found to do when it was opened."""
+        assert self._commit is not None, "open() comes first"
+        return self._commit.standing
+
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+    ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         assert self._commit is not None, "open() comes first"
         return self._commit.write(batch, handlers)
 
-    async def read(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
+    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
         now_us = self._clock.now_us()
@@ -75,10 +81,22 @@ class InlineStore:
             abandoned=lambda: self._abandoned,
         )
 
-    async def dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the latest dead letters, newest first."""
-        assert self._reader is not None, "open() comes first"
-        return latest(self._reader, self._spec, limit)
+    def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Run `function(connection)` on the reader. The future may end in a StoreError."""
+        if self._reader is None:
+            message = f"{self._spec.name} is not open"
+            raise StoreError(message)
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        try:
+            future.set_result(look(self._spec.path, function, self._reader))
+        except StoreError as error:
+            future.set_exception(error)
+        return future
+
+    def acknowledge(self, receiver: str, number: int) -> None:
+        """Let the next transaction remove what `receiver` has applied, up to `number`."""
+        assert self._commit is not None, "open() comes first"
+        self._commit.outbox.acknowledged[receiver] = number
 
     async def close(self) -> None:
         """Close both connections."""

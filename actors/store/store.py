@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
+from actors.kernel.behavior import BatchResult
+from actors.store.peers import Peers
+
 if TYPE_CHECKING:
+    import asyncio
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from actors.kernel.behavior import BatchResult
-    from actors.kernel.dead_letters import DeadLetter
     from actors.kernel.envelope import Envelope
+    from actors.store.channels import Sent
+    from actors.store.departures import Departures
+
+T = TypeVar("T")
 
 
 class Handler(msgspec.Struct, frozen=True):
-    """A bound handler: `function(tx, message)`, and the type of its reply, for stored ones."""
+    """A bound handler: `function(tx, message)`, and the type of its reply, for stored ones.
+
+    `defers` is whether it may return Later.
+    """
 
     function: Callable[[Any, Any], Any]
     reply: msgspec.json.Decoder[Any]
+    defers: bool = False
 
 
 class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +42,24 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     attempts_max: int
     handler_s_max: float
     dead_letters_max: int
+    peers: Peers = Peers()
+
+
+class WriteResult(BatchResult, frozen=True, kw_only=True):
+    """How a batch of commands ended, and what left with each of its commits."""
+
+    departures: Sequence[Departures] = ()
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store had to do when it was opened: its own identity, messages on their way, timers.
+
+    `timer_us` is when its first timer is due, or was.
+    """
+
+    store: str = ""
+    channels: dict[str, Sent] = {}
+    timer_us: int | None = None
 
 
 class Store(Protocol):
@@ -48,20 +77,27 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def standing(self) -> Standing:
+        """What was found to do when it was opened."""
+        ...
+
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+    ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         ...
 
-    async def read(
-        self, batch: Sequence[Envelope], handlers: Mapping[type, Handler]
-    ) -> BatchResult:
+    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         ...
 
-    async def dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the latest dead letters, newest first."""
+    def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Have the reader run `function(connection)`. The future may end in a StoreError."""
+        ...
+
+    def acknowledge(self, receiver: str, number: int) -> None:
+        """Let the next transaction remove what `receiver` has applied, up to `number`."""
         ...
 
     async def close(self) -> None:

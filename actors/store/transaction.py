@@ -11,7 +11,9 @@ from actors.errors import Fenced, StoreError
 if TYPE_CHECKING:
     import sqlite3
 
+    from actors.kernel.messages import Command, Event
     from actors.kernel.rng import Rng
+    from actors.store.departures import Departures
 
 # How often and how long to ask for the end of a statement under a handler that is given up.
 REVOKE_TRIES_MAX: Final = 100
@@ -91,14 +93,21 @@ class ReadTransaction:
 
 
 class Transaction(ReadTransaction):
-    """The write transaction of a command. Nothing of it exists unless the batch commits."""
+    """The write transaction of a command. Nothing of it exists unless the batch commits.
 
-    __slots__ = ("rng",)
+    That holds for what it sends, too: a message leaves with the commit, is kept until its receiver
+    has applied it, and takes effect once, whatever crashes.
+    """
 
-    def __init__(self, connection: sqlite3.Connection, now_us: int, rng: Rng) -> None:
+    __slots__ = ("_departures", "rng")
+
+    def __init__(
+        self, connection: sqlite3.Connection, now_us: int, rng: Rng, departures: Departures
+    ) -> None:
         """`rng` is the store's own, so that one service's draws do not shift another's."""
         super().__init__(connection, now_us)
         self.rng = rng
+        self._departures = departures
 
     def execute(self, sql: str, *params: Any) -> int:
         """Run one statement; returns how many rows it changed."""
@@ -106,6 +115,33 @@ class Transaction(ReadTransaction):
             if self._revoked or not self._connection.in_transaction:
                 raise self._over()
             return self._connection.execute(sql, params).rowcount
+
+    def send(self, service: str, command: Command) -> None:
+        """Send a command to a service, behind what this one has sent it before.
+
+        Where it is refused there, this service is told by a `Refused`. To its own name: as
+        `after(0.0, command)`. Raises NoSuchActor, and TypeError where the service does not handle
+        it; OutboxFull, which is to be passed on, where it has left too many untaken.
+        """
+        self._departures.send(service, command)
+
+    def publish(self, event: Event) -> None:
+        """Send the event to every service that subscribes to it. Raises OutboxFull as `send`."""
+        self._departures.publish(event)
+
+    def after(self, delay_s: float, command: Command) -> None:
+        """Send a command to this service itself, `delay_s` seconds from `now`.
+
+        It comes once, late rather than never. Raises TypeError where there is no handler.
+        """
+        self._departures.after(delay_s, command)
+
+    def reply(self, request: str, value: Any) -> None:
+        """Answer the request that a handler put off with `Later`; `value` may be a Refusal.
+
+        Where nobody waits for it (any more), it is kept for whoever asks again with the same key.
+        """
+        self._departures.reply(request, value)
 
     def new_id(self) -> str:
         """Return a fresh UUIDv7 string of 36 characters."""

@@ -1,0 +1,1 @@
+"""What keeps one failing dependency from failing those who depend on it."""

@@ -1,0 +1,171 @@
+"""A service's timers on the event loop: what is due is sent to the service, or run as an effect."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from actors.errors import ActorError
+from actors.kernel.envelope import Envelope
+from actors.service.receipt import Receipt
+from actors.store.origin import TimerOrigin
+from actors.store.timers import load_due
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from actors.config import TimerConfig
+    from actors.kernel.clock import Clock
+    from actors.service.directory import Directory
+    from actors.store.departures import Timer
+    from actors.store.store import Store
+    from actors.store.timers import Due, TimerTypes
+
+    Send = Callable[[Envelope], None]
+
+
+class Agenda:
+    """One incarnation's hold on timers of some types. What it has in hand, the table has as well.
+
+    A timer is in hand until it is applied: its row is gone, and it cannot fire twice. Those that
+    are due beyond the window stay in the table. A service has one agenda for commands and one for
+    each kind of effect: an outside world that hangs must not hold up the others' timers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        store: Store,
+        directory: Directory,
+        types: TimerTypes,
+        window_timers: int,
+        run: Callable[[Timer, Send], None] | None = None,
+        config: TimerConfig,
+        clock: Clock,
+    ) -> None:
+        """A due timer is sent to the service `name`, or `run` gets it and sends what comes of it.
+
+        At most `window_timers` are in hand.
+        """
+        self._name = name
+        self._store = store
+        self._directory = directory
+        self.types = types
+        self._window = window_timers
+        self._run = run
+        self._config = config
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._in_hand: set[int] = set()
+        # When to look into the table next, in epoch microseconds; None: nothing is there.
+        self._next_us = store.standing.timer_us
+        # Whether the table may hold due timers that are not in hand.
+        self._behind = self._next_us is not None
+        self._loading = False
+        self._handle: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def takes(self, message_type: str) -> bool:
+        """Whether timers of this type are this agenda's."""
+        return (message_type in self.types.names) is self.types.included
+
+    def committed(self, timers: Iterable[Timer]) -> None:
+        """Take timers that were just committed; those due go ahead, if none is before them."""
+        now_us = self._clock.now_us()
+        for timer in timers:
+            if timer.due_us > now_us:
+                self._next_us = min(timer.due_us, self._next_us or timer.due_us)
+            elif self._behind or len(self._in_hand) >= self._window:
+                self._behind = True
+            else:
+                self._start(timer)
+        self.wake()
+
+    def wake(self) -> None:
+        """Load what is due, and come back when the next one is."""
+        if self._closed:
+            return
+        now_us = self._clock.now_us()
+        if self._next_us is not None and self._next_us <= now_us:
+            self._behind = True
+        if self._behind and len(self._in_hand) < self._window and not self._loading:
+            self._load(now_us)
+        if self._handle is None and self._next_us is not None and self._next_us > now_us:
+            delay_s = min((self._next_us - now_us) / 1_000_000, self._config.poll_s_max)
+            self._handle = self._loop.call_later(delay_s, self._come_back)
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._closed = True
+        if self._handle is not None:
+            self._handle.cancel()
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _come_back(self) -> None:
+        self._handle = None
+        self.wake()
+
+    def _load(self, now_us: int) -> None:
+        self._loading = True
+        # Those in hand are still in the table, and among the first.
+        limit = self._window + len(self._in_hand)
+        read = partial(load_due, types=self.types, now_us=now_us, limit=limit)
+        self._store.look(read).add_done_callback(partial(self._loaded, limit))
+
+    def _loaded(self, limit: int, future: asyncio.Future[Due]) -> None:
+        self._loading = False
+        if self._closed or future.cancelled():
+            return
+        if future.exception() is not None:
+            self._try_again()
+            return
+        due = future.result()
+        self._next_us = due.next_us
+        self._behind = len(due.timers) == limit
+        for timer in due.timers:
+            if timer.seq not in self._in_hand:
+                if len(self._in_hand) >= self._window:
+                    self._behind = True
+                    break
+                self._start(timer)
+        self.wake()
+
+    def _start(self, timer: Timer) -> None:
+        self._in_hand.add(timer.seq)
+        if timer.message is None:
+            timer.message = self._directory.decode(self._name, timer.message_type, timer.blob)
+        if self._run is not None:
+            self._run(timer, self._send)
+        else:
+            self._send(Envelope(timer.message, trace=timer.trace, origin=TimerOrigin(timer.seq)))
+
+    def _send(self, envelope: Envelope) -> None:
+        """Send a due command, or an effect's outcome, to the service until it is applied."""
+        if self._closed:
+            return
+        envelope.reply_to = Receipt(
+            partial(self._applied, envelope.origin.seq), partial(self._failed, envelope)
+        )
+        try:
+            self._directory.deliver(self._name, envelope)
+        except ActorError as error:
+            self._failed(envelope, error)
+
+    def _applied(self, seq: int) -> None:
+        self._in_hand.discard(seq)
+        if self._behind:
+            self.wake()
+
+    def _failed(self, envelope: Envelope, error: BaseException) -> None:
+        del error  # the disk is full, or the service is being stopped: it says so itself
+        if not self._closed:
+            fresh = Envelope(envelope.message, trace=envelope.trace, origin=envelope.origin)
+            self._loop.call_later(self._config.retry_s, self._send, fresh)
+
+    def _try_again(self) -> None:
+        self._next_us = self._clock.now_us()
+        if self._handle is None:
+            self._handle = self._loop.call_later(self._config.retry_s, self._come_back)

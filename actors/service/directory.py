@@ -1,0 +1,75 @@
+"""Which service takes which messages, and the way there: one for all services of a system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.errors import ServiceUnavailable
+from actors.kernel.messages import type_name
+from actors.store.dead_letter_table import Unreadable
+from actors.store.peers import Peers, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from actors.kernel.envelope import Envelope
+    from actors.kernel.router import Router
+    from actors.service.service import Service
+
+
+class Directory:
+    """Made before the services' stores, from their classes; `connect` comes before any starts."""
+
+    def __init__(self, services: Mapping[str, type[Service]]) -> None:
+        """`services` are the classes by name."""
+        self._decoders = {
+            name: {
+                type_name(spec.message): msgspec.json.Decoder(spec.message)
+                for spec in service.handlers.values()
+                if spec.kind != "query"
+            }
+            for name, service in services.items()
+        }
+        self.peers = Peers(
+            handled={name: frozenset(decoders) for name, decoders in self._decoders.items()},
+            subscriptions=tuple(
+                [
+                    Subscription(
+                        subscriber=name, event_type=type_name(spec.message), start=spec.start
+                    )
+                    for name, service in services.items()
+                    for spec in service.handlers.values()
+                    if spec.kind == "event"
+                ]
+            ),
+        )
+        self._router: Router | None = None
+
+    def connect(self, router: Router) -> None:
+        """Every message goes through the router from now on."""
+        self._router = router
+
+    def deliver(self, service: str, envelope: Envelope) -> None:
+        """Put the message into a mailbox of the service. Raises ActorError where it takes none."""
+        if self._router is None:
+            message = f"{service} cannot be reached before the system is assembled"
+            raise ServiceUnavailable(message, retry_after_s=1.0)
+        self._router.pick(service).actor_inbox.admit(envelope)
+
+    def handles(self, service: str, message_type: str) -> bool:
+        """Whether the service has a handler for messages of this type name."""
+        return message_type in self._decoders.get(service, {})
+
+    def decode(self, service: str, message_type: str, blob: bytes) -> Any:
+        """Return the stored message; Unreadable where its receiver knows it no more."""
+        decoder = self._decoders.get(service, {}).get(message_type)
+        if decoder is None:
+            reason = f"{service} has no handler for {message_type}"
+        else:
+            try:
+                return decoder.decode(blob)
+            except msgspec.MsgspecError as error:
+                reason = f"{service} cannot read this {message_type}: {error}"
+        return Unreadable(message_type=message_type, blob=blob, reason=reason)

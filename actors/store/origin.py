@@ -1,0 +1,34 @@
+"""Where a message is kept until it is applied: what its receiver's transaction must settle."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ChannelOrigin(msgspec.Struct, frozen=True):
+    """Number `number` of the channel from `sender`, whose file is `store`.
+
+    `base` is the lowest number that the sender still had when its incarnation began: what lies
+    below was acknowledged, and will not come again.
+    """
+
+    sender: str
+    store: str
+    number: int
+    base: int
+
+
+class TimerOrigin(msgspec.Struct, frozen=True):
+    """A row of the service's own timers: a command that is due, or an effect's outcome."""
+
+    seq: int
+
+
+class LetterOrigin(msgspec.Struct, frozen=True):
+    """A dead letter that is run again; `sender` is that of the channel it once came by."""
+
+    letter_id: str
+    sender: str | None
+
+
+Origin = ChannelOrigin | TimerOrigin | LetterOrigin
