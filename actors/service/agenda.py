@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from actors.errors import ActorError
 from actors.kernel.envelope import Envelope
 from actors.service.receipt import Receipt
+from actors.store.dead_letter_table import Unreadable
 from actors.store.origin import TimerOrigin
 from actors.store.timers import load_due
 
@@ -64,7 +65,13 @@ class Agenda:
         # Whether the table may hold due timers that are not in hand.
         self._behind = self._next_us is not None
         self._loading = False
+        # Whether something was committed that the load under way may not have seen, and which
+        # timers were applied that it may still have seen.
+        self._missed = False
+        self._gone: set[int] = set()
         self._handle: asyncio.TimerHandle | None = None
+        # When the handle comes back, in epoch microseconds.
+        self._handle_us = 0
         self._closed = False
 
     def takes(self, message_type: str) -> bool:
@@ -74,7 +81,10 @@ class Agenda:
     def committed(self, timers: Iterable[Timer]) -> None:
         """Take timers that were just committed; those due go ahead, if none is before them."""
         now_us = self._clock.now_us()
-        for timer in timers:
+        if self._next_us is not None and self._next_us <= now_us:
+            self._behind = True
+        for timer in sorted(timers, key=_due):
+            self._missed = self._loading
             if timer.due_us > now_us:
                 self._next_us = min(timer.due_us, self._next_us or timer.due_us)
             elif self._behind or len(self._in_hand) >= self._window:
@@ -92,9 +102,9 @@ class Agenda:
             self._behind = True
         if self._behind and len(self._in_hand) < self._window and not self._loading:
             self._load(now_us)
-        if self._handle is None and self._next_us is not None and self._next_us > now_us:
+        if self._next_us is not None and self._next_us > now_us:
             delay_s = min((self._next_us - now_us) / 1_000_000, self._config.poll_s_max)
-            self._handle = self._loop.call_later(delay_s, self._come_back)
+            self._come_back_in(delay_s, now_us)
 
     def close(self) -> None:
         """Start nothing more."""
@@ -103,6 +113,15 @@ class Agenda:
             self._handle.cancel()
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _come_back_in(self, delay_s: float, now_us: int) -> None:
+        at_us = now_us + round(delay_s * 1_000_000)
+        if self._handle is not None:
+            if at_us >= self._handle_us:
+                return
+            self._handle.cancel()  # what was just committed is due sooner
+        self._handle = self._loop.call_later(delay_s, self._come_back)
+        self._handle_us = at_us
 
     def _come_back(self) -> None:
         self._handle = None
@@ -117,16 +136,19 @@ class Agenda:
 
     def _loaded(self, limit: int, future: asyncio.Future[Due]) -> None:
         self._loading = False
+        gone, self._gone = self._gone, set()
+        error = None if future.cancelled() else future.exception()
         if self._closed or future.cancelled():
             return
-        if future.exception() is not None:
+        if error is not None:
             self._try_again()
             return
         due = future.result()
         self._next_us = due.next_us
-        self._behind = len(due.timers) == limit
+        self._behind = self._missed or len(due.timers) == limit
+        self._missed = False
         for timer in due.timers:
-            if timer.seq not in self._in_hand:
+            if timer.seq not in self._in_hand and timer.seq not in gone:
                 if len(self._in_hand) >= self._window:
                     self._behind = True
                     break
@@ -137,9 +159,9 @@ class Agenda:
         self._in_hand.add(timer.seq)
         if timer.message is None:
             timer.message = self._directory.decode(self._name, timer.message_type, timer.blob)
-        if self._run is not None:
+        if self._run is not None and not isinstance(timer.message, Unreadable):
             self._run(timer, self._send)
-        else:
+        else:  # or what the store is to give up
             self._send(Envelope(timer.message, trace=timer.trace, origin=TimerOrigin(timer.seq)))
 
     def _send(self, envelope: Envelope) -> None:
@@ -156,16 +178,27 @@ class Agenda:
 
     def _applied(self, seq: int) -> None:
         self._in_hand.discard(seq)
+        if self._loading:
+            self._gone.add(seq)
         if self._behind:
             self.wake()
 
     def _failed(self, envelope: Envelope, error: BaseException) -> None:
         del error  # the disk is full, or the service is being stopped: it says so itself
         if not self._closed:
-            fresh = Envelope(envelope.message, trace=envelope.trace, origin=envelope.origin)
+            fresh = Envelope(
+                envelope.message,
+                trace=envelope.trace,
+                attempt=envelope.attempt,
+                error=envelope.error,
+                origin=envelope.origin,
+            )
             self._loop.call_later(self._config.retry_s, self._send, fresh)
 
     def _try_again(self) -> None:
-        self._next_us = self._clock.now_us()
-        if self._handle is None:
-            self._handle = self._loop.call_later(self._config.retry_s, self._come_back)
+        self._next_us = now_us = self._clock.now_us()
+        self._come_back_in(self._config.retry_s, now_us)
+
+
+def _due(timer: Timer) -> tuple[int, int]:
+    return timer.due_us, timer.seq

@@ -150,15 +150,15 @@ class ServiceHost(Behavior):
                 self._schedule(departures.timers)
 
     def _send(self, departures: Departures) -> None:
-        touched = set()
+        touched: dict[str, Channel] = {}
         for message in departures.messages:
             channel = self._channels.get(message.receiver)
             if channel is None:
                 channel = self._make_channel(message.receiver, Sent(message.number, 0))
                 self._channels[message.receiver] = channel
             channel.committed(message)
-            touched.add(channel)
-        for channel in touched:
+            touched[message.receiver] = channel
+        for channel in touched.values():
             channel.pump()
 
     def _schedule(self, timers: Sequence[Timer]) -> None:

@@ -16,9 +16,9 @@ import aiosqlite
 from actors.errors import HandlerTimeout, StoreError
 from actors.kernel.behavior import BatchResult
 from actors.store.connection import look, open_reader
-from actors.store.group_commit import GroupCommit, read_batch
 from actors.store.handler_watch import HandlerWatch
 from actors.store.opening import open_for_writing
+from actors.store.read_batch import read_batch
 from actors.store.store import WriteResult
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.group_commit import GroupCommit
     from actors.store.handler_watch import Call
     from actors.store.store import Handler, Standing, StoreSpec
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.errors import DeadLettered
 from actors.kernel.dead_letters import DeadLetter
 from actors.kernel.messages import type_name, type_of
 
@@ -133,3 +134,19 @@ def _encoded(message: Any) -> bytes:
 def _storable(text: str) -> str:
     """Escape lone surrogates: SQLite stores UTF-8, which has none."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def no_handler(envelope: Envelope) -> str:
+    """Say why the message has no handler."""
+    if isinstance(envelope.message, Unreadable):
+        return envelope.message.reason
+    return f"there is no handler for {type_name(type_of(envelope.message))}"
+
+
+def dead_lettered(service: str, envelope: Envelope, letter_id: str | None) -> DeadLettered:
+    """Return what the sender of a message is told that was given up."""
+    return DeadLettered(
+        f"{service} gave this message up after {envelope.attempt} attempts; sent again, it would "
+        f"crash again: {envelope.error}",
+        letter_id=letter_id,
+    )

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.errors import Busy, DeadLettered, Fenced, StoreRefused
-from actors.kernel.behavior import BatchResult
 from actors.kernel.messages import Later, Refusal, Refused, type_of
 from actors.store import later_table
 from actors.store.arrivals import NEW, Arrivals
 from actors.store.channels import Outbox
 from actors.store.connection import translate
-from actors.store.dead_letter_table import Unreadable, bury
+from actors.store.dead_letter_table import bury, dead_lettered, no_handler
 from actors.store.departures import Departures
 from actors.store.origin import LetterOrigin
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys
 from actors.store.store import Standing, WriteResult
 from actors.store.timers import NEXT, Timers
-from actors.store.transaction import ReadTransaction, Transaction
+from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -301,7 +300,7 @@ class GroupCommit:
     def _bury(self, envelope: Envelope, now_us: int) -> DeadLettered:
         # The same letter again where the incarnation died before its burial was heard of.
         letter_id = envelope.letter_id = envelope.letter_id or self._rng.new_id(now_us)
-        envelope.error = envelope.error or _no_handler(envelope)
+        envelope.error = envelope.error or no_handler(envelope)
         bury(
             self._connection,
             envelope,
@@ -309,7 +308,7 @@ class GroupCommit:
             now_us=now_us,
             letters_max=self._spec.dead_letters_max,
         )
-        return _dead_lettered(self._spec.name, envelope, letter_id)
+        return dead_lettered(self._spec.name, envelope, letter_id)
 
     def _failed(self, batch: Sequence[Envelope], error: BaseException) -> WriteResult:
         if isinstance(error, sqlite3.Error):
@@ -329,62 +328,6 @@ class GroupCommit:
                 self._connection.execute("ROLLBACK")
 
 
-def read_batch(
-    connection: sqlite3.Connection,
-    spec: StoreSpec,
-    batch: Sequence[Envelope],
-    handlers: Mapping[Any, Handler],
-    *,
-    now_us: int,
-    run: Run,
-    abandoned: Callable[[], bool],
-) -> BatchResult:
-    """Run queries on one snapshot of a reader connection. A query that crashes is the culprit."""
-    outcomes: list[Any] = []
-    index = 0
-    try:
-        connection.execute("BEGIN")
-        tx = ReadTransaction(connection, now_us)
-        for index, envelope in enumerate(batch):
-            if abandoned():
-                break
-            handler = handlers.get(type(envelope.message))
-            if handler is None or envelope.attempt >= spec.attempts_max:
-                envelope.error = envelope.error or _no_handler(envelope)
-                outcomes.append(_dead_lettered(spec.name, envelope, None))
-                continue
-            outcomes.append(run(index, handler.function, tx, envelope.message))
-    except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a crash
-        trouble = None
-        if isinstance(error, sqlite3.Error):
-            trouble = translate(error, spec.path, reading=True)
-        if isinstance(trouble, StoreRefused):
-            return BatchResult(outcomes=outcomes + [trouble] * (len(batch) - len(outcomes)))
-        if trouble is not None:
-            return BatchResult(outcomes=outcomes, crash=trouble)
-        return BatchResult(outcomes=outcomes, crash=error, culprit=index)
-    finally:
-        with suppress(sqlite3.Error):  # a snapshot: there is nothing in it to lose
-            connection.execute("ROLLBACK")
-    if len(outcomes) < len(batch):
-        return BatchResult(outcomes=outcomes, crash=Fenced(f"{spec.name}: abandoned"))
-    return BatchResult(outcomes=outcomes)
-
-
 def _is_keyed(envelope: Envelope) -> bool:
     """Whether its reply is kept: what has an origin is recognised by that, if no key came too."""
     return envelope.origin is None or envelope.key is not None
-
-
-def _no_handler(envelope: Envelope) -> str:
-    if isinstance(envelope.message, Unreadable):
-        return envelope.message.reason
-    return f"there is no handler for {type(envelope.message).__name__}"
-
-
-def _dead_lettered(service: str, envelope: Envelope, letter_id: str | None) -> DeadLettered:
-    return DeadLettered(
-        f"{service} gave this message up after {envelope.attempt} attempts; sent again, it would "
-        f"crash again: {envelope.error}",
-        letter_id=letter_id,
-    )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import StoreError
 from actors.store.connection import look, open_reader
-from actors.store.group_commit import GroupCommit, read_batch
 from actors.store.opening import open_for_writing
+from actors.store.read_batch import read_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.group_commit import GroupCommit
     from actors.store.store import Handler, Standing, StoreSpec, WriteResult
 
 T = TypeVar("T")

@@ -1,0 +1,62 @@
+"""A batch of queries on one snapshot."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import Fenced, StoreRefused
+from actors.kernel.behavior import BatchResult
+from actors.store.connection import translate
+from actors.store.dead_letter_table import dead_lettered, no_handler
+from actors.store.transaction import ReadTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from actors.kernel.envelope import Envelope
+    from actors.store.group_commit import Run
+    from actors.store.store import Handler, StoreSpec
+
+
+def read_batch(
+    connection: sqlite3.Connection,
+    spec: StoreSpec,
+    batch: Sequence[Envelope],
+    handlers: Mapping[Any, Handler],
+    *,
+    now_us: int,
+    run: Run,
+    abandoned: Callable[[], bool],
+) -> BatchResult:
+    """Run queries on one snapshot of a reader connection. A query that crashes is the culprit."""
+    outcomes: list[Any] = []
+    index = 0
+    try:
+        connection.execute("BEGIN")
+        tx = ReadTransaction(connection, now_us)
+        for index, envelope in enumerate(batch):
+            if abandoned():
+                break
+            handler = handlers.get(type(envelope.message))
+            if handler is None or envelope.attempt >= spec.attempts_max:
+                envelope.error = envelope.error or no_handler(envelope)
+                outcomes.append(dead_lettered(spec.name, envelope, None))
+                continue
+            outcomes.append(run(index, handler.function, tx, envelope.message))
+    except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a crash
+        trouble = None
+        if isinstance(error, sqlite3.Error):
+            trouble = translate(error, spec.path, reading=True)
+        if isinstance(trouble, StoreRefused):
+            return BatchResult(outcomes=outcomes + [trouble] * (len(batch) - len(outcomes)))
+        if trouble is not None:
+            return BatchResult(outcomes=outcomes, crash=trouble)
+        return BatchResult(outcomes=outcomes, crash=error, culprit=index)
+    finally:
+        with suppress(sqlite3.Error):  # a snapshot: there is nothing in it to lose
+            connection.execute("ROLLBACK")
+    if len(outcomes) < len(batch):
+        return BatchResult(outcomes=outcomes, crash=Fenced(f"{spec.name}: abandoned"))
+    return BatchResult(outcomes=outcomes)
