@@ -27,7 +27,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 
-bench: $(VENV)/installed-dev
+bench: $(VENV)/installed-bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 # A stamp, and not the venv's folder, marks a finished installation: an interrupted one starts over.
@@ -39,6 +39,11 @@ $(VENV)/installed: $(BIN)/python requirements.txt
 $(VENV)/installed-dev: $(BIN)/python requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/installed
+
+# And requirements-bench.txt all of requirements-dev.txt.
+$(VENV)/installed-bench: $(BIN)/python requirements-bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@ $(VENV)/installed-dev $(VENV)/installed
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { \
@@ -61,6 +66,8 @@ lock:
 	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) -o requirements.txt pyproject.toml
 	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra dev -c requirements.txt \
 		-o requirements-dev.txt pyproject.toml
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra dev --extra bench \
+		-c requirements-dev.txt -o requirements-bench.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

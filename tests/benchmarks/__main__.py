@@ -9,6 +9,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,9 +19,14 @@ from tests.benchmarks.kernel_suite import run_kernel_suite
 from tests.benchmarks.machine import describe
 from tests.benchmarks.report import markdown, plain, write_report
 from tests.benchmarks.result import Result
+from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
 from tests.benchmarks.wrk import ensure_wrk
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SUITES = ("kernel", "edge", "saga")
 REPORT = ROOT / "docs" / "BENCHMARKS.md"
 
 
@@ -29,6 +35,10 @@ def main() -> int:
     options = _parse()
     if not sys.platform.startswith("linux"):
         print("make bench reads /proc and pins cores: it needs Linux", file=sys.stderr)
+        return 2
+    whole = options.only is None and not options.quick
+    if whole and not HAS_RIVAL:
+        print("for all of it, DBOS is needed too: `make bench` installs it", file=sys.stderr)
         return 2
     if options.only != "kernel":
         ensure_wrk()
@@ -42,11 +52,14 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     try:
         result = _measure(options.only, effort, folder)
-        machine = describe(folder) | {"load average before the run": f"{load_before:.2f}"}
+        machine = {
+            **describe(folder),
+            **result.notes,
+            "load average before the run": f"{load_before:.2f}",
+        }
     finally:
         shutil.rmtree(folder)
     print(plain(result))
-    whole = options.only is None and not options.quick
     report = options.report or (REPORT if whole else None)
     if report is not None:
         when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -57,16 +70,17 @@ def main() -> int:
 
 
 def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
-    rows, tables = [], []
-    if only != "edge":
-        kernel = run_kernel_suite(effort)
-        rows += kernel.rows
-        tables += kernel.tables
-    if only != "kernel":
-        edge = EdgeSuite(effort, folder).run()
-        rows += edge.rows
-        tables += edge.tables
-    return Result(rows=rows, tables=tables)
+    suites: dict[str, Callable[[], Result]] = {
+        "kernel": lambda: run_kernel_suite(effort),
+        "edge": lambda: EdgeSuite(effort, folder).run(),
+        "saga": lambda: SagaSuite(effort, folder).run(),
+    }
+    found = [run() for name, run in suites.items() if only in {None, name}]
+    return Result(
+        rows=[row for result in found for row in result.rows],
+        tables=[table for result in found for table in result.tables],
+        notes={name: note for result in found for name, note in result.notes.items()},
+    )
 
 
 def _parse() -> argparse.Namespace:
@@ -74,7 +88,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="seconds instead of minutes; no report"
     )
-    parser.add_argument("--only", choices=("kernel", "edge"), help="half of it; no report")
+    parser.add_argument("--only", choices=SUITES, help="a part of it; no report")
     parser.add_argument("--rounds", type=int, help="measurements of each candidate")
     parser.add_argument("--report", type=Path, help="write this file (docs/BENCHMARKS.md)")
     parser.add_argument("--json", type=Path, help="write the rows and tables as JSON too")

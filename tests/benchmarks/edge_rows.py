@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.row import Row, Spread, at_percentile, ratio
 
 if TYPE_CHECKING:
-    from tests.benchmarks.edge_rounds import EdgeRounds
+    from tests.benchmarks.load_rounds import LoadRounds
 
 
-def comparison_rows(rounds: EdgeRounds) -> list[Row]:
+def comparison_rows(rounds: LoadRounds) -> list[Row]:
     """Rows of one placement, which those of any but the free one name."""
     return [
         _row(rounds, "post_bare", "durable POST", "bare aiohttp handler, POST", 60),
@@ -21,7 +21,7 @@ def comparison_rows(rounds: EdgeRounds) -> list[Row]:
     ]
 
 
-def _row(rounds: EdgeRounds, key: str, mine: str, other: str, limit: float) -> Row:
+def _row(rounds: LoadRounds, key: str, mine: str, other: str, limit: float) -> Row:
     times = ratio(rounds.series(f"ours, {mine}"), rounds.series(other))
     percent = limit > 10  # the bare handler's targets are shares, the rival's multiples
     factor = 100 if percent else 1

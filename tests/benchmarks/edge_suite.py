@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.edge_rounds import Candidate, EdgeRounds, check_stored
 from tests.benchmarks.edge_rows import comparison_rows, life_rows
+from tests.benchmarks.load_rounds import Candidate, LoadRounds, Stored, check_stored
 from tests.benchmarks.placement import FREE, one_core_each
 from tests.benchmarks.result import Result, Table
-from tests.benchmarks.server_process import ServerProcess
+from tests.benchmarks.server_process import FREE_PORTS, ServerProcess
 from tests.benchmarks.service_restarts import ServiceRestarts
+from tests.benchmarks.wrk import run_wrk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +19,8 @@ if TYPE_CHECKING:
     from tests.benchmarks.effort import Effort
     from tests.benchmarks.placement import Placement
 
-PORTS = [
-    part for name in ("gateway", "hotel", "tweets") for part in ("--set", f"edge.{name}.port=0")
-]
 IDS = 500
+CUSTOMERS = "SELECT count(*) FROM customer"
 HEAD = ("candidate", "requests/s", "server CPU µs a request", "p50 ms", "p99 ms")
 
 
@@ -74,7 +74,7 @@ class EdgeSuite:
         return ready_s
 
     def _launch_ours(self, name: str) -> ServerProcess:
-        arguments = ["runtime.py", "--data-dir", str(self._folder / name), *PORTS]
+        arguments = ["runtime.py", "--data-dir", str(self._folder / name), *FREE_PORTS]
         return ServerProcess("ours", arguments, FREE, self._folder)
 
     def _start_ours(self, name: str) -> tuple[ServerProcess, str, Path]:
@@ -93,9 +93,12 @@ class EdgeSuite:
         database = data_dir / "customer.db"
         self._candidates += [
             Candidate(
-                name="ours, durable POST", server=ours, url=url, what="create", database=database
+                name="ours, durable POST",
+                server=ours,
+                load=partial(run_wrk, url, "create"),
+                stored=(Stored(database, CUSTOMERS),),
             ),
-            Candidate(name="ours, GET by id", server=ours, url=url, what=str(ids)),
+            Candidate(name="ours, GET by id", server=ours, load=partial(run_wrk, url, str(ids))),
         ]
         return took_ms
 
@@ -111,16 +114,20 @@ class EdgeSuite:
         self._servers.append(server)
         url, _ = server.wait_ready("/readyz")
         self._candidates.append(
-            Candidate(name=name, server=server, url=url, what="create", database=database)
+            Candidate(
+                name=name,
+                server=server,
+                load=partial(run_wrk, url, "create"),
+                stored=(Stored(database, CUSTOMERS),) if database is not None else (),
+            )
         )
 
-    def _load(self, placement: Placement) -> EdgeRounds:
-        rounds = EdgeRounds(self._candidates, placement, seconds=self._effort.seconds)
+    def _load(self, placement: Placement) -> LoadRounds:
+        rounds = LoadRounds(self._candidates, placement, seconds=self._effort.seconds)
         rounds.run(self._effort.rounds, warm_up=self._effort.thorough)
         return rounds
 
-    def _check(self, measured: list[EdgeRounds]) -> None:
+    def _check(self, measured: list[LoadRounds]) -> None:
         for candidate in self._candidates:
-            if candidate.database is not None:
-                total = sum(rounds.acknowledged[candidate.name] for rounds in measured)
-                check_stored(candidate, total)
+            total = sum(rounds.acknowledged[candidate.name] for rounds in measured)
+            check_stored(candidate, total)

@@ -15,6 +15,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     actor_kills: int = 5_000
     service_kills: int = 500
     starts: int = 7
+    messages: int = 10_000
     # Whether to warm up, and to measure pinned as well.
     thorough: bool = True
 
@@ -27,5 +28,6 @@ QUICK = Effort(
     actor_kills=50,
     service_kills=10,
     starts=1,
+    messages=1_000,
     thorough=False,
 )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
-def run_probe(module: str, loop: str, cores: frozenset[int], **numbers: int) -> Any:
+def run_probe(module: str, loop: str, cores: frozenset[int], **arguments: int | str) -> Any:
     """Run `module` as a program on that kind of loop; returns what it measured."""
-    command = [sys.executable, "-m", f"tests.benchmarks.{module}", loop, json.dumps(numbers)]
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", loop, json.dumps(arguments)]
     with on_cores(cores):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     output, _ = process.communicate()
@@ -31,7 +31,7 @@ def run_probe(module: str, loop: str, cores: frozenset[int], **numbers: int) -> 
 
 
 def probed(measure: Callable[..., Coroutine[Any, Any, Any]]) -> None:
-    """Be such a program: run `measure` with the command line's numbers, print what it returns."""
-    loop, numbers = sys.argv[1:]
+    """Be such a program: run `measure` with the command line's arguments, print what it returns."""
+    loop, arguments = sys.argv[1:]
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-        print(json.dumps(runner.run(measure(**json.loads(numbers)))))
+        print(json.dumps(runner.run(measure(**json.loads(arguments)))))

@@ -42,6 +42,21 @@ not count.
   isolation at all. The target is the issue's for each of them.
 - **Durability**: after the load, every acknowledged write is counted in the files, on both sides.
   A single answer that is no 2xx, or a connection that breaks, ends the run.
+- **Bookings**: `POST /api/v1/bookings` until its 201: create, hold the night, charge the simulated
+  processor, confirm the hold, confirm the booking; and the mail, which ours writes beside the
+  answer and DBOS before it. wrk with 1, 16 and 64 connections; every booking is of a night that is
+  free. A 202 is no answer here: it ends the run. Afterwards bookings and mails are counted in the
+  files.
+- **DBOS**: the same steps as its workflow, idempotent by the booking's id, behind an aiohttp door;
+  16 connections. System database and application database on SQLite, their pragmas read back from
+  the very connections that carried the load. Steps are written in both of its documentation's
+  ways. *steps*: a step is a function that commits for itself; DBOS notes it in its own database
+  after that. *transactions*: a datasource's, which note themselves in the application's commit. It
+  too finishes what a SIGKILL interrupts, as `test_dbos_server.py` shows. Its makers recommend
+  Postgres for production.
+- **Durable messages**: two services in one process, each with its file; 64 clients, each with one
+  command under way that keeps a row and sends a message of it, or a hundred; 10,000 messages, from
+  the first command to the receiver's last commit. No message may be lost, repeated or late.
 - **Kill → next reply** of a service: over HTTP on one connection, from sending the kill to having
   the 201 of a POST. **Ready**: from starting the command to `/readyz` answering 200."""
 
@@ -77,6 +92,7 @@ def plain(result: Result) -> str:
     """Return the tables for a terminal."""
     tables = [_plain_table(HEAD, [row_cells(row) for row in result.rows])]
     tables += [f"{table.title}\n{_plain(table)}" for table in result.tables]
+    tables += [f"{name}: {note}" for name, note in result.notes.items()]
     return "\n\n".join(tables)
 
 

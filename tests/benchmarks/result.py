@@ -16,7 +16,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows in the order of the issue."""
+    """Rows in the order of the issue; `notes` stand beside what is said of the machine."""
 
     rows: list[Row]
     tables: list[Table]
+    notes: dict[str, str] = {}

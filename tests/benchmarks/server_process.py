@@ -22,6 +22,14 @@ ROOT = Path(__file__).parent.parent.parent
 READY_S_MAX = 30.0
 STOP_S_MAX = 30.0
 POLL_S = 0.001
+# Idle is what takes less than a tenth of a core for so long; background threads may look around.
+SETTLE_S = 0.2
+SETTLE_S_MAX = 30.0
+IDLE_SHARE_MAX = 0.1
+# What runtime.py needs to be started beside another system.
+FREE_PORTS = [
+    part for name in ("gateway", "hotel", "tweets") for part in ("--set", f"edge.{name}.port=0")
+]
 
 
 class ServerProcess:
@@ -63,6 +71,24 @@ class ServerProcess:
     def resident_mb(self) -> float:
         """Return its resident set in MB (a million bytes)."""
         return process_usage.resident_bytes(self.pid) / 1e6
+
+    def settle(self) -> None:
+        """Return when what it was asked for is done. Raises RuntimeError if that never ends."""
+        deadline = time.monotonic() + SETTLE_S_MAX
+        while True:
+            before = self.cpu_s()
+            time.sleep(SETTLE_S)
+            if self.cpu_s() - before <= SETTLE_S * IDLE_SHARE_MAX:
+                return
+            if time.monotonic() > deadline:
+                message = f"{self.name} is busy {SETTLE_S_MAX:.0f} s after the last request"
+                raise RuntimeError(message)
+
+    def kill(self) -> None:
+        """End it at once, as the loss of its machine would."""
+        self._process.kill()
+        self._process.wait(STOP_S_MAX)
+        self._output.close()
 
     def stop(self) -> None:
         """End it in order. Raises RuntimeError, with its last words, if it ended otherwise."""

@@ -1,33 +1,45 @@
-"""Requests a second and server CPU a request, each candidate once a round, in turns."""
+"""Answers a second and server CPU an answer, each candidate once a round, in turns."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from tests.benchmarks.placement import move
 from tests.benchmarks.row import Spread
-from tests.benchmarks.wrk import run_wrk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.benchmarks.placement import Placement
     from tests.benchmarks.server_process import ServerProcess
+    from tests.benchmarks.wrk import Load
+
+
+class Loading(Protocol):
+    """Loads a server for so long, from those cores."""
+
+    def __call__(self, *, seconds: int, cores: frozenset[int]) -> Load: ...
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Where acknowledged writes must be found again, by the number that `count` selects."""
+
+    database: Path
+    count: str
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to load. `database` is where every acknowledged write must be found again."""
+    """One thing to load, and what must be stored when it has answered."""
 
     name: str
     server: ServerProcess
-    url: str
-    what: str
-    database: Path | None = None
+    load: Loading
+    stored: tuple[Stored, ...] = ()
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +50,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float
     p99_ms: float
 
+    @property
+    def cpu_ms(self) -> float:
+        """The same in milliseconds."""
+        return self.cpu_us / 1e3
 
-class EdgeRounds:
+
+class LoadRounds:
     """Measures candidates in one placement."""
 
     def __init__(self, candidates: list[Candidate], placement: Placement, *, seconds: int) -> None:
@@ -64,10 +81,10 @@ class EdgeRounds:
 
     def _measure(self, candidate: Candidate) -> Sample:
         before = candidate.server.cpu_s()
-        load = run_wrk(
-            candidate.url, candidate.what, seconds=self._seconds, cores=self.placement.load
-        )
+        load = candidate.load(seconds=self._seconds, cores=self.placement.load)
         cpu_s = candidate.server.cpu_s() - before
+        # wrk leaves without the last answers; what they cost must not burden the next candidate.
+        candidate.server.settle()
         self.acknowledged[candidate.name] += load.requests
         return Sample(
             per_second=load.per_second,
@@ -77,26 +94,27 @@ class EdgeRounds:
         )
 
     def series(self, name: str) -> list[float]:
-        """Return a candidate's requests a second, round by round."""
+        """Return a candidate's answers a second, round by round."""
         return [sample.per_second for sample in self.samples[name]]
 
-    def lines(self) -> list[tuple[str, ...]]:
-        """Return a line a candidate: name, requests/s, CPU microseconds, p50 and p99 in ms."""
+    def lines(self, cpu: str = "cpu_us") -> list[tuple[str, ...]]:
+        """Return a line a candidate: name, answers/s, CPU time, p50 and p99 in ms."""
         return [
             (
-                name,
+                candidate.name,
                 *(
-                    str(Spread.of([getattr(sample, field) for sample in samples]))
-                    for field in ("per_second", "cpu_us", "p50_ms", "p99_ms")
+                    str(Spread.of([getattr(one, field) for one in self.samples[candidate.name]]))
+                    for field in ("per_second", cpu, "p50_ms", "p99_ms")
                 ),
             )
-            for name, samples in self.samples.items()
+            for candidate in self._candidates
         ]
 
 
 def check_stored(candidate: Candidate, acknowledged: int) -> None:
     """Raise AssertionError unless every acknowledged write is a row."""
-    assert candidate.database is not None
-    with closing(sqlite3.connect(candidate.database)) as connection:
-        (rows,) = connection.execute("SELECT count(*) FROM customer").fetchone()
-    assert rows >= acknowledged, f"{candidate.name}: {acknowledged} acknowledged, {rows} stored"
+    for stored in candidate.stored:
+        with closing(sqlite3.connect(stored.database)) as connection:
+            (rows,) = connection.execute(stored.count).fetchone()
+        message = f"{candidate.name}: {acknowledged} acknowledged, {rows} in {stored.database}"
+        assert rows >= acknowledged, message
