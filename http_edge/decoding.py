@@ -69,7 +69,8 @@ class GoBody:
     """JSON as Go's encoding/json reads it, for the tutorial's addresses.
 
     Keys match without regard to case, unknown ones are ignored, null leaves the zero value; what is
-    malformed or of the wrong type is a 400. Our own limits on lengths are a 422 as elsewhere.
+    malformed or of the wrong type is a 400. Our own limits on lengths are a 422 as elsewhere, and
+    so is a field without a zero value, such as a date, that is null, absent or impossible.
     """
 
     def __init__(self, message_type: type[Message]) -> None:
@@ -105,6 +106,7 @@ class UrlDecoder:
         self._type = message_type
         self._items_max = items_max
         self._numbers = whole_number_fields(message_type)
+        self._nullable = _nullable_fields(message_type)
         fields = {field.encode_name for field in msgspec.structs.fields(message_type)}
         self._defaults = {"limit": str(items_default)} if "limit" in fields else {}
 
@@ -132,22 +134,49 @@ class UrlDecoder:
         # msgspec would read 1e2 and 2.0 as whole numbers too, and numbers of any length.
         if name in self._numbers and not _WHOLE_NUMBER.fullmatch(text):
             raise ProblemError(Kind.INVALID, f"{name} is not a whole number", field=name)
+        # msgspec would read the text null as no value at all, and a filter would be lost.
+        if name in self._nullable and text.lower() == "null":
+            detail = f"{name} is {text}; leave it out to give none"
+            raise ProblemError(Kind.INVALID, detail, field=name)
         if name == "limit" and self._defaults and int(text) > self._items_max:
             detail = f"limit is {text}; a page holds at most {self._items_max} items"
             raise ProblemError(Kind.INVALID, detail, field=name)
 
 
 def whole_number_fields(message_type: type[Message]) -> frozenset[str]:
-    """Return the names, as encoded, of the fields that are integers."""
+    """Return the names, as encoded, of the fields that are integers, optional ones included."""
+    return frozenset(
+        name
+        for name, types in _field_types(message_type)
+        if any(isinstance(each, msgspec.inspect.IntType) for each in types)
+    )
+
+
+def _nullable_fields(message_type: type[Message]) -> frozenset[str]:
+    """Return the names of the fields that may be None and are no text, where null is just that."""
+    return frozenset(
+        name
+        for name, types in _field_types(message_type)
+        if any(isinstance(each, msgspec.inspect.NoneType) for each in types)
+        and not any(isinstance(each, msgspec.inspect.StrType) for each in types)
+    )
+
+
+def _field_types(message_type: type[Message]) -> list[tuple[str, tuple[msgspec.inspect.Type, ...]]]:
+    """Return each field's name, as encoded, with the types that it may have."""
     info = msgspec.inspect.type_info(message_type)
     if not isinstance(info, msgspec.inspect.StructType):
         message = f"{message_type!r} is no struct"
         raise TypeError(message)
-    return frozenset(
-        field.encode_name
+    return [
+        (
+            field.encode_name,
+            field.type.types
+            if isinstance(field.type, msgspec.inspect.UnionType)
+            else (field.type,),
+        )
         for field in info.fields
-        if isinstance(field.type, msgspec.inspect.IntType)
-    )
+    ]
 
 
 def explain(body: bytes, error: Exception, *, wrong_type: Kind = Kind.INVALID) -> NoReturn:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import hdrs
 from multidict import istr
 
-from actors.kernel.messages import Command, Refusal
+from actors.kernel.messages import Accepted, Command, Refusal
 from http_edge.answer import JSON, TEXT, Answer, make_head
 from http_edge.body import BodyReader
 from http_edge.decoding import UrlDecoder
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+# Their own address is the thing's, so that is where a client looks how it ended.
+_IN_PLACE_METHODS = frozenset({"PUT", "PATCH", "DELETE"})
+_PARAM = re.compile(r"\{(\w+)\*?\}")
+
+# Whole seconds until a client looks again: what outlasts a deadline ends by a retry or a restart.
+ACCEPTED_RETRY_AFTER_S = 1
 
 
 class ServiceHandler:
@@ -48,6 +54,7 @@ class ServiceHandler:
         self._status = route.status
         self._reply = route.reply
         self._location = route.location
+        self._in_place = route.path if route.method in _IN_PLACE_METHODS else None
         self._head = make_head(route.status, JSON)
         self._encode = msgspec.json.Encoder().encode
 
@@ -81,6 +88,8 @@ class ServiceHandler:
         reply = await self._ask(self._service, message, timeout_s=timeout_s, key=key)
         if type(reply) is Refusal:
             raise from_refusal(reply)
+        if type(reply) is Accepted:
+            return self._accepted(reply.value, params)
         return self._answer(reply)
 
     def _answer(self, reply: object) -> Answer:
@@ -91,8 +100,27 @@ class ServiceHandler:
             return Answer(make_head(status, TEXT), reply.encode())
         head = self._head if status == self._status else make_head(status, JSON)
         if self._location is not None and status == self._status:
-            head += f"Location: {self._location}{quote(reply.id, safe='')}\r\n"  # type: ignore[attr-defined] # Route: location needs a reply with an id
+            head += f"Location: {self._location}{_segment(reply)}\r\n"
         return Answer(head, self._encode(reply))
+
+    def _accepted(self, so_far: object, params: dict[str, str]) -> Answer:
+        """202: what there is so far, where to see how it ends, and when to look."""
+        if self._reply is not None:
+            _, so_far = self._reply(so_far)
+        headers = [("Retry-After", str(ACCEPTED_RETRY_AFTER_S))]
+        if self._location is not None:
+            headers.append(("Location", self._location + _segment(so_far)))
+        elif self._in_place is not None:
+            path = _PARAM.sub(lambda name: quote(params[name[1]], safe=""), self._in_place)
+            headers.append(("Location", path))
+        if type(so_far) is str:
+            return Answer(make_head(202, TEXT, *headers), so_far.encode())
+        return Answer(make_head(202, JSON, *headers), self._encode(so_far))
+
+
+def _segment(reply: Any) -> str:
+    """Return the id as one path segment. `Route`: with a location, the reply has one."""
+    return quote(reply.id, safe="")
 
 
 def _check_encoding(coding: str) -> None:

@@ -24,7 +24,10 @@ class System(Protocol):
     def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
     ) -> Awaitable[Any]:
-        """End in the reply, a Refusal or an error of `actors.errors`, by `timeout_s` seconds."""
+        """End in the reply, a Refusal or an error of `actors.errors`, by `timeout_s` seconds.
+
+        Or in Accepted, where the service put its answer off and `timeout_s` came first.
+        """
         ...
 
     def actors(self) -> Sequence[object]:
@@ -37,6 +40,25 @@ class System(Protocol):
 
     async def dead_letters(self, *, limit: int) -> Sequence[object]:
         """At most `limit` dead letters."""
+        ...
+
+    async def channels(self) -> Sequence[object]:
+        """One frozen struct a channel, of a sender and its receiver."""
+        ...
+
+    async def timers(self) -> Sequence[object]:
+        """One frozen struct a service, with its timers and effects."""
+        ...
+
+    async def replay(self, letter_id: str, /) -> object:
+        """Run a dead letter's message again and forget the letter; returns a frozen struct.
+
+        Raises NoSuchLetter, LetterNotReplayable, or what `ask` raises: then the letter stays.
+        """
+        ...
+
+    async def discard(self, letter_id: str, /) -> object:
+        """Forget a dead letter. Raises NoSuchLetter."""
         ...
 
     # An operator's four. NoSuchActor, or another ActorError where the operation makes no sense.

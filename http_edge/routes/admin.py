@@ -1,17 +1,17 @@
-"""The operator's addresses: look at the tree, and break it on purpose. Token required."""
+"""The operator's addresses: look at the system, break it on purpose, mend it. Token required."""
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from aiohttp import hdrs
 
-from actors.errors import ActorError, NoSuchActor
+from actors.errors import ActorError, LetterNotReplayable, NoSuchActor, NoSuchLetter
 from http_edge.answer import JSON, Answer, make_head
-from http_edge.problems import Kind, ProblemError
+from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
 if TYPE_CHECKING:
@@ -19,10 +19,21 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from actors.config import EdgeConfig
     from http_edge.handler import Context, Handler, Row
     from http_edge.system import System
 
 _CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
+
+
+class AdminRow(Protocol):
+    """What differs between the operator's addresses; the token before them does not."""
+
+    async def answer(
+        self, context: Context, params: dict[str, str], query: str
+    ) -> tuple[int, object]:
+        """Return the status and what becomes the body. Raises ProblemError or actors' errors."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,18 @@ class Listing:
         """Return what answers it."""
         return AdminHandler(self, context)
 
+    async def answer(
+        self, context: Context, params: dict[str, str], query: str
+    ) -> tuple[int, object]:
+        """All of it on one page."""
+        del params
+        limit = 0
+        if self.limited:
+            limit = _limit(query, context.config)
+        else:
+            refuse_query(query)
+        return 200, {"items": await self.read(context.system, limit), "next": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -47,20 +70,59 @@ class Action:
     path: str
     run: Callable[[System, str], object]
 
-    @property
-    def name(self) -> str:
-        """The path's last segment."""
-        return self.path.rpartition("/")[2]
+    def handler(self, context: Context) -> Handler:
+        """Return what answers it."""
+        return AdminHandler(self, context)
+
+    async def answer(
+        self, context: Context, params: dict[str, str], query: str
+    ) -> tuple[int, object]:
+        """202: the actor has been told, and does it in its own time."""
+        refuse_query(query)
+        name = params["name"]
+        try:
+            self.run(context.system, name)
+        except NoSuchActor as error:
+            raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field="name") from error
+        except ActorError as error:
+            raise ProblemError(Kind.CONFLICT, str(error)) from error
+        return 202, {"actor": name, "action": self.path.rpartition("/")[2]}
+
+
+@dataclass(frozen=True, slots=True)
+class LetterAction:
+    """`run` does it to the dead letter named in the path, and returns the body."""
+
+    method: str
+    path: str
+    run: Callable[[System, str], Awaitable[object]]
 
     def handler(self, context: Context) -> Handler:
         """Return what answers it."""
         return AdminHandler(self, context)
 
+    async def answer(
+        self, context: Context, params: dict[str, str], query: str
+    ) -> tuple[int, object]:
+        """200: it is done."""
+        refuse_query(query)
+        try:
+            return 200, await self.run(context.system, params["id"])
+        except NoSuchLetter as error:
+            raise ProblemError(Kind.NO_SUCH_LETTER, str(error), field="id") from error
+        except LetterNotReplayable as error:
+            raise ProblemError(Kind.LETTER_NOT_REPLAYABLE, str(error), field="id") from error
+        except ActorError as error:
+            # A replay fails as an ask does; what no ask ends in is a reason not to replay.
+            if from_error(error) is not None:
+                raise
+            raise ProblemError(Kind.CONFLICT, str(error)) from error
+
 
 class AdminHandler:
-    """Answers a `Listing` or an `Action`, once the token is right."""
+    """Answers an `AdminRow`, once the token is right."""
 
-    def __init__(self, row: Listing | Action, context: Context) -> None:
+    def __init__(self, row: AdminRow, context: Context) -> None:
         self._row = row
         self._context = context
         self._token = context.admin_token.encode()
@@ -70,17 +132,8 @@ class AdminHandler:
         self, request: web.BaseRequest, params: dict[str, str], query: str
     ) -> Answer:
         self._authorize(request.headers.get(hdrs.AUTHORIZATION, ""))
-        if isinstance(self._row, Action):
-            refuse_query(query)
-            body = self._act(self._row, params["name"])
-            return Answer(make_head(202, JSON), self._encode(body))
-        limit = 0
-        if self._row.limited:
-            limit = self._limit(query)
-        else:
-            refuse_query(query)
-        items = await self._row.read(self._context.system, limit)
-        return Answer(make_head(200, JSON), self._encode({"items": items, "next": None}))
+        status, body = await self._row.answer(self._context, params, query)
+        return Answer(make_head(status, JSON), self._encode(body))
 
     def _authorize(self, header: str) -> None:
         scheme, _, token = header.partition(" ")
@@ -91,26 +144,17 @@ class AdminHandler:
             detail = "send Authorization: Bearer TOKEN, with the token of DATA_DIR/admin.token"
             raise ProblemError(Kind.UNAUTHORIZED, detail, headers=_CHALLENGE)
 
-    def _act(self, row: Action, name: str) -> dict[str, str]:
-        try:
-            row.run(self._context.system, name)
-        except NoSuchActor as error:
-            raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field="name") from error
-        except ActorError as error:
-            raise ProblemError(Kind.CONFLICT, str(error)) from error
-        return {"actor": name, "action": row.name}
 
-    def _limit(self, query: str) -> int:
-        config = self._context.config
-        fields = parse_query(query)
-        text = fields.pop("limit", str(config.page_items_default))
-        for name in fields:
-            raise ProblemError(Kind.INVALID, f"unknown query parameter {name}", field=name)
-        digits = text.isascii() and text.isdigit() and len(text) <= len(str(config.page_items_max))
-        if not digits or not 1 <= int(text) <= config.page_items_max:
-            detail = f"limit is a whole number from 1 to {config.page_items_max}"
-            raise ProblemError(Kind.INVALID, detail, field="limit")
-        return int(text)
+def _limit(query: str, config: EdgeConfig) -> int:
+    fields = parse_query(query)
+    text = fields.pop("limit", str(config.page_items_default))
+    for name in fields:
+        raise ProblemError(Kind.INVALID, f"unknown query parameter {name}", field=name)
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(config.page_items_max))
+    if not digits or not 1 <= int(text) <= config.page_items_max:
+        detail = f"limit is a whole number from 1 to {config.page_items_max}"
+        raise ProblemError(Kind.INVALID, detail, field="limit")
+    return int(text)
 
 
 async def _actors(system: System, limit: int) -> Sequence[object]:
@@ -127,13 +171,37 @@ async def _dead_letters(system: System, limit: int) -> Sequence[object]:
     return await system.dead_letters(limit=limit)
 
 
+async def _channels(system: System, limit: int) -> Sequence[object]:
+    del limit
+    return await system.channels()
+
+
+async def _timers(system: System, limit: int) -> Sequence[object]:
+    del limit
+    return await system.timers()
+
+
+async def _replay(system: System, letter_id: str) -> object:
+    return await system.replay(letter_id)
+
+
+async def _discard(system: System, letter_id: str) -> object:
+    await system.discard(letter_id)
+    return {"letter": letter_id, "action": "discard"}
+
+
 _ACTOR = "/admin/actors/{name}"
+_LETTER = "/admin/dead-letters/{id}"
 
 ROUTES: dict[str, tuple[Row, ...]] = {
     "gateway": (
         Listing("GET", "/admin/actors", _actors),
         Listing("GET", "/admin/registry", _registry),
+        Listing("GET", "/admin/channels", _channels),
+        Listing("GET", "/admin/timers", _timers),
         Listing("GET", "/admin/dead-letters", _dead_letters, limited=True),
+        LetterAction("POST", f"{_LETTER}/replay", _replay),
+        LetterAction("DELETE", _LETTER, _discard),
         Action("POST", f"{_ACTOR}/kill", lambda system, name: system.kill(name)),
         Action("POST", f"{_ACTOR}/restart", lambda system, name: system.restart(name)),
         Action("POST", f"{_ACTOR}/suspend", lambda system, name: system.suspend(name)),

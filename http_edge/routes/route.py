@@ -28,6 +28,9 @@ class Route:
     POST, PUT and PATCH the other fields come from the body, else from the query.
     `location` is put before the reply's `id` to make the Location header of what was created.
     `reply` may choose the status and another body from the service's reply; text stays text.
+    An answer that the service put off past the deadline is a 202 with what there is so far, also
+    through `reply`. Its Location is made likewise, or is the address itself with PUT, PATCH and
+    DELETE; a tutorial's address names none, as its 201 does not.
     `body` reads the body; strict JSON unless a tutorial did otherwise.
     """
 

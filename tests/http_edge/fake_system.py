@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.errors import ActorError, NoSuchActor
+from actors.errors import ActorError, DeadLettered, LetterNotReplayable, NoSuchActor, NoSuchLetter
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.messages import Message
+
+
+# What a command makes, and what of it the command does not say.
+REPLIES: dict[type, tuple[type, dict[str, Any]]] = {
+    hotel.CreateCustomer: (hotel.Customer, {}),
+    hotel.RegisterCustomer: (hotel.TutorialCustomer, {}),
+    hotel.CreateRoom: (hotel.Room, {"status": "available"}),
+    hotel.RegisterRoom: (hotel.TutorialRoom, {}),
+    hotel.CreateBooking: (hotel.Booking, {"status": "confirmed"}),
+    hotel.RegisterBooking: (hotel.Booking, {"status": "confirmed"}),
+}
+PAGES: dict[type, Any] = {
+    hotel.ListCustomers: hotel.CustomerPage,
+    hotel.ListRooms: hotel.RoomPage,
+    hotel.ListBookings: hotel.BookingPage,
+    hotel.ListMails: hotel.MailPage,
+    tweets.ListTweets: tweets.TweetPage,
+}
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +52,23 @@ class FakeStats(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
+class FakeChannel(msgspec.Struct, frozen=True, kw_only=True):
+    sender: str
+    receiver: str
+    depth: int
+
+
+class FakeTimers(msgspec.Struct, frozen=True, kw_only=True):
+    service: str
+    pending: int
+    next_due_us: int | None
+
+
+class FakeReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    letter_id: str
+    outcome: str
+
+
 class FakeSystem:
     """Stores what it is told. `on_ask` may return something else, raise, or make the ask wait."""
 
@@ -44,7 +79,15 @@ class FakeSystem:
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
         self.signals: list[tuple[str, str]] = []
-        self.items: dict[str, list[Any]] = {"customer": [], "room": [], "tweets": []}
+        # What replaying each dead letter ends in: an outcome, or an error that keeps it.
+        self.letters: dict[str, str | Exception] = {
+            "letter-0": "handled",
+            "letter-1": DeadLettered("room crashed 3 times", letter_id="letter-1"),
+            "memory-1": LetterNotReplayable("memory-1 is kept in memory only, as text"),
+            "spaced/é": "refused",
+        }
+        services = ("customer", "room", "booking", "notification", "tweets")
+        self.items: dict[str, list[Any]] = {service: [] for service in services}
 
     async def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
@@ -66,24 +109,32 @@ class FakeSystem:
         return self._page(message, items)
 
     def _store(self, message: Message, items: list[Any]) -> Any:
+        if isinstance(message, tweets.StoreTweet):
+            return self._store_tweet(message, items)
+        if isinstance(message, hotel.CancelBooking):
+            return self._cancel(message, items)
         fields = msgspec.structs.asdict(message)
         new_id = fields.pop("id", "") or f"id-{len(items) + 1}"
-        if isinstance(message, tweets.StoreTweet):
-            for tweet in items:
-                if message.external_id and tweet.external_id == message.external_id:
-                    return tweets.TweetStored(tweet=tweet, created=False)
-            items.append(tweets.Tweet(id=new_id, **fields))
-            return tweets.TweetStored(tweet=items[-1], created=True)
-        replies: dict[type, Any] = {
-            hotel.CreateCustomer: hotel.Customer,
-            hotel.RegisterCustomer: hotel.TutorialCustomer,
-            hotel.RegisterRoom: hotel.TutorialRoom,
-        }
-        if isinstance(message, hotel.CreateRoom):
-            items.append(hotel.Room(id=new_id, status="available", **fields))
-        else:
-            items.append(replies[type(message)](id=new_id, **fields))
+        fields.pop("card_number", None)
+        make, extra = REPLIES[type(message)]
+        items.append(make(id=new_id, **extra, **fields))
         return items[-1]
+
+    def _store_tweet(self, message: tweets.StoreTweet, items: list[Any]) -> Any:
+        for tweet in items:
+            if message.external_id and tweet.external_id == message.external_id:
+                return tweets.TweetStored(tweet=tweet, created=False)
+        fields = msgspec.structs.asdict(message)
+        items.append(tweets.Tweet(id=f"id-{len(items) + 1}", **fields))
+        return tweets.TweetStored(tweet=items[-1], created=True)
+
+    def _cancel(self, message: hotel.CancelBooking, items: list[Any]) -> Any:
+        found = self._get(message, items)
+        if isinstance(found, Refusal):
+            return found
+        at = items.index(found)
+        items[at] = msgspec.structs.replace(found, status="cancelled")
+        return items[at]
 
     def _get(self, message: Message, items: list[Any]) -> Any:
         (wanted,) = msgspec.structs.astuple(message)
@@ -91,14 +142,9 @@ class FakeSystem:
         return found[0] if found else Refusal.not_found(f"nothing has the id {wanted}")
 
     def _page(self, message: Any, items: list[Any]) -> Any:
-        pages: dict[type, Any] = {
-            hotel.ListCustomers: hotel.CustomerPage,
-            hotel.ListRooms: hotel.RoomPage,
-            tweets.ListTweets: tweets.TweetPage,
-        }
         end = message.after + message.limit
         cursor = str(end) if end < len(items) else None
-        return pages[type(message)](items=items[message.after : end], next=cursor)
+        return PAGES[type(message)](items=items[message.after : end], next=cursor)
 
     def actors(self) -> list[FakeStats]:
         return [FakeStats(name="root", state="running"), FakeStats(name="room", state="running")]
@@ -108,6 +154,29 @@ class FakeSystem:
 
     async def dead_letters(self, *, limit: int) -> list[FakeStats]:
         return [FakeStats(name=f"letter-{number}", state="dead") for number in range(limit)]
+
+    async def channels(self) -> list[FakeChannel]:
+        return [FakeChannel(sender="booking", receiver="room", depth=3)]
+
+    async def timers(self) -> list[FakeTimers]:
+        return [FakeTimers(service="room", pending=2, next_due_us=None)]
+
+    async def replay(self, letter_id: str, /) -> FakeReplayed:
+        outcome = self._letter(letter_id)
+        if isinstance(outcome, Exception):
+            raise outcome
+        del self.letters[letter_id]
+        return FakeReplayed(letter_id=letter_id, outcome=outcome)
+
+    async def discard(self, letter_id: str, /) -> None:
+        self._letter(letter_id)
+        del self.letters[letter_id]
+
+    def _letter(self, letter_id: str) -> str | Exception:
+        if letter_id not in self.letters:
+            message = f"there is no dead letter {letter_id}"
+            raise NoSuchLetter(message)
+        return self.letters[letter_id]
 
     def unhealthy(self) -> list[str]:
         return self.down

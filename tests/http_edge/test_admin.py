@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from actors import errors
 from tests.http_edge.serving import is_problem, serving
 
-LISTINGS = ("/admin/actors", "/admin/registry", "/admin/dead-letters")
+LISTINGS = (
+    "/admin/actors",
+    "/admin/registry",
+    "/admin/channels",
+    "/admin/timers",
+    "/admin/dead-letters",
+)
+REPLAY = "/admin/dead-letters/{}/replay"
+LETTER = "/admin/dead-letters/{}"
 
 
 async def test_no_admin_address_answers_without_the_token() -> None:
@@ -24,6 +33,7 @@ async def test_no_admin_address_answers_without_the_token() -> None:
             "Bearer é",
         ]
         actions = [("POST", f"/admin/actors/room/{name}") for name in ("kill", "restart")]
+        actions += [("POST", REPLAY.format("letter-0")), ("DELETE", LETTER.format("letter-0"))]
         for header in wrong:
             headers = {} if header is None else {"Authorization": header}
             for method, path in [*(("GET", path) for path in LISTINGS), *actions]:
@@ -31,9 +41,10 @@ async def test_no_admin_address_answers_without_the_token() -> None:
                 is_problem(reply, 401)
                 assert reply.headers["WWW-Authenticate"].startswith("Bearer")
         assert served.system.signals == []
+        assert "letter-0" in served.system.letters
 
 
-async def test_the_tree_the_registry_and_the_dead_letters_are_lists() -> None:
+async def test_what_an_operator_looks_at_is_lists() -> None:
     """Each is {"items", "next"} of what the kernel says, as it says it."""
     async with serving() as served:
         actors = await served.admin("GET", "/admin/actors")
@@ -42,6 +53,13 @@ async def test_the_tree_the_registry_and_the_dead_letters_are_lists() -> None:
         assert actors.json["items"][0] == {"name": "root", "state": "running"}
         registry = await served.admin("GET", "/admin/registry")
         assert registry.json["items"] == [{"name": "room", "state": "running"}]
+        channels = await served.admin("GET", "/admin/channels")
+        assert channels.json == {
+            "items": [{"sender": "booking", "receiver": "room", "depth": 3}],
+            "next": None,
+        }
+        timers = await served.admin("GET", "/admin/timers")
+        assert timers.json["items"] == [{"service": "room", "pending": 2, "next_due_us": None}]
         for query, count in [("", 50), ("?limit=3", 3), ("?limit=200", 200)]:
             letters = await served.admin("GET", f"/admin/dead-letters{query}")
             assert len(letters.json["items"]) == count
@@ -71,3 +89,64 @@ async def test_an_operation_that_makes_no_sense_is_a_conflict() -> None:
         reply = await served.admin("POST", "/admin/actors/root/suspend")
         is_problem(reply, 409)
         assert "supervisor" in reply.json["detail"]
+
+
+async def test_a_dead_letter_is_replayed_once() -> None:
+    """200 with what became of it, refused or handled; the letter is gone, a second time a 404."""
+    async with serving() as served:
+        for letter, quoted, outcome in [
+            ("letter-0", "letter-0", "handled"),
+            ("spaced/é", "spaced%2F%C3%A9", "refused"),
+        ]:
+            reply = await served.admin("POST", REPLAY.format(quoted))
+            assert (reply.status, reply.json) == (200, {"letter_id": letter, "outcome": outcome})
+            again = await served.admin("POST", REPLAY.format(quoted))
+            is_problem(again, 404, "id")
+            assert again.json["type"] == "/problems/no-such-letter"
+
+
+async def test_a_letter_that_cannot_be_replayed_is_a_conflict() -> None:
+    """One that is kept as text only; it stays, and may be discarded."""
+    async with serving() as served:
+        reply = await served.admin("POST", REPLAY.format("memory-1"))
+        is_problem(reply, 409, "id")
+        assert reply.json["type"] == "/problems/letter-not-replayable"
+        assert "memory" in reply.json["detail"]
+        assert (await served.admin("DELETE", LETTER.format("memory-1"))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (errors.DeadLettered("crashed again", letter_id="letter-0"), 503, "dead-lettered"),
+        (errors.DeadlineExceeded("late"), 504, "deadline-exceeded"),
+        (errors.ServiceUnavailable("parked", retry_after_s=3), 503, "service-unavailable"),
+        (errors.MailboxFull("full", retry_after_s=3), 503, "mailbox-full"),
+        (errors.OutboxFull("room is down", retry_after_s=3), 503, "service-unavailable"),
+        (errors.NoSuchActor("no service room any more"), 503, "service-unavailable"),
+        (errors.StoreRefused("disk full"), 503, "store-refused"),
+        (errors.ActorError("it is being replayed"), 409, "conflict"),
+    ],
+)
+async def test_a_replay_fails_as_an_ask_does(error: Exception, status: int, kind: str) -> None:
+    """Each error by its own type; what no ask ends in says why it cannot be now."""
+    async with serving() as served:
+        served.system.letters["letter-0"] = error
+        reply = await served.admin("POST", REPLAY.format("letter-0"))
+        is_problem(reply, status)
+        assert reply.json["type"] == f"/problems/{kind}"
+        assert reply.json["detail"] == str(error)
+        wanted = "3" if isinstance(error, errors.Busy) else None
+        if kind != "store-refused":
+            assert reply.headers.get("Retry-After") == wanted
+        assert "letter-0" in served.system.letters
+
+
+async def test_a_dead_letter_is_discarded_once() -> None:
+    """200, naming it; a second time, or one that never was, is a 404."""
+    async with serving() as served:
+        reply = await served.admin("DELETE", LETTER.format("letter-0"))
+        assert (reply.status, reply.json) == (200, {"letter": "letter-0", "action": "discard"})
+        assert "letter-0" not in served.system.letters
+        for letter in ("letter-0", "nothing", "%00", ""):
+            is_problem(await served.admin("DELETE", LETTER.format(letter)), 404, "id")

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from urllib.parse import quote
 
 import pytest
 
-from actors.systems.hotel.messages import CreateRoom, Customer, ListCustomers
+from actors.systems.hotel.messages import (
+    CreateRoom,
+    Customer,
+    ListBookings,
+    ListCustomers,
+    ListMails,
+    ListRooms,
+)
 from actors.systems.tweets.messages import ListTweets
 from tests.http_edge.serving import is_problem, serving
 
 ROOM = {"type": "double", "rate": {"amount": 12_000, "currency": "EUR"}, "number": "12a"}
 CUSTOMER = {"name": "Ada Lovelace", "email": "ada@example.com"}
+BOOKING = {
+    "customer_id": "c1",
+    "room_id": "r1",
+    "check_in": "2031-05-01",
+    "check_out": "2031-05-04",
+}
 TWEET = {"author": "bob", "text": "tutorialedge rocks", "external_id": "x-1"}
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("/api/v1/customers", CUSTOMER), ("/api/v1/rooms", ROOM), ("/api/v1/tweets", TWEET)],
+    [
+        ("/api/v1/customers", CUSTOMER),
+        ("/api/v1/rooms", ROOM),
+        ("/api/v1/bookings", BOOKING),
+        ("/api/v1/tweets", TWEET),
+    ],
 )
 async def test_what_is_created_is_found_at_its_location(path: str, body: dict[str, object]) -> None:
     """201 with the thing and its Location; there, and in the list, is the same thing."""
@@ -42,6 +61,42 @@ async def test_a_known_external_id_is_200_with_the_tweet_as_it_stands() -> None:
         assert (first.status, again.status) == (201, 200)
         assert again.json == first.json
         assert "Location" not in again.headers
+
+
+async def test_a_booking_is_cancelled_at_its_own_address() -> None:
+    """200 with the booking as it is then; what there is not cannot be cancelled."""
+    async with serving() as served:
+        created = await served.send("POST", "/api/v1/bookings", json=BOOKING)
+        location = created.headers["Location"]
+        key = {"Idempotency-Key": "k"}
+        cancelled = await served.send("DELETE", location, headers=key)
+        assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
+        assert "Location" not in cancelled.headers
+        assert served.system.seen[-1].key == "k"
+        assert (await served.send("GET", location)).json == cancelled.json
+        is_problem(await served.send("DELETE", "/api/v1/bookings/nothing"), 404)
+
+
+async def test_free_rooms_and_ones_own_bookings_and_mails_are_asked_for_by_query() -> None:
+    """Dates and ids reach the service as such, and are None where they are left out."""
+    async with serving() as served:
+        for path in (
+            "/api/v1/rooms?check_in=2032-02-29&check_out=2032-03-01&type=double&limit=3",
+            "/api/v1/rooms?type=null",
+            "/api/v1/bookings?customer_id=c1&after=7",
+            "/api/v1/bookings?room_id=r%2F1",
+            "/api/v1/mails?customer_id=c1",
+        ):
+            reply = await served.send("GET", path)
+            assert (reply.status, reply.json) == (200, {"items": [], "next": None})
+        leap, after = dt.date(2032, 2, 29), dt.date(2032, 3, 1)
+        assert [seen.message for seen in served.system.seen] == [
+            ListRooms(limit=3, type="double", check_in=leap, check_out=after),
+            ListRooms(limit=50, type="null"),
+            ListBookings(limit=50, after=7, customer_id="c1"),
+            ListBookings(limit=50, room_id="r/1"),
+            ListMails(limit=50, customer_id="c1"),
+        ]
 
 
 async def test_pages_follow_each_other_by_their_cursor() -> None:

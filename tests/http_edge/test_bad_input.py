@@ -35,8 +35,9 @@ async def test_every_kind_of_bad_input_to_every_route_is_a_4xx_that_names_the_tr
 
 
 async def test_nothing_bad_reaches_a_service() -> None:
-    """What is refused at the edge is not asked of anybody."""
+    """What is refused at the edge is not asked of anybody, and does nothing to an actor."""
     async with serving() as served:
+        letters = dict(served.system.letters)
         for listener in LISTENERS:
             for row in rows(listener):
                 for bad in bad_inputs(row):
@@ -44,6 +45,8 @@ async def test_nothing_bad_reaches_a_service() -> None:
                     options = authorized(served, bad)
                     await served.send(method, path + bad.query, listener, **options)
         assert served.system.seen == []
+        assert served.system.signals == []
+        assert served.system.letters == letters
 
 
 async def test_a_head_is_its_get_without_the_body() -> None:

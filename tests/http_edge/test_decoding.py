@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any, Literal
+from urllib.parse import quote
+
 import pytest
 
-from actors.kernel.messages import Command
+from actors.kernel.messages import Command, Query
 from actors.systems.hotel.messages import Money  # noqa: TC001 - msgspec reads it at run time
-from http_edge.decoding import JsonBody
+from http_edge.decoding import GoBody, JsonBody, UrlDecoder
 from http_edge.problems import ProblemError
+from tests.http_edge.bad_values import NO_DATES
 
 
 class Resolve(Command, frozen=True, kw_only=True):
@@ -53,3 +58,88 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     """The text backslash, u, 0000 is harmless and stays."""
     message = JsonBody(Resolve).decode(rb'{"state":"\\u0000"}', {"flag_id": "7", "number": "1"})
     assert message == Resolve(flag_id="7", number=1, state=r"\u0000")
+
+
+# --- Dates and what may be left out ----------------------------------------------------------
+
+
+class Free(Query, frozen=True, kw_only=True):
+    day: dt.date
+    until: dt.date | None = None
+    beds: int | None = None
+    view: Literal["sea", "yard"] | None = None
+    name: str | None = None
+
+
+class Arrive(Command, frozen=True, kw_only=True, rename={"day": "CheckIn", "note": "Note"}):
+    day: dt.date
+    note: str = ""
+
+
+def from_url(params: dict[str, str], query: str) -> Any:
+    return UrlDecoder(Free, items_default=50, items_max=200).decode(params, query)
+
+
+def refused(decode: Any, *arguments: object) -> tuple[int, str | None]:
+    with pytest.raises(ProblemError) as caught:
+        decode(*arguments)
+    return caught.value.problem.status, caught.value.problem.field
+
+
+def test_parameters_may_be_dates_and_may_be_left_out() -> None:
+    """In the path or the query; what is not there is None."""
+    day = dt.date(2032, 2, 29)
+    assert from_url({"day": "2032-02-29"}, "") == Free(day=day)
+    assert from_url({}, "day=2032-02-29&until=2032-03%2D01&beds=2&view=sea&name=null") == Free(
+        day=day, until=dt.date(2032, 3, 1), beds=2, view="sea", name="null"
+    )
+
+
+@pytest.mark.parametrize("text", NO_DATES)
+def test_what_is_no_date_is_named(text: str) -> None:
+    """Optional or not, in an address or in a body."""
+    raw = quote(text)
+    assert refused(from_url, {"day": text}, "") == (422, "day")
+    assert refused(from_url, {"day": "2031-05-01"}, f"until={raw}") == (422, "until")
+    body = f'{{"CheckIn":"{text}"}}'.encode()
+    assert refused(JsonBody(Arrive).decode, body, {}) == (422, "CheckIn")
+    assert refused(GoBody(Arrive).decode, body, {}) == (422, "CheckIn")
+
+
+@pytest.mark.parametrize("name", ["until", "beds", "view"])
+@pytest.mark.parametrize("text", ["null", "NULL", "", "x"])
+def test_a_filter_is_never_silently_none(name: str, text: str) -> None:
+    """The text null is no value of a date, a number or a choice; it would have lost the filter."""
+    assert refused(from_url, {"day": "2031-05-01"}, f"{name}={text}") == (422, name)
+
+
+def test_a_date_that_must_be_there_is_named_when_it_is_not() -> None:
+    """In an address and in a body."""
+    assert refused(from_url, {}, "beds=1") == (422, "day")
+    assert refused(JsonBody(Arrive).decode, b"{}", {}) == (422, "CheckIn")
+    assert refused(JsonBody(Arrive).decode, b'{"CheckIn":null}', {}) == (422, "CheckIn")
+
+
+@pytest.mark.parametrize("body", [b"null", b"{}", b'{"checkin":null}', b'{"CHECKIN": null }'])
+def test_go_has_no_zero_value_for_a_date(body: bytes) -> None:
+    """Null or absent leaves a string empty; a date cannot be, so it is asked for."""
+    assert refused(GoBody(Arrive).decode, body, {}) == (422, "CheckIn")
+
+
+def test_go_reads_dates_by_the_same_rules_as_its_other_fields() -> None:
+    """Keys without regard to case, null is as if it were not there, another type is a 400."""
+    arrive = Arrive(day=dt.date(2031, 5, 1))
+    body = b'{"checkin":"2031-05-01","CheckIn":null,"Note":null,"Extra":1}'
+    assert GoBody(Arrive).decode(body, {}) == arrive
+    for value in (b"1", b"true", b"[]", b"{}"):
+        assert refused(GoBody(Arrive).decode, b'{"CheckIn":%s}' % value, {}) == (400, "CheckIn")
+        assert refused(JsonBody(Arrive).decode, b'{"CheckIn":%s}' % value, {}) == (422, "CheckIn")
+
+
+def test_a_date_of_the_path_joins_the_body() -> None:
+    """As every other field of a path does."""
+    decoder = JsonBody(Arrive)
+    assert decoder.decode(b'{"Note":"n"}', {"CheckIn": "2031-05-01"}) == Arrive(
+        day=dt.date(2031, 5, 1), note="n"
+    )
+    assert refused(decoder.decode, b"{}", {"CheckIn": "2031-02-29"}) == (422, "CheckIn")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import aiohttp
 import pytest
 
 from actors.errors import MailboxFull
-from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
+from actors.systems.hotel.messages import RegisterBooking, RegisterCustomer, RegisterRoom
 from actors.systems.tweets.messages import StoreTweet
 from tests.http_edge.serving import Served, is_problem, serving
 
@@ -24,7 +25,7 @@ async def test_each_front_page_says_the_tutorials_words() -> None:
 
 
 @pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
-async def test_customer_and_room_come_back_as_they_were_sent(listener: str, prefix: str) -> None:
+async def test_what_is_registered_comes_back_as_it_was_sent(listener: str, prefix: str) -> None:
     """201 and the same object with Go's keys; an empty ID gets one."""
     async with serving() as served:
         customer = {"ID": "c1", "Name": "Ada", "Email": "a@b"}
@@ -35,6 +36,16 @@ async def test_customer_and_room_come_back_as_they_were_sent(listener: str, pref
         assert reply.status == 201
         assert reply.json["ID"]
         assert list(reply.json) == ["ID", "Type", "Status"]
+        booking = {
+            "ID": "b1",
+            "CustomerID": "c1",
+            "RoomID": "r1",
+            "CheckIn": "2031-05-01",
+            "CheckOut": "2031-05-04",
+        }
+        reply = await served.send("POST", f"{prefix}/booking", listener, json=booking)
+        assert (reply.status, list(reply.json.items())) == (201, list(booking.items()))
+        assert "Location" not in reply.headers
 
 
 @pytest.mark.parametrize(
@@ -63,6 +74,28 @@ async def test_a_room_is_registered_as_a_room() -> None:
     async with serving() as served:
         await served.send("POST", "/room", "hotel", json={"type": "t", "STATUS": "s"})
         assert served.system.seen[-1].message == RegisterRoom(type="t", status="s")
+
+
+async def test_a_booking_is_registered_as_a_booking() -> None:
+    """Keys as Go reads them; a day that is missing, null or impossible is named, not guessed."""
+    async with serving() as served:
+        days = {"checkin": "2031-05-01", "CHECKOUT": "2031-05-04"}
+        body = {"ID": None, "customerid": "c1", "roomID": "r1", **days, "Guests": 2}
+        reply = await served.send("POST", "/booking", "hotel", json=body)
+        assert (reply.status, reply.json["ID"]) == (201, "id-1")
+        assert served.system.seen[-1].message == RegisterBooking(
+            customer_id="c1",
+            room_id="r1",
+            check_in=dt.date(2031, 5, 1),
+            check_out=dt.date(2031, 5, 4),
+        )
+        for value in (None, "", "2031-02-29", "2031-05-01T00:00:00Z"):
+            wrong = {**body, "checkin": value}
+            is_problem(await served.send("POST", "/booking", "hotel", json=wrong), 422, "CheckIn")
+        wrong = {**body, "checkin": 20310501}
+        is_problem(await served.send("POST", "/booking", "hotel", json=wrong), 400, "CheckIn")
+        del wrong["checkin"]
+        is_problem(await served.send("POST", "/booking", "hotel", json=wrong), 422, "CheckIn")
 
 
 @pytest.mark.parametrize(
