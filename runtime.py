@@ -15,28 +15,25 @@ import structlog
 
 from actors.config import load_config
 from actors.errors import DressRehearsalError
-from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.clock import SystemClock
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
-from actors.kernel.system import ActorSystem
 from actors.log import configure_logging
-from actors.service.host import Hosting
+from actors.service.assembly import ServiceSystem
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.directory_lock import DirectoryLock
-from actors.store.store import StoreSpec
 from actors.systems.hotel import topology as hotel
 from actors.systems.tweets import topology as tweets
 from http_edge.edge import Edge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from actors.config import Config
-    from actors.service.service import Service
+    from actors.kernel.messages import Message
 
 log = structlog.get_logger()
 
@@ -134,7 +131,7 @@ def _stop_signal() -> asyncio.Future[str]:
     return stop
 
 
-def build_system(config: Config, data_dir: Path, clock: SystemClock) -> ActorSystem:
+def build_system(config: Config, data_dir: Path, clock: SystemClock) -> ServiceSystem:
     """Wire the services into a tree, each with a store of its own; nothing runs yet."""
     rng = Rng(config.runtime.seed or secrets.randbits(128))
     events = Lifecycle()
@@ -148,41 +145,15 @@ def build_system(config: Config, data_dir: Path, clock: SystemClock) -> ActorSys
             capacity=config.service.dead_letters_max, clock=clock, events=events
         ),
     )
-    services = {**hotel.services(config.hotel), **tweets.services()}
-    hosted = [
-        _host(name, service, config, data_dir, clock, rng.fork(name))
-        for name, service in services.items()
-    ]
-    return ActorSystem(
-        SupervisorSpec(
-            name="root", children=tuple(hosting.child(config.service) for hosting in hosted)
-        ),
-        context=context,
-        mailbox=config.mailbox,
-        supervisor=config.supervisor,
-        letter_sources=[hosting.dead_letters for hosting in hosted],
-    )
 
+    def ask(service: str, message: Message) -> Awaitable[Any]:
+        return system.ask(service, message, timeout_s=config.effect.effect_s_max)
 
-def _host(
-    name: str,
-    service: Callable[[], Service],
-    config: Config,
-    data_dir: Path,
-    clock: SystemClock,
-    rng: Rng,
-) -> Hosting:
-    spec = StoreSpec(
-        name=name,
-        path=data_dir / f"{name}.db",
-        migrations=service().schema,
-        attempts_max=config.service.attempts_max,
-        handler_s_max=config.service.handler_s_max,
-        dead_letters_max=config.service.dead_letters_max,
+    services = {**hotel.services(config.hotel, ask), **tweets.services()}
+    system = ServiceSystem(
+        services, config=config, data_dir=data_dir, context=context, store=AiosqliteStore
     )
-    return Hosting(
-        name, service, lambda: AiosqliteStore(spec, config.store, clock=clock, rng=rng.fork(name))
-    )
+    return system
 
 
 if __name__ == "__main__":

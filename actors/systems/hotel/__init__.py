@@ -1,1 +1,1 @@
-"""Hotel booking: customers and rooms, each a service with a database of its own."""
+"""Hotel booking: each service with a database of its own, and a saga between them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
 from actors.systems.hotel.messages import (
     CreateCustomer,
     Customer,
@@ -27,7 +28,7 @@ PAGE = "SELECT seq, id, name, email FROM customer WHERE seq > ? ORDER BY seq LIM
 
 
 class CustomerService(Service):
-    """Creates and finds customers."""
+    """Creates and finds customers, and introduces each to whoever subscribes."""
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "customer"
 
@@ -36,6 +37,7 @@ class CustomerService(Service):
         """Create a customer under a new id."""
         customer = Customer(id=tx.new_id(), name=cmd.name, email=cmd.email)
         tx.execute(INSERT, customer.id, customer.name, customer.email)
+        _introduce(tx, customer)
         return customer
 
     @command
@@ -45,9 +47,22 @@ class CustomerService(Service):
         row = tx.one(BY_ID, registered.id)
         if row is None:
             tx.execute(INSERT, registered.id, registered.name, registered.email)
+            _introduce(
+                tx,
+                Customer(id=registered.id, name=registered.name, email=registered.email),
+            )
         elif tuple(row) != (registered.id, registered.name, registered.email):
             return Refusal.conflict(f"customer {registered.id} exists, and is another")
         return registered
+
+    @command
+    def introduce(self, tx: Transaction, cmd: IntroduceCustomer) -> Refusal | None:
+        """Introduce a customer again, to a service that has not heard of it."""
+        row = tx.one(BY_ID, cmd.customer_id)
+        if row is None:
+            return Refusal.not_found(f"there is no customer {cmd.customer_id}")
+        _introduce(tx, _customer(row))
+        return None
 
     @query
     def get(self, tx: ReadTransaction, question: GetCustomer) -> Customer | Refusal:
@@ -62,6 +77,12 @@ class CustomerService(Service):
         """List in order of creation."""
         rows, after = tx.page(PAGE, question.after, limit=question.limit)
         return CustomerPage(items=[_customer(row) for row in rows], next=after)
+
+
+def _introduce(tx: Transaction, customer: Customer) -> None:
+    tx.publish(
+        CustomerIntroduced(customer_id=customer.id, name=customer.name, email=customer.email)
+    )
 
 
 def _customer(row: sqlite3.Row) -> Customer:

@@ -5,20 +5,29 @@ The `Tutorial...` shapes are the published tutorial's own objects, with Go's spe
 
 from __future__ import annotations
 
-from typing import Annotated
+import datetime as dt
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from actors.kernel.messages import Command, Query
+from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_PATTERN
+
+MINOR_UNITS_MAX: Final = 1_000_000_000_000
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z")]
 RoomType = Annotated[str, Meta(min_length=1, max_length=100)]
 RoomNumber = Annotated[str, Meta(min_length=1, max_length=20)]
-MinorUnits = Annotated[int, Meta(ge=0, le=1_000_000_000_000)]
+MinorUnits = Annotated[int, Meta(ge=0, le=MINOR_UNITS_MAX)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+# A calendar day in the hotel's own time zone. Stays are half-open: [check_in, check_out).
+Date = dt.date
+Instant = dt.datetime
+# One of the sandbox's test numbers, so that nobody types a real one.
+CardNumber = Annotated[str, Meta(pattern=SANDBOX_PATTERN)]
 Limit = Annotated[int, Meta(ge=1)]
 # A page's cursor is the last item's place in the order of creation; int64, as SQLite's rowid.
 After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -107,11 +116,16 @@ class GetRoom(Query, frozen=True, kw_only=True):
 
 
 class ListRooms(Query, frozen=True, kw_only=True):
-    """Rooms in order of creation, of one `type` if given, after the cursor, at most `limit`."""
+    """Rooms in order of creation, of one `type` if given, after the cursor, at most `limit`.
+
+    With both dates, those only that are free for every night from `check_in` to `check_out`.
+    """
 
     limit: Limit
     after: After = 0
     type: RoomType | None = None
+    check_in: Date | None = None
+    check_out: Date | None = None
 
 
 _TUTORIAL_ROOM_KEYS = {"id": "ID", "type": "Type", "status": "Status"}
@@ -132,3 +146,114 @@ class RegisterRoom(Command, frozen=True, kw_only=True, rename=_TUTORIAL_ROOM_KEY
     id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
     type: Annotated[str, Meta(max_length=100)] = ""
     status: Annotated[str, Meta(max_length=100)] = ""
+
+
+# --- Bookings --------------------------------------------------------------------------------
+
+BookingStatus = Literal["pending", "confirmed", "rejected", "cancelling", "cancelled"]
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """`price` is known once the room is held, and fixed from then on.
+
+    `refund` is what goes back to the card, decided when the booking is cancelled and transferred
+    however long that takes. `reason` is why it was rejected.
+    """
+
+    id: str
+    customer_id: str
+    room_id: str
+    check_in: Date
+    check_out: Date
+    status: BookingStatus
+    price: Money | None = None
+    refund: Money | None = None
+    reason: str | None = None
+
+
+class BookingPage(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[Booking]
+    next: str | None
+
+
+class CreateBooking(Command, frozen=True, kw_only=True):
+    customer_id: Id
+    room_id: Id
+    check_in: Date
+    check_out: Date
+    card_number: CardNumber = APPROVED_CARD
+
+
+class GetBooking(Query, frozen=True, kw_only=True):
+    booking_id: str
+
+
+class ListBookings(Query, frozen=True, kw_only=True):
+    """Bookings in order of creation, of one customer or one room or both if given."""
+
+    limit: Limit
+    after: After = 0
+    customer_id: Id | None = None
+    room_id: Id | None = None
+
+
+class CancelBooking(Command, frozen=True, kw_only=True):
+    booking_id: str
+
+
+_TUTORIAL_BOOKING_KEYS = {
+    "id": "ID",
+    "customer_id": "CustomerID",
+    "room_id": "RoomID",
+    "check_in": "CheckIn",
+    "check_out": "CheckOut",
+}
+
+
+class TutorialBooking(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIAL_BOOKING_KEYS):
+    id: str
+    customer_id: str
+    room_id: str
+    check_in: Date
+    check_out: Date
+
+
+class RegisterBooking(Command, frozen=True, kw_only=True, rename=_TUTORIAL_BOOKING_KEYS):
+    """The tutorial's POST /booking: an empty id gets one, a known id must be the same booking.
+
+    It names no card; the sandbox's approved one pays.
+    """
+
+    id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
+    customer_id: Id
+    room_id: Id
+    check_in: Date
+    check_out: Date
+
+
+# --- Mails -----------------------------------------------------------------------------------
+
+MailKind = Literal["booking_confirmed", "booking_cancelled"]
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    booking_id: str
+    to: str
+    subject: str
+    body: str
+    kind: MailKind
+    created_at: Instant
+
+
+class MailPage(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[Mail]
+    next: str | None
+
+
+class ListMails(Query, frozen=True, kw_only=True):
+    """Mails in order of writing, to one customer if given, after the cursor, at most `limit`."""
+
+    limit: Limit
+    after: After = 0
+    customer_id: Id | None = None

@@ -1,4 +1,4 @@
-"""The room service: what can be booked, and for how much a night."""
+"""The room service: what can be booked, when, and for how much a night."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.hotel.holds import (
+    ConfirmHold,
+    ExpireHold,
+    HoldConfirmed,
+    HoldExpired,
+    HoldReleased,
+    HoldRoom,
+    ReleaseHold,
+    RoomHeld,
+)
 from actors.systems.hotel.messages import (
+    MINOR_UNITS_MAX,
     CreateRoom,
     GetRoom,
     ListRooms,
@@ -18,8 +29,10 @@ from actors.systems.hotel.messages import (
     RoomPage,
     TutorialRoom,
 )
+from actors.systems.hotel.stay import nights, refuse_stay
 
 if TYPE_CHECKING:
+    import datetime as dt
     import sqlite3
 
 AVAILABLE = "available"
@@ -28,25 +41,48 @@ INSERT = (
     "INSERT INTO room (id, type, rate_amount, rate_currency, number, status)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
-BY_ID = "SELECT id, type, rate_amount, rate_currency, number, status FROM room WHERE id = ?"
-PAGE = (
-    "SELECT seq, id, type, rate_amount, rate_currency, number, status FROM room"
-    " WHERE seq > ? ORDER BY seq LIMIT ?"
+BY_ID = "SELECT * FROM room WHERE id = ?"
+PAGE = "SELECT * FROM room WHERE seq > ? ORDER BY seq LIMIT ?"
+PAGE_OF_TYPE = "SELECT * FROM room WHERE type = ? AND seq > ? ORDER BY seq LIMIT ?"
+FREE_PAGE = (
+    "SELECT * FROM room WHERE NOT EXISTS"
+    " (SELECT 1 FROM night WHERE room_id = room.id AND night >= ? AND night < ?)"
+    " AND seq > ? ORDER BY seq LIMIT ?"
 )
-PAGE_OF_TYPE = (
-    "SELECT seq, id, type, rate_amount, rate_currency, number, status FROM room"
-    " WHERE type = ? AND seq > ? ORDER BY seq LIMIT ?"
+FREE_PAGE_OF_TYPE = (
+    "SELECT * FROM room WHERE NOT EXISTS"
+    " (SELECT 1 FROM night WHERE room_id = room.id AND night >= ? AND night < ?)"
+    " AND type = ? AND seq > ? ORDER BY seq LIMIT ?"
 )
+
+HOLD = "SELECT * FROM hold WHERE id = ?"
+ENDED = "SELECT 1 FROM ended_hold WHERE id = ?"
+TAKEN = "SELECT 1 FROM night WHERE room_id = ? AND night >= ? AND night < ?"
+INSERT_HOLD = (
+    "INSERT INTO hold (id, room_id, check_in, check_out, price_amount, price_currency, state,"
+    " expires_us) VALUES (?, ?, ?, ?, ?, ?, 'held', ?)"
+)
+TAKE_NIGHT = "INSERT INTO night (room_id, night, hold_id) VALUES (?, ?, ?)"
+CONFIRM = "UPDATE hold SET state = 'confirmed' WHERE id = ?"
+FREE_NIGHTS = "DELETE FROM night WHERE hold_id = ?"
+DELETE_HOLD = "DELETE FROM hold WHERE id = ?"
+REMEMBER_ENDED = "INSERT INTO ended_hold (id) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 class RoomService(Service):
-    """Creates and finds rooms. A room's rate is fixed when it is made."""
+    """Creates and finds rooms, and holds their nights: never one night for two.
+
+    A room's rate is fixed when it is made, a stay's price when it is held.
+    """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "room"
 
-    def __init__(self, rate_default: Money) -> None:
+    def __init__(self, rate_default: Money, *, nights_max: int) -> None:
         """`rate_default` is for rooms made at the tutorial's address, which names none."""
         self._rate_default = rate_default
+        self._nights_max = nights_max
+
+    # --- Rooms -------------------------------------------------------------------------------
 
     @command
     def create(self, tx: Transaction, cmd: CreateRoom) -> Room | Refusal:
@@ -86,13 +122,114 @@ class RoomService(Service):
         return _room(row)
 
     @query
-    def list(self, tx: ReadTransaction, question: ListRooms) -> RoomPage:
-        """List in order of creation, of one type if one is given."""
-        if question.type is None:
-            rows, after = tx.page(PAGE, question.after, limit=question.limit)
-        else:
-            rows, after = tx.page(PAGE_OF_TYPE, question.type, question.after, limit=question.limit)
+    def list(self, tx: ReadTransaction, question: ListRooms) -> RoomPage | Refusal:
+        """List in order of creation, of one type if one is given, the free ones if dates are."""
+        check_in, check_out = question.check_in, question.check_out
+        params: tuple[str | int, ...] = (question.after,)
+        if question.type is not None:
+            params = (question.type, question.after)
+        sql = PAGE if question.type is None else PAGE_OF_TYPE
+        if check_in is not None and check_out is not None:
+            refusal = refuse_stay(check_in, check_out, nights_max=self._nights_max)
+            if refusal is not None:
+                return refusal
+            params = (check_in.isoformat(), check_out.isoformat(), *params)
+            sql = FREE_PAGE if question.type is None else FREE_PAGE_OF_TYPE
+        elif check_in is not None or check_out is not None:
+            missing = "check_out" if check_out is None else "check_in"
+            detail = f"{missing} is missing: rooms are free from one day to another"
+            return Refusal.invalid(detail, field=missing)
+        rows, after = tx.page(sql, *params, limit=question.limit)
         return RoomPage(items=[_room(row) for row in rows], next=after)
+
+    # --- Holds -------------------------------------------------------------------------------
+
+    @command
+    def hold(self, tx: Transaction, cmd: HoldRoom) -> RoomHeld | Refusal:
+        """Take the nights, fix the price, and tell everyone. The same hold again changes nothing.
+
+        Unless confirmed within `hold_s`, the nights are free again.
+        """
+        held = _held_before(tx, cmd.hold_id)
+        if held is None:
+            held = self._hold(tx, cmd)
+        if isinstance(held, RoomHeld):
+            tx.publish(held)
+        return held
+
+    def _hold(self, tx: Transaction, cmd: HoldRoom) -> RoomHeld | Refusal:
+        room = tx.one(BY_ID, cmd.room_id)
+        if room is None:
+            return Refusal.not_found(f"there is no room {cmd.room_id}")
+        check_in, check_out = cmd.check_in.isoformat(), cmd.check_out.isoformat()
+        if tx.one(TAKEN, cmd.room_id, check_in, check_out) is not None:
+            return Refusal.conflict(f"room {cmd.room_id} is taken for one of these nights")
+        price = _price(_room(room).rate, cmd.check_in, cmd.check_out)
+        if isinstance(price, Refusal):
+            return price
+        tx.execute(
+            INSERT_HOLD,
+            cmd.hold_id,
+            cmd.room_id,
+            check_in,
+            check_out,
+            price.amount,
+            price.currency,
+            tx.now_us + round(cmd.hold_s * 1_000_000),
+        )
+        for night in nights(cmd.check_in, cmd.check_out):
+            tx.execute(TAKE_NIGHT, cmd.room_id, night, cmd.hold_id)
+        tx.after(cmd.hold_s, ExpireHold(hold_id=cmd.hold_id))
+        return RoomHeld(hold_id=cmd.hold_id, room_id=cmd.room_id, price=price)
+
+    @command
+    def confirm(self, tx: Transaction, cmd: ConfirmHold) -> Refusal | None:
+        """Keep the nights for good. Confirming again changes nothing."""
+        hold = tx.one(HOLD, cmd.hold_id)
+        if hold is None:
+            return Refusal.conflict("the room's hold was over before the booking was paid")
+        tx.execute(CONFIRM, cmd.hold_id)
+        tx.publish(HoldConfirmed(hold_id=cmd.hold_id))
+        return None
+
+    @command
+    def release(self, tx: Transaction, cmd: ReleaseHold) -> None:
+        """Free the nights, whether they were held, confirmed, or not even that any more."""
+        _end(tx, cmd.hold_id)
+        tx.publish(HoldReleased(hold_id=cmd.hold_id))
+
+    @command
+    def expire(self, tx: Transaction, cmd: ExpireHold) -> None:
+        """Free the nights that were neither confirmed nor released."""
+        hold = tx.one(HOLD, cmd.hold_id)
+        if hold is not None and hold["state"] == "held":
+            _end(tx, cmd.hold_id)
+            tx.publish(HoldExpired(hold_id=cmd.hold_id))
+
+
+def _held_before(tx: Transaction, hold_id: str) -> RoomHeld | Refusal | None:
+    """Return what this hold got when it came before; None if it comes for the first time."""
+    hold = tx.one(HOLD, hold_id)
+    if hold is not None:
+        price = Money(amount=hold["price_amount"], currency=hold["price_currency"])
+        return RoomHeld(hold_id=hold_id, room_id=hold["room_id"], price=price)
+    if tx.one(ENDED, hold_id) is not None:
+        return Refusal.conflict("this hold is over, and cannot begin again")
+    return None
+
+
+def _price(rate: Money, check_in: dt.date, check_out: dt.date) -> Money | Refusal:
+    amount = rate.amount * (check_out - check_in).days
+    if amount > MINOR_UNITS_MAX:
+        detail = f"the stay costs {amount} minor units; a payment takes {MINOR_UNITS_MAX} at most"
+        return Refusal.invalid(detail, field="check_out")
+    return Money(amount=amount, currency=rate.currency)
+
+
+def _end(tx: Transaction, hold_id: str) -> None:
+    tx.execute(FREE_NIGHTS, hold_id)
+    tx.execute(DELETE_HOLD, hold_id)
+    tx.execute(REMEMBER_ENDED, hold_id)
 
 
 def _insert(tx: Transaction, room: Room) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.kernel.messages import Refusal
+from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.customer import CustomerService
+from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
 from actors.systems.hotel.messages import (
     CreateCustomer,
     Customer,
@@ -111,3 +113,35 @@ async def test_registering_again_is_harmless_and_another_is_a_conflict(tmp_path:
             assert reply.kind == "conflict"
         (page,) = await on.pages(ListCustomers(limit=10))
         assert page == [Customer(id="1", name="ada", email="ada@example.org")]
+
+
+# --- Introductions ---------------------------------------------------------------------------
+
+ADA = CustomerIntroduced(customer_id="1", name="ada", email="ada@example.org")
+
+
+async def test_a_new_customer_is_introduced_once(tmp_path: Path) -> None:
+    """Created or registered; registering again, or as another, tells nobody anything."""
+    others = {"booking": BookingService}
+    async with stage(CustomerService(), tmp_path, name="customer", others=others) as on:
+        (bob,) = await create(on, "bob")
+        told = CustomerIntroduced(customer_id=bob.id, name="bob", email="bob@example.org")
+        assert on.sent == [("booking", told)]
+        register = RegisterCustomer(id="1", name="ada", email="ada@example.org")
+        await on.ask(register)
+        assert on.sent == [("booking", ADA)]
+        for again in (register, RegisterCustomer(id="1", name="bob")):
+            await on.ask(again)
+            assert on.sent == []
+
+
+async def test_a_customer_is_introduced_again_to_whoever_asks(tmp_path: Path) -> None:
+    """One that there is not is refused."""
+    others = {"booking": BookingService}
+    async with stage(CustomerService(), tmp_path, name="customer", others=others) as on:
+        await on.ask(RegisterCustomer(id="1", name="ada", email="ada@example.org"))
+        assert await on.ask(IntroduceCustomer(customer_id="1", booking_id="b")) is None
+        assert on.sent == [("booking", ADA)]
+        reply = await on.ask(IntroduceCustomer(customer_id="2", booking_id="b"))
+        assert reply == Refusal.not_found("there is no customer 2")
+        assert on.sent == []

@@ -28,7 +28,7 @@ DEFAULT = Money(amount=10_000, currency="CHF")
 
 
 def rooms(folder: Path) -> AbstractAsyncContextManager[Stage]:
-    return stage(RoomService(DEFAULT), folder)
+    return stage(RoomService(DEFAULT, nights_max=366), folder)
 
 
 async def create(on: Stage, *types: str) -> list[Room]:

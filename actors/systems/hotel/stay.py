@@ -1,0 +1,40 @@
+"""A stay is the half-open range of days [check_in, check_out), and is priced by its nights."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from actors.kernel.messages import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def refuse_stay(
+    check_in: dt.date, check_out: dt.date, *, nights_max: int, field: str = "check_out"
+) -> Refusal | None:
+    """Return why nobody can stay so, naming `field`; None for a stay of 1 to `nights_max` nights.
+
+    It may lie in the past: a rehearsal has data of any age.
+    """
+    count = (check_out - check_in).days
+    if count < 1:
+        detail = f"{field}: {check_out} is not after {check_in}, the day of arrival"
+        return Refusal.invalid(detail, field=field)
+    if count > nights_max:
+        detail = f"{field}: a stay is at most {nights_max} nights, and this one is {count}"
+        return Refusal.invalid(detail, field=field)
+    return None
+
+
+def nights(check_in: dt.date, check_out: dt.date) -> Iterator[str]:
+    """Yield the ISO date of each night's first day."""
+    for day in range(check_in.toordinal(), check_out.toordinal()):
+        yield dt.date.fromordinal(day).isoformat()
+
+
+def zone(name: str) -> dt.tzinfo:
+    """Return the time zone; UTC is there even where no time zone data is installed."""
+    return dt.UTC if name == "UTC" else ZoneInfo(name)

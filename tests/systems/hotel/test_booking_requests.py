@@ -1,0 +1,106 @@
+"""What clients ask of bookings: the tutorial's registrations, lists, and what is not there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from actors.kernel.messages import Refusal
+from actors.systems.hotel.messages import Booking, CancelBooking, GetBooking, ListBookings
+from tests.systems.hotel.booking_stage import ADA, CREATE, DAY, REGISTER, bookings, messages_to
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# --- The tutorial ----------------------------------------------------------------------------
+
+
+async def test_a_registered_booking_keeps_its_id(tmp_path: Path) -> None:
+    """An empty one gets a new one."""
+    async with bookings(tmp_path) as on:
+        assert (await on.ask(REGISTER)).so_far.id == "1"
+        new = await on.ask(msgspec.structs.replace(REGISTER, id=""))
+        assert new.so_far.id not in {"", "1"}
+
+
+async def test_registering_again_waits_for_the_same_end(tmp_path: Path) -> None:
+    """All that asked are answered together, and whoever asks afterwards gets the same."""
+    async with bookings(tmp_path) as on:
+        await on.ask(ADA)
+        laters = await on.send(REGISTER, REGISTER, REGISTER)
+        assert len({later.request for later in laters}) == 3
+        told = messages_to("1")
+        for name in ("RoomHeld", "PaymentTaken", "HoldConfirmed"):
+            await on.ask(told[name])
+        confirmed = await on.ask(GetBooking(booking_id="1"))
+        assert sorted(on.replies) == sorted((later.request, confirmed) for later in laters)
+        assert await on.ask(REGISTER) == confirmed
+
+
+async def test_a_rejected_registration_stays_rejected(tmp_path: Path) -> None:
+    """With the words of the first time."""
+    async with bookings(tmp_path) as on:
+        await on.ask(REGISTER)
+        await on.ask(messages_to("1")["Refused IntroduceCustomer"])
+        ((_, refusal),) = on.replies
+        assert refusal == Refusal.not_found("there is no customer ada")
+        assert await on.ask(REGISTER) == refusal
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"customer_id": "bob"},
+        {"room_id": "other"},
+        {"check_in": DAY + dt.timedelta(days=1)},
+        {"check_out": DAY + dt.timedelta(days=1)},
+    ],
+)
+async def test_another_booking_under_a_known_id_is_a_conflict(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """Whatever it differs in."""
+    async with bookings(tmp_path) as on:
+        await on.ask(REGISTER)
+        reply = await on.ask(msgspec.structs.replace(REGISTER, **change))
+        assert reply == Refusal.conflict("booking 1 exists, and is another")
+
+
+# --- Lists -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 100])
+async def test_lists_filter_and_keep_the_order_of_creation(tmp_path: Path, limit: int) -> None:
+    """By customer, by room, by both, by none."""
+    async with bookings(tmp_path) as on:
+        pairs = [("a", "r"), ("b", "r"), ("a", "s"), ("a", "r"), ("b", "s")]
+        made: list[Booking] = []
+        for customer_id, room_id in pairs:
+            create = msgspec.structs.replace(CREATE, customer_id=customer_id, room_id=room_id)
+            made.append((await on.ask(create)).so_far)
+        for customer_id_, room_id_ in [
+            (None, None),
+            ("a", None),
+            (None, "s"),
+            ("a", "r"),
+            ("c", "r"),
+        ]:
+            pages = await on.pages(
+                ListBookings(limit=limit, customer_id=customer_id_, room_id=room_id_)
+            )
+            assert [each for page in pages for each in page] == [
+                each
+                for each in made
+                if customer_id_ in {None, each.customer_id} and room_id_ in {None, each.room_id}
+            ]
+            assert {len(page) for page in pages[:-1]} <= {limit}
+
+
+async def test_an_unknown_booking_is_not_found(tmp_path: Path) -> None:
+    """To read, and to cancel."""
+    async with bookings(tmp_path) as on:
+        for message in (GetBooking(booking_id="x"), CancelBooking(booking_id="x")):
+            assert await on.ask(message) == Refusal.not_found("there is no booking x")
