@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.kernel import lifecycle
+from actors.kernel.messages import type_name, type_of
 
 if TYPE_CHECKING:
     from actors.errors import DeadLettered
@@ -76,7 +77,7 @@ class DeadLetters:
         self._events.emit(
             lifecycle.DeadLettered(
                 name=actor,
-                message_type=type(envelope.message).__name__,
+                message_type=type_name(type_of(envelope.message)),
                 reason=reason,
                 attempts=envelope.attempt,
                 trace=envelope.trace,

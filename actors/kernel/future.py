@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NOT_PUT_OFF = object()
+
 
 class AsyncioFuture(pykka.Future[T]):
     """Ends exactly once: with a reply, a refusal or a typed error, by its deadline.
@@ -31,7 +33,7 @@ class AsyncioFuture(pykka.Future[T]):
     _get_hook: Callable[[float | None], Any] | None = None
     _timer: asyncio.TimerHandle | None = None
     # What the asker is told at the deadline, where the answer was put off (see Later).
-    so_far: Any = None
+    so_far: Any = _NOT_PUT_OFF
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Belong to `loop`, or to the running one."""
@@ -113,7 +115,7 @@ class AsyncioFuture(pykka.Future[T]):
 
     def _expire(self, seconds: float, actor_name: str) -> None:
         self._timer = None
-        if self.so_far is not None:
+        if self.so_far is not _NOT_PUT_OFF:
             self.settle(Accepted(value=self.so_far))
             return
         self.settle_error(

@@ -144,6 +144,21 @@ class Mailbox:
         index = 0 if self._lane_of is None else self._lane_of(envelope.message)
         self._accept(self.lanes[index], envelope)
 
+    def withdraw(self, wanted: Callable[[Envelope], bool]) -> int:
+        """Take back queued messages whose sender will send them anew; return how many.
+
+        Those that an incarnation has had in hand stay: they know how often they crashed it.
+        """
+        count = 0
+        for lane in self.lanes:
+            kept = [each for each in lane.queue if each.started or not wanted(each)]
+            count += len(lane.queue) - len(kept)
+            if len(kept) < len(lane.queue):
+                lane.queue.clear()
+                lane.queue.extend(kept)
+        self.refused += count
+        return count
+
     def signal(self, signal: Signal, argument: Any = None) -> None:
         """Deliver a signal ahead of every message, from any thread."""
         if get_ident() != self._thread:

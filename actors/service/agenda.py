@@ -107,8 +107,10 @@ class Agenda:
             self._come_back_in(delay_s, now_us)
 
     def close(self) -> None:
-        """Start nothing more."""
+        """Start nothing more; the next incarnation begins with what is not applied."""
         self._closed = True
+        if self._in_hand:
+            self._directory.withdraw(self._name, self)
         if self._handle is not None:
             self._handle.cancel()
 
@@ -169,7 +171,7 @@ class Agenda:
         if self._closed:
             return
         envelope.reply_to = Receipt(
-            partial(self._applied, envelope.origin.seq), partial(self._failed, envelope)
+            self, partial(self._applied, envelope.origin.seq), partial(self._failed, envelope)
         )
         try:
             self._directory.deliver(self._name, envelope)

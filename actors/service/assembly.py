@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.errors import LetterNotReplayable, NoSuchLetter
+from actors.errors import LetterNotReplayable, NoSuchLetter, ServiceUnavailable, StoreError
 from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.directory import Directory
@@ -99,9 +99,15 @@ class ServiceSystem(ActorSystem):
             await hosting.discard(letter_id, timeout_s=self._deadline_s)
 
     async def _holder(self, letter_id: str) -> Hosting:
+        unknown: Exception | None = None
         for hosting in self._hostings.values():
-            if await hosting.holds_letter(letter_id):
-                return hosting
+            try:
+                if await hosting.holds_letter(letter_id):
+                    return hosting
+            except (StoreError, ServiceUnavailable) as error:  # it may be another's all the same
+                unknown = error
+        if unknown is not None:
+            raise unknown
         message = f"there is no dead letter {letter_id}; look at /admin/dead-letters"
         raise NoSuchLetter(message)
 

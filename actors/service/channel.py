@@ -112,8 +112,14 @@ class Channel:
             self._memory.popleft()
 
     def close(self) -> None:
-        """Send no more; the next incarnation begins with what is not acknowledged."""
+        """Send no more; the next incarnation begins with what is not acknowledged.
+
+        What the receiver has not looked at is taken back: a receiver that is suspended would
+        collect it anew with each death of its sender.
+        """
         self._closed = True
+        if self._sent > self.acknowledged:
+            self._directory.withdraw(self._receiver, self)
         if self._retry is not None:
             self._retry.cancel()
 
@@ -140,7 +146,7 @@ class Channel:
         number = message.number
         return Envelope(
             message.message,
-            Receipt(partial(self._applied, number), partial(self._failed, self._round)),
+            Receipt(self, partial(self._applied, number), partial(self._failed, self._round)),
             trace=message.trace,
             origin=ChannelOrigin(self._sender, self._identity, number, self._base),
         )

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.errors import ServiceUnavailable
 from actors.kernel.messages import type_name
+from actors.service.receipt import Receipt
 from actors.store.dead_letter_table import Unreadable
 from actors.store.peers import Peers, Subscription
 
@@ -58,6 +59,17 @@ class Directory:
             raise ServiceUnavailable(message, retry_after_s=1.0)
         self._router.pick(service).actor_inbox.admit(envelope)
 
+    def withdraw(self, service: str, keeper: object) -> None:
+        """Take back what this keeper has sent and the service has not had in hand."""
+        if self._router is None or service not in self._decoders:
+            return
+
+        def wanted(envelope: Envelope) -> bool:
+            receipt = envelope.reply_to
+            return isinstance(receipt, Receipt) and receipt.keeper is keeper
+
+        self._router.pick(service).actor_inbox.withdraw(wanted)
+
     def handles(self, service: str, message_type: str) -> bool:
         """Whether the service has a handler for messages of this type name."""
         return message_type in self._decoders.get(service, {})
@@ -70,6 +82,6 @@ class Directory:
         else:
             try:
                 return decoder.decode(blob)
-            except msgspec.MsgspecError as error:
+            except Exception as error:  # noqa: BLE001 - a message's own __post_init__, too
                 reason = f"{service} cannot read this {message_type}: {error}"
         return Unreadable(message_type=message_type, blob=blob, reason=reason)

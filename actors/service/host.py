@@ -104,6 +104,8 @@ class ServiceHost(Behavior):
         self._hosting.current = None
         self._leave()
         await self._effects.close()
+        # What receivers have acknowledged goes with the next commit: this is the last one.
+        await self.store.write((), self._handlers)
         await self.store.close()
 
     async def on_failure(self, error: BaseException) -> None:

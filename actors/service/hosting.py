@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.errors import LetterNotReplayable, NoSuchLetter, ServiceUnavailable, StoreError
+from actors.errors import (
+    ActorError,
+    LetterNotReplayable,
+    NoSuchLetter,
+    ServiceUnavailable,
+    StoreError,
+)
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
@@ -139,7 +145,7 @@ class Hosting:
                 key=letter.request_key,
                 trace=letter.trace,
                 letter_id=letter_id,
-                origin=LetterOrigin(letter_id, letter.sender),
+                origin=LetterOrigin(letter_id, letter.sender, letter.attempts),
             ),
             timeout_s,
         )
@@ -168,5 +174,8 @@ class Hosting:
         envelope.reply_to = future
         envelope.deadline = self.clock.monotonic() + timeout_s
         future.expire_after(timeout_s, self.name)
-        self.directory.deliver(self.name, envelope)
+        try:
+            self.directory.deliver(self.name, envelope)
+        except ActorError as error:
+            future.settle_error(error)
         return await future

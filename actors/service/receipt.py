@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 class Receipt:
     """Settled by the receiver's actor as an AsyncioFuture is; nobody awaits it."""
 
-    __slots__ = ("_applied", "_failed")
+    __slots__ = ("_applied", "_failed", "keeper")
 
     def __init__(
-        self, applied: Callable[[], None], failed: Callable[[BaseException], None]
+        self,
+        keeper: object,
+        applied: Callable[[], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
-        """`applied` is called after the receiver's commit, `failed` where there was none."""
+        """`applied` is called after the receiver's commit, `failed` where there was none.
+
+        `keeper` is whoever sent the message.
+        """
+        self.keeper = keeper
         self._applied = applied
         self._failed = failed
 

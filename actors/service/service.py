@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union
 
 import msgspec
 
-from actors.kernel.messages import Command, Event, Later, Query, Refusal, type_name
+from actors.kernel.messages import (
+    Command,
+    Event,
+    GaveUp,
+    Later,
+    Query,
+    Refusal,
+    Refused,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +122,20 @@ class Service:
         for spec in cls.handlers.values():
             if spec.kind == "effect":
                 _check_outcome(cls, spec)
+            elif typing.get_origin(spec.message) is GaveUp:
+                _check_effect(cls, spec)
+
+
+def _check_effect(service: type[Service], spec: HandlerSpec) -> None:
+    """Raise TypeError where a handler would wait for the end of no effect."""
+    (command,) = typing.get_args(spec.message)
+    handler = service.handlers.get(command)
+    if handler is None or handler.kind != "effect":
+        message = (
+            f"{service.__name__}.{spec.function.__name__} is @on({type_name(spec.message)}), and "
+            f"{service.__name__} has no @effect for {command.__name__}"
+        )
+        raise TypeError(message)
 
 
 def _check_outcome(service: type[Service], spec: HandlerSpec) -> None:
@@ -136,18 +159,13 @@ def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handle
     reply = hints.pop("return", None)
     parameters = list(hints.values())
     message = parameters[-1] if parameters else None
-    # A class, or one of messages.Refused and GaveUp for a command.
-    origin = message if isinstance(message, type) else typing.get_origin(message)
-    shape = 1 if kind == "effect" else 2
-    if reply is None or len(parameters) != shape or origin is None or origin is UnionType:
+    if reply is None or len(parameters) != (1 if kind == "effect" else 2):
         error = f"{name} must be typed {SHAPES[kind]}"
         raise TypeError(error)
-    if not issubclass(origin, BASES[kind]):
-        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
-        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
-        raise TypeError(error)
-    if kind == "effect" and not iscoroutinefunction(function):
-        error = f"{name} is an @effect: write it as `async def`"
+    _check_message(name, kind, message)
+    if (kind == "effect") != iscoroutinefunction(function):
+        rule = "write an @effect as" if kind == "effect" else "handlers never await, only effects"
+        error = f"{name}: {rule} `async def`"
         raise TypeError(error)
     start: Start = "now"
     if kind == "event":
@@ -156,14 +174,34 @@ def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handle
         if message != declared or reply is not NoneType:
             error = f"{name} is @on({type_name(declared)}): it must be typed {SHAPES[kind]}"
             raise TypeError(error)
+    if kind == "effect":  # an outcome is no reply: it may be of any of several types
+        return HandlerSpec(kind, function, message, reply)
     defers = Later in _members(reply)
+    if defers and (kind != "command" or not set(_members(reply)) - {Later, Refusal}):
+        error = f"{name} returns Later: only a @command may, and it says what its reply will be"
+        raise TypeError(error)
     reply = _reply_type(reply)
     try:
-        msgspec.json.Decoder(NoneType if kind == "effect" else reply)  # an outcome is no reply
+        msgspec.json.Decoder(reply)
     except TypeError as unreadable:
         error = f"{name}: its reply could be stored, and not read back: {unreadable}"
         raise TypeError(error) from unreadable
     return HandlerSpec(kind, function, message, reply, defers, start)
+
+
+def _check_message(name: str, kind: Kind, message: Any) -> None:
+    # A class, or one of messages.Refused and GaveUp for a command.
+    origin = message if isinstance(message, type) else typing.get_origin(message)
+    if origin in {None, Union, UnionType}:
+        error = f"{name} must be typed {SHAPES[kind]}"
+        raise TypeError(error)
+    if not issubclass(origin, BASES[kind]):
+        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
+        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
+        raise TypeError(error)
+    if message in {Refused, GaveUp}:
+        error = f"{name}: say of which command, such as {message.__name__}[SomeCommand]"
+        raise TypeError(error)
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

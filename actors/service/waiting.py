@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.errors import ActorCrashed
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal, type_of
 from actors.store.later_table import find_answers
@@ -68,7 +69,11 @@ class Waiting:
                 decode = _decode_refusal
                 if not refused:
                     decode = handlers[waiter.message_type].reply.decode
-                waiter.future.settle(decode(reply))
+                try:
+                    waiter.future.settle(decode(reply))
+                except msgspec.MsgspecError as error:  # theirs alone: the service must start
+                    text = f"the answer to {request} is not of its handler's type: {error}"
+                    waiter.future.settle_error(ActorCrashed(text))
 
     def _leave(self, request: str, waiter: Waiter) -> None:
         waiters = self._waiters.get(request, [])

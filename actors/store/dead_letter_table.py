@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 # A reason quotes the message's values; a dead letter holds those already.
 REASON_CHARS_MAX: Final = 1000
 
-# A letter that was run again and crashed again stays where it stands.
+# A letter that was run again and crashed again stays where it stands. So does one whose burial was
+# committed and not heard of, when it is buried again: nothing is added up here.
 BURY = (
     "INSERT INTO dead_letter"
     " (id, message_type, message, request_key, attempts, reason, at_us, sender, trace)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET reason = excluded.reason,"
-    " attempts = attempts + excluded.attempts"
+    " attempts = excluded.attempts"
 )
 EXISTS = "SELECT 1 FROM dead_letter WHERE id = ?"
 FORGET = "DELETE FROM dead_letter WHERE id = ?"
-FIND = "SELECT message_type, message, request_key, sender, trace FROM dead_letter WHERE id = ?"
+FIND = (
+    "SELECT message_type, message, request_key, attempts, sender, trace FROM dead_letter"
+    " WHERE id = ?"
+)
 FORGET_OLDEST = "DELETE FROM dead_letter WHERE seq <= (SELECT max(seq) FROM dead_letter) - ?"
 LATEST = (
     "SELECT id, message_type, message, request_key, attempts, reason, at_us FROM dead_letter"
@@ -63,7 +67,7 @@ def bury(
             _type_name(envelope.message),
             _encoded(envelope.message),
             None if envelope.key is None else _storable(envelope.key),
-            envelope.attempt,
+            envelope.attempt + getattr(envelope.origin, "attempts", 0),
             _storable(envelope.error or "unknown")[:REASON_CHARS_MAX],
             now_us,
             getattr(envelope.origin, "sender", None),
@@ -98,19 +102,21 @@ class LetterMessage(msgspec.Struct, frozen=True, kw_only=True):
     message_type: str
     blob: bytes
     request_key: str | None
+    attempts: int
     sender: str | None
     trace: str | None
 
 
 def find_letter(connection: sqlite3.Connection, letter_id: str) -> LetterMessage | None:
     """Return the letter's message, if it is there."""
-    row = connection.execute(FIND, (letter_id,)).fetchone()
+    row = connection.execute(FIND, (_storable(letter_id),)).fetchone()
     if row is None:
         return None
     return LetterMessage(
         message_type=row["message_type"],
         blob=row["message"],
         request_key=row["request_key"],
+        attempts=row["attempts"],
         sender=row["sender"],
         trace=row["trace"],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from actors.store.peers import Peers
 
 _encode = msgspec.json.Encoder().encode
+
+# What SQLite's integers, and so the table of timers, can hold.
+DUE_US_MAX: Final = 2**63 - 1
 
 
 class Outgoing(msgspec.Struct, kw_only=True):
@@ -88,9 +91,11 @@ class Departures:
         """Send the event to each subscriber, and keep it for later ones."""
         name = type_name(type_of(event))
         blob = _encode(event)
-        self.events.append(Published(message_type=name, blob=blob, trace=self.trace))
-        for subscriber in self._subscribers.get(name, ()):
+        subscribers = self._subscribers.get(name, ())
+        for subscriber in subscribers:  # to all or to none, should the handler look away
             self._check_room(subscriber)
+        self.events.append(Published(message_type=name, blob=blob, trace=self.trace))
+        for subscriber in subscribers:
             self._add(subscriber, name, event, blob)
 
     def after(self, delay_s: float, message: Any) -> None:
@@ -103,7 +108,9 @@ class Departures:
         self._add(service, name, message, _encode(message))
 
     def reply(self, request: str, value: Any) -> None:
-        """Answer a Later."""
+        """Answer a Later. Raises here, and not at the commit of all, where it cannot be stored."""
+        request.encode()
+        _encode(value)
         self.replies.append((request, value))
 
     def mark(self) -> tuple[int, int, int, int]:
@@ -121,7 +128,7 @@ class Departures:
     def _check_room(self, receiver: str) -> None:
         if receiver in self._full:
             error = (
-                f"the outbox for {receiver} holds channel.outbox_messages_max messages that "
+                f"the outbox for {receiver} holds store.outbox_messages_max messages that "
                 f"{receiver} has not taken; look at it in /admin/channels and /admin/actors"
             )
             raise OutboxFull(error, retry_after_s=1.0)
@@ -135,6 +142,9 @@ class Departures:
 
     def _add_timer(self, delay_s: float, name: str, message: Any, blob: bytes) -> None:
         due_us = self._now_us + round(max(0.0, delay_s) * 1_000_000)
+        if due_us > DUE_US_MAX:
+            error = f"{delay_s} s from now is beyond every calendar"
+            raise ValueError(error)
         self.timers.append(
             Timer(due_us=due_us, message_type=name, blob=blob, message=message, trace=self.trace)
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.errors import Busy, DeadLettered, Fenced, StoreRefused
-from actors.kernel.messages import Later, Refusal, Refused, type_of
+from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
 from actors.store import later_table
 from actors.store.arrivals import NEW, Arrivals
 from actors.store.channels import Outbox
@@ -255,6 +255,9 @@ class GroupCommit:
         try:
             reply = self._run(index, handler.function, tx, envelope.message)
             tx.check()
+            if reply.__class__ is Later and not handler.defers:
+                error = f"{type_name(type_of(envelope.message))} is not typed to return Later"
+                raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
             if _is_keyed(envelope):
                 self._keep(envelope, reply, tx.now_us)
             if reply.__class__ is not Refusal:

@@ -25,10 +25,14 @@ class TimerOrigin(msgspec.Struct, frozen=True):
 
 
 class LetterOrigin(msgspec.Struct, frozen=True):
-    """A dead letter that is run again; `sender` is that of the channel it once came by."""
+    """A dead letter that is run again; `sender` is that of the channel it once came by.
+
+    `attempts` are those that were made of it before.
+    """
 
     letter_id: str
     sender: str | None
+    attempts: int = 0
 
 
 Origin = ChannelOrigin | TimerOrigin | LetterOrigin

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path  # noqa: TC003 - a service's ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.config import load_config
 from actors.kernel import lifecycle
-from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.clock import SystemClock
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.messages import Refusal
 from actors.kernel.rng import Rng
-from actors.kernel.system import ActorSystem
-from actors.service.host import Hosting
+from actors.service.assembly import ServiceSystem
 from actors.service.service import Service, command, query
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.store import StoreSpec
 from actors.store.transaction import ReadTransaction, Transaction
 from tests.store.ledger import (
     SCHEMA,
@@ -38,8 +36,7 @@ from tests.store.ledger import (
 from tests.store.leftovers import no_store_threads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from actors.config import Config
     from actors.kernel.messages import Message
@@ -81,26 +78,21 @@ class Books(Service):
 
 
 class Shelf:
-    """Services of the same kind, each with its own file, in one tree."""
+    """Services, each with its own file, in one tree."""
 
     def __init__(
         self,
         folder: Path,
-        names: Sequence[str],
+        services: Mapping[str, Callable[[], Service]],
         config: Config,
         *,
         seed: int,
-        do: Callable[[Any, Any], Any],
-        look: Callable[[Any, Any], Any],
     ) -> None:
         self.folder = folder
         self.config = config
         self.events: list[lifecycle.LifecycleEvent] = []
         self._clock = SystemClock()
         self._rng = Rng(seed)
-        self._migrations = folder / "schema"
-        self._migrations.mkdir(exist_ok=True)
-        (self._migrations / "0001_books.sql").write_text(SCHEMA)
         events = lifecycle.Lifecycle()
         events.subscribe(self.events.append)
         context = KernelContext(
@@ -110,33 +102,14 @@ class Shelf:
             lifecycle=events,
             dead_letters=DeadLetters(capacity=100, clock=self._clock, events=events),
         )
-        self.hostings = {name: self._host(name, lambda: Books(do, look)) for name in names}
-        self.system = ActorSystem(
-            SupervisorSpec(
-                name="root",
-                children=tuple(hosting.child(config.service) for hosting in self.hostings.values()),
-            ),
+        self.system = ServiceSystem(
+            services,
+            config=config,
+            data_dir=folder,
             context=context,
-            mailbox=config.mailbox,
-            supervisor=config.supervisor,
-            letter_sources=[hosting.dead_letters for hosting in self.hostings.values()],
+            store=AiosqliteStore,
         )
-
-    def _host(self, name: str, service: Callable[[], Service]) -> Hosting:
-        spec = StoreSpec(
-            name=name,
-            path=self.file(name),
-            migrations=self._migrations,
-            attempts_max=self.config.service.attempts_max,
-            handler_s_max=self.config.service.handler_s_max,
-            dead_letters_max=self.config.service.dead_letters_max,
-        )
-        rng = self._rng.fork(name)
-
-        def store() -> AiosqliteStore:
-            return AiosqliteStore(spec, self.config.store, clock=self._clock, rng=rng.fork("store"))
-
-        return Hosting(name, service, store)
+        self.hostings = self.system._hostings
 
     def file(self, name: str) -> Path:
         return self.folder / f"{name}.db"
@@ -175,6 +148,11 @@ def nothing(_tx: Any, _message: Any) -> None:
     """Do as little as a handler can."""
 
 
+def configured(settings: Sequence[str]) -> Config:
+    """Return the shipped configuration with quick restarts, and `settings` over it."""
+    return load_config(None, ["supervisor.backoff_s_min=0.001", *settings])
+
+
 def unstarted(
     folder: Path,
     *names: str,
@@ -183,15 +161,28 @@ def unstarted(
     do: Callable[[Any, Any], Any] = nothing,
     look: Callable[[Any, Any], Any] = nothing,
 ) -> Shelf:
-    """Make the services with `settings` over the shipped configuration."""
-    config = load_config(None, ["supervisor.backoff_s_min=0.001", *settings])
-    return Shelf(folder, names, config, seed=seed, do=do, look=look)
+    """Make a service of `Books` under each name."""
+    migrations = folder / "schema"
+    migrations.mkdir(exist_ok=True)
+    (migrations / "0001_books.sql").write_text(SCHEMA)
+
+    class Placed(Books):
+        schema: ClassVar[Path] = migrations
+
+    services = dict.fromkeys(names, lambda: Placed(do, look))
+    return Shelf(folder, services, configured(settings), seed=seed)
 
 
 @contextlib.asynccontextmanager
 async def hosted(folder: Path, *names: str, **options: Any) -> AsyncIterator[Shelf]:
+    """Run a service of `Books` under each name; leave no thread."""
+    async with started(unstarted(folder, *names, **options)) as shelf:
+        yield shelf
+
+
+@contextlib.asynccontextmanager
+async def started(shelf: Shelf) -> AsyncIterator[Shelf]:
     """Run the services; leave no thread."""
-    shelf = unstarted(folder, *names, **options)
     await shelf.system.start()
     try:
         yield shelf

@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from actors.config import load_config
-from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.clock import SystemClock
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.messages import Command, Query, Refusal
 from actors.kernel.rng import Rng
-from actors.kernel.system import ActorSystem
-from actors.service.host import Hosting
+from actors.service.assembly import ServiceSystem
 from actors.service.service import Service, command, query
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.store import StoreSpec
 from actors.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
@@ -108,7 +105,7 @@ class Diary(Service):
 class Running:
     """A started system of diaries, each under its own name."""
 
-    def __init__(self, system: ActorSystem, folder: Path, events: list[LifecycleEvent]) -> None:
+    def __init__(self, system: ServiceSystem, folder: Path, events: list[LifecycleEvent]) -> None:
         self.system = system
         self.folder = folder
         self.events = events
@@ -152,28 +149,15 @@ async def running(
         dead_letters=DeadLetters(capacity=1000, clock=clock, events=lifecycle),
     )
 
-    def host(name: str) -> Hosting:
-        spec = StoreSpec(
-            name=name,
-            path=folder / f"{name}.db",
-            migrations=migrations,
-            attempts_max=config.service.attempts_max,
-            handler_s_max=config.service.handler_s_max,
-            dead_letters_max=config.service.dead_letters_max,
-        )
-        return Hosting(
-            name,
-            Diary,
-            lambda: AiosqliteStore(spec, config.store, clock=clock, rng=rng.fork(name)),
-        )
+    class Placed(Diary):
+        schema: ClassVar[Path] = migrations
 
-    hosted = [host(name) for name in names]
-    system = ActorSystem(
-        SupervisorSpec(name="root", children=tuple(each.child(config.service) for each in hosted)),
+    system = ServiceSystem(
+        dict.fromkeys(names, Placed),
+        config=config,
+        data_dir=folder,
         context=context,
-        mailbox=config.mailbox,
-        supervisor=config.supervisor,
-        letter_sources=[each.dead_letters for each in hosted],
+        store=AiosqliteStore,
     )
     Diary.runs.clear()
     await system.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sqlite3
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal
 from tests.store.ledger import STORES, Add, Added, Crash, Ledger, Refuse, handlers
+from tests.store.mortal import Mortal, make_mortal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,51 +32,6 @@ CACHE_KIB_TINY = 8
 PADDING = "." * 3000
 
 
-class Died(BaseException):
-    """The world ends here."""
-
-
-class Mortal:
-    """A connection that ends the world after a given number of statements."""
-
-    def __init__(
-        self, connection: sqlite3.Connection, after_each: Callable[[], None] | None = None
-    ) -> None:
-        self._connection = connection
-        self._after_each = after_each
-        self.statements_left = -1
-        self.statements = 0
-        self.dead = False
-
-    def is_dead(self) -> bool:
-        return self.dead
-
-    @property
-    def in_transaction(self) -> bool:
-        if self.dead:
-            raise sqlite3.OperationalError("dead")
-        return self._connection.in_transaction
-
-    def execute(self, *args: Any) -> Any:
-        return self._run(self._connection.execute, args)
-
-    def executemany(self, *args: Any) -> Any:
-        return self._run(self._connection.executemany, args)
-
-    def _run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        if self.dead:
-            raise sqlite3.OperationalError("dead")
-        result = function(*args)
-        self.statements += 1
-        if self._after_each is not None:
-            self._after_each()
-        if self.statements == self.statements_left:
-            self.dead = True
-            del result  # a cursor in the traceback would keep the closed connection's lock
-            raise Died
-        return result
-
-
 class World:
     """A mailbox over incarnations, as the kernel keeps one: batches, redelivery, attempts."""
 
@@ -89,11 +44,7 @@ class World:
         self, after_each: Callable[[], None] | None = None
     ) -> tuple[AiosqliteStore | InlineStore, Mortal]:
         store = await self.ledger.open()
-        commit = store._commit
-        assert commit is not None
-        mortal = Mortal(commit._connection, after_each)
-        commit._connection = commit._keys._connection = mortal  # type: ignore[assignment]
-        return store, mortal
+        return store, make_mortal(store, after_each)
 
     async def serve(self, store: AiosqliteStore | InlineStore, mortal: Mortal) -> None:
         """Handle what is queued, until the end of it or of the world."""

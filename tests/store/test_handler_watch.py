@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -18,6 +19,7 @@ from actors.errors import Fenced, HandlerTimeout, StoreError
 from actors.kernel.clock import SystemClock
 from actors.store import handler_watch, migrations, opening
 from actors.store.aiosqlite_store import ABANDON_S, AiosqliteStore
+from actors.store.dead_letter_table import latest
 from actors.store.handler_watch import HandlerWatch
 from actors.store.transaction import Transaction
 from tests.store.ledger import (
@@ -286,13 +288,13 @@ async def test_stuck_query_holds_up_nothing_that_waits_for_it(ledger: Ledger) ->
     async with stuck_in(ledger, in_c=True) as (store, stuck):
         result = await store.read(ledger.batch(Look()), handlers(look=stuck))
         assert isinstance(result.crash, HandlerTimeout)
-        listing = asyncio.ensure_future(store.dead_letters(10))
+        listing = asyncio.ensure_future(store.look(partial(latest, service="ledger", limit=10)))
         await asyncio.sleep(0)
         await store.abandon()
         with pytest.raises(StoreError, match="stuck"):
             await listing
         with pytest.raises(StoreError, match="not open"):
-            await store.dead_letters(10)
+            await store.look(partial(latest, service="ledger", limit=10))
 
 
 async def test_kill_in_the_middle_of_a_batch_ends_its_thread_at_once(ledger: Ledger) -> None:
@@ -441,7 +443,7 @@ async def test_close_lets_queries_in_flight_end(ledger: Ledger) -> None:
 
     store = await ledger.open()
     asked = asyncio.ensure_future(store.read(ledger.batch(Look()), handlers(look=look)))
-    listed = asyncio.ensure_future(store.dead_letters(10))
+    listed = asyncio.ensure_future(store.look(partial(latest, service="ledger", limit=10)))
     await asyncio.sleep(0.01)
     await store.close()
     assert list((await asked).outcomes) == [7]
@@ -503,7 +505,7 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
     watch = HandlerWatch(SystemClock())
     watch.attach(connection)
     connection.execute("BEGIN")
-    tx = Transaction(connection, 0, None)  # type: ignore[arg-type]
+    tx = Transaction(connection, 0, None, None)  # type: ignore[arg-type]
 
     def short(_tx: Any, message: int) -> int:
         total = 0

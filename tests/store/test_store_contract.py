@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +13,7 @@ import pytest
 
 from actors.errors import DeadLettered, Fenced, StoreCorrupt, StoreError, StoreRefused
 from actors.kernel.messages import Refusal
+from actors.store.dead_letter_table import latest
 from tests.store.ledger import (
     ADD,
     STORES,
@@ -533,7 +535,7 @@ async def test_message_that_crashed_too_often_becomes_a_dead_letter(ledger: Ledg
         assert "3 attempts" in str(dead)
         assert "Mishap: x" in str(dead)
         assert [result.outcomes[0], result.outcomes[2]] == [added("a", 1), added("b", 2)]
-        (letter,) = await store.dead_letters(10)
+        (letter,) = await store.look(partial(latest, service="ledger", limit=10))
         assert letter.id == dead.letter_id
         assert (letter.actor, letter.message_type) == ("ledger", "Crash")
         assert msgspec.json.decode(letter.message) == {"label": "x"}
@@ -566,7 +568,7 @@ async def test_any_message_can_be_buried(ledger: Ledger, fields: dict[str, Any])
         assert result.crash is None
         assert isinstance(result.outcomes[1], DeadLettered)
         assert ledger.labels() == ["a", "b"]
-        (letter,) = await store.dead_letters(10)
+        (letter,) = await store.look(partial(latest, service="ledger", limit=10))
         assert letter.message_type == type(batch[1].message).__name__
 
 
@@ -575,10 +577,10 @@ async def test_dead_letters_are_bounded_and_newest_first(ledger: Ledger) -> None
     async with ledger.opened() as store:
         for number in range(12):
             await store.write([ledger.envelope(Unknown(what=number))], handlers())
-        letters = await store.dead_letters(100)
+        letters = await store.look(partial(latest, service="ledger", limit=100))
         numbers = [msgspec.json.decode(letter.message)["what"] for letter in letters]
         assert numbers == [11, 10, 9, 8, 7]
-        assert len(await store.dead_letters(2)) == 2
+        assert len(await store.look(partial(latest, service="ledger", limit=2))) == 2
         assert ledger.rows("dead_letter") == ledger.spec.dead_letters_max
 
 
@@ -734,5 +736,5 @@ async def test_damaged_dead_letters_are_a_typed_error(ledger: Ledger) -> None:
     store = await ledger.open()
     damage(ledger.spec.path, "dead_letter")
     with pytest.raises(StoreCorrupt):
-        await store.dead_letters(10)
+        await store.look(partial(latest, service="ledger", limit=10))
     await store.abandon()
