@@ -172,6 +172,24 @@ async def test_receiver_that_is_down_costs_its_sender_a_window_of_memory(
         assert (stats.depth, stats.in_flight, stats.lag_s, stats.state) == (0, 0, 0.0, "open")
 
 
+async def test_mailbox_of_a_suspended_receiver_does_not_grow_with_its_senders_deaths(
+    tmp_path: Path,
+) -> None:
+    """What a dead sender had under way is taken back, and comes from its next incarnation."""
+    async with running(tmp_path, PAIR, settings=[SMALL]) as town:
+        town.system.suspend("b")
+        await town.until("b", "suspended")
+        await town.post(numbered(100))
+        for death in range(1, 11):
+            town.system.kill("a")
+            await town.until_true(lambda death=death: town.stats("a").restarts == death)
+            await town.until_true(lambda: town.depth("b") == WINDOW)
+        town.system.resume("b")
+        assert await town.until_noted("b", 100) == numbered(100)
+        await town.until_delivered()
+        assert town.labels("b") == numbered(100)
+
+
 async def test_receiver_that_goes_down_with_parcels_in_its_mailbox_gets_them_again(
     tmp_path: Path, rng: Rng
 ) -> None:
