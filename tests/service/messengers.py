@@ -142,6 +142,10 @@ class Town(Shelf):
             while not condition():  # noqa: ASYNC110 - as an operator would look
                 await asyncio.sleep(0.002)
 
+    async def until_restarted(self, name: str, restarts: int) -> None:
+        """Wait until the service has been restarted more often than that."""
+        await self.until_true(lambda: self.stats(name).restarts > restarts)
+
     async def until_noted(self, name: str, how_many: int) -> list[str]:
         """Wait until the service has noted that many; return them."""
         await self.until_true(lambda: self._count(name) >= how_many)

@@ -180,9 +180,9 @@ async def test_mailbox_of_a_suspended_receiver_does_not_grow_with_its_senders_de
         town.system.suspend("b")
         await town.until("b", "suspended")
         await town.post(numbered(100))
-        for death in range(1, 11):
+        for restarts in range(10):
             town.system.kill("a")
-            await town.until_true(lambda death=death: town.stats("a").restarts == death)
+            await town.until_restarted("a", restarts)
             await town.until_true(lambda: town.depth("b") == WINDOW)
         town.system.resume("b")
         assert await town.until_noted("b", 100) == numbered(100)

@@ -1,0 +1,693 @@
+"""What a service does to the outside world: at least once, after the commit, its outcome once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.errors import DeadLettered
+from actors.kernel.clock import SystemClock
+from actors.kernel.lifecycle import Crashed
+from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.service.service import command, effect, on
+from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.transaction import Transaction
+from tests.kernel.kernel_harness import turns
+from tests.service.desks import (
+    Desk,
+    Do,
+    HeldStore,
+    HoppingStore,
+    Note,
+    SteppingClock,
+    note,
+    office,
+)
+from tests.store.ledger import Mishap, writer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from actors.kernel.rng import Rng
+    from tests.service.desks import Office
+
+    Answer = Callable[[str, int], Awaitable[Any]]
+
+# The breaker stays out of it but where it is what is tested.
+NO_BREAKER = "breaker.failures_max=1000000"
+FINE = 0.001
+
+
+class Call(Command, frozen=True, kw_only=True):
+    label: str
+
+
+class Called(Command, frozen=True, kw_only=True):
+    label: str
+
+
+class Mail(Command, frozen=True, kw_only=True):
+    label: str
+
+
+class World:
+    """The world outside: it knows who called, and answers as the test wants."""
+
+    def __init__(self, clock: SteppingClock, answer: Answer | None = None) -> None:
+        self.answer = answer or at_once
+        self.at_s: defaultdict[str, list[float]] = defaultdict(list)
+        self.running = self.running_most = self.cancelled = 0
+        self._clock = clock
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How often each was called."""
+        return {label: len(times) for label, times in self.at_s.items()}
+
+    async def call(self, label: str) -> Any:
+        self.at_s[label].append(self._clock.monotonic())
+        self.running += 1
+        self.running_most = max(self.running_most, self.running)
+        try:
+            return await self.answer(label, len(self.at_s[label]))
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+
+async def at_once(label: str, _attempt: int) -> Called:
+    return Called(label=label)
+
+
+async def never(_label: str, _attempt: int) -> Any:
+    await asyncio.get_running_loop().create_future()
+
+
+async def failing(label: str, attempt: int) -> Any:
+    raise ConnectionError(f"{label} {attempt}")
+
+
+def ask_for(tx: Transaction, cmd: Do) -> Any:
+    """Do a list of messages to oneself."""
+    for message in cmd.what:
+        tx.send("a", message)
+
+
+class Caller(Desk):
+    """Does not listen to GaveUp."""
+
+    def __init__(self, world: World, do: Any = ask_for) -> None:
+        super().__init__(do)
+        self.world = world
+
+    @effect
+    async def call(self, cmd: Call) -> Called | None:
+        outcome: Called | None = await self.world.call(cmd.label)
+        return outcome
+
+    @command
+    def called(self, tx: Transaction, cmd: Called) -> Refusal | None:
+        note(tx, cmd.label)
+        if cmd.label.startswith("crash"):
+            raise Mishap(cmd.label)
+        if cmd.label.startswith("refuse"):
+            return Refusal.conflict("no")
+        return None
+
+    @effect
+    async def mail(self, cmd: Mail) -> None:
+        await self.world.call(cmd.label)
+
+
+class Listener(Caller):
+    @on(GaveUp[Call])
+    def gave_up(self, tx: Transaction, event: GaveUp[Call]) -> None:
+        note(tx, f"gave up {event.command.label}: {event.reason}")
+
+
+@pytest.fixture
+def clock() -> SteppingClock:
+    return SteppingClock()
+
+
+@pytest.fixture
+def world(clock: SteppingClock) -> World:
+    return World(clock)
+
+
+def calls(*labels: str) -> Do:
+    return Do(what=[Call(label=label) for label in labels])
+
+
+async def test_effect_runs_only_after_the_commit_that_asked_for_it(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """What it sees of the store is there; a command that is refused or crashes asks for nothing."""
+    seen: list[list[str]] = []
+
+    async def answer(label: str, _attempt: int) -> Called:
+        seen.append(run.labels("a"))
+        return Called(label=label)
+
+    def do(tx: Transaction, cmd: Do) -> Refusal | None:
+        note(tx, f"asked {cmd.what}")
+        tx.send("a", Call(label=cmd.what))
+        if cmd.what == "refused":
+            return Refusal.conflict("no")
+        if cmd.what == "crashed":
+            raise Mishap
+        return None
+
+    world.answer = answer
+    services = {"a": lambda: Caller(world, do)}
+    async with office(tmp_path, services, clock=clock, store=HoppingStore) as run:
+        asked = [run.ask("a", Do(what=what)) for what in ("x", "refused", "crashed", "y")]
+        await asyncio.wait(asked)
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert isinstance(asked[2].exception(), DeadLettered)
+        # The crash of a neighbour ends the incarnation, and an effect under way begins anew.
+        assert world.calls.keys() == {"x", "y"}
+        assert all(labels[:1] == ["asked x"] for labels in seen)
+        assert sorted(run.labels("a")) == ["asked x", "asked y", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    "store", [HoppingStore, pytest.param(AiosqliteStore, marks=pytest.mark.real_time)]
+)
+async def test_outcome_is_applied_once_whenever_the_service_is_killed(
+    tmp_path: Path, rng: Rng, world: World, store: type[AiosqliteStore | HoppingStore]
+) -> None:
+    """However often the effect itself ran: at least once each."""
+
+    async def answer(label: str, _attempt: int) -> Called | None:
+        await turns(rng.randrange(6))
+        if rng.random() < 0.1:
+            raise ConnectionError
+        return None if label.startswith("none") else Called(label=label)
+
+    world.answer = answer
+    settings = [NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
+    async with office(
+        tmp_path,
+        {"a": lambda: Caller(world)},
+        clock=SteppingClock() if store is HoppingStore else SystemClock(),
+        seed=rng.getrandbits(32),
+        settings=settings,
+        store=store,
+    ) as run:
+        wanted: list[str] = []
+        for number in range(250):
+            labels = [f"{rng.choice(['none', 'some'])} {number} {n}" for n in range(3)]
+            wanted += labels
+            asked = run.ask("a", calls(*labels), key=labels[0])
+            await run.advance(rng.random() * 0.002)
+            await turns(rng.randrange(60))
+            run.system.kill("a")
+            await run.through(asked)
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert set(world.calls) == set(wanted)
+        assert sum(world.calls.values()) > len(wanted)
+        some = [label for label in wanted if label.startswith("some")]
+        assert Counter(run.labels("a")) == Counter(some)
+        assert len(run.happened(Crashed)) >= 200
+
+
+async def test_effect_that_takes_too_long_has_failed(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It is cancelled at its time limit, and tried again."""
+
+    async def answer(label: str, attempt: int) -> Any:
+        return await (never(label, attempt) if attempt == 1 else at_once(label, attempt))
+
+    world.answer = answer
+    settings = ["effect.effect_s_max=2.0"]
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("slow"))
+        await run.advance(1.99, steps=10)
+        assert (world.calls, world.cancelled) == ({"slow": 1}, 0)
+        await run.advance(0.02, steps=2)
+        assert (world.calls, world.cancelled) == ({"slow": 2}, 1)
+        assert run.labels("a") == ["slow"]
+
+
+async def attempts_of(
+    run: Office, clock: SteppingClock, world: World, *labels: str
+) -> dict[str, list[float]]:
+    """Have the effects fail to the end; return the delays before each attempt but the first."""
+    world.answer = failing
+    await run.ask("a", calls(*labels))
+    for _ in range(20_000):
+        await run.advance(FINE)
+        if run.count("a", "timer") == 0:
+            break
+    return {
+        label: [after - before for before, after in itertools.pairwise(world.at_s[label])]
+        for label in labels
+    }
+
+
+BACKOFF = ["effect.backoff_s_min=0.1", "effect.backoff_s_max=0.25", "effect.attempts_max=6"]
+
+
+async def test_retries_back_off_with_jitter_within_their_bounds(
+    tmp_path: Path, clock: SteppingClock, world: World, rng: Rng
+) -> None:
+    """At once, then at most backoff_s_min, doubled each time, backoff_s_max at the most."""
+    labels = [str(number) for number in range(10)]
+    async with office(
+        tmp_path,
+        {"a": lambda: Listener(world)},
+        clock=clock,
+        seed=rng.getrandbits(32),
+        settings=[NO_BREAKER, *BACKOFF],
+    ) as run:
+        delays = await attempts_of(run, clock, world, *labels)
+    for each in delays.values():
+        assert len(each) == 5
+        for delay_s, most_s in zip(each, (0.0, 0.1, 0.2, 0.25, 0.25), strict=True):
+            assert delay_s <= most_s + 2 * FINE
+    # What failed together does not return together.
+    assert len({round(each[4], 2) for each in delays.values()}) > 3
+    assert max(each[4] for each in delays.values()) > 0.05
+
+
+async def test_same_seed_draws_the_same_delays(tmp_path: Path, seed: int) -> None:
+    """And another seed others."""
+
+    async def delays(seed: int, folder: Path) -> Any:
+        clock = SteppingClock()
+        world = World(clock)
+        async with office(
+            folder,
+            {"a": lambda: Listener(world)},
+            clock=clock,
+            seed=seed,
+            settings=[NO_BREAKER, *BACKOFF],
+        ) as run:
+            return await attempts_of(run, clock, world, "x", "y")
+
+    for name in ("first", "same", "other"):
+        (tmp_path / name).mkdir()
+    first = await delays(seed, tmp_path / "first")
+    assert await delays(seed, tmp_path / "same") == first
+    assert await delays(seed + 1, tmp_path / "other") != first
+
+
+async def test_service_is_told_when_the_last_attempt_has_failed(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Once, with the request and how the last attempt ended; nothing is left of it."""
+    world.answer = failing
+    settings = ["effect.attempts_max=4"]
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("x"))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert world.calls == {"x": 4}
+        assert run.labels("a") == ["gave up x: ConnectionError: x 4"]
+        assert await run.letters() == []
+        await run.advance(100.0, steps=10)
+        assert world.calls == {"x": 4}
+
+
+async def test_where_nobody_listens_the_request_is_a_dead_letter_that_can_be_replayed(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It says how the last attempt ended; a replay runs the effect anew."""
+    world.answer = failing
+    settings = ["effect.attempts_max=4"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("x"))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        await turns()
+        (letter,) = await run.letters()
+        assert (letter.message_type, letter.attempts, letter.durable) == ("Call", 4, True)
+        assert letter.reason == "the effect failed 4 times: ConnectionError: x 4"
+        assert run.system.actors()[1].restarts == 0
+        world.answer = at_once
+        replayed = await run.system.replay(letter.id)
+        assert (replayed.actor, replayed.outcome) == ("a", "handled")
+        await turns()
+        assert world.calls == {"x": 5}
+        assert run.labels("a") == ["x"]
+        assert await run.letters() == []
+
+
+async def test_full_disk_does_not_make_a_given_up_effect_run_again(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Its dead letter waits for room; what it says is what happened."""
+    world.answer = failing
+    settings = ["effect.attempts_max=4", "service.attempts_max=3"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("x"))
+        host = run.hostings["a"].current
+        assert host is not None
+        connection = writer_of(host.store)
+        connection.execute("PRAGMA query_only = ON")
+        await run.until(lambda: world.calls == {"x": 4})
+        await run.advance(2.0, steps=20)
+        assert await run.letters() == []
+        connection.execute("PRAGMA query_only = OFF")
+        await run.advance(2.0, steps=20)
+        assert world.calls == {"x": 4}
+        (letter,) = await run.letters()
+        assert letter.reason == "the effect failed 4 times: ConnectionError: x 4"
+        assert letter.attempts == 4
+
+
+async def test_breaker_opens_waits_at_no_cost_and_closes(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """While the other side is down it is left alone, and nobody's attempts are spent."""
+    settings = [
+        "breaker.failures_max=3",
+        "breaker.open_s=5.0",
+        "effect.attempts_max=3",
+        "effect.backoff_s_max=0.1",
+    ]
+    world.answer = failing
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("first"))
+        await run.until(lambda: run.labels("a"))
+        assert world.calls == {"first": 3}
+        await run.ask("a", calls("second", "third"))
+        await run.advance(4.0, steps=100)
+        assert world.calls == {"first": 3}
+        (stats,) = await run.system.timers()
+        assert (stats.pending, stats.effects_running) == (2, 2)
+        # Still down: one probe finds out, and the other does not even try.
+        await run.advance(2.0, steps=200)
+        assert sum(world.calls.values()) == 4
+        world.answer = at_once
+        await run.advance(15.0, steps=300)
+        assert sorted(run.labels("a")[1:]) == ["second", "third"]
+        assert sorted(world.calls.values()) == [1, 2, 3]
+
+
+async def test_kinds_of_effects_have_a_breaker_each_and_it_outlives_the_incarnation(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """One dependency's outage is not the other's; a restart of ours does not end it."""
+    settings = ["breaker.failures_max=3", "breaker.open_s=50.0", "effect.attempts_max=3"]
+
+    async def answer(label: str, attempt: int) -> Any:
+        return await (failing(label, attempt) if label == "call" else at_once(label, attempt))
+
+    world.answer = answer
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("call"))
+        await run.until(lambda: run.labels("a"))
+        run.system.kill("a")
+        await run.ask("a", Do(what=[Call(label="waits"), Mail(label="mail")]))
+        await run.advance(1.0, steps=10)
+        assert world.calls == {"call": 3, "mail": 1}
+
+
+async def test_killed_incarnations_effects_end_and_the_next_runs_them_again(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """The one that was under way is cancelled; whatever it had reached, it starts over."""
+    world.answer = never
+    async with office(tmp_path, {"a": lambda: Listener(world)}, clock=clock) as run:
+        await run.ask("a", calls("x"))
+        await turns()
+        for kills in range(1, 4):
+            run.system.kill("a")
+            await turns()
+            assert (world.calls, world.running) == ({"x": 1 + kills}, 1)
+        world.answer = at_once
+        run.system.restart("a")
+        await turns()
+        assert (world.running, run.labels("a")) == (0, ["x"])
+
+
+async def test_effect_that_cancels_itself_has_failed(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """What it awaited was cancelled by somebody else: an attempt like any other."""
+
+    async def answer(label: str, attempt: int) -> Called:
+        if attempt == 1:
+            raise asyncio.CancelledError
+        if attempt == 2:
+            task = asyncio.ensure_future(asyncio.sleep(10.0))
+            asyncio.get_running_loop().call_soon(task.cancel)
+            await task
+        return Called(label=label)
+
+    world.answer = answer
+    async with office(tmp_path, {"a": lambda: Listener(world)}, clock=clock) as run:
+        await run.ask("a", calls("x"))
+        await run.advance(1.0, steps=10)
+        assert world.calls == {"x": 3}
+        assert run.labels("a") == ["x"]
+
+
+async def test_effect_without_an_outcome_is_only_marked_done(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It does not run again, at the next start either."""
+
+    async def answer(_label: str, _attempt: int) -> None:
+        return None
+
+    world.answer = answer
+    for _ in range(2):
+        async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+            if not world.calls:
+                await run.ask("a", Do(what=[Call(label="x"), Mail(label="y")]))
+            await turns()
+            assert world.calls == {"x": 1, "y": 1}
+            assert run.count("a", "timer") == 0
+            assert run.labels("a") == []
+            assert await run.letters() == []
+
+
+async def test_at_most_running_max_of_a_kind_run_at_once(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """The rest waits in the table, and has its turn, in order."""
+
+    async def answer(label: str, _attempt: int) -> Called:
+        await asyncio.sleep(0.5)
+        return Called(label=label)
+
+    world.answer = answer
+    settings = ["effect.running_max=4"]
+    labels = [f"{number:02}" for number in range(30)]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls(*labels))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert world.running_most == 4
+        assert list(world.at_s) == labels
+        assert sorted(run.labels("a")) == labels
+        assert set(world.calls.values()) == {1}
+
+
+async def test_timers_and_other_effects_go_on_while_an_effect_hangs(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """However many of its kind hang."""
+
+    async def answer(label: str, attempt: int) -> Any:
+        return await (never(label, attempt) if label == "hangs" else at_once(label, attempt))
+
+    world.answer = answer
+    settings = ["effect.running_max=3", "effect.effect_s_max=1000", "breaker.probe_s_max=1000"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls(*["hangs"] * 20))
+        await run.ask("a", Do(what=[Mail(label="mail"), Note(label="timer")]))
+        await turns()
+        assert world.running == 3
+        assert world.calls["mail"] == 1
+        assert run.labels("a") == ["timer"]
+
+
+async def test_stop_ends_every_effect_and_the_next_start_runs_them(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Those under way, those that wait for their next attempt, and those behind the breaker."""
+
+    async def answer(label: str, attempt: int) -> Any:
+        return await (never(label, attempt) if label == "hangs" else failing(label, attempt))
+
+    world.answer = answer
+    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", "breaker.failures_max=8"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("hangs", "p", "q", "r", "s"))
+        await run.advance(0.1, steps=10)
+        await run.ask("a", calls("behind"))
+        await turns()
+        (stats,) = await run.system.timers()
+        assert (stats.pending, stats.effects_running) == (6, 6)
+        assert "behind" not in world.calls
+    assert world.running == 0
+    world.answer = at_once
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        await turns()
+        assert sorted(run.labels("a")) == ["behind", "hangs", "p", "q", "r", "s"]
+
+
+async def test_outcome_that_crashes_is_a_dead_letter_and_one_that_is_refused_is_gone(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """The effect is done: it runs no more, and a replay is of its outcome alone."""
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        await run.ask("a", calls("crash", "refuse", "fine"))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        await turns()
+        assert run.labels("a") == ["fine"]
+        (letter,) = await run.letters()
+        assert (letter.message_type, letter.message) == ("Called", '{"label":"crash"}')
+        assert letter.attempts == 3
+        calls_before = dict(world.calls)
+        with pytest.raises(DeadLettered):
+            await run.system.replay(letter.id)
+        await run.advance(10.0, steps=10)
+        assert world.calls == calls_before
+
+
+async def test_outcome_of_an_undeclared_type_is_a_visible_dead_letter(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """The effect is not run for ever because its author returns nonsense."""
+
+    async def answer(_label: str, _attempt: int) -> Any:
+        return {"non": "sense"}
+
+    world.answer = answer
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        await run.ask("a", calls("x"))
+        await run.advance(1.0)
+        assert world.calls == {"x": 1}
+        (letter,) = await run.letters()
+        assert letter.message == '{"non":"sense"}'
+        assert "no handler for dict" in letter.reason
+
+
+async def test_effect_that_was_asked_for_from_elsewhere_runs_once_a_key(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """By an ask or over a channel, it is noted in a transaction first."""
+
+    class Asker(Desk):
+        def __init__(self) -> None:
+            super().__init__(lambda tx, cmd: tx.send("a", Call(label=cmd.what)))
+
+    services = {"a": lambda: Caller(world), "b": Asker}
+    async with office(tmp_path, services, clock=clock, store=HoppingStore) as run:
+        for _ in range(2):
+            assert await run.ask("a", Call(label="asked"), key="k") is None
+        for _ in range(2):
+            await run.ask("b", Do(what="sent"), key="k")
+        await turns(200)
+        assert world.calls == {"asked": 1, "sent": 1}
+        assert sorted(run.labels("a")) == ["asked", "sent"]
+
+
+async def test_effect_that_is_done_does_not_run_for_a_look_that_saw_it_before(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Only a kill runs an effect again that has succeeded."""
+    settings = ["effect.running_max=2"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings, store=HeldStore
+    ) as run:
+        answers = {label: asyncio.Event() for label in "xyz"}
+
+        async def answer(label: str, _attempt: int) -> Called:
+            await answers[label].wait()
+            return Called(label=label)
+
+        world.answer = answer
+        await run.ask("a", calls("x", "y", "z"))
+        await turns()
+        with HeldStore.hold() as held:
+            answers["x"].set()
+            await turns()
+            assert held.count == 1  # for z; y is still in hand and in the table
+            answers["y"].set()
+            await turns()
+        answers["z"].set()
+        await turns()
+        assert world.calls == {"x": 1, "y": 1, "z": 1}
+        assert run.labels("a") == ["x", "y", "z"]
+
+
+async def test_request_for_an_effect_that_no_program_can_read_is_a_dead_letter(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """A newer program's effect has other fields: the request is kept, and the rest goes on."""
+    world.answer = never
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        await run.ask("a", calls("old", "new"))
+        await turns()
+        host = run.hostings["a"].current
+        assert host is not None
+        writer_of(host.store).execute(
+            "UPDATE timer SET message = CAST('{\"old\":1}' AS BLOB) WHERE seq = 1"
+        )
+    world.answer = at_once
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        await run.advance(1.0, steps=10)
+        assert run.labels("a") == ["new"]
+        assert run.count("a", "timer") == 0
+        (letter,) = await run.letters()
+        assert (letter.message_type, letter.message) == ("Call", '{"old":1}')
+        assert "cannot read this Call" in letter.reason
+
+
+async def test_effect_that_swallows_its_cancellation_cannot_hold_up_a_restart(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Beyond shutdown_s the next incarnation starts without it, and its outcome counts once."""
+    leave = asyncio.Event()
+
+    async def answer(label: str, attempt: int) -> Called:
+        while attempt == 1 and not leave.is_set():
+            try:
+                await leave.wait()
+            except asyncio.CancelledError:
+                continue
+        return Called(label=label)
+
+    world.answer = answer
+    settings = ["effect.effect_s_max=1000", "breaker.probe_s_max=1000", "supervisor.shutdown_s=5"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("x"))
+        await turns()
+        run.system.restart("a")
+        await run.advance(6.0, steps=60)
+        assert world.calls == {"x": 2}
+        assert run.labels("a") == ["x"]
+        leave.set()
+        await run.advance(1.0)
+        assert run.labels("a") == ["x"]
