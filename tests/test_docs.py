@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.kernel.messages import Accepted, Refusal
+from tests.service.books import Shelf, configured, started
 from tests.system.process import SystemProcess
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets"}
 COMMAND_S_MAX = 20.0
 
@@ -105,6 +110,74 @@ def _tools(folder: Path) -> Path:
         curl.write_text(f"#!{sys.executable}\n{CURL}", encoding="utf-8")
         curl.chmod(0o755)
     return tools
+
+
+# What the documentation's services need beside their own source.
+PRELUDE = """
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from actors.kernel.messages import Command, Event, GaveUp, Later, Refusal, Refused
+from actors.service.service import Service, command, effect, on
+from actors.store.transaction import Transaction
+
+
+class Machine(Protocol):
+    async def make(self, cups: int, *, key: str) -> None: ...
+"""
+
+
+class Machine:
+    """Makes coffee once for each key, and only when it is asked a second time."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    async def make(self, cups: int, *, key: str) -> None:
+        self.asked[key] += cups
+        if self.asked[key] == cups:
+            raise OSError("no water")
+
+
+@pytest.mark.real_time
+async def test_the_services_of_the_architecture_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The café as printed: served, tried again, refused by either service, abandoned."""
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    source = PRELUDE + "\n\n".join(PYTHON.findall(text.partition("## Writing a service")[2]))
+    (tmp_path / "cafe.py").write_text(source, encoding="utf-8")
+    for name, sql in (
+        ("counter", "CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;"),
+        ("kitchen", "CREATE TABLE unused (id TEXT PRIMARY KEY) STRICT;"),
+    ):
+        (tmp_path / "schema" / name).mkdir(parents=True)
+        (tmp_path / "schema" / name / "0001_cafe.sql").write_text(sql, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    cafe = importlib.import_module("cafe")
+    machine = Machine()
+    services = {"counter": cafe.Counter, "kitchen": lambda: cafe.Kitchen(machine)}
+    async with started(Shelf(tmp_path, services, configured([]), seed=1)) as shelf:
+        order = await shelf.ask("counter", cafe.PlaceOrder(cups=2))
+        assert (order.state, machine.asked) == ("ready", {order.id: 4})
+        assert await shelf.ask("counter", cafe.PlaceOrder(cups=5)) == Refusal.conflict(
+            "four cups at most"
+        )
+        refused = await shelf.ask("counter", cafe.PlaceOrder(cups=0))
+        assert refused == Refusal.invalid("an order is of one cup at least", field="cups")
+        timers = {each.service: each for each in await shelf.system.timers()}
+        assert timers["counter"].pending == 2
+        shelf.system.suspend("kitchen")
+        await shelf.until("kitchen", "suspended")
+        waiting = await shelf.ask("counter", cafe.PlaceOrder(cups=1), timeout_s=0.1)
+        assert isinstance(waiting, Accepted)
+        assert waiting.value.state == "brewing"
+        await shelf.ask("counter", cafe.Abandon(order_id=waiting.value.id))
+        shelf.system.resume("kitchen")
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)

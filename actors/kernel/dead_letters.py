@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One message given up; `at_us` is epoch microseconds. `durable` ones are in a store."""
+    """One message given up; `at_us` is epoch microseconds. `durable` ones are in a store.
+
+    `sender` is the service it came from by a channel, `request_id` that of the request behind it.
+    """
 
     id: str
     actor: str
@@ -28,6 +31,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     durable: bool
     request_key: str | None = None
+    sender: str | None = None
+    request_id: str | None = None
 
 
 def _printed(message: object) -> str:
@@ -60,9 +65,10 @@ class DeadLetters:
             at_us=self._clock.now_us(),
             durable=False,
             request_key=envelope.key,
+            request_id=envelope.trace,
         )
         self._letters.append(letter)
-        self._announce(actor, envelope, reason)
+        self._announce(actor, envelope, reason, letter.id)
         return letter
 
     def note(self, actor: str, envelope: Envelope, error: DeadLettered) -> None:
@@ -71,9 +77,9 @@ class DeadLetters:
             self.add(actor, envelope, str(error))
         else:
             self.count += 1
-            self._announce(actor, envelope, str(error))
+            self._announce(actor, envelope, str(error), error.letter_id)
 
-    def _announce(self, actor: str, envelope: Envelope, reason: str) -> None:
+    def _announce(self, actor: str, envelope: Envelope, reason: str, letter_id: str) -> None:
         self._events.emit(
             lifecycle.DeadLettered(
                 name=actor,
@@ -81,6 +87,7 @@ class DeadLetters:
                 reason=reason,
                 attempts=envelope.attempt,
                 trace=envelope.trace,
+                letter_id=letter_id,
             )
         )
 

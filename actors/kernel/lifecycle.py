@@ -71,6 +71,7 @@ class DeadLettered(LifecycleEvent, frozen=True, kw_only=True):
     reason: str
     attempts: int
     trace: str | None = None
+    letter_id: str | None = None
 
 
 class HookFailed(LifecycleEvent, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     """One channel as an operator sees it; `depth` messages are committed and not yet applied.
 
     `lag_s` is the age of the oldest of them, in seconds. `state` is "waiting" where the receiver
-    took none and is tried again.
+    took none and is tried again, or has as many as it may have at once.
     """
 
     sender: str
@@ -133,8 +133,13 @@ class Channel:
             depth=depth,
             in_flight=self._sent - self.acknowledged,
             lag_s=lag_s if depth else 0.0,
-            state="open" if self._retry is None else "waiting",
+            state="waiting" if self._retry is not None or self._is_held_up() else "open",
         )
+
+    def _is_held_up(self) -> bool:
+        """Whether the receiver has a whole window, and there is more."""
+        in_flight = self._sent - self.acknowledged
+        return in_flight >= self._config.window_messages and self._sent < self._last
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -172,7 +177,7 @@ class Channel:
         self._sent = self.acknowledged
         if self._retry is None:
             log.debug(
-                "channel_waits", sender=self._sender, receiver=self._receiver, error=str(error)
+                "channel waits", sender=self._sender, receiver=self._receiver, error=str(error)
             )
             self._retry = self._loop.call_later(self._config.retry_s, self._try_again)
 

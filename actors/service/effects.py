@@ -126,8 +126,8 @@ class Effects:
                 send(self._outcome(timer, outcome))
                 return
             log.warning(
-                "effect_failed",
-                service=self._name,
+                "effect failed",
+                actor=self._name,
                 effect=timer.message_type,
                 attempt=attempt,
                 attempts_max=self._config.attempts_max,

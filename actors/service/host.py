@@ -183,7 +183,7 @@ class ServiceHost(Behavior):
         hosting = self._hosting
         if receiver not in hosting.directory.peers.handled and sent.last >= sent.first:
             log.warning(
-                "channel_to_nobody",
+                "channel to nobody",
                 sender=hosting.name,
                 receiver=receiver,
                 messages=sent.last - sent.first + 1,

@@ -224,7 +224,7 @@ class Inbox:
             raise OutOfOrder(error)
         # Its sender has had these acknowledged: this file is older than that, or not the same.
         log.warning(
-            "channel_gap", sender=origin.sender, receiver=self._name,
+            "channel gap", sender=origin.sender, receiver=self._name,
             applied=applied, next=origin.number, advice="was a backup restored?",
         )  # fmt: skip
         return False

@@ -35,8 +35,8 @@ FIND = (
 )
 FORGET_OLDEST = "DELETE FROM dead_letter WHERE seq <= (SELECT max(seq) FROM dead_letter) - ?"
 LATEST = (
-    "SELECT id, message_type, message, request_key, attempts, reason, at_us FROM dead_letter"
-    " ORDER BY seq DESC LIMIT ?"
+    "SELECT id, message_type, message, request_key, attempts, reason, at_us, sender, trace"
+    " FROM dead_letter ORDER BY seq DESC LIMIT ?"
 )
 
 
@@ -91,6 +91,8 @@ def latest(connection: sqlite3.Connection, service: str, limit: int) -> list[Dea
             at_us=row["at_us"],
             durable=True,
             request_key=row["request_key"],
+            sender=row["sender"],
+            request_id=row["trace"],
         )
         for row in rows
     ]

@@ -48,6 +48,7 @@ def test_a_dead_letter_keeps_message_reason_and_origin(clock: ManualClock) -> No
             reason="three crashes",
             attempts=3,
             trace="request-1",
+            letter_id="memory-1",
         )
     ]
 

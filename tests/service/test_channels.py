@@ -162,9 +162,8 @@ async def test_receiver_that_is_down_costs_its_sender_a_window_of_memory(
         assert stats.depth == 1000
         assert stats.in_flight == town.depth("b")
         assert stats.lag_s > 0.1
-        # Now and then it is open for an instant: it is being tried again.
-        states = {(await stats_of(town, "a", "b")).state for _ in range(20)}
-        assert ("waiting" in states) == (how == "parked")
+        # Now and then that of a parked one is open for an instant: it is being tried again.
+        assert "waiting" in {(await stats_of(town, "a", "b")).state for _ in range(20)}
         await come_back(town, how)
         assert await town.until_noted("b", 1010) == numbered(1010)
         await town.until_delivered()

@@ -477,7 +477,7 @@ async def test_figures_of_channels_and_timers_are_right(
         await run.ask("wisher", Do(what=["c", "d", "e", "f"]))
         await run.advance(2.0)
         (stats,) = await run.system.channels()
-        assert (stats.sender, stats.receiver, stats.state) == ("wisher", "well", "open")
+        assert (stats.sender, stats.receiver, stats.state) == ("wisher", "well", "waiting")
         assert (stats.depth, stats.in_flight) == (6, 4)
         assert stats.lag_s == pytest.approx(5.0)
         run.system.resume("well")

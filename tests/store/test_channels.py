@@ -352,7 +352,7 @@ async def test_gap_after_a_restored_backup_is_accepted_with_a_warning(
             result = await store.write(arriving(bob, *adds("678"), first=6, base=6), handlers())
         assert [type(outcome) for outcome in result.outcomes] == [Added] * 3
         (warning,) = logs
-        assert warning["event"] == "channel_gap"
+        assert warning["event"] == "channel gap"
         assert warning["log_level"] == "warning"
         assert (warning["sender"], warning["receiver"]) == ("ann", "bob")
         assert (warning["applied"], warning["next"]) == (2, 6)

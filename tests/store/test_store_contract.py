@@ -36,6 +36,7 @@ from tests.store.ledger import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from actors.kernel.behavior import BatchResult
     from actors.kernel.clock import ManualClock
     from actors.store.transaction import ReadTransaction, Transaction
 
@@ -717,6 +718,7 @@ async def test_damage_is_a_crash_without_a_culprit_and_found_at_the_next_open(
         await store.write(ledger.batch(Add(label="a")), handlers())
     store = await ledger.open()
     damage(ledger.spec.path, "entry")
+    result: BatchResult
     if by == "command":
         result = await store.write(ledger.batch(Add(label="b")), handlers())
     else:

@@ -18,6 +18,7 @@ from yarl import URL
 
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
+from tests.system.resources import SERVICES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -202,12 +203,12 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     assert draining["signal"] == signal.name
     # The supervisor and what it supervises, children first; then the process.
     stopped = [line.get("actor") for line in process.events("stopped")]
-    assert stopped == ["tweets", "room", "customer", "root", None]
+    assert stopped == [*reversed(SERVICES), "root", None]
     assert process.stderr == ""
     # Nothing is left to recover: the WAL of each store went into its file.
-    assert sorted(path.name for path in process.data_dir.iterdir()) == [
-        "admin.token", "customer.db", "lock", "room.db", "tweets.db",
-    ]  # fmt: skip
+    assert sorted(path.name for path in process.data_dir.iterdir()) == sorted(
+        ["admin.token", "lock", *(f"{service}.db" for service in SERVICES)]
+    )
 
 
 @SIGNALS

@@ -14,6 +14,7 @@ import pytest
 
 from tests.http_edge.serving import is_problem
 from tests.system.client import Client, connected
+from tests.system.resources import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,16 +102,16 @@ async def test_a_read_only_directory_keeps_every_service_down(processes: Process
     try:
         await asyncio.to_thread(process.start)
         async with connected(process) as client:
-            for name in ("customer", "room", "tweets"):
+            for name in SERVICES:
                 # Not `parked`: the three share a budget, so that one may go on trying for long.
                 crashed = await asyncio.to_thread(process.wait_for, "crashed", actor=name)
                 assert str(process.data_dir / f"{name}.db") in crashed["error"]
             reply = await client.send("GET", "/readyz")
             is_problem(reply, 503)
-            assert reply.json["services"] == ["customer", "room", "tweets"]
+            assert reply.json["services"] == list(SERVICES)
             assert (await client.send("GET", "/healthz")).status == 200
             process.data_dir.chmod(0o700)
-            for name in ("customer", "room", "tweets"):
+            for name in SERVICES:
                 await client.order(name, "restart")
                 await client.actor_where(name, lambda actor: actor["state"] == "running")
             assert await client.list_all(ROOMS) == [room]
@@ -155,10 +156,10 @@ async def test_a_full_store_refuses_writes_and_serves_reads(processes: Processes
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte. Only root may mount it; the test above needs nobody."""
+    """A file system of four megabytes. Only root may mount it; the test above needs nobody."""
     place = tmp_path / "disk"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
     mount = shutil.which("mount")
     if mount is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip("this user may not mount a small file system")
@@ -196,7 +197,7 @@ async def test_a_full_disk_loses_nothing_acknowledged(
     if outcome is not None:
         await asyncio.to_thread(process.start)
     async with connected(process) as client:
-        for name in ("customer", "room", "tweets"):
+        for name in SERVICES:
             if (await client.actor(name))["state"] != "running":
                 await client.order(name, "restart")
                 await client.actor_where(name, lambda actor: actor["state"] == "running")

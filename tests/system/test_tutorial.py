@@ -10,6 +10,7 @@ import pytest
 
 from tests.http_edge.serving import is_problem
 from tests.system.client import Client, connected
+from tests.system.guests import at_rest, check_books
 
 if TYPE_CHECKING:
     from tests.http_edge.serving import Reply
@@ -71,6 +72,60 @@ async def test_customers_and_rooms_come_back_as_sent(
         assert (found.json["type"], found.json["status"]) == ("Deluxe", "available")
         assert len(await client.list_all("/api/v1/customers")) == 2
         assert len(await client.list_all("/api/v1/rooms")) == 2
+
+
+@pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
+async def test_bookings_come_back_as_sent_and_are_kept(
+    processes: Processes, listener: str, prefix: str
+) -> None:
+    """201 and the same object, once; what the tutorial let pass, two for a night, is a 409."""
+    process = await asyncio.to_thread(processes.make().start)
+    booking = {
+        "ID": "1",
+        "CustomerID": "1",
+        "RoomID": "101",
+        "CheckIn": "2100-01-01",
+        "CheckOut": "2100-01-03",
+    }
+    path = f"{prefix}/booking"
+    async with connected(process) as client:
+        customer = '{"ID":"1","Name":"Elliot","Email":"elliot@example.com"}'
+        is_problem(await post(client, path, json.dumps(booking), listener), 404)
+        assert (await post(client, f"{prefix}/customer", customer, listener)).status == 201
+        nameless = booking | {"ID": ""}
+        is_problem(await post(client, path, json.dumps(nameless), listener), 404)
+        room = '{"ID":"101","Type":"Deluxe","Status":"available"}'
+        assert (await post(client, f"{prefix}/room", room, listener)).status == 201
+        reply = await post(client, path, json.dumps(nameless), listener)
+        assert (reply.status, reply.json) == (201, booking | {"ID": reply.json["ID"]})
+        assert list(reply.json) == list(booking)
+        # The first was refused before there was a room: its id is free, and the nights are not.
+        is_problem(await post(client, path, json.dumps(booking), listener), 409)
+        later = booking | {"ID": "2", "CheckIn": "2100-01-03", "CheckOut": "2100-01-04"}
+        lower = {key.lower(): value for key, value in later.items()}
+        for sent in (later, lower, later):
+            reply = await post(client, path, json.dumps(sent), listener)
+            assert (reply.status, reply.json) == (201, later)
+        for wrong in (
+            later | {"ID": "3"},
+            later | {"CheckOut": "2100-01-05"},
+            booking | {"ID": "", "CheckOut": "2100-01-02"},
+        ):
+            is_problem(await post(client, path, json.dumps(wrong), listener), 409)
+        for malformed in ("", "{", "ID=1&CustomerID=1"):
+            is_problem(await post(client, path, malformed, listener), 400)
+        is_problem(
+            await post(client, path, json.dumps(later | {"CheckIn": 1}), listener), 400, "CheckIn"
+        )
+        backwards = later | {"ID": "", "CheckOut": "2100-01-02"}
+        is_problem(await post(client, path, json.dumps(backwards), listener), 422, "CheckOut")
+        bookings = await client.list_all("/api/v1/bookings")
+        confirmed = [each for each in bookings if each["status"] == "confirmed"]
+        assert [each["check_in"] for each in confirmed] == ["2100-01-01", "2100-01-03"]
+        # The tutorial names no price: the room's rate is the configured one.
+        assert [each["price"]["amount"] for each in confirmed] == [20_000, 10_000]
+        await at_rest(client)
+        check_books(process.data_dir)
 
 
 async def test_tweets_are_inserted_and_listed(processes: Processes) -> None:

@@ -81,8 +81,11 @@ class BookingService(BookingCancellation):
     def register(self, tx: Transaction, cmd: RegisterBooking) -> Booking | Refusal | Later:
         """Begin a booking as the tutorial does, under the caller's id if there is one.
 
-        A known id must be the same booking, and is answered as that one was.
+        A known id must be the same booking, and is answered as that one was. One that was refused
+        for its customer or its room, before anything was held or paid, was none: it begins anew.
         """
+        if cmd.id:
+            tx.execute(rows.FORGET_UNTOUCHED, cmd.id)
         row = tx.one(rows.BY_ID, cmd.id) if cmd.id else None
         if row is None:
             return self._begin(tx, cmd.id or tx.new_id(), cmd, APPROVED_CARD, field="CheckOut")
@@ -160,7 +163,7 @@ class BookingService(BookingCancellation):
     @on(Refused[IntroduceCustomer])
     def unknown_customer(self, tx: Transaction, event: Refused[IntroduceCustomer]) -> None:
         """Nobody by that id: nobody to book for."""
-        self._reject(tx, event.command.booking_id, CHECKING, event.refusal)
+        self._reject(tx, event.command.booking_id, CHECKING, event.refusal, untouched=True)
 
     # --- Holding: is the room free? ----------------------------------------------------------
 
@@ -191,7 +194,7 @@ class BookingService(BookingCancellation):
     @on(Refused[HoldRoom])
     def not_held(self, tx: Transaction, event: Refused[HoldRoom]) -> None:
         """The room is taken, or there is none."""
-        self._reject(tx, event.command.hold_id, HOLDING, event.refusal)
+        self._reject(tx, event.command.hold_id, HOLDING, event.refusal, untouched=True)
 
     # --- Paying ------------------------------------------------------------------------------
 
@@ -266,12 +269,13 @@ class BookingService(BookingCancellation):
         *,
         release: bool = False,
         refund: bool = False,
+        untouched: bool = False,
     ) -> None:
         """End a booking that is in one of `states`, undo what has to be undone, and say why."""
         row = tx.one(rows.BY_ID, booking_id)
         if row is None or row["state"] not in states:
             return
-        tx.execute(rows.SET_REJECTED, refusal.kind, refusal.detail, booking_id)
+        tx.execute(rows.SET_REJECTED, refusal.kind, refusal.detail, untouched, booking_id)
         if release and row["state"] in HAS_HOLD:
             tx.send("room", ReleaseHold(hold_id=booking_id))
         if refund and row["state"] in HAS_PAYMENT:

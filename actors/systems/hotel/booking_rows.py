@@ -37,9 +37,10 @@ SET_PAYING = (
     " WHERE id = ?"
 )
 SET_REJECTED = (
-    "UPDATE booking SET state = 'rejected', card_number = NULL, refusal_kind = ?, reason = ?"
-    " WHERE id = ?"
+    "UPDATE booking SET state = 'rejected', card_number = NULL, refusal_kind = ?, reason = ?,"
+    " untouched = ? WHERE id = ?"
 )
+FORGET_UNTOUCHED = "DELETE FROM booking WHERE id = ? AND untouched = 1"
 SET_CANCELLING = (
     "UPDATE booking SET state = 'cancelling', refund_amount = ?, refund_accepted = ? WHERE id = ?"
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from actors.kernel.messages import Refusal
+from actors.kernel.messages import Later, Refusal
 from actors.systems.hotel.messages import Booking, CancelBooking, GetBooking, ListBookings
 from tests.systems.hotel.booking_stage import ADA, CREATE, DAY, REGISTER, bookings, messages_to
 
@@ -40,13 +40,37 @@ async def test_registering_again_waits_for_the_same_end(tmp_path: Path) -> None:
         assert await on.ask(REGISTER) == confirmed
 
 
-async def test_a_rejected_registration_stays_rejected(tmp_path: Path) -> None:
-    """With the words of the first time."""
+@pytest.mark.parametrize("why", ["Refused IntroduceCustomer", "Refused HoldRoom"])
+async def test_a_registration_refused_before_anything_was_begun_can_be_tried_again(
+    tmp_path: Path, why: str
+) -> None:
+    """The tutorial's client chooses the id: to have asked too early must not use it up."""
     async with bookings(tmp_path) as on:
+        if why == "Refused HoldRoom":
+            await on.ask(ADA)
         await on.ask(REGISTER)
-        await on.ask(messages_to("1")["Refused IntroduceCustomer"])
+        await on.ask(messages_to("1")[why])
         ((_, refusal),) = on.replies
-        assert refusal == Refusal.not_found("there is no customer ada")
+        assert isinstance(refusal, Refusal)
+        if why == "Refused IntroduceCustomer":
+            await on.ask(ADA)
+        assert isinstance(await on.ask(REGISTER), Later)
+        told = messages_to("1")
+        for name in ("RoomHeld", "PaymentTaken", "HoldConfirmed"):
+            await on.ask(told[name])
+        booking = await on.ask(GetBooking(booking_id="1"))
+        assert booking.status == "confirmed"
+
+
+async def test_a_registration_that_was_held_and_rejected_stays_rejected(tmp_path: Path) -> None:
+    """With the words of the first time: its hold and its payment have its id."""
+    async with bookings(tmp_path) as on:
+        await on.ask(ADA)
+        await on.ask(REGISTER)
+        told = messages_to("1")
+        await on.ask(told["RoomHeld"])
+        await on.ask(told["PaymentDeclined"])
+        ((_, refusal),) = on.replies
         assert await on.ask(REGISTER) == refusal
 
 

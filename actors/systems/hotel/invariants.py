@@ -1,0 +1,292 @@
+"""What must hold in a hotel at rest, read from the services' files, whoever wrote them and crashed.
+
+Each rule yields a sentence for every violation. They compare books that were kept apart: bookings
+with the room's nights, payments with the card processor's own ledger, mails with what was
+published. "At rest" is: every service up, nothing on its way (`nothing_is_under_way` says so, too).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.systems.hotel.messages import Money
+from actors.systems.hotel.refund_policy import RefundPolicy
+from actors.systems.hotel.stay import nights, zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from actors.config import HotelConfig
+
+SERVICES = ("customer", "room", "booking", "payment", "card_processor", "notification")
+ENDED = {"confirmed", "rejected", "cancelled"}
+Row = dict[str, Any]
+
+
+class Books:
+    """All rows of all tables, as they stand: `books.booking["hold"]` is a list of rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.of = {name: _read(folder / f"{name}.db") for name in SERVICES}
+        self.bookings: dict[str, Row] = {row["id"]: row for row in self.of["booking"]["booking"]}
+        self.payments: dict[str, Row] = {row["id"]: row for row in self.of["payment"]["payment"]}
+
+    def in_state(self, state: str) -> list[Row]:
+        return [row for row in self.bookings.values() if row["state"] == state]
+
+    def published(self, message_type: str) -> list[tuple[int, Any]]:
+        """Return the booking service's events of this type, and when each was."""
+        return [
+            (row["at_us"], msgspec.json.decode(row["message"]))
+            for row in self.of["booking"]["event"]
+            if row["message_type"] == message_type
+        ]
+
+    def kept(self, key: str) -> int:
+        """Return what the card processor's ledger leaves of a charge, in minor units."""
+        ledger = self.of["card_processor"]
+        taken = sum(row["taken"] for row in ledger["charge"] if row["key"] == key)
+        back = sum(row["amount"] for row in ledger["refund"] if row["charge_key"] == key)
+        return taken - back - sum(row["refunded"] for row in ledger["void"] if row["key"] == key)
+
+
+def violations(
+    folder: Path, *, config: HotelConfig, now_us: int, planted: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return a sentence for everything that is wrong with the files of a hotel at rest.
+
+    `planted` are the message types of dead letters that a test meant to be there.
+    """
+    books = Books(folder)
+    return [
+        *files_are_sound(folder),
+        *every_booking_has_ended(books),
+        *every_night_is_sold_once(books),
+        *no_hold_outlives_its_time(books, now_us),
+        *every_booking_is_paid_or_costs_nothing(books),
+        *every_cancellation_is_refunded(books, config),
+        *the_ledger_adds_up(books),
+        *every_mail_is_written_once(books),
+        *nothing_is_under_way(books, now_us, planted),
+    ]
+
+
+def files_are_sound(folder: Path) -> Iterator[str]:
+    """SQLite itself finds nothing to complain about."""
+    for name in SERVICES:
+        with closing(sqlite3.connect(folder / f"{name}.db")) as connection:
+            for (line,) in connection.execute("PRAGMA integrity_check").fetchall():
+                if line != "ok":
+                    yield f"{name}.db: {line}"
+            for row in connection.execute("PRAGMA foreign_key_check").fetchall():
+                yield f"{name}.db: a row of {row[0]} refers to no {row[2]}"
+
+
+# --- Bookings and nights -----------------------------------------------------------------------
+
+
+def every_booking_has_ended(books: Books) -> Iterator[str]:
+    """Confirmed, rejected or cancelled; and nobody's card number is kept beyond that."""
+    for row in books.bookings.values():
+        if row["state"] not in ENDED:
+            yield f"booking {row['id']} is {row['state']}"
+        elif row["card_number"] is not None:
+            yield f"booking {row['id']} is {row['state']} and keeps a card number"
+
+
+def every_night_is_sold_once(books: Books) -> Iterator[str]:
+    """The room's nights are those of the confirmed bookings, each night of a room once."""
+    wanted = [
+        (row["room_id"], night, row["id"])
+        for row in books.in_state("confirmed")
+        for night in nights(_date(row["check_in"]), _date(row["check_out"]))
+    ]
+    for (room, night), count in Counter(each[:2] for each in wanted).items():
+        if count > 1:
+            yield f"room {room} is sold {count} times for {night}"
+    taken = [tuple(row.values()) for row in books.of["room"]["night"]]
+    for room, night, booking in set(wanted) - set(taken):
+        yield f"booking {booking} is confirmed, and {night} in room {room} is not taken for it"
+    for room, night, booking in set(taken) - set(wanted):
+        yield f"{night} in room {room} is taken for {booking}, which is not confirmed for it"
+    holds = {row["id"] for row in books.of["room"]["hold"] if row["state"] == "confirmed"}
+    for booking in holds ^ {row["id"] for row in books.in_state("confirmed")}:
+        yield f"booking {booking}: its hold and it do not agree that it is confirmed"
+
+
+def no_hold_outlives_its_time(books: Books, now_us: int) -> Iterator[str]:
+    """What was not confirmed is free again at the latest when its time is over."""
+    room = books.of["room"]
+    for row in room["hold"]:
+        if row["state"] == "held" and row["expires_us"] <= now_us:
+            yield f"hold {row['id']} has outlived its time by {now_us - row['expires_us']} us"
+    for key in {row["id"] for row in room["hold"]} & {row["id"] for row in room["ended_hold"]}:
+        yield f"hold {key} is over and goes on"
+
+
+# --- Money -------------------------------------------------------------------------------------
+
+
+def every_booking_is_paid_or_costs_nothing(books: Books) -> Iterator[str]:
+    """Of a confirmed booking all of its price is kept, of a rejected one nothing."""
+    rates = {row["id"]: row for row in books.of["room"]["room"]}
+    for row in books.in_state("confirmed") + books.in_state("cancelled"):
+        count = (_date(row["check_out"]) - _date(row["check_in"])).days
+        rate = rates[row["room_id"]]
+        price = (rate["rate_amount"] * count, rate["rate_currency"])
+        if (row["price_amount"], row["price_currency"]) != price:
+            yield f"booking {row['id']} costs {row['price_amount']}, and its nights {price}"
+        payment = books.payments.get(row["id"], {})
+        if (payment.get("amount"), payment.get("currency")) != price:
+            yield f"booking {row['id']} costs {price}, and its payment is {payment}"
+    for row in books.in_state("confirmed"):
+        state = books.payments.get(row["id"], {}).get("state")
+        kept = books.kept(row["id"])
+        if (state, kept) != ("charged", row["price_amount"]):
+            yield f"booking {row['id']} is confirmed, its payment {state}, and {kept} are kept"
+    for row in books.in_state("rejected"):
+        state = books.payments.get(row["id"], {}).get("state")
+        kept = books.kept(row["id"])
+        if state not in {None, "declined", "voided"} or kept:
+            yield f"booking {row['id']} is rejected, its payment {state}, and {kept} are kept"
+
+
+def every_cancellation_is_refunded(books: Books, config: HotelConfig) -> Iterator[str]:
+    """As the policy says for a day between the confirmation and the cancellation."""
+    policy = RefundPolicy(
+        full_days=config.refund_full_days, late_percent=config.refund_late_percent
+    )
+    confirmed = {event["booking_id"]: at for at, event in books.published("BookingConfirmed")}
+    cancelled = {event["booking_id"]: at for at, event in books.published("BookingCancelled")}
+    for row in books.in_state("cancelled"):
+        key, price, refund = row["id"], row["price_amount"], row["refund_amount"]
+        if key not in confirmed or key not in cancelled:
+            yield f"booking {key} is cancelled, and was not published as confirmed and cancelled"
+            continue
+        first, last = (
+            dt.datetime.fromtimestamp(at / 1_000_000, tz=zone(config.time_zone)).toordinal()
+            for at in (confirmed[key], cancelled[key])
+        )
+        allowed = {
+            policy.refund(
+                Money(amount=price, currency=row["price_currency"]),
+                check_in=_date(row["check_in"]),
+                today=dt.date.fromordinal(day),
+            ).amount
+            for day in range(first, last + 1)
+        }
+        if refund not in allowed:
+            yield f"booking {key}: {refund} of {price} are refunded, and the policy says {allowed}"
+        payment = books.payments.get(key, {})
+        state = "refunded" if refund else "charged"
+        if payment.get("state") != state or (payment.get("refund_amount") or 0) != refund:
+            yield f"booking {key} is refunded {refund}, and its payment is {payment}"
+        if books.kept(key) != price - refund:
+            yield f"booking {key}: {books.kept(key)} are kept of {price}, {refund} refunded"
+
+
+def the_ledger_adds_up(books: Books) -> Iterator[str]:
+    """Money in is money kept and money refunded, and every charge has its booking and its price."""
+    ledger = books.of["card_processor"]
+    taken = sum(row["taken"] for row in ledger["charge"])
+    refunded = sum(row["amount"] for row in ledger["refund"])
+    refunded += sum(row["refunded"] for row in ledger["void"])
+    earned = sum(
+        row["price_amount"] - (row["refund_amount"] or 0)
+        for state in ("confirmed", "cancelled")
+        for row in books.in_state(state)
+    )
+    if taken - refunded != earned:
+        yield f"{taken} were taken and {refunded} refunded, and the bookings make {earned}"
+    for row in ledger["charge"]:
+        booking = books.bookings.get(row["key"])
+        if booking is None:
+            yield f"charge {row['key']} is for no booking"
+        elif (row["amount"], row["currency"]) != (
+            booking["price_amount"],
+            booking["price_currency"],
+        ):
+            yield f"charge {row['key']} is {row['amount']}, the price {booking['price_amount']}"
+    for row in books.payments.values():
+        if row["state"] in {"charging", "voiding", "refunding"}:
+            yield f"payment {row['id']} is {row['state']}"
+
+
+# --- Mails and messages ------------------------------------------------------------------------
+
+
+def every_mail_is_written_once(books: Books) -> Iterator[str]:
+    """Each thing that became of a booking is published once, and its guest has one mail of it."""
+    mails = books.of["notification"]["mail"]
+    for message_type, kind, states in (
+        ("BookingConfirmed", "booking_confirmed", ("confirmed", "cancelled")),
+        ("BookingCancelled", "booking_cancelled", ("cancelled",)),
+    ):
+        events = [event for _, event in books.published(message_type)]
+        published = Counter(event["booking_id"] for event in events)
+        became = Counter(row["id"] for state in states for row in books.in_state(state))
+        if published != became:
+            yield f"{message_type} was published for {published}, and should be for {became}"
+        # A guest of the tutorial's may have no address.
+        expected = Counter(
+            (event["booking_id"], event["customer_email"])
+            for event in events
+            if event["customer_email"]
+        )
+        written = Counter(
+            (row["booking_id"], row["recipient"]) for row in mails if row["kind"] == kind
+        )
+        if written != expected:
+            yield f"mails of {kind} are {written}, and should be {expected}"
+
+
+def nothing_is_under_way(books: Books, now_us: int, planted: frozenset[str]) -> Iterator[str]:
+    """No message, due timer, open request or dead letter is left anywhere."""
+    for name, tables in books.of.items():
+        (identity,) = tables["identity"]
+        for channel in tables["channel"]:
+            if channel["receiver"]:
+                yield from _unapplied(books, name, identity["store"], channel)
+        for row in tables["timer"]:
+            if row["due_us"] <= now_us:
+                yield f"{name}: timer {row['message_type']} was due {now_us - row['due_us']} us ago"
+        for row in tables["later"]:
+            yield f"{name}: request {row['request']} is not answered"
+        for row in tables["dead_letter"]:
+            if row["message_type"] not in planted:
+                yield f"{name}: dead letter {row['message_type']}: {row['reason']}"
+    for row in books.of["booking"]["waiting"]:
+        yield f"request {row['request']} waits for booking {row['booking_id']}"
+
+
+def _unapplied(books: Books, sender: str, store: str, channel: Row) -> Iterator[str]:
+    receiver, last = channel["receiver"], channel["last"]
+    applied = sum(
+        row["applied"]
+        for row in books.of[receiver]["inbox"]
+        if (row["sender"], row["store"]) == (sender, store)
+    )
+    if applied != last:
+        yield f"{sender} has sent {last} messages to {receiver}, which has applied {applied}"
+
+
+def _read(path: Path) -> dict[str, list[Row]]:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")  # one instant for all tables
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return {
+            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')]
+            for (name,) in names.fetchall()
+        }
+
+
+def _date(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)

@@ -1,0 +1,129 @@
+"""Guests that never retry book while the hotel's services are killed ten times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from statistics import quantiles
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from actors.systems.hotel.sandbox_cards import CardBehavior
+from tests.system.client import connected
+from tests.system.guests import (
+    APPROVED,
+    BOOKINGS,
+    CARD,
+    at_rest,
+    check_books,
+    ended,
+    new_customers,
+    new_rooms,
+    stay,
+)
+from tests.systems.hotel.invariants import SERVICES
+
+if TYPE_CHECKING:
+    from tests.system.client import Client
+    from tests.system.conftest import Processes, Report
+
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+
+BOOKINGS_A_SECOND = 100
+STORM_S = 12.0
+KILL_EVERY_S = 0.1
+REQUESTS = int(BOOKINGS_A_SECOND * STORM_S)
+KILLS = int(STORM_S / KILL_EVERY_S)
+# So many that some guests meet: a third of the wishes is for a night that is taken.
+ROOMS, DAYS = 10, 150
+# Not those that never answer: what they wait for is the processor, and not a service.
+CARDS = [APPROVED] * 8 + [CARD[CardBehavior.DECLINES], CARD[CardBehavior.LOSES_FIRST_ANSWER]]
+
+
+class Storm:
+    """What the guests and the killer saw."""
+
+    def __init__(self, client: Client, chance: random.Random) -> None:
+        self.client = client
+        self.chance = chance
+        self.statuses: Counter[int] = Counter()
+        self.failures: list[str] = []
+        self.latencies: list[float] = []
+        self.kills: Counter[str] = Counter()
+        # What was put off, and how it ended.
+        self.put_off: Counter[str] = Counter()
+        self.begun = 0.0
+
+    async def blow(self, customers: list[str], rooms: list[str]) -> None:
+        """Send the requests at their times, whatever became of those before; kill meanwhile."""
+        self.begun = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._kill_on_time())
+            for number in range(REQUESTS):
+                due = self.begun + number / BOOKINGS_A_SECOND
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                body = stay(
+                    self.chance.choice(customers),
+                    self.chance.choice(rooms),
+                    self.chance.randrange(DAYS),
+                    card=self.chance.choice(CARDS),
+                )
+                group.create_task(self._book(body, due))
+
+    async def _book(self, body: dict[str, str], due: float) -> None:
+        try:
+            reply = await self.client.send("POST", BOOKINGS, json=body)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self.failures.append(repr(error))
+            return
+        self.latencies.append(time.perf_counter() - due)
+        self.statuses[reply.status] += 1
+        if reply.status == 202:
+            booking = await ended(self.client, reply.headers["Location"])
+            self.put_off[booking["status"]] += 1
+        elif reply.status not in {201, 409}:
+            self.failures.append(f"{reply.status} {reply.body!r}")
+
+    async def _kill_on_time(self) -> None:
+        for number in range(KILLS):
+            due = self.begun + number * KILL_EVERY_S
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            service = self.chance.choice(SERVICES)
+            self.kills[service] += 1
+            await self.client.order(service, "kill")
+
+
+async def test_a_kill_storm_fails_no_booking(
+    processes: Processes, seed: int, report: Report
+) -> None:
+    """100 bookings/s for 12 s, a kill every 100 ms: 201, 202 or 409, and every 202 ends."""
+    process = await asyncio.to_thread(processes.make().start)
+    async with connected(process) as client:
+        storm = Storm(client, random.Random(seed))
+        await storm.blow(await new_customers(client, 20), await new_rooms(client, ROOMS))
+        await at_rest(client)
+        p50, p99 = (quantiles(storm.latencies, n=100)[at - 1] * 1e3 for at in (50, 99))
+        report(
+            f"seed {seed}, {dict(storm.statuses)}, put off and then {dict(storm.put_off)}; kills "
+            f"{dict(storm.kills)}; p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+            f"max {max(storm.latencies) * 1e3:.1f} ms"
+        )
+        assert storm.failures == [], f"{len(storm.failures)}, such as {storm.failures[:5]}"
+        assert storm.statuses.total() == REQUESTS
+        check_books(process.data_dir)
+        listed = Counter(each["status"] for each in await client.list_all(BOOKINGS))
+        assert listed == {
+            "confirmed": storm.statuses[201] + storm.put_off["confirmed"],
+            "rejected": storm.statuses[409] + storm.put_off["rejected"],
+        }
+        for service, kills in storm.kills.items():
+            await client.actor_where(service, lambda actor: actor["state"] == "running")
+            crashed = process.events("crashed", actor=service)
+            assert len(crashed) == kills, f"{service}: {kills} kills, {len(crashed)} crashes logged"
+            assert all(line["killed"] for line in crashed), "something crashed that nobody killed"
+        assert (await client.send("GET", "/readyz")).status == 200
+    assert min(storm.statuses[201], storm.statuses[409]) > REQUESTS / 10

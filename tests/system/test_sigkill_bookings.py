@@ -1,0 +1,203 @@
+"""SIGKILL of the whole process at random instants during bookings; its guests retry."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
+from tests.system.client import connected
+from tests.system.guests import (
+    APPROVED,
+    BOOKINGS,
+    SETTLE_S_MAX,
+    Persistent,
+    at_rest,
+    check_books,
+    new_customers,
+    new_rooms,
+    stay,
+)
+from tests.systems.hotel.invariants import ENDED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.http_edge.serving import Reply
+    from tests.system.client import Client
+    from tests.system.conftest import Processes, Report
+    from tests.system.process import SystemProcess
+
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+
+ROUNDS = 24
+GUESTS = 24
+ROOMS = 4
+# Few enough that guests want the same nights, enough that most get some.
+DAYS = 600
+# Every this many rounds the process is killed while it boots, and killed again once it is up.
+BOOT_KILL_EVERY = 4
+BOOT_S_MAX = 0.6
+UP_S_MAX = 0.5
+APPROVED_SHARE = 0.8
+# Cards that never answer open the breaker before the processor; it must not set the test's pace.
+BREAKER = "--set=breaker.open_s=0.05"
+CANCELLED_SHARE = 0.4
+# Asked again with the same key when all is over.
+ASKED_AGAIN_MAX = 400
+
+
+class Guests:
+    """Book and cancel until told to stop; each request is repeated until it is answered."""
+
+    def __init__(self, client: Client, chance: random.Random) -> None:
+        """`chance` decides what they wish for."""
+        self.client = client
+        self.sender = Persistent(client)
+        self.stopping = False
+        self.answers: dict[str, tuple[dict[str, Any], Reply]] = {}
+        self.cancelled: dict[str, Reply] = {}
+        self._chance = chance
+
+    async def book(self, number: int, customer_id: str, rooms: list[str]) -> None:
+        """One guest, who gets rid of some of the bookings again."""
+        chance = self._chance
+        for count in itertools.count():
+            if self.stopping:
+                return
+            card = APPROVED
+            if chance.random() > APPROVED_SHARE:
+                card = chance.choice(list(SANDBOX_CARDS))
+            body = stay(
+                customer_id,
+                chance.choice(rooms),
+                chance.randrange(DAYS),
+                nights=chance.randint(1, 3),
+                card=card,
+            )
+            key = f"g{number}-{count}"
+            reply = await self.sender.until({201, 409}, "POST", BOOKINGS, key, body)
+            self.answers[key] = body, reply
+            if reply.status == 201 and chance.random() < CANCELLED_SHARE:
+                path = reply.headers["Location"]
+                self.cancelled[reply.json["id"]] = await self.sender.until(
+                    {200}, "DELETE", path, f"{key}-cancel"
+                )
+
+    def check(self, listed: list[dict[str, Any]]) -> None:
+        """Assert that each key made one booking, and that it is what its guest was told."""
+        assert len(listed) == len(self.answers), "a key made no booking, or more than one"
+        found = {booking["id"]: booking for booking in listed}
+        for key, (body, reply) in self.answers.items():
+            if reply.status == 201:
+                told = reply.json
+                assert told["status"] == "confirmed", (key, told)
+                assert told.items() >= {k: v for k, v in body.items() if k != "card_number"}.items()
+                if told["id"] in self.cancelled:
+                    told = self.cancelled[told["id"]].json
+                    assert told["status"] == "cancelled", (key, told)
+                    assert told["refund"] == told["price"], (key, told)
+                assert found[told["id"]] == told, (key, told)
+        confirmed = {b["id"] for b in listed if b["status"] == "confirmed"}
+        acknowledged = {r.json["id"] for _, r in self.answers.values() if r.status == 201}
+        assert confirmed == acknowledged - self.cancelled.keys()
+
+    async def ask_again(self) -> int:
+        """Assert that a known key gets the answer it got before; return how many were asked."""
+        keys = list(self.answers)
+        keys = self._chance.sample(keys, min(ASKED_AGAIN_MAX, len(keys)))
+        for key in keys:
+            body, reply = self.answers[key]
+            again = await self.client.send(
+                "POST", BOOKINGS, json=body, headers={"Idempotency-Key": key}
+            )
+            assert (again.status, again.body) == (reply.status, reply.body), key
+        return len(keys)
+
+
+async def kill_at_random(
+    process: SystemProcess, guests: Guests, chance: random.Random, round_number: int
+) -> None:
+    """Start the process, and SIGKILL it at an instant that may be before it is up."""
+    if round_number % BOOT_KILL_EVERY == 0:
+        await asyncio.to_thread(process.launch)
+        await asyncio.sleep(chance.uniform(0, BOOT_S_MAX))
+        await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.start)
+    guests.sender.up.set()
+    await asyncio.sleep(chance.uniform(0, UP_S_MAX))
+    guests.sender.up.clear()
+    await asyncio.to_thread(process.kill)
+
+
+def under_way(data_dir: Path, copy: Path) -> Counter[str]:
+    """Count the bookings that the kill met by their states.
+
+    In a copy: whoever opens and closes a database tidies up what the next process is to find.
+    """
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for path in data_dir.glob("booking.db*"):
+        shutil.copy(path, copy)
+    with closing(sqlite3.connect(copy / "booking.db")) as connection:
+        states = connection.execute("SELECT state FROM booking").fetchall()
+    return Counter(state for (state,) in states if state not in ENDED)
+
+
+async def test_sigkill_splits_no_booking(
+    processes: Processes, seed: int, tmp_path: Path, report: Report
+) -> None:
+    """After 24 kills at random instants all books agree, and every guest was told the truth."""
+    begun = time.monotonic()
+    chance = random.Random(seed)
+    process = await asyncio.to_thread(processes.make(BREAKER).start)
+    async with connected(process) as client:
+        rooms, customers = await new_rooms(client, ROOMS), await new_customers(client, GUESTS)
+        await asyncio.to_thread(process.kill)
+        guests = Guests(client, chance)
+        met: Counter[str] = Counter()
+        tasks = [
+            asyncio.create_task(guests.book(number, customer_id, rooms))
+            for number, customer_id in enumerate(customers)
+        ]
+        try:
+            for round_number in range(ROUNDS):
+                await kill_at_random(process, guests, chance, round_number)
+                met += under_way(process.data_dir, tmp_path / "copy")
+            await asyncio.to_thread(process.start)
+            guests.stopping = True
+            guests.sender.up.set()
+            async with asyncio.timeout(SETTLE_S_MAX):  # with no manual step, every request ends
+                await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await at_rest(client)
+        guests.check(await client.list_all(BOOKINGS))
+        check_books(process.data_dir)
+        again = await guests.ask_again()
+        assert (await client.send("GET", "/readyz")).status == 200
+    statuses = Counter(reply.status for _, reply in guests.answers.values())
+    report(
+        f"seed {seed}, {ROUNDS} rounds in {time.monotonic() - begun:.0f} s, "
+        f"{statuses[201]} confirmed, {len(guests.cancelled)} of them cancelled, "
+        f"{statuses[409]} refused; {guests.sender.retries} broken connections, "
+        f"{guests.sender.accepted} answers put off, {again} keys asked again; "
+        f"bookings that the kills met: {dict(met)}"
+    )
+    # A run in which the guests hardly booked, or no kill met a booking, would prove nothing.
+    assert min(statuses[201], statuses[409]) > ROUNDS * 3
+    assert len(guests.cancelled) > ROUNDS
+    assert guests.sender.retries > ROUNDS
+    assert met.total() > ROUNDS
+    assert len(met) > 2, "the kills met few of the saga's states"
