@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from actors.config import load_config
+from actors.systems.hotel.invariants import violations
 from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
-from tests.systems.hotel.invariants import violations
 
 if TYPE_CHECKING:
     from pathlib import Path

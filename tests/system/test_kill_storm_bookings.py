@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from actors.systems.hotel.invariants import SERVICES
 from actors.systems.hotel.sandbox_cards import CardBehavior
 from tests.system.client import connected
 from tests.system.guests import (
@@ -25,7 +26,6 @@ from tests.system.guests import (
     new_rooms,
     stay,
 )
-from tests.systems.hotel.invariants import SERVICES
 
 if TYPE_CHECKING:
     from tests.system.client import Client

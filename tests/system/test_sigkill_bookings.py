@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.systems.hotel.invariants import ENDED
 from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
 from tests.system.client import connected
 from tests.system.guests import (
@@ -27,7 +28,6 @@ from tests.system.guests import (
     new_rooms,
     stay,
 )
-from tests.systems.hotel.invariants import ENDED
 
 if TYPE_CHECKING:
     from pathlib import Path

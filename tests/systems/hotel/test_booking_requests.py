@@ -62,6 +62,23 @@ async def test_a_registration_refused_before_anything_was_begun_can_be_tried_aga
         assert booking.status == "confirmed"
 
 
+async def test_a_registration_may_begin_anew_in_the_commit_that_refuses_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """Two clients with one id: the first gets its refusal, and the second waits for its own."""
+    async with bookings(tmp_path) as on:
+        await on.ask(ADA)
+        first = await on.ask(REGISTER)
+        told = messages_to("1")
+        _, second = await on.send(told["Refused HoldRoom"], REGISTER)
+        ((request, refusal),) = on.replies
+        assert (request, type(refusal)) == (first.request, Refusal)
+        assert second.request != first.request
+        for name in ("RoomHeld", "PaymentTaken", "HoldConfirmed"):
+            await on.ask(told[name])
+        assert (second.request, await on.ask(GetBooking(booking_id="1"))) in on.replies
+
+
 async def test_a_registration_that_was_held_and_rejected_stays_rejected(tmp_path: Path) -> None:
     """With the words of the first time: its hold and its payment have its id."""
     async with bookings(tmp_path) as on:

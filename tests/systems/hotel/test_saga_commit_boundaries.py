@@ -1,0 +1,243 @@
+"""A death at every commit of a booking, one after the other: the saga goes on, and the books agree.
+
+Each path of the saga is run once to count the commits of all services on it. Then it is run again
+for each of them, and at that commit, just before it or just after it and before anybody hears of
+it, the service dies, or the process with all services.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from actors.kernel.messages import Refusal
+from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.inline_store import InlineStore
+from actors.systems.hotel.messages import Booking, CancelBooking, CreateBooking
+from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
+from tests.systems.hotel.fate import Death, Fate
+from tests.systems.hotel.whole import Furnished, Whole, furnish
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Act = Callable[[Whole, Furnished], Awaitable[Any]]
+
+# Ten days after the clock's start: cancelled at once, all is refunded.
+CHECK_IN = dt.date(2023, 11, 24)
+CARDS = {behavior: number for number, behavior in SANDBOX_CARDS.items()}
+
+
+# --- The saga's paths: each can be begun again by the next process -----------------------------
+
+
+def books(behavior: CardBehavior) -> Act:
+    """Book, and let everything end that follows."""
+
+    async def run(hotel: Whole, furnished: Furnished) -> Any:
+        answer = await book(hotel, furnished, CARDS[behavior])
+        await hotel.run_out()
+        return answer
+
+    return run
+
+
+def cancels(*, days_later: float) -> Act:
+    """Book, and cancel so much later; the answer is the cancellation's."""
+
+    async def run(hotel: Whole, furnished: Furnished) -> Any:
+        booking = await book(hotel, furnished, CARDS[CardBehavior.APPROVES])
+        assert isinstance(booking, Booking)
+        await hotel.settle()
+        hotel.clock.advance(days_later * 86_400.0)
+        await hotel.settle()
+        answer = await hotel.ask("booking", CancelBooking(booking_id=booking.id), key="cancel")
+        await hotel.run_out()
+        return answer
+
+    return run
+
+
+def waits(*, for_s: float) -> Act:
+    """Book while payment is suspended, for so long that somebody else ends it."""
+
+    async def run(hotel: Whole, furnished: Furnished) -> Any:
+        hotel.system.suspend("payment")
+        asked = asyncio.ensure_future(book(hotel, furnished, CARDS[CardBehavior.APPROVES]))
+        try:
+            await hotel.settle(but="payment")
+            hotel.clock.advance(for_s)
+            await hotel.settle(but="payment")
+            hotel.system.resume("payment")
+            answer = await asked
+        finally:
+            asked.cancel()
+        await hotel.run_out()
+        return answer
+
+    return run
+
+
+async def is_unknown(hotel: Whole, furnished: Furnished) -> Any:
+    """Book for a customer of whom nobody has heard."""
+    answer = await book(hotel, furnished, CARDS[CardBehavior.APPROVES], customer_id="nobody")
+    await hotel.run_out()
+    return answer
+
+
+async def book(
+    hotel: Whole, furnished: Furnished, card_number: str, customer_id: str | None = None
+) -> Any:
+    wish = CreateBooking(
+        customer_id=customer_id or furnished.customer_id,
+        room_id=furnished.room_ids[0],
+        check_in=CHECK_IN,
+        check_out=CHECK_IN + dt.timedelta(days=2),
+        card_number=card_number,
+    )
+    return await hotel.ask("booking", wish, key="book")
+
+
+# A room that waits longer than its booking, and one that does not.
+HOLDS_LONG: dict[str, Any] = {"booking_s_max": 120.0, "hold_s": 300.0}
+HOLDS_SHORT: dict[str, Any] = {"booking_s_max": 300.0, "hold_s": 120.0}
+
+
+class Course(NamedTuple):
+    """A path of the saga: how it ends, and with how many commits of all services."""
+
+    act: Act
+    end: str
+    commits: int
+    times: dict[str, Any] = HOLDS_LONG
+
+
+PATHS = {
+    "approved": Course(books(CardBehavior.APPROVES), "confirmed", 12),
+    "first answer lost": Course(books(CardBehavior.LOSES_FIRST_ANSWER), "confirmed", 13),
+    "declined": Course(books(CardBehavior.DECLINES), "conflict", 11),
+    "never answers": Course(books(CardBehavior.NEVER_ANSWERS), "conflict", 17),
+    "charges and never answers": Course(
+        books(CardBehavior.CHARGES_AND_NEVER_ANSWERS), "conflict", 18
+    ),
+    "cancelled early": Course(cancels(days_later=0), "cancelled", 20),
+    "cancelled late": Course(cancels(days_later=5), "cancelled", 21),
+    "cancelled too late": Course(cancels(days_later=11), "cancelled", 17),
+    "timed out": Course(waits(for_s=130.0), "conflict", 11),
+    "hold expired": Course(waits(for_s=130.0), "conflict", 10, HOLDS_SHORT),
+    "unknown customer": Course(is_unknown, "not_found", 4),
+}
+# The next process knows of no suspension, so that payment may be in time after all.
+MAY_BE_CONFIRMED = {"timed out", "hold expired"}
+
+
+async def run_path(
+    name: str,
+    furnished: Furnished,
+    kind: type[InlineStore | AiosqliteStore],
+    deaths: dict[int, Death] | None = None,
+) -> tuple[Fate, str]:
+    """Run the path with these deaths, check everything; return how it ended."""
+    course, fate = PATHS[name], Fate()
+    fate.at = deaths or {}
+    with tempfile.TemporaryDirectory() as folder:
+        furnished.copy_to(Path(folder))
+        hotel = Whole(Path(folder), store=fate.store(kind), fate=fate, hotel=course.times)
+        await hotel.boot()
+        try:
+            await hotel.settle()
+            fate.counts = True
+            answer = await outlive(hotel, fate, lambda: course.act(hotel, furnished))
+            fate.counts = False
+            hotel.check()
+            # The client asks again with its keys.
+            assert await course.act(hotel, furnished) == answer
+            hotel.check()
+        finally:
+            await hotel.stop()
+        return fate, answer.kind if isinstance(answer, Refusal) else answer.status
+
+
+async def outlive(hotel: Whole, fate: Fate, act: Callable[[], Awaitable[Any]]) -> Any:
+    """Return what comes of it; where the process dies, the next one begins it again."""
+    while True:
+        acting = asyncio.ensure_future(act())
+        over = asyncio.ensure_future(fate.over.wait())
+        await asyncio.wait([acting, over], return_when=asyncio.FIRST_COMPLETED)
+        if not fate.over.is_set():
+            over.cancel()
+            return await acting
+        acting.cancel()
+        await asyncio.wait([acting])
+        acting.cancelled() or acting.exception()  # it failed because the process died
+        await hotel.die()
+        await hotel.boot()
+
+
+async def die_everywhere(
+    name: str, furnished: Furnished, kind: type[InlineStore | AiosqliteStore], death: Death
+) -> int:
+    """Run the path with a death at each of its commits; return how many there were."""
+    ends = {PATHS[name].end}
+    if death.process and name in MAY_BE_CONFIRMED:
+        ends.add("confirmed")
+    at = 0
+    while True:
+        try:
+            fate, end = await run_path(name, furnished, kind, {at: death})
+            assert end in ends
+        except BaseException as error:
+            error.add_note(f"at commit {at} (of all services, from 0): {death}")
+            raise
+        if fate.at:  # the path was over before
+            return at
+        at += 1
+
+
+DEATHS = {
+    "service, before": Death(after=False, process=False),
+    "service, after": Death(after=True, process=False),
+    "process, before": Death(after=False, process=True),
+    "process, after": Death(after=True, process=True),
+}
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    """Files to begin with: migrations at every death would take most of the time."""
+    return asyncio.run(furnish(tmp_path_factory.mktemp("furnished"), rooms=1))
+
+
+@pytest.mark.parametrize("name", PATHS)
+async def test_path_has_so_many_commits(furnished: Furnished, name: str) -> None:
+    """The tests below are exhaustive: nothing else is committed, and nothing less."""
+    fate, end = await run_path(name, furnished, InlineStore)
+    assert end == PATHS[name].end
+    assert len(fate.commits) == PATHS[name].commits, fate.commits
+
+
+@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("name", PATHS)
+async def test_death_at_any_commit_changes_nothing(
+    furnished: Furnished, name: str, death: str
+) -> None:
+    """The booking ends as it would have, the books agree, and its key has its answer."""
+    assert await die_everywhere(name, furnished, InlineStore, DEATHS[death]) >= PATHS[name].commits
+
+
+@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("name", ["first answer lost", "cancelled early"])
+async def test_death_at_any_commit_changes_nothing_on_threads(
+    furnished: Furnished, name: str, death: str
+) -> None:
+    """The same on the store of a running system."""
+    # Its commits may hold what are two on an inline store, but for one at the most.
+    assert (
+        await die_everywhere(name, furnished, AiosqliteStore, DEATHS[death])
+        >= PATHS[name].commits - 1
+    )
