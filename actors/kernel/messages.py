@@ -89,8 +89,9 @@ def type_name(message_type: Any) -> str:
 class Later(msgspec.Struct, frozen=True, kw_only=True):
     """Returned by a command's handler: the answer comes by `tx.reply(request, value)`.
 
-    `request` names it among the service's open ones. `so_far`, of the handler's reply type, is what
-    a caller is told (as Accepted) whose deadline passes first.
+    `request` names it among the service's open ones. A name is free again only after the commit
+    that answered it: take a new one each time. `so_far`, of the handler's reply type, is what a
+    caller is told (as Accepted) whose deadline passes first.
     """
 
     request: str

@@ -82,6 +82,10 @@ class Channel:
         self._retry: asyncio.TimerHandle | None = None
         # Receipts of an earlier round do not know that their messages were sent again.
         self._round = 0
+        # This round's messages at the receiver that it has not applied.
+        self._under_way: deque[Envelope] = deque()
+        # The first that it failed last: its number, how often it has crashed there, and with what.
+        self._crashed: tuple[int, int, str | None] = (0, 0, None)
         self._closed = False
 
     def committed(self, message: Outgoing) -> None:
@@ -103,11 +107,13 @@ class Channel:
                 self._load()
                 return
             message = self._memory[0]
+            envelope = self._envelope(message)
             try:
-                self._directory.deliver(self._receiver, self._envelope(message))
+                self._directory.deliver(self._receiver, envelope)
             except ActorError as error:
                 self._wait(error)
                 return
+            self._under_way.append(envelope)
             self._sent = message.number
             self._memory.popleft()
 
@@ -149,12 +155,15 @@ class Channel:
                 self._receiver, message.message_type, message.blob
             )
         number = message.number
-        return Envelope(
+        envelope = Envelope(
             message.message,
             Receipt(self, partial(self._applied, number), partial(self._failed, self._round)),
             trace=message.trace,
-            origin=ChannelOrigin(self._sender, self._identity, number, self._base),
+            origin=ChannelOrigin(self._sender, self._identity, number, self._base, self._last),
         )
+        if self._crashed[0] == number:  # sent again, it is no less poisonous
+            _, envelope.attempt, envelope.error = self._crashed
+        return envelope
 
     def _applied(self, number: int) -> None:
         if number > self.acknowledged and not self._closed:
@@ -163,6 +172,8 @@ class Channel:
             # Those of an earlier round count too, and may be ahead of what this one has sent.
             while self._memory and self._memory[0].number <= number:
                 self._memory.popleft()
+            while self._under_way and self._under_way[0].origin.number <= number:
+                self._under_way.popleft()
             self._sent = max(self._sent, number)
             self.pump()
 
@@ -173,6 +184,10 @@ class Channel:
     def _wait(self, error: BaseException) -> None:
         """Start again behind what is acknowledged, after a while."""
         self._round += 1
+        if self._under_way:
+            first = self._under_way[0]
+            self._crashed = (first.origin.number, first.attempt, first.error)
+            self._under_way.clear()
         self._memory.clear()
         self._sent = self.acknowledged
         if self._retry is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actors.kernel.envelope import Envelope
+    from actors.kernel.mailbox import Mailbox
     from actors.kernel.router import Router
     from actors.service.service import Service
 
@@ -53,11 +54,12 @@ class Directory:
         self._router = router
 
     def deliver(self, service: str, envelope: Envelope) -> None:
-        """Put the message into a mailbox of the service. Raises ActorError where it takes none."""
-        if self._router is None:
-            message = f"{service} cannot be reached before the system is assembled"
-            raise ServiceUnavailable(message, retry_after_s=1.0)
-        self._router.pick(service).actor_inbox.admit(envelope)
+        """Put a message there that its sender keeps. Raises ActorError where none is taken."""
+        self._mailbox(service).admit(envelope)
+
+    def ask(self, service: str, envelope: Envelope) -> None:
+        """Put a message there that may be refused. Raises ActorError, such as MailboxFull."""
+        self._mailbox(service).put(envelope)
 
     def withdraw(self, service: str, keeper: object) -> None:
         """Take back what this keeper has sent and the service has not had in hand."""
@@ -85,3 +87,9 @@ class Directory:
             except Exception as error:  # noqa: BLE001 - a message's own __post_init__, too
                 reason = f"{service} cannot read this {message_type}: {error}"
         return Unreadable(message_type=message_type, blob=blob, reason=reason)
+
+    def _mailbox(self, service: str) -> Mailbox:
+        if self._router is None:
+            message = f"{service} cannot be reached before the system is assembled"
+            raise ServiceUnavailable(message, retry_after_s=1.0)
+        return self._router.pick(service).actor_inbox

@@ -103,10 +103,12 @@ class ServiceHost(Behavior):
         """Close the store."""
         self._hosting.current = None
         self._leave()
-        await self._effects.close()
-        # What receivers have acknowledged goes with the next commit: this is the last one.
-        await self.store.write((), self._handlers)
-        await self.store.close()
+        try:
+            await self._effects.close()
+            # What receivers have acknowledged goes with the next commit: this is the last one.
+            await self.store.write((), self._handlers)
+        finally:  # this is cut short where an effect swallows its cancellation
+            await self.store.close()
 
     async def on_failure(self, error: BaseException) -> None:
         """Take the store away from whatever still runs on it."""

@@ -175,7 +175,7 @@ class Hosting:
         envelope.deadline = self.clock.monotonic() + timeout_s
         future.expire_after(timeout_s, self.name)
         try:
-            self.directory.deliver(self.name, envelope)
+            self.directory.ask(self.name, envelope)
         except ActorError as error:
             future.settle_error(error)
         return await future

@@ -205,6 +205,7 @@ class Inbox:
         self._name = name
         self._marks: dict[str, tuple[str, int]] = {}
         self._moved: dict[str, tuple[str, int]] = {}
+        self._rewound: set[str] = set()
 
     def begin(self) -> None:
         """Read the marks."""
@@ -215,6 +216,15 @@ class Inbox:
         """Whether the message was applied before. Raises OutOfOrder where one before it was not."""
         mark = self._moved.get(origin.sender) or self._marks.get(origin.sender)
         applied = mark[1] if mark is not None and mark[0] == origin.store else 0
+        if origin.last < applied and origin.sender not in self._rewound:
+            # It has forgotten what it had sent, and gives the same numbers to other messages.
+            self._rewound.add(origin.sender)
+            log.error(
+                "channel rewound", sender=origin.sender, receiver=self._name,
+                applied=applied, last=origin.last,
+                advice="the sender's file is older than this one: its messages up to the number "
+                "applied are taken for those applied; restore both files together",
+            )  # fmt: skip
         if origin.number <= applied:
             return True
         if origin.number == applied + 1:

@@ -264,6 +264,8 @@ class GroupCommit:
                 execute("RELEASE command")
                 return reply
         except Busy as busy:  # an outbox is full: no crash of the handler's
+            # Unless it looked away before: the next savepoint would be a transaction of its own.
+            tx.check()
             reply = busy
         except BaseException:
             departures.rewind(mark)

@@ -9,13 +9,14 @@ class ChannelOrigin(msgspec.Struct, frozen=True):
     """Number `number` of the channel from `sender`, whose file is `store`.
 
     `base` is the lowest number that the sender still had when its incarnation began: what lies
-    below was acknowledged, and will not come again.
+    below was acknowledged, and will not come again. `last` is the highest it has given.
     """
 
     sender: str
     store: str
     number: int
     base: int
+    last: int
 
 
 class TimerOrigin(msgspec.Struct, frozen=True):

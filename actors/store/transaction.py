@@ -120,8 +120,9 @@ class Transaction(ReadTransaction):
         """Send a command to a service, behind what this one has sent it before.
 
         Where it is refused there, this service is told by a `Refused`. To its own name: as
-        `after(0.0, command)`. Raises NoSuchActor, and TypeError where the service does not handle
-        it; OutboxFull, which is to be passed on, where it has left too many untaken.
+        `after(0.0, command)`, of whose refusal nobody is told. Raises NoSuchActor, and TypeError
+        where the service does not handle it; OutboxFull, which is to be passed on, where it has
+        left too many untaken.
         """
         self._departures.send(service, command)
 

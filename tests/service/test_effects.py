@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.errors import DeadLettered
+from actors.errors import DeadLettered, StoreError
 from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Command, GaveUp, Refusal
@@ -666,7 +666,10 @@ async def test_request_for_an_effect_that_no_program_can_read_is_a_dead_letter(
 async def test_effect_that_swallows_its_cancellation_cannot_hold_up_a_restart(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
-    """Beyond shutdown_s the next incarnation starts without it, and its outcome counts once."""
+    """Beyond shutdown_s the next incarnation starts without it, and its outcome counts once.
+
+    The store of the one before is closed all the same: a thread a lane would be left, each time.
+    """
     leave = asyncio.Event()
 
     async def answer(label: str, attempt: int) -> Called:
@@ -684,8 +687,12 @@ async def test_effect_that_swallows_its_cancellation_cannot_hold_up_a_restart(
     ) as run:
         await run.ask("a", calls("x"))
         await turns()
+        before = run.hostings["a"].current
+        assert before is not None
         run.system.restart("a")
         await run.advance(6.0, steps=60)
+        with pytest.raises(StoreError, match="is not open"):
+            before.store.look(lambda connection: connection)
         assert world.calls == {"x": 2}
         assert run.labels("a") == ["x"]
         leave.set()

@@ -11,19 +11,25 @@ from actors.errors import (
     ActorError,
     DeadLettered,
     LetterNotReplayable,
+    MailboxFull,
     NoSuchLetter,
     ServiceUnavailable,
+    StoreRefused,
 )
 from actors.kernel.messages import Accepted, Command, Later, Query, Refusal, Refused
 from actors.service.service import command, on, query
+from actors.store.inline_store import InlineStore
+from actors.store.store import WriteResult
 from actors.store.transaction import ReadTransaction, Transaction
 from tests.kernel.kernel_harness import turns
 from tests.service.desks import Desk, Do, HoppingStore, Note, SteppingClock, note, office
 from tests.store.ledger import Mishap, writer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from tests.service.desks import Office
 
@@ -250,6 +256,26 @@ async def test_attempts_are_those_that_were_made_whatever_was_killed(
         assert len(await run.letters()) == 30
 
 
+async def test_attempts_are_those_that_were_made_whatever_was_refused_meanwhile(
+    tmp_path: Path, clock: SteppingClock, mood: Mood
+) -> None:
+    """A full disk sends a message back to its sender's outbox; it comes again as what it was."""
+    refusals = iter([False, True, False, True, True])
+
+    class OftenFullStore(InlineStore):
+        async def write(self, batch: Sequence[Envelope], *args: Any) -> WriteResult:
+            if any(isinstance(each.message, Wish) for each in batch) and next(refusals, False):
+                return WriteResult(outcomes=[StoreRefused("disk full")] * len(batch))
+            return await super().write(batch, *args)
+
+    async with office(tmp_path, wells(mood), clock=clock, store=OftenFullStore) as run:
+        await run.ask("wisher", Do(what=["luck", "love"]))
+        await run.advance(2.0, steps=20)
+        assert next(refusals, None) is None
+        assert mood.runs == 2 * 3
+        assert [letter.attempts for letter in await run.letters()] == [3, 3]
+
+
 async def test_replay_happens_once_whenever_the_service_is_killed(
     tmp_path: Path, clock: SteppingClock, mood: Mood, rng: Rng
 ) -> None:
@@ -291,6 +317,27 @@ async def test_replay_that_is_asked_for_twice_happens_once(
             ends = await asyncio.gather(*asked, return_exceptions=True)
             assert sorted(type(end).__name__ for end in ends) == ["NoSuchLetter"] * 4 + ["Replayed"]
         assert run.labels("well") == [str(number) for number in range(20)]
+
+
+async def test_operators_wait_in_the_mailbox_like_everybody_else(
+    tmp_path: Path, clock: SteppingClock, mood: Mood
+) -> None:
+    """A suspended service takes as many replays and discards as it has room for, and no more."""
+    async with office(tmp_path, wells(mood), clock=clock, settings=["mailbox.capacity=4"]) as run:
+        letter_id = await buried(run, "luck")
+        run.system.suspend("well")
+        await turns()
+        actions = [
+            asyncio.ensure_future(action(letter_id))
+            for action in [run.system.replay, run.system.discard] * 4
+        ]
+        await turns()
+        assert run.system.registry.actor("well").actor_inbox.depth == 4
+        run.system.resume("well")
+        mood.crashes = False
+        ends = await run.through(asyncio.gather(*actions, return_exceptions=True))
+        assert [type(end) for end in ends].count(MailboxFull) == 4
+        assert run.labels("well") == ["luck"]
 
 
 async def test_discarded_letter_is_forgotten_and_its_message_never_run(

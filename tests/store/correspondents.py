@@ -110,6 +110,7 @@ def arriving(
     *messages: Any,
     first: int = 1,
     base: int = 1,
+    last: int = 2**63 - 1,
     store: str = "ann's file",
     **fields: Any,
 ) -> list[Envelope]:
@@ -117,7 +118,7 @@ def arriving(
     return [
         ledger.envelope(
             message,
-            origin=ChannelOrigin(sender="ann", store=store, number=number, base=base),
+            origin=ChannelOrigin(sender="ann", store=store, number=number, base=base, last=last),
             **fields,
         )
         for number, message in enumerate(messages, first)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from actors.errors import (
     NoSuchActor,
     OutboxFull,
     OutOfOrder,
+    StoreError,
     StoreRefused,
 )
 from actors.kernel.messages import Refusal, Refused, type_name, type_of
@@ -360,6 +363,20 @@ async def test_gap_after_a_restored_backup_is_accepted_with_a_warning(
         assert mark(bob) == 8
 
 
+async def test_sender_that_was_restored_from_a_backup_is_named_in_the_log(bob: Ledger) -> None:
+    """Its new messages have numbers that were applied: it cannot be heard, and that is seen."""
+    async with bob.opened() as store:
+        await store.write(arriving(bob, *adds("12345"), last=5), handlers())
+        with capture_logs() as logs:
+            await store.write(arriving(bob, *adds("45"), first=4, last=5), handlers())
+            assert logs == []
+            await store.write(arriving(bob, *adds("xy"), first=3, last=4), handlers())
+        (error,) = logs
+        assert (error["event"], error["log_level"]) == ("channel rewound", "error")
+        assert (error["applied"], error["last"]) == (5, 4)
+        assert bob.labels() == ["1", "2", "3", "4", "5"]
+
+
 async def test_replaced_file_of_a_sender_is_heard_from_its_first_message_on(
     bob: Ledger, clock: ManualClock, tmp_path: Path
 ) -> None:
@@ -392,7 +409,7 @@ async def test_senders_do_not_share_a_mark(bob: Ledger) -> None:
     """The same number of two senders are two messages."""
     async with bob.opened() as store:
         batch = [
-            bob.envelope(Add(label=sender), origin=ChannelOrigin(sender, "a file", 1, 1))
+            bob.envelope(Add(label=sender), origin=ChannelOrigin(sender, "a file", 1, 1, 1))
             for sender in ("ann", "cat", "ann", "bob")
         ]
         await store.write(batch, handlers())
@@ -497,6 +514,23 @@ async def test_message_whose_handler_finds_the_outbox_full_comes_again(bob: Ledg
         store.acknowledge("cat", 1)
         await store.write(arriving(bob, *commands), handlers(forward))
         assert (mark(bob), bob.labels()) == (3, ["1", "2", "3"])
+
+
+async def test_full_outbox_does_not_hide_that_the_transaction_is_over(ann: Ledger) -> None:
+    """The next command's savepoint would begin, and commit, a transaction that nobody fences."""
+    ann.limit(outbox_messages_max=1)
+
+    def look_away(tx: Transaction) -> None:
+        with contextlib.suppress(sqlite3.IntegrityError):
+            tx.execute("INSERT OR ROLLBACK INTO entry (seq, label) VALUES (1, 'again')")
+        tx.send("bob", Add(label="2"))
+
+    async with ann.opened() as store:
+        await write(ann, store, sends("bob", "1"))
+        result = await write(ann, store, Add(label="x"), Do(what=look_away), Add(label="y"))
+        assert (result.outcomes, result.culprit) == ((), 1)
+        assert isinstance(result.crash, StoreError)
+        assert ann.labels() == ["1"]
 
 
 async def test_refusals_go_back_through_a_full_outbox(bob: Ledger) -> None:

@@ -84,11 +84,14 @@ class BookingService(BookingCancellation):
         A known id must be the same booking, and is answered as that one was. One that was refused
         for its customer or its room, before anything was held or paid, was none: it begins anew.
         """
-        if cmd.id:
-            tx.execute(rows.FORGET_UNTOUCHED, cmd.id)
+        begins_anew = bool(cmd.id and tx.execute(rows.FORGET_UNTOUCHED, cmd.id))
         row = tx.one(rows.BY_ID, cmd.id) if cmd.id else None
         if row is None:
-            return self._begin(tx, cmd.id or tx.new_id(), cmd, APPROVED_CARD, field="CheckOut")
+            later = self._begin(tx, cmd.id or tx.new_id(), cmd, APPROVED_CARD, field="CheckOut")
+            if begins_anew and isinstance(later, Later):
+                # Its own name is not free while the answer to the one before is being committed.
+                return wait(tx, later.so_far)
+            return later
         booking = as_booking(row)
         if any(getattr(booking, name) != getattr(cmd, name) for name in cmd.__struct_fields__):
             return Refusal.conflict(f"booking {cmd.id} exists, and is another")
@@ -118,6 +121,7 @@ class BookingService(BookingCancellation):
             cmd.check_in.isoformat(),
             cmd.check_out.isoformat(),
             card_number,
+            tx.now_us,
         )
         row = tx.one(rows.BY_ID, booking_id)
         assert row is not None
@@ -126,7 +130,8 @@ class BookingService(BookingCancellation):
         else:
             introduce = IntroduceCustomer(customer_id=cmd.customer_id, booking_id=booking_id)
             tx.send("customer", introduce)
-        tx.after(self._config.booking_s_max, AbandonBooking(booking_id=booking_id))
+        abandon = AbandonBooking(booking_id=booking_id, begun_us=tx.now_us)
+        tx.after(self._config.booking_s_max, abandon)
         return Later(request=booking_id, so_far=as_booking(row))
 
     @query
@@ -257,8 +262,10 @@ class BookingService(BookingCancellation):
     @command
     def abandon(self, tx: Transaction, cmd: AbandonBooking) -> None:
         """End a booking whose answers do not come, in whatever state it waits."""
-        refusal = Refusal.conflict("the booking could not be completed in time")
-        self._reject(tx, cmd.booking_id, PENDING, refusal, release=True, refund=True)
+        row = tx.one(rows.BY_ID, cmd.booking_id)
+        if row is not None and row["begun_us"] == cmd.begun_us:
+            refusal = Refusal.conflict("the booking could not be completed in time")
+            self._reject(tx, cmd.booking_id, PENDING, refusal, release=True, refund=True)
 
     def _reject(
         self,

@@ -30,9 +30,13 @@ class BookingCancelled(Event, frozen=True, kw_only=True):
 
 
 class AbandonBooking(Command, frozen=True, kw_only=True):
-    """Reject the booking and undo what it has done, unless it has ended by now."""
+    """Reject the booking and undo what it has done, unless it has ended by now.
+
+    `begun_us` is its own: a later one of the same id has more time.
+    """
 
     booking_id: str
+    begun_us: int
 
 
 class PursueCancellation(Command, frozen=True, kw_only=True):

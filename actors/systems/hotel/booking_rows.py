@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from actors.store.transaction import ReadTransaction
 
 INSERT = (
-    "INSERT INTO booking (id, customer_id, room_id, check_in, check_out, card_number, state)"
-    " VALUES (?, ?, ?, ?, ?, ?, 'checking')"
+    "INSERT INTO booking"
+    " (id, customer_id, room_id, check_in, check_out, card_number, begun_us, state)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 'checking')"
 )
 BY_ID = "SELECT * FROM booking WHERE id = ?"
 IN_STATE = "SELECT * FROM booking WHERE id = ? AND state = ?"

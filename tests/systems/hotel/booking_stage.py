@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.kernel.clock import ManualClock
 from actors.kernel.messages import Later, Refusal, Refused
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_events import AbandonBooking, PursueCancellation
@@ -82,7 +83,7 @@ def messages_to(booking_id: str) -> dict[str, Any]:
         HoldConfirmed(hold_id=booking_id),
         Refused(command=ConfirmHold(hold_id=booking_id), refusal=no),
         HoldExpired(hold_id=booking_id),
-        AbandonBooking(booking_id=booking_id),
+        AbandonBooking(booking_id=booking_id, begun_us=ManualClock().now_us()),
         HoldReleased(hold_id=booking_id),
         RefundAccepted(payment_id=booking_id, amount=PRICE.amount),
         PursueCancellation(booking_id=booking_id),

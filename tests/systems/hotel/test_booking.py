@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from actors.kernel.messages import Refusal
-from actors.systems.hotel.booking_events import AbandonBooking, BookingConfirmed
+from actors.systems.hotel.booking_events import BookingConfirmed
 from actors.systems.hotel.holds import ConfirmHold, HoldRoom, ReleaseHold
 from actors.systems.hotel.introductions import IntroduceCustomer
 from actors.systems.hotel.messages import GetBooking, ListBookings
@@ -52,7 +52,7 @@ async def test_the_saga_sends_one_message_a_state(tmp_path: Path) -> None:
             hold_s=300.0,
         )
         assert on.sent == [("room", hold)]
-        assert on.timers == [(120.0, AbandonBooking(booking_id=booking.id))]
+        assert on.timers == [(120.0, told["AbandonBooking"])]
         await on.ask(told["RoomHeld"])
         take = TakePayment(payment_id=booking.id, card_number=CARD, price=PRICE)
         assert on.sent == [("payment", take)]

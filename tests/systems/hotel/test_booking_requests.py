@@ -79,6 +79,17 @@ async def test_a_registration_may_begin_anew_in_the_commit_that_refuses_the_one_
         assert (second.request, await on.ask(GetBooking(booking_id="1"))) in on.replies
 
 
+async def test_a_second_try_is_not_ended_by_the_timer_of_the_first(tmp_path: Path) -> None:
+    """It has as much time as any other booking."""
+    async with bookings(tmp_path) as on:
+        await on.ask(REGISTER)
+        await on.ask(messages_to("1")["Refused IntroduceCustomer"])
+        on.clock.advance(1.0)
+        assert isinstance(await on.ask(REGISTER), Later)
+        await on.ask(messages_to("1")["AbandonBooking"])  # of the first
+        assert (await on.ask(GetBooking(booking_id="1"))).status == "pending"
+
+
 async def test_a_registration_that_was_held_and_rejected_stays_rejected(tmp_path: Path) -> None:
     """With the words of the first time: its hold and its payment have its id."""
     async with bookings(tmp_path) as on:

@@ -17,6 +17,7 @@ CREATE TABLE booking (
     refund_amount INTEGER CHECK (refund_amount BETWEEN 0 AND price_amount),
     refusal_kind TEXT,                      -- of one that was rejected: what its client was told
     reason TEXT,
+    begun_us INTEGER NOT NULL,              -- tells it from an earlier one of the same id
     -- Refused before anything was begun elsewhere: its id can be used again.
     untouched INTEGER NOT NULL DEFAULT 0 CHECK (untouched IN (0, 1)),
     -- What a cancellation waits for.
