@@ -515,9 +515,12 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
 
     ends = {"result": 0, "timeout": 0}
     with Striker(watch) as striker:
-        until = time.monotonic() + 1.5
+        begun = time.monotonic()
         number = 0
-        while time.monotonic() < until:
+        # 1.5 s, and longer where the cores are shared: until there was enough to mean something.
+        while (spent := time.monotonic() - begun) < 1.5 or (
+            min(ends.values()) <= 100 and spent < 20
+        ):
             number += 1
             try:
                 watch.run(0, short, tx, number)
@@ -528,7 +531,7 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
                 # An interrupt that leaked would end this statement.
                 assert connection.execute("SELECT 1").fetchone() == (1,)
     connection.close()
-    assert striker.strikes > 20  # enough to mean something, also where the cores are shared
+    assert striker.strikes > 20
     assert ends["timeout"] > 100
     assert ends["result"] > 100
 
