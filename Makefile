@@ -12,13 +12,17 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
-.PHONY: run test setup check bench lock clean
+.PHONY: run test simulate setup check bench lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(ARGS)
+
+# Until something breaks, or for as long as ARGS say: make simulate ARGS="--hours 24"
+simulate: $(VENV)/installed
+	@exec $(BIN)/python runtime.py simulate $(ARGS)
 
 setup: $(VENV)/installed-dev
 

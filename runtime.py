@@ -37,11 +37,21 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# Few enough to read a seed out, enough that two runs never begin with the same.
+FRESH_SEED_BITS = 32
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the system until SIGTERM or SIGINT; returns the process's exit code."""
-    options = _parse(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
     clock = SystemClock()
+    if arguments[:1] == ["simulate"]:
+        # Here, for a server that starts needs none of it.
+        from actors.simulation.command import simulate  # noqa: PLC0415
+
+        seed = secrets.randbits(FRESH_SEED_BITS)
+        return simulate(arguments[1:], program=Path(__file__), fresh_seed=seed, clock=clock)
+    options = _parse(arguments)
     try:
         config = load_config(options.config, options.set)
         data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
@@ -61,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="runtime.py", description="Boot the whole microservice system in this process."
+        prog="runtime.py",
+        description="Boot the whole microservice system in this process.",
+        epilog="`runtime.py simulate` plays it on virtual time instead; see its --help.",
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"

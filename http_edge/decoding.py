@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
@@ -162,13 +163,17 @@ def _nullable_fields(message_type: type[Message]) -> frozenset[str]:
     )
 
 
-def _field_types(message_type: type[Message]) -> list[tuple[str, tuple[msgspec.inspect.Type, ...]]]:
+# Remembered: a simulation makes an edge for each of its runs, and this is most of making one.
+@cache
+def _field_types(
+    message_type: type[Message],
+) -> tuple[tuple[str, tuple[msgspec.inspect.Type, ...]], ...]:
     """Return each field's name, as encoded, with the types that it may have."""
     info = msgspec.inspect.type_info(message_type)
     if not isinstance(info, msgspec.inspect.StructType):
         message = f"{message_type!r} is no struct"
         raise TypeError(message)
-    return [
+    return tuple(
         (
             field.encode_name,
             field.type.types
@@ -176,7 +181,7 @@ def _field_types(message_type: type[Message]) -> list[tuple[str, tuple[msgspec.i
             else (field.type,),
         )
         for field in info.fields
-    ]
+    )
 
 
 def explain(body: bytes, error: Exception, *, wrong_type: Kind = Kind.INVALID) -> NoReturn:

@@ -43,6 +43,8 @@ UNKNOWN_TO = {
 LOOP = "only runtime.py starts a loop"
 CLOCK = "time comes from the Clock that was handed in"
 CHANCE = "chance comes from the Rng that was handed in"
+# Takes both away from everybody else for the length of a simulation, and uses neither.
+GUARDS = "actors/simulation/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
     "uvloop": (("runtime.py",), LOOP),
@@ -53,15 +55,15 @@ RESERVED = {
     "asyncio.set_event_loop": (("runtime.py",), LOOP),
     "asyncio.set_event_loop_policy": (("runtime.py",), LOOP),
     "aiohttp.web.run_app": (("runtime.py",), LOOP),
-    "time": (("actors/kernel/clock.py",), CLOCK),
+    "time": (("actors/kernel/clock.py", GUARDS), CLOCK),
     "datetime.datetime.now": ((), CLOCK),
     "datetime.datetime.utcnow": ((), CLOCK),
     "datetime.datetime.today": ((), CLOCK),
     "datetime.date.today": ((), CLOCK),
-    "random": (("actors/kernel/rng.py",), CHANCE),
-    "uuid": ((), CHANCE),
+    "random": (("actors/kernel/rng.py", GUARDS), CHANCE),
+    "uuid": ((GUARDS,), CHANCE),
     "os.getrandom": ((), CHANCE),
-    "tempfile": ((), CHANCE),
+    "tempfile": ((GUARDS,), CHANCE),
     # Entropy, by name: the seed of the Rng, and the admin token, which must not be guessable.
     "os.urandom": (("runtime.py",), CHANCE),
     "secrets": (("runtime.py", "http_edge/admin_token.py"), CHANCE),

@@ -33,14 +33,18 @@ class Arrivals:
         """Read the marks."""
         self._inbox.begin()
 
-    def outcome_of(self, origin: Origin) -> Any:
-        """Return NEW, or how to answer a message that was applied before or comes too early."""
+    def outcome_of(self, origin: Origin, *, redelivered: bool) -> Any:
+        """Return NEW, or how to answer a message that was applied before or comes too early.
+
+        `redelivered`: an incarnation that died had it in hand.
+        """
         match origin:
             case ChannelOrigin():
                 try:
-                    return None if self._inbox.is_duplicate(origin) else NEW
+                    duplicate = self._inbox.is_duplicate(origin, redelivered=redelivered)
                 except OutOfOrder as error:
                     return error
+                return None if duplicate else NEW
             case TimerOrigin():
                 return None if self._timers.is_duplicate(origin.seq) else NEW
             case LetterOrigin():

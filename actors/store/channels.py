@@ -212,11 +212,15 @@ class Inbox:
         rows = self._connection.execute(MARKS).fetchall()
         self._marks = {row[0]: (row[1], row[2]) for row in rows}
 
-    def is_duplicate(self, origin: ChannelOrigin) -> bool:
-        """Whether the message was applied before. Raises OutOfOrder where one before it was not."""
+    def is_duplicate(self, origin: ChannelOrigin, *, redelivered: bool) -> bool:
+        """Whether the message was applied before. Raises OutOfOrder where one before it was not.
+
+        One that is `redelivered` by the mailbox says nothing of where its sender stands now: those
+        sent after it may have been applied with it, by an incarnation that died unheard.
+        """
         mark = self._moved.get(origin.sender) or self._marks.get(origin.sender)
         applied = mark[1] if mark is not None and mark[0] == origin.store else 0
-        if origin.last < applied and origin.sender not in self._rewound:
+        if origin.last < applied and not redelivered and origin.sender not in self._rewound:
             # It has forgotten what it had sent, and gives the same numbers to other messages.
             self._rewound.add(origin.sender)
             log.error(

@@ -214,7 +214,7 @@ class GroupCommit:
         """Return the message's outcome: its handler's reply, or that of its first delivery."""
         origin: Origin | None = envelope.origin
         if origin is not None:
-            outcome = self._arrivals.outcome_of(origin)
+            outcome = self._arrivals.outcome_of(origin, redelivered=envelope.started)
             if outcome is not NEW:
                 return outcome
         handler = handlers.get(type_of(envelope.message))

@@ -21,12 +21,15 @@ from tests.benchmarks.report import markdown, plain, write_report
 from tests.benchmarks.result import Result
 from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
+from tests.benchmarks.simulation_suite import HAS_SIMULATOR, run_simulation_suite
 from tests.benchmarks.wrk import ensure_wrk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SUITES = ("kernel", "edge", "saga")
+SUITES = ("kernel", "edge", "saga", "simulation")
+# Without a server to load.
+LOADLESS = ("kernel", "simulation")
 REPORT = ROOT / "docs" / "BENCHMARKS.md"
 
 
@@ -37,10 +40,10 @@ def main() -> int:
         print("make bench reads /proc and pins cores: it needs Linux", file=sys.stderr)
         return 2
     whole = options.only is None and not options.quick
-    if whole and not HAS_RIVAL:
-        print("for all of it, DBOS is needed too: `make bench` installs it", file=sys.stderr)
+    if whole and not (HAS_RIVAL and HAS_SIMULATOR):
+        print("for all of it, DBOS and detangle are needed: use `make bench`", file=sys.stderr)
         return 2
-    if options.only != "kernel":
+    if options.only not in LOADLESS:
         ensure_wrk()
     effort = QUICK if options.quick else Effort()
     if options.rounds:
@@ -74,6 +77,7 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
         "kernel": lambda: run_kernel_suite(effort),
         "edge": lambda: EdgeSuite(effort, folder).run(),
         "saga": lambda: SagaSuite(effort, folder).run(),
+        "simulation": lambda: run_simulation_suite(effort),
     }
     found = [run() for name, run in suites.items() if only in {None, name}]
     return Result(

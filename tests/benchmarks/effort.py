@@ -16,6 +16,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     service_kills: int = 500
     starts: int = 7
     messages: int = 10_000
+    schedules: int = 50
     # Whether to warm up, and to measure pinned as well.
     thorough: bool = True
 
@@ -29,5 +30,6 @@ QUICK = Effort(
     service_kills=10,
     starts=1,
     messages=1_000,
+    schedules=3,
     thorough=False,
 )

@@ -57,6 +57,15 @@ not count.
 - **Durable messages**: two services in one process, each with its file; 64 clients, each with one
   command under way that keeps a row and sends a message of it, or a hundred; 10,000 messages, from
   the first command to the receiver's last commit. No message may be lost, repeated or late.
+- **Simulations**: on one core, in one process, in turns. The hotel: `actors/simulation/` with its
+  profile `kills`, files in /dev/shm; every schedule checks all of the books. *A wake a second*: a
+  hundred tasks that sleep a second at a time. *Timers*: a hundred tasks that each sleep an interval
+  of their own, from a second to a minute. *Conversation*: three clients and a server over asyncio's
+  streams, ten lines each, on a network that delays by 0.5 to 1 ms and cuts one write in ten.
+- **detangle** (PyPI) explores orders of callbacks, where ours keeps asyncio's; hence once as it
+  comes, once in asyncio's order. It cannot run the hotel: aiohttp's client asks the loop to connect
+  a socket (`sock_connect`), which it refuses as real input and output, and nothing in it stands for
+  a store, a disk or a process that dies and boots again on its files.
 - **Kill → next reply** of a service: over HTTP on one connection, from sending the kill to having
   the 201 of a POST. **Ready**: from starting the command to `/readyz` answering 200."""
 

@@ -33,10 +33,19 @@ KEYS = [
     "service_restart_p99",
     "ready",
     "resident",
+    "simulation_schedules",
+    "simulation_sleep_speed",
 ]
 if importlib.util.find_spec("dbos") is not None:  # `make bench` installs it, `make test` does not
     KEYS += ["saga_dbos_steps", "saga_dbos_transactions"]
-TABLES = ["Asks on uvloop", "Asks on asyncio", "Edge", "Bookings", "Durable messages"]
+TABLES = [
+    "Asks on uvloop",
+    "Asks on asyncio",
+    "Edge",
+    "Bookings",
+    "Durable messages",
+    "Simulations",
+]
 
 
 @pytest.mark.real_time

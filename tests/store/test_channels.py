@@ -377,6 +377,26 @@ async def test_sender_that_was_restored_from_a_backup_is_named_in_the_log(bob: L
         assert bob.labels() == ["1", "2", "3", "4", "5"]
 
 
+async def test_sender_whose_messages_a_dead_receiver_had_in_hand_is_not_called_rewound(
+    bob: Ledger,
+) -> None:
+    """Each was sent when it was its sender's last; all were applied, and nobody heard of it."""
+    batch = [
+        each
+        for number in (1, 2, 3)
+        for each in arriving(bob, *adds(str(number)), first=number, last=number)
+    ]
+    async with bob.opened() as store:
+        await store.write(batch, handlers())
+    for envelope in batch:
+        envelope.started = True
+    async with bob.opened() as store:
+        with capture_logs() as logs:
+            await store.write(batch, handlers())
+        assert logs == []
+        assert bob.labels() == ["1", "2", "3"]
+
+
 async def test_replaced_file_of_a_sender_is_heard_from_its_first_message_on(
     bob: Ledger, clock: ManualClock, tmp_path: Path
 ) -> None:

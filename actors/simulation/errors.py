@@ -1,0 +1,50 @@
+"""What ends a simulation besides its own result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.errors import DressRehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class SimulationError(DressRehearsalError):
+    """Root of what a simulation raises about itself, not about the system in it."""
+
+
+class Escape(SimulationError):
+    """Something asked for a thread, a socket, a process, a clock or entropy of the real world."""
+
+    def __init__(self, what: str, *, caller: str, through: str | None = None) -> None:
+        """`caller` is `file:line` outside the standard library, `through` that of your own code."""
+        where = caller if through in (None, caller) else f"{caller}, called from {through}"
+        super().__init__(f"{what} inside a simulation, at {where}")
+        self.what = what
+        self.caller = caller
+        self.through = through or caller
+
+
+class Deadlock(SimulationError):
+    """Nothing is ready, nothing is scheduled, and the main task still waits."""
+
+    def __init__(self, at_s: float, waiting: Sequence[str]) -> None:
+        """`waiting` has a line for each that waits, and what it waits for."""
+        lines = "\n".join(f"  {line}" for line in waiting)
+        super().__init__(f"deadlock at {at_s:.6f} s: nothing is left to happen\n{lines}")
+        self.waiting = tuple(waiting)
+
+
+class BudgetSpent(SimulationError):
+    """The simulation ran more callbacks than it may; `busiest` names those that ran most."""
+
+    def __init__(self, message: str, busiest: Sequence[tuple[str, int]]) -> None:
+        """`busiest` holds (callback, times among the last ones), most first."""
+        lines = "".join(f"\n  {count} x {name}" for name, count in busiest)
+        super().__init__(f"{message}; busiest at the end:{lines}")
+        self.busiest = tuple(busiest)
+
+
+class Livelock(BudgetSpent):
+    """Callbacks kept one another ready without any time going by."""

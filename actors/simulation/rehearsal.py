@@ -1,0 +1,326 @@
+"""Plays a system through one workload and one schedule of faults, and says whether all held."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.kernel.messages import type_name
+from actors.kernel.rng import Rng
+from actors.simulation.client import Client
+from actors.simulation.director import Director, links_of
+from actors.simulation.errors import SimulationError
+from actors.simulation.escapes import forbid
+from actors.simulation.history import History
+from actors.simulation.host import on_host
+from actors.simulation.loop import SimulationLoop
+from actors.simulation.machine import Machine
+from actors.simulation.names import ANY
+from actors.simulation.network import Network
+from actors.simulation.profile import PROFILES, draw_schedule
+from actors.simulation.runner import run
+from actors.simulation.schedule import Schedule, Step
+from actors.simulation.targets import Targets
+from actors.simulation.trace import Line, Trace
+from actors.simulation.workload import CLIENTS, draw_workload
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.simulation.history import Operation
+    from actors.simulation.scenario import Scenario
+    from actors.simulation.workload import Workload
+
+# Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
+REQUESTS_MAX: Final = 10
+# How long a system may still be busy after its scenario's rest, and how often that is looked at.
+REST_POLLS_MAX: Final = 40
+REST_POLL_S: Final = 5.0
+# How long a service is stopped by the traps that every run of some profiles begins with.
+STALL_MS: Final = 2_000
+# Bytes that arrive are most of what happens, and tell the least.
+QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides a run: a seed for order and delays, the requests, and the faults."""
+
+    seed: int
+    workload: Any
+    schedule: Schedule
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a script. `troubles` is empty where all held.
+
+    `applied` counts faults, `passed` crash points (service.Message.phase) that were passed and
+    `hit` those at which a kill struck; `virtual_s` is how long it lasted, in virtual seconds.
+    `lines` are the trace, where it was to be kept; `operations` are what the clients did.
+    """
+
+    script: Script
+    troubles: tuple[str, ...]
+    digest: str
+    lines: tuple[Line, ...]
+    virtual_s: float
+    applied: dict[str, int]
+    passed: dict[str, int]
+    hit: dict[str, int]
+    operations: tuple[Operation, ...] = ()
+
+
+class Rehearsal:
+    """One system, ready to be played any number of times, each time on fresh files."""
+
+    def __init__(
+        self,
+        scenario: Callable[[], Scenario],
+        config: Config,
+        place: Path,
+        *,
+        profile: str = "kills",
+        clients: int = CLIENTS,
+    ) -> None:
+        """Furnish the files that every run begins with, in a folder below `place`."""
+        self._scenario = scenario
+        self._config = _simulated(config)
+        self._place = place
+        self._clients = clients
+        self._profile = PROFILES[profile]
+        self._template = place / "template"
+        self._template.mkdir()
+        self._runs = 0
+        factories = scenario().services(self._config, _nobody)
+        handlers = {
+            name: [
+                type_name(spec.message)
+                for spec in type(factory()).handlers.values()
+                if spec.kind != "query"
+            ]
+            for name, factory in factories.items()
+        }
+        self.points = tuple(
+            [
+                f"{service}.{message}.{phase}"
+                for service, messages in handlers.items()
+                for message in messages
+                for phase in ("before", "after")
+            ]
+        )
+        names = tuple(factories)
+        self.targets = Targets(
+            services=names, stores=names, links=links_of(clients), points=self.points
+        )
+        self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+
+    def script(self, seed: int) -> Script:
+        """Draw what this seed plays."""
+        rng = Rng(seed)
+        scenario = self._scenario()
+        workload = draw_workload(
+            rng.fork("workload"),
+            scenario.choose_call,
+            clients=self._clients,
+            requests_max=REQUESTS_MAX,
+        )
+        drawn = draw_schedule(rng.fork("schedule"), self._profile, self.targets)
+        schedule = Schedule((*self._traps(seed), *drawn.steps))
+        return Script(seed=seed, workload=workload, schedule=schedule)
+
+    def play(self, script: Script, *, keep: bool = False) -> Played:
+        """Run it on fresh files; with `keep` its trace is in the result."""
+        self._runs += 1
+        folder = self._place / f"run-{self._runs}"
+        shutil.copytree(self._template, folder)
+        try:
+            return self._play(script, folder, keep=keep)
+        finally:
+            shutil.rmtree(folder)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _traps(self, seed: int) -> Iterator[Step]:
+        """Set traps at the start: at each point in turn a kill, and a stall at one before it.
+
+        How far before it grows with each round: some points are passed only where another service
+        was too slow.
+        """
+        count = len(self.points)
+        traps = min(self._profile.traps, count)
+        for number in range(seed * traps, (seed + 1) * traps):
+            kill, before = number % count, number // count % count
+            yield Step(0, "kill_at", self.points[kill])
+            if before:
+                yield Step(0, "stall_at", self.points[(kill - before) % count], STALL_MS)
+
+    def _play(self, script: Script, folder: Path, *, keep: bool) -> Played:
+        trace: Trace
+        troubles: list[str] = []
+        counts: list[Counter[str]] = []
+        elapsed: list[float] = []
+        history: list[History] = []
+
+        async def stage(machine: Machine, network: Network, loop: SimulationLoop) -> None:
+            director = Director(machine, network, loop, trace)
+            counts.extend((director.applied, machine.passed, machine.hit))
+            history.append(History(loop.clock))
+            try:
+                troubles.extend(
+                    await self._act(script, machine, director, loop, folder, trace, history[0])
+                )
+            finally:
+                elapsed.append(loop.time())
+
+        now: list[Callable[[], float]] = [lambda: 0.0]
+        trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
+        try:
+            self._on_machine(script.seed, folder, trace, stage, now)
+        except SimulationError as error:
+            troubles.append(str(error).replace(str(folder), "DATA"))
+        except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
+            troubles.append(f"{_place_of(error)}: {type(error).__name__}: {error}")
+        for trouble in troubles:
+            trace.add("trouble", "", trouble)
+        applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
+        return Played(
+            script=script,
+            troubles=tuple(troubles),
+            digest=trace.digest,
+            lines=tuple(trace.lines),
+            virtual_s=sum(elapsed),
+            applied=applied,
+            passed=passed,
+            hit=hit,
+            operations=history[0].operations if history else (),
+        )
+
+    def _on_machine(
+        self,
+        seed: int,
+        folder: Path,
+        trace: Trace,
+        stage: Callable[[Machine, Network, SimulationLoop], Coroutine[Any, Any, None]],
+        now: list[Callable[[], float]] | None = None,
+    ) -> None:
+        loop = SimulationLoop(seed=seed)
+        if now is not None:
+            now[0] = loop.time
+
+        def record(event: str, /, **fields: str | int) -> None:
+            if event not in QUIET_EVENTS:
+                trace.add(event, "network", " ".join(f"{k}={v}" for k, v in fields.items()))
+
+        network = Network(loop, seed=seed, record=record)
+        with forbid(loop):
+            machine = Machine(
+                loop,
+                network,
+                folder=folder,
+                config=self._config,
+                services=self._scenario().services,
+                trace=trace,
+                rng=Rng(seed).fork("machine"),
+            )
+            run(stage(machine, network, loop), loop=loop)
+
+    async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
+        del network, loop
+        await machine.boot()
+        await self._scenario().furnish(machine.system)
+        await machine.stop()
+
+    async def _act(
+        self,
+        script: Script,
+        machine: Machine,
+        director: Director,
+        loop: SimulationLoop,
+        folder: Path,
+        trace: Trace,
+        history: History,
+    ) -> list[str]:
+        scenario = self._scenario()
+        await machine.boot()
+        await asyncio.gather(
+            director.play(script.schedule),
+            *[
+                self._client(number, script.workload, scenario, history, machine, trace)
+                for number in range(self._clients)
+            ],
+        )
+        await director.mend(script.schedule)
+        await asyncio.sleep(scenario.rest_s)
+        troubles = [f"it does not come to rest: {each}" for each in await self._rest(machine)]
+        await machine.stop()
+        troubles += [f"crashed by itself: {each}" for each in machine.crashes]
+        troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+        troubles += scenario.violations(folder, self._config, loop.clock, history)
+        for operation in history.operations:
+            trace.add("operation", operation.process, str(operation))
+        return [each.replace(str(folder), "DATA") for each in troubles]
+
+    async def _client(
+        self, number: int, workload: Workload[Any], scenario: Scenario, history: History,
+        machine: Machine, trace: Trace,
+    ) -> None:  # fmt: skip
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        due_s = 0.0
+        name, port = f"client-{number}", self._config.edge.gateway.port
+        with on_host(name):
+            async with Client(name, machine, port, trace) as client:
+                for index, request in enumerate(workload):
+                    due_s += request.gap_us / 1_000_000
+                    if request.client == number:
+                        await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
+                        await scenario.perform(client, index, request.call, history)
+
+    async def _rest(self, machine: Machine) -> list[str]:
+        busy: list[str] = []
+        for _ in range(REST_POLLS_MAX):
+            for service in machine.suspended():  # by a request that was long on its way
+                machine.signal("resume", service)
+            busy = await machine.busy()
+            if not busy:
+                return []
+            await asyncio.sleep(REST_POLL_S)
+        return busy
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the line on which a client or a check failed."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+
+
+def _simulated(config: Config) -> Config:
+    """Listen to the other hosts, too, poll the wall clock less often, and lose patience sooner.
+
+    Most of a run's virtual time is waiting for timers; and what happens only after 25 failures does
+    not happen in ten requests.
+    """
+    replace = msgspec.structs.replace
+    edge = replace(
+        config.edge,
+        gateway=replace(config.edge.gateway, host=ANY),
+        hotel=replace(config.edge.hotel, host=ANY),
+        tweets=replace(config.edge.tweets, host=ANY),
+    )
+    return replace(
+        config,
+        edge=edge,
+        timer=replace(config.timer, poll_s_max=20.0),
+        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3),
+        breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
+    )
+
+
+async def _nobody(service: str, message: Any) -> Any:
+    raise LookupError(f"{service} does not run: nobody takes {message}")

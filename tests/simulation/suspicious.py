@@ -1,0 +1,38 @@
+"""A hotel that takes offence at what is no bug: for tests of what is made of a finding."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from actors.simulation.scenarios.hotel import HotelScenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.simulation.history import History
+
+# The room service opens its file for the furnishing, and again for the run.
+LIVES_MAX = 2
+
+
+class SuspiciousHotel(HotelScenario):
+    """Holds it against a run that the room service died in it though somebody had booked."""
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Complain of one booking and one more life than there would be by itself."""
+        lives = _number(folder / "room.db", "SELECT value FROM epoch")
+        bookings = _number(folder / "booking.db", "SELECT count(*) FROM booking")
+        found = super().violations(folder, config, clock, history)
+        if lives > LIVES_MAX and bookings:
+            found.append(f"the room service lived {lives} times, and {bookings} bookings were made")
+        return found
+
+
+def _number(path: Path, sql: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (number,) = connection.execute(sql).fetchone()
+    return int(number)

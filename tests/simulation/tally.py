@@ -1,0 +1,164 @@
+"""A system that takes every promise of the platform literally: its handlers repeat nothing safely.
+
+The hotel's handlers change nothing when a message comes twice, and look before they write; so a
+platform that delivers twice, or does not roll back, would stay unnoticed there. Here it shows: the
+tweets are stored, counted, reviewed and announced, and in the end the four numbers are the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+
+from actors.kernel.messages import Command, Refusal
+from actors.service.service import Service, command, effect
+from actors.simulation.conservation import check_conserved
+from actors.simulation.exactly_once import check_exactly_once
+from actors.store.transaction import Transaction
+from actors.systems.tweets.messages import StoreTweet, TweetStored
+from actors.systems.tweets.tweets import TweetsService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.service.assembly import ServiceSystem
+    from actors.simulation.choice import Choose
+    from actors.simulation.client import Client
+    from actors.simulation.history import History, Operation
+    from actors.simulation.machine import Ask
+
+AUTHORS: Final = 2
+TWEETS_MAX: Final = 3
+REVIEW_S: Final = 0.5
+
+
+class CountTweet(Command, frozen=True, kw_only=True):
+    pass
+
+
+class ReviewTweet(Command, frozen=True, kw_only=True):
+    pass
+
+
+class AnnounceTweet(Command, frozen=True, kw_only=True):
+    pass
+
+
+class TweetAnnounced(Command, frozen=True, kw_only=True):
+    pass
+
+
+class TalliedTweets(TweetsService):
+    """Stores so many tweets of an author, and has each counted."""
+
+    @command
+    def store(  # type: ignore[override] # refuses, which the one above it does not
+        self, tx: Transaction, cmd: StoreTweet
+    ) -> TweetStored | Refusal:
+        """Store first and look then: what is refused is rolled back."""
+        stored = super().store(tx, cmd)
+        tx.send("tally", CountTweet())
+        row = tx.one("SELECT count(*) FROM tweet WHERE author = ?", cmd.author)
+        if row is not None and row[0] > TWEETS_MAX:
+            return Refusal.conflict(f"{cmd.author} has said enough")
+        return stored
+
+
+class TallyService(Service):
+    """Counts what it is told, without asking whether it has been told before."""
+
+    schema: ClassVar[Path] = Path(__file__).parent / "tally_schema"
+
+    @command
+    def count(self, tx: Transaction, cmd: CountTweet) -> None:
+        tx.execute("UPDATE tally SET counted = counted + 1")
+        tx.after(REVIEW_S, ReviewTweet())
+        tx.send("tally", AnnounceTweet())
+
+    @command
+    def review(self, tx: Transaction, cmd: ReviewTweet) -> None:
+        tx.execute("UPDATE tally SET reviewed = reviewed + 1")
+
+    @effect
+    async def announce(self, cmd: AnnounceTweet) -> TweetAnnounced:
+        return TweetAnnounced()
+
+    @command
+    def announced(self, tx: Transaction, cmd: TweetAnnounced) -> None:
+        tx.execute("UPDATE tally SET announced = announced + 1")
+
+
+class TallyCall(msgspec.Struct, frozen=True):
+    """Tweet, as one of a few authors; with `again` twice, under one key."""
+
+    author: int = 0
+    again: bool = False
+
+    def __str__(self) -> str:
+        return f"tweet as author {self.author}"
+
+
+class TallyScenario:
+    """Clients tweet; in the end every tweet is stored, counted, reviewed and announced once."""
+
+    name = "tally"
+    call_type = TallyCall
+    rest_s = 30.0
+
+    def __init__(self) -> None:
+        self._troubles: list[str] = []
+
+    def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
+        return {"tweets": TalliedTweets, "tally": TallyService}
+
+    async def furnish(self, system: ServiceSystem) -> None:
+        pass
+
+    def choose_call(self, choose: Choose) -> TallyCall:
+        return TallyCall(author=choose(AUTHORS), again=bool(choose(2)))
+
+    async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:
+        text = f"tweet {number}"
+        body = {"author": f"author {call.author}", "text": text}
+        with history.invoke(client.name, "tweet", text) as attempt:
+            reply = await client.ask("POST", "/api/v1/tweets", body, key=f"k{number}")
+            if reply.status == 201:
+                attempt.ok()
+            elif reply.status == 409:
+                attempt.fail("refused")
+            elif reply.status:
+                self._troubles.append(f"{call} was answered {reply}")
+        if call.again and reply.status:
+            second = await client.ask("POST", "/api/v1/tweets", body, key=f"k{number}")
+            if second.status and second != reply:
+                self._troubles.append(f"{call} was answered {reply}, then {second}")
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        texts = [row[0] for row in _rows(folder / "tweets.db", "SELECT text FROM tweet")]
+        ((counted, reviewed, announced),) = _rows(
+            folder / "tally.db", "SELECT counted, reviewed, announced FROM tally"
+        )
+        found = [*self._troubles]
+        found += check_exactly_once(history.operations, texts, effect_of=_text)
+        for name, number in (
+            ("counted", counted),
+            ("reviewed", reviewed),
+            ("announced", announced),
+        ):
+            found += check_conserved("tweets", {"stored": len(texts)}, {name: number})
+        return found
+
+
+def _text(operation: Operation) -> Any:
+    return operation.argument
+
+
+def _rows(path: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
