@@ -163,8 +163,8 @@ is_duplicate = Inbox.is_duplicate
 
 @plant("a message that comes twice is applied twice", system="tally", profile="kills")
 def no_dedup() -> Iterator[None]:
-    def never(self: Inbox, origin: ChannelOrigin) -> bool:
-        is_duplicate(self, origin)
+    def never(self: Inbox, origin: ChannelOrigin, *, redelivered: bool) -> bool:
+        is_duplicate(self, origin, redelivered=redelivered)
         return False
 
     with patch.object(Inbox, "is_duplicate", never):
@@ -189,9 +189,9 @@ def mark_after_commit() -> Iterator[None]:
 
 @plant("a message is taken though one before it is missing", system="tally", profile="disk")
 def gaps_accepted() -> Iterator[None]:
-    def lenient(self: Inbox, origin: ChannelOrigin) -> bool:
+    def lenient(self: Inbox, origin: ChannelOrigin, *, redelivered: bool) -> bool:
         try:
-            return is_duplicate(self, origin)
+            return is_duplicate(self, origin, redelivered=redelivered)
         except OutOfOrder:
             return False
 
