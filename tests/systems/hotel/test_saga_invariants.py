@@ -31,9 +31,9 @@ SABOTAGE = [
     (
         "booking",
         (
-            "INSERT INTO booking (id, customer_id, room_id, check_in, check_out, state)"
-            " SELECT 'x', customer_id, room_id, check_in, check_out, state FROM booking"
-            " WHERE state = 'confirmed'"
+            "INSERT INTO booking (id, customer_id, room_id, check_in, check_out, begun_us, state)"
+            " SELECT 'x', customer_id, room_id, check_in, check_out, begun_us, state"
+            " FROM booking WHERE state = 'confirmed'"
         ),
         "is sold 2 times",
     ),
