@@ -8,16 +8,16 @@ K. Kellar, "One Test to Rule Them All", ISSTA 2017.
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import pairwise, permutations
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.simulation import simpler_scripts as simpler
 from actors.simulation.fault import FAULTS
-from actors.simulation.schedule import Schedule, Step
+from actors.simulation.schedule import Schedule
 from actors.simulation.shrink import GAP_LADDER_US, shrink
-from actors.simulation.workload import Request
+from actors.simulation.simpler_calls import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from actors.simulation.targets import Targets
 
 RUNS_MAX: Final = 5_000
-# A script that was made small may fail by chance: under one of these seeds is often enough.
+# A script that was made small fails by chance: under one of these seeds is often enough. In the end
+# the few simplest candidates are given a better chance.
 SEEDS: Final = (0, 1, 2)
-# More requests than this are not put in another order.
-PERMUTED_MAX: Final = 3
-
-T = TypeVar("T", Step, Request[Any])
+SEEDS_OF_STEPS: Final = tuple(range(12))
+SEEDS_WIDE: Final = tuple(range(20))
+# Of larger scripts, with so many requests and steps, no two things are changed at a time.
+TRADED_MAX: Final = 5
 
 
 class Minimum(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +108,10 @@ class _Search:
             self._leave_out()
             self._simplify_requests()
             self._simplify_steps()
-            self._polish()
+            if before == self.best:
+                self._trade()
+            if before == self.best:
+                self._try_harder()
 
     def holds(self, script: Script) -> bool:
         """Whether it fails; run once."""
@@ -118,18 +122,8 @@ class _Search:
             self.runs += 1
             played = self._play(script)
             known = self._known[script] = self._fails(played)
-            if known:
-                self._passed[script] = frozenset(played.passed)
+            self._passed[script] = frozenset(played.passed)
         return known
-
-    # --- Whether a script fails --------------------------------------------------------------
-
-    def _choose_seeds(self) -> None:
-        """Let go of the seed that the script came with, if it fails without as well."""
-        own = self.best.seed
-        self._seeds = SEEDS
-        if not self._accept([self.best]):
-            self._seeds = (*SEEDS, own)
 
     def _accept(self, candidates: Iterable[Script]) -> bool:
         """Take the first candidate that fails, under the first seed under which it does."""
@@ -141,25 +135,31 @@ class _Search:
                     return True
         return False
 
-    def _with(self, **changes: Any) -> Script:
-        return msgspec.structs.replace(self.best, **changes)
+    def _choose_seeds(self) -> None:
+        """Let go of the seed that the script came with, if it fails without as well."""
+        own = self.best.seed
+        self._seeds = SEEDS
+        if not self._accept([self.best]):
+            self._seeds = (*SEEDS, own)
 
-    # --- Fewer requests, fewer steps -----------------------------------------------------------
+    # --- Passes ------------------------------------------------------------------------------
 
     def _leave_out(self) -> None:
+        """Leave out requests and steps, in chunks and one by one."""
         before = None
         while before != self.best:
             before = self.best
             self._leave_out_of(
-                lambda: self.best.workload, lambda requests: self._with(workload=requests)
+                lambda: self.best.workload,
+                lambda kept: msgspec.structs.replace(self.best, workload=kept),
             )
             self._leave_out_of(
                 lambda: self.best.schedule.steps,
-                lambda steps: self._with(schedule=Schedule(steps)),
+                lambda kept: simpler.with_steps(self.best, kept),
             )
 
     def _leave_out_of(
-        self, items: Callable[[], tuple[T, ...]], made: Callable[[tuple[T, ...]], Script]
+        self, items: Callable[[], tuple[Any, ...]], made: Callable[[Any], Script]
     ) -> None:
         """ddmin: leave out one of `parts` chunks, or cut finer."""
         parts = 1
@@ -168,7 +168,7 @@ class _Search:
             parts = min(parts, count)
             cuts = [count * part // parts for part in range(parts + 1)]
             if any(
-                self._accept(made(kept) for kept in _without(items(), low, high))
+                self._accept(made(kept) for kept in simpler.without(items(), low, high))
                 for low, high in pairwise(cuts)
             ):
                 parts = max(parts - 1, 1)
@@ -177,188 +177,98 @@ class _Search:
             else:
                 break
 
-    # --- Simpler requests --------------------------------------------------------------------
-
     def _simplify_requests(self) -> None:
-        self._reorder()
-        self._rename()
+        """Make them simpler all together, then each."""
+        self._accept(simpler.reordered(self.best))
+        while self._accept(simpler.of_fewer_clients(self.best)):
+            pass
+        names = [name for each in self.best.workload for name in fields_of(each.call)]
+        for name in dict.fromkeys(names):
+            self._accept(simpler.of_fewer_values(self.best, name))
         for index in range(len(self.best.workload)):
-            self._accept(self._with_request(index, each) for each in self._plainer(index))
-            call = self.best.workload[index].call
-            for name in _fields(call):
-                self._accept(self._with_call(index, each) for each in _nearer(call, name))
-                call = self.best.workload[index].call
-            request = self.best.workload[index]
-            self._accept(
-                self._with_request(index, msgspec.structs.replace(request, client=client))
-                for client in range(request.client)
-            )
-            request = self.best.workload[index]
-            self._accept(
-                self._with_request(index, msgspec.structs.replace(request, gap_us=gap_us))
-                for gap_us in GAP_LADDER_US
-                if gap_us < request.gap_us
-            )
-
-    def _rename(self) -> None:
-        """Let one client, or one value of a field, take the place of another in all requests."""
-        for client in sorted({request.client for request in self.best.workload}, reverse=True):
-            self._accept(
-                self._with_all(partial(_moved, old=client, new=new)) for new in range(client)
-            )
-        for name in dict.fromkeys(
-            name for request in self.best.workload for name in _fields(request.call)
-        ):
-            values = {getattr(request.call, name, None) for request in self.best.workload}
-            for value in sorted((each for each in values if isinstance(each, int)), reverse=True):
-                self._accept(
-                    self._with_all(partial(_renamed, name=name, old=value, new=new))
-                    for new in range(value)
-                )
-
-    def _with_all(self, change: Callable[[Request[Any]], Request[Any]]) -> Script:
-        return self._with(workload=tuple(change(request) for request in self.best.workload))
-
-    def _plainer(self, index: int) -> Iterator[Request[Any]]:
-        """Yield calls of earlier kinds, all else at its default; then of its own kind."""
-        request = self.best.workload[index]
-        for plain in _plain_calls(request.call):
-            yield msgspec.structs.replace(request, call=plain)
-
-    def _reorder(self) -> None:
-        """Let the requests come in the order of their calls, where that fails as well."""
-        workload = self.best.workload
-        if 1 < len(workload) <= PERMUTED_MAX:
-            gaps = [request.gap_us for request in workload]
-            orders = sorted(permutations(range(len(workload))), key=lambda o: _rank(workload, o))
-            for order in orders:
-                if _rank(workload, order) >= _rank(workload, tuple(range(len(workload)))):
-                    break
-                moved = tuple(
-                    msgspec.structs.replace(workload[old], gap_us=gap)
-                    for old, gap in zip(order, gaps, strict=True)
-                )
-                if self._accept([self._with(workload=moved)]):
-                    break
-
-    def _with_request(self, index: int, request: Request[Any]) -> Script:
-        workload = self.best.workload
-        return self._with(workload=(*workload[:index], request, *workload[index + 1 :]))
-
-    def _with_call(self, index: int, call: Any) -> Script:
-        request = self.best.workload[index]
-        return self._with_request(index, msgspec.structs.replace(request, call=call))
-
-    # --- Simpler steps -----------------------------------------------------------------------
+            while self._accept(simpler.with_simpler_call(self.best, index)):
+                pass
+            self._accept(simpler.with_nearer_client(self.best, index))
+            self._accept(simpler.with_shorter_gap(self.best, index))
 
     def _simplify_steps(self) -> None:
+        """Let simpler things happen, sooner."""
+        self._accept(simpler.sooner(self.best))
         for index in range(len(self.best.schedule)):
-            step = self.best.schedule.steps[index]
-            self._accept(
-                self._with_step(index, Step(gap_us, fault, target, amount_ms))
-                for gap_us in (*[each for each in GAP_LADDER_US if each < step.gap_us], step.gap_us)
-                for fault, target, amount_ms in self._alternatives(
-                    step, until=gap_us == step.gap_us
-                )
+            gap_us = self.best.schedule.steps[index].gap_us
+            gaps_us = [*[each for each in GAP_LADDER_US if each < gap_us], gap_us]
+            self._accept(simpler.with_simpler_step(self.best, index, self._mishaps(), gaps_us))
+        if self.best.schedule.steps:  # the exact gaps, and what only two at a time can be left out
+            shrink(
+                self.best.schedule,
+                lambda schedule: self._accept([simpler.with_steps(self.best, schedule.steps)]),
             )
 
-    def _alternatives(self, step: Step, *, until: bool) -> Iterator[tuple[Any, str, int]]:
-        """Yield all that could happen instead, from the simplest; `until` the step's own."""
-        passed = self._passed[self.best]
-        own = (step.fault, step.target, step.amount_ms)
-        for name, fault in FAULTS.items():
-            targets = self._targets.of(fault.scope)
-            if fault.scope == "point":  # where nothing passes, nothing happens
-                targets = tuple([each for each in targets if each in passed])
-            for amount_ms in fault.amounts_ms or (0,):
-                for target in targets:
-                    if until and (name, target, amount_ms) == own:
-                        return
-                    yield name, target, amount_ms
+    def _trade(self) -> None:
+        """Leave something out, or make a call simpler, and change one other thing in any way.
 
-    def _with_step(self, index: int, step: Step) -> Script:
-        steps = self.best.schedule.steps
-        return self._with(schedule=Schedule((*steps[:index], step, *steps[index + 1 :])))
-
-    def _polish(self) -> None:
-        """Find the least gaps, and steps that only two at a time can be left out."""
-
-        def fails(schedule: Schedule) -> bool:
-            return self._accept([self._with(schedule=schedule)])
-
-        if self.best.schedule.steps:
-            shrink(self.best.schedule, fails)
-
-
-def _moved(request: Request[Any], old: int, new: int) -> Request[Any]:
-    """Let another client ask it, if it is the old one's."""
-    return msgspec.structs.replace(request, client=new) if request.client == old else request
-
-
-def _without(items: tuple[Any, ...], low: int, high: int) -> Iterator[tuple[Any, ...]]:
-    """Leave out items with their gaps; or the rest at its times, if that is what matters."""
-    kept = (*items[:low], *items[high:])
-    yield kept
-    gap_us = sum(item.gap_us for item in items[low:high])
-    if gap_us and high < len(items):
-        later = msgspec.structs.replace(items[high], gap_us=items[high].gap_us + gap_us)
-        yield (*items[:low], later, *items[high + 1 :])
-
-
-def _renamed(request: Request[Any], name: str, old: int, new: int) -> Request[Any]:
-    if getattr(request.call, name, None) != old:
-        return request
-    call = msgspec.structs.replace(request.call, **{name: type(old)(new)})
-    return msgspec.structs.replace(request, call=call)
-
-
-# --- Calls -------------------------------------------------------------------------------------
-
-
-def _fields(call: Any) -> tuple[str, ...]:
-    return getattr(call, "__struct_fields__", ())
-
-
-def _kinds(call: Any) -> tuple[str, tuple[Any, ...]] | None:
-    """Return the field that says what kind of call it is, and the kinds there are, in order."""
-    for name, hint in get_type_hints(type(call)).items():
-        if get_origin(hint) is Literal:
-            return name, get_args(hint)
-    return None
-
-
-def _plain_calls(call: Any) -> Iterator[Any]:
-    kinds = _kinds(call)
-    if kinds is None:
-        return
-    name, names = kinds
-    for kind in names:
-        plain = type(call)(**{name: kind})
-        if plain == call:
+        One bug shows in several ways; the way that needs less is not always near.
+        """
+        best = self.best
+        if len(best.workload) + len(best.schedule) > TRADED_MAX:
             return
-        yield plain
-        if kind == getattr(call, name):
-            return
+        mishaps = self._mishaps()
+        fewer = [*simpler.smaller(best), *self._with_simpler_calls()]
+        self._accept(
+            chain(
+                (other for each in fewer for other in simpler.with_another_client(each)),
+                (other for each in fewer for other in simpler.with_another_step(each, mishaps)),
+                simpler.with_step_for_request(best, mishaps),
+            )
+        )
 
+    def _try_harder(self) -> None:
+        """Give more seeds a chance to make a simpler script fail."""
+        best = self.best
+        clients = [
+            each
+            for index in range(len(best.workload))
+            for each in simpler.with_nearer_client(best, index)
+        ]
+        smaller = list(simpler.smaller(best))
+        if len(best.workload) + len(best.schedule) <= TRADED_MAX:
+            smaller = [*(two for one in smaller for two in simpler.smaller(one)), *smaller]
+        self._seeds = SEEDS_WIDE
+        if not self._accept((*smaller, *clients, *self._with_simpler_calls())):
+            self._seeds = SEEDS_OF_STEPS
+            if not self._accept(self._with_likely_steps()):
+                self._seeds = SEEDS_WIDE
+                self._accept([best])
+        self._seeds = tuple(dict.fromkeys((*SEEDS, self.best.seed)))
 
-def _nearer(call: Any, name: str) -> Iterator[Any]:
-    """Yield the call with this field at its default, or nearer to it."""
-    value = getattr(call, name)
-    defaults = dict(zip(reversed(_fields(call)), reversed(call.__struct_defaults__), strict=False))
-    default = defaults.get(name)
-    if value == default or not isinstance(default, int):
-        return
-    for nearer in range(default, value, 1 if value > default else -1):
-        yield msgspec.structs.replace(call, **{name: type(default)(nearer)})
+    def _with_likely_steps(self) -> Iterator[Script]:
+        best, mishaps = self.best, self._mishaps()
+        if len(best.schedule) == 1:
+            gaps_us = sorted({0, best.schedule.steps[0].gap_us})
+            yield from simpler.with_simpler_step(best, 0, mishaps, gaps_us)
+        if len(best.workload) + len(best.schedule) <= TRADED_MAX:
+            for each in simpler.smaller(best):
+                yield from simpler.with_another_target(each, mishaps)
 
+    def _with_simpler_calls(self) -> list[Script]:
+        return [
+            each
+            for index in range(len(self.best.workload))
+            for each in simpler.with_simpler_call(self.best, index)
+        ]
 
-def _rank(workload: tuple[Request[Any], ...], order: tuple[int, ...]) -> tuple[Any, ...]:
-    return tuple(_rank_of(workload[index].call) for index in order)
+    def _mishaps(self) -> list[simpler.Mishap]:
+        """Return all that could happen, from the simplest: nothing, where nothing is passed.
 
-
-def _rank_of(call: Any) -> tuple[Any, ...]:
-    kinds = _kinds(call)
-    values = [getattr(call, name) for name in _fields(call)]
-    if kinds is not None:
-        values[_fields(call).index(kinds[0])] = kinds[1].index(getattr(call, kinds[0]))
-    return tuple(values)
+        What counts as passed is passed now, or where no step prevents it.
+        """
+        undisturbed = msgspec.structs.replace(self.best, schedule=Schedule())
+        self.holds(undisturbed)
+        passed = self._passed[self.best] | self._passed[undisturbed]
+        return [
+            simpler.Mishap(name, target, amount_ms)
+            for name, fault in FAULTS.items()
+            for amount_ms in fault.amounts_ms or (0,)
+            for target in self._targets.of(fault.scope)
+            if fault.scope != "point" or target in passed
+        ]

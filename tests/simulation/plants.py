@@ -217,6 +217,15 @@ def acknowledged_too_much() -> Iterator[None]:
         yield
 
 
+@plant("a message that could not be taken counts as delivered", system="tally", profile="disk")
+def failure_is_delivery() -> Iterator[None]:
+    def applied(self: Channel, round_: int, error: BaseException) -> None:
+        self._applied(self.acknowledged + 1)
+
+    with patch.object(Channel, "_failed", applied):
+        yield
+
+
 @plant("a channel that goes back begins one message too late", system="hotel", profile="disk")
 def go_back_skips() -> Iterator[None]:
     wait = Channel._wait

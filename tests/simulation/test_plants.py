@@ -1,0 +1,52 @@
+"""Bugs that are planted are found, and what found them is made small: the same from every start."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actors.simulation.place import place_for_files
+from actors.simulation.schedule import Schedule, Step
+from actors.simulation.silence import silence
+from actors.simulation.workload import Request
+from tests.simulation.planting import SCHEDULES_MAX, Nursery, harvest
+from tests.simulation.plants import PLANTS
+from tests.simulation.tally import TallyCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with place_for_files() as place, silence():
+        yield Nursery(place)
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_planted_bug_is_found(nursery: Nursery, name: str) -> None:
+    """Within 2,000 schedules; without it, what found it finds nothing."""
+    plant = PLANTS[name]
+    played = next(nursery.failures(plant))
+    assert played.script.seed <= SCHEDULES_MAX
+    assert nursery.rehearsal(plant).play(played.script).troubles == ()
+
+
+def test_all_starts_end_in_one_script(nursery: Nursery) -> None:
+    """The applied timer is redelivered, and counts twice: one request, one kill."""
+    result = harvest(nursery, PLANTS["timer_twice"], starts=4)
+    (script,) = result.minima
+    assert script.seed == 0
+    assert script.workload == (Request(0, 0, TallyCall()),)
+    assert script.schedule == Schedule((Step(0, "kill_at", "tally.ReviewTweet.before"),))
+
+
+def test_what_is_found_is_found_again(nursery: Nursery) -> None:
+    """A failing script fails in the same way each time."""
+    plant = PLANTS["outbox_in_memory"]
+    for played in islice(nursery.failures(plant), 3):
+        with plant.planted():
+            again = nursery.rehearsal(plant).play(played.script)
+        assert (again.digest, again.troubles) == (played.digest, played.troubles)
