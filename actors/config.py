@@ -46,6 +46,7 @@ class MailboxConfig(_Section, frozen=True, kw_only=True):
     overflow: Literal["reject", "drop_oldest", "drop_newest", "wait"]
     retry_after_s: Positive
     turn_messages_max: Count
+    stalled_s: Positive
 
 
 class SupervisorConfig(_Section, frozen=True, kw_only=True):
@@ -94,6 +95,8 @@ class EffectConfig(_Section, frozen=True, kw_only=True):
     backoff_s_min: NotNegative
     backoff_s_max: NotNegative
     running_max: Count
+    waiting_max: Count
+    silence_s: Positive
 
 
 class BreakerConfig(_Section, frozen=True, kw_only=True):
@@ -131,8 +134,10 @@ class TweetsConfig(_Section, frozen=True, kw_only=True):
     sentiment_replicas: Annotated[int, msgspec.Meta(ge=1, le=64)]
     negative_max: Compound
     positive_min: Compound
+    scored_chars_max: Count
     like_min: Compound
     reply_text: Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
+    retry_s: Positive
     seen_kept_s: Positive
 
 

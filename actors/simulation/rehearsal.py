@@ -11,6 +11,7 @@ import msgspec
 
 from actors.kernel.messages import type_name
 from actors.kernel.rng import Rng
+from actors.service.replicas import Replicas, actor_names
 from actors.simulation.client import Client
 from actors.simulation.director import Director, links_of
 from actors.simulation.errors import SimulationError
@@ -105,6 +106,7 @@ class Rehearsal:
                 if spec.kind != "query"
             ]
             for name, factory in factories.items()
+            if not isinstance(factory, Replicas)
         }
         self.points = tuple(
             [
@@ -114,9 +116,11 @@ class Rehearsal:
                 for phase in ("before", "after")
             ]
         )
-        names = tuple(factories)
         self.targets = Targets(
-            services=names, stores=names, links=links_of(clients), points=self.points
+            services=tuple(actor_names(factories)),
+            stores=tuple(handlers),
+            links=links_of(clients),
+            points=self.points,
         )
         self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
 
@@ -317,7 +321,7 @@ def _simulated(config: Config) -> Config:
         config,
         edge=edge,
         timer=replace(config.timer, poll_s_max=20.0),
-        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3),
+        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
         breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003 - msgspec reads it at run time
 from typing import Annotated, Literal
 
 import msgspec
@@ -190,3 +191,40 @@ class ListActions(Query, frozen=True, kw_only=True):
     limit: Limit
     after: After = 0
     status: ActionStatus | None = None
+
+
+# --- The reader --------------------------------------------------------------------------------
+
+
+ReaderStatus = Literal["connected", "connecting", "waiting"]
+
+
+class ReaderGap(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tweeted between the two may be missing: X does not send it again."""
+
+    since: dt.datetime
+    until: dt.datetime
+    reason: str
+
+
+class ReaderState(msgspec.Struct, frozen=True, kw_only=True):
+    """How X's stream is read. `gaps` counts all; `latest_gaps` holds some, latest first.
+
+    What was tweeted before `read_to` is stored, or lies in a gap; X last gave a sign of life at
+    `alive_at`. `duplicates` is what X sent again, `unreadable` lines that made no sense.
+    """
+
+    status: ReaderStatus
+    last_tweet_id: str | None
+    alive_at: dt.datetime | None
+    read_to: dt.datetime | None
+    tweets: int
+    duplicates: int
+    unreadable: int
+    reconnects: int
+    gaps: int
+    latest_gaps: list[ReaderGap]
+
+
+class GetReader(Query, frozen=True, kw_only=True):
+    """How the reading of X's stream stands."""

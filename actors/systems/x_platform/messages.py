@@ -139,7 +139,10 @@ class PostTweet(Command, frozen=True, kw_only=True):
 
 
 class TweetAs(Command, frozen=True, kw_only=True):
-    """Tweet as anybody, who becomes a user by it: how a person at the keyboard takes part."""
+    """Tweet as anybody, who becomes a user by it: how a person at the keyboard takes part.
+
+    A retweet says what it repeats, and nothing of its own: its `text` and `lang` do not count.
+    """
 
     username: Username
     text: Text
