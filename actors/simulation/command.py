@@ -104,7 +104,10 @@ class _Simulation:
             code = self._search(campaign) if self._recording is None else self._replay(campaign)
             held = code == HELD
             twice = options.check_determinism and held
-            self._report.end(campaign, held=held, played_twice=twice)
+            named = held and (options.cover or campaign.tally.schedules > len(options.systems))
+            self._report.end(campaign, names_missed=named, played_twice=twice)
+            if options.cover and campaign.tally.missed_points:
+                code = FOUND
         return code
 
     def _rehearsals(self, place: Path) -> dict[str, Rehearsal]:

@@ -30,6 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     replay: Path | None = None
     page: Path | None = None
     check_determinism: bool = False
+    cover: bool = False
     verbose: bool = False
     traces: bool = False
     logs: bool = False
@@ -56,6 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             replay=given.replay,
             page=given.page,
             check_determinism=given.check_determinism,
+            cover=given.cover,
             verbose=given.verbose,
             traces=given.traces,
             logs=given.logs,
@@ -112,6 +114,7 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
     add("--system", choices=systems, help="play this alone (default: all)")
     add("--faults", choices=tuple(PROFILES), default=PROFILE, help="default: %(default)s")
     add("--check-determinism", action="store_true", help="play all in a second process, too")
+    add("--cover", action="store_true", help="fail where a crash point was not hit, too")
     add("--page", type=Path, metavar="FILE", help="where to tell a failure, as HTML")
     add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
     add("--verbose", action="store_true", help="print the trace of every run")

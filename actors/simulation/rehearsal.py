@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.kernel.messages import type_name
 from actors.kernel.rng import Rng
 from actors.simulation.client import Client
+from actors.simulation.crash_points import CrashPoints
 from actors.simulation.director import Director, links_of
 from actors.simulation.errors import SimulationError
 from actors.simulation.escapes import forbid
@@ -23,14 +23,14 @@ from actors.simulation.names import ANY
 from actors.simulation.network import Network
 from actors.simulation.profile import PROFILES, draw_schedule
 from actors.simulation.runner import run
-from actors.simulation.schedule import Schedule, Step
+from actors.simulation.schedule import Schedule
 from actors.simulation.targets import Targets
 from actors.simulation.trace import Line, Trace
 from actors.simulation.workload import CLIENTS, draw_workload
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from actors.config import Config
@@ -43,8 +43,6 @@ REQUESTS_MAX: Final = 10
 # How long a system may still be busy after its scenario's rest, and how often that is looked at.
 REST_POLLS_MAX: Final = 40
 REST_POLL_S: Final = 5.0
-# How long a service is stopped by the traps that every run of some profiles begins with.
-STALL_MS: Final = 2_000
 # Bytes that arrive are most of what happens, and tell the least.
 QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
@@ -98,22 +96,8 @@ class Rehearsal:
         self._template.mkdir()
         self._runs = 0
         factories = scenario().services(self._config, _nobody)
-        handlers = {
-            name: [
-                type_name(spec.message)
-                for spec in type(factory()).handlers.values()
-                if spec.kind != "query"
-            ]
-            for name, factory in factories.items()
-        }
-        self.points = tuple(
-            [
-                f"{service}.{message}.{phase}"
-                for service, messages in handlers.items()
-                for message in messages
-                for phase in ("before", "after")
-            ]
-        )
+        self._points = CrashPoints.of(factories)
+        self.points = self._points.every
         names = tuple(factories)
         self.targets = Targets(
             services=names, stores=names, links=links_of(clients), points=self.points
@@ -130,8 +114,10 @@ class Rehearsal:
             clients=self._clients,
             requests_max=REQUESTS_MAX,
         )
-        drawn = draw_schedule(rng.fork("schedule"), self._profile, self.targets)
-        schedule = Schedule((*self._traps(seed), *drawn.steps))
+        profile = self._profile
+        traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
+        drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
+        schedule = Schedule((*traps, *drawn.steps))
         return Script(seed=seed, workload=workload, schedule=schedule)
 
     def play(self, script: Script, *, keep: bool = False) -> Played:
@@ -145,20 +131,6 @@ class Rehearsal:
             shutil.rmtree(folder)
 
     # --- Inside ------------------------------------------------------------------------------
-
-    def _traps(self, seed: int) -> Iterator[Step]:
-        """Set traps at the start: at each point in turn a kill, and a stall at one before it.
-
-        How far before it grows with each round: some points are passed only where another service
-        was too slow.
-        """
-        count = len(self.points)
-        traps = min(self._profile.traps, count)
-        for number in range(seed * traps, (seed + 1) * traps):
-            kill, before = number % count, number // count % count
-            yield Step(0, "kill_at", self.points[kill])
-            if before:
-                yield Step(0, "stall_at", self.points[(kill - before) % count], STALL_MS)
 
     def _play(self, script: Script, folder: Path, *, keep: bool) -> Played:
         trace: Trace

@@ -6,7 +6,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from actors.kernel.clock import Clock
     from actors.simulation.campaign import Campaign, Plan, Tally
@@ -76,10 +76,11 @@ class Report:
         for line in played.lines:
             self.line(str(line))
 
-    def end(self, campaign: Campaign, *, held: bool, played_twice: bool) -> None:
+    def end(self, campaign: Campaign, *, names_missed: bool, played_twice: bool) -> None:
         """Say what was played and covered; the digest comes last.
 
-        `held`: nothing was found. `played_twice`: in two processes, and all traces were equal.
+        `names_missed`: enough was played to miss nothing, so name what was missed all the same.
+        `played_twice`: in two processes, and all traces were equal.
         """
         tally = campaign.tally
         took_s = self._took_s()
@@ -90,9 +91,8 @@ class Report:
         )
         faults = ", ".join(f"{name} {count}" for name, count in sorted(tally.faults.items()))
         self.line(fill(f"{tally.faults.total():,} faults: {faults or 'none'}", WIDTH))
-        many = held and tally.schedules > len(campaign.rehearsals)
-        self._coverage("handlers called", tally.handlers, tally.idle_handlers, names_missed=many)
-        self._coverage("crash points hit", tally.points, tally.missed_points, names_missed=many)
+        self._coverage("handlers called", tally.handlers, tally.idle_handlers, named=names_missed)
+        self._coverage("crash points hit", tally.points, tally.missed_points, named=names_missed)
         if played_twice:
             self.line("in a second process, with another PYTHONHASHSEED: the same, line by line")
         self.line(f"digest {tally.digest}")
@@ -110,15 +110,12 @@ class Report:
         )
 
     def _coverage(
-        self, what: str, every: Iterable[str], missed: list[str], *, names_missed: bool
+        self, what: str, every: Sequence[str], missed: Sequence[str], *, named: bool
     ) -> None:
-        """Name what was missed, by service, where there were seeds enough to miss nothing."""
-        total = len(tuple(every))
-        self.line(f"{what}: {total - len(missed)} of {total}")
-        if not names_missed:
-            return
+        """Say how much of it was covered and, with `named`, what was missed, by service."""
+        self.line(f"{what}: {len(every) - len(missed)} of {len(every)}")
         by_service: dict[str, list[str]] = {}
-        for name in missed:
+        for name in missed if named else ():
             service, _, rest = name.partition(".")
             by_service.setdefault(service, []).append(rest)
         for service, names in by_service.items():

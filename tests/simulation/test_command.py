@@ -87,6 +87,17 @@ def test_traces_are_a_line_of_json_a_run() -> None:
 
 
 @pytest.mark.real_time
+def test_coverage_can_be_required() -> None:
+    """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
+    words = ("--system", "tweets", "--cover")
+    assert "crash points hit: 2 of 2" in command(*words, "--seeds", "5")
+    missed = command(*words, "--seed", "1", "--faults", "calm", code=1)
+    assert (
+        "crash points hit: 0 of 2\n  not in tweets: StoreTweet.before, StoreTweet.after" in missed
+    )
+
+
+@pytest.mark.real_time
 def test_hours_are_played_to_their_end() -> None:
     """--hours H begins with a fresh seed, printed, and repeats from there."""
     printed = command("--hours", "0.05", "--system", "hotel")
