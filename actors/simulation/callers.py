@@ -26,6 +26,7 @@ _OWN = tuple(
         "loop",
         "network",
         "no_outside_world",
+        "patience",
         "replacing",
         "runner",
     )

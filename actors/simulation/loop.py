@@ -38,6 +38,7 @@ log = logging.getLogger("asyncio")
 #   Handle._run, Handle._callback    a loop is who runs a handle; the name for a Livelock's report
 #   Handle._cancelled                cancelled(), without a call a callback
 #   loop._timer_handle_cancelled     what TimerHandle.cancel() calls
+#   Task._log_destroy_pending   what asyncio's own gather() sets, for who is left at the end
 #   Task._fut_waiter, gather's _children   who waits for whom, in a Deadlock's report alone
 
 # The garbage collector runs finalizers, and they call back: it must run at the same points.
@@ -79,6 +80,7 @@ class SimulationLoop(NoOutsideWorld):
         self._task_factory: Any = None
         self._thread = get_ident()
         self._running = self._stopping = self._closed = False
+        self._ending: BaseException | None = None
 
     # --- Callbacks and timers ----------------------------------------------------------------
 
@@ -212,6 +214,9 @@ class SimulationLoop(NoOutsideWorld):
             sys.set_asyncgen_hooks(*hooks)
             if collecting:
                 gc.enable()
+        if self._ending is not None:
+            ending, self._ending = self._ending, None
+            raise ending
 
     def _turn(self) -> None:
         ready = self._ready
@@ -249,6 +254,11 @@ class SimulationLoop(NoOutsideWorld):
 
     def stop(self) -> None:
         """End `run_forever` after this turn."""
+        self._stopping = True
+
+    def end_with(self, error: BaseException) -> None:
+        """Let what drives the loop raise `error` after this turn."""
+        self._ending = error
         self._stopping = True
 
     def _stop_soon(self, _future: asyncio.Future[Any]) -> None:

@@ -50,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             parser.error("either --seeds or --hours")
         if given.replay is not None and (given.seed, given.seeds, given.hours) != (None,) * 3:
             parser.error("a file has a seed of its own: --replay alone")
+        if given.page is not None and given.page.suffix == ".json":
+            parser.error("beside --page FILE stands the script, as FILE.json: name it otherwise")
         return cls(
             plan=_plan(given, fresh_seed),
             systems=every if given.system is None else (given.system,),

@@ -13,7 +13,7 @@ from actors.kernel.rng import Rng
 from actors.simulation.client import Client
 from actors.simulation.crash_points import CrashPoints
 from actors.simulation.director import Director, links_of
-from actors.simulation.errors import SimulationError
+from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.escapes import forbid
 from actors.simulation.history import History
 from actors.simulation.host import on_host
@@ -21,6 +21,7 @@ from actors.simulation.loop import SimulationLoop
 from actors.simulation.machine import Machine
 from actors.simulation.names import ANY
 from actors.simulation.network import Network
+from actors.simulation.patience import RUN_CPU_S_MAX, patience
 from actors.simulation.profile import PROFILES, draw_schedule
 from actors.simulation.runner import run
 from actors.simulation.schedule import Schedule
@@ -43,6 +44,8 @@ REQUESTS_MAX: Final = 10
 # How long a system may still be busy after its scenario's rest, and how often that is looked at.
 REST_POLLS_MAX: Final = 40
 REST_POLL_S: Final = 5.0
+# Where the gateway listens if it may listen anywhere: clients must know.
+PORT: Final = 8_000
 # Bytes that arrive are most of what happens, and tell the least.
 QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
@@ -60,7 +63,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     `applied` counts faults, `passed` crash points (service.Message.phase) that were passed and
     `hit` those at which a kill struck; `virtual_s` is how long it lasted, in virtual seconds.
-    `lines` are the trace, where it was to be kept; `operations` are what the clients did.
+    `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
+    is whether it took too long to wait for its end.
     """
 
     script: Script
@@ -72,6 +76,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     passed: dict[str, int]
     hit: dict[str, int]
     operations: tuple[Operation, ...] = ()
+    endless: bool = False
 
 
 class Rehearsal:
@@ -85,12 +90,17 @@ class Rehearsal:
         *,
         profile: str = "kills",
         clients: int = CLIENTS,
+        cpu_s_max: float = RUN_CPU_S_MAX,
     ) -> None:
-        """Furnish the files that every run begins with, in a folder below `place`."""
+        """Furnish the files that every run begins with, in a folder below `place`.
+
+        A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
+        """
         self._scenario = scenario
         self._config = _simulated(config)
         self._place = place
         self._clients = clients
+        self._cpu_s_max = cpu_s_max
         self._profile = PROFILES[profile]
         self._template = place / "template"
         self._template.mkdir()
@@ -151,10 +161,12 @@ class Rehearsal:
                 elapsed.append(loop.time())
 
         now: list[Callable[[], float]] = [lambda: 0.0]
+        endless = False
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
         try:
             self._on_machine(script.seed, folder, trace, stage, now)
         except SimulationError as error:
+            endless = isinstance(error, Endless)
             troubles.append(str(error).replace(str(folder), "DATA"))
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
             troubles.append(f"{_place_of(error)}: {type(error).__name__}: {error}")
@@ -171,6 +183,7 @@ class Rehearsal:
             passed=passed,
             hit=hit,
             operations=history[0].operations if history else (),
+            endless=endless,
         )
 
     def _on_machine(
@@ -190,7 +203,7 @@ class Rehearsal:
                 trace.add(event, "network", " ".join(f"{k}={v}" for k, v in fields.items()))
 
         network = Network(loop, seed=seed, record=record)
-        with forbid(loop):
+        with patience(self._cpu_s_max), forbid(loop):
             machine = Machine(
                 loop,
                 network,
@@ -281,7 +294,7 @@ def _simulated(config: Config) -> Config:
     replace = msgspec.structs.replace
     edge = replace(
         config.edge,
-        gateway=replace(config.edge.gateway, host=ANY),
+        gateway=replace(config.edge.gateway, host=ANY, port=config.edge.gateway.port or PORT),
         hotel=replace(config.edge.hotel, host=ANY),
         tweets=replace(config.edge.tweets, host=ANY),
     )
