@@ -145,6 +145,7 @@ class _Simulation:
         system, script = recording.system, recording.script
         self._report.line(f"{self._options.replay}: found with seed {recording.seed}; {system}")
         played = campaign.rehearse(system, script, keep=True)
+        self._report.lap()
         self._see(campaign, system, played)
         if self._differs is not None:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actors.kernel.clock import Clock
-    from actors.simulation.campaign import Campaign, Plan, Tally
+    from actors.simulation.campaign import Campaign, Plan
     from actors.simulation.rehearsal import Played
 
 BAR_CELLS: Final = 24
@@ -52,9 +52,13 @@ class Report:
         self.line(f"{seeds}; {systems}; faults: {faults}")
         self._began_s = self._clock.monotonic()
 
-    def progress(self, plan: Plan, campaign: Campaign) -> None:
-        """Say how far it is; what is done after the last call is not counted as playing."""
+    def lap(self) -> None:
+        """Hear that a run has ended: what is done after the last call is not counted as playing."""
         self._last_s = self._clock.monotonic()
+
+    def progress(self, plan: Plan, campaign: Campaign) -> None:
+        """Say how far it is, at the end of a run."""
+        self.lap()
         tally = campaign.tally
         share = plan.share(tally, len(campaign.rehearsals))
         if self._is_terminal:
@@ -84,13 +88,14 @@ class Report:
         """
         tally = campaign.tally
         took_s = self._took_s()
+        schedules = _counted(tally.schedules, "schedule")
         self.line(
-            f"{_schedules(tally)} in {took_s:.1f} s, {self._rate(campaign):,.0f} a minute; "
+            f"{schedules} in {took_s:.1f} s, {self._rate(campaign):,.0f} a minute; "
             f"{tally.virtual_s / 3600:,.1f} virtual hours, {tally.virtual_s / took_s:,.0f} times "
             "as fast as real ones"
         )
         faults = ", ".join(f"{name} {count}" for name, count in sorted(tally.faults.items()))
-        self.line(fill(f"{tally.faults.total():,} faults: {faults or 'none'}", WIDTH))
+        self.line(fill(f"{_counted(tally.faults.total(), 'fault')}: {faults or 'none'}", WIDTH))
         self._coverage("handlers called", tally.handlers, tally.idle_handlers, named=names_missed)
         self._coverage("crash points hit", tally.points, tally.missed_points, named=names_missed)
         if played_twice:
@@ -103,8 +108,8 @@ class Report:
         tally = campaign.tally
         handlers, points = len(tally.handlers), len(tally.points)
         return (
-            f"{_schedules(tally)}, {self._rate(campaign):,.0f} a minute; "
-            f"{tally.faults.total():,} faults; "
+            f"{_counted(tally.schedules, 'schedule')}, {self._rate(campaign):,.0f} a minute; "
+            f"{_counted(tally.faults.total(), 'fault')}; "
             f"handlers {handlers - len(tally.idle_handlers)}/{handlers}, "
             f"crash points {points - len(tally.missed_points)}/{points}"
         )
@@ -139,5 +144,5 @@ class Report:
             self._is_bar = False
 
 
-def _schedules(tally: Tally) -> str:
-    return "1 schedule" if tally.schedules == 1 else f"{tally.schedules:,} schedules"
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
