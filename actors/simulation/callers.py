@@ -25,6 +25,7 @@ _OWN = tuple(
         "handshakes",
         "loop",
         "network",
+        "network_loop",
         "no_outside_world",
         "patience",
         "replacing",
