@@ -24,7 +24,7 @@ class Listeners:
         self._servers: dict[tuple[str, str, int], SimulatedServer] = {}
 
     def bind(self, here: str, own: str, name: str | None, port: int) -> tuple[str, int]:
-        """Return the address that `name` stands for on a host. Raises OSError as bind() does."""
+        """Return the address that `name` stands for on a host. Raises OSError as the kernel's."""
         address = self._names.resolve(name, passive=True)
         if address not in (ANY, LOOPBACK, own):
             message = f"{name!r} is no address of the host {here!r}, which is {own}"

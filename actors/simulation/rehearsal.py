@@ -249,7 +249,8 @@ class Rehearsal:
         troubles += scenario.violations(folder, self._config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
-        return [each.replace(str(folder), "DATA") for each in troubles]
+        # Once each: what crashes one message crashes it again at every attempt.
+        return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
 
     async def _client(
         self, number: int, workload: Workload[Any], scenario: Scenario, history: History,
