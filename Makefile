@@ -12,7 +12,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
-.PHONY: run test simulate simulate-plants simulate-determinism setup check bench lock clean
+.PHONY: run test simulate simulate-plants simulate-determinism \
+	simulate-coverage setup check bench lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
@@ -24,13 +25,16 @@ test: $(VENV)/installed-dev
 simulate: $(VENV)/installed
 	@exec $(BIN)/python runtime.py simulate $(ARGS)
 
-# The long versions of what `make test` looks at: every planted bug from twenty starting seeds; and
-# a thousand seeds in two processes, whose report also says which crash points no kill struck.
+# The long versions of what `make test` looks at: every planted bug from twenty starting seeds; a
+# thousand seeds in two processes; five hundred whose kills strike at every crash point.
 simulate-plants: $(VENV)/installed-dev
 	@exec $(BIN)/python -m tests.simulation.planting $(ARGS)
 
 simulate-determinism: $(VENV)/installed
 	@exec $(BIN)/python runtime.py simulate --seeds 1000 --check-determinism $(ARGS)
+
+simulate-coverage: $(VENV)/installed
+	@exec $(BIN)/python runtime.py simulate --seeds 500 --cover $(ARGS)
 
 setup: $(VENV)/installed-dev
 

@@ -25,7 +25,9 @@ _OWN = tuple(
         "handshakes",
         "loop",
         "network",
+        "network_loop",
         "no_outside_world",
+        "patience",
         "replacing",
         "runner",
     )

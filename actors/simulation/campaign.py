@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -141,6 +142,7 @@ class Campaign:
         """Leave out of a failure all that it does not need; `tried` hears of each run's number.
 
         It is the same failure while the first of its troubles is there, whatever its particulars.
+        What had no end is left as it is: each attempt would take as long as the first.
         """
         rehearsal, found = self.rehearsals[failure.system], failure.played
         kind, runs = _kind(found.troubles[0]), 0
@@ -157,10 +159,10 @@ class Campaign:
             kinds = {_kind(trouble) for trouble in played.troubles}
             return kind in kinds and not self.stopping
 
-        try:
-            script = minimise(found.script, play, fails, targets=rehearsal.targets).script
-        except ValueError:
-            script = found.script
+        script = found.script
+        if not found.endless:
+            with suppress(ValueError):  # it does not fail again, as the next run will show
+                script = minimise(script, play, fails, targets=rehearsal.targets).script
         again = rehearsal.play(script, keep=True)
         return Minimised(
             failure=Failure(system=failure.system, played=again),

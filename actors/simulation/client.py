@@ -28,8 +28,11 @@ ATTEMPTS_MAX: Final = 12
 ATTEMPT_S_MAX: Final = 10.0
 PAUSE_S: Final = 1.5
 
-# What says: not now, ask again. 202 is among them: the same key then waits for the end.
-AGAIN: Final = frozenset({202, 500, 503, 504})
+# What says: not now, ask again.
+AGAIN: Final = frozenset({500, 503, 504})
+# To who asks under a key, this says so as well: the same key then waits for the end. An operator
+# has no key: asked again, everything would be done again.
+ACCEPTED: Final = frozenset({202})
 # What a service itself answers, as the edge would put it.
 OK: Final = 200
 STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409})
@@ -74,7 +77,8 @@ class Client:
         self, method: str, path: str, body: Any = None, *, key: str | None = None
     ) -> Reply:
         """Ask until there is an answer; a key makes asking again harmless."""
-        return await self._ask(method, path, body, {} if key is None else {IDEMPOTENCY_KEY: key})
+        headers = {} if key is None else {IDEMPOTENCY_KEY: key}
+        return await self._ask(method, path, body, headers, AGAIN | ACCEPTED)
 
     async def tell(self, service: str, message: Message, *, key: str | None = None) -> Reply:
         """Ask a service past the edge, as patiently: for a system that has no addresses yet.
@@ -94,16 +98,23 @@ class Client:
                 continue
             status = STATUS.get(type(body), OK)
             self._trace.add("client", self.name, f"{name} {status}")
-            if status not in AGAIN:
+            if status not in AGAIN | ACCEPTED:
                 return Reply(status, body)
         return Reply(0)
 
     async def operate(self, action: str, actor: str) -> Reply:
         """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return await self._ask("POST", f"/admin/actors/{actor}/{action}", None, headers)
+        return await self._ask("POST", f"/admin/actors/{actor}/{action}", None, headers, AGAIN)
 
-    async def _ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        headers: dict[str, str],
+        again: frozenset[int],
+    ) -> Reply:
         status = 0
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
@@ -118,6 +129,6 @@ class Client:
                 self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
                 continue
             self._trace.add("client", self.name, f"{method} {path} {status}")
-            if status not in AGAIN:
+            if status not in again:
                 return reply
         return Reply(0)

@@ -104,7 +104,10 @@ class _Simulation:
             code = self._search(campaign) if self._recording is None else self._replay(campaign)
             held = code == HELD
             twice = options.check_determinism and held
-            self._report.end(campaign, held=held, played_twice=twice)
+            named = held and (options.cover or campaign.tally.schedules > len(options.systems))
+            self._report.end(campaign, names_missed=named, played_twice=twice)
+            if options.cover and campaign.tally.missed_points:
+                code = FOUND
         return code
 
     def _rehearsals(self, place: Path) -> dict[str, Rehearsal]:
@@ -142,6 +145,7 @@ class _Simulation:
         system, script = recording.system, recording.script
         self._report.line(f"{self._options.replay}: found with seed {recording.seed}; {system}")
         played = campaign.rehearse(system, script, keep=True)
+        self._report.lap()
         self._see(campaign, system, played)
         if self._differs is not None:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
@@ -150,7 +154,10 @@ class _Simulation:
         self._tell(campaign, failure)
         if self._options.page is not None:
             page = self._options.page
-            self._write_page(campaign, failure, page, recording.seed, self._again(), [])
+            try:
+                self._write_page(campaign, failure, page, recording.seed, self._again(), [])
+            except OSError as error:
+                self._report.line(f"no page: {error}")
         return FOUND if played.troubles else HELD
 
     def _see(self, campaign: Campaign, system: str, played: Played) -> None:
@@ -180,7 +187,13 @@ class _Simulation:
         summary = _summary(failure, minimised)
         self._report.line(f"\n{summary}")
         self._tell(campaign, minimised.failure)
-        self._save(campaign, minimised.failure, script.seed, summary)
+        try:
+            self._save(campaign, minimised.failure, script.seed, summary)
+        except OSError as error:  # what took minutes to find is told to its end all the same
+            self._report.line(f"not kept: {error}")
+            words = ("--system", failure.system, "--faults", self._options.faults)
+            again = self._words(*words, "--seed", str(script.seed))
+            self._report.line(f"find it again: {again}\n")
 
     def _tell(self, campaign: Campaign, failure: Failure) -> None:
         services = campaign.rehearsals[failure.system].targets.services
@@ -226,9 +239,11 @@ class _Simulation:
         self._report.line(f"the page:      {page}")
 
     def _again(self, file: Path | None = None) -> str:
-        settings, replay = self._options.settings(), str(file or self._options.replay)
-        words = ["python", self._program.name, "simulate", *settings, "--replay", replay]
-        return shlex.join(words)
+        return self._words("--replay", str(file or self._options.replay))
+
+    def _words(self, *words: str) -> str:
+        settings = self._options.settings()
+        return shlex.join(["python", self._program.name, "simulate", *settings, *words])
 
 
 def _summary(failure: Failure, minimised: Minimised) -> str:

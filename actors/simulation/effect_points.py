@@ -52,6 +52,8 @@ def with_effect_points(name: str, service: AnyService, passes: Passes) -> AnySer
 
 
 def _reporting(name: str, kind: type[Service], passes: Passes) -> type[Service]:
+    if not any(spec.kind == "effect" for spec in kind.handlers.values()):
+        return kind
     reporting: type[Service] = type(kind.__name__, (kind,), {})
     for message, spec in kind.handlers.items():
         if spec.kind == "effect":

@@ -46,5 +46,9 @@ class BudgetSpent(SimulationError):
         self.busiest = tuple(busiest)
 
 
+class Endless(SimulationError):
+    """The simulation took more processor time than any should, and may never have ended."""
+
+
 class Livelock(BudgetSpent):
     """Callbacks kept one another ready without any time going by."""

@@ -43,7 +43,7 @@ class Handshakes:
         there = Attempt(source=source, target=target, port=port)
         if not await self._arrives(there):
             return None
-        server = self._network.listener(target, ip, port)
+        server = self._network.listeners.find(target, ip, port)
         serves = server is not None and server.is_serving()
         back = Attempt(source=target, target=source, port=port, answer=True)
         if not await self._arrives(back):

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import sys
-import weakref
 from collections import deque
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
@@ -16,17 +15,17 @@ from actors.simulation.budget import Budget, Spending
 from actors.simulation.deadlock import describe_waiting
 from actors.simulation.errors import Deadlock
 from actors.simulation.escapes import escape
+from actors.simulation.generators import Generators
 from actors.simulation.host import HOST
-from actors.simulation.no_outside_world import NoOutsideWorld
+from actors.simulation.network_loop import NetworkLoop
 from actors.simulation.numbered import NumberedFuture, NumberedTask, TaskList
 from actors.simulation.timetable import Timetable
 from actors.simulation.virtual_clock import START_US, VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import Callable, Iterable
     from contextvars import Context
 
-    from actors.simulation.network import Network
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -38,6 +37,7 @@ log = logging.getLogger("asyncio")
 #   Handle._run, Handle._callback    a loop is who runs a handle; the name for a Livelock's report
 #   Handle._cancelled                cancelled(), without a call a callback
 #   loop._timer_handle_cancelled     what TimerHandle.cancel() calls
+#   Task._log_destroy_pending   what asyncio's own gather() sets, for who is left at the end
 #   Task._fut_waiter, gather's _children   who waits for whom, in a Deadlock's report alone
 
 # The garbage collector runs finalizers, and they call back: it must run at the same points.
@@ -45,17 +45,16 @@ _COLLECT_EVERY_CALLBACKS = 20_000
 _COLLECT_ALL_EVERY = 50  # collections of what is young
 
 
-class SimulationLoop(NoOutsideWorld):
+class SimulationLoop(NetworkLoop):
     """An event loop that never waits: time jumps to the next timer.
 
     Callbacks run first in, first out; of timers of one instant, the one made first. Nothing ready
     and nothing scheduled is a `Deadlock`, too much done at one instant a `Livelock`.
 
-    `clock` is its time as the services know it. `network` is set by the `Network` that is made for
-    it. `entropy` serves libraries that are allowed to ask for chance (`guard.ALLOWED`).
+    `clock` is its time as the services know it. `entropy` serves libraries that are allowed to ask
+    for chance (`guard.ALLOWED`).
     """
 
-    network: Network | None = None
     clock: VirtualClock
 
     def __init__(
@@ -73,12 +72,13 @@ class SimulationLoop(NoOutsideWorld):
         self._numbers = 0
         self._task_numbers = 0
         self._tasks = TaskList()
-        self._generators: dict[int, weakref.ref[AsyncGenerator[Any, Any]]] = {}
+        self._generators = Generators(self)
         self._witnesses: list[Callable[[], Iterable[str]]] = []
         self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self._task_factory: Any = None
         self._thread = get_ident()
         self._running = self._stopping = self._closed = False
+        self._ending: BaseException | None = None
 
     # --- Callbacks and timers ----------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class SimulationLoop(NoOutsideWorld):
         collecting = gc.isenabled()
         gc.collect(1)  # what an earlier test left must not end in this run
         gc.disable()
-        sys.set_asyncgen_hooks(firstiter=self._generator_begun, finalizer=self._generator_dropped)
+        sys.set_asyncgen_hooks(firstiter=self._generators.begun, finalizer=self._generators.dropped)
         self._running, self._thread = True, get_ident()
         asyncio._set_running_loop(self)  # noqa: SLF001 - see above
         try:
@@ -212,6 +212,9 @@ class SimulationLoop(NoOutsideWorld):
             sys.set_asyncgen_hooks(*hooks)
             if collecting:
                 gc.enable()
+        if self._ending is not None:
+            ending, self._ending = self._ending, None
+            raise ending
 
     def _turn(self) -> None:
         ready = self._ready
@@ -251,6 +254,11 @@ class SimulationLoop(NoOutsideWorld):
         """End `run_forever` after this turn."""
         self._stopping = True
 
+    def end_with(self, error: BaseException) -> None:
+        """Let what drives the loop raise `error` after this turn."""
+        self._ending = error
+        self._stopping = True
+
     def _stop_soon(self, _future: asyncio.Future[Any]) -> None:
         self._stopping = True
 
@@ -276,28 +284,9 @@ class SimulationLoop(NoOutsideWorld):
             message = "this loop is closed"
             raise RuntimeError(message)
 
-    # --- Asynchronous generators -------------------------------------------------------------
-
-    def _generator_begun(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._numbers += 1
-        number = self._numbers
-        self._generators[number] = weakref.ref(
-            generator, lambda _: self._generators.pop(number, None)
-        )
-
-    def _generator_dropped(self, generator: AsyncGenerator[Any, Any]) -> None:
-        if not self._closed:
-            self.call_soon(self._close_generator, generator)
-
-    def _close_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self.create_task(generator.aclose(), name="close generator")
-
     async def shutdown_asyncgens(self) -> None:
         """Close every asynchronous generator that was left half-way, the oldest first."""
-        for reference in list(self._generators.values()):
-            generator = reference()
-            if generator is not None:
-                await generator.aclose()
+        await self._generators.close()
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """There is none."""
@@ -327,30 +316,3 @@ class SimulationLoop(NoOutsideWorld):
 
     def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - asyncio's
         """Debugging would measure real time; what it looks for, `escapes.forbid` finds."""
-
-    # --- Network -----------------------------------------------------------------------------
-
-    def _reachable(self) -> Network:
-        if self.network is None:
-            raise escape("a network, and the simulation has none,")
-        return self.network
-
-    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
-        """Look a host of the network up: IPv4 and TCP alone. Raises socket.gaierror."""
-        return self._reachable().look_up(host, port, **options)
-
-    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
-        """Return the host's name, or its address where `flags` ask for numbers."""
-        return self._reachable().name_of(sockaddr, flags)
-
-    async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
-        """Listen on the host of the running context; see `Network.listen`."""
-        return self._reachable().listen(protocol_factory, *args, **options)
-
-    async def create_connection(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
-        """Connect from the host of the running context; see `Network.connect`."""
-        return await self._reachable().connect(protocol_factory, *args, **options)
-
-    async def sock_connect(self, sock: Any, address: Any) -> None:
-        """Connect a simulated socket. Raises OSError as the kernel would, Escape for a real one."""
-        await self._reachable().connect_socket(sock, address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,6 +42,7 @@ HOST: Final = "edge"
 TOKEN: Final = "simulated-admin-token"  # noqa: S105
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
+FRAME: Final = re.compile(r'^ *File ".*?([^/"]+)", line (\d+)', re.MULTILINE)
 
 
 class Machine:
@@ -221,7 +223,13 @@ class Machine:
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
             if not event.killed and self.up:
-                self.crashes.append(f"{event.name}: {text}")
+                self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
         self._trace.add(name, event.name, text)
+
+
+def _where(event: lifecycle.Crashed) -> str:
+    """Return the line that raised, unless the error names one itself, as an Escape does."""
+    frames = FRAME.findall(event.traceback or "")
+    return f", at {':'.join(frames[-1])}" if frames and ", at " not in event.error else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import errno
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +12,8 @@ from actors.simulation.escapes import escape
 from actors.simulation.handshakes import Handshakes
 from actors.simulation.host import HOST
 from actors.simulation.link import Link
-from actors.simulation.names import ANY, LOOPBACK, Names
+from actors.simulation.listeners import Listeners
+from actors.simulation.names import LOOPBACK, Names
 from actors.simulation.server import SimulatedServer
 from actors.simulation.simulated_socket import SimulatedSocket
 
@@ -60,7 +60,7 @@ class Network:
         self._record = record
         self._links: dict[tuple[str, str], Link] = {}
         self._handshakes = Handshakes(self, seed=seed)
-        self._listeners: dict[tuple[str, str, int], SimulatedServer] = {}
+        self.listeners = Listeners(self.names, self._free_port)
         self._connections: dict[int, Connection] = {}
         self._numbers = 0
         self._ports: dict[str, int] = {}
@@ -112,9 +112,8 @@ class Network:
 
         Its peers are reset. The tasks of the host (`loop.tasks(host)`) are the caller's to end.
         """
-        for server in dict.fromkeys(self._listeners.values()):
-            if server.host == host:
-                server.close()
+        for server in self.listeners.of(host):
+            server.close()
         for connection in list(self._connections.values()):
             if host in (connection.source, connection.target):
                 connection.crash(host)
@@ -200,42 +199,13 @@ class Network:
             self,
             protocol_factory,
             host=here,
-            addresses=[self._bind(here, own, name, port or 0) for name in hosts],
+            addresses=[self.listeners.bind(here, own, name, port or 0) for name in hosts],
             context=contextvars.copy_context(),
         )
-        for address in server.addresses:
-            self._listeners[here, *address] = server
+        self.listeners.add(server)
         if start_serving:
             server.begin()
         return server
-
-    def _bind(self, here: str, own: str, name: str | None, port: int) -> tuple[str, int]:
-        address = self.names.resolve(name, passive=True)
-        if address not in (ANY, LOOPBACK, own):
-            message = f"{name!r} is no address of the host {here!r}, which is {own}"
-            raise OSError(errno.EADDRNOTAVAIL, message)
-        port = port or self._free_port(here)
-        if self.listener(here, address, port) is not None or (
-            address == ANY and any(key[::2] == (here, port) for key in self._listeners)
-        ):
-            message = f"{address}:{port} of the host {here!r} is in use"
-            raise OSError(errno.EADDRINUSE, message)
-        return address, port
-
-    def listener(self, host: str, address: str, port: int) -> SimulatedServer | None:
-        """Return who listens at that address of the host, if anybody."""
-        exact = self._listeners.get((host, address, port))
-        return exact or self._listeners.get((host, ANY, port))
-
-    def _free_port(self, host: str) -> int:
-        count = self._ports[host] = self._ports.get(host, -1) + 1
-        return _PORTS[count % len(_PORTS)]
-
-    def unlisten(self, server: SimulatedServer) -> None:
-        """Refuse new connections to the server's addresses."""
-        for address in server.addresses:
-            if self._listeners.get((server.host, *address)) is server:
-                del self._listeners[server.host, *address]
 
     # --- Connecting --------------------------------------------------------------------------
 
@@ -290,6 +260,10 @@ class Network:
         )
         self.record("connect", connection=number, source=source, target=target, port=port)
         sock.end = connection.begin(contextvars.copy_context())
+
+    def _free_port(self, host: str) -> int:
+        count = self._ports[host] = self._ports.get(host, -1) + 1
+        return _PORTS[count % len(_PORTS)]
 
     # --- For connections ---------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     replay: Path | None = None
     page: Path | None = None
     check_determinism: bool = False
+    cover: bool = False
     verbose: bool = False
     traces: bool = False
     logs: bool = False
@@ -49,6 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             parser.error("either --seeds or --hours")
         if given.replay is not None and (given.seed, given.seeds, given.hours) != (None,) * 3:
             parser.error("a file has a seed of its own: --replay alone")
+        if given.page is not None and given.page.suffix == ".json":
+            parser.error("beside --page FILE stands the script, as FILE.json: name it otherwise")
         return cls(
             plan=_plan(given, fresh_seed),
             systems=every if given.system is None else (given.system,),
@@ -56,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             replay=given.replay,
             page=given.page,
             check_determinism=given.check_determinism,
+            cover=given.cover,
             verbose=given.verbose,
             traces=given.traces,
             logs=given.logs,
@@ -112,6 +116,7 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
     add("--system", choices=systems, help="play this alone (default: all)")
     add("--faults", choices=tuple(PROFILES), default=PROFILE, help="default: %(default)s")
     add("--check-determinism", action="store_true", help="play all in a second process, too")
+    add("--cover", action="store_true", help="fail where a crash point was not hit, too")
     add("--page", type=Path, metavar="FILE", help="where to tell a failure, as HTML")
     add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
     add("--verbose", action="store_true", help="print the trace of every run")

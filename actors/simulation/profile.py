@@ -29,13 +29,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """How likely each fault is, in parts; of `slots` chances each stays unused in `nothing` parts.
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
-    more of them at the start, at crash points in turn.
+    more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
     """
 
     weights: Mapping[FaultName, int]
     nothing: int
     slots: int = SLOTS
     traps: int = 0
+    traps_seldom: int = 0
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -59,7 +60,7 @@ DISK: Final[Mapping[FaultName, int]] = {
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=18, traps=5),
+        "kills": Profile(weights=KILLS, nothing=18, traps=8, traps_seldom=6),
         "network": Profile(weights=NETWORK, nothing=12),
         "disk": Profile(weights=DISK, nothing=14),
         "chaos": Profile(weights={**NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=44),

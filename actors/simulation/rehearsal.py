@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.kernel.messages import type_name
 from actors.kernel.rng import Rng
 from actors.service.replicas import Replicas, actor_names
 from actors.simulation.client import Client
+from actors.simulation.crash_points import CrashPoints
 from actors.simulation.director import Director, links_of
-from actors.simulation.errors import SimulationError
+from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.escapes import forbid
 from actors.simulation.history import History
 from actors.simulation.host import on_host
@@ -22,16 +22,17 @@ from actors.simulation.loop import SimulationLoop
 from actors.simulation.machine import Machine
 from actors.simulation.names import ANY
 from actors.simulation.network import Network
+from actors.simulation.patience import RUN_CPU_S_MAX, patience
 from actors.simulation.profile import PROFILES, draw_schedule
 from actors.simulation.runner import run
-from actors.simulation.schedule import Schedule, Step
+from actors.simulation.schedule import Schedule
 from actors.simulation.targets import Targets
 from actors.simulation.trace import Line, Trace
 from actors.simulation.workload import CLIENTS, draw_workload
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from actors.config import Config
@@ -44,8 +45,8 @@ REQUESTS_MAX: Final = 10
 # How long a system may still be busy after its scenario's rest, and how often that is looked at.
 REST_POLLS_MAX: Final = 40
 REST_POLL_S: Final = 5.0
-# How long a service is stopped by the traps that every run of some profiles begins with.
-STALL_MS: Final = 2_000
+# Where the gateway listens if it may listen anywhere: clients must know.
+PORT: Final = 8_000
 # Bytes that arrive are most of what happens, and tell the least.
 QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
@@ -63,7 +64,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     `applied` counts faults, `passed` crash points (service.Message.phase) that were passed and
     `hit` those at which a kill struck; `virtual_s` is how long it lasted, in virtual seconds.
-    `lines` are the trace, where it was to be kept; `operations` are what the clients did.
+    `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
+    is whether it took too long to wait for its end.
     """
 
     script: Script
@@ -75,6 +77,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     passed: dict[str, int]
     hit: dict[str, int]
     operations: tuple[Operation, ...] = ()
+    endless: bool = False
 
 
 class Rehearsal:
@@ -88,37 +91,29 @@ class Rehearsal:
         *,
         profile: str = "kills",
         clients: int = CLIENTS,
+        cpu_s_max: float = RUN_CPU_S_MAX,
     ) -> None:
-        """Furnish the files that every run begins with, in a folder below `place`."""
+        """Furnish the files that every run begins with, in a folder below `place`.
+
+        A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
+        """
         self._scenario = scenario
         self._config = _simulated(config)
         self._place = place
         self._clients = clients
+        self._cpu_s_max = cpu_s_max
         self._profile = PROFILES[profile]
         self._template = place / "template"
         self._template.mkdir()
         self._runs = 0
         factories = scenario().services(self._config, _nobody)
-        handlers = {
-            name: [
-                type_name(spec.message)
-                for spec in type(factory()).handlers.values()
-                if spec.kind != "query"
-            ]
-            for name, factory in factories.items()
-            if not isinstance(factory, Replicas)
-        }
-        self.points = tuple(
-            [
-                f"{service}.{message}.{phase}"
-                for service, messages in handlers.items()
-                for message in messages
-                for phase in ("before", "after")
-            ]
-        )
+        self._points = CrashPoints.of(factories)
+        self.points = self._points.every
         self.targets = Targets(
             services=tuple(actor_names(factories)),
-            stores=tuple(handlers),
+            stores=tuple(
+                [name for name, each in factories.items() if not isinstance(each, Replicas)]
+            ),
             links=links_of(clients),
             points=self.points,
         )
@@ -134,8 +129,10 @@ class Rehearsal:
             clients=self._clients,
             requests_max=REQUESTS_MAX,
         )
-        drawn = draw_schedule(rng.fork("schedule"), self._profile, self.targets)
-        schedule = Schedule((*self._traps(seed), *drawn.steps))
+        profile = self._profile
+        traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
+        drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
+        schedule = Schedule((*traps, *drawn.steps))
         return Script(seed=seed, workload=workload, schedule=schedule)
 
     def play(self, script: Script, *, keep: bool = False) -> Played:
@@ -149,20 +146,6 @@ class Rehearsal:
             shutil.rmtree(folder)
 
     # --- Inside ------------------------------------------------------------------------------
-
-    def _traps(self, seed: int) -> Iterator[Step]:
-        """Set traps at the start: at each point in turn a kill, and a stall at one before it.
-
-        How far before it grows with each round: some points are passed only where another service
-        was too slow.
-        """
-        count = len(self.points)
-        traps = min(self._profile.traps, count)
-        for number in range(seed * traps, (seed + 1) * traps):
-            kill, before = number % count, number // count % count
-            yield Step(0, "kill_at", self.points[kill])
-            if before:
-                yield Step(0, "stall_at", self.points[(kill - before) % count], STALL_MS)
 
     def _play(self, script: Script, folder: Path, *, keep: bool) -> Played:
         trace: Trace
@@ -183,10 +166,12 @@ class Rehearsal:
                 elapsed.append(loop.time())
 
         now: list[Callable[[], float]] = [lambda: 0.0]
+        endless = False
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
         try:
             self._on_machine(script.seed, folder, trace, stage, now)
         except SimulationError as error:
+            endless = isinstance(error, Endless)
             troubles.append(str(error).replace(str(folder), "DATA"))
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
             troubles.append(f"{_place_of(error)}: {type(error).__name__}: {error}")
@@ -203,6 +188,7 @@ class Rehearsal:
             passed=passed,
             hit=hit,
             operations=history[0].operations if history else (),
+            endless=endless,
         )
 
     def _on_machine(
@@ -222,7 +208,7 @@ class Rehearsal:
                 trace.add(event, "network", " ".join(f"{k}={v}" for k, v in fields.items()))
 
         network = Network(loop, seed=seed, record=record)
-        with forbid(loop):
+        with patience(self._cpu_s_max), forbid(loop):
             machine = Machine(
                 loop,
                 network,
@@ -268,7 +254,8 @@ class Rehearsal:
         troubles += scenario.violations(folder, self._config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
-        return [each.replace(str(folder), "DATA") for each in troubles]
+        # Once each: what crashes one message crashes it again at every attempt.
+        return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
 
     async def _client(
         self, number: int, workload: Workload[Any], scenario: Scenario, history: History,
@@ -313,7 +300,7 @@ def _simulated(config: Config) -> Config:
     replace = msgspec.structs.replace
     edge = replace(
         config.edge,
-        gateway=replace(config.edge.gateway, host=ANY),
+        gateway=replace(config.edge.gateway, host=ANY, port=config.edge.gateway.port or PORT),
         hotel=replace(config.edge.hotel, host=ANY),
         tweets=replace(config.edge.tweets, host=ANY),
     )

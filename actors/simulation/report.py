@@ -6,10 +6,10 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from actors.kernel.clock import Clock
-    from actors.simulation.campaign import Campaign, Plan, Tally
+    from actors.simulation.campaign import Campaign, Plan
     from actors.simulation.rehearsal import Played
 
 BAR_CELLS: Final = 24
@@ -52,9 +52,13 @@ class Report:
         self.line(f"{seeds}; {systems}; faults: {faults}")
         self._began_s = self._clock.monotonic()
 
-    def progress(self, plan: Plan, campaign: Campaign) -> None:
-        """Say how far it is; what is done after the last call is not counted as playing."""
+    def lap(self) -> None:
+        """Hear that a run has ended: what is done after the last call is not counted as playing."""
         self._last_s = self._clock.monotonic()
+
+    def progress(self, plan: Plan, campaign: Campaign) -> None:
+        """Say how far it is, at the end of a run."""
+        self.lap()
         tally = campaign.tally
         share = plan.share(tally, len(campaign.rehearsals))
         if self._is_terminal:
@@ -76,23 +80,24 @@ class Report:
         for line in played.lines:
             self.line(str(line))
 
-    def end(self, campaign: Campaign, *, held: bool, played_twice: bool) -> None:
+    def end(self, campaign: Campaign, *, names_missed: bool, played_twice: bool) -> None:
         """Say what was played and covered; the digest comes last.
 
-        `held`: nothing was found. `played_twice`: in two processes, and all traces were equal.
+        `names_missed`: enough was played to miss nothing, so name what was missed all the same.
+        `played_twice`: in two processes, and all traces were equal.
         """
         tally = campaign.tally
         took_s = self._took_s()
+        schedules = _counted(tally.schedules, "schedule")
         self.line(
-            f"{_schedules(tally)} in {took_s:.1f} s, {self._rate(campaign):,.0f} a minute; "
+            f"{schedules} in {took_s:.1f} s, {self._rate(campaign):,.0f} a minute; "
             f"{tally.virtual_s / 3600:,.1f} virtual hours, {tally.virtual_s / took_s:,.0f} times "
             "as fast as real ones"
         )
         faults = ", ".join(f"{name} {count}" for name, count in sorted(tally.faults.items()))
-        self.line(fill(f"{tally.faults.total():,} faults: {faults or 'none'}", WIDTH))
-        many = held and tally.schedules > len(campaign.rehearsals)
-        self._coverage("handlers called", tally.handlers, tally.idle_handlers, names_missed=many)
-        self._coverage("crash points hit", tally.points, tally.missed_points, names_missed=many)
+        self.line(fill(f"{_counted(tally.faults.total(), 'fault')}: {faults or 'none'}", WIDTH))
+        self._coverage("handlers called", tally.handlers, tally.idle_handlers, named=names_missed)
+        self._coverage("crash points hit", tally.points, tally.missed_points, named=names_missed)
         if played_twice:
             self.line("in a second process, with another PYTHONHASHSEED: the same, line by line")
         self.line(f"digest {tally.digest}")
@@ -103,22 +108,19 @@ class Report:
         tally = campaign.tally
         handlers, points = len(tally.handlers), len(tally.points)
         return (
-            f"{_schedules(tally)}, {self._rate(campaign):,.0f} a minute; "
-            f"{tally.faults.total():,} faults; "
+            f"{_counted(tally.schedules, 'schedule')}, {self._rate(campaign):,.0f} a minute; "
+            f"{_counted(tally.faults.total(), 'fault')}; "
             f"handlers {handlers - len(tally.idle_handlers)}/{handlers}, "
             f"crash points {points - len(tally.missed_points)}/{points}"
         )
 
     def _coverage(
-        self, what: str, every: Iterable[str], missed: list[str], *, names_missed: bool
+        self, what: str, every: Sequence[str], missed: Sequence[str], *, named: bool
     ) -> None:
-        """Name what was missed, by service, where there were seeds enough to miss nothing."""
-        total = len(tuple(every))
-        self.line(f"{what}: {total - len(missed)} of {total}")
-        if not names_missed:
-            return
+        """Say how much of it was covered and, with `named`, what was missed, by service."""
+        self.line(f"{what}: {len(every) - len(missed)} of {len(every)}")
         by_service: dict[str, list[str]] = {}
-        for name in missed:
+        for name in missed if named else ():
             service, _, rest = name.partition(".")
             by_service.setdefault(service, []).append(rest)
         for service, names in by_service.items():
@@ -142,5 +144,5 @@ class Report:
             self._is_bar = False
 
 
-def _schedules(tally: Tally) -> str:
-    return "1 schedule" if tally.schedules == 1 else f"{tally.schedules:,} schedules"
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

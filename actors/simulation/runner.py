@@ -27,6 +27,8 @@ def run(main: Coroutine[Any, Any, T], *, loop: SimulationLoop) -> T:
             _cancel_leftovers(loop)
             loop.drive(loop.create_task(loop.shutdown_asyncgens(), name="close generators"))
         finally:
+            for task in loop.tasks():  # what cannot be ended need not say so when it is collected
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
             loop.close()
     return result
 

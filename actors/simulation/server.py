@@ -76,7 +76,7 @@ class SimulatedServer(asyncio.AbstractServer):
         if self._closed:
             return
         self._closed, self._serving = True, False
-        self._network.unlisten(self)
+        self._network.listeners.remove(self)
         if self._forever is not None:
             self._forever.cancel()
         self._wake()

@@ -6,6 +6,8 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from actors.simulation.patience import end_run
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -25,7 +27,7 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         nonlocal stopped
         if stopped:
-            raise KeyboardInterrupt
+            end_run(KeyboardInterrupt())
         stopped = True
         stop()
 

@@ -1,6 +1,6 @@
 """Schedules and workloads as Hypothesis strategies, for a user's own tests.
 
-The one module of the package that imports hypothesis, which only tests need.
+The one module of the package that imports hypothesis, which the extra `testing` brings.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from actors.errors import SchemaError
@@ -138,6 +139,8 @@ def _load(path: Path) -> Migration:
     )
 
 
+# Every restart reads its migrations again: three in a hundred of a simulation's seconds.
+@lru_cache(maxsize=64)
 def _split(text: str, path: Path) -> tuple[Statement, ...]:
     # Not executescript(): it commits the transaction it is called in.
     if "\0" in text:

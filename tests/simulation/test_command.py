@@ -87,6 +87,17 @@ def test_traces_are_a_line_of_json_a_run() -> None:
 
 
 @pytest.mark.real_time
+def test_coverage_can_be_required() -> None:
+    """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
+    words = ("--system", "tweets", "--cover")
+    assert "crash points hit: 2 of 2" in command(*words, "--seeds", "5")
+    missed = command(*words, "--seed", "1", "--faults", "calm", code=1)
+    assert (
+        "crash points hit: 0 of 2\n  not in tweets: StoreTweet.before, StoreTweet.after" in missed
+    )
+
+
+@pytest.mark.real_time
 def test_hours_are_played_to_their_end() -> None:
     """--hours H begins with a fresh seed, printed, and repeats from there."""
     printed = command("--hours", "0.05", "--system", "hotel")
@@ -128,6 +139,7 @@ def test_ctrl_c_ends_in_order() -> None:
         (("--seeds", "1", "--hours", "1"), "either --seeds or --hours"),
         (("--replay", "x", "--seed", "1"), "a file has a seed of its own"),
         (("--replay", "no-such-file.json"), "no-such-file.json: No such file or directory"),
+        (("--page", "page.json"), "name it otherwise"),
         (("--set", "hotel.no_such_key=1"), "no_such_key"),
         (("--faults", "hail"), "invalid choice: 'hail'"),
     ],
@@ -211,6 +223,22 @@ def test_the_page_stands_in_the_data_directory(
     printed = capsys.readouterr().out
     (page,) = (tmp_path / "data" / "simulations").glob("hotel-*.html")
     assert f"simulate --set {setting} --replay {page.with_suffix('.json')}" in printed
+
+
+@pytest.mark.parametrize("page", ["{}", "{}/file/page.html"])
+def test_a_page_that_cannot_be_written_spoils_no_finding(
+    page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The timeline is told, the reason, and how to find it again; then comes the end as always."""
+    (tmp_path / "file").touch()
+    assert inside("--seeds", "50", "--page", page.format(tmp_path)) == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"^> .* #\d+ book room", printed, re.MULTILINE)
+    assert re.search(r"^not kept: .*Errno", printed, re.MULTILINE)
+    again = re.search(r"^find it again: .* simulate (.*)$", printed, re.MULTILINE)
+    assert again is not None
+    assert inside(*again[1].split(), "--page", os.devnull) == 1
+    assert digest(printed)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,6 +47,9 @@ HOLD_S: Final = 0.3
 BOOKING_S_MAX: Final = 20.0
 SETTLE_RETRY_S: Final = 5.0
 
+# How long who wants to cancel waits for somebody to have booked.
+BOOKED_S_MAX: Final = 1.0
+
 
 class HotelScenario:
     """Clients book, cancel and register; in the end all books agree, with each other and them."""
@@ -58,6 +61,7 @@ class HotelScenario:
     def __init__(self) -> None:
         """Nobody has booked yet."""
         self._bookings: list[str] = []
+        self._booked = asyncio.Event()
         self._confirmed: dict[str, str] = {}
         self._cancelled: dict[str, str] = {}
         self._troubles: list[str] = []
@@ -147,6 +151,7 @@ class HotelScenario:
             if reply.status == HTTPStatus.CREATED:
                 booking = reply.body.get("id") or reply.body["ID"]
                 self._bookings.append(booking)
+                self._booked.set()
                 self._confirmed[booking] = client.name
             elif reply.status != HTTPStatus.CONFLICT and not (
                 call.guest and reply.status == HTTPStatus.NOT_FOUND
@@ -155,6 +160,9 @@ class HotelScenario:
             attempt.ok(reply.status)
 
     async def _cancel(self, client: Client, number: int, call: HotelCall, history: History) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BOOKED_S_MAX):
+                await self._booked.wait()
         if not self._bookings:
             return
         booking = self._bookings[-1]

@@ -31,9 +31,9 @@ PARTS: Final[dict[Kind, int]] = {
     "cancel": 8,
     "register": 2,
     "look": 2,
-    "join": 1,
-    "build": 1,
-    "name": 1,
+    "join": 2,
+    "build": 2,
+    "name": 2,
     "stop": 4,
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])

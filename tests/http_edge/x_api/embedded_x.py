@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 import tempfile
 from dataclasses import dataclass, field
@@ -31,7 +30,8 @@ from actors.systems.x_platform.messages import ACCOUNT_ID
 from actors.systems.x_platform.topology import services
 from http_edge.edge import Edge
 from http_edge.x_api.credentials import EmbeddedCredentials, read_embedded_credentials
-from tests.http_edge.serving import Reply, hang_up
+from tests.http_edge.serving import READ_S_MAX, Reply
+from tests.http_edge.x_api.open_stream import OpenStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -43,52 +43,9 @@ STREAM = "/2/tweets/search/stream"
 RULES = f"{STREAM}/rules"
 LIKES = f"/2/users/{ACCOUNT_ID}/likes"
 PORTS = [f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets", "x_platform")]
-READ_S_MAX = 5.0
 NARROW_BYTES = 4096
 # Long after the account and the first tweet's id.
 NOW_US = 1_790_000_000_000_000
-
-
-@dataclass
-class OpenStream:
-    """A stream as its client sees it: lines, of which an empty one is a sign of life."""
-
-    status: int
-    headers: dict[str, str]
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    rest: bytes = b""
-    over: bool = False
-
-    async def line(self) -> bytes:
-        """Return the next line without its CRLF."""
-        while b"\r\n" not in self.rest:
-            await self._chunk()
-            assert not self.over, f"the stream ended behind {self.rest!r}"
-        line, _, self.rest = self.rest.partition(b"\r\n")
-        return line
-
-    async def object(self) -> Any:
-        """Return the next object."""
-        while not (line := await self.line()):
-            pass
-        return json.loads(line)
-
-    async def end(self) -> list[Any]:
-        """Read on to the end; return the objects on the way, of which the last may be why."""
-        while not self.over:
-            await self._chunk()
-        return [json.loads(line) for line in self.rest.split(b"\r\n") if line]
-
-    async def close(self) -> None:
-        await hang_up(self.writer)
-
-    async def _chunk(self) -> None:
-        async with asyncio.timeout(READ_S_MAX):
-            size = int(await self.reader.readuntil(b"\r\n"), 16)
-            data = await self.reader.readexactly(size + 2)
-        self.rest += data[:-2]
-        self.over = size == 0
 
 
 @dataclass

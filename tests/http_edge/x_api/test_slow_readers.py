@@ -10,7 +10,6 @@ import pytest
 
 from tests.http_edge.x_api.embedded_x import (
     EmbeddedX,
-    OpenStream,
     disconnect,
     embedded_x,
     until,
@@ -18,6 +17,8 @@ from tests.http_edge.x_api.embedded_x import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.http_edge.x_api.open_stream import OpenStream
 
 SOON_S = 5.0
 

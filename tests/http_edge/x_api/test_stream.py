@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +12,6 @@ from actors.systems.x_platform.messages import ACCOUNT_ID
 from tests.http_edge.serving import hang_up
 from tests.http_edge.x_api.embedded_x import (
     STREAM,
-    OpenStream,
     disconnect,
     embedded_x,
     is_invalid,
@@ -20,6 +19,8 @@ from tests.http_edge.x_api.embedded_x import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from tests.http_edge.x_api.open_stream import OpenStream
 
 
 async def test_what_matches_is_sent_at_once_with_its_rules() -> None:

@@ -28,8 +28,8 @@ class Trouble(msgspec.Struct, frozen=True):
     """What befalls a connection when this many bytes more of the answer have gone through.
 
     They count from when the connection takes it: when it begins, or when the last one is over.
-    `refuse` is for one that begins, else a `reset`. `reset` and `close` end it; `stall` passes on nothing more;
-    `lose` and `garble` change a few bytes, and go on; `delay` goes on a little later.
+    `refuse` is for one that begins, else a `reset`. `reset` and `close` end it; `stall` passes on
+    nothing more; `lose` and `garble` change a few bytes, and go on; `delay` goes on a little later.
     """
 
     kind: Kind
@@ -95,7 +95,7 @@ class RoughLink:
                     rest, kind = data[trouble.at_byte :], trouble.kind
                     self.happened[kind] += 1
                     trouble = None
-                    data = await self._befall(kind, rest, writer)  # noqa: PLW2901 - what is left
+                    data = await self._befall(kind, rest, writer)
                 if trouble is not None:
                     trouble = Trouble(trouble.kind, trouble.at_byte - len(data))
                 writer.write(data)

@@ -71,6 +71,11 @@ class Monitor:
         while (await self.reader()).status != "connected":  # noqa: ASYNC110 - sets no event
             await asyncio.sleep(0.005)
 
+    async def until(self, service: str, sql: str, number: int) -> None:
+        """Wait until the service's file has this number for an answer."""
+        while self.count(service, sql) != number:  # noqa: ASYNC110 - a file sets no event
+            await asyncio.sleep(0.05)
+
     def count(self, service: str, sql: str) -> int:
         """Read one number of a service's file, as it stands."""
         with closing(sqlite3.connect(self.folder / f"{service}.db")) as connection:

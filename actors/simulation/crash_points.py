@@ -1,0 +1,64 @@
+"""Where a service may die: just before and just after the commit of every message it handles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from actors.kernel.messages import GaveUp, Refused, type_name
+from actors.service.replicas import Replicas
+from actors.simulation.schedule import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PHASES: Final = ("before", "after")
+# What a service is told only once something has failed: it is passed in few runs.
+TOLD_OF_FAILURE: Final = (Refused, GaveUp)
+# How long a service is stopped by a trap.
+STALL_MS: Final = 2_000
+
+
+class CrashPoints(msgspec.Struct, frozen=True):
+    """All points of a system (service.Message.phase), and those of them that are seldom passed."""
+
+    every: tuple[str, ...]
+    seldom: tuple[str, ...]
+
+    @classmethod
+    def of(cls, factories: Mapping[str, Any]) -> Self:
+        """List the points of these services; queries commit nothing and have none."""
+        every, seldom = [], []
+        for service, factory in factories.items():
+            if isinstance(factory, Replicas):
+                continue
+            for spec in type(factory()).handlers.values():
+                if spec.kind == "query":
+                    continue
+                points = [f"{service}.{type_name(spec.message)}.{phase}" for phase in PHASES]
+                every += points
+                if getattr(spec.message, "__origin__", None) in TOLD_OF_FAILURE:
+                    seldom += points
+        return cls(tuple(every), tuple(seldom))
+
+    def traps(self, seed: int, *, count: int, count_seldom: int) -> Iterator[Step]:
+        """Yield the traps that the run of a seed begins with: kills, at each point in turn.
+
+        `count` kills at any points, and stalls at others before them. How far before grows with
+        each round: some points are passed only where another service was too slow. And
+        `count_seldom` kills at points that are seldom passed, each of which has its turn more often
+        than the others.
+        """
+        every, seldom = self.every, self.seldom
+        for number in _turns(seed, min(count, len(every))):
+            kill, before = number % len(every), number // len(every) % len(every)
+            yield Step(0, "kill_at", every[kill])
+            if before:
+                yield Step(0, "stall_at", every[(kill - before) % len(every)], STALL_MS)
+        for number in _turns(seed, min(count_seldom, len(seldom))):
+            yield Step(0, "kill_at", seldom[number % len(seldom)])
+
+
+def _turns(seed: int, count: int) -> range:
+    return range(seed * count, (seed + 1) * count)
