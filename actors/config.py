@@ -156,6 +156,7 @@ class XPlatformConfig(_Section, frozen=True, kw_only=True):
     tweets_per_s: Annotated[float, msgspec.Meta(ge=0, le=10_000)]
     keyword_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
     keepalive_s: Positive
+    connections_max: Count
     rules_max: Count
     rule_chars_max: Count
     window_s: Positive

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets"}
+LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets", "8100": "x_platform"}
 COMMAND_S_MAX = 20.0
 
 # What the tour needs of curl, for a machine that has none: `make test` asks for Python alone.
@@ -79,12 +79,13 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 
 
 @pytest.mark.real_time
-def test_the_tour_is_true(tmp_path: Path) -> None:
-    """Each command of the README's tour prints what stands below it, on a fresh system."""
+@pytest.mark.parametrize("page", ["README.md", "docs/BRAND_MONITOR.md"])
+def test_the_tour_is_true(tmp_path: Path, page: str) -> None:
+    """Each command of the page prints what stands below it, on a fresh system."""
     process = SystemProcess(tmp_path / "data").start()
     try:
-        steps = list(console_steps((ROOT / "README.md").read_text(encoding="utf-8")))
-        assert len(steps) > 10
+        steps = list(console_steps((ROOT / page).read_text(encoding="utf-8")))
+        assert len(steps) > 3
         for command, written in steps:
             printed = _run(command, process, tmp_path)
             assert matches(written, printed), f"$ {command}\nprinted: {printed}\nnot: {written}"

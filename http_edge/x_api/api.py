@@ -40,7 +40,7 @@ class XApi:
         clock = context.system.clock
         self._identity = Identity(read_embedded_credentials(data_dir), clock)
         limiter = RateLimiter(config, clock)
-        self._streams = Streams()
+        self._streams = Streams(config.connections_max)
         endpoints = (
             StreamEndpoint(self._streams, context, config).endpoint(),
             *RulesEndpoints(context).endpoints(),

@@ -1,4 +1,4 @@
-"""The streams that are open now: one an app, so at most one."""
+"""The streams that are open now: there is one app, and it may have so many."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from http_edge.x_api.stream import Stream
 
 TOO_MANY: Final = "This stream is currently at the maximum allowed connection limit."
-STREAMS_MAX: Final = 1  # X's own for all but its largest customers
 
 
 class Streams:
     """Keeps the places. A place is taken before anything is awaited, and is free at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections_max: int) -> None:
+        self._connections_max = connections_max
         self._places: set[Stream] = set()
         # Besides those that have a place: those that still say why they ended.
         self._running: set[Stream] = set()
@@ -26,7 +26,7 @@ class Streams:
 
     def enter(self, stream: Stream) -> None:
         """Take a place; raise X's 429 where there is none."""
-        if len(self._places) >= STREAMS_MAX:
+        if len(self._places) >= self._connections_max:
             raise connection_refused(429, TOO_MANY, "TooManyConnections")
         self._places.add(stream)
         self._running.add(stream)

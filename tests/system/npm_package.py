@@ -1,31 +1,32 @@
-"""An npm package of which every byte is known, kept outside of the tree."""
+"""An npm package of which every byte is known, kept in a cache between runs."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 INSTALL_S_MAX = 120
 
 
-def install(name: str, version: str, sha512: str) -> Path:
+def install(cache: Path, name: str, version: str, sha512: str) -> Path:
     """Return the folder of the installed package, fetched once; `sha512` is base64, as npm has it.
 
     Nothing is run of what the package brings, and nothing is installed besides.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    home = cache / "dress-rehearsal" / f"{name}-{version}-{sha512[:8].replace('/', '_')}"
+    home = cache / f"{name}-{version}-{sha512[:8].replace('/', '_')}"
     package = home / "node_modules" / name
     if package.is_dir():
         return package
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
-        draft = Path(folder) / "draft"
+        draft = home.parent / folder / "draft"
         draft.mkdir()
         _npm(draft, "pack", f"{name}@{version}")
         (archive,) = draft.glob("*.tgz")

@@ -11,8 +11,8 @@ import pytest
 from actors.kernel.messages import Refusal
 from actors.systems.tweets import invariants
 from actors.systems.x_platform.messages import TweetAs
-from tests.systems.tweets.rough_monitor import Monitor, monitor
 from tests.systems.tweets.rough_link import KINDS, Trouble
+from tests.systems.tweets.rough_monitor import Monitor, monitor
 
 if TYPE_CHECKING:
     from pathlib import Path

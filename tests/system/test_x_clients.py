@@ -136,9 +136,13 @@ def test_xdk_sees_errors_for_what_they_are(server: XServer) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node here")
 @pytest.mark.timeout(300)
-def test_twitter_api_v2_streams_likes_and_replies(server: XServer) -> None:
+def test_twitter_api_v2_streams_likes_and_replies(
+    server: XServer, pytestconfig: pytest.Config
+) -> None:
     """JavaScript's most used client, as npm has it: what it saw, and its errors' kinds."""
-    package = install(*TWITTER_API_V2, TWITTER_API_V2_SHA512)
+    cache = pytestconfig.cache
+    assert cache is not None
+    package = install(cache.mkdir("npm"), *TWITTER_API_V2, TWITTER_API_V2_SHA512)
     script = Path(__file__).parent / "twitter_api_v2.cjs"
     keys = {name: getattr(server.keys, name) for name in server.keys.__struct_fields__}
     done = subprocess.run(
