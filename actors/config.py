@@ -138,6 +138,7 @@ class TweetsConfig(_Section, frozen=True, kw_only=True):
     like_min: Compound
     reply_text: Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
     retry_s: Positive
+    reply_s_max: Positive
     seen_kept_s: Positive
 
 
@@ -245,6 +246,11 @@ def _check_relations(config: Config) -> None:
         (
             config.x.reconnect_s_min <= config.x.reconnect_s_max,
             "x.reconnect_s_min is at most x.reconnect_s_max",
+        ),
+        (
+            # Else a backfill has less than was asked for, and nobody is told.
+            config.x_platform.backfill_minutes_max * 60 < config.x_platform.matches_kept_s,
+            "x_platform.backfill_minutes_max is less time than x_platform.matches_kept_s",
         ),
         (
             config.effect.effect_s_max <= config.breaker.probe_s_max,

@@ -65,6 +65,7 @@ class Agenda:
         # Whether the table may hold due timers that are not in hand.
         self._behind = self._next_us is not None
         self._loading = False
+        self._loaded_s = 0.0  # the loop's time when it was last read
         # Whether something was committed that the load under way may not have seen, and which
         # timers were applied that it may still have seen.
         self._missed = False
@@ -100,9 +101,8 @@ class Agenda:
         now_us = self._clock.now_us()
         if self._next_us is not None and self._next_us <= now_us:
             self._behind = True
-        # A load reads those in hand again: it is worth it for half a window, not for each timer.
-        if self._behind and len(self._in_hand) <= self._window // 2 and not self._loading:
-            self._load(now_us)
+        if self._behind and not self._loading:
+            self._load_if_worth_it(now_us)
         if self._next_us is not None and self._next_us > now_us:
             delay_s = min((self._next_us - now_us) / 1_000_000, self._config.poll_s_max)
             self._come_back_in(delay_s, now_us)
@@ -130,8 +130,22 @@ class Agenda:
         self._handle = None
         self.wake()
 
+    def _load_if_worth_it(self, now_us: int) -> None:
+        """A load reads those in hand again: there is one for half a window, not for each timer.
+
+        But effects may be in hand for long, between attempts: now and then the others get what room
+        they leave.
+        """
+        room = self._window - len(self._in_hand)
+        wait_s = self._loaded_s + self._config.poll_s_max - self._loop.time()
+        if room * 2 >= self._window or (room > 0 and wait_s <= 0):
+            self._load(now_us)
+        elif room > 0:
+            self._come_back_in(wait_s, now_us)
+
     def _load(self, now_us: int) -> None:
         self._loading = True
+        self._loaded_s = self._loop.time()
         # Those in hand are still in the table, and among the first.
         limit = self._window + len(self._in_hand)
         read = partial(load_due, types=self.types, now_us=now_us, limit=limit)

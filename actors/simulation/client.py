@@ -54,7 +54,7 @@ class Client:
         """`name` is its host's, `port` the gateway's on the machine."""
         self.name = name
         self._machine = machine
-        self._base = f"http://{HOST}:{port}"
+        self._port = port
         self._trace = trace
         self._session: aiohttp.ClientSession
 
@@ -74,11 +74,20 @@ class Client:
         await self._session.close()
 
     async def ask(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        port: int | None = None,
     ) -> Reply:
-        """Ask until there is an answer; a key makes asking again harmless."""
+        """Ask until there is an answer; a key makes asking again harmless.
+
+        `port` is another listener's than the gateway's.
+        """
         headers = {} if key is None else {IDEMPOTENCY_KEY: key}
-        return await self._ask(method, path, body, headers, AGAIN | ACCEPTED)
+        return await self._ask(method, path, body, headers, AGAIN | ACCEPTED, port)
 
     async def tell(self, service: str, message: Message, *, key: str | None = None) -> Reply:
         """Ask a service past the edge, as patiently: for a system that has no addresses yet.
@@ -104,8 +113,18 @@ class Client:
 
     async def operate(self, action: str, actor: str) -> Reply:
         """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses."""
+        return await self.administer("POST", f"/admin/actors/{actor}/{action}")
+
+    async def administer(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None
+    ) -> Reply:
+        """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return await self._ask("POST", f"/admin/actors/{actor}/{action}", None, headers, AGAIN)
+        if key is None:
+            return await self._ask(method, path, body, headers, AGAIN)
+        return await self._ask(
+            method, path, body, {**headers, IDEMPOTENCY_KEY: key}, AGAIN | ACCEPTED
+        )
 
     async def _ask(
         self,
@@ -114,14 +133,16 @@ class Client:
         body: Any,
         headers: dict[str, str],
         again: frozenset[int],
+        port: int | None = None,
     ) -> Reply:
+        base = f"http://{HOST}:{port or self._port}"
         status = 0
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(PAUSE_S)
             try:
                 async with self._session.request(
-                    method, f"{self._base}{path}", json=body, headers=headers
+                    method, f"{base}{path}", json=body, headers=headers
                 ) as response:
                     status = response.status
                     reply = Reply(status, await response.json(content_type=None))

@@ -27,9 +27,12 @@ class CrashPoints(msgspec.Struct, frozen=True):
     seldom: tuple[str, ...]
 
     @classmethod
-    def of(cls, factories: Mapping[str, Any]) -> Self:
-        """List the points of these services; queries commit nothing and have none."""
-        every, seldom = [], []
+    def of(cls, factories: Mapping[str, Any], *, seldom: tuple[Any, ...] = ()) -> Self:
+        """List the points of these services; queries commit nothing and have none.
+
+        `seldom` are the messages that few runs pass, besides those that tell of a failure.
+        """
+        every, seldom_points = [], []
         for service, factory in factories.items():
             if isinstance(factory, Replicas):
                 continue
@@ -38,9 +41,10 @@ class CrashPoints(msgspec.Struct, frozen=True):
                     continue
                 points = [f"{service}.{type_name(spec.message)}.{phase}" for phase in PHASES]
                 every += points
-                if getattr(spec.message, "__origin__", None) in TOLD_OF_FAILURE:
-                    seldom += points
-        return cls(tuple(every), tuple(seldom))
+                told_of_failure = getattr(spec.message, "__origin__", None) in TOLD_OF_FAILURE
+                if told_of_failure or spec.message in seldom:
+                    seldom_points += points
+        return cls(tuple(every), tuple(seldom_points))
 
     def traps(self, seed: int, *, count: int, count_seldom: int) -> Iterator[Step]:
         """Yield the traps that the run of a seed begins with: kills, at each point in turn.

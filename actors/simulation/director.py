@@ -10,7 +10,7 @@ import msgspec
 
 from actors.simulation.fault import FAULTS
 from actors.simulation.machine import HOST
-from actors.simulation.rules import Attempt, Chunk, Drop, Partition, Slow
+from actors.simulation.rules import Attempt, Chunk, Drop, Partition, Slow, Truncate
 from actors.simulation.targets import directions
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Director:
 
     def _to_network(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:
-            case "slow_link" | "partition" | "drop":
+            case "slow_link" | "partition" | "drop" | "truncate":
                 self._break(fault, target, amount_s)
             case "heal":
                 self._heal(target)
@@ -143,6 +143,9 @@ class Director:
                     source=frozenset({source}), target=frozenset({target}), one_way=True
                 )
                 removers.append(self._network.install(cut))
+            elif fault == "truncate":
+                amid = Truncate(source=source, target=target)
+                removers.append(self._network.install(amid))
             else:
                 lost = Lost(hosts=frozenset({source, target}), last=self._network.connected)
                 removers.append(self._network.install(lost))
@@ -152,9 +155,15 @@ class Director:
             remove()
 
 
-def links_of(clients: int) -> tuple[str, ...]:
-    """Return the links between so many clients and the edge, in both directions and in one."""
-    both = [f"client-{number}<>{HOST}" for number in range(clients)]
-    one = [f"client-{number}>{HOST}" for number in range(clients)]
-    other = [f"{HOST}>client-{number}" for number in range(clients)]
+def links_of(clients: int, wired: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the links of so many clients, and of what is wired to the edge, with the edge.
+
+    Each in both directions and in one. A wire is named as often as all clients together: there is
+    one, and it is always in use.
+    """
+    names = [f"client-{number}" for number in range(clients)]
+    names += [name for name in wired for _ in range(max(1, clients))]
+    both = [f"{name}<>{HOST}" for name in names]
+    one = [f"{name}>{HOST}" for name in names]
+    other = [f"{HOST}>{name}" for name in names]
     return (*both, *one, *other)

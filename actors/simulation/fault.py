@@ -26,6 +26,7 @@ FaultName = Literal[
     "slow_link",
     "heal",
     "reset",
+    "truncate",
     "drop",
     "partition",
     "step_clock",
@@ -89,6 +90,10 @@ FAULTS: Final[Mapping[FaultName, Fault]] = MappingProxyType(
         "heal": Fault(scope="link", text="{target} is whole and fast again"),
         # Both ends learn of it at once.
         "reset": Fault(scope="link", text="reset the connections of {target}"),
+        # Half of an answer, or of a line of a stream, is all that comes.
+        "truncate": Fault(
+            scope="link", text="reset the connection of {target} amid what comes next"
+        ),
         # Nobody is told: only a time-out finds out.
         "drop": Fault(scope="link", text="drop the connections of {target} silently"),
         "partition": Fault(scope="link", text="cut {target}", ended_by="heal"),

@@ -29,6 +29,7 @@ ALLOWED = (
     Allowance("aiohttp", _ALL, "virtual", "ages of cookies and look-ups; which waiter goes first"),
     Allowance("logging", ("time",), "virtual", "every record is stamped where it is made"),
     Allowance("structlog", ("time",), "virtual", "likewise, where nobody has configured it"),
+    Allowance("oauthlib", _ALL, "virtual", "signs a request to X: its nonce and its time"),
     Allowance("hypothesis", _ALL, "real", "measures and seeds the test around the simulation"),
     Allowance("_pytest", _ALL, "real", "measures the test around the simulation"),
     Allowance("pytest_timeout", _ALL, "real", "ends the test around the simulation"),

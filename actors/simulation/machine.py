@@ -23,21 +23,22 @@ from http_edge.admin_token import FILE
 from http_edge.edge import Edge
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from actors.config import Config
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
-    from actors.service.assembly import AnyService
     from actors.simulation.loop import SimulationLoop
     from actors.simulation.network import Network
+    from actors.simulation.scenario import Scenario
     from actors.simulation.trace import Trace
 
     Ask = Callable[[str, Message], Awaitable[Any]]
-    Services = Callable[[Config, Ask], Mapping[str, AnyService]]
 
 HOST: Final = "edge"
+# The service for which the edge has a listener more.
+X_PLATFORM: Final = "x_platform"
 # No secret: nobody but the simulation can reach it.
 TOKEN: Final = "simulated-admin-token"  # noqa: S105
 # How long a request to the outside world is on its way, in virtual seconds.
@@ -58,11 +59,11 @@ class Machine:
         *,
         folder: Path,
         config: Config,
-        services: Services,
+        scenario: Scenario,
         trace: Trace,
         rng: Rng,
     ) -> None:
-        """`services` makes the factories of a system, as its topology does."""
+        """`scenario` makes the factories of a system, as its topology does."""
         self.disk = Disk(trace)
         self.up = False
         self.crashes: list[str] = []
@@ -79,14 +80,17 @@ class Machine:
         self._network = network
         self._folder = folder
         self._config = config
-        self._services = services
+        self._scenario = scenario
         self._trace = trace
         self._rng = rng
         self._boots = 0
+        self._has_x = False
         self._edge: Edge | None = None
         self.system: ServiceSystem
         (folder / FILE).write_text(TOKEN)
         (folder / FILE).chmod(0o600)
+        for address, name in scenario.wires.items():
+            network.names.wire(HOST, address, name)
 
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
@@ -95,8 +99,14 @@ class Machine:
         with on_host(HOST):
             self.system = self._build()
             await self.system.start()
-            self._edge = Edge(self.system, self._config.edge, data_dir=self._folder)
+            self._edge = Edge(
+                self.system,
+                self._config.edge,
+                data_dir=self._folder,
+                x_platform=self._config.x_platform if self._has_x else None,
+            )
             await self._edge.start()
+            self._scenario.ready(self._edge.addresses)
         self.up = True
         self._trace.add("boot", HOST, f"process {self._boots}")
 
@@ -151,11 +161,12 @@ class Machine:
             for each in await self.system.channels()
             if each.depth
         ]
-        return found + [
+        found += [
             f"{each.service}: {each.due} timers due, {each.effects_running} effects"
             for each in await self.system.timers()
             if each.due or each.effects_running
         ]
+        return found or await self._scenario.busy(self.system)
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -181,7 +192,8 @@ class Machine:
             await asyncio.sleep(distance.uniform(0.0, OUTSIDE_S_MAX))
             return await system.ask(service, message, timeout_s=self._config.effect.effect_s_max)
 
-        services = self._services(self._config, ask)
+        services = self._scenario.services(self._config, ask)
+        self._has_x = X_PLATFORM in services
         system = ServiceSystem(
             {
                 name: with_effect_points(name, factory, self._passes)

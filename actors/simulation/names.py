@@ -18,6 +18,7 @@ class Names:
     def __init__(self) -> None:
         self._addresses: dict[str, str] = {}
         self._hosts: dict[str, str] = {}
+        self._wired: dict[tuple[str, str], str] = {}
 
     def add(self, host: str) -> str:
         """Return the address of `host`, a new one if it has none."""
@@ -29,6 +30,9 @@ class Names:
 
     def host_of(self, address: str, *, asker: str) -> str:
         """Return the host at `address` as `asker` sees it. Raises OSError for nobody's."""
+        wired = self._wired.get((asker, address))
+        if wired is not None:
+            return wired
         if address == ANY or address.startswith("127."):
             return asker
         try:
@@ -36,6 +40,23 @@ class Names:
         except KeyError:
             message = f"no simulated host has the address {address}"
             raise OSError(errno.EHOSTUNREACH, message) from None
+
+    def wire(self, host: str, address: str, name: str) -> None:
+        """Put a link between a host and a loopback address of its own, which becomes host `name`.
+
+        What listens there is the host's, lives and dies with it; but what is sent there takes its
+        time, and what breaks links can break that one.
+        """
+        self.add(name)
+        self._wired[host, address] = name
+
+    def wired(self, host: str, address: str) -> str | None:
+        """Return the name of what `wire` has put at an address of a host."""
+        return self._wired.get((host, address))
+
+    def parts_of(self, host: str) -> list[str]:
+        """Return a host and all that is wired to it."""
+        return [host, *[name for (owner, _), name in self._wired.items() if owner == host]]
 
     def resolve(self, name: Any, *, passive: bool = False) -> str:
         """Return the IPv4 address for a name or an address. Raises socket.gaierror."""

@@ -112,11 +112,12 @@ class Network:
 
         Its peers are reset. The tasks of the host (`loop.tasks(host)`) are the caller's to end.
         """
-        for server in self.listeners.of(host):
-            server.close()
-        for connection in list(self._connections.values()):
-            if host in (connection.source, connection.target):
-                connection.crash(host)
+        for part in self.names.parts_of(host):
+            for server in self.listeners.of(part):
+                server.close()
+            for connection in list(self._connections.values()):
+                if part in (connection.source, connection.target):
+                    connection.crash(part)
         self.record("crash", host=host)
 
     def set_link(self, source: str, target: str, link: Link, *, both_ways: bool = True) -> None:
@@ -195,6 +196,10 @@ class Network:
         here = HOST.get()
         own = self.names.add(here)
         hosts = [host] if host is None or isinstance(host, str) else list(host)
+        first = hosts[0] or ""
+        wired = self.names.wired(here, first)
+        if wired is not None:
+            here, own = wired, first
         server = SimulatedServer(
             self,
             protocol_factory,

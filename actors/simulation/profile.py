@@ -47,7 +47,13 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "suspend": 2,
     "crash": 2,
 }
-NETWORK: Final[Mapping[FaultName, int]] = {"slow_link": 3, "reset": 4, "drop": 2, "partition": 3}
+NETWORK: Final[Mapping[FaultName, int]] = {
+    "slow_link": 3,
+    "reset": 4,
+    "truncate": 2,
+    "drop": 2,
+    "partition": 3,
+}
 DISK: Final[Mapping[FaultName, int]] = {
     "slow_store": 4,
     "full_at": 4,

@@ -98,7 +98,7 @@ class Rehearsal:
         A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
         """
         self._scenario = scenario
-        self._config = _simulated(config)
+        self._config = scenario().configure(_simulated(config))
         self._place = place
         self._clients = clients
         self._cpu_s_max = cpu_s_max
@@ -107,17 +107,19 @@ class Rehearsal:
         self._template.mkdir()
         self._runs = 0
         factories = scenario().services(self._config, _nobody)
-        self._points = CrashPoints.of(factories)
+        self._points = CrashPoints.of(factories, seldom=scenario().seldom)
         self.points = self._points.every
         self.targets = Targets(
             services=tuple(actor_names(factories)),
             stores=tuple(
                 [name for name, each in factories.items() if not isinstance(each, Replicas)]
             ),
-            links=links_of(clients),
+            links=links_of(clients, tuple(scenario().wires.values())),
             points=self.points,
         )
+        scenario().prepare(self._template)
         self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        scenario().age(self._template)
 
     def script(self, seed: int) -> Script:
         """Draw what this seed plays."""
@@ -214,7 +216,7 @@ class Rehearsal:
                 network,
                 folder=folder,
                 config=self._config,
-                services=self._scenario().services,
+                scenario=self._scenario(),
                 trace=trace,
                 rng=Rng(seed).fork("machine"),
             )

@@ -94,6 +94,26 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
         return Reset() if refused and arrival.target == self.target else None
 
 
+class Truncate:
+    """The next bytes from one host to another arrive by half, and their connection is reset.
+
+    Once: what comes by another connection arrives.
+    """
+
+    def __init__(self, *, source: str, target: str) -> None:
+        self._hosts = (source, target)
+        self._is_spent = False
+
+    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+        """Reset amid the first chunk of data that goes that way."""
+        if self._is_spent or not isinstance(arrival, Chunk) or arrival.kind != "data":
+            return None
+        if (arrival.source, arrival.target) != self._hosts:
+            return None
+        self._is_spent = True
+        return Reset(after_bytes=arrival.size // 2)
+
+
 class Break(msgspec.Struct, frozen=True, kw_only=True):
     """Connections from `source` to `target` break after so many bytes in that direction."""
 

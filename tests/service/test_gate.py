@@ -13,13 +13,25 @@ from actors.errors import DeadlineExceeded
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from tests.kernel.kernel_harness import turns
-from tests.service.desks import SteppingClock, office
-from tests.service.test_effects import Listener, World, at_once, calls, failing, never
+from tests.service.desks import Do, SteppingClock, office
+from tests.service.test_effects import (
+    NO_BREAKER,
+    Call,
+    Caller,
+    Listener,
+    World,
+    ask_for,
+    at_once,
+    calls,
+    failing,
+    never,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
+    from actors.store.transaction import Transaction
 
 EFFECT_S_MAX = load_config().effect.effect_s_max
 
@@ -128,6 +140,36 @@ async def test_waiting_requests_beyond_their_bound_stay_in_the_table(
         world.answer = at_once
         await run.advance(200.0, steps=400)
         assert sorted(run.labels("a")) == labels
+
+
+async def test_what_waits_for_long_leaves_its_room_to_others(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Also more than half of what may be in memory: what is due beside it, and what is new."""
+
+    async def answer(label: str, attempt: int) -> Any:
+        return await (failing if label.startswith("dead") else at_once)(label, attempt)
+
+    def do(tx: Transaction, cmd: Do) -> None:
+        ask_for(tx, cmd)
+        tx.after(1.0, Call(label="due"))
+
+    world.answer = answer
+    settings = [
+        NO_BREAKER,
+        "effect.running_max=3",
+        "effect.waiting_max=3",
+        "effect.backoff_s_min=100000",
+        "effect.backoff_s_max=100000",
+    ]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world, do)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("dead 1", "dead 2", "dead 3", "dead 4"))
+        await run.advance(5.0, steps=50)
+        await run.ask("a", calls("new"))
+        await run.advance(5.0, steps=50)
+        assert sorted(run.labels("a")) == ["due", "due", "new"]
 
 
 # --- The gate itself ---------------------------------------------------------------------------

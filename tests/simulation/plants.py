@@ -31,6 +31,8 @@ from actors.systems.hotel.booking import HAS_HOLD, BookingService
 from actors.systems.hotel.booking_cancellation import BookingCancellation
 from actors.systems.hotel.holds import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.hotel.room import RoomService
+from actors.systems.tweets import responder
+from actors.systems.tweets.x_client import StreamConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -330,4 +332,24 @@ def refund_forgotten_on_cancellation() -> Iterator[None]:
         ask(self, tx, booking_id)
 
     with patch.object(BookingCancellation, "_ask", forget):
+        yield
+
+
+# --- The brand monitor's own -------------------------------------------------------------------
+
+
+@plant("a reconnect does not ask X for what was missed", system="tweets", profile="kills")
+def backfill_forgotten() -> Iterator[None]:
+    follow = StreamConnection.follow
+
+    async def forget(self: StreamConnection, *, backfill_minutes: int) -> None:
+        await follow(self, backfill_minutes=0)
+
+    with patch.object(StreamConnection, "follow", forget):
+        yield
+
+
+@plant("an answer that stands at X counts as refused", system="tweets", profile="network")
+def duplicate_is_refused() -> Iterator[None]:
+    with patch.object(responder, "DUPLICATE", "what X never says"):
         yield

@@ -18,6 +18,7 @@ from actors.kernel.messages import Command, Refusal
 from actors.service.service import Service, command, effect
 from actors.simulation.conservation import check_conserved
 from actors.simulation.exactly_once import check_exactly_once
+from actors.simulation.scenario import Scenario
 from actors.store.transaction import Transaction
 from actors.systems.tweets.messages import StoreTweet, Tweet, TweetStored
 from actors.systems.tweets.tweet_rows import INSERT, x_columns
@@ -110,7 +111,7 @@ class TallyCall(msgspec.Struct, frozen=True):
         return f"tweet as author {self.author}"
 
 
-class TallyScenario:
+class TallyScenario(Scenario):
     """Clients tweet; in the end every tweet is stored, counted, reviewed and announced once."""
 
     name = "tally"

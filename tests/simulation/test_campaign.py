@@ -13,10 +13,10 @@ from actors.kernel.clock import ManualClock
 from actors.simulation.campaign import Campaign, Failure, Plan, Tally
 from actors.simulation.rehearsal import Rehearsal
 from actors.simulation.report import Report
-from actors.simulation.scenarios.tweets import TweetsScenario
 from actors.simulation.second_process import Told, compare
 from actors.simulation.silence import silence
 from tests.simulation.suspicious import SuspiciousHotel
+from tests.simulation.tally import TallyScenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +52,10 @@ def test_every_seed_is_played_with_every_system(tmp_path: Path) -> None:
 
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    one = campaign_of(tmp_path / "a", left=TweetsScenario, right=TweetsScenario)
+    one = campaign_of(tmp_path / "a", left=TallyScenario, right=TallyScenario)
     assert one.play(Plan(first=5, seeds=2), see) is None
     assert seen == [("left", 5), ("right", 5), ("left", 6), ("right", 6)]
-    other = campaign_of(tmp_path / "b", left=TweetsScenario, right=TweetsScenario)
+    other = campaign_of(tmp_path / "b", left=TallyScenario, right=TallyScenario)
     assert other.play(Plan(first=5, seeds=2), see) is None
     assert one.tally.digest == other.tally.digest
     assert one.tally.schedules == 4
@@ -65,7 +65,7 @@ def test_every_seed_is_played_with_every_system(tmp_path: Path) -> None:
 
 def test_virtual_hours_end_with_the_run_that_fills_them(tmp_path: Path) -> None:
     """A plan of so much virtual time is done when that much was played, and no sooner."""
-    campaign = campaign_of(tmp_path, tweets=TweetsScenario)
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
     lengths: list[float] = []
     plan = Plan(first=1, seeds=None, virtual_s=300.0)
     assert campaign.play(plan, lambda _system, played: lengths.append(played.virtual_s)) is None
@@ -75,7 +75,7 @@ def test_virtual_hours_end_with_the_run_that_fills_them(tmp_path: Path) -> None:
 
 def test_a_campaign_that_is_stopped_plays_no_further(tmp_path: Path) -> None:
     """What a signal handler asks for is done after the run in hand."""
-    campaign = campaign_of(tmp_path, tweets=TweetsScenario)
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
     assert campaign.play(Plan(first=1, seeds=50), lambda *_: campaign.stop()) is None
     assert campaign.tally.schedules == 1
 
@@ -113,7 +113,7 @@ def test_shrinking_can_be_stopped(tmp_path: Path) -> None:
 
 def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
     """A trouble that its script does not repeat is handed back as it is."""
-    campaign = campaign_of(tmp_path, tweets=TweetsScenario)
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
     rehearsal = campaign.rehearsals["tweets"]
     played = msgspec.structs.replace(rehearsal.play(rehearsal.script(1)), troubles=("a ghost",))
     failure = Failure(system="tweets", played=played)
@@ -124,7 +124,7 @@ def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
 
 def test_coverage_names_what_was_missed(tmp_path: Path) -> None:
     """A handler counts as called when its crash points were passed, a point when a kill struck."""
-    campaign = campaign_of(tmp_path, tweets=TweetsScenario)
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
     tally = Tally(("room.Hold.before", "room.Hold.after", "room.Free.before", "room.Free.after"))
     rehearsal = campaign.rehearsals["tweets"]
     played = rehearsal.play(rehearsal.script(1))
@@ -139,7 +139,7 @@ def test_coverage_names_what_was_missed(tmp_path: Path) -> None:
 
 def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
     """Two traces of one run are equal, or differ from a line on, or one ends too soon."""
-    campaign = campaign_of(tmp_path, tweets=TweetsScenario)
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
     rehearsal = campaign.rehearsals["tweets"]
     played = rehearsal.play(rehearsal.script(1), keep=True)
     told = Told.of("tweets", played)
@@ -160,7 +160,7 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> None:
     """A terminal shows a bar that is drawn over; elsewhere ten lines come, and no control codes."""
-    campaign = campaign_of(tmp_path, tweets=TweetsScenario)
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
     stream, clock, plan = io.StringIO(), ManualClock(), Plan(first=1, seeds=20)
     report = Report(stream, clock, is_terminal=is_terminal)
     report.begin(plan, campaign, "kills")
@@ -178,7 +178,7 @@ def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> Non
     assert written.endswith(f"\ndigest {campaign.tally.digest}\n")
 
 
-class Choking(TweetsScenario):
+class Choking(TallyScenario):
     async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
         """Stumble over the second request."""
         await super().perform(client, number, call, history)

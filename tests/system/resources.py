@@ -20,6 +20,14 @@ SERVICES = (
     "x_platform",
 )
 
+# The actors: one a service, but for the replicas of the one that keeps nothing.
+REPLICAS = ("sentiment-1", "sentiment-2")
+ACTORS = tuple(
+    actor for name in SERVICES for actor in (REPLICAS if name == "sentiment" else (name,))
+)
+# Those that keep something, in a file of their name.
+STORES = tuple(name for name in SERVICES if name != "sentiment")
+
 CUSTOMER: dict[str, Any] = {"name": "Ada Lovelace", "email": "ada@example.com"}
 ROOM: dict[str, Any] = {
     "type": "double",
@@ -28,3 +36,9 @@ ROOM: dict[str, Any] = {
 }
 TWEET: dict[str, Any] = {"author": "ada", "text": "tutorialedge rocks"}
 RESOURCES = [("/api/v1/customers", CUSTOMER), ("/api/v1/rooms", ROOM), ("/api/v1/tweets", TWEET)]
+
+
+def as_created(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item as it was answered when it was created: of a tweet, without its score."""
+    unknown = dict.fromkeys(item.keys() & {"score", "sentiment"})
+    return item | unknown

@@ -117,8 +117,8 @@ async def test_a_letter_runs_again_as_the_request_it_was(processes: Processes) -
             is_problem(gone, 404, "id")
         (stored,) = await client.list_all("/api/v1/tweets")
         again = await client.send("POST", "/api/v1/tweets", json=TWEET, headers=key)
-        assert (again.status, again.json) == (201, stored)
-        assert await client.list_all("/api/v1/tweets") == [stored]
+        assert (again.status, again.json["id"]) == (201, stored["id"])
+        assert len(await client.list_all("/api/v1/tweets")) == 1
 
 
 async def test_a_message_between_services_runs_again(processes: Processes) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
-from tests.system.resources import CUSTOMER, RESOURCES, ROOM, SERVICES, TWEET
+from tests.system.resources import ACTORS, CUSTOMER, REPLICAS, RESOURCES, ROOM, SERVICES, TWEET
 
 if TYPE_CHECKING:
     from tests.http_edge.serving import Reply
@@ -30,14 +30,18 @@ async def test_health_and_the_tree(processes: Processes) -> None:
         tree = {item["name"]: item for item in reply.json["items"]}
         assert {name: item["parent"] for name, item in tree.items()} == {
             "root": None,
-            **dict.fromkeys(SERVICES, "root"),
+            **dict.fromkeys(ACTORS, "root"),
         }
         for item in tree.values():
             assert (item["state"], item["incarnation"], item["restarts"]) == ("running", 1, 0)
             assert item["last_error"] is None
         reply = await client.admin("GET", "/admin/registry")
         assert {item["name"]: item["replicas"] for item in reply.json["items"]} == {
-            name: [{"name": name, "healthy": True, "state": "running"}] for name in SERVICES
+            name: [
+                {"name": replica, "healthy": True, "state": "running"}
+                for replica in (REPLICAS if name == "sentiment" else [name])
+            ]
+            for name in SERVICES
         }
         assert (await client.admin("GET", "/admin/dead-letters")).json["items"] == []
 

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from tests.system.client import Client, connected
+from tests.system.resources import as_created
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,5 +136,5 @@ def check(path: str, answered: dict[str, dict[str, Any]], listed: list[dict[str,
     assert [key for key, count in by_id.items() if count > 1] == [], "an id given twice"
     assert sorted(answered.keys() - by_key.keys()) == [], "acknowledged and lost"
     assert sorted(by_key.keys() - answered.keys()) == [], "applied, though nobody asked"
-    found = {item[NAMED_BY[path]]: item for item in listed}
+    found = {item[NAMED_BY[path]]: as_created(item) for item in listed}
     assert found == answered, "not as acknowledged"

@@ -14,6 +14,7 @@ import msgspec
 from actors.simulation.exactly_once import check_exactly_once
 from actors.simulation.linearizability import check_linearizability
 from actors.simulation.models import Register
+from actors.simulation.scenario import Scenario
 from actors.simulation.scenarios.hotel_call import (
     CARDS,
     ROOMS,
@@ -51,7 +52,7 @@ SETTLE_RETRY_S: Final = 5.0
 BOOKED_S_MAX: Final = 1.0
 
 
-class HotelScenario:
+class HotelScenario(Scenario):
     """Clients book, cancel and register; in the end all books agree, with each other and them."""
 
     call_type = HotelCall

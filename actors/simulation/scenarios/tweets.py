@@ -1,17 +1,35 @@
-"""The brand monitor: tweets under ids that several clients use, stored once each."""
+"""The brand monitor and the X that it reads: people tweet, the stream breaks, nothing is lost."""
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.exactly_once import check_exactly_once
-from actors.simulation.linearizability import check_linearizability
-from actors.simulation.models import Register
+from actors.config import ListenerConfig
+from actors.simulation.names import ANY
+from actors.simulation.scenario import Scenario
+from actors.simulation.scenarios import embedded_x
+from actors.simulation.scenarios.tweets_call import (
+    KEYWORD,
+    MOODS,
+    TweetsCall,
+    choose_tweets_call,
+)
+from actors.simulation.scenarios.tweets_checks import Told, tweets_violations
+from actors.simulation.scenarios.tweets_performance import TUTORIAL_PORT, TweetsPerformance
 from actors.systems.tweets import topology
+from actors.systems.tweets.likes import PostponeLike
+from actors.systems.tweets.messages import GetReader, ListActions, ListTweets
+from actors.systems.tweets.replies import PostponeReply
+from actors.systems.tweets.x_access import XAccess
+from actors.systems.x_platform import topology as x_topology
+from actors.systems.x_platform.messages import DeleteRules, ReadMatches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,84 +37,126 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.kernel.messages import Query
     from actors.service.assembly import ServiceSystem
     from actors.simulation.choice import Choose
     from actors.simulation.client import Client
-    from actors.simulation.history import History, Operation
+    from actors.simulation.history import History
     from actors.simulation.machine import Ask
 
-TWEETS: Final = 3
+# Short enough for a run to see their ends: X's windows, and the pause after a failed like.
+WINDOW_S: Final = 20.0
+WINDOW_REQUESTS: Final = 3
+RETRY_S: Final = 5.0
+# A dead stream has been noticed by then, and the next one has sent what it had.
+SETTLED_S: Final = 45.0
+ROWS_MAX: Final = 1_000
+ASK_S_MAX: Final = 60.0
+POLL_S: Final = 0.01
+OLD_TWEET: Final = (
+    "INSERT INTO tweet (seq, id, author, text) VALUES (1, 'old-tweet', 'old', ?)",
+    "INSERT INTO backlog (seq) VALUES (1)",
+)
 
 
-class TweetsCall(msgspec.Struct, frozen=True):
-    """Store a tweet under an external id that others use as well, or insert one without."""
-
-    kind: Literal["store", "insert"]
-    tweet: int = 0
-    again: bool = False
-
-    def __str__(self) -> str:
-        return f"store tweet {self.tweet}" if self.kind == "store" else "insert a tweet"
-
-
-class TweetsScenario:
-    """Clients store and insert; in the end each tweet is there as often as it was acknowledged."""
+class TweetsScenario(Scenario):
+    """People tweet; in the end each tweet was read, scored, flagged, liked and answered once."""
 
     call_type = TweetsCall
-    rest_s = 30.0
+    rest_s = SETTLED_S
+    wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
+    seldom = (PostponeLike, PostponeReply, DeleteRules)
 
     def __init__(self) -> None:
-        """Nothing is stored yet."""
-        self._troubles: list[str] = []
+        """Nobody has said anything yet."""
+        self._told = Told()
+        self._access: XAccess
+
+    # --- The system --------------------------------------------------------------------------
+
+    def configure(self, config: Config) -> Config:
+        """Put X at the end of a wire, silence its authors, and let it count in short windows."""
+        replace = msgspec.structs.replace
+        edge = replace(
+            config.edge,
+            tweets=ListenerConfig(host=ANY, port=TUTORIAL_PORT),
+            x_platform=ListenerConfig(host=embedded_x.ADDRESS, port=embedded_x.PORT),
+        )
+        x_platform = replace(
+            config.x_platform, tweets_per_s=0.0, window_s=WINDOW_S, requests_max=WINDOW_REQUESTS
+        )
+        tweets = replace(config.tweets, keywords=(KEYWORD,), retry_s=RETRY_S)
+        return replace(config, edge=edge, x_platform=x_platform, tweets=tweets)
+
+    def prepare(self, folder: Path) -> None:
+        """Give X the keys that the monitor has."""
+        embedded_x.lay_out_credentials(folder)
 
     def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
-        """Return a factory for each service; X is not simulated, and nothing is read there."""
-        return topology.services(config.tweets, config.x, ask, None)
+        """Return a factory for each service, the embedded X's among them."""
+        self._access = XAccess(embedded_x.CREDENTIALS, simulator=True, write=True)
+        return {
+            **topology.services(config.tweets, config.x, ask, self._access),
+            **x_topology.services(config.x_platform, keywords=config.tweets.keywords),
+        }
+
+    def ready(self, addresses: Mapping[str, str]) -> None:
+        """Tell the monitor where X is."""
+        self._access.open(addresses["x_platform"])
 
     async def furnish(self, system: ServiceSystem) -> None:
-        """Begin with nothing."""
+        """Let the reader make its rule and be connected once: from then on X owes it everything."""
+        while True:
+            reader = await system.ask("reader", GetReader(), timeout_s=ASK_S_MAX)
+            if reader.status == "connected":
+                return
+            await asyncio.sleep(POLL_S)
+
+    def age(self, folder: Path) -> None:
+        """Leave a tweet there from the time before there were scores, which is to be flagged."""
+        with closing(sqlite3.connect(folder / "tweets.db")) as connection, connection:
+            text = MOODS["angry"].format(it=KEYWORD)
+            connection.execute(OLD_TWEET[0], [text])
+            connection.execute(OLD_TWEET[1])
+
+    async def busy(self, system: ServiceSystem) -> list[str]:
+        """Return what is not done: something to read, to score, to like or to answer."""
+
+        async def ask(service: str, question: Query) -> Any:
+            return await system.ask(service, question, timeout_s=ASK_S_MAX)
+
+        found = []
+        reader = await ask("reader", GetReader())
+        if reader.status != "connected":
+            found.append(f"the reader is {reader.status}")
+        tweets = (await ask("tweets", ListTweets(limit=ROWS_MAX))).items
+        found += [f"tweet {each.id} has no score" for each in tweets if each.score is None]
+        stored = {each.external_id for each in tweets}
+        for match in (await ask("x_platform", ReadMatches(after=0, limit=ROWS_MAX))).matches:
+            at = dt.datetime.fromtimestamp(match.tweet.created_at_us / 1_000_000, tz=dt.UTC)
+            is_lost = any(gap.since <= at <= gap.until for gap in reader.latest_gaps)
+            if match.tweet.id not in stored and not is_lost:
+                found.append(f"{match.tweet.id} is not read")
+        for service in ("favouriter", "responder"):
+            found += [
+                f"{service}: {each.external_id} is {each.status}"
+                for each in (await ask(service, ListActions(limit=ROWS_MAX))).items
+                if each.status in {"pending", "failed"}
+            ]
+        return found
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Compare the books with each other, with X's, and with what the clients were told."""
+        return tweets_violations(folder, config, clock, history, self._told)
+
+    # --- Its people --------------------------------------------------------------------------
 
     def choose_call(self, choose: Choose) -> TweetsCall:
         """Choose what a client does."""
-        if choose(3) == 2:  # noqa: PLR2004 - one in three
-            return TweetsCall("insert", again=bool(choose(2)))
-        return TweetsCall("store", tweet=choose(TWEETS), again=bool(choose(2)))
+        return choose_tweets_call(choose)
 
     async def perform(
         self, client: Client, number: int, call: TweetsCall, history: History
     ) -> None:
         """Do it, and where the call says so, a second time under the same key."""
-        text = f"{client.name} {number}"
-        body = {"author": "ada", "text": text}
-        key = ""
-        if call.kind == "store":
-            body["external_id"] = f"x{call.tweet}"
-            key = f"x{call.tweet}"
-        with history.invoke(client.name, "put_if_absent", text, key=key or text) as attempt:
-            reply = await client.ask("POST", "/api/v1/tweets", body, key=f"k{number}")
-            if reply.status not in {200, 201}:
-                if reply.status:
-                    self._troubles.append(f"{client.name}: {call} was answered {reply}")
-                return
-            attempt.ok(reply.body["text"])
-        if call.again:
-            second = await client.ask("POST", "/api/v1/tweets", body, key=f"k{number}")
-            if second.status and second != reply:
-                self._troubles.append(
-                    f"{client.name}: {call} under one key was answered {reply}, then {second}"
-                )
-
-    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
-        """Compare the table with what the clients were told."""
-        del config, clock
-        with closing(sqlite3.connect(folder / "tweets.db")) as connection:
-            rows = connection.execute("SELECT external_id, text FROM tweet").fetchall()
-        stored = [external_id or text for external_id, text in rows]
-        verdict = check_linearizability(history.operations, Register())
-        found = [] if verdict.linearizable else [str(verdict)]
-        found += check_exactly_once(history.operations, stored, effect_of=_effect)
-        return self._troubles + found
-
-
-def _effect(operation: Operation) -> str:
-    return operation.key
+        await TweetsPerformance(self._told, client, number, call, history).run()

@@ -1,10 +1,10 @@
 """What is done about tweets at X, once each: the table that likes and replies share in shape.
 
-    pending -> done | refused | dry_run
-    pending -> failed -> done | refused | dry_run
+    pending -> done | refused | failed | dry_run
+    pending -> failed -> done | refused | failed | dry_run
 
 `failed` is a pause: X has given no answer for all the attempts of an effect, or has had enough
-requests for now, and is asked again later.
+requests for now, and is asked again later. A reply that was not confirmed in its time stays so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.systems.tweets.messages import ActionStatus, ListActions, TweetScored
 
 BEGIN = (
-    "INSERT INTO action (external_id, tweet_id, status, text) VALUES (?, ?, ?, ?)"
+    "INSERT INTO action (external_id, tweet_id, status, text, begun_us) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (external_id) DO NOTHING"
 )
 END = (
@@ -53,7 +53,7 @@ class Writer(Protocol):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an action has ended, for good; see `Action` for the fields."""
 
-    status: Literal["done", "refused", "dry_run"]
+    status: Literal["done", "refused", "failed", "dry_run"]
     reply_id: str | None = None
     detail: str | None = None
 
@@ -62,7 +62,7 @@ def begin(
     tx: Transaction, event: TweetScored, status: ActionStatus, text: str | None = None
 ) -> bool:
     """Note what is to be done about the tweet; returns whether that is new."""
-    return tx.execute(BEGIN, event.external_id, event.tweet_id, status, text) == 1
+    return tx.execute(BEGIN, event.external_id, event.tweet_id, status, text, tx.now_us) == 1
 
 
 def end(tx: Transaction, external_id: str, outcome: Outcome) -> None:

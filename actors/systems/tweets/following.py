@@ -9,6 +9,7 @@ import structlog
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
 from actors.systems.tweets.intake import Intake
+from actors.systems.tweets.lull import Lull
 from actors.systems.tweets.reader_messages import (
     ConnectionPlan,
     NoteLost,
@@ -17,7 +18,12 @@ from actors.systems.tweets.reader_messages import (
     PlanConnection,
     Progress,
 )
-from actors.systems.tweets.stream_line import StreamEnds, UnreadableLine, parse_line
+from actors.systems.tweets.stream_line import (
+    OthersTweet,
+    StreamEnds,
+    UnreadableLine,
+    parse_line,
+)
 from actors.systems.tweets.stream_rules import StreamRules
 from actors.systems.tweets.x_client import StreamConnection
 from actors.systems.tweets.x_errors import XStatus, XUnreachable
@@ -42,6 +48,7 @@ SAME_LINE_MAX: Final = 3
 SKIPPED_LINES_MAX: Final = 1_000
 # One such answer may be damage on the way; a second in a row is X's.
 REFUSED_BACKFILLS_MAX: Final = 2
+NO_PLAN: Final = ConnectionPlan(backfill_minutes=0, now_us=0)
 RATE_LIMIT_S: Final = 60.0  # what X asks of who is not told when its window ends
 BAD_REQUEST, FORBIDDEN, TOO_MANY, SERVER_ERROR = 400, 403, 429, 500
 # Too slow a request; no rules, which the next attempt sets right; too many requests.
@@ -65,14 +72,17 @@ class Following:
         self._access = access
         self._config = config
         self._rules = StreamRules(access, keywords, read_s_max=config.stall_s)
+        # Ids of rules that have served: a backfill may bring what met one that is gone since.
+        self._own_rules: frozenset[str] = frozenset()
         self._intake = Intake(ask, window=config.window_tweets)
         self._backfill: Backfill = "on" if config.backfill_minutes_max else "off"
         self._refused_backfills = 0
         self._failures = 0
-        self._plan = ConnectionPlan(backfill_minutes=0, now_us=0)
+        self._plan = NO_PLAN
         # The loop's time, in seconds, when the plan was made and when progress was last noted.
         self._planned_s = 0.0
         self._noted_s = 0.0
+        self._lull = Lull()
         self._bad_line = b""
         self._bad_line_times = 0
         self._skipped: dict[bytes, None] = {}
@@ -112,10 +122,12 @@ class Following:
 
     async def _connect(self) -> NoReturn:
         """Follow one connection to its end, which is always an exception."""
-        await self._rules.set_right()
+        # What X says to the rules is about neither the news nor the plan of the connection before.
+        self._intake.begin()
+        self._plan = NO_PLAN
+        self._own_rules |= await self._rules.set_right()
         self._plan = await self._ask(PlanConnection(backfill=self._backfill))
         self._planned_s = self._noted_s = self._loop_s()
-        self._intake.begin()
         connection = StreamConnection(
             self._access,
             stall_s=self._config.stall_s,
@@ -143,6 +155,7 @@ class Following:
         opened: Opened = await self._ask(message)
         self.status = "connected"
         log.info("stream open", backfill_minutes=minutes)
+        self._lull.end()
         if (gap := opened.gap) is not None:
             log.warning(
                 "tweets may be missing",
@@ -152,20 +165,31 @@ class Following:
             )
 
     async def _on_line(self, line: bytes) -> None:
+        self._lull.end()
+        await self._take(line)
+        self._lull.begin()
+
+    async def _take(self, line: bytes) -> None:
         try:
-            said = parse_line(line)
+            said = parse_line(line, self._own_rules)
         except UnreadableLine as error:
             self._check_repeated(line, error)
             return
         if isinstance(said, StreamEnds):
             raise XUnreachable(f"X ends the stream: {said.detail}")
-        await self._intake.take(said)
+        if isinstance(said, OthersTweet):
+            self._intake.pass_over(said.posted_at_us)
+        else:
+            await self._intake.take(said)
         await self._note_progress()
 
     async def _on_keep_alive(self) -> None:
         self._intake.has_news = True  # that there are none: X is there, and well
-        self._intake.reached(self._now_us())
+        # Not up to now: what came behind it may be here already, and not be looked at yet.
+        if (read_empty_s := self._lull.end()) is not None:
+            self._intake.reached(self._us_at(read_empty_s))
         await self._note_progress()
+        self._lull.begin()
 
     def _check_repeated(self, line: bytes, error: UnreadableLine) -> None:
         """Pass over a line that always comes so. Raises UnreadableLine: it is to come again.
@@ -212,9 +236,9 @@ class Following:
             return self._config.reconnect_s_max
         return pause.pause_s
 
-    def _now_us(self) -> int:
-        """The time, from the plan's on; a little behind, which only makes for more backfill."""
-        return self._plan.now_us + int((self._loop_s() - self._planned_s) * 1_000_000)
+    def _us_at(self, loop_s: float) -> int:
+        """What time it was, by the plan's; a little early, which only makes for more backfill."""
+        return self._plan.now_us + int((loop_s - self._planned_s) * 1_000_000)
 
     def _loop_s(self) -> float:
         return asyncio.get_running_loop().time()
@@ -223,6 +247,8 @@ class Following:
 
     def _is_passing(self, no: XStatus) -> bool:
         """Whether another attempt may end otherwise; one without backfill, where that is it."""
+        if not no.is_own:  # what stands in front of X knows nothing of its backfill either
+            return True
         if no.status in {BAD_REQUEST, FORBIDDEN} and self._plan.backfill_minutes > 0:
             self._refused_backfills += 1
             if self._refused_backfills >= REFUSED_BACKFILLS_MAX:

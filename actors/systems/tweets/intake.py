@@ -40,6 +40,8 @@ class Intake:
         # In the order of the stream: when each was tweeted, and whether it is committed.
         self._order: deque[_Taken] = deque()
         self._known: dict[str, None] = {}
+        # The latest of the tweets that were others' alone, in microseconds of the epoch.
+        self._others_to_us = 0
         self._read_to_us: int | None = None
         self._duplicates = 0
         self._unreadable = 0
@@ -72,10 +74,24 @@ class Intake:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def reached(self, now_us: int) -> None:
-        """X has nothing more to send at `now_us`; counts where everything taken is committed."""
+    def pass_over(self, posted_at_us: int) -> None:
+        """A tweet that is others' alone has only its place in the order: nothing is committed.
+
+        One later than all before it is news, for X sends; those of a backfill come again.
+        """
+        if posted_at_us > self._others_to_us:
+            self._others_to_us = posted_at_us
+            self.has_news = True
+        if not self._order or not self._order[-1].committed:
+            self._order.append(_Taken(posted_at_us, committed=True))
+        else:  # in a row they are one: what waits for a slow commit stays bounded
+            self._order[-1].posted_at_us = posted_at_us
+        self._move_on()
+
+    def reached(self, at_us: int) -> None:
+        """All that had come by then is taken; that counts where all that is taken is committed."""
         if self.idle:
-            self._read_to_us = max(self._read_to_us or now_us, now_us)
+            self._read_to_us = max(self._read_to_us or at_us, at_us)
 
     def count_unreadable(self) -> None:
         """A line made no sense."""
@@ -123,6 +139,9 @@ class Intake:
         finally:
             self._slots.release()
         taken.committed = True
+        self._move_on()
+
+    def _move_on(self) -> None:
         while self._order and self._order[0].committed:
             self._read_to_us = self._order.popleft().posted_at_us
 
@@ -141,6 +160,6 @@ class Intake:
 class _Taken:
     __slots__ = ("committed", "posted_at_us")
 
-    def __init__(self, posted_at_us: int) -> None:
+    def __init__(self, posted_at_us: int, *, committed: bool = False) -> None:
         self.posted_at_us = posted_at_us
-        self.committed = False
+        self.committed = committed

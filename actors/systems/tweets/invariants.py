@@ -13,6 +13,7 @@ import msgspec
 
 from actors.service.at_rest import file_is_sound, nothing_is_under_way, read_tables
 from actors.systems.tweets.messages import TweetScored
+from actors.systems.tweets.stream_rules import TAG, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,14 +67,14 @@ def violations(
     found += every_tweet_is_scored(books, monitor.config)
     found += every_score_is_published_once(books)
     found += every_negative_tweet_is_flagged_once(books)
-    found += every_action_is_wanted_and_has_ended(books, monitor)
+    found += every_action_is_wanted_and_has_ended(books, monitor, now_us)
     if READER in books.of:
         found += what_was_read_is_stored(books)
     if X in books.of and monitor.user_id is not None:
         found += x_agrees_about_likes(books, monitor.user_id)
         found += x_agrees_about_replies(books, monitor.user_id)
     if READER in books.of and X in books.of:
-        found += what_x_streamed_is_stored(books)
+        found += what_x_streamed_is_stored(books, monitor.config)
     return [*found, *nothing_is_under_way(books.of, now_us=now_us, planted=planted)]
 
 
@@ -129,8 +130,14 @@ def every_negative_tweet_is_flagged_once(books: Books) -> Iterator[str]:
             yield f"flag {flag['id']} shows another tweet than {row['id']}"
 
 
-def every_action_is_wanted_and_has_ended(books: Books, monitor: Monitor) -> Iterator[str]:
-    """Liked is what is positive enough, answered is everything; noted only, where we do not act."""
+def every_action_is_wanted_and_has_ended(
+    books: Books, monitor: Monitor, now_us: int
+) -> Iterator[str]:
+    """Liked is what is positive enough, answered is everything; noted only, where we do not act.
+
+    A reply that has failed is over, once its time is.
+    """
+    late_us = now_us - monitor.config.reply_s_max * 1_000_000
     actionable = books.actionable(monitor)
     like_min = monitor.config.like_min
     positive = [row for row in actionable if (row["score"] or 0) >= like_min]
@@ -142,6 +149,8 @@ def every_action_is_wanted_and_has_ended(books: Books, monitor: Monitor) -> Iter
         expected = Counter((row["external_id"], row["id"]) for row in wanted)
         yield from _differ(f"{what} of tweet", "on the books", found, expected)
         for row in rows:
+            if what == "reply" and row["status"] == "failed" and row["begun_us"] <= late_us:
+                continue
             if row["status"] not in ENDED:
                 yield f"{what} of {row['external_id']} is {row['status']}: {row['detail']}"
             elif (row["status"] == "dry_run") is monitor.writes:
@@ -163,8 +172,10 @@ def what_was_read_is_stored(books: Books) -> Iterator[str]:
         yield f"{from_x} tweets are X's, and {progress['tweets']} were read"
 
 
-def what_x_streamed_is_stored(books: Books) -> Iterator[str]:
-    """From the first that was read on, each that matched, but for what lies in a gap."""
+def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[str]:
+    """From the first that was read on, each that met our rule, but for what lies in a gap."""
+    wanted = rule_of(config.keywords)
+    ours = {row["id"] for row in books.of[X]["rule"] if row["tag"] == TAG or row["value"] == wanted}
     read = {row["external_id"] for row in books.tweets if row["external_id"] is not None}
     first = min((int(row["external_id"]) for row in books.tweets if row["x_kind"]), default=None)
     gaps = books.of[READER]["gap"]
@@ -172,6 +183,8 @@ def what_x_streamed_is_stored(books: Books) -> Iterator[str]:
         number = row["tweet_id"]
         if first is None or number < first or str(number) in read:
             continue
+        if ours.isdisjoint(msgspec.json.decode(row["rule_ids"])):
+            continue  # it stood there for others, who share the account
         at_us = ((number >> 22) + 1_288_834_974_657) * 1000  # X's ids have the time in them
         if not any(gap["from_us"] <= at_us <= gap["to_us"] for gap in gaps):
             yield f"{number} stood in X's stream and is not stored"
@@ -187,7 +200,10 @@ def x_agrees_about_likes(books: Books, user_id: str) -> Iterator[str]:
 
 
 def x_agrees_about_replies(books: Books, user_id: str) -> Iterator[str]:
-    """It has each that is done, once, with its text and the id that it told us; and no other."""
+    """It has each that is done, once, with its text and the id that it told us.
+
+    And no other, but for those of which we do not know: once, or not at all.
+    """
     posted = [
         row
         for row in books.of[X]["tweet"]
@@ -195,7 +211,9 @@ def x_agrees_about_replies(books: Books, user_id: str) -> Iterator[str]:
     ]
     done = {row["external_id"]: row for row in books.replies if row["status"] == "done"}
     found = Counter(str(row["replied_to"]) for row in posted)
-    yield from _differ("reply to", "on X's books", found, Counter(done.keys()))
+    unknown = {row["external_id"] for row in books.replies if row["status"] == "failed"}
+    expected = Counter([*done, *(unknown & found.keys())])
+    yield from _differ("reply to", "on X's books", found, expected)
     for row in posted:
         ours = done.get(str(row["replied_to"]))
         if ours is not None and ours["text"] != row["text"]:

@@ -53,6 +53,8 @@ NOTE = (
     "UPDATE progress SET read_to_us = max(?, read_to_us), alive_us = max(?, alive_us),"
     " duplicates = duplicates + ?, unreadable = unreadable + ?"
 )
+# The clock was set back under the connection: told anew, so that the next outage has its length.
+TELL_ANEW = "UPDATE progress SET read_to_us = ? WHERE read_to_us > ?"
 NOTE_OPEN = (
     "UPDATE progress SET connections = connections + 1, alive_us = ?, read_to_us = ?,"
     " gaps = gaps + ?"
@@ -165,6 +167,7 @@ class ReaderService(Service):
             # Not the future: a tweet's time may be wrong. And less what may still be on its way.
             alive_us = min(read_to_us, tx.now_us)
             read_to_us = alive_us - self._slack_us
+            tx.execute(TELL_ANEW, read_to_us, tx.now_us)
         counts = (progress.duplicates, progress.unreadable)
         tx.execute(NOTE, read_to_us or 0, alive_us, *counts)
 

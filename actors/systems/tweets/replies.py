@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.kernel.messages import Command
+from actors.kernel.messages import Command, Query
 from actors.systems.tweets.actions import Outcome  # noqa: TC001 - msgspec reads it at run time
 
 
@@ -25,3 +25,9 @@ class PostponeReply(Command, frozen=True, kw_only=True):
     text: str
     reason: str
     retry_at_us: int | None
+
+
+class FindTimeLeft(Query, frozen=True, kw_only=True):
+    """Whether there is time left for the reply to that tweet."""
+
+    external_id: str

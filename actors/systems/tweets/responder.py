@@ -11,13 +11,16 @@ from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets import actions
 from actors.systems.tweets.actions import Outcome
 from actors.systems.tweets.messages import ActionPage, ListActions, TweetScored
-from actors.systems.tweets.replies import PostponeReply, PostReply, RecordReply
+from actors.systems.tweets.replies import FindTimeLeft, PostponeReply, PostReply, RecordReply
 from actors.systems.tweets.x_errors import XBusy, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
     from actors.systems.tweets.reply_text import ReplyText
+    from actors.systems.tweets.tweets import Ask
 
+BEGUN = "SELECT begun_us FROM action WHERE external_id = ?"
+TOO_LATE = "X has not confirmed it in time: whether it stands is unknown"
 # How X says that it has seen the text before.
 DUPLICATE = "duplicate content"
 
@@ -26,19 +29,32 @@ class ResponderService(Service):
     """Answers each tweet from X once, but no retweet, and never itself.
 
     An answer may be posted and X's word of it be lost. Posted again, X refuses it as a duplicate;
-    and since no other answer has its text, the refusal proves that this one stands.
+    and since no other answer has its text, the refusal proves that this one stands. But X forgets:
+    an answer that is not confirmed in `reply_s_max` seconds is given up, and may stand or not.
     """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "responder"
 
     def __init__(
-        self, text: ReplyText, writer: Writer | None, *, user_id: str | None, retry_s: float
+        self,
+        text: ReplyText,
+        writer: Writer | None,
+        ask: Ask,
+        *,
+        user_id: str | None,
+        retry_s: float,
+        reply_s_max: float,
     ) -> None:
-        """`user_id` is who we are at X; without a `writer` answers are noted, and not posted."""
+        """`user_id` is who we are at X; without a `writer` answers are noted, and not posted.
+
+        `ask(service, message)` is how its effect, which knows no clock, finds out the time.
+        """
         self._text = text
         self._writer = writer
+        self._ask_service = ask
         self._user_id = user_id
         self._retry_s = retry_s
+        self._reply_us_max = round(reply_s_max * 1_000_000)
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
@@ -59,6 +75,10 @@ class ResponderService(Service):
         try:
             if self._writer is None:  # the leave to write was taken away meanwhile
                 outcome = Outcome(status="dry_run")
+            elif not await self._ask_service(
+                "responder", FindTimeLeft(external_id=cmd.external_id)
+            ):
+                outcome = Outcome(status="failed", detail=TOO_LATE)
             else:
                 reply_id = await self._writer.reply(cmd.text, in_reply_to=cmd.external_id)
                 outcome = Outcome(status="done", reply_id=reply_id)
@@ -72,6 +92,12 @@ class ResponderService(Service):
                 retry_at_us=busy.retry_at_us,
             )
         return RecordReply(external_id=cmd.external_id, outcome=outcome)
+
+    @query
+    def find_time_left(self, tx: ReadTransaction, question: FindTimeLeft) -> bool:
+        """Whether X would still know the text again, should it have been posted."""
+        row = tx.one(BEGUN, question.external_id)
+        return row is not None and tx.now_us - row["begun_us"] < self._reply_us_max
 
     @command
     def posted(self, tx: Transaction, cmd: RecordReply) -> None:

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from actors.systems.tweets.messages import XDetails
 from actors.systems.tweets.reader_messages import TweetRead
+from actors.systems.tweets.stream_rules import TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,15 @@ class StreamEnds(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class OthersTweet(msgspec.Struct, frozen=True, kw_only=True):
+    """A tweet that met only rules of others, who share the account and its one stream.
+
+    `posted_at_us` is microseconds of the Unix epoch.
+    """
+
+    posted_at_us: int
+
+
 class _Reference(msgspec.Struct, frozen=True):
     type: str
 
@@ -71,14 +81,18 @@ class _Line(msgspec.Struct, frozen=True):
     data: _Tweet | None = None
     includes: _Includes | None = None
     errors: Any = None
+    matching_rules: Any = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Line)
 
 
-def parse_line(line: bytes) -> TweetRead | StreamEnds:
+def parse_line(
+    line: bytes, own_rules: frozenset[str] = frozenset()
+) -> TweetRead | OthersTweet | StreamEnds:
     """Return what the line says. Raises UnreadableLine.
 
+    A tweet is ours where it met a rule with the reader's tag, or one whose id is in `own_rules`.
     A tweet may come with `errors` too, about what it refers to: it is a tweet all the same. Of a
     line that was damaged on its way, what JSON notices is unreadable, and an id that differs from
     its second mention; a letter of the text is TLS's to protect.
@@ -89,6 +103,8 @@ def parse_line(line: bytes) -> TweetRead | StreamEnds:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(line, str(error)) from None
     if read.data is not None:
+        if _is_for_others(read.matching_rules, own_rules):
+            return OthersTweet(posted_at_us=_posted_at_us(read.data))
         return _tweet(line, read.data, (read.includes or _Includes()).users or ())
     if read.errors:
         return StreamEnds(detail=_words(read.errors))
@@ -113,6 +129,16 @@ def _tweet(line: bytes, tweet: _Tweet, users: Iterable[_User]) -> TweetRead:
             lang=tweet.lang or "und",
             posted_at_us=_posted_at_us(tweet),
         ),
+    )
+
+
+def _is_for_others(rules: Any, own_rules: frozenset[str]) -> bool:
+    """Whether all rules that the tweet met are another's; in doubt it is ours, and not lost."""
+    if not isinstance(rules, list) or not rules:
+        return False
+    return all(
+        isinstance(rule, dict) and rule.get("tag") != TAG and str(rule.get("id")) not in own_rules
+        for rule in rules
     )
 
 

@@ -28,22 +28,22 @@ class StreamRules:
         self._rules = Rules(access, read_s_max=read_s_max)
         self._wanted = rule_of(keywords)
 
-    async def set_right(self) -> None:
+    async def set_right(self) -> frozenset[str]:
         """Add the rule where it lacks, and remove what the reader had in its place.
 
-        A rule of the same value serves, whoever's it is: X takes none twice. Raises RuleRefused,
-        XStatus and XUnreachable.
+        A rule of the same value serves, whoever's it is: X takes none twice. Returns the ids of
+        what serves, for it may have another's tag. Raises RuleRefused, XStatus and XUnreachable.
         """
         for _ in range(ROUNDS_MAX):
             rules = await self._rules.list()
             stale = [each for each in rules if each.tag == TAG and each.value != self._wanted]
-            is_there = any(each.value == self._wanted for each in rules)
-            if is_there and not stale:
-                return
+            serving = frozenset(each.id for each in rules if each.value == self._wanted)
+            if serving and not stale:
+                return serving
             # First make room: an account may have few rules.
             if stale:
                 await self._rules.delete([each.id for each in stale])
-            if not is_there:
+            if not serving:
                 await self._add()
             log.info("stream rule set", rule=self._wanted, replaced=[each.value for each in stale])
         raise XUnreachable(f"the rules do not become what they should be: {self._wanted}")

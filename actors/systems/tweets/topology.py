@@ -29,7 +29,7 @@ def services(
 ) -> dict[str, Callable[[], Service] | Replicas]:
     """Return a factory for each service; its name is its address and its file's name.
 
-    `ask(service, message)` is how the tweets service's effect reaches a replica of sentiment.
+    `ask(service, message)` is how an effect reaches a service, such as a replica of sentiment.
     `access` is where X is: without it nothing is read there, and without its leave to write, likes
     and replies are noted and not sent. Raises ConfigError for a reply_text that is none.
     """
@@ -46,7 +46,12 @@ def services(
             writer, user_id=user_id, like_min=config.like_min, retry_s=config.retry_s
         ),
         "responder": lambda: ResponderService(
-            text, writer, user_id=user_id, retry_s=config.retry_s
+            text,
+            writer,
+            ask,
+            user_id=user_id,
+            retry_s=config.retry_s,
+            reply_s_max=config.reply_s_max,
         ),
     }
     if access is not None:

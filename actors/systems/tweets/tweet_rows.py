@@ -18,6 +18,7 @@ BY_ID = "SELECT * FROM tweet WHERE id = ?"
 BY_EXTERNAL_ID = "SELECT * FROM tweet WHERE external_id = ?"
 SET_SCORE = "UPDATE tweet SET score = ?, sentiment = ? WHERE id = ? AND score IS NULL"
 
+HAS_BACKLOG = "SELECT 1 FROM backlog LIMIT 1"
 BACKLOG = "SELECT seq, id, text FROM backlog JOIN tweet USING (seq) ORDER BY seq LIMIT ?"
 FORGET_BACKLOG = "DELETE FROM backlog WHERE seq = ?"
 

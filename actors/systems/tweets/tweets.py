@@ -135,7 +135,7 @@ class TweetsService(Service):
     def find_backlog(self, tx: ReadTransaction, question: FindBacklog) -> bool:
         """Whether there are tweets that nobody has asked to have scored."""
         del question
-        return tx.one(rows.BACKLOG, 1) is not None
+        return tx.one(rows.HAS_BACKLOG) is not None
 
     @command
     def score_backlog(self, tx: Transaction, cmd: ScoreBacklog) -> None:

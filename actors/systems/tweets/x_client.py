@@ -47,6 +47,7 @@ STREAM_FIELDS: Final = {
     "tweet_fields": ["created_at", "lang", "referenced_tweets"],
     "user_fields": ["username"],
 }
+WORDS_MAX: Final = 300
 _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 400, 403, 404, 429
 
 
@@ -196,7 +197,8 @@ class Rules:
             try:
                 answer = await _read(client.add_rules(rule), _RulesAnswer)
             except XStatus as no:
-                raise (XRefused(str(no)) if no.status == _BAD_REQUEST else no) from None
+                is_final = no.status == _BAD_REQUEST and no.is_own
+                raise (XRefused(str(no)) if is_final else no) from None
             for error in answer.errors or ():
                 if error.get("title") != "DuplicateRule":
                     details = error.get("details") or error.get("detail") or error.get("title")
@@ -282,7 +284,7 @@ class XWriter:
 
 
 def _meaning(no: XStatus) -> XError:
-    if no.status in {_FORBIDDEN, _NOT_FOUND}:
+    if no.status in {_FORBIDDEN, _NOT_FOUND} and no.is_own:
         return XRefused(str(no))
     if no.status == _TOO_MANY:
         retry_at_us = None if no.reset_s is None else no.reset_s * 1_000_000
@@ -306,7 +308,10 @@ async def _read(request: Awaitable[Any], shape: type[T]) -> T:
 
 def _describe(error: BaseException | None) -> str:
     """Put an error into words; not by its repr, in which aiohttp shows the request's headers."""
-    return f"{type(error).__name__}: {error}"
+    kind = type(error).__name__
+    # Its text may be the answer's whole head, cookies and all.
+    is_head = isinstance(error, aiohttp.ServerDisconnectedError)
+    return kind if is_head else f"{kind}: {str(error)[:WORDS_MAX]}"
 
 
 def _broken(error: BaseException | None) -> str:

@@ -43,13 +43,18 @@ class XBusy(XError):
 class XStatus(XError):
     """An answer whose status is not 2xx."""
 
-    def __init__(self, status: int, body: str, *, reset_s: int | None) -> None:
-        """`body` is cut to a sane length; `reset_s` is x-rate-limit-reset, in epoch seconds."""
+    def __init__(self, status: int, body: str, *, is_own: bool, reset_s: int | None) -> None:
+        """`body` is cut to a sane length; `reset_s` is x-rate-limit-reset, in epoch seconds.
+
+        `is_own` is whether X itself says it, in JSON: not so what stands in front of it, nor what
+        was damaged on the way.
+        """
         super().__init__(f"X answered {status}: {body}" if body else f"X answered {status}")
         self.status = status
         self.body = body
+        self.is_own = is_own
         self.reset_s = reset_s
 
 
-class RuleRefused(XError):
+class RuleRefused(DressRehearsalError):
     """X does not take the rule made of the configured keywords."""

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+import msgspec
 
 from actors.systems.tweets.x_access import X_HOST, check_loopback
 from actors.systems.tweets.x_errors import OutsideAddress, XStatus
@@ -81,12 +82,26 @@ class XSession:
 
 
 async def _raise_for_status(response: aiohttp.ClientResponse) -> None:
+    """Raise XStatus where it is not 2xx; aiohttp's own error where its body does not come whole."""
     if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's own classes
         return
-    try:
-        body = await response.content.read(PROBLEM_BYTES_MAX)
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        body = b""
-    text = " ".join(body.decode(errors="replace").split())[:PROBLEM_CHARS_MAX]
+    body = b""
+    while len(body) < PROBLEM_BYTES_MAX:
+        part = await response.content.read(PROBLEM_BYTES_MAX - len(body))
+        if not part:
+            break
+        body += part
     reset = EPOCH_SECONDS.fullmatch(response.headers.get("x-rate-limit-reset", ""))
-    raise XStatus(response.status, text, reset_s=int(reset.group()) if reset else None)
+    raise XStatus(
+        response.status,
+        " ".join(body.decode(errors="replace").split())[:PROBLEM_CHARS_MAX],
+        is_own=_is_json_object(body),
+        reset_s=int(reset.group()) if reset else None,
+    )
+
+
+def _is_json_object(body: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(body.decode()), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False

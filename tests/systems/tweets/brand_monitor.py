@@ -69,7 +69,9 @@ class BrandMonitor(Whole):
         return {
             **topology.services(config, self.config.x, ask, None),
             "favouriter": lambda: FavouriterService(writer, like_min=config.like_min, **acts),
-            "responder": lambda: ResponderService(text, writer, **acts),
+            "responder": lambda: ResponderService(
+                text, writer, ask, reply_s_max=config.reply_s_max, **acts
+            ),
             "reader": lambda: FedReader(config, self.config.x, access=None),  # type: ignore[arg-type]
             **x_topology.services(self.config.x_platform, keywords=config.keywords),
         }

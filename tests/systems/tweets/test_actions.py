@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -20,7 +21,7 @@ from tests.systems.stage import Stage, stage
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from actors.systems.tweets.actions import Writer
@@ -63,16 +64,30 @@ class Kind(NamedTuple):
     text: str | None
     reply_id: str | None
 
-    def on(self, folder: Path, writer: Writer | None) -> AbstractAsyncContextManager[Stage]:
+    @contextlib.asynccontextmanager
+    async def on(self, folder: Path, writer: Writer | None) -> AsyncIterator[Stage]:
         service: FavouriterService | ResponderService
+
+        async def ask(name: str, message: Any) -> Any:
+            assert name == self.name
+            return await on.ask(message)
+
         if self.name == "favouriter":
             service = FavouriterService(
                 writer, user_id=OURSELVES, like_min=CONFIG.like_min, retry_s=CONFIG.retry_s
             )
         else:
             text = ReplyText("@{author} thanks [{ref}]")
-            service = ResponderService(text, writer, user_id=OURSELVES, retry_s=CONFIG.retry_s)
-        return stage(service, folder, name=self.name)
+            service = ResponderService(
+                text,
+                writer,
+                ask,
+                user_id=OURSELVES,
+                retry_s=CONFIG.retry_s,
+                reply_s_max=CONFIG.reply_s_max,
+            )
+        async with stage(service, folder, name=self.name) as on:
+            yield on
 
     def action(self, status: Any, **fields: Any) -> Action:
         return Action(tweet_id="t1", external_id=ID, status=status, text=self.text, **fields)
@@ -187,6 +202,21 @@ async def test_a_duplicate_reply_was_posted_before(tmp_path: Path) -> None:
         await on.ask(await on.run_effect(REPLY.effect))
         (action,) = await actions(on)
         assert (action.status, action.reply_id) == ("done", None)
+
+
+@pytest.mark.parametrize("late_s", [-1.0, 0.0, 1e6])
+async def test_a_reply_is_given_up_before_x_forgets_its_text(tmp_path: Path, late_s: float) -> None:
+    """It may stand there, its answer lost: posted again, it would stand there twice."""
+    x = XWrites()
+    async with REPLY.on(tmp_path, x) as on:
+        await on.ask(POSITIVE)
+        on.clock.advance(CONFIG.reply_s_max + late_s)
+        await on.ask(await on.run_effect(REPLY.effect))
+        assert on.timers == []
+        (action,) = await actions(on)
+        assert (action.status, len(x.replied)) == (("done", 1) if late_s < 0 else ("failed", 0))
+        if late_s >= 0:
+            assert action.detail == "X has not confirmed it in time: whether it stands is unknown"
 
 
 @both

@@ -30,8 +30,8 @@ COPY_FLAG = (
 )
 FOREIGN = "UPDATE tweet SET x_kind = 'original', external_id = '7' WHERE x_kind IS NULL"
 COPY_ACTION = (
-    "INSERT INTO action (external_id, tweet_id, status)"
-    " SELECT '7', tweet_id, 'done' FROM action LIMIT 1"
+    "INSERT INTO action (external_id, tweet_id, status, begun_us)"
+    " SELECT '7', tweet_id, 'done', 0 FROM action LIMIT 1"
 )
 REPLY_AGAIN = (
     "INSERT INTO tweet (id, author_id, text, text_crc, lang, conversation_id, replied_to)"
@@ -65,6 +65,8 @@ SABOTAGE = [
     ("favouriter", "UPDATE action SET status = 'dry_run'", "not our way"),
     ("favouriter", "UPDATE action SET status = 'refused'", "on X's books 1 times"),
     ("responder", "DELETE FROM action", "reply of tweet"),
+    ("responder", f"UPDATE action SET status = 'failed', begun_us = {NOW_US}", "is failed"),
+    ("favouriter", "UPDATE action SET status = 'failed', begun_us = 0", "is failed"),
     ("responder", COPY_ACTION, "on the books 1 times, and should be 0"),
     ("responder", "UPDATE action SET status = 'pending'", "is pending"),
     ("responder", "UPDATE action SET status = 'refused'", "on X's books 1 times"),
@@ -128,6 +130,15 @@ def test_broken_books_are_not(
     assert any(complaint in each for each in complaints(tmp_path)), complaints(tmp_path)
 
 
+def test_of_a_reply_that_was_given_up_x_may_know_or_not(lived_in: Path, tmp_path: Path) -> None:
+    """But not twice."""
+    copy_files(lived_in, tmp_path)
+    break_books(tmp_path, "responder", "UPDATE action SET status = 'failed', begun_us = 0")
+    assert complaints(tmp_path) == []
+    break_books(tmp_path, "x_platform", REPLY_AGAIN)
+    assert any("on X's books 2 times" in each for each in complaints(tmp_path))
+
+
 def test_what_lies_in_a_gap_is_on_the_books(lived_in: Path, tmp_path: Path) -> None:
     """The reader has said that it may be missing: then it is not missing in silence."""
     copy_files(lived_in, tmp_path)
@@ -136,6 +147,18 @@ def test_what_lies_in_a_gap_is_on_the_books(lived_in: Path, tmp_path: Path) -> N
     assert any("stood in X's stream" in each for each in complaints(tmp_path))
     gap = f"INSERT INTO gap (from_us, to_us, reason) VALUES (0, {NOW_US}, 'x')"
     break_books(tmp_path, "reader", gap)
+    assert not any("stood in X's stream" in each for each in complaints(tmp_path))
+
+
+def test_what_x_streamed_for_others_alone_need_not_be_stored(
+    lived_in: Path, tmp_path: Path
+) -> None:
+    """Their rules stand on the same account."""
+    copy_files(lived_in, tmp_path)
+    break_books(tmp_path, "tweets", "DELETE FROM tweet WHERE author = 'cyd'")
+    break_books(tmp_path, "reader", "DELETE FROM seen")
+    assert any("stood in X's stream" in each for each in complaints(tmp_path))
+    break_books(tmp_path, "x_platform", "UPDATE rule SET value = 'pets', tag = 'theirs'")
     assert not any("stood in X's stream" in each for each in complaints(tmp_path))
 
 

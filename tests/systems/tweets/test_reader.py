@@ -10,7 +10,7 @@ import pytest
 
 from actors.systems.tweets.x_errors import OutsideAddress
 from tests.systems.tweets.reading import CREDENTIALS, ShiftedClock, reading
-from tests.systems.tweets.rough_x import RULES, STREAM, opens, rough_x, tweet_line
+from tests.systems.tweets.rough_x import RULES, STREAM, Stage, opens, rough_x, tweet_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +87,30 @@ async def test_any_of_several_keywords_meets_the_rule(tmp_path: Path) -> None:
         assert [rule["value"] for rule in x.rules] == ["(a OR #b OR c)"]
 
 
+async def test_tweets_that_met_only_rules_of_others_are_not_passed_on(tmp_path: Path) -> None:
+    """Whoever else uses the account has its tweets in the same stream."""
+    theirs: dict[str, Any] = {"matching_rules": [{"id": "8", "tag": "pets"}]}
+    both: dict[str, Any] = {"matching_rules": [{"id": "8", "tag": "pets"}, {"id": "1", "tag": TAG}]}
+    async with rough_x() as x:
+        x.rules = [RULE, {"id": "8", "value": "cats", "tag": "pets"}]
+        lines = [tweet_line(1, **theirs), tweet_line(2, **both), tweet_line(3, **theirs)]
+        x.streams.append(opens(*lines))
+        async with reading(tmp_path, x.url) as on:
+            state = await on.until(lambda state: state.reconnects == 1)
+            assert await on.stored(1) == [2]
+            assert (state.tweets, state.duplicates, state.unreadable) == (1, 0, 0)
+
+
+async def test_anothers_rule_of_the_same_value_serves_under_its_own_tag(tmp_path: Path) -> None:
+    """X takes none twice: what it brings is ours, too."""
+    async with rough_x() as x:
+        x.rules = [{"id": "7", "value": "tutorialedge", "tag": "y"}]
+        line = tweet_line(1, matching_rules=[{"id": "7", "tag": "y"}])
+        x.streams.append(opens(line, then="hold"))
+        async with reading(tmp_path, x.url) as on:
+            assert await on.stored(1) == [1]
+
+
 # --- Reconnects --------------------------------------------------------------------------------
 
 
@@ -128,7 +152,7 @@ async def test_a_keep_alive_says_that_nothing_is_missing(tmp_path: Path) -> None
     async with rough_x() as x, reading(tmp_path, x.url, "x.stall_s=1", clock=clock) as on:
         await on.until(lambda state: state.status == "connected")
         clock.shift_s += 3600
-        x.streams.append(opens(b"", b"", then="close"))
+        x.streams.append(quiet)
         on.system.kill("reader")
         assert (await x.until_asked(STREAM, 2)).query["backfill_minutes"] == "5"
         assert (await x.until_asked(STREAM, 3)).query["backfill_minutes"] == "1"
@@ -136,6 +160,50 @@ async def test_a_keep_alive_says_that_nothing_is_missing(tmp_path: Path) -> None
         assert state.gaps == 1
         (gap,) = state.latest_gaps
         assert (gap.until - gap.since).total_seconds() == pytest.approx(3301, abs=30)
+
+
+async def quiet(stage: Stage) -> None:
+    """Two signs of life, and nothing between them."""
+    await stage.open()
+    await stage.send(b"")
+    await asyncio.sleep(0.05)
+    await stage.send(b"")
+    await stage.close()
+
+
+@pytest.mark.real_time
+async def test_a_sign_of_life_that_is_read_late_counts_from_when_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands behind it may be as old, and lost with the connection: it is asked for again."""
+    monkeypatch.setattr("actors.systems.tweets.following.NOTE_EVERY_S", 0.0)
+    begin, over = asyncio.Event(), asyncio.Event()
+
+    async def late(stage: Stage) -> None:
+        await stage.open()
+        await stage.send(b"")
+        await begin.wait()
+        # The first of these has the reader wait for a commit; the others wait behind it.
+        await stage.send(b"", b"", b"damaged", tweet_line(1))
+        while not over.is_set():  # X stays well, or the stream would be given up
+            await stage.send(b"")
+            await asyncio.sleep(0.02)
+        await stage.hold()
+
+    async with rough_x() as x, reading(tmp_path, None, "x.stall_s=0.5") as on:
+        x.streams.append(late)
+        on.access.open(x.url)
+        await on.until(lambda state: state.status == "connected")
+        await asyncio.sleep(0.05)
+        on.system.suspend("reader")
+        begin.set()
+        sent_us = on.clock.now_us()
+        await asyncio.sleep(1.2)
+        on.system.resume("reader")
+        over.set()
+        state = await on.until(lambda state: state.unreadable == 1)
+        assert state.read_to is not None
+        assert state.read_to.timestamp() < sent_us / 1e6
 
 
 # --- Where X is --------------------------------------------------------------------------------

@@ -134,6 +134,19 @@ async def test_an_interrupted_backfill_is_asked_for_again_from_its_beginning(
         assert await gaps(on) == []
 
 
+async def test_a_clock_that_is_set_back_under_a_connection_hides_nothing(tmp_path: Path) -> None:
+    """How far has been read was told by the clock as it was: what comes now is told by this one."""
+    async with books(tmp_path) as on:
+        await connect(on)
+        await read_up_to_now(on)
+        on.clock.advance(-120.0)
+        await on.ask(NoteProgress(progress=Progress(duplicates=1)))
+        await on.ask(NoteProgress(progress=Progress(read_to_us=on.clock.now_us() + 120_000_000)))
+        on.clock.advance(200.0)
+        assert await connect(on) == 5
+        assert await gaps(on) == []
+
+
 @pytest.mark.parametrize(("backfill", "why"), [("off", "is 0"), ("refused", "this account")])
 async def test_without_backfill_every_reconnect_is_a_gap(
     tmp_path: Path, backfill: str, why: str

@@ -16,6 +16,7 @@ import structlog
 from actors.systems.tweets import x_client
 from actors.systems.tweets.reader import ReaderService
 from actors.systems.tweets.reader_messages import TweetRead
+from actors.systems.tweets.stream_rules import TAG
 from actors.systems.tweets.x_errors import XError
 from tests.systems.tweets.reading import reading
 from tests.systems.tweets.rough_x import (
@@ -84,13 +85,16 @@ BROKEN: dict[str, Act] = {
     "no rules": answers(409, {"title": "ConnectionException"}),
     "a second connection": answers(429, TOO_MANY, x_rate_limit_reset="9999999999"),
     "down": answers(503, b"<html>over capacity</html>"),
+    "a proxy's own no": answers(403, b"<html>Forbidden</html>"),
     "gone elsewhere": answers(302, b"", location="http://198.51.100.1/"),
     "out of memory": opens(b"x" * 300_000, then="hold"),
     "compressed, it says": sends(HEAD[:-2] + b"Content-Encoding: gzip\r\n\r\n" + CHUNK),
 }
+OWN_RULE = {"id": "2", "tag": TAG}
 # Whole tweets, as X sends them: the parts that come and go.
 WHOLE: dict[str, bytes] = {
-    "a rule without a tag": tweet_line(1, matching_rules=[{"id": "1"}]),
+    "a rule without a tag": tweet_line(1, matching_rules=[{"id": "1"}, OWN_RULE]),
+    "rules that make no sense": tweet_line(1, matching_rules=[7]),
     "no rules named": tweet_line(1, matching_rules=None),
     "nobody included": tweet_line(1, includes={}),
     "an error beside it": tweet_line(1, errors=[{"title": "Not Found Error"}]),
@@ -152,6 +156,22 @@ async def test_news_make_the_next_pause_short_again(tmp_path: Path) -> None:
             await x.until_asked(STREAM, 7)
         lost = [line["failures"] for line in logs if line["event"] == "stream lost"]
         assert lost[-5:] == [1, 2, 1, 2, 3]
+
+
+async def test_news_of_one_connection_are_none_of_the_next(tmp_path: Path) -> None:
+    """An X that is down altogether, after a stream that was well, is left alone as any."""
+
+    async def well_then_down(stage: Stage) -> None:
+        x.answers += [answers(503)] * 4
+        await opens(tweet_line(1))(stage)
+
+    async with rough_x() as x:
+        x.streams.append(well_then_down)
+        with structlog.testing.capture_logs() as logs:
+            async with reading(tmp_path, x.url):
+                await x.until_asked(STREAM, 2)
+    lost = [line["failures"] for line in logs if line["event"] == "stream lost"]
+    assert lost == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.real_time
@@ -224,6 +244,34 @@ async def test_a_refused_backfill_is_done_without_and_is_a_gap(tmp_path: Path, s
         assert queries == [None, "1", "1", None]
         (gap,) = (await on.state()).latest_gaps
         assert gap.reason == "X does not send again for this account"
+
+
+async def test_a_no_to_the_rules_is_none_to_the_backfill_before(tmp_path: Path) -> None:
+    """It is as final as it was at the first connection, and nothing is thought of backfill."""
+    no = answers(403, {"title": "Forbidden"})
+
+    async def then_refused(stage: Stage) -> None:
+        x.answers += [no] * 3
+        await opens(tweet_line(1))(stage)
+
+    async with rough_x() as x:
+        x.streams += [opens(), then_refused]  # the second one asks for a minute
+        async with reading(tmp_path, x.url) as on:
+            assert 'X answered 403: {"title": "Forbidden"}' in await on.crash()
+            assert x.asked(STREAM)[1].query["backfill_minutes"] == "1"
+
+
+async def test_a_proxys_no_says_nothing_about_backfill(tmp_path: Path) -> None:
+    """However often it comes: X is asked for what was missed as soon as it is there again."""
+    async with rough_x() as x, reading(tmp_path, x.url) as on:
+        await on.until(lambda state: state.status == "connected")
+        x.streams += [answers(403, b"<html>Forbidden</html>")] * 3
+        x.streams.append(opens(tweet_line(1), then="hold"))
+        on.system.kill("reader")
+        assert await on.stored(1) == [1]
+        queries = [request.query.get("backfill_minutes") for request in x.asked(STREAM)]
+        assert queries == [None, "1", "1", "1", "1"]
+        assert (await on.state()).gaps == 0
 
 
 async def test_rules_that_somebody_removed_are_made_again(tmp_path: Path) -> None:

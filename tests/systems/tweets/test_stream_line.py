@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 
 from actors.systems.tweets.messages import XDetails
 from actors.systems.tweets.reader_messages import TweetRead
-from actors.systems.tweets.stream_line import StreamEnds, UnreadableLine, parse_line
+from actors.systems.tweets.stream_line import (
+    OthersTweet,
+    StreamEnds,
+    UnreadableLine,
+    parse_line,
+)
 from tests.systems.tweets.rough_x import tweet_line
 
 LINE = tweet_line(1, data={"referenced_tweets": [{"type": "quoted", "id": "7"}]})
@@ -68,6 +73,30 @@ def test_what_lacks_or_is_too_long_loses_no_tweet(
 ) -> None:
     """A suspended author is left out by X; the tweet stands all the same."""
     assert getattr(read(tweet_line(1, **more)), field) == value
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_ours"),
+    [
+        ([{"id": "1", "tag": "pets"}], False),
+        ([{"id": "1"}, {"id": "2", "tag": None}], False),
+        ([{"id": "1", "tag": "pets"}, {"id": "2", "tag": "dress-rehearsal:reader"}], True),
+        # Another's rule of the same value serves, under its own tag.
+        ([{"id": "7", "tag": "pets"}], True),
+        # In doubt it is not lost.
+        (None, True),
+        ([], True),
+        ({}, True),
+        (["1"], True),
+    ],
+)
+def test_a_tweet_that_met_only_rules_of_others_is_theirs(rules: Any, is_ours: bool) -> None:
+    """The account has one stream, and rules of everybody who uses it."""
+    said = parse_line(tweet_line(1, matching_rules=rules), frozenset({"7"}))
+    if is_ours:
+        assert isinstance(said, TweetRead)
+    else:
+        assert said == OthersTweet(posted_at_us=1_700_000_000_000_000)
 
 
 def test_an_id_tells_its_time() -> None:

@@ -65,6 +65,10 @@ async def test_a_reply_says_to_what_and_returns_its_id() -> None:
         (answers(429, {}, x_rate_limit_reset="1700000000"), XBusy, "429"),
         (answers(429, {}), XBusy, "429"),
         (answers(429, {}, x_rate_limit_reset="never"), XBusy, "429"),
+        # Not X's own word, or not all of it: the next attempt will hear.
+        (answers(403, b"<html>"), XStatus, "403"),
+        (answers(403, b'{"detail": "dupl\xffcate"}'), XStatus, "403"),
+        (sends(b'HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\n{"d'), XUnreachable, "no answer"),
         (answers(401, {"title": "Unauthorized"}), XStatus, "401"),
         (answers(400, [["no object"]]), XStatus, "400"),
         (answers(503, b"<html>"), XStatus, "<html>"),

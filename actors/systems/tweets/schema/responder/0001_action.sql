@@ -6,7 +6,8 @@ CREATE TABLE action (
     status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'refused', 'failed', 'dry_run')),
     text TEXT,                              -- of a reply
     reply_id TEXT,                          -- X's id of a reply, where X has said it
-    detail TEXT                             -- why it was refused, or has failed so far
+    detail TEXT,                            -- why it was refused, or has failed so far
+    begun_us INTEGER NOT NULL               -- microseconds since the epoch
 ) STRICT;
 
 CREATE INDEX action_by_status ON action (status, seq);

@@ -1,0 +1,172 @@
+"""Does what a client of the brand monitor is to do, and notes what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.simulation.scenarios.tweets_call import KEYWORD, MOODS, STOPS_S, TweetsCall
+from actors.systems.tweets.stream_rules import TAG
+from actors.systems.x_platform.messages import (
+    ACCOUNT_ID,
+    AddRules,
+    ComposeTweet,
+    Like,
+    NewRule,
+    Unlike,
+    XTweet,
+)
+
+if TYPE_CHECKING:
+    from actors.simulation.client import Client, Reply
+    from actors.simulation.history import History
+    from actors.simulation.scenarios.tweets_checks import Told
+
+TUTORIAL_PORT: Final = 8_001
+
+
+class TweetsPerformance:
+    """One call of one client. Its key, and the end of its texts, are made of its number."""
+
+    def __init__(
+        self, told: Told, client: Client, number: int, call: TweetsCall, history: History
+    ) -> None:
+        self._told = told
+        self._client = client
+        self._call = call
+        self._history = history
+        self._key = f"k{number}"
+        self._number = number
+        sentence = list(MOODS.values())[call.mood]
+        about = sentence.format(it="the weather" if call.off else KEYWORD)
+        self._text = f"{about} ({client.name} {number})"
+
+    async def run(self) -> None:
+        """Do it, and where the call says so, a second time under the same key."""
+        match self._call.kind:
+            case "say" | "answer" | "repeat":
+                await self._tweet()
+            case "store" | "insert":
+                await self._store()
+            case "flag":
+                await self._change_flag()
+            case "look":
+                self._expect(await self._client.ask("GET", "/api/v1/reader"), HTTPStatus.OK)
+            case "stop":
+                await self._stop()
+            case _:
+                await self._act_on_x()
+
+    # --- At X --------------------------------------------------------------------------------
+
+    async def _tweet(self) -> None:
+        call, last = self._call, self._told.last
+        body = {"username": call.username, "text": self._text}
+        if last is not None and call.kind == "answer":
+            body["in_reply_to_tweet_id"] = last.id
+        repeats = last is not None and call.kind == "repeat"
+        if last is not None and repeats:
+            body["retweet_tweet_id"] = last.id
+        name = "retweet" if repeats else "tweet"
+        with self._history.invoke(self._client.name, name, self._text) as attempt:
+            reply = await self._twice("POST", "/admin/x/tweets", body, is_admin=True)
+            if reply.status == HTTPStatus.CREATED:
+                tweet = msgspec.convert(reply.body, XTweet)
+                self._told.last = tweet
+                if KEYWORD in tweet.text:
+                    self._told.tweeted[tweet.id] = self._client.name
+                attempt.ok(tweet.id)
+            elif repeats and reply.status == HTTPStatus.CONFLICT:
+                attempt.fail("retweeted already")
+            else:
+                self._expect(reply, HTTPStatus.CREATED)
+
+    async def _act_on_x(self) -> None:
+        client, last = self._client, self._told.last
+        match self._call.kind:
+            case "compose":
+                reply = await client.tell("x_platform", ComposeTweet(), key=self._key)
+                if reply.status == HTTPStatus.OK:
+                    self._told.last = reply.body
+            case "fickle" if last is not None and last.author_id != ACCOUNT_ID:
+                like = Like(user_id=last.author_id, tweet_id=last.id)
+                await client.tell("x_platform", like, key=self._key)
+                unlike = Unlike(user_id=last.author_id, tweet_id=last.id)
+                await client.tell("x_platform", unlike, key=f"{self._key}-back")
+            case "meddle":
+                rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
+                await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
+            case "disconnect":
+                await client.administer("POST", "/admin/x/disconnect")
+
+    # --- At the monitor ----------------------------------------------------------------------
+
+    async def _store(self) -> None:
+        key, port = self._text, None
+        method, path, body = "GET", f"/insert/ada/{self._text}", None
+        if self._call.kind == "store":
+            key = f"x{self._call.number}"
+            method, path = "POST", "/api/v1/tweets"
+            body = {"author": "ada", "text": self._text, "external_id": key}
+        else:
+            port = TUTORIAL_PORT
+        with self._history.invoke(
+            self._client.name, "put_if_absent", self._text, key=key
+        ) as attempt:
+            reply = await self._twice(method, path, body, port=port)
+            if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                attempt.ok(self._text if body is None else reply.body["text"])
+            else:
+                self._expect(reply, HTTPStatus.CREATED)
+
+    async def _change_flag(self) -> None:
+        flags = await self._client.ask("GET", "/api/v1/flags")
+        if flags.status != HTTPStatus.OK or not flags.body["items"]:
+            return
+        flag = flags.body["items"][self._number % len(flags.body["items"])]["id"]
+        reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", self._call.flag_change)
+        if reply.status == HTTPStatus.OK:
+            self._told.flags.setdefault(flag, set()).add(reply.body["status"])
+        elif reply.status != HTTPStatus.CONFLICT:
+            self._expect(reply, HTTPStatus.OK)
+
+    async def _stop(self) -> None:
+        stopped = self._call.stopped
+        for service in stopped:
+            await self._client.operate("suspend", service)
+        await asyncio.sleep(STOPS_S[self._call.lasts])
+        for service in stopped:
+            await self._client.operate("resume", service)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    async def _twice(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        *,
+        port: int | None = None,
+        is_admin: bool = False,
+    ) -> Reply:
+        async def ask() -> Reply:
+            if is_admin:
+                return await self._client.administer(method, path, body, key=self._key)
+            return await self._client.ask(method, path, body, key=self._key, port=port)
+
+        reply = await ask()
+        if self._call.again and reply.status:
+            second = await ask()
+            if second.status and second != reply:
+                self._told.troubles.append(
+                    f"{self._client.name}: {self._call} under one key was answered {reply}, "
+                    f"then {second}"
+                )
+        return reply
+
+    def _expect(self, reply: Reply, status: int) -> None:
+        if reply.status not in {0, status}:
+            self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")
