@@ -176,6 +176,7 @@ def _x_access(config: Config, data_dir: Path) -> XAccess:
     else:
         embedded = load_credentials(load_embedded_credentials(data_dir))
         access = XAccess(embedded, simulator=True, write=True)
+    _bind(data_dir, access)
     log.info(
         "x",
         platform="the embedded simulator" if access.simulator else "X itself",
@@ -183,6 +184,29 @@ def _x_access(config: Config, data_dir: Path) -> XAccess:
         likes_and_replies="sent" if access.write else "recorded only",
     )
     return access
+
+
+def _bind(data_dir: Path, access: XAccess) -> None:
+    """Keep the data of one account from another's. Raises ConfigError.
+
+    Likes and replies that wait in the files name tweets of the X they were read from: at another
+    one the same ids are strangers' tweets.
+    """
+    path = data_dir / "x.account"
+    account = f"{'the embedded simulator' if access.simulator else 'X'}, {access.user_id}"
+    try:
+        kept = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        if not kept:
+            path.write_text(f"{account}\n", encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot note in {path} whose data this is: {error}"
+        raise ConfigError(message) from error
+    if kept not in {"", account}:
+        message = (
+            f"the data in {data_dir} belong to the account at {kept}, and not at {account}; "
+            f"choose another --data-dir, or say with x.platform which X is meant"
+        )
+        raise ConfigError(message)
 
 
 def _loopback(url: str) -> str:

@@ -114,11 +114,14 @@ async def test_lists_are_pages_of_one_status_if_one_is_given(path: str, service:
         assert (len(first.json["items"]), first.json["next"]) == (2, "2")
         rest = await served.send("GET", f"{path}?limit=2&after=2")
         assert (len(rest.json["items"]), rest.json["next"]) == (1, None)
-        status = "open" if service == "flagger" else "failed"
-        await served.send("GET", f"{path}?status={status}")
+        wanted = (
+            ListFlags(limit=50, status="open")
+            if service == "flagger"
+            else ListActions(limit=50, status="failed")
+        )
+        await served.send("GET", f"{path}?status={wanted.status}")
         seen = served.system.seen[-1]
-        kind = ListFlags if service == "flagger" else ListActions
-        assert (seen.service, seen.message) == (service, kind(limit=50, status=status))
+        assert (seen.service, seen.message) == (service, wanted)
 
 
 async def test_likes_and_replies_say_what_was_done() -> None:

@@ -208,7 +208,13 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     assert process.stderr == ""
     # Nothing is left to recover: the WAL of each store went into its file.
     assert sorted(path.name for path in process.data_dir.iterdir()) == sorted(
-        ["admin.token", "lock", "x.credentials.json", *(f"{name}.db" for name in STORES)]
+        [
+            "admin.token",
+            "lock",
+            "x.account",
+            "x.credentials.json",
+            *(f"{name}.db" for name in STORES),
+        ]
     )
 
 

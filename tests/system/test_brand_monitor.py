@@ -98,6 +98,21 @@ async def test_what_people_tweet_goes_all_the_way(processes: Processes) -> None:
         assert reply.json["items"] == [each for each in negative if each["author"] == "ann"]
 
 
+async def test_the_data_of_one_account_are_not_anothers(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits to be liked at the embedded X is never liked at X itself."""
+    process = await asyncio.to_thread(processes.make().start)
+    assert await asyncio.to_thread(process.stop) == 0
+    for name in ("BEARER_TOKEN", "CONSUMER_KEY", "CONSUMER_SECRET", "ACCESS_TOKEN_SECRET"):
+        monkeypatch.setenv(f"X_{name}", "not-a-secret-at-all")
+    monkeypatch.setenv("X_ACCESS_TOKEN", "12345-not-a-secret-at-all")
+    other = processes.make("--set=x.platform=auto").launch()
+    assert await asyncio.to_thread(other.wait) == 2
+    assert "choose another --data-dir" in other.stderr
+    assert "not-a-secret" not in other.describe()
+
+
 async def _wait_until(client: Client, holds: Any) -> None:
     deadline = time.monotonic() + SETTLED_S_MAX
     while not holds(reader := (await client.send("GET", "/api/v1/reader")).json):
