@@ -150,6 +150,7 @@ class XConfig(_Section, frozen=True, kw_only=True):
     stall_s: Positive
     reconnect_s_min: Positive
     reconnect_s_max: Positive
+    rules_check_s: Positive
     window_tweets: Count
 
 
@@ -246,6 +247,11 @@ def _check_relations(config: Config) -> None:
         (
             config.x.reconnect_s_min <= config.x.reconnect_s_max,
             "x.reconnect_s_min is at most x.reconnect_s_max",
+        ),
+        (
+            # Else the reader takes each quiet stream for dead. The real X has its own pace.
+            config.x.platform == "x" or config.x_platform.keepalive_s < config.x.stall_s,
+            "x_platform.keepalive_s is below x.stall_s",
         ),
         (
             # Else a backfill has less than was asked for, and nobody is told.

@@ -171,6 +171,8 @@ def test_every_key_is_read() -> None:
         ("edge.gateway.host=", "edge.gateway.host"),
         ("service.handler_s_max=1e-9", "service.handler_s_max"),
         ("mailbox.capacity=99999999999999999999999", "mailbox.capacity"),
+        ("x_platform.keepalive_s=21", "x_platform.keepalive_s"),
+        ("x.stall_s=15", "x_platform.keepalive_s is below x.stall_s"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(setting: str, named: str) -> None:
@@ -178,3 +180,9 @@ def test_numbers_that_make_no_sense_are_refused(setting: str, named: str) -> Non
     with pytest.raises(ConfigError) as refused:
         load_config(settings=[setting])
     assert named in str(refused.value)
+
+
+def test_the_embedded_xs_pace_binds_no_reader_of_the_real_one() -> None:
+    """Which sends its signs of life as it likes."""
+    config = load_config(settings=["x.platform=x", "x.stall_s=10"])
+    assert config.x.stall_s < config.x_platform.keepalive_s

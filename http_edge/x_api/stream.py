@@ -133,6 +133,8 @@ class Stream:
 
     async def _feed(self, outlet: Outlet, place: int) -> str:
         """Return why it ended; nothing where the client left."""
+        # Not from the last commit: what the service writes besides is no sign of life.
+        silent_since_s = self._loop.time()
         try:
             while not self._ended.done():
                 # Before the look, so that a commit between it and the wait is not missed.
@@ -141,10 +143,12 @@ class Stream:
                 place = page.next
                 if not await self._send_all(outlet, page):
                     return SLOW_READER
-                if page.matches or await self._has_news(news):
-                    continue
-                if not await outlet.send(END_OF_OBJECT):
-                    return SLOW_READER
+                if not page.matches:
+                    if await self._has_news(news, until_s=silent_since_s + self._keepalive_s):
+                        continue
+                    if not await outlet.send(END_OF_OBJECT):
+                        return SLOW_READER
+                silent_since_s = self._loop.time()
         except DressRehearsalError as error:
             log.warning("stream has no source", error=repr(error))
             return SERVICE_DOWN
@@ -166,17 +170,18 @@ class Stream:
                 return False
         return True
 
-    async def _has_news(self, news: Awaitable[None]) -> bool:
+    async def _has_news(self, news: Awaitable[None], *, until_s: float) -> bool:
         """Wait for a commit or the end; false if it is time for a sign of life instead."""
         waiting = asyncio.ensure_future(news)
         try:
             done, _ = await asyncio.wait(
                 (waiting, self._ended),
-                timeout=self._keepalive_s,
+                timeout=max(until_s - self._loop.time(), 0.0),
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if waiting in done:
                 waiting.result()
         finally:
             waiting.cancel()
-        return bool(done)
+        # Commits may come so fast that there is always one.
+        return self._ended.done() or (bool(done) and self._loop.time() < until_s)

@@ -16,6 +16,7 @@ from actors.kernel.clock import SystemClock
 from actors.simulation.command import simulate
 from actors.simulation.place import IN_MEMORY, PREFIX
 from actors.simulation.recording import Recording
+from actors.simulation.scenarios.tweets import TweetsScenario
 from actors.simulation.second_process import Told
 from tests.simulation.suspicious import SuspiciousHotel
 
@@ -86,15 +87,25 @@ def test_traces_are_a_line_of_json_a_run() -> None:
     assert all(each.lines for each in told)
 
 
-@pytest.mark.real_time
-def test_coverage_can_be_required() -> None:
+def test_coverage_can_be_required(capsys: pytest.CaptureFixture[str]) -> None:
     """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
-    words = ("--system", "tweets", "--cover")
-    assert "crash points hit: 2 of 2" in command(*words, "--seeds", "5")
-    missed = command(*words, "--seed", "1", "--faults", "calm", code=1)
-    assert (
-        "crash points hit: 0 of 2\n  not in tweets: StoreTweet.before, StoreTweet.after" in missed
-    )
+
+    def cover(*words: str) -> tuple[int, str]:
+        code = simulate(
+            (*words, "--cover"),
+            program=RUNTIME,
+            fresh_seed=1,
+            clock=SystemClock(),
+            scenarios={"tweets": TweetsScenario},
+        )
+        return code, capsys.readouterr().out
+
+    code, printed = cover("--seeds", "60")
+    assert code == 0
+    assert re.search(r"crash points hit: (\d+) of \1\n", printed), printed
+    code, printed = cover("--seed", "1", "--faults", "calm")
+    assert code == 1
+    assert re.search(r"crash points hit: 0 of \d+\n  not in tweets: StoreTweet.before, S", printed)
 
 
 @pytest.mark.real_time

@@ -76,10 +76,14 @@ def fail(tx: Transaction, external_id: str, reason: str) -> bool:
 
 
 def pause_s(tx: Transaction, retry_at_us: int | None, *, at_least_s: float) -> float:
-    """Return how long to wait for the time that X has named, if it has."""
-    if retry_at_us is None:
-        return at_least_s
-    return max(at_least_s, min((retry_at_us - tx.now_us) / 1_000_000, PAUSE_S_MAX))
+    """Return how long to wait for the time that X has named, if it has.
+
+    And up to `at_least_s` more, by chance: all that were refused together would come together.
+    """
+    wait_s = at_least_s
+    if retry_at_us is not None:
+        wait_s = max(at_least_s, min((retry_at_us - tx.now_us) / 1_000_000, PAUSE_S_MAX))
+    return wait_s + tx.rng.uniform(0.0, at_least_s)
 
 
 def page_of(tx: ReadTransaction, question: ListActions) -> ActionPage:

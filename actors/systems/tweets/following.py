@@ -18,13 +18,13 @@ from actors.systems.tweets.reader_messages import (
     PlanConnection,
     Progress,
 )
+from actors.systems.tweets.rule_watch import TOO_MANY, RuleWatch, is_passing, tell_gap
 from actors.systems.tweets.stream_line import (
     OthersTweet,
     StreamEnds,
     UnreadableLine,
     parse_line,
 )
-from actors.systems.tweets.stream_rules import StreamRules
 from actors.systems.tweets.x_client import StreamConnection
 from actors.systems.tweets.x_errors import XStatus, XUnreachable
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from actors.config import XConfig
     from actors.kernel.messages import Message
     from actors.systems.tweets.messages import ReaderStatus
-    from actors.systems.tweets.reader_messages import Backfill, Opened, Pause
+    from actors.systems.tweets.reader_messages import Backfill, GapNoted, Pause
     from actors.systems.tweets.x_access import XAccess
 
     Ask = Callable[[Message], Awaitable[Any]]
@@ -50,9 +50,7 @@ SKIPPED_LINES_MAX: Final = 1_000
 REFUSED_BACKFILLS_MAX: Final = 2
 NO_PLAN: Final = ConnectionPlan(backfill_minutes=0, now_us=0)
 RATE_LIMIT_S: Final = 60.0  # what X asks of who is not told when its window ends
-BAD_REQUEST, FORBIDDEN, TOO_MANY, SERVER_ERROR = 400, 403, 429, 500
-# Too slow a request; no rules, which the next attempt sets right; too many requests.
-PASSING: Final = frozenset({408, 409, TOO_MANY})
+BAD_REQUEST, FORBIDDEN = 400, 403
 
 
 class Following:
@@ -71,9 +69,7 @@ class Following:
         self._ask = ask
         self._access = access
         self._config = config
-        self._rules = StreamRules(access, keywords, read_s_max=config.stall_s)
-        # Ids of rules that have served: a backfill may bring what met one that is gone since.
-        self._own_rules: frozenset[str] = frozenset()
+        self._rules = RuleWatch(ask, access, config, keywords=keywords)
         self._intake = Intake(ask, window=config.window_tweets)
         self._backfill: Backfill = "on" if config.backfill_minutes_max else "off"
         self._refused_backfills = 0
@@ -125,9 +121,10 @@ class Following:
         # What X says to the rules is about neither the news nor the plan of the connection before.
         self._intake.begin()
         self._plan = NO_PLAN
-        self._own_rules |= await self._rules.set_right()
+        await self._rules.set_right()
         self._plan = await self._ask(PlanConnection(backfill=self._backfill))
         self._planned_s = self._noted_s = self._loop_s()
+        self._intake.bury(self._plan.buried)
         connection = StreamConnection(
             self._access,
             stall_s=self._config.stall_s,
@@ -136,14 +133,20 @@ class Following:
             on_keep_alive=self._on_keep_alive,
         )
         follow = connection.follow(backfill_minutes=self._plan.backfill_minutes)
-        stream = asyncio.get_running_loop().create_task(follow)
+        loop = asyncio.get_running_loop()
+        stream, rules = loop.create_task(follow), loop.create_task(self._rules.run())
         try:
-            await asyncio.wait([stream, self._intake.failed], return_when=asyncio.FIRST_COMPLETED)
+            ends = [stream, rules, self._intake.failed]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stream.cancel()
-            await asyncio.wait([stream])
+            rules.cancel()
+            await asyncio.wait([stream, rules])
         if self._intake.failed.done():
             self._intake.failed.result()
+        if not rules.cancelled():
+            self._plan = NO_PLAN  # what X says to the rules is about no backfill
+            rules.result()
         raise stream.exception() or XUnreachable("the stream ended without a word")
 
     # --- What the connection says --------------------------------------------------------------
@@ -152,17 +155,12 @@ class Following:
         minutes = self._plan.backfill_minutes
         self._refused_backfills = 0
         message = NoteOpened(backfill=self._backfill, backfill_minutes=minutes)
-        opened: Opened = await self._ask(message)
+        noted: GapNoted = await self._ask(message)
         self.status = "connected"
         log.info("stream open", backfill_minutes=minutes)
         self._lull.end()
-        if (gap := opened.gap) is not None:
-            log.warning(
-                "tweets may be missing",
-                seconds=round((gap.to_us - gap.from_us) / 1_000_000, 3),
-                reason=gap.reason,
-                advice="GET /api/v1/reader lists every such gap",
-            )
+        if noted.gap is not None:
+            tell_gap(noted.gap)
 
     async def _on_line(self, line: bytes) -> None:
         self._lull.end()
@@ -171,7 +169,7 @@ class Following:
 
     async def _take(self, line: bytes) -> None:
         try:
-            said = parse_line(line, self._own_rules)
+            said = parse_line(line, self._rules.own)
         except UnreadableLine as error:
             self._check_repeated(line, error)
             return
@@ -254,4 +252,4 @@ class Following:
             if self._refused_backfills >= REFUSED_BACKFILLS_MAX:
                 self._backfill = "refused"
             return True
-        return no.status in PASSING or not BAD_REQUEST <= no.status < SERVER_ERROR
+        return is_passing(no)

@@ -40,6 +40,7 @@ class Intake:
         # In the order of the stream: when each was tweeted, and whether it is committed.
         self._order: deque[_Taken] = deque()
         self._known: dict[str, None] = {}
+        self._buried: frozenset[str] = frozenset()
         # The latest of the tweets that were others' alone, in microseconds of the epoch.
         self._others_to_us = 0
         self._read_to_us: int | None = None
@@ -62,9 +63,13 @@ class Intake:
         if self.failed.done():
             self.failed = asyncio.get_running_loop().create_future()
 
+    def bury(self, tweet_ids: frozenset[str]) -> None:
+        """These are dead letters, and kept: sent again, each would crash its handler again."""
+        self._buried = tweet_ids
+
     async def take(self, tweet: TweetRead) -> None:
         """Return once there is room for it; it is committed later, and in this order."""
-        if tweet.external_id in self._known:
+        if tweet.external_id in self._known or tweet.external_id in self._buried:
             self._duplicates += 1
             return
         await self._slots.acquire()
@@ -126,6 +131,7 @@ class Intake:
             reply = await self._commit(tweet)
         except DeadLettered as error:
             # It is kept, can be run again, and would end the same way each time X sent it.
+            self._buried |= {tweet.external_id}
             log.error("tweet is a dead letter", tweet_id=tweet.external_id, letter=error.letter_id)  # noqa: TRY400
         except Exception as error:  # noqa: BLE001 - it is told by `failed`
             self._fail(error)

@@ -20,7 +20,8 @@ After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 Sentiment = Literal["negative", "neutral", "positive"]
 FlagStatus = Literal["open", "assigned", "resolved"]
-# What became of a like or a reply. `refused` is X's 403, for good; `dry_run` was not sent at all.
+# What became of a like or a reply. `refused` is for good: X's 403, or nobody to mention; `dry_run`
+# was not sent at all.
 ActionStatus = Literal["pending", "done", "refused", "failed", "dry_run"]
 
 

@@ -6,9 +6,12 @@ lies in a gap that is on the books. A reconnect asks X for what was tweeted sinc
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
 
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
@@ -17,10 +20,11 @@ from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, St
 from actors.systems.tweets.reader_messages import (
     ConnectionPlan,
     GapFound,
+    GapNoted,
     NoteLost,
     NoteOpened,
     NoteProgress,
-    Opened,
+    NoteRule,
     Pause,
     PlanConnection,
     Progress,
@@ -38,6 +42,7 @@ RATE_WINDOW_S: Final = 900.0
 FORGET_ROWS_MAX: Final = 2  # a tweet: more than come, so that a backlog shrinks
 GAPS_KEPT_MAX: Final = 1_000
 GAPS_SHOWN_MAX: Final = 50
+RULE_GONE: Final = "somebody had deleted the stream rule, and X sent nothing that it would have met"
 
 PROGRESS = "SELECT * FROM progress"
 SEE = "INSERT INTO seen (tweet_id, seen_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -59,6 +64,8 @@ NOTE_OPEN = (
     "UPDATE progress SET connections = connections + 1, alive_us = ?, read_to_us = ?,"
     " gaps = gaps + ?"
 )
+NOTE_RULE = "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?"
+BURIED = "SELECT message FROM dead_letter WHERE message_type = ?"
 LAST_GAP = "SELECT seq, to_us FROM gap ORDER BY seq DESC LIMIT 1"
 ADD_GAP = "INSERT INTO gap (from_us, to_us, reason) VALUES (?, ?, ?)"
 EXTEND_GAP = "UPDATE gap SET to_us = ?, reason = ? WHERE seq = ?"
@@ -120,10 +127,10 @@ class ReaderService(Service):
                 minutes = self._x.backfill_minutes_max
             else:
                 minutes = min(-(-missed_us // MINUTE_US), self._x.backfill_minutes_max)
-        return ConnectionPlan(backfill_minutes=minutes, now_us=tx.now_us)
+        return ConnectionPlan(backfill_minutes=minutes, now_us=tx.now_us, buried=_buried(tx))
 
     @command
-    def opened(self, tx: Transaction, cmd: NoteOpened) -> Opened:
+    def opened(self, tx: Transaction, cmd: NoteOpened) -> GapNoted:
         """Note that the stream is open, and what of the past it does not reach."""
         reach_us = tx.now_us - cmd.backfill_minutes * MINUTE_US
         read_to_us = self._read_to_us(tx)
@@ -138,7 +145,32 @@ class ReaderService(Service):
             is_new = self._add_gap(tx, gap)
             read_to_us = reach_us
         tx.execute(NOTE_OPEN, tx.now_us, read_to_us, is_new)
-        return Opened(gap=gap)
+        return GapNoted(gap=gap)
+
+    @command
+    def note_rule(self, tx: Transaction, cmd: NoteRule) -> GapNoted:
+        """Note that the rule stands, and as a gap how long it did not, but for a first time."""
+        row = tx.one(PROGRESS)
+        assert row is not None, "the schema has made it"
+        rule: str | None = row["rule"]
+        if rule is None and not cmd.stands:
+            return GapNoted(gap=None)
+        # One of other keywords has served until it was replaced; by now that may be done.
+        was_there = rule in cmd.found or (rule != cmd.rule and cmd.rule in cmd.found)
+        is_gone = rule is not None and (bool(row["rule_is_gone"]) or not was_there)
+        # What X was late with, and how long this has waited, is not known to have met it.
+        seen_us = tx.now_us - self._slack_us - int(cmd.age_s * SECOND_US)
+        gap = None
+        is_new = False
+        if is_gone:  # not after now, for the clock may have been set back
+            from_us = row["rule_us"] if row["rule_us"] <= tx.now_us else seen_us
+            gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=RULE_GONE)
+            is_new = self._add_gap(tx, gap)
+        if cmd.stands:
+            tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new)
+        elif is_gone:
+            tx.execute(NOTE_RULE, rule, tx.now_us, 1, is_new)
+        return GapNoted(gap=gap if is_new else None)
 
     @command
     def progressed(self, tx: Transaction, cmd: NoteProgress) -> None:
@@ -214,6 +246,15 @@ class ReaderService(Service):
                 for gap in tx.all(GAPS, GAPS_SHOWN_MAX)
             ],
         )
+
+
+def _buried(tx: Transaction) -> frozenset[str]:
+    """Return the ids of the tweets among this service's dead letters."""
+    ids = set()
+    for row in tx.all(BURIED, TweetRead.__name__):
+        with contextlib.suppress(msgspec.MsgspecError):  # of another version, say
+            ids.add(msgspec.json.decode(row["message"], type=TweetRead).external_id)
+    return frozenset(ids)
 
 
 def _moment(us: int | None) -> dt.datetime | None:

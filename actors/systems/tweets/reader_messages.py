@@ -34,10 +34,14 @@ class PlanConnection(Command, frozen=True, kw_only=True):
 
 
 class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`backfill_minutes` is 0 for none; `now_us` is the time of the plan."""
+    """`backfill_minutes` is 0 for none; `now_us` is the time of the plan.
+
+    `buried` are the ids of the tweets that are dead letters: sent again, they would crash again.
+    """
 
     backfill_minutes: int
     now_us: int
+    buried: frozenset[str] = frozenset()
 
 
 class NoteOpened(Command, frozen=True, kw_only=True):
@@ -55,8 +59,22 @@ class GapFound(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class GapNoted(msgspec.Struct, frozen=True, kw_only=True):
+    """The gap that has gone on the books; None for none, or one that was told before."""
+
     gap: GapFound | None
+
+
+class NoteRule(Command, frozen=True, kw_only=True):
+    """The account's rules were found so, `age_s` seconds ago or later.
+
+    `rule` is the reader's; `stands` is whether it does now, or is yet to be added.
+    """
+
+    rule: str
+    found: tuple[str, ...]
+    stands: bool
+    age_s: float
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

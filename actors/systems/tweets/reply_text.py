@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Final
 
 from actors.errors import ConfigError
 
 DIGITS: Final = string.digits + string.ascii_letters
+# X's user names. What is none is no mention, and what looks like one is a stranger's.
+HANDLE: Final = re.compile(r"[A-Za-z0-9_]{1,20}")
 FIELDS: Final = frozenset({"author", "ref"})
 
 
@@ -41,6 +44,11 @@ class ReplyText:
     def fill_in(self, *, author: str, tweet_id: str) -> str:
         """Return what is said to `author` about the tweet with that id at X."""
         return self._template.format(author=author, ref=short(tweet_id))
+
+
+def is_handle(author: str) -> bool:
+    """Whether `author` can be mentioned; the reader makes another of whom X does not name."""
+    return HANDLE.fullmatch(author) is not None
 
 
 def short(tweet_id: str) -> str:

@@ -12,6 +12,7 @@ from actors.systems.tweets import actions
 from actors.systems.tweets.actions import Outcome
 from actors.systems.tweets.messages import ActionPage, ListActions, TweetScored
 from actors.systems.tweets.replies import FindTimeLeft, PostponeReply, PostReply, RecordReply
+from actors.systems.tweets.reply_text import is_handle
 from actors.systems.tweets.x_errors import XBusy, XRefused
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 BEGUN = "SELECT begun_us FROM action WHERE external_id = ?"
 TOO_LATE = "X has not confirmed it in time: whether it stands is unknown"
+NOBODY = "X does not say who wrote the tweet: there is nobody to mention"
 # How X says that it has seen the text before.
 DUPLICATE = "duplicate content"
 
@@ -63,11 +65,21 @@ class ResponderService(Service):
             return
         if event.x.kind == "retweet" or event.x.author_id == self._user_id:
             return
+        if not is_handle(event.author):
+            self._leave_unanswered(tx, event, event.external_id)
+            return
         text = self._text.fill_in(author=event.author, tweet_id=event.external_id)
         if self._writer is None:
             actions.begin(tx, event, "dry_run", text)
         elif actions.begin(tx, event, "pending", text):
             tx.send("responder", PostReply(external_id=event.external_id, text=text))
+
+    def _leave_unanswered(self, tx: Transaction, event: TweetScored, external_id: str) -> None:
+        """Note that there is nobody to mention; without leave to write as all else is."""
+        if self._writer is None:
+            actions.begin(tx, event, "dry_run")
+        elif actions.begin(tx, event, "pending"):
+            actions.end(tx, external_id, Outcome(status="refused", detail=NOBODY))
 
     @effect
     async def post(self, cmd: PostReply) -> RecordReply | PostponeReply:

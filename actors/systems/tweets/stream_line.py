@@ -117,8 +117,9 @@ def _tweet(line: bytes, tweet: _Tweet, users: Iterable[_User]) -> TweetRead:
         raise _unreadable(line, f"{tweet.id} is not in its own edit history")
     names = {user.id: user.username for user in users}
     author_id = tweet.author_id or ""
-    # A user that X leaves out (suspended, say) has an id all the same.
-    author = names.get(author_id, author_id) or "unknown"
+    # A user that X leaves out (suspended, say) has an id all the same. In brackets: as a user name,
+    # which may be all digits, it would be somebody else's.
+    author = names.get(author_id) or f"({author_id or 'unknown'})"
     return TweetRead(
         external_id=tweet.id,
         author=author,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,27 @@ async def test_a_stream_without_tweets_shows_signs_of_life() -> None:
         await x.tweet_as("ada", "cats")
         assert (await stream.object())["data"]["text"] == "cats"
         assert await stream.line() == b""
+
+
+@pytest.mark.real_time
+async def test_tweets_that_do_not_match_are_no_sign_of_life() -> None:
+    """A client that gets none of them is not left without a byte."""
+    async with embedded_x(keepalive_s=0.1) as x:
+        await x.add_rules("cats")
+        stream = await x.open_stream()
+
+        async def tweet_on() -> None:
+            for number in itertools.count():
+                await x.tweet_as("ada", f"dogs {number}")
+
+        tweeting = asyncio.create_task(tweet_on())
+        try:
+            async with asyncio.timeout(5.0):
+                assert [await stream.line() for _ in range(3)] == [b""] * 3
+            assert not tweeting.done()
+        finally:
+            tweeting.cancel()
+            await asyncio.wait([tweeting])
 
 
 async def test_an_operator_ends_streams_as_x_does_now_and_then() -> None:

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 WAIT_S_MAX = 20.0
 # Short, for tests wait for them; the reasons for the real ones are in config.toml.
-SETTINGS = ("x.stall_s=5", "x.reconnect_s_min=0.005", "x.reconnect_s_max=0.02")
+SETTINGS = (
+    "x.stall_s=5",
+    "x_platform.keepalive_s=0.1",
+    "x.reconnect_s_min=0.005",
+    "x.reconnect_s_max=0.02",
+)
 SCHEMA = "CREATE TABLE stored (seq INTEGER PRIMARY KEY, id TEXT, text TEXT, author TEXT) STRICT;"
 CREDENTIALS = XCredentials(
     bearer_token="bearer-SECRET-1",

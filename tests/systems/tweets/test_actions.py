@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import pytest
 
 from actors.config import load_config
@@ -15,7 +16,7 @@ from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
 from actors.systems.tweets.messages import Action, ListActions
 from actors.systems.tweets.replies import PostponeReply, PostReply, RecordReply
 from actors.systems.tweets.reply_text import ReplyText
-from actors.systems.tweets.responder import ResponderService
+from actors.systems.tweets.responder import NOBODY, ResponderService
 from actors.systems.tweets.x_errors import XBusy, XRefused, XUnreachable
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
@@ -247,15 +248,46 @@ async def test_an_x_that_does_not_answer_is_asked_again_for_ever(
 async def test_a_busy_x_is_left_alone_until_it_counts_anew(
     tmp_path: Path, kind: Kind, in_s: float | None, pause_s: float
 ) -> None:
-    """It says when that is; but not sooner than we would, and not for ever."""
+    """It says when that is; but not sooner than we would, and not for ever; and a little later."""
     x = XWrites()
     async with kind.on(tmp_path, x) as on:
         await on.ask(POSITIVE)
         at_us = None if in_s is None else on.clock.now_us() + round(in_s * 1_000_000)
         x.error = XBusy("X answered 429", retry_at_us=at_us)
         await on.ask(await on.run_effect(kind.effect))
-        assert on.timers == [(pause_s, kind.effect)]
+        ((after_s, effect),) = on.timers
+        assert pause_s <= after_s <= pause_s + CONFIG.retry_s
+        assert effect == kind.effect
         assert await actions(on) == [kind.action("failed", detail="X answered 429")]
+
+
+@both
+async def test_those_that_wait_for_a_busy_x_do_not_come_all_at_once(
+    tmp_path: Path, kind: Kind
+) -> None:
+    """X names one time to all of them: who comes then is drawn."""
+    x = XWrites()
+    async with kind.on(tmp_path, x) as on:
+        await on.ask(POSITIVE)
+        x.error = XBusy("X answered 429", retry_at_us=on.clock.now_us() + 900_000_000)
+        pauses = set()
+        for _ in range(20):
+            await on.ask(await on.run_effect(kind.effect))
+            pauses |= {after_s for after_s, _ in on.timers}
+        assert len(pauses) == 20
+        assert max(pauses) - min(pauses) > CONFIG.retry_s / 4
+
+
+@pytest.mark.parametrize("author", ["(42)", "(unknown)"])
+async def test_whom_x_does_not_name_is_not_answered(tmp_path: Path, author: str) -> None:
+    """A mention would be of a stranger; the books say so, and X is asked nothing."""
+    for writer, status, detail in ((XWrites(), "refused", NOBODY), (None, "dry_run", None)):
+        (folder := tmp_path / status).mkdir()
+        async with REPLY.on(folder, writer) as on:
+            await on.ask(msgspec.structs.replace(POSITIVE, author=author))
+            (action,) = await actions(on)
+            assert (action.status, action.text, action.detail) == (status, None, detail)
+            assert on.sent == []
 
 
 @both

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from actors.errors import DeadLettered
 from actors.systems.tweets.intake import Intake
 from actors.systems.tweets.reader_messages import TweetRead
 from actors.systems.tweets.stream_line import parse_line
@@ -34,6 +35,29 @@ async def test_a_tweet_of_others_moves_the_place_but_not_past_what_is_not_commit
     await intake.settle()
     assert intake.progress().read_to_us == AT_US + 2
     assert intake.idle
+
+
+async def test_a_tweet_that_is_a_dead_letter_is_not_brought_again() -> None:
+    """Not by this connection, which was told of it, nor where it has just become one."""
+    brought = []
+
+    async def commit(tweet: TweetRead) -> bool:
+        brought.append(tweet.external_id)
+        raise DeadLettered("poison", letter_id="1")
+
+    intake = Intake(commit, window=2)
+    intake.begin()
+    first, second = (parse_line(tweet_line(number)) for number in (1, 2))
+    assert isinstance(first, TweetRead)
+    assert isinstance(second, TweetRead)
+    intake.bury(frozenset({first.external_id}))
+    for tweet in (first, second):
+        await intake.take(tweet)
+        await intake.settle()
+        await intake.take(tweet)
+    await intake.settle()
+    assert brought == [second.external_id]
+    assert not intake.failed.done()
 
 
 async def test_a_tweet_of_others_is_news_once() -> None:

@@ -15,6 +15,7 @@ from actors.systems.tweets.reader_messages import (
     NoteLost,
     NoteOpened,
     NoteProgress,
+    NoteRule,
     PlanConnection,
     Progress,
     TweetRead,
@@ -199,6 +200,64 @@ async def test_gaps_kept_are_bounded_and_all_are_counted(
         assert state.gaps == 19
         shown = [gap.until for gap in state.latest_gaps]
         assert shown == sorted(shown, reverse=True)
+
+
+# --- The rule ----------------------------------------------------------------------------------
+
+
+async def check(on: Stage, *found: str, stands: bool = True, rule: str = "a") -> bool:
+    """Note a check of the rules that took 2 s; return whether a gap was told."""
+    noted = await on.ask(NoteRule(rule=rule, found=found, stands=stands, age_s=2.0))
+    return noted.gap is not None
+
+
+async def test_a_rule_that_was_not_found_is_a_gap_since_it_last_was(tmp_path: Path) -> None:
+    """One, until it stands again, however often it cannot be added; and it is told once."""
+    async with books(tmp_path) as on:
+        assert not await check(on, stands=False)  # the first time: nobody has lost anything
+        assert not await check(on, "b", "a")
+        on.clock.advance(60.0)
+        assert not await check(on, "a")
+        on.clock.advance(60.0)
+        assert await check(on, "b", stands=False)
+        for _ in range(3):
+            on.clock.advance(60.0)
+            assert not await check(on, "b", stands=False)
+        on.clock.advance(1.0)
+        # It has been added, perhaps by an incarnation that was killed before it could say so.
+        assert not await check(on, "a")
+        whole_s = pytest.approx(241.0 + 2.0 + STALL_S)
+        assert await gaps(on) == [whole_s]
+        on.clock.advance(60.0)
+        assert not await check(on, "a")
+        assert (await on.ask(GetReader())).gaps == 1
+        on.clock.advance(60.0)
+        assert await check(on, "b")
+        assert await gaps(on) == [whole_s, pytest.approx(60.0 + 2.0 + STALL_S)]
+        assert (await on.ask(GetReader())).gaps == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "is_gap"),
+    [(("a",), False), (("b",), False), (("a", "b"), False), ((), True), (("c",), True)],
+)
+async def test_other_keywords_are_no_gap_where_the_rule_before_stood(
+    tmp_path: Path, found: tuple[str, ...], *, is_gap: bool
+) -> None:
+    """Or the new one does already: then it was replaced, and the killed one has not said so."""
+    async with books(tmp_path) as on:
+        await check(on, "a")
+        assert await check(on, *found, rule="b") is is_gap
+        assert not await check(on, "b", rule="b")
+
+
+async def test_a_clock_set_back_hides_no_deleted_rule(tmp_path: Path) -> None:
+    """The gap is told by the clock as it is now."""
+    async with books(tmp_path) as on:
+        await check(on, "a")
+        on.clock.advance(-3600.0)
+        assert await check(on)
+        assert await gaps(on) == [pytest.approx(2.0 + STALL_S)]
 
 
 async def test_a_tweet_is_passed_on_once(tmp_path: Path) -> None:

@@ -61,17 +61,20 @@ def test_what_a_tweet_refers_to_says_its_kind(types: list[str], kind: str) -> No
 @pytest.mark.parametrize(
     ("more", "field", "value"),
     [
-        ({"includes": {}}, "author", "42"),
-        ({"includes": None}, "author", "42"),
-        ({"includes": {"users": None}}, "author", "42"),
-        ({"data": {"author_id": None}}, "author", "unknown"),
+        ({"includes": {}}, "author", "(42)"),
+        ({"includes": None}, "author", "(42)"),
+        ({"includes": {"users": None}}, "author", "(42)"),
+        ({"data": {"author_id": None}}, "author", "(unknown)"),
         ({"data": {"text": "x" * 20_000}}, "text", "x" * 10_000),
     ],
 )
 def test_what_lacks_or_is_too_long_loses_no_tweet(
     more: dict[str, Any], field: str, value: str
 ) -> None:
-    """A suspended author is left out by X; the tweet stands all the same."""
+    """A suspended author is left out by X; the tweet stands all the same.
+
+    Its id is no user name: it stands in brackets, which no user name has.
+    """
     assert getattr(read(tweet_line(1, **more)), field) == value
 
 

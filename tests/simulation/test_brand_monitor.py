@@ -1,0 +1,146 @@
+"""The brand monitor and its X in one simulation: what breaks their wire costs no tweet."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.config import load_config
+from actors.simulation.place import place_for_files
+from actors.simulation.rehearsal import Rehearsal, Script
+from actors.simulation.scenarios.tweets import TweetsScenario
+from actors.simulation.scenarios.tweets_call import TweetsCall
+from actors.simulation.schedule import Schedule, Step
+from actors.simulation.silence import silence
+from actors.simulation.workload import Request
+from actors.systems.tweets.x_client import StreamConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from actors.simulation.rehearsal import Played
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+
+DELIGHTED = TweetsCall("say", mood=1)
+ANGRY = TweetsCall("say", mood=2, author=1)
+
+
+class Watched(TweetsScenario):
+    """Keeps what the files held at the end of the last run, as lists of rows."""
+
+    rows: dict[str, list[Any]] = {}  # noqa: RUF012 - the last run's, whoever played it
+
+    def violations(self, folder: Path, *others: Any) -> list[str]:
+        """Look into the files before they are gone."""
+        for name, service, sql in (
+            ("gaps", "reader", "SELECT from_us, to_us FROM gap"),
+            ("stored", "tweets", "SELECT author FROM tweet WHERE x_kind IS NOT NULL ORDER BY seq"),
+            ("liked", "favouriter", "SELECT status FROM action"),
+            ("answered", "responder", "SELECT status FROM action"),
+            ("flagged", "flagger", "SELECT author FROM flag ORDER BY author"),
+        ):
+            with closing(sqlite3.connect(folder / f"{service}.db")) as connection:
+                self.rows[name] = [value for value, *_ in connection.execute(sql)]
+        return super().violations(folder, *others)
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Iterator[Rehearsal]:
+    with place_for_files() as place, silence():
+        yield Rehearsal(Watched, load_config(), place, profile="network")
+
+
+def play(rehearsal: Rehearsal, calls: list[Request[Any]], *steps: Step) -> Played:
+    """Play it; nothing may be wrong."""
+    script = Script(seed=1, workload=tuple(calls), schedule=Schedule(steps))
+    played = rehearsal.play(script, keep=True)
+    assert played.troubles == ()
+    return played
+
+
+def commits(played: Played, message_type: str) -> int:
+    return sum(line.text.startswith(f"{message_type} ") for line in played.lines)
+
+
+def test_a_tweet_goes_all_the_way(rehearsal: Rehearsal) -> None:
+    """Read through tweepy, scored by a replica, liked or flagged, answered: X's books agree."""
+    play(rehearsal, [Request(0, 0, DELIGHTED), Request(SECOND, 1, ANGRY)])
+    assert Watched.rows["stored"] == ["ann", "bob"]
+    assert Watched.rows["liked"] == ["done"]
+    assert Watched.rows["answered"] == ["done", "done"]
+    assert Watched.rows["flagged"] == ["bob", "old"]
+
+
+@pytest.mark.parametrize("link", ["x<>edge", "x>edge", "edge>x"])
+def test_what_is_tweeted_while_the_wire_is_cut_comes_later(rehearsal: Rehearsal, link: str) -> None:
+    """Cut both ways or one: two minutes are within what X sends again, and no gap is noted."""
+    calls = [Request(MINUTE, 0, DELIGHTED), Request(SECOND, 1, ANGRY)]
+    steps = Step(0, "partition", link), Step(2 * MINUTE, "heal", link)
+    play(rehearsal, calls, *steps)
+    assert Watched.rows["stored"] == ["ann", "bob"]
+    assert Watched.rows["gaps"] == []
+
+
+@pytest.mark.parametrize(
+    "fault", [Step(0, "reset", "x<>edge"), Step(0, "truncate", "x>edge"), Step(0, "drop", "x>edge")]
+)
+def test_what_breaks_the_stream_costs_no_tweet(rehearsal: Rehearsal, fault: Step) -> None:
+    """Reset, cut amid a line, silently dead: each tweet is stored once all the same."""
+    calls = [Request(SECOND, 0, DELIGHTED), Request(0, 1, ANGRY), Request(0, 2, DELIGHTED)]
+    steps = (
+        Step(SECOND - 1_000, fault.fault, fault.target),
+        Step(MINUTE, "heal", fault.target),
+    )
+    played = play(rehearsal, calls, *steps)
+    assert sorted(Watched.rows["stored"]) == ["ann", "ann", "bob"]
+    assert commits(played, "NoteOpened") > 1
+    assert Watched.rows["gaps"] == []
+
+
+def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
+    """The process dies amid the stream; the next one asks X for what this one has not committed."""
+    calls = [Request(SECOND, 0, DELIGHTED), Request(0, 1, ANGRY)]
+    played = play(
+        rehearsal, calls, Step(0, "stall_at", "reader.TweetRead.before", 30_000),
+        Step(2 * SECOND, "crash", "process"),
+    )  # fmt: skip
+    assert sorted(Watched.rows["stored"]) == ["ann", "bob"]
+    assert played.applied["crash"] == 1
+
+
+@pytest.mark.real_time
+def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
+    """Two hours cut off: hundreds of attempts; what X does not send again is on the books."""
+    calls = [Request(HOUR, 0, DELIGHTED), Request(HOUR + MINUTE, 1, ANGRY)]
+    steps = Step(0, "partition", "x<>edge"), Step(2 * HOUR, "heal", "x<>edge")
+    begun = time.perf_counter()
+    played = play(rehearsal, calls, *steps)
+    assert time.perf_counter() - begun < 30.0  # one on a quiet machine
+    assert played.virtual_s > 7_200
+    assert commits(played, "NoteLost") > 100
+    assert Watched.rows["stored"] == ["bob"]
+    assert len(Watched.rows["gaps"]) == 1
+
+
+def test_an_escape_of_the_reader_is_found(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the signing of requests may ask for time and chance: it gets the simulation's."""
+    follow = StreamConnection.follow
+
+    async def look_at_the_clock(self: StreamConnection, **options: Any) -> None:
+        time.time()
+        await follow(self, **options)
+
+    monkeypatch.setattr(StreamConnection, "follow", look_at_the_clock)
+    script = Script(seed=1, workload=(), schedule=Schedule())
+    troubles = rehearsal.play(script).troubles
+    assert any("Escape: time.time()" in each for each in troubles), troubles
