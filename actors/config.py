@@ -22,8 +22,8 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Compound = Annotated[float, msgspec.Meta(ge=-1, le=1)]
-# Neither a space nor a quote: the rule that the reader makes of it must mean the word itself.
-Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():]{1,100}\Z')]
+# No space, quote or minus: the rule that the reader makes of it must mean the word itself.
+Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():-][^\s"():]{0,99}\Z')]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

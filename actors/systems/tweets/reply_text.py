@@ -39,6 +39,9 @@ class ReplyText:
                 "X refuses a text that it has seen"
             )
             raise ConfigError(message)
+        if not template.isprintable():
+            message = "configuration: tweets.reply_text holds a character that X would refuse"
+            raise ConfigError(message)
         self._template = template
 
     def fill_in(self, *, author: str, tweet_id: str) -> str:

@@ -53,6 +53,8 @@ def test_no_two_tweets_have_one_text(one: str, other: str) -> None:
         ("{ref} {author!r}", "no other field"),
         ("{ref", "expected '}'"),
         ("{ref} }", "Single '}'"),
+        ("{ref}\0", "a character"),
+        ("{ref}\n", "a character"),
     ],
 )
 def test_a_text_that_is_none_is_refused_at_boot(template: str, named: str) -> None:
