@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from actors.config import load_config
-from actors.errors import DressRehearsalError
+from actors.errors import ConfigError, DressRehearsalError
 from actors.kernel.clock import SystemClock
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
@@ -27,7 +28,11 @@ from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.directory_lock import DirectoryLock
 from actors.systems.hotel import topology as hotel
 from actors.systems.tweets import topology as tweets
+from actors.systems.tweets.credentials import VARIABLES, from_environment, load_credentials
+from actors.systems.tweets.x_access import XAccess
+from actors.systems.x_platform import topology as x_platform
 from http_edge.edge import Edge
+from http_edge.x_api.credentials import load_embedded_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -100,7 +105,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 async def _serve(config: Config, data_dir: Path, clock: SystemClock) -> None:
     """Bring everything up, wait for a signal, take everything down in reverse."""
     stop = _stop_signal()
-    system = build_system(config, data_dir, clock)
+    access = _x_access(config, data_dir)
+    system = build_system(config, data_dir, clock, access)
     starting = asyncio.ensure_future(system.start())
     try:
         # A signal need not wait until a large database is verified.
@@ -109,9 +115,15 @@ async def _serve(config: Config, data_dir: Path, clock: SystemClock) -> None:
         if stop.done():
             return
         edge = Edge(
-            system, config.edge, data_dir=data_dir, log_requests=config.log.level == "debug"
+            system,
+            config.edge,
+            data_dir=data_dir,
+            log_requests=config.log.level == "debug",
+            x_platform=config.x_platform,
         )
         await edge.start()
+        if access.simulator:
+            access.open(_loopback(edge.addresses["x_platform"]))
         log.info(
             "ready",
             listeners=edge.addresses,
@@ -143,7 +155,44 @@ def _stop_signal() -> asyncio.Future[str]:
     return stop
 
 
-def build_system(config: Config, data_dir: Path, clock: SystemClock) -> ServiceSystem:
+def _x_access(config: Config, data_dir: Path) -> XAccess:
+    """Return X itself where its credentials are given, else the embedded one. Raises ConfigError.
+
+    The environment's credentials go before the file's.
+    """
+    credentials = None
+    if config.x.platform != "simulator":
+        credentials = from_environment(os.environ)
+        if credentials is None and config.x.credentials_file:
+            credentials = load_credentials(Path(config.x.credentials_file).expanduser())
+    if credentials is not None:
+        access = XAccess(credentials, simulator=False, write=config.x.write)
+    elif config.x.platform == "x":
+        message = (
+            f'configuration: x.platform is "x", and there are no credentials; set '
+            f"{', '.join(VARIABLES.values())}, or x.credentials_file"
+        )
+        raise ConfigError(message)
+    else:
+        embedded = load_credentials(load_embedded_credentials(data_dir))
+        access = XAccess(embedded, simulator=True, write=True)
+    log.info(
+        "x",
+        platform="the embedded simulator" if access.simulator else "X itself",
+        account=access.user_id,
+        likes_and_replies="sent" if access.write else "recorded only",
+    )
+    return access
+
+
+def _loopback(url: str) -> str:
+    """Return where this process itself reaches a listener, which may be on all interfaces."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def build_system(
+    config: Config, data_dir: Path, clock: SystemClock, access: XAccess
+) -> ServiceSystem:
     """Wire the services into a tree, each with a store of its own; nothing runs yet."""
     rng = Rng(config.runtime.seed or secrets.randbits(128))
     events = Lifecycle()
@@ -161,7 +210,14 @@ def build_system(config: Config, data_dir: Path, clock: SystemClock) -> ServiceS
     def ask(service: str, message: Message) -> Awaitable[Any]:
         return system.ask(service, message, timeout_s=config.effect.effect_s_max)
 
-    services = {**hotel.services(config.hotel, ask), **tweets.services()}
+    embedded = config.x_platform
+    if not access.simulator:  # nobody would read them
+        embedded = msgspec.structs.replace(embedded, tweets_per_s=0.0)
+    services = {
+        **hotel.services(config.hotel, ask),
+        **tweets.services(config.tweets, config.x, ask, access),
+        **x_platform.services(embedded, keywords=config.tweets.keywords),
+    }
     system = ServiceSystem(
         services, config=config, data_dir=data_dir, context=context, store=AiosqliteStore
     )

@@ -21,6 +21,9 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Compound = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+# Neither a space nor a quote: the rule that the reader makes of it must mean the word itself.
+Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():]{1,100}\Z')]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +46,7 @@ class MailboxConfig(_Section, frozen=True, kw_only=True):
     overflow: Literal["reject", "drop_oldest", "drop_newest", "wait"]
     retry_after_s: Positive
     turn_messages_max: Count
+    stalled_s: Positive
 
 
 class SupervisorConfig(_Section, frozen=True, kw_only=True):
@@ -91,6 +95,8 @@ class EffectConfig(_Section, frozen=True, kw_only=True):
     backoff_s_min: NotNegative
     backoff_s_max: NotNegative
     running_max: Count
+    waiting_max: Count
+    silence_s: Positive
 
 
 class BreakerConfig(_Section, frozen=True, kw_only=True):
@@ -120,6 +126,43 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     gateway: ListenerConfig
     hotel: ListenerConfig
     tweets: ListenerConfig
+    x_platform: ListenerConfig
+
+
+class TweetsConfig(_Section, frozen=True, kw_only=True):
+    keywords: Annotated[tuple[Keyword, ...], msgspec.Meta(min_length=1, max_length=20)]
+    sentiment_replicas: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    negative_max: Compound
+    positive_min: Compound
+    scored_chars_max: Count
+    like_min: Compound
+    reply_text: Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
+    retry_s: Positive
+    seen_kept_s: Positive
+
+
+class XConfig(_Section, frozen=True, kw_only=True):
+    platform: Literal["auto", "simulator", "x"]
+    credentials_file: str
+    write: bool
+    backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)]
+    stall_s: Positive
+    reconnect_s_min: Positive
+    reconnect_s_max: Positive
+    window_tweets: Count
+
+
+class XPlatformConfig(_Section, frozen=True, kw_only=True):
+    tweets_per_s: Annotated[float, msgspec.Meta(ge=0, le=10_000)]
+    keyword_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    keepalive_s: Positive
+    connections_max: Count
+    rules_max: Count
+    rule_chars_max: Count
+    window_s: Positive
+    requests_max: Count
+    backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)]
+    matches_kept_s: Positive
 
 
 class MoneyConfig(_Section, frozen=True, kw_only=True):
@@ -152,6 +195,9 @@ class Config(_Section, frozen=True, kw_only=True):
     effect: EffectConfig
     breaker: BreakerConfig
     edge: EdgeConfig
+    tweets: TweetsConfig
+    x: XConfig
+    x_platform: XPlatformConfig
     hotel: HotelConfig
 
 
@@ -191,6 +237,14 @@ def _check_relations(config: Config) -> None:
         (
             config.effect.backoff_s_min <= config.effect.backoff_s_max,
             "effect.backoff_s_min is at most effect.backoff_s_max",
+        ),
+        (
+            config.tweets.negative_max < config.tweets.positive_min,
+            "tweets.negative_max is below tweets.positive_min",
+        ),
+        (
+            config.x.reconnect_s_min <= config.x.reconnect_s_max,
+            "x.reconnect_s_min is at most x.reconnect_s_max",
         ),
         (
             config.effect.effect_s_max <= config.breaker.probe_s_max,

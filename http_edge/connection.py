@@ -9,6 +9,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.config import EdgeConfig
     from http_edge.gateway import Gateway
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_gateway", "send_s_max")
+    __slots__ = ("_client_left", "_gateway", "_when_client_leaves", "send_s_max")
 
     def __init__(
         self,
@@ -30,6 +32,14 @@ class Connection(web.RequestHandler):
         super().__init__(manager, loop=loop, **kwargs)
         self._gateway = gateway
         self.send_s_max = send_s_max
+        self._client_left = False
+        self._when_client_leaves: Callable[[], None] | None = None
+
+    def when_client_leaves(self, call: Callable[[], None]) -> None:
+        """Call this once the client has closed its side: for an answer that has no end."""
+        self._when_client_leaves = call
+        if self._client_left:
+            call()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End what was done for the client alone; a request that was asked goes on, but is owned.
@@ -40,6 +50,7 @@ class Connection(web.RequestHandler):
         asked = self._current_request is not None
         factory = self._manager
         super().connection_lost(exc)
+        self._leave()
         if task is None or task.done():
             return
         if not asked:
@@ -48,7 +59,13 @@ class Connection(web.RequestHandler):
             factory.own(task)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own says bool | None
-        """Answer what was asked in full before the client closed its sending side, then close."""
+        """Answer what was asked in full before the client closed its sending side, then close.
+
+        Of an answer without end, nobody would learn otherwise that its reader has gone.
+        """
+        self._leave()
+        if self._when_client_leaves is not None:
+            return False
         waiting = self._waiter is not None and not self._waiter.done()
         request = self._current_request
         cut = request is not None and not request.content.is_eof()
@@ -56,6 +73,11 @@ class Connection(web.RequestHandler):
             return False
         self.close()
         return True
+
+    def _leave(self) -> None:
+        self._client_left = True
+        if self._when_client_leaves is not None:
+            self._when_client_leaves()
 
     def handle_error(
         self,

@@ -14,11 +14,12 @@ from http_edge.connection import ConnectionFactory
 from http_edge.gateway import Gateway
 from http_edge.handler import Context
 from http_edge.routes import rows
+from http_edge.x_api.api import XApi
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actors.config import EdgeConfig, ListenerConfig
+    from actors.config import EdgeConfig, ListenerConfig, XPlatformConfig
     from http_edge.system import System
 
 log = structlog.get_logger()
@@ -30,11 +31,18 @@ _CANCEL_S = 0.1
 class Edge:
     """The HTTP side of a running system.
 
-    `log_requests` logs one line a request at debug; off, building it costs nothing.
+    `log_requests` logs one line a request at debug; off, building it costs nothing. With
+    `x_platform` there is a listener more, on which the embedded X speaks X API v2.
     """
 
     def __init__(
-        self, system: System, config: EdgeConfig, *, data_dir: Path, log_requests: bool = False
+        self,
+        system: System,
+        config: EdgeConfig,
+        *,
+        data_dir: Path,
+        log_requests: bool = False,
+        x_platform: XPlatformConfig | None = None,
     ) -> None:
         self._config = config
         self._context = Context(
@@ -44,6 +52,7 @@ class Edge:
             admin_token=load_admin_token(data_dir),
             log_requests=log_requests,
         )
+        self._x = None if x_platform is None else XApi(self._context, x_platform, data_dir)
         self._factories: dict[str, ConnectionFactory] = {}
         self._servers: dict[str, asyncio.Server] = {}
 
@@ -59,6 +68,8 @@ class Edge:
             "hotel": self._config.hotel,
             "tweets": self._config.tweets,
         }
+        if self._x is not None:
+            listeners["x_platform"] = self._config.x_platform
         for name, listener in listeners.items():
             try:
                 await self._listen(name, listener)
@@ -71,12 +82,19 @@ class Edge:
                 raise ConfigError(message) from error
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
-        gateway = Gateway(rows(name), self._context)
-        factory = ConnectionFactory(gateway, self._config)
+        factory = ConnectionFactory(self._gateway(name), self._config)
         self._servers[name] = await asyncio.get_running_loop().create_server(
             factory, listener.host, listener.port, backlog=self._config.backlog_connections
         )
         self._factories[name] = factory
+
+    def _gateway(self, listener: str) -> Gateway:
+        if self._x is None:
+            return Gateway(rows(listener), self._context)
+        if listener == "x_platform":
+            return self._x.gateway()
+        more = self._x.admin_rows() if listener == "gateway" else []
+        return Gateway([*rows(listener), *more], self._context)
 
     async def drain(self, limit_s: float) -> None:
         """Accept nothing more, end what is in flight within `limit_s` seconds, close the rest.
@@ -89,6 +107,8 @@ class Edge:
         # A request that has just arrived needs two turns of the loop until its handler runs.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        if self._x is not None:
+            self._x.drain()
         try:
             async with asyncio.timeout(limit_s):
                 await asyncio.gather(*(each.finish() for each in self._factories.values()))

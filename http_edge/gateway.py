@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import structlog
 from multidict import istr
@@ -36,8 +36,12 @@ _STATUS_5XX = 500
 class Gateway:
     """Answers all requests of one listener."""
 
+    # Whether what answers GET answers HEAD as well.
+    serves_heads: ClassVar[bool] = True
+
     def __init__(self, rows: Iterable[Row], context: Context) -> None:
-        self._router = Router((row.method, row.path, row.handler(context)) for row in rows)
+        routes = ((row.method, row.path, row.handler(context)) for row in rows)
+        self._router = Router(routes, heads=self.serves_heads)
         self._static = self._router.static
         self._context = context
         self._clock = context.system.clock
@@ -55,7 +59,7 @@ class Gateway:
         try:
             target = request.raw_path
             methods, params, query = self._static.get(target) or self._match(request)
-            handler = methods.get(request.method) or _refuse_method(request, methods)
+            handler = methods.get(request.method) or self.refuse_method(request, methods)
             answer = await handler(request, params, query)
         except Exception as error:  # noqa: BLE001 - the one catch-all: everything gets an answer
             answer = self._failed(request, error)
@@ -80,19 +84,34 @@ class Gateway:
             )
         return answer
 
+    def refuse_method(self, request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
+        """Say which methods the address has."""
+        allowed = ", ".join(sorted(methods))
+        detail = f"{request.method} is not among the methods of this address: {allowed}"
+        raise ProblemError(Kind.METHOD_NOT_ALLOWED, detail, headers=(("Allow", allowed),))
+
+    def refusal(self, problem: ProblemError, request: web.BaseRequest | None) -> Answer:
+        """Return the answer in the form in which this listener says no.
+
+        `request` is None where what came was none.
+        """
+        del request
+        return problem.answer()
+
     def malformed(self, detail: str) -> web.StreamResponse:
         """Answer what was not HTTP, so that there is no request to speak of."""
-        answer = ProblemError(Kind.BAD_REQUEST, detail).answer()
+        answer = self.refusal(ProblemError(Kind.BAD_REQUEST, detail), None)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 
     def overloaded(self) -> Answer:
         """Answer a connection that is one too many."""
-        answer = ProblemError(
+        problem = ProblemError(
             Kind.TOO_MANY_CONNECTIONS,
             "the listener has as many connections as edge.connections_max allows",
             retry_after_s=1.0,
-        ).answer()
+        )
+        answer = self.refusal(problem, None)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 
@@ -126,10 +145,4 @@ class Gateway:
                 problem=problem.problem.type,
                 detail=problem.problem.detail,
             )
-        return problem.answer()
-
-
-def _refuse_method(request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
-    allowed = ", ".join(sorted(methods))
-    detail = f"{request.method} is not among the methods of this address: {allowed}"
-    raise ProblemError(Kind.METHOD_NOT_ALLOWED, detail, headers=(("Allow", allowed),))
+        return self.refusal(problem, request)

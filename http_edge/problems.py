@@ -104,13 +104,13 @@ class ProblemError(Exception):
             retry_after=retry_after,
         )
         self._headers = headers
-        self._closes = kind.closes
+        self.closes = kind.closes
 
     def answer(self) -> Answer:
         """Return it as a response."""
         head = make_head(self.problem.status, PROBLEM, *self._headers)
         answer = Answer(head, msgspec.json.encode(self.problem))
-        if self._closes:
+        if self.closes:
             answer.force_close()
         return answer
 

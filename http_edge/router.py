@@ -52,8 +52,10 @@ class _Node:
 class Router:
     """`{name}` in a template is one segment; `{name*}` at its end is the rest, slashes included."""
 
-    def __init__(self, routes: Iterable[tuple[str, str, Handler]]) -> None:
+    def __init__(self, routes: Iterable[tuple[str, str, Handler]], *, heads: bool = True) -> None:
+        """With `heads`, what answers GET answers HEAD as well."""
         self.static: dict[str, Match] = {}
+        self._heads = heads
         self._root = _Node()
         for method, template, handler in routes:
             self._add(method, template, handler)
@@ -66,7 +68,7 @@ class Router:
             message = f"two routes for {method} {template}"
             raise ValueError(message)
         node.methods[method] = handler
-        if method == "GET":
+        if method == "GET" and self._heads:
             node.methods["HEAD"] = handler
         if "{" not in template:
             self.static[template] = Match(node.methods, {}, "")

@@ -50,6 +50,15 @@ class System(Protocol):
         """One frozen struct a service, with its timers and effects."""
         ...
 
+    def committed(self, service: str, /) -> Awaitable[None]:
+        """Return what ends at the service's next commit, counted from this call on.
+
+        Take it before the query whose emptiness makes you wait. It may end for nothing, and costs
+        nothing where it is not awaited. Raises NoSuchActor; awaited, ActorStopped where the system
+        stops first.
+        """
+        ...
+
     async def replay(self, letter_id: str, /) -> object:
         """Run a dead letter's message again and forget the letter; returns a frozen struct.
 

@@ -47,6 +47,7 @@ CHANCE = "chance comes from the Rng that was handed in"
 GUARDS = "actors/simulation/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
+    "tweepy": (("actors/systems/tweets/x_client.py",), "one file knows tweepy"),
     "uvloop": (("runtime.py",), LOOP),
     "asyncio.run": (("runtime.py",), LOOP),
     "asyncio.Runner": (("runtime.py",), LOOP),
@@ -64,9 +65,13 @@ RESERVED = {
     "uuid": ((GUARDS,), CHANCE),
     "os.getrandom": ((), CHANCE),
     "tempfile": ((GUARDS,), CHANCE),
-    # Entropy, by name: the seed of the Rng, and the admin token, which must not be guessable.
+    # Entropy, by name: the seed of the Rng, and what must not be guessable: the admin token, and
+    # the keys of the embedded X.
     "os.urandom": (("runtime.py",), CHANCE),
-    "secrets": (("runtime.py", "http_edge/admin_token.py"), CHANCE),
+    "secrets": (
+        ("runtime.py", "http_edge/admin_token.py", "http_edge/x_api/credentials.py"),
+        CHANCE,
+    ),
     # What is imported by a computed name cannot be checked here.
     "importlib.import_module": ((), "imports are written out"),
     "__import__": ((), "imports are written out"),

@@ -6,26 +6,31 @@ import importlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from actors.kernel.messages import Accepted, Refusal
+from actors.service.replicas import Replicas
 from tests.service.books import Shelf, configured, started
 from tests.system.process import SystemProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from actors.service.assembly import AnyService
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets"}
+LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets", "8100": "x_platform"}
 COMMAND_S_MAX = 20.0
 
 # What the tour needs of curl, for a machine that has none: `make test` asks for Python alone.
@@ -74,12 +79,13 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 
 
 @pytest.mark.real_time
-def test_the_tour_is_true(tmp_path: Path) -> None:
-    """Each command of the README's tour prints what stands below it, on a fresh system."""
+@pytest.mark.parametrize("page", ["README.md", "docs/BRAND_MONITOR.md"])
+def test_the_tour_is_true(tmp_path: Path, page: str) -> None:
+    """Each command of the page prints what stands below it, on a fresh system."""
     process = SystemProcess(tmp_path / "data").start()
     try:
-        steps = list(console_steps((ROOT / "README.md").read_text(encoding="utf-8")))
-        assert len(steps) > 10
+        steps = list(console_steps((ROOT / page).read_text(encoding="utf-8")))
+        assert len(steps) > 3
         for command, written in steps:
             printed = _run(command, process, tmp_path)
             assert matches(written, printed), f"$ {command}\nprinted: {printed}\nnot: {written}"
@@ -116,18 +122,23 @@ def _tools(folder: Path) -> Path:
 PRELUDE = """
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from actors.kernel.messages import Command, Event, GaveUp, Later, Refusal, Refused
-from actors.service.service import Service, command, effect, on
+from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
+from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
 
 
 class Machine(Protocol):
     async def make(self, cups: int, *, key: str) -> None: ...
+
+
+class Sensor(Protocol):
+    def readings(self) -> AsyncIterator[float]: ...
 """
 
 
@@ -143,6 +154,14 @@ class Machine:
             raise OSError("no water")
 
 
+class Sensor:
+    """Says two temperatures, and no more."""
+
+    async def readings(self) -> AsyncIterator[float]:
+        for celsius in (90.5, 92.0):
+            yield celsius
+
+
 @pytest.mark.real_time
 async def test_the_services_of_the_architecture_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,13 +173,19 @@ async def test_the_services_of_the_architecture_work(
     for name, sql in (
         ("counter", "CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;"),
         ("kitchen", "CREATE TABLE unused (id TEXT PRIMARY KEY) STRICT;"),
+        ("gauge", "CREATE TABLE temperature (at_us INTEGER, celsius REAL) STRICT;"),
     ):
         (tmp_path / "schema" / name).mkdir(parents=True)
         (tmp_path / "schema" / name / "0001_cafe.sql").write_text(sql, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     cafe = importlib.import_module("cafe")
     machine = Machine()
-    services = {"counter": cafe.Counter, "kitchen": lambda: cafe.Kitchen(machine)}
+    services: dict[str, AnyService] = {
+        "counter": cafe.Counter,
+        "kitchen": lambda: cafe.Kitchen(machine),
+        "gauge": lambda: cafe.Gauge(Sensor()),
+        "taster": Replicas(cafe.Taster, 3),
+    }
     async with started(Shelf(tmp_path, services, configured([]), seed=1)) as shelf:
         order = await shelf.ask("counter", cafe.PlaceOrder(cups=2))
         assert (order.state, machine.asked) == ("ready", {order.id: 4})
@@ -169,6 +194,10 @@ async def test_the_services_of_the_architecture_work(
         )
         refused = await shelf.ask("counter", cafe.PlaceOrder(cups=0))
         assert refused == Refusal.invalid("an order is of one cup at least", field="cups")
+        assert (await shelf.ask("taster", cafe.Taste(minutes=5))).bitter
+        with closing(sqlite3.connect(shelf.file("gauge"))) as connection:
+            noted = connection.execute("SELECT celsius FROM temperature").fetchall()
+        assert noted == [(90.5,), (92.0,)]
         timers = {each.service: each for each in await shelf.system.timers()}
         assert timers["counter"].pending == 2
         shelf.system.suspend("kitchen")

@@ -22,7 +22,7 @@ Signal = Literal["kill", "restart", "suspend", "resume", "stop"]
 class Lane:
     """One queue of a mailbox, and what an incarnation has taken from it and not yet settled."""
 
-    __slots__ = ("in_flight", "index", "queue", "waiting", "work")
+    __slots__ = ("in_flight", "index", "queue", "since_s", "waiting", "work")
 
     def __init__(self, index: int) -> None:
         """Start empty and idle; `index` is its place among the mailbox's lanes."""
@@ -33,6 +33,8 @@ class Lane:
         self.waiting: deque[tuple[Envelope, asyncio.Future[None]]] | None = None
         # The task that handles what is in flight, where handling is asynchronous.
         self.work: asyncio.Task[Any] | None = None
+        # When that task began, in the clock's monotonic seconds.
+        self.since_s = 0.0
 
 
 class Mailbox:
@@ -186,6 +188,11 @@ class Mailbox:
     def depth(self) -> int:
         """Messages accepted and not yet settled, those in hand included."""
         return sum(len(lane.queue) + len(lane.in_flight) for lane in self.lanes)
+
+    def busy_since_s(self, now_s: float) -> float:
+        """Since when the oldest work in hand has been there; `now_s` where none is."""
+        busy = [lane.since_s for lane in self.lanes if lane.work is not None]
+        return min(busy, default=now_s)
 
     # --- The actor's side --------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class ActorSystem:
         """
         self.context = context
         self.registry = Registry()
-        self.router = Router(self.registry)
+        self.router = Router(self.registry, clock=context.clock, stalled_s=mailbox.stalled_s)
         self._letter_sources = letter_sources
         self._mailbox = mailbox
         self._supervisor = supervisor

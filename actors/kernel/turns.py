@@ -124,6 +124,7 @@ class ServingActor(pykka.Actor):
         envelope: Envelope,
         work: Coroutine[Any, Any, Any],
     ) -> None:
+        lane.since_s = self.context.clock.monotonic()
         waiting = copy_context()
         waiting.run(waiting_path.set, (*envelope.path, self.name))
         task = lane.work = self._own(self.context.loop.create_task(work, context=waiting))
@@ -151,6 +152,7 @@ class ServingActor(pykka.Actor):
         if not batch:
             return
         lane.in_flight = batch
+        lane.since_s = now
         work = incarnation.hosted.on_batch(lane.index, batch)
         task = lane.work = self._own(self.context.loop.create_task(work))
 

@@ -100,7 +100,8 @@ class Agenda:
         now_us = self._clock.now_us()
         if self._next_us is not None and self._next_us <= now_us:
             self._behind = True
-        if self._behind and len(self._in_hand) < self._window and not self._loading:
+        # A load reads those in hand again: it is worth it for half a window, not for each timer.
+        if self._behind and len(self._in_hand) <= self._window // 2 and not self._loading:
             self._load(now_us)
         if self._next_us is not None and self._next_us > now_us:
             delay_s = min((self._next_us - now_us) / 1_000_000, self._config.poll_s_max)

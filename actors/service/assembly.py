@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from actors.errors import LetterNotReplayable, NoSuchLetter, ServiceUnavailable, StoreError
+from actors.errors import (
+    LetterNotReplayable,
+    NoSuchActor,
+    NoSuchLetter,
+    ServiceUnavailable,
+    StoreError,
+)
 from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.directory import Directory
 from actors.service.hosting import Hosting
+from actors.service.replicas import Replicas, actor_names
+from actors.service.runner import RunnerSpec
+from actors.service.service import Service, StatelessService
+from actors.service.stateless_host import stateless_children
+from actors.service.thread_runner import ThreadRunner
 from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, StoreConfig
+    from actors.kernel.child_spec import ChildSpec
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.rng import Rng
     from actors.service.channel import ChannelStats
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
-    from actors.service.service import Service
+    from actors.service.runner import Runner, RunnerType
     from actors.store.store import Store
+
+    AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
 
     class StoreType(Protocol):
         """Makes a store that is not open yet."""
@@ -38,39 +52,75 @@ class ServiceSystem(ActorSystem):
 
     def __init__(
         self,
-        services: Mapping[str, Callable[[], Service]],
+        services: Mapping[str, AnyService],
         *,
         config: Config,
         data_dir: Path,
         context: KernelContext,
         store: StoreType,
+        runner: RunnerType = ThreadRunner,
     ) -> None:
-        """`services` makes a fresh instance of each by name; `store` is what they remember in."""
-        directory = Directory({name: type(service()) for name, service in services.items()})
-        self._hostings = {
-            name: _host(
+        """`services` makes a fresh instance of each by name; `store` is what they remember in.
+
+        `runner` is where those run that remember nothing. Raises TypeError where a service with a
+        store is to have replicas.
+        """
+        classes = {name: _class_of(name, service) for name, service in services.items()}
+        directory = Directory(classes)
+        self._hostings: dict[str, Hosting] = {}
+        children: list[ChildSpec] = []
+        for name, service in services.items():
+            if issubclass(classes[name], StatelessService):
+                children += _make_replicas(
+                    name,
+                    cast("Callable[[], StatelessService] | Replicas", service),
+                    config=config,
+                    context=context,
+                    runner=runner,
+                )
+                continue
+            hosting = self._hostings[name] = _make_hosting(
                 name,
-                service,
+                cast("Callable[[], Service]", service),
                 directory=directory,
                 config=config,
                 data_dir=data_dir,
                 context=context,
                 store=store,
             )
-            for name, service in services.items()
-        }
+            children.append(hosting.child())
         self._deadline_s = config.edge.deadline_s
         super().__init__(
-            SupervisorSpec(
-                name="root",
-                children=tuple([hosting.child() for hosting in self._hostings.values()]),
-            ),
+            SupervisorSpec(name="root", children=tuple(children)),
             context=context,
             mailbox=config.mailbox,
             supervisor=config.supervisor,
             letter_sources=[hosting.dead_letters for hosting in self._hostings.values()],
         )
         directory.connect(self.router)
+
+    async def stop(self) -> None:
+        """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
+        try:
+            await super().stop()
+        finally:
+            for hosting in self._hostings.values():
+                hosting.commits.close()
+
+    def committed(self, service: str) -> Awaitable[None]:
+        """Return what ends at the service's next commit from now on; free where not awaited.
+
+        To wait for something to appear, take it before the query that looks for it: a commit in
+        between ends it. It may end for nothing. Raises NoSuchActor where there is no such service
+        with a store; awaited, ActorStopped where the system stops first.
+        """
+        hosting = self._hostings.get(service)
+        if hosting is None:
+            message = (
+                f"no service called {service!r} commits; there are {', '.join(self._hostings)}"
+            )
+            raise NoSuchActor(message)
+        return hosting.commits.next()
 
     async def channels(self) -> list[ChannelStats]:
         """Return every channel that has been used, by sender; those of services that are up."""
@@ -112,7 +162,7 @@ class ServiceSystem(ActorSystem):
         raise NoSuchLetter(message)
 
 
-def _host(
+def _make_hosting(
     name: str,
     service: Callable[[], Service],
     *,
@@ -145,3 +195,40 @@ def _host(
         clock=context.clock,
         rng=rng,
     )
+
+
+def _make_replicas(
+    name: str,
+    service: Callable[[], StatelessService] | Replicas,
+    *,
+    config: Config,
+    context: KernelContext,
+    runner: RunnerType,
+) -> list[ChildSpec]:
+    def make_runner(replica: str) -> Runner:
+        spec = RunnerSpec(
+            name=replica,
+            attempts_max=config.service.attempts_max,
+            handler_s_max=config.service.handler_s_max,
+        )
+        return runner(spec, clock=context.clock, rng=context.rng.fork(replica))
+
+    return stateless_children(
+        name,
+        actor_names({name: service}),
+        service.factory if isinstance(service, Replicas) else service,
+        make_runner,
+        config=config.service,
+    )
+
+
+def _class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
+    """Return the class of what the topology has under that name. Raises TypeError."""
+    made = service.factory() if isinstance(service, Replicas) else service()
+    if isinstance(made, Service) and isinstance(service, Replicas):
+        error = (
+            f"{name}: {type(made).__name__} has a store, which has one writer and so one replica; "
+            f"make it a StatelessService, or give its factory without Replicas"
+        )
+        raise TypeError(error)
+    return type(made)

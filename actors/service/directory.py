@@ -8,7 +8,7 @@ import msgspec
 
 from actors.errors import ServiceUnavailable
 from actors.kernel.messages import type_name
-from actors.service.receipt import Receipt
+from actors.service.service import StatelessService
 from actors.store.dead_letter_table import Unreadable
 from actors.store.peers import Peers, Subscription
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Directory:
     """Made before the services' stores, from their classes; `connect` comes before any starts."""
 
-    def __init__(self, services: Mapping[str, type[Service]]) -> None:
+    def __init__(self, services: Mapping[str, type[Service | StatelessService]]) -> None:
         """`services` are the classes by name."""
         self._decoders = {
             name: {
@@ -47,6 +47,9 @@ class Directory:
                 ]
             ),
         )
+        self._stateless = frozenset(
+            name for name, service in services.items() if issubclass(service, StatelessService)
+        )
         self._router: Router | None = None
 
     def connect(self, router: Router) -> None:
@@ -55,6 +58,9 @@ class Directory:
 
     def deliver(self, service: str, envelope: Envelope) -> None:
         """Put a message there that its sender keeps. Raises ActorError where none is taken."""
+        if service in self._stateless:  # it had a store when this was sent
+            message = f"{service} is stateless and would lose what it was sent; the sender keeps it"
+            raise ServiceUnavailable(message, retry_after_s=1.0)
         self._mailbox(service).admit(envelope)
 
     def ask(self, service: str, envelope: Envelope) -> None:
@@ -67,8 +73,7 @@ class Directory:
             return
 
         def wanted(envelope: Envelope) -> bool:
-            receipt = envelope.reply_to
-            return isinstance(receipt, Receipt) and receipt.keeper is keeper
+            return getattr(envelope.reply_to, "keeper", None) is keeper
 
         self._router.pick(service).actor_inbox.withdraw(wanted)
 

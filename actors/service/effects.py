@@ -12,6 +12,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.incarnation import describe
 from actors.kernel.messages import Command, GaveUp, type_of
 from actors.resilience.breaker import Breaker
+from actors.service.gate import Gate
 from actors.store.origin import TimerOrigin
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Effects:
     An attempt has a time limit. One that fails is tried again with growing, jittered delays, and
     `attempts_max` times at most; while its breaker is open it waits, which costs no attempt. Then
     the service is told by GaveUp, or where it does not listen to that, the request becomes a dead
-    letter.
+    letter. Who waits, for whatever reason, holds no place among the `running_max` (see Gate).
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Effects:
         breakers: Breakers,
         config: EffectConfig,
         letter_attempts: int,
+        clock: Clock,
         rng: Rng,
     ) -> None:
         """`functions` by message type; `letter_attempts` makes a message a dead letter at once."""
@@ -79,7 +81,9 @@ class Effects:
         self._breakers = breakers
         self._config = config
         self._letter_attempts = letter_attempts
+        self._clock = clock
         self._rng = rng
+        self._gates: dict[str, Gate] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -95,6 +99,8 @@ class Effects:
 
     async def close(self) -> None:
         """Stop all at once; the next incarnation runs them again."""
+        for gate in self._gates.values():
+            gate.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -104,27 +110,26 @@ class Effects:
 
     async def _run(self, timer: Timer, send: Send) -> None:
         message = timer.message
-        function = self.functions[type_of(message)]
-        breaker = self._breakers.of(timer.message_type)
+        gate = self._gate(timer.message_type)
         attempt = 0
         while True:
-            if not breaker.allow():
-                # Not all at once when it opens, and not long after a probe has closed it.
-                await asyncio.sleep(breaker.retry_after_s * self._rng.uniform(0.1, 1.0))
-                continue
+            first = attempt == 0
+            await gate.enter(first=first)
             attempt += 1
             try:
                 async with asyncio.timeout(self._config.effect_s_max):
-                    outcome = await function(message)
+                    outcome = await self.functions[type_of(message)](message)
             except (Exception, asyncio.CancelledError) as error:
                 if _is_cancelled():  # by us, and not by what it awaited
                     raise
-                breaker.failed()
+                gate.failed(error)
                 reason = describe(error)
             else:
-                breaker.succeeded()
+                gate.succeeded()
                 send(self._outcome(timer, outcome))
                 return
+            finally:
+                gate.leave(first=first)
             log.warning(
                 "effect failed",
                 actor=self._name,
@@ -138,6 +143,13 @@ class Effects:
                 send(self._given_up(timer, attempt, reason))
                 return
             await asyncio.sleep(self._delay_s(attempt))
+
+    def _gate(self, effect: str) -> Gate:
+        gate = self._gates.get(effect)
+        if gate is None:
+            breaker = self._breakers.of(effect)
+            gate = self._gates[effect] = Gate(breaker, config=self._config, clock=self._clock)
+        return gate
 
     def _delay_s(self, attempt: int) -> float:
         return full_jitter_s(

@@ -13,6 +13,7 @@ from actors.errors import StoreCorrupt
 from actors.kernel.behavior import Behavior
 from actors.kernel.messages import Later, Query, type_name
 from actors.service.agenda import Agenda
+from actors.service.background import Background
 from actors.service.channel import Channel
 from actors.service.effects import EffectDone, Effects
 from actors.service.letters import DiscardLetter, discard_letter
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Message
     from actors.service.channel import ChannelStats
+    from actors.service.handler_spec import HandlerSpec
     from actors.service.hosting import Hosting
-    from actors.service.service import HandlerSpec, Service
+    from actors.service.service import Service
     from actors.store.departures import Departures, Timer
     from actors.store.store import WriteResult
     from actors.store.timers import TimerCounts
@@ -72,7 +74,11 @@ class ServiceHost(Behavior):
             breakers=hosting.breakers,
             config=hosting.config.effect,
             letter_attempts=hosting.config.service.attempts_max,
+            clock=hosting.clock,
             rng=hosting.rng.fork("effects"),
+        )
+        self._background = Background(
+            hosting.name, service, directory=hosting.directory, failed=self.fail
         )
         self._channels: dict[str, Channel] = {}
         self._agendas: list[Agenda] = []
@@ -85,6 +91,7 @@ class ServiceHost(Behavior):
         hosting.opened = True
         await hosting.waiting.catch_up(self.store, self._handlers)
         hosting.current = self
+        hosting.commits.note()  # the last incarnation may have died of one unheard
         self._agendas = self._make_agendas()
         for receiver, sent in self.store.standing.channels.items():
             self._channels[receiver] = self._make_channel(receiver, sent)
@@ -104,10 +111,11 @@ class ServiceHost(Behavior):
         self._hosting.current = None
         self._leave()
         try:
+            await self._background.close()
             await self._effects.close()
             # What receivers have acknowledged goes with the next commit: this is the last one.
             await self.store.write((), self._handlers)
-        finally:  # this is cut short where an effect swallows its cancellation
+        finally:  # this is cut short where one of them swallows its cancellation
             await self.store.close()
 
     async def on_failure(self, error: BaseException) -> None:
@@ -118,7 +126,7 @@ class ServiceHost(Behavior):
         if isinstance(error, StoreCorrupt):
             self._hosting.suspicious = True
         self._leave()
-        await asyncio.gather(self._effects.close(), self.store.abandon())
+        await asyncio.gather(self._background.close(), self._effects.close(), self.store.abandon())
 
     # --- Observation -------------------------------------------------------------------------
 
@@ -142,6 +150,8 @@ class ServiceHost(Behavior):
     # --- What leaves with a commit -----------------------------------------------------------
 
     def _depart(self, batch: Sequence[Envelope], result: WriteResult) -> None:
+        if result.departures:
+            self._hosting.commits.note()
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
             if outcome.__class__ is Later:
                 self._hosting.waiting.add(envelope, outcome)
@@ -174,6 +184,7 @@ class ServiceHost(Behavior):
             channel.pump()
         for agenda in self._agendas:
             agenda.wake()
+        self._background.start()
 
     def _leave(self) -> None:
         for channel in self._channels.values():
@@ -183,7 +194,7 @@ class ServiceHost(Behavior):
 
     def _make_channel(self, receiver: str, sent: Sent) -> Channel:
         hosting = self._hosting
-        if receiver not in hosting.directory.peers.handled and sent.last >= sent.first:
+        if not hosting.directory.peers.handled.get(receiver) and sent.last >= sent.first:
             log.warning(
                 "channel to nobody",
                 sender=hosting.name,
@@ -224,7 +235,11 @@ class ServiceHost(Behavior):
         return [
             commands,
             *[
-                make(TimerTypes((name,), included=True), config.effect.running_max, effect=True)
+                make(
+                    TimerTypes((name,), included=True),
+                    config.effect.running_max + config.effect.waiting_max,
+                    effect=True,
+                )
                 for name in effects
             ],
         ]

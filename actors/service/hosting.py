@@ -19,6 +19,7 @@ from actors.kernel.child_spec import ChildSpec
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
+from actors.service.commits import Commits
 from actors.service.effects import Breakers
 from actors.service.host import ServiceHost, lane_of
 from actors.service.letters import DiscardLetter, Replayed
@@ -74,6 +75,7 @@ class Hosting:
         self.rng = rng
         self.breakers = Breakers(name, config.breaker, clock)
         self.waiting = Waiting()
+        self.commits = Commits(name)
         self.opened = False
         # Look for damage at the process's first open, and after damage was seen.
         self.suspicious = True

@@ -4,51 +4,23 @@ from __future__ import annotations
 
 import typing
 from inspect import iscoroutinefunction
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Union
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import msgspec
-
-from actors.kernel.messages import (
-    Command,
-    Event,
-    GaveUp,
-    Later,
-    Query,
-    Refusal,
-    Refused,
-    type_name,
-)
+from actors.kernel.messages import GaveUp, type_name
+from actors.service.handler_spec import members, read_handlers, read_stateless_handlers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from actors.kernel.messages import Message
+    from actors.service.handler_spec import HandlerSpec
     from actors.store.peers import Start
 
+    Ask = Callable[[Message], Awaitable[Any]]
+
 F = TypeVar("F", bound="Callable[..., Any]")
-Kind = Literal["command", "query", "event", "effect"]
-BASES: dict[Kind, type] = {"command": Command, "query": Query, "event": Event, "effect": Command}
-SHAPES: dict[Kind, str] = {
-    "command": "(self, tx: Transaction, message: SomeCommand) -> Reply | Refusal | Later",
-    "query": "(self, tx: ReadTransaction, message: SomeQuery) -> Reply | Refusal",
-    "event": "(self, tx: Transaction, event: SomeEvent) -> None",
-    "effect": "async (self, message: SomeCommand) -> Outcome | None",
-}
-
-
-class HandlerSpec(msgspec.Struct, frozen=True):
-    """A handler as declared: its kind, the function, the message and the reply it is typed for.
-
-    `defers` is whether it may return Later; `start` is an event's, see `on`.
-    """
-
-    kind: Kind
-    function: Callable[..., Any]
-    message: Any
-    reply: Any
-    defers: bool = False
-    start: Start = "now"
 
 
 def command(function: F) -> F:
@@ -104,26 +76,53 @@ class Service:
     schema: ClassVar[Path]
     handlers: ClassVar[dict[Any, HandlerSpec]] = {}
 
+    # `await self.ask(message)` sends this service a command or query of its own, for `run` only:
+    # through the mailbox like everybody's, and back after the commit, with the reply or a Refusal.
+    # It has no deadline, and raises what an ask raises: MailboxFull, DeadLettered, ActorStopped.
+    ask: Ask
+
+    async def run(self) -> None:
+        """Override it where the service has something to do of its own, such as to read a stream.
+
+        It starts when the incarnation is up and is cancelled when the incarnation ends. Raising is
+        a crash of the incarnation, and counts against the restart budget; returning is the end of
+        it until the next incarnation. It goes on while the service is suspended: what it asks then
+        waits. It belongs to the event loop and must not block; all it knows for sure is what it
+        asks, and a command it asked when it was cancelled may be applied all the same: make that
+        harmless. The next incarnation's may start before it has cleaned up.
+        """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the handlers. Raises TypeError, naming the handler whose types do not fit."""
         super().__init_subclass__(**kwargs)
-        cls.handlers = dict(cls.handlers)
-        for name, function in vars(cls).items():
-            kind = getattr(function, "__handles__", None)
-            if kind is not None:
-                spec = _read_handler(f"{cls.__name__}.{name}", kind, function)
-                other = None
-                if spec.message in cls.handlers:
-                    other = cls.handlers[spec.message].function.__name__
-                if other not in {None, name}:  # of the same name: a subclass overrides it
-                    message = f"{cls.__name__}.{name} and .{other} both handle {spec.message}"
-                    raise TypeError(message)
-                cls.handlers[spec.message] = spec
+        cls.handlers = read_handlers(cls, cls.handlers)
+        if "ask" in vars(cls) or hasattr(cls.run, "__handles__"):
+            message = f"{cls.__name__}: ask and run are no handlers' names: see Service.run"
+            raise TypeError(message)
+        if not iscoroutinefunction(cls.run):
+            message = f"{cls.__name__}.run: write it as `async def run(self) -> None`"
+            raise TypeError(message)
         for spec in cls.handlers.values():
             if spec.kind == "effect":
                 _check_outcome(cls, spec)
             elif typing.get_origin(spec.message) is GaveUp:
                 _check_effect(cls, spec)
+
+
+class StatelessService:
+    """A service that remembers nothing: `@query def score(self, question: ScoreText) -> Score`.
+
+    No schema, no file, no transaction, and so no limit to its replicas: see `Replicas`. A handler
+    is pure, for it runs again where its incarnation died under it. Each incarnation is a fresh
+    instance, and its handlers run one at a time.
+    """
+
+    handlers: ClassVar[dict[Any, HandlerSpec]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Collect the handlers. Raises TypeError, naming the handler that does not fit."""
+        super().__init_subclass__(**kwargs)
+        cls.handlers = read_stateless_handlers(cls, cls.handlers)
 
 
 def _check_effect(service: type[Service], spec: HandlerSpec) -> None:
@@ -140,7 +139,7 @@ def _check_effect(service: type[Service], spec: HandlerSpec) -> None:
 
 def _check_outcome(service: type[Service], spec: HandlerSpec) -> None:
     """Raise TypeError where an effect's outcome is nothing that the service could apply."""
-    for outcome in _members(spec.reply):
+    for outcome in members(spec.reply):
         handler = service.handlers.get(outcome)
         if outcome is not NoneType and (handler is None or handler.kind != "command"):
             message = (
@@ -148,71 +147,3 @@ def _check_outcome(service: type[Service], spec: HandlerSpec) -> None:
                 f"which is no @command of {service.__name__}"
             )
             raise TypeError(message)
-
-
-def _read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
-    try:
-        hints = typing.get_type_hints(function)
-    except NameError as unknown:
-        error = f"{name}: {unknown}; its types are read at run time: import them for that, too"
-        raise TypeError(error) from unknown
-    reply = hints.pop("return", None)
-    parameters = list(hints.values())
-    message = parameters[-1] if parameters else None
-    if reply is None or len(parameters) != (1 if kind == "effect" else 2):
-        error = f"{name} must be typed {SHAPES[kind]}"
-        raise TypeError(error)
-    _check_message(name, kind, message)
-    if (kind == "effect") != iscoroutinefunction(function):
-        rule = "write an @effect as" if kind == "effect" else "handlers never await, only effects"
-        error = f"{name}: {rule} `async def`"
-        raise TypeError(error)
-    start: Start = "now"
-    if kind == "event":
-        declared = function.__event__  # type: ignore[attr-defined]
-        start = function.__start__  # type: ignore[attr-defined]
-        if message != declared or reply is not NoneType:
-            error = f"{name} is @on({type_name(declared)}): it must be typed {SHAPES[kind]}"
-            raise TypeError(error)
-    if kind == "effect":  # an outcome is no reply: it may be of any of several types
-        return HandlerSpec(kind, function, message, reply)
-    defers = Later in _members(reply)
-    if defers and (kind != "command" or not set(_members(reply)) - {Later, Refusal}):
-        error = f"{name} returns Later: only a @command may, and it says what its reply will be"
-        raise TypeError(error)
-    reply = _reply_type(reply)
-    try:
-        msgspec.json.Decoder(reply)
-    except TypeError as unreadable:
-        error = f"{name}: its reply could be stored, and not read back: {unreadable}"
-        raise TypeError(error) from unreadable
-    return HandlerSpec(kind, function, message, reply, defers, start)
-
-
-def _check_message(name: str, kind: Kind, message: Any) -> None:
-    # A class, or one of messages.Refused and GaveUp for a command.
-    origin = message if isinstance(message, type) else typing.get_origin(message)
-    if origin in {None, Union, UnionType}:
-        error = f"{name} must be typed {SHAPES[kind]}"
-        raise TypeError(error)
-    if not issubclass(origin, BASES[kind]):
-        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
-        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
-        raise TypeError(error)
-    if message in {Refused, GaveUp}:
-        error = f"{name}: say of which command, such as {message.__name__}[SomeCommand]"
-        raise TypeError(error)
-
-
-def _members(annotation: Any) -> tuple[Any, ...]:
-    if typing.get_origin(annotation) in {Union, UnionType}:
-        return typing.get_args(annotation)
-    return (annotation,)
-
-
-def _reply_type(annotation: Any) -> Any:
-    """Return what the annotation leaves beside Refusal and Later: the type of a stored reply."""
-    if typing.get_origin(annotation) not in {Union, UnionType}:
-        return NoneType if annotation is None else annotation
-    members = tuple(each for each in _members(annotation) if each not in {Refusal, Later})
-    return Union[members] if members else NoneType  # noqa: UP007 - made at run time

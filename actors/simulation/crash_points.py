@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from actors.kernel.messages import GaveUp, Refused, type_name
+from actors.service.replicas import Replicas
 from actors.simulation.schedule import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from actors.service.service import Service
+    from collections.abc import Iterator, Mapping
 
 PHASES: Final = ("before", "after")
 # What a service is told only once something has failed: it is passed in few runs.
@@ -28,10 +27,12 @@ class CrashPoints(msgspec.Struct, frozen=True):
     seldom: tuple[str, ...]
 
     @classmethod
-    def of(cls, factories: Mapping[str, Callable[[], Service]]) -> Self:
+    def of(cls, factories: Mapping[str, Any]) -> Self:
         """List the points of these services; queries commit nothing and have none."""
         every, seldom = [], []
         for service, factory in factories.items():
+            if isinstance(factory, Replicas):
+                continue
             for spec in type(factory()).handlers.values():
                 if spec.kind == "query":
                     continue

@@ -12,28 +12,36 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.kernel.messages import type_name
+from actors.service.replicas import Replicas
+from actors.service.service import StatelessService
 from actors.simulation.simulated_store import KILL_S_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.service.service import HandlerSpec, Service
+    from actors.service.assembly import AnyService
+    from actors.service.handler_spec import HandlerSpec
+    from actors.service.service import Service
     from actors.simulation.disk import Phase
 
     Passes = Callable[[str, str, Phase], bool]
 
 
-def with_effect_points(
-    name: str, factory: Callable[[], Service], passes: Passes
-) -> Callable[[], Service]:
+def with_effect_points(name: str, service: AnyService, passes: Passes) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
-    `passes(service, message type, phase)` says whether a kill is due there.
+    `passes(service, message type, phase)` says whether a kill is due there. A stateless service has
+    no effects, and stays as it is.
     """
+    if isinstance(service, Replicas):
+        return service
+    factory = service
     kinds: dict[type[Service], type[Service]] = {}
 
-    def make() -> Service:
+    def make() -> Any:
         service = factory()
+        if isinstance(service, StatelessService):
+            return service
         kind = type(service)
         if kind not in kinds:
             kinds[kind] = _reporting(name, kind, passes)

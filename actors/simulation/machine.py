@@ -17,6 +17,7 @@ from actors.service.assembly import ServiceSystem
 from actors.simulation.disk import Disk
 from actors.simulation.effect_points import with_effect_points
 from actors.simulation.host import on_host
+from actors.simulation.simulated_runner import runners_on
 from actors.simulation.simulated_store import stores_on
 from http_edge.admin_token import FILE
 from http_edge.edge import Edge
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
-    from actors.service.service import Service
+    from actors.service.assembly import AnyService
     from actors.simulation.loop import SimulationLoop
     from actors.simulation.network import Network
     from actors.simulation.trace import Trace
 
     Ask = Callable[[str, Message], Awaitable[Any]]
-    Services = Callable[[Config, Ask], Mapping[str, Callable[[], Service]]]
+    Services = Callable[[Config, Ask], Mapping[str, AnyService]]
 
 HOST: Final = "edge"
 # No secret: nobody but the simulation can reach it.
@@ -190,6 +191,7 @@ class Machine:
             data_dir=self._folder,
             context=context,
             store=stores_on(self.disk),
+            runner=runners_on(self.disk),
         )
         return system
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.kernel.rng import Rng
+from actors.service.replicas import Replicas, actor_names
 from actors.simulation.client import Client
 from actors.simulation.crash_points import CrashPoints
 from actors.simulation.director import Director, links_of
@@ -108,9 +109,13 @@ class Rehearsal:
         factories = scenario().services(self._config, _nobody)
         self._points = CrashPoints.of(factories)
         self.points = self._points.every
-        names = tuple(factories)
         self.targets = Targets(
-            services=names, stores=names, links=links_of(clients), points=self.points
+            services=tuple(actor_names(factories)),
+            stores=tuple(
+                [name for name, each in factories.items() if not isinstance(each, Replicas)]
+            ),
+            links=links_of(clients),
+            points=self.points,
         )
         self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
 
@@ -303,7 +308,7 @@ def _simulated(config: Config) -> Config:
         config,
         edge=edge,
         timer=replace(config.timer, poll_s_max=20.0),
-        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3),
+        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
         breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
     )
 

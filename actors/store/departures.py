@@ -16,6 +16,8 @@ _encode = msgspec.json.Encoder().encode
 
 # What SQLite's integers, and so the table of timers, can hold.
 DUE_US_MAX: Final = 2**63 - 1
+# When something is due that is due at once: also where the wall clock is set back meanwhile.
+AT_ONCE_US: Final = 0
 
 
 class Outgoing(msgspec.Struct, kw_only=True):
@@ -30,7 +32,7 @@ class Outgoing(msgspec.Struct, kw_only=True):
 
 
 class Timer(msgspec.Struct, kw_only=True):
-    """A message to the service itself, due at `due_us`; `seq` is given at the commit."""
+    """A message to the service itself, due at `due_us` or AT_ONCE_US; `seq` comes at the commit."""
 
     due_us: int
     message_type: str
@@ -141,7 +143,8 @@ class Departures:
         )
 
     def _add_timer(self, delay_s: float, name: str, message: Any, blob: bytes) -> None:
-        due_us = self._now_us + round(max(0.0, delay_s) * 1_000_000)
+        delay_us = round(max(0.0, delay_s) * 1_000_000)
+        due_us = self._now_us + delay_us if delay_us else AT_ONCE_US
         if due_us > DUE_US_MAX:
             error = f"{delay_s} s from now is beyond every calendar"
             raise ValueError(error)
@@ -159,5 +162,7 @@ class Departures:
             raise NoSuchActor(error)
         if name not in handled:
             error = f"{service} has no handler for {name}"
+            if not handled:  # a stateless service, say
+                error = f"{service} answers queries only, and is sent nothing; ask from an @effect"
             raise TypeError(error)
         return name

@@ -19,7 +19,7 @@ from actors.store.departures import Departures
 from actors.store.origin import LetterOrigin
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys
 from actors.store.store import Standing, WriteResult
-from actors.store.timers import NEXT, Timers
+from actors.store.timers import FIRST, Timers
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class GroupCommit:
         self.standing = Standing(
             store=self._connection.execute(IDENTITY).fetchone()[0],
             channels=self.outbox.standing(),
-            timer_us=self._connection.execute(NEXT, (0,)).fetchone()[0],
+            timer_us=self._connection.execute(FIRST).fetchone()[0],
         )
         self._connection.execute("COMMIT")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.errors import HandlerTimeout
 
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.clock import Clock
-    from actors.store.transaction import ReadTransaction
+
+
+class Revocable(Protocol):
+    """What a handler works on and can be taken from it: a transaction."""
+
+    def revoke(self) -> None: ...
 
 
 class _Struck(BaseException):
@@ -31,7 +36,7 @@ class Call:
 
     __slots__ = ("index", "started_s", "struck", "tx")
 
-    def __init__(self, index: int, tx: ReadTransaction, started_s: float) -> None:
+    def __init__(self, index: int, tx: Revocable, started_s: float) -> None:
         """Not struck yet."""
         self.index = index
         self.tx = tx
@@ -60,8 +65,8 @@ class HandlerWatch:
         self._strikes = threading.Lock()
         self.call: Call | None = None
 
-    def attach(self, connection: sqlite3.Connection) -> None:
-        """Watch the calling thread and this connection of it."""
+    def attach(self, connection: sqlite3.Connection | None) -> None:
+        """Watch the calling thread, and this connection of it where it has one."""
         self._connection = connection
         self._thread_id = threading.get_ident()
 
@@ -69,7 +74,7 @@ class HandlerWatch:
         self,
         index: int,
         function: Callable[[Any, Any], Any],
-        tx: ReadTransaction,
+        tx: Revocable,
         message: Any,
     ) -> Any:
         """Call the handler of message `index`. Raises HandlerTimeout if it was struck."""

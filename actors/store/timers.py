@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.store.departures import Timer
+from actors.store.departures import AT_ONCE_US, Timer
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,11 +20,15 @@ EXISTS = "SELECT 1 FROM timer WHERE seq = ?"
 REMOVE = "DELETE FROM timer WHERE seq = ?"
 # The types are a JSON array: those that are wanted, or those that are not.
 DUE = (
-    "SELECT seq, due_us, message_type, message, trace FROM timer WHERE due_us <= ?"
+    "SELECT seq, due_us, message_type, message, trace FROM timer WHERE due_us BETWEEN ? AND ?"
     " AND (message_type IN (SELECT value FROM json_each(?))) = ? ORDER BY due_us, seq LIMIT ?"
 )
+FIRST = "SELECT min(due_us) FROM timer"
 NEXT = "SELECT min(due_us) FROM timer WHERE due_us > ?"
-COUNTS = "SELECT count(*), coalesce(sum(due_us <= ?), 0), min(due_us) FROM timer"
+COUNTS = (
+    "SELECT count(*), coalesce(sum(due_us <= ?), 0), min(due_us) FILTER (WHERE due_us > ?)"
+    " FROM timer"
+)
 
 
 class Timers:
@@ -63,7 +68,10 @@ class Timers:
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """Timers that are due, in order; `next_us` is when the next one will be, if there is one."""
+    """Timers that are due, in the order in which to send them.
+
+    `next_us` is when the next one will be, if there is one.
+    """
 
     timers: Sequence[Timer]
     next_us: int | None
@@ -77,18 +85,34 @@ class TimerTypes(msgspec.Struct, frozen=True):
 
 
 def load_due(connection: sqlite3.Connection, *, types: TimerTypes, now_us: int, limit: int) -> Due:
-    """Return up to `limit` due timers of these types; `next_us` is for any type."""
+    """Return up to `limit` due timers of these types; `next_us` is for any type.
+
+    Those due at a time are in the order of that time, those due at once in that of their making.
+    Of the two first of each the older goes first, so that neither can hold up the other for ever.
+    """
     names = msgspec.json.encode(types.names).decode()
-    rows = connection.execute(DUE, (now_us, names, types.included, limit)).fetchall()
-    timers = [
-        Timer(seq=row[0], due_us=row[1], message_type=row[2], blob=row[3], trace=row[4])
-        for row in rows
-    ]
+
+    def load(from_us: int, until_us: int) -> list[Timer]:
+        asked = (from_us, until_us, names, types.included, limit)
+        return [
+            Timer(seq=row[0], due_us=row[1], message_type=row[2], blob=row[3], trace=row[4])
+            for row in connection.execute(DUE, asked)
+        ]
+
+    at_once = deque(load(AT_ONCE_US, AT_ONCE_US))
+    timed = deque(load(AT_ONCE_US + 1, now_us))
+    timers: list[Timer] = []
+    while (at_once or timed) and len(timers) < limit:
+        older = not timed or (at_once and at_once[0].seq < timed[0].seq)
+        timers.append((at_once if older else timed).popleft())
     return Due(timers=timers, next_us=connection.execute(NEXT, (now_us,)).fetchone()[0])
 
 
 class TimerCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many timers there are, how many of them are due, and when the first is or was."""
+    """How many timers there are, and how many of them are due.
+
+    `next_due_us` is when the first is or was due of those that are not due at once.
+    """
 
     pending: int
     due: int
@@ -97,5 +121,5 @@ class TimerCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 def count_timers(connection: sqlite3.Connection, *, now_us: int) -> TimerCounts:
     """Count a service's timers."""
-    pending, due, next_due_us = connection.execute(COUNTS, (now_us,)).fetchone()
+    pending, due, next_due_us = connection.execute(COUNTS, (now_us, AT_ONCE_US)).fetchone()
     return TimerCounts(pending=pending, due=due, next_due_us=next_due_us)

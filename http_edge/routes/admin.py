@@ -119,6 +119,39 @@ class LetterAction:
             raise ProblemError(Kind.CONFLICT, str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """Any other row, for those alone who have the token."""
+
+    row: Row
+
+    @property
+    def method(self) -> str:
+        return self.row.method
+
+    @property
+    def path(self) -> str:
+        return self.row.path
+
+    def handler(self, context: Context) -> Handler:
+        """Return what answers it."""
+        return GuardedHandler(self.row.handler(context), context)
+
+
+class GuardedHandler:
+    """Answers as `handler` does, once the token is right."""
+
+    def __init__(self, handler: Handler, context: Context) -> None:
+        self._handler = handler
+        self._token = context.admin_token.encode()
+
+    async def __call__(
+        self, request: web.BaseRequest, params: dict[str, str], query: str
+    ) -> web.StreamResponse:
+        authorize(request, self._token)
+        return await self._handler(request, params, query)
+
+
 class AdminHandler:
     """Answers an `AdminRow`, once the token is right."""
 
@@ -131,18 +164,20 @@ class AdminHandler:
     async def __call__(
         self, request: web.BaseRequest, params: dict[str, str], query: str
     ) -> Answer:
-        self._authorize(request.headers.get(hdrs.AUTHORIZATION, ""))
+        authorize(request, self._token)
         status, body = await self._row.answer(self._context, params, query)
         return Answer(make_head(status, JSON), self._encode(body))
 
-    def _authorize(self, header: str) -> None:
-        scheme, _, token = header.partition(" ")
-        given = token.strip().encode("utf-8", "surrogateescape")
-        # Compared in constant time: how long a refusal takes tells nothing about the token.
-        right = hmac.compare_digest(given, self._token)
-        if scheme.lower() != "bearer" or not right:
-            detail = "send Authorization: Bearer TOKEN, with the token of DATA_DIR/admin.token"
-            raise ProblemError(Kind.UNAUTHORIZED, detail, headers=_CHALLENGE)
+
+def authorize(request: web.BaseRequest, right: bytes) -> None:
+    """Raise a 401 where the request has not this token."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    given = token.strip().encode("utf-8", "surrogateescape")
+    # Compared in constant time: how long a refusal takes tells nothing about the token.
+    is_right = hmac.compare_digest(given, right)
+    if scheme.lower() != "bearer" or not is_right:
+        detail = "send Authorization: Bearer TOKEN, with the token of DATA_DIR/admin.token"
+        raise ProblemError(Kind.UNAUTHORIZED, detail, headers=_CHALLENGE)
 
 
 def _limit(query: str, config: EdgeConfig) -> int:

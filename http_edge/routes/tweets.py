@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actors.systems.tweets.messages import GetTweet, ListTweets, StoreTweet, Tweet, TweetStored
+from actors.systems.tweets.messages import (
+    ChangeFlag,
+    GetFlag,
+    GetReader,
+    GetTweet,
+    ListActions,
+    ListFlags,
+    ListTweets,
+    StoreTweet,
+    Tweet,
+    TweetStored,
+)
 from http_edge.routes.route import Route, Stream, Text
 
 if TYPE_CHECKING:
     from http_edge.handler import Row
 
 _TWEETS = "/api/v1/tweets"
+_FLAGS = "/api/v1/flags"
+_FLAG = f"{_FLAGS}/{{flag_id}}"
 
 
 def _stored(reply: TweetStored) -> tuple[int, Tweet]:
@@ -31,6 +44,12 @@ ROUTES: dict[str, tuple[Row, ...]] = {
         Route("POST", _TWEETS, "tweets", StoreTweet, 201, location=f"{_TWEETS}/", reply=_stored),
         Route("GET", _TWEETS, "tweets", ListTweets),
         Route("GET", f"{_TWEETS}/{{tweet_id}}", "tweets", GetTweet),
+        Route("GET", _FLAGS, "flagger", ListFlags),
+        Route("GET", _FLAG, "flagger", GetFlag),
+        Route("PATCH", _FLAG, "flagger", ChangeFlag),
+        Route("GET", "/api/v1/likes", "favouriter", ListActions),
+        Route("GET", "/api/v1/replies", "responder", ListActions),
+        Route("GET", "/api/v1/reader", "reader", GetReader),
     ),
     "tweets": (
         Text("GET", "/", "Our Simple RESTful Microservice!"),

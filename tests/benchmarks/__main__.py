@@ -22,12 +22,13 @@ from tests.benchmarks.result import Result
 from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR, run_simulation_suite
+from tests.benchmarks.tweets_suite import TweetsSuite
 from tests.benchmarks.wrk import ensure_wrk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SUITES = ("kernel", "edge", "saga", "simulation")
+SUITES = ("kernel", "edge", "saga", "tweets", "simulation")
 # Without a server to load.
 LOADLESS = ("kernel", "simulation")
 REPORT = ROOT / "docs" / "BENCHMARKS.md"
@@ -77,6 +78,7 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
         "kernel": lambda: run_kernel_suite(effort),
         "edge": lambda: EdgeSuite(effort, folder).run(),
         "saga": lambda: SagaSuite(effort, folder).run(),
+        "tweets": lambda: TweetsSuite(effort, folder).run(),
         "simulation": lambda: run_simulation_suite(effort),
     }
     found = [run() for name, run in suites.items() if only in {None, name}]

@@ -1,4 +1,4 @@
-"""The bar: a bare aiohttp handler that parses the same body, stores nothing and answers 201."""
+"""The bar: bare aiohttp handlers that read the same requests, store nothing and answer alike."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ async def create(request: web.Request) -> web.Response:
     return web.Response(body=encode(customer), status=201, content_type="application/json")
 
 
+async def insert(request: web.Request) -> web.Response:
+    """Answer for the tweet that was not inserted."""
+    author, text = request.match_info["author"], request.match_info["text"]
+    assert author, text
+    return web.Response(text="Inserted one into the Database")
+
+
 async def health(request: web.Request) -> web.Response:
     """Say that it is up."""
     del request
@@ -36,6 +43,7 @@ async def serve() -> None:
     """Serve until SIGTERM."""
     app = web.Application()
     app.router.add_post("/api/v1/customers", create)
+    app.router.add_get("/insert/{author}/{text:.*}", insert)
     app.router.add_get("/readyz", health)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

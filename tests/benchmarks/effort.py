@@ -16,6 +16,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     service_kills: int = 500
     starts: int = 7
     messages: int = 10_000
+    tweets: int = 5_000
     schedules: int = 50
     # Whether to warm up, and to measure pinned as well.
     thorough: bool = True
@@ -30,6 +31,7 @@ QUICK = Effort(
     service_kills=10,
     starts=1,
     messages=1_000,
+    tweets=300,
     schedules=3,
     thorough=False,
 )

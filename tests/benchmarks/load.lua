@@ -1,4 +1,5 @@
--- Load for wrk. `wrk ... -- create` posts customers; `wrk ... -- FILE` gets the ids FILE lists.
+-- Load for wrk. `wrk ... -- create` posts customers; `wrk ... -- insert` asks the tutorial's way for
+-- tweets; `wrk ... -- FILE` gets the ids FILE lists.
 -- Prints one JSON line at the end, so that nobody has to read wrk's words.
 
 local requests, at = {}, 0
@@ -8,6 +9,10 @@ function init(args)
     local body = '{"name":"Ada Lovelace","email":"ada@example.com"}'
     local headers = { ["Content-Type"] = "application/json" }
     requests[1] = wrk.format("POST", "/api/v1/customers", headers, body)
+  elseif args[1] == "insert" then
+    for number = 1, 1000 do
+      requests[number] = wrk.format("GET", "/insert/load/tutorialedge%20is%20fine%20" .. number)
+    end
   else
     for id in io.lines(args[1]) do
       requests[#requests + 1] = wrk.format("GET", "/api/v1/customers/" .. id)

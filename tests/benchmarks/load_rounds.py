@@ -34,12 +34,16 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to load, and what must be stored when it has answered."""
+    """One thing to load, and what must be stored when it has answered.
+
+    With `aftermath` its CPU time counts what its requests leave to be done after their answers.
+    """
 
     name: str
     server: ServerProcess
     load: Loading
     stored: tuple[Stored, ...] = ()
+    aftermath: bool = False
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,8 @@ class LoadRounds:
         cpu_s = candidate.server.cpu_s() - before
         # wrk leaves without the last answers; what they cost must not burden the next candidate.
         candidate.server.settle()
+        if candidate.aftermath:
+            cpu_s = candidate.server.cpu_s() - before
         self.acknowledged[candidate.name] += load.requests
         return Sample(
             per_second=load.per_second,

@@ -26,9 +26,11 @@ POLL_S = 0.001
 SETTLE_S = 0.2
 SETTLE_S_MAX = 30.0
 IDLE_SHARE_MAX = 0.1
-# What runtime.py needs to be started beside another system.
+# What runtime.py needs to be started beside another system, and to do nothing by itself.
 FREE_PORTS = [
-    part for name in ("gateway", "hotel", "tweets") for part in ("--set", f"edge.{name}.port=0")
+    *(f"--set=edge.{name}.port=0" for name in ("gateway", "hotel", "tweets", "x_platform")),
+    "--set=x_platform.tweets_per_s=0",
+    "--set=x.platform=simulator",
 ]
 
 
@@ -54,8 +56,7 @@ class ServerProcess:
 
     def wait_ready(self, probe: str) -> tuple[str, float]:
         """Return its URL and the seconds from the command to a good answer at the path `probe`."""
-        line = self._wait_for_line()
-        url: str = line["listeners"]["gateway"]
+        url = self.url("gateway")
         while True:
             try:
                 with urllib.request.urlopen(url + probe, timeout=READY_S_MAX):  # noqa: S310 - loopback
@@ -63,6 +64,10 @@ class ServerProcess:
             except OSError:
                 self._check()
                 time.sleep(POLL_S)
+
+    def url(self, listener: str) -> str:
+        """Return the URL of one of its listeners, once it is ready."""
+        return self._wait_for_line()["listeners"][listener]
 
     def cpu_s(self) -> float:
         """Return the CPU time it has taken so far."""

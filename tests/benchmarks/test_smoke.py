@@ -44,6 +44,8 @@ TABLES = [
     "Edge",
     "Bookings",
     "Durable messages",
+    "The tutorial's /insert",
+    "X's stream through tweepy",
     "Simulations",
 ]
 

@@ -50,13 +50,17 @@ def valid_path(row: Row) -> str:
     return re.sub(r"\{\w+\*?\}", "room", row.path)
 
 
-def valid_body(message: Any) -> dict[str, Any]:
-    """Return a body that the message's type accepts, with every field of it."""
-    info = msgspec.inspect.type_info(message)
+def valid_body(row: Route) -> dict[str, Any]:
+    """Return a body that the row accepts, with every field that its address does not name."""
+    info = msgspec.inspect.type_info(row.message)
     assert isinstance(info, msgspec.inspect.StructType)
-    body = {each.encode_name: _example(each.encode_name, each.type) for each in info.fields}
-    msgspec.convert(body, message)
-    return body
+    fields = {each.encode_name: _example(each.encode_name, each.type) for each in info.fields}
+    msgspec.convert(fields, row.message)
+    return {name: value for name, value in fields.items() if name not in _names_in(row.path)}
+
+
+def _names_in(path: str) -> list[str]:
+    return re.findall(r"\{(\w+)\*?\}", path)
 
 
 def _example(name: str, kind: Any) -> object:
@@ -98,15 +102,15 @@ def bad_inputs(row: Row) -> Iterator[Bad]:
     if row.method in {"POST", "PUT", "PATCH"}:
         go = row.body is GoBody
         yield from _bad_framing(row)
-        yield from _bad_json(go=go)
-        yield from _bad_fields(valid_body(row.message), row.message, (), go=go)
-    else:
-        yield from _bad_params(row)
+        # Where the address says something already, no body says no more.
+        yield from _bad_json(go=go, empty=not _names_in(row.path))
+        yield from _bad_fields(valid_body(row), row.message, (), go=go)
+    yield from _bad_params(row)
 
 
 def _bad_names(row: Row) -> Iterator[Bad]:
     """Yield what names nothing, for the operator's addresses that name something."""
-    for name in re.findall(r"\{(\w+)\}", row.path):
+    for name in _names_in(row.path):
         texts = {
             "of nothing": (404, "nothing"),
             "with a NUL": (404, "a%00b"),
@@ -121,22 +125,23 @@ def _bad_names(row: Row) -> Iterator[Bad]:
 
 
 def _bad_keys(row: Route) -> Iterator[Bad]:
-    valid = {"json": valid_body(row.message)} if row.method == "POST" else {}
+    valid = {"json": valid_body(row)} if row.method in {"POST", "PATCH"} else {}
     for label, key in [("empty", ""), ("long", "k" * 256), ("spaced", "a b"), ("foreign", "é")]:
         options = {**valid, "headers": {"Idempotency-Key": key}}
         yield Bad(f"a key that is {label}", 422, "Idempotency-Key", options=options)
 
 
 def _bad_framing(row: Route) -> Iterator[Bad]:
-    data = json.dumps(valid_body(row.message)).encode()
+    data = json.dumps(valid_body(row)).encode()
     yield Bad("a body too large", 413, options={"data": b" " * 70_000})
     packed = {"data": data, "headers": {"Content-Encoding": "gzip"}}
     yield Bad("a packed body", 415, options=packed)
 
 
-def _bad_json(*, go: bool) -> Iterator[Bad]:
+def _bad_json(*, go: bool, empty: bool) -> Iterator[Bad]:
+    if empty:
+        yield Bad("a body that is empty", 400, options={"data": b""})
     texts = {
-        "empty": b"",
         "cut": b'{"a":',
         "not JSON": b"hello",
         "not UTF-8": b'{"\xff":1}',
@@ -164,6 +169,8 @@ def _bad_fields(
     info = msgspec.inspect.type_info(message)
     assert isinstance(info, msgspec.inspect.StructType)
     for each in info.fields:
+        if not at and each.encode_name not in body:  # it stands in the address
+            continue
         name, kind = each.encode_name, _inner(each.type)
         where = ".".join((*at, name))
         for label, status, value in bad_values(kind, go=go):
@@ -196,7 +203,9 @@ def _replaced(
 
 
 def _bad_params(row: Route) -> Iterator[Bad]:
-    in_path = re.findall(r"\{(\w+)\*?\}", row.path)
+    in_path = _names_in(row.path)
+    writes = issubclass(row.message, Command)
+    options = {"json": valid_body(row)} if row.method in {"POST", "PUT", "PATCH"} else {}
     info = msgspec.inspect.type_info(row.message)
     assert isinstance(info, msgspec.inspect.StructType)
     for each in info.fields:
@@ -204,10 +213,14 @@ def _bad_params(row: Route) -> Iterator[Bad]:
         for label, status, text in bad_texts(name, kind):
             if name in in_path:
                 path = re.sub(r"\{" + name + r"\*?\}", text, row.path)
-                yield Bad(f"{name} {label}", status, name, path=re.sub(r"\{.*?\}", "x", path))
-            elif name not in in_path and not issubclass(row.message, Command):
+                path = re.sub(r"\{.*?\}", "x", path)
+                yield Bad(f"{name} {label}", status, name, path=path, options=options)
+            elif not writes:
                 yield Bad(f"{name} {label}", status, name, query=f"?{name}={text}")
-        if name not in in_path and not issubclass(row.message, Command):
+        if name in in_path:
+            yield Bad(f"{name} in the query too", 422, name, query=f"?{name}=x", options=options)
+        elif not writes:
             yield Bad(f"{name} twice", 422, name, query=f"?{name}=1&{name}=1")
-        elif name in in_path:
-            yield Bad(f"{name} in the query too", 422, name, query=f"?{name}=x")
+        if name in in_path and options:
+            body = {**valid_body(row), name: "x"}
+            yield Bad(f"{name} in the body too", 422, name, options={"json": body})

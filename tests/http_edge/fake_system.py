@@ -35,7 +35,35 @@ PAGES: dict[type, Any] = {
     hotel.ListBookings: hotel.BookingPage,
     hotel.ListMails: hotel.MailPage,
     tweets.ListTweets: tweets.TweetPage,
+    tweets.ListFlags: tweets.FlagPage,
+    tweets.ListActions: tweets.ActionPage,
 }
+SERVICES = (
+    *("customer", "room", "booking", "notification"),
+    *("tweets", "flagger", "favouriter", "responder", "reader"),
+)
+FLAG = tweets.Flag(
+    id="id-1",
+    status="open",
+    assignee=None,
+    note=None,
+    tweet_id="t-1",
+    author="ada",
+    text="awful",
+    score=-0.5,
+)
+READER = tweets.ReaderState(
+    status="connected",
+    last_tweet_id=None,
+    alive_at=None,
+    read_to=None,
+    tweets=0,
+    duplicates=0,
+    unreadable=0,
+    reconnects=0,
+    gaps=0,
+    latest_gaps=[],
+)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,8 +114,7 @@ class FakeSystem:
             "memory-1": LetterNotReplayable("memory-1 is kept in memory only, as text"),
             "spaced/é": "refused",
         }
-        services = ("customer", "room", "booking", "notification", "tweets")
-        self.items: dict[str, list[Any]] = {service: [] for service in services}
+        self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
 
     async def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
@@ -103,6 +130,8 @@ class FakeSystem:
         items = self.items[service]
         if isinstance(message, Command):
             return self._store(message, items)
+        if isinstance(message, tweets.GetReader):
+            return READER
         limit = getattr(message, "limit", None)
         if limit is None:
             return self._get(message, items)
@@ -113,6 +142,8 @@ class FakeSystem:
             return self._store_tweet(message, items)
         if isinstance(message, hotel.CancelBooking):
             return self._cancel(message, items)
+        if isinstance(message, tweets.ChangeFlag):
+            return self._change_flag(message, items)
         fields = msgspec.structs.asdict(message)
         new_id = fields.pop("id", "") or f"id-{len(items) + 1}"
         fields.pop("card_number", None)
@@ -134,6 +165,16 @@ class FakeSystem:
             return found
         at = items.index(found)
         items[at] = msgspec.structs.replace(found, status="cancelled")
+        return items[at]
+
+    def _change_flag(self, message: tweets.ChangeFlag, items: list[Any]) -> Any:
+        found = self._get(tweets.GetFlag(flag_id=message.flag_id), items)
+        if isinstance(found, Refusal):
+            return found
+        fields = {key: value for key, value in msgspec.structs.asdict(message).items() if value}
+        del fields["flag_id"]
+        at = items.index(found)
+        items[at] = msgspec.structs.replace(found, **fields)
         return items[at]
 
     def _get(self, message: Message, items: list[Any]) -> Any:
@@ -160,6 +201,9 @@ class FakeSystem:
 
     async def timers(self) -> list[FakeTimers]:
         return [FakeTimers(service="room", pending=2, next_due_us=None)]
+
+    async def committed(self, service: str, /) -> None:
+        self.items[service]
 
     async def replay(self, letter_id: str, /) -> FakeReplayed:
         outcome = self._letter(letter_id)

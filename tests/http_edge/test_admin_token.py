@@ -62,7 +62,7 @@ def test_a_boot_that_dies_while_it_makes_the_token_leaves_none(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("http_edge.admin_token.os.write", full)
+        broken.setattr("http_edge.secret_file.os.write", full)
         with pytest.raises(ConfigError, match="No space left"):
             load_admin_token(tmp_path)
     assert list(tmp_path.iterdir()) == []

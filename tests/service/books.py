@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.messages import Message
     from actors.kernel.stats import ActorStats
+    from actors.service.assembly import AnyService
 
 TIMEOUT_S = 30.0
 
@@ -83,7 +84,7 @@ class Shelf:
     def __init__(
         self,
         folder: Path,
-        services: Mapping[str, Callable[[], Service]],
+        services: Mapping[str, AnyService],
         config: Config,
         *,
         seed: int,

@@ -22,7 +22,9 @@ from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.messages import Command, Query
 from actors.kernel.rng import Rng
 from actors.service.assembly import ServiceSystem
+from actors.service.inline_runner import InlineRunner
 from actors.service.service import Service, command, query
+from actors.service.thread_runner import ThreadRunner
 from actors.store.inline_store import InlineStore
 from actors.store.transaction import ReadTransaction, Transaction
 from tests.kernel.kernel_harness import turns
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.lifecycle import LifecycleEvent
+    from actors.service.assembly import AnyService
     from actors.store.aiosqlite_store import AiosqliteStore
     from actors.store.store import Handler, WriteResult
 
@@ -271,7 +274,7 @@ class Office:
 @contextlib.asynccontextmanager
 async def office(
     folder: Path,
-    services: Mapping[str, Callable[[], Service]],
+    services: Mapping[str, AnyService],
     *,
     clock: Clock,
     seed: int = 1,
@@ -299,6 +302,7 @@ async def office(
             dead_letters=DeadLetters(capacity=100, clock=clock, events=lifecycle),
         ),
         store=store,
+        runner=InlineRunner if issubclass(store, InlineStore) else ThreadRunner,
     )
     try:
         await system.start()

@@ -378,6 +378,7 @@ async def test_breaker_opens_waits_at_no_cost_and_closes(
     settings = [
         "breaker.failures_max=3",
         "breaker.open_s=5.0",
+        "breaker.probes_max=1",
         "effect.attempts_max=3",
         "effect.backoff_s_max=0.1",
     ]
@@ -615,7 +616,7 @@ async def test_effect_that_is_done_does_not_run_for_a_look_that_saw_it_before(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
     """Only a kill runs an effect again that has succeeded."""
-    settings = ["effect.running_max=2"]
+    settings = ["effect.running_max=1", "effect.waiting_max=1"]
     async with office(
         tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings, store=HeldStore
     ) as run:

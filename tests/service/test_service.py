@@ -54,11 +54,11 @@ def test_two_handlers_for_one_message_are_refused() -> None:
 
 def test_a_handler_of_the_wrong_kind_is_refused() -> None:
     """A command cannot be read, nor a query written."""
-    with pytest.raises(TypeError, match=r"Wrong\.ask is a @command, and Ask is no Command"):
+    with pytest.raises(TypeError, match=r"Wrong\.find is a @command, and Ask is no Command"):
 
         class Wrong(Service):
             @command
-            def ask(self, tx: Transaction, cmd: Ask) -> None:
+            def find(self, tx: Transaction, cmd: Ask) -> None:
                 """Do nothing."""
 
     with pytest.raises(TypeError, match="is no Query"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import sqlite3
 from collections import Counter
@@ -277,6 +278,51 @@ async def test_clock_set_backward_makes_timers_late_and_not_early(
         await run.advance(3610.0 - 3503.0 - 9.0 + 1.0)
         assert run.labels("a") == ["new", "ten"]
         assert run.count("a", "timer") == 0
+
+
+async def test_what_is_due_at_once_does_not_wait_for_a_clock_set_backward(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Neither what is under way nor what a suspended, killed or restarted service finds."""
+    settings = ["timer.window_timers=2"]
+    async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
+        run.system.suspend("a")
+        await turns()
+        asked = run.ask("a", Do(what=[(0.0, str(number)) for number in range(9)]))
+        run.system.resume("a")
+        clock.step(-3600.0)
+        await asked
+        clock.step(-3600.0)
+        run.system.kill("a")
+        await run.advance(1.0)
+        assert run.labels("a") == [str(number) for number in range(9)]
+        await run.ask("a", Do(what=[(0.0, "last"), (5.0, "later")]))
+        run.system.suspend("a")
+    clock.step(-3600.0)
+    async with office(tmp_path, {"a": Planner}, clock=clock) as run:
+        await run.advance(1.0)
+        assert run.labels("a")[9:] == ["last"]
+
+
+async def test_neither_what_is_due_at_once_nor_what_is_late_holds_up_the_other(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Where there is more than the window holds, the older goes first."""
+    settings = ["timer.window_timers=4"]
+    async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
+        run.system.suspend("a")
+        await turns()
+        plans = [[(1.0, "a"), (0.5, "b")], [(0.0, str(number)) for number in range(20)]]
+        asked = [run.ask("a", Do(what=plan)) for plan in (*plans, [(0.2, "c")])]
+        run.system.resume("a")
+        await asyncio.wait(asked)
+        run.system.kill("a")
+    clock.advance(10.0)
+    async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
+        await run.advance(1.0, steps=10)
+        labels = run.labels("a")
+        assert sorted(labels) == sorted(["a", "b", "c", *map(str, range(20))])
+        assert [each for each in labels if each.isdigit()] == [str(number) for number in range(20)]
 
 
 async def test_no_more_than_the_window_is_in_hand(tmp_path: Path, clock: SteppingClock) -> None:

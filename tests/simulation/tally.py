@@ -19,7 +19,8 @@ from actors.service.service import Service, command, effect
 from actors.simulation.conservation import check_conserved
 from actors.simulation.exactly_once import check_exactly_once
 from actors.store.transaction import Transaction
-from actors.systems.tweets.messages import StoreTweet, TweetStored
+from actors.systems.tweets.messages import StoreTweet, Tweet, TweetStored
+from actors.systems.tweets.tweet_rows import INSERT, x_columns
 from actors.systems.tweets.tweets import TweetsService
 
 if TYPE_CHECKING:
@@ -55,14 +56,19 @@ class TweetAnnounced(Command, frozen=True, kw_only=True):
 
 
 class TalliedTweets(TweetsService):
-    """Stores so many tweets of an author, and has each counted."""
+    """Stores so many tweets of an author, and has each counted; none is scored."""
+
+    async def run(self) -> None:
+        """There is no backlog."""
 
     @command
     def store(  # type: ignore[override] # refuses, which the one above it does not
         self, tx: Transaction, cmd: StoreTweet
     ) -> TweetStored | Refusal:
         """Store first and look then: what is refused is rolled back."""
-        stored = super().store(tx, cmd)
+        tweet = Tweet(id=tx.new_id(), author=cmd.author, text=cmd.text, external_id=None)
+        tx.execute(INSERT, tweet.id, tweet.author, tweet.text, None, *x_columns(None))
+        stored = TweetStored(tweet=tweet, created=True)
         tx.send("tally", CountTweet())
         row = tx.one("SELECT count(*) FROM tweet WHERE author = ?", cmd.author)
         if row is not None and row[0] > TWEETS_MAX:
@@ -115,7 +121,7 @@ class TallyScenario:
         self._troubles: list[str] = []
 
     def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
-        return {"tweets": TalliedTweets, "tally": TallyService}
+        return {"tweets": lambda: TalliedTweets(config.tweets, ask), "tally": TallyService}
 
     async def furnish(self, system: ServiceSystem) -> None:
         pass

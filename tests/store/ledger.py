@@ -240,6 +240,6 @@ def writer_of(store: Store) -> sqlite3.Connection:
         assert store._writer is not None
         return store._writer
     assert isinstance(store, AiosqliteStore)
-    connection = store._writer._connection
+    connection = store._writer.worker
     assert connection is not None
     return connection._conn

@@ -18,9 +18,10 @@ import pytest
 from actors.errors import Fenced, HandlerTimeout, StoreError
 from actors.kernel.clock import SystemClock
 from actors.store import handler_watch, migrations, opening
-from actors.store.aiosqlite_store import ABANDON_S, AiosqliteStore
+from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.dead_letter_table import latest
 from actors.store.handler_watch import HandlerWatch
+from actors.store.lane import ABANDON_S
 from actors.store.transaction import Transaction
 from tests.store.ledger import (
     ADD,

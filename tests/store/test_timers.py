@@ -107,12 +107,12 @@ async def test_timers_come_with_the_commit_of_what_asked_for_them(ledger: Ledger
 async def test_timer_is_due_by_the_time_of_its_transaction(
     ledger: Ledger, clock: ManualClock
 ) -> None:
-    """To the microsecond; what is past is due now."""
+    """To the microsecond; what is past is due at once, whatever the clock says later."""
     async with ledger.opened() as store:
         await write(ledger, store, Do(what=[*adds(0.000001, 1.5, 0.0, -1.0), None]))
         now_us = clock.now_us()
         found = ledger.query("SELECT due_us FROM timer ORDER BY seq")
-        assert [due_us - now_us for (due_us,) in found] == [1, 1_500_000, 0, 0]
+        assert [due_us for (due_us,) in found] == [now_us + 1, now_us + 1_500_000, 0, 0]
 
 
 async def test_number_is_never_given_twice(ledger: Ledger) -> None:
@@ -210,6 +210,25 @@ async def test_due_timers_are_loaded_in_order_and_within_limits(
         first = found.timers[0]
         assert (first.message_type, first.message) == ("Add", None)
         assert msgspec.json.decode(first.blob, type=Add) == Add(label="1.0")
+
+
+async def test_of_those_due_at_once_and_those_that_are_late_the_older_go_first(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    """Each in their own order: neither waits for the other for ever, whatever the clock says."""
+    async with ledger.opened() as store:
+        await write(ledger, store, Do(what=[*adds(3.0, 0.0, 1.0, 0.0, 2.0, 0.0, 9.0), None]))
+        now_us = clock.now_us()
+        found = await due(store, now_us + 3_000_000)
+        assert [each.seq for each in found.timers] == [2, 3, 4, 5, 1, 6]
+        found = await due(store, now_us + 3_000_000, limit=4)
+        assert [each.seq for each in found.timers] == [2, 3, 4, 5]
+        found = await due(store, now_us - 86_400_000_000)
+        assert [each.seq for each in found.timers] == [2, 4, 6]
+        assert found.next_us == now_us + 1_000_000
+    clock.advance(-86_400.0)
+    async with ledger.opened() as store:
+        assert store.standing.timer_us == 0  # at once
 
 
 async def test_due_timers_are_loaded_by_type(ledger: Ledger, clock: ManualClock) -> None:

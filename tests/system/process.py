@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 ROOT = Path(__file__).parent.parent.parent
-FREE_PORTS = tuple(f"--set=edge.{name}.port=0" for name in ("gateway", "hotel", "tweets"))
+LISTENERS = ("gateway", "hotel", "tweets", "x_platform")
+FREE_PORTS = tuple(f"--set=edge.{name}.port=0" for name in LISTENERS)
+# Nobody tweets but the test, unless it asks for more.
+SILENCE = ("--set=x_platform.tweets_per_s=0", "--set=x.platform=simulator")
 
 # A machine that runs other things too may take several times the two seconds that are promised.
 READY_S_MAX = 20.0
@@ -30,13 +33,13 @@ class SystemProcess:
     """
 
     def __init__(self, data_dir: Path, *arguments: str, through: tuple[str, ...] = ()) -> None:
-        """`arguments` follow those for free ports; `through` is a command that runs another."""
+        """`arguments` follow those for silence; `through` is a command that runs another."""
         self.data_dir = data_dir
         self.stdout: list[str] = []
         self.lines: list[Line] = []
         self.ready_s = 0.0
         self._command = (*through, sys.executable, "runtime.py", f"--data-dir={data_dir}")
-        self._arguments = (*FREE_PORTS, *arguments)
+        self._arguments = (*FREE_PORTS, *SILENCE, *arguments)
         self._stderr: list[str] = []
         self._popen: subprocess.Popen[str] | None = None
         self._begun = 0

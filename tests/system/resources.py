@@ -12,6 +12,12 @@ SERVICES = (
     "card_processor",
     "notification",
     "tweets",
+    "sentiment",
+    "flagger",
+    "favouriter",
+    "responder",
+    "reader",
+    "x_platform",
 )
 
 CUSTOMER: dict[str, Any] = {"name": "Ada Lovelace", "email": "ada@example.com"}

@@ -32,7 +32,11 @@ pytestmark = pytest.mark.real_time
 
 DEADLINE_S = 0.6
 # Each attempt after the first waits for the breaker: longer than the deadline, all together.
-SLOW_PAYMENT = ("--set=breaker.failures_max=1", "--set=breaker.open_s=0.3")
+SLOW_PAYMENT = (
+    "--set=effect.silence_s=0.000001",
+    "--set=breaker.failures_max=1",
+    "--set=breaker.open_s=0.3",
+)
 
 
 async def test_a_booking_is_confirmed_found_and_listed_also_after_a_restart(

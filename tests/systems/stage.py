@@ -115,7 +115,7 @@ class Stage:
         left = result.departures
         self.sent = [(each.receiver, each.message) for one in left for each in one.messages]
         self.timers = [
-            ((each.due_us - self.clock.now_us()) / 1_000_000, each.message)
+            (max(0, each.due_us - self.clock.now_us()) / 1_000_000, each.message)
             for one in left
             for each in one.timers
         ]

@@ -50,9 +50,8 @@ class TweetsScenario:
         self._troubles: list[str] = []
 
     def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
-        """Return a factory for each service."""
-        del config, ask
-        return topology.services()
+        """Return a factory for each service; X is not simulated, and nothing is read there."""
+        return topology.services(config.tweets, config.x, ask, None)
 
     async def furnish(self, system: ServiceSystem) -> None:
         """Begin with nothing."""

@@ -8,13 +8,12 @@ published. "At rest" is: every service up, nothing on its way (`nothing_is_under
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.service.at_rest import file_is_sound, nothing_is_under_way, read_tables
 from actors.systems.hotel.messages import Money
 from actors.systems.hotel.refund_policy import RefundPolicy
 from actors.systems.hotel.stay import nights, zone
@@ -24,17 +23,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import HotelConfig
+    from actors.service.at_rest import Row
 
 SERVICES = ("customer", "room", "booking", "payment", "card_processor", "notification")
 ENDED = {"confirmed", "rejected", "cancelled"}
-Row = dict[str, Any]
 
 
 class Books:
     """All rows of all tables, as they stand: `books.booking["hold"]` is a list of rows."""
 
     def __init__(self, folder: Path) -> None:
-        self.of = {name: _read(folder / f"{name}.db") for name in SERVICES}
+        self.of = {name: read_tables(folder / f"{name}.db") for name in SERVICES}
         self.bookings: dict[str, Row] = {row["id"]: row for row in self.of["booking"]["booking"]}
         self.payments: dict[str, Row] = {row["id"]: row for row in self.of["payment"]["payment"]}
         # What the card processor's ledger leaves of each charge, in minor units.
@@ -65,7 +64,7 @@ def violations(
     """
     books = Books(folder)
     return [
-        *files_are_sound(folder),
+        *[each for name in SERVICES for each in file_is_sound(folder / f"{name}.db")],
         *every_booking_has_ended(books),
         *every_night_is_sold_once(books),
         *no_hold_outlives_its_time(books, now_us),
@@ -73,19 +72,9 @@ def violations(
         *every_cancellation_is_refunded(books, config),
         *the_ledger_adds_up(books),
         *every_mail_is_written_once(books),
-        *nothing_is_under_way(books, now_us, planted),
+        *every_request_is_answered(books),
+        *nothing_is_under_way(books.of, now_us=now_us, planted=planted),
     ]
-
-
-def files_are_sound(folder: Path) -> Iterator[str]:
-    """SQLite itself finds nothing to complain about."""
-    for name in SERVICES:
-        with closing(sqlite3.connect(folder / f"{name}.db")) as connection:
-            for (line,) in connection.execute("PRAGMA integrity_check").fetchall():
-                if line != "ok":
-                    yield f"{name}.db: {line}"
-            for row in connection.execute("PRAGMA foreign_key_check").fetchall():
-                yield f"{name}.db: a row of {row[0]} refers to no {row[2]}"
 
 
 # --- Bookings and nights -----------------------------------------------------------------------
@@ -218,7 +207,7 @@ def the_ledger_adds_up(books: Books) -> Iterator[str]:
             yield f"payment {row['id']} is {row['state']}"
 
 
-# --- Mails and messages ------------------------------------------------------------------------
+# --- Mails and requests ------------------------------------------------------------------------
 
 
 def every_mail_is_written_once(books: Books) -> Iterator[str]:
@@ -246,45 +235,10 @@ def every_mail_is_written_once(books: Books) -> Iterator[str]:
             yield f"mails of {kind} are {written}, and should be {expected}"
 
 
-def nothing_is_under_way(books: Books, now_us: int, planted: frozenset[str]) -> Iterator[str]:
-    """No message, due timer, open request or dead letter is left anywhere."""
-    for name, tables in books.of.items():
-        (identity,) = tables["identity"]
-        for channel in tables["channel"]:
-            if channel["receiver"]:
-                yield from _unapplied(books, name, identity["store"], channel)
-        for row in tables["timer"]:
-            if row["due_us"] <= now_us:
-                yield f"{name}: timer {row['message_type']} was due {now_us - row['due_us']} us ago"
-        for row in tables["later"]:
-            yield f"{name}: request {row['request']} is not answered"
-        for row in tables["dead_letter"]:
-            if row["message_type"] not in planted:
-                yield f"{name}: dead letter {row['message_type']}: {row['reason']}"
+def every_request_is_answered(books: Books) -> Iterator[str]:
+    """No request waits for what becomes of its booking."""
     for row in books.of["booking"]["waiting"]:
         yield f"request {row['request']} waits for booking {row['booking_id']}"
-
-
-def _unapplied(books: Books, sender: str, store: str, channel: Row) -> Iterator[str]:
-    receiver, last = channel["receiver"], channel["last"]
-    applied = sum(
-        row["applied"]
-        for row in books.of[receiver]["inbox"]
-        if (row["sender"], row["store"]) == (sender, store)
-    )
-    if applied != last:
-        yield f"{sender} has sent {last} messages to {receiver}, which has applied {applied}"
-
-
-def _read(path: Path) -> dict[str, list[Row]]:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.execute("BEGIN")  # one instant for all tables
-        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        return {
-            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608 - a name that SQLite gave
-            for (name,) in names.fetchall()
-        }
 
 
 def _date(text: str) -> dt.date:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import datetime as dt  # noqa: TC003 - msgspec reads it at run time
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from actors.kernel.messages import Command, Query
+from actors.kernel.messages import Command, Event, Query
 
 Author = Annotated[str, Meta(min_length=1, max_length=100)]
 Text = Annotated[str, Meta(min_length=1, max_length=10_000)]
@@ -17,11 +18,30 @@ Limit = Annotated[int, Meta(ge=1)]
 After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
+Sentiment = Literal["negative", "neutral", "positive"]
+FlagStatus = Literal["open", "assigned", "resolved"]
+# What became of a like or a reply. `refused` is X's 403, for good; `dry_run` was not sent at all.
+ActionStatus = Literal["pending", "done", "refused", "failed", "dry_run"]
+
+
+class XDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What only a tweet from X has; its id there is the tweet's `external_id`."""
+
+    author_id: str
+    kind: Literal["original", "reply", "retweet", "quote"]
+    lang: str
+    posted_at_us: int
+
+
 class Tweet(msgspec.Struct, frozen=True, kw_only=True):
+    """`score` is VADER's compound, from -1 to 1; it and `sentiment` are null until it is scored."""
+
     id: str
     author: str
     text: str
     external_id: str | None
+    sentiment: Sentiment | None = None
+    score: float | None = None
 
 
 class TweetStored(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +64,167 @@ class StoreTweet(Command, frozen=True, kw_only=True):
     external_id: ExternalId | None = None
 
 
+class StoreXTweet(Command, frozen=True, kw_only=True):
+    """Store a tweet that the reader has read from X's stream, once."""
+
+    external_id: ExternalId
+    author: Author
+    text: Text
+    x: XDetails
+
+
+class ScoreTweet(Command, frozen=True, kw_only=True):
+    """The tweets service's own effect: ask a replica of sentiment."""
+
+    tweet_id: str
+    text: str
+
+
+class RecordScore(Command, frozen=True, kw_only=True):
+    """The effect's outcome. A tweet is scored once: a second score changes nothing."""
+
+    tweet_id: str
+    score: float
+
+
+class TweetScored(Event, frozen=True, kw_only=True):
+    """A tweet stands, and how it sounds is known. `x` is None where it did not come from X."""
+
+    tweet_id: str
+    author: str
+    text: str
+    external_id: str | None
+    x: XDetails | None
+    score: float
+    sentiment: Sentiment
+
+
 class GetTweet(Query, frozen=True, kw_only=True):
     tweet_id: str
 
 
 class ListTweets(Query, frozen=True, kw_only=True):
-    """Tweets in order of arrival, of one `author` if given, after the cursor, at most `limit`."""
+    """Tweets in order of arrival, of one `author` and `sentiment` if given, after the cursor."""
 
     limit: Limit
     after: After = 0
     author: Author | None = None
+    sentiment: Sentiment | None = None
+
+
+# --- Sentiment ---------------------------------------------------------------------------------
+
+
+class ScoreText(Query, frozen=True, kw_only=True):
+    """How a text sounds."""
+
+    text: str
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """VADER's compound, from -1 (most negative) to 1."""
+
+    compound: float
+
+
+# --- Flags, likes, replies ---------------------------------------------------------------------
+
+
+class Flag(msgspec.Struct, frozen=True, kw_only=True):
+    """A negative tweet in the PR team's queue."""
+
+    id: str
+    status: FlagStatus
+    assignee: str | None
+    note: str | None
+    tweet_id: str
+    author: str
+    text: str
+    score: float
+
+
+class FlagPage(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[Flag]
+    next: str | None
+
+
+class ListFlags(Query, frozen=True, kw_only=True):
+    """Flags in order of their making, of one `status` if given."""
+
+    limit: Limit
+    after: After = 0
+    status: FlagStatus | None = None
+
+
+class GetFlag(Query, frozen=True, kw_only=True):
+    flag_id: str
+
+
+class ChangeFlag(Command, frozen=True, kw_only=True):
+    """Move a flag on (open, assigned, resolved; never back), say whose it is, or note something."""
+
+    flag_id: str
+    status: FlagStatus | None = None
+    assignee: Author | None = None
+    note: Annotated[str, Meta(max_length=2_000)] | None = None
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """A like or a reply; `reply_id` is X's id of the reply, `detail` why it was refused."""
+
+    tweet_id: str
+    external_id: str
+    status: ActionStatus
+    text: str | None = None
+    reply_id: str | None = None
+    detail: str | None = None
+
+
+class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
+    items: list[Action]
+    next: str | None
+
+
+class ListActions(Query, frozen=True, kw_only=True):
+    """Likes, or replies, in order of their making, of one `status` if given."""
+
+    limit: Limit
+    after: After = 0
+    status: ActionStatus | None = None
+
+
+# --- The reader --------------------------------------------------------------------------------
+
+
+ReaderStatus = Literal["connected", "connecting", "waiting"]
+
+
+class ReaderGap(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tweeted between the two may be missing: X does not send it again."""
+
+    since: dt.datetime
+    until: dt.datetime
+    reason: str
+
+
+class ReaderState(msgspec.Struct, frozen=True, kw_only=True):
+    """How X's stream is read. `gaps` counts all; `latest_gaps` holds some, latest first.
+
+    What was tweeted before `read_to` is stored, or lies in a gap; X last gave a sign of life at
+    `alive_at`. `duplicates` is what X sent again, `unreadable` lines that made no sense.
+    """
+
+    status: ReaderStatus
+    last_tweet_id: str | None
+    alive_at: dt.datetime | None
+    read_to: dt.datetime | None
+    tweets: int
+    duplicates: int
+    unreadable: int
+    reconnects: int
+    gaps: int
+    latest_gaps: list[ReaderGap]
+
+
+class GetReader(Query, frozen=True, kw_only=True):
+    """How the reading of X's stream stands."""

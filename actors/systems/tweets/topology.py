@@ -4,14 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.service.replicas import Replicas
+from actors.systems.tweets.favouriter import FavouriterService
+from actors.systems.tweets.flagger import FlaggerService
+from actors.systems.tweets.reader import ReaderService
+from actors.systems.tweets.reply_text import ReplyText
+from actors.systems.tweets.responder import ResponderService
+from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
+from actors.systems.tweets.x_client import XWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.config import TweetsConfig, XConfig
     from actors.service.service import Service
+    from actors.systems.tweets.actions import Writer
+    from actors.systems.tweets.tweets import Ask
+    from actors.systems.tweets.x_access import XAccess
 
 
-def services() -> dict[str, Callable[[], Service]]:
-    """Return a factory for each service; its name is its address and its file's name."""
-    return {"tweets": TweetsService}
+def services(
+    config: TweetsConfig, x: XConfig, ask: Ask, access: XAccess | None
+) -> dict[str, Callable[[], Service] | Replicas]:
+    """Return a factory for each service; its name is its address and its file's name.
+
+    `ask(service, message)` is how the tweets service's effect reaches a replica of sentiment.
+    `access` is where X is: without it nothing is read there, and without its leave to write, likes
+    and replies are noted and not sent. Raises ConfigError for a reply_text that is none.
+    """
+    user_id = None if access is None else access.user_id
+    writer: Writer | None = XWriter(access) if access is not None and access.write else None
+    text = ReplyText(config.reply_text)
+    found: dict[str, Callable[[], Service] | Replicas] = {
+        "tweets": lambda: TweetsService(config, ask),
+        "sentiment": Replicas(
+            lambda: SentimentService(chars_max=config.scored_chars_max), config.sentiment_replicas
+        ),
+        "flagger": FlaggerService,
+        "favouriter": lambda: FavouriterService(
+            writer, user_id=user_id, like_min=config.like_min, retry_s=config.retry_s
+        ),
+        "responder": lambda: ResponderService(
+            text, writer, user_id=user_id, retry_s=config.retry_s
+        ),
+    }
+    if access is not None:
+        found["reader"] = lambda: ReaderService(config, x, access)
+    return found

@@ -18,7 +18,7 @@ from actors.systems.hotel.messages import (
     RegisterBooking,
 )
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS
-from tests.systems.hotel.fate import Death
+from tests.systems.fate import Death
 from tests.systems.hotel.town import UNKNOWN
 from tests.systems.hotel.whole import RATE
 

@@ -20,8 +20,9 @@ from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from actors.systems.hotel.messages import Booking, CancelBooking, CreateBooking
 from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
-from tests.systems.hotel.fate import Death, Fate
+from tests.systems.fate import Death, Fate
 from tests.systems.hotel.whole import Furnished, Whole, furnish
+from tests.systems.whole import outlive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -161,22 +162,6 @@ async def run_path(
         finally:
             await hotel.stop()
         return fate, answer.kind if isinstance(answer, Refusal) else answer.status
-
-
-async def outlive(hotel: Whole, fate: Fate, act: Callable[[], Awaitable[Any]]) -> Any:
-    """Return what comes of it; where the process dies, the next one begins it again."""
-    while True:
-        acting = asyncio.ensure_future(act())
-        over = asyncio.ensure_future(fate.over.wait())
-        await asyncio.wait([acting, over], return_when=asyncio.FIRST_COMPLETED)
-        if not fate.over.is_set():
-            over.cancel()
-            return await acting
-        acting.cancel()
-        await asyncio.wait([acting])
-        acting.cancelled() or acting.exception()  # it failed because the process died
-        await hotel.die()
-        await hotel.boot()
 
 
 async def die_everywhere(

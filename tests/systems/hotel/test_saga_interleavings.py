@@ -10,54 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 
-from actors.kernel.clock import SystemClock
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
-from tests.systems.hotel.fate import Fate
+from tests.systems.fate import Fate
 from tests.systems.hotel.steps import Script, limits, scripts
 from tests.systems.hotel.town import Town
 from tests.systems.hotel.whole import Furnished, Whole, furnish
-
-# Within the time limit of one test, which would end it without a word of what failed.
-SHRINK_S_MAX = 40.0
-# All but `explain`, which traces every line, and is slower than that limit.
-PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
-
-
-class Shrinking:
-    """Lets Hypothesis look for a shorter script that fails for so long, and then find no more."""
-
-    def __init__(self, kind: type[InlineStore | AiosqliteStore], furnished: Furnished) -> None:
-        self._kind = kind
-        self._furnished = furnished
-        self._clock = SystemClock()
-        self._end_s: float | None = None
-        self._failed: set[str] = set()
-
-    async def play(self, script: Script, limits_s: tuple[float, float]) -> None:
-        """Play the script, or pretend that it is fine: but not one that has failed before."""
-        over = self._end_s is not None and self._clock.monotonic() > self._end_s
-        name = repr((script, limits_s))
-        if over and name not in self._failed:
-            return
-        try:
-            await play(script, self._furnished, self._kind, limits_s=limits_s)
-        except Exception:
-            self._failed.add(name)
-            self._end_s = self._end_s or self._clock.monotonic() + SHRINK_S_MAX
-            raise
+from tests.systems.shrinking import PHASES, Shrinking
 
 
 async def play(
-    script: Script,
     furnished: Furnished,
     kind: type[InlineStore | AiosqliteStore],
-    *,
+    script: Script,
     limits_s: tuple[float, float],
 ) -> None:
     """Let it happen, let it rest, and compare all there is to compare."""
@@ -90,12 +61,12 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
 
 @pytest.fixture(scope="module")
 def inline(furnished: Furnished) -> Shrinking:
-    return Shrinking(InlineStore, furnished)
+    return Shrinking(partial(play, furnished, InlineStore))
 
 
 @pytest.fixture(scope="module")
 def on_threads(furnished: Furnished) -> Shrinking:
-    return Shrinking(AiosqliteStore, furnished)
+    return Shrinking(partial(play, furnished, AiosqliteStore))
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from actors.store.inline_store import InlineStore
 from actors.systems.hotel.invariants import violations
 from actors.systems.hotel.messages import CancelBooking, CreateBooking
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS, CardBehavior
-from tests.systems.hotel.whole import Furnished, Whole, config_of_tests, furnish
+from tests.systems.hotel.whole import Furnished, Whole, furnish
+from tests.systems.whole import config_of_tests
 
 if TYPE_CHECKING:
     from pathlib import Path

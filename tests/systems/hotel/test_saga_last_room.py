@@ -13,7 +13,8 @@ from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from actors.systems.hotel.invariants import SERVICES
 from actors.systems.hotel.messages import Booking, CreateBooking
-from tests.systems.hotel.whole import Whole, furnish, turns
+from tests.systems.hotel.whole import Whole, furnish
+from tests.systems.whole import turns
 
 if TYPE_CHECKING:
     from pathlib import Path

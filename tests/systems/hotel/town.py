@@ -24,7 +24,7 @@ from actors.systems.hotel.messages import (
 )
 
 if TYPE_CHECKING:
-    from tests.systems.hotel.fate import Fate
+    from tests.systems.fate import Fate
     from tests.systems.hotel.whole import Furnished, Whole
 
 IMPATIENT_S = 0.002

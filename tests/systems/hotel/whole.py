@@ -1,222 +1,36 @@
-"""The whole hotel as it runs: every service under its supervisor, in this process, on small times.
-
-What a test does to it is what happens to a system: services are killed, suspended and resumed, the
-clock is set forward, the process dies and another one opens the files. Loop time is real, so every
-wait inside is some milliseconds; the services' clock moves when told to, and a little in `settle`.
-"""
+"""The whole hotel, and files of one to begin with."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.config import load_config
-from actors.kernel import lifecycle
-from actors.kernel.clock import ManualClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
-from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
-from actors.store.inline_store import InlineStore
-from actors.systems.hotel.invariants import violations
+from actors.systems.hotel import invariants, topology
 from actors.systems.hotel.messages import CreateCustomer, CreateRoom, Money
-from actors.systems.hotel.topology import services
+from tests.systems.whole import Whole as WholeSystem
+from tests.systems.whole import copy_files
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from actors.service.assembly import StoreType
-    from tests.systems.hotel.fate import Fate
+    from actors.service.assembly import AnyService
+    from tests.systems.whole import Ask
 
-# Every wait of the runtime's that a test would sit through is short; and a key is remembered for
-# longer than a test sets the clock forward.
-TIMES: dict[str, dict[str, Any]] = {
-    "channel": {"retry_s": 0.002},
-    "timer": {"poll_s_max": 0.002, "retry_s": 0.002},
-    "effect": {"effect_s_max": 0.5, "backoff_s_min": 0.0005, "backoff_s_max": 0.002},
-    "breaker": {"open_s": 0.02, "probe_s_max": 0.5},
-    "store": {"client_keys_kept_s": 1e8},
-    "supervisor": {"backoff_s_min": 0.0, "backoff_s_max": 0.002, "park_retry_s": 0.01},
-}
-# Beyond every timer of a booking that nobody touches any more.
-LONG_S = 1000.0
-ASK_S_MAX = 20.0
-SETTLE_S_MAX = 5.0
-POLL_S = 0.001
-# How far the services' clock moves a poll: a breaker opens by it.
-TICK_S = 0.002
 RATE = Money(amount=10_001, currency="EUR")
 
 
-def config_of_tests(**sections: dict[str, Any]) -> Any:
-    """Return the shipped configuration with short times; `sections` replace more of it."""
-    config = load_config()
-    for changes in (TIMES, sections):
-        for name, values in changes.items():
-            section = msgspec.structs.replace(getattr(config, name), **values)
-            config = msgspec.structs.replace(config, **{name: section})
-    return config
+class Whole(WholeSystem):
+    """The hotel of one folder."""
 
+    def services(self, ask: Ask) -> Mapping[str, AnyService]:
+        return topology.services(self.config.hotel, ask)
 
-class Whole:
-    """The hotel of one folder, through any number of processes: `boot` and `die` are a process's.
-
-    `crashes` are the crashes that were nobody's wish.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        store: StoreType = InlineStore,
-        fate: Fate | None = None,
-        seed: int = 1,
-        **sections: dict[str, Any],
-    ) -> None:
-        self.folder = folder
-        self.config = config_of_tests(**sections)
-        self.clock = ManualClock()
-        self.crashes: list[lifecycle.Crashed] = []
-        self._store = store
-        self._fate = fate
-        self._rng = Rng(seed)
-
-    # --- A process ---------------------------------------------------------------------------
-
-    async def boot(self) -> None:
-        """Start a process on the folder's files."""
-        # Of its own, as the time that has passed would make it: the clock here may stand still.
-        rng = self._rng.fork("process")
-        events = Lifecycle()
-        events.subscribe(self._note)
-        context = KernelContext(
-            loop=asyncio.get_running_loop(),
-            clock=self.clock,
-            rng=rng,
-            lifecycle=events,
-            dead_letters=DeadLetters(capacity=100, clock=self.clock, events=events),
-        )
-        system: ServiceSystem
-
-        async def ask(service: str, message: Any) -> Any:
-            return await system.ask(service, message, timeout_s=self.config.effect.effect_s_max)
-
-        system = ServiceSystem(
-            services(self.config.hotel, ask),
-            config=self.config,
-            data_dir=self.folder,
-            context=context,
-            store=self._store,
-        )
-        self.system = system
-        if self._fate is not None:
-            self._fate.system = system
-        await system.start()
-
-    async def die(self) -> None:
-        """End the process at once: nothing is drained, nothing is said, nothing more commits."""
-        actors = self.system.registry.actors()
-        for actor in actors:  # the root first: nobody restarts anybody
-            actor.terminate()
-        for actor in actors:
-            await actor.settled()
-        if self._fate is not None:
-            self._fate.revive()
-
-    async def stop(self) -> None:
-        """End the process in order."""
-        await self.system.stop()
-
-    async def ask(
-        self, service: str, message: Any, *, key: str | None = None, timeout_s: float = ASK_S_MAX
-    ) -> Any:
-        """Ask as the edge does."""
-        return await self.system.ask(service, message, timeout_s=timeout_s, key=key)
-
-    # --- Quiet -------------------------------------------------------------------------------
-
-    async def settle(self, *, but: str | None = None) -> None:
-        """Wait until nothing moves that could, `but` a service that is suspended.
-
-        Raises AssertionError, saying what still moves.
-        """
-        busy: list[str] = []
-        handled = -1
-        try:
-            async with asyncio.timeout(SETTLE_S_MAX):
-                while True:
-                    busy = await self._busy(but)
-                    before, handled = handled, sum(each.handled for each in self.system.actors())
-                    # Twice, with nothing between: one look at many services is not one instant.
-                    if not busy and handled == before:
-                        return
-                    if busy:
-                        self.clock.advance(TICK_S)
-                        await asyncio.sleep(POLL_S)
-                    else:
-                        await turns(2)
-        except TimeoutError:
-            error = f"the hotel does not settle: {'; '.join(busy)}"
-            raise AssertionError(error) from None
-
-    async def run_out(self) -> None:
-        """Let time pass until no timer is left."""
-        await self.settle()
-        for _ in range(10):
-            if not any(each.pending for each in await self.system.timers()):
-                return
-            self.clock.advance(LONG_S)
-            await self.settle()
-        error = f"timers without end: {await self.system.timers()}"
-        raise AssertionError(error)
-
-    def check(self, **known: Any) -> None:
-        """The books agree, and nobody crashed unasked. See `violations` for `known`."""
-        found = violations(
-            self.folder, config=self.config.hotel, now_us=self.clock.now_us(), **known
-        )
-        assert not found, "\n".join(found)
-        assert not self.crashes, self.crashes
-
-    # --- Inside ------------------------------------------------------------------------------
-
-    def _note(self, event: lifecycle.LifecycleEvent) -> None:
-        wished = ("Died", "the process is dead")  # by a fate, see there
-        if (
-            isinstance(event, lifecycle.Crashed)
-            and not event.killed
-            and not any(each in event.error for each in wished)
-        ):
-            self.crashes.append(event)
-
-    async def _busy(self, but: str | None) -> list[str]:
-        busy = [
-            f"{each.name} is {each.state} with {each.mailbox_depth} messages"
-            for each in self.system.actors()
-            if each.name != but and (each.state != "running" or each.mailbox_depth)
-        ]
-        busy += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} ({each.state})"
-            for each in await self.system.channels()
-            if each.receiver != but and each.depth
-        ]
-        return busy + [
-            f"{each.service}: {each.due} timers due, {each.effects_running} effects"
-            for each in await self.system.timers()
-            if each.due or each.effects_running
-        ]
-
-
-async def turns(count: int) -> None:
-    """Let the loop turn so often."""
-    for _ in range(count):
-        await asyncio.sleep(0)
+    def violations(self, **known: Any) -> list[str]:
+        now_us = self.clock.now_us()
+        return invariants.violations(self.folder, config=self.config.hotel, now_us=now_us, **known)
 
 
 @contextlib.asynccontextmanager
@@ -238,9 +52,7 @@ class Furnished(msgspec.Struct, frozen=True, kw_only=True):
     customer_id: str
 
     def copy_to(self, folder: Path) -> None:
-        assert not list(self.folder.glob("*-wal")), "all is in the files themselves"
-        for path in self.folder.glob("*.db"):
-            shutil.copy(path, folder / path.name)
+        copy_files(self.folder, folder)
 
 
 async def furnish(folder: Path, *, rooms: int = 2) -> Furnished:

@@ -1,0 +1,124 @@
+"""Which attempts of one kind of effect are made now, and what its breaker is told of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from actors.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from actors.config import EffectConfig
+    from actors.kernel.clock import Clock
+    from actors.resilience.breaker import Breaker
+
+
+class Gate:
+    """Lets at most `running_max` attempts in, and none that the breaker does not allow.
+
+    Whoever waits holds no place. First attempts go before repeated ones, each in order, and the
+    repeated have half of the places at most: requests that never get an answer must not stop those
+    that would. For the same reason a time-out counts as the dependency's failure only where
+    nothing has succeeded for `silence_s` seconds of trying.
+    """
+
+    def __init__(self, breaker: Breaker, *, config: EffectConfig, clock: Clock) -> None:
+        """Nobody is inside."""
+        self._breaker = breaker
+        self._places = config.running_max
+        self._places_repeated = max(1, config.running_max // 2)
+        self._silence_s = config.silence_s
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        # Who waits, and how many are inside, of first attempts and of repeated ones.
+        self._first: deque[asyncio.Future[None]] = deque()
+        self._repeated: deque[asyncio.Future[None]] = deque()
+        self._inside = 0
+        self._inside_repeated = 0
+        self._timer: asyncio.TimerHandle | None = None
+        # When the last attempt was let in, and the first since one succeeded or tries were rare.
+        self._tried_s = 0.0
+        self._silent_since_s: float | None = None
+
+    async def enter(self, *, first: bool) -> None:
+        """Wait until the attempt may be made; then say how it ended, and `leave`."""
+        turn: asyncio.Future[None] = self._loop.create_future()
+        (self._first if first else self._repeated).append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it had been let in
+                self.leave(first=first)
+            raise
+
+    def leave(self, *, first: bool) -> None:
+        """Make room for the next."""
+        self._inside -= 1
+        if not first:
+            self._inside_repeated -= 1
+        self._admit()
+
+    def succeeded(self) -> None:
+        """The attempt inside has succeeded."""
+        self._silent_since_s = None
+        self._breaker.succeeded()
+
+    def failed(self, error: BaseException) -> None:
+        """The attempt inside has failed with `error`."""
+        timed_out = isinstance(error, TimeoutError | DeadlineExceeded)
+        # To a breaker that asks whether the dependency is back, silence is a no as well.
+        if not timed_out or self._breaker.state != "closed" or self._is_silent():
+            self._breaker.failed()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._places = 0
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _admit(self) -> None:
+        while self._inside < self._places:
+            queue = self._next_queue()
+            if queue is None:
+                return
+            probe = self._breaker.state != "closed"
+            if not self._breaker.allow():
+                if self._timer is None:
+                    delay_s = self._breaker.retry_after_s
+                    self._timer = self._loop.call_later(delay_s, self._look_again)
+                return
+            self._inside += 1
+            if queue is self._repeated:
+                self._inside_repeated += 1
+            self._note_try()
+            turn = queue.pop() if probe and queue is self._first else queue.popleft()
+            turn.set_result(None)
+
+    def _next_queue(self) -> deque[asyncio.Future[None]] | None:
+        """Return the queue whose first is next, or None; those who gave up waiting are gone."""
+        for queue in (self._first, self._repeated):
+            while queue and queue[0].done():
+                queue.popleft()
+            while queue and queue[-1].done():
+                queue.pop()
+            if queue and (queue is self._first or self._inside_repeated < self._places_repeated):
+                return queue
+        return None
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._admit()
+
+    def _note_try(self) -> None:
+        now_s = self._clock.monotonic()
+        if self._silent_since_s is None or now_s - self._tried_s > self._silence_s:
+            self._silent_since_s = now_s
+        self._tried_s = now_s
+
+    def _is_silent(self) -> bool:
+        since_s = self._silent_since_s
+        return since_s is not None and self._clock.monotonic() - since_s >= self._silence_s

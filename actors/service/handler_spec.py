@@ -1,0 +1,187 @@
+"""A handler as its author declared it, read from its types when its class is made."""
+
+from __future__ import annotations
+
+import typing
+from inspect import iscoroutinefunction
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union
+
+import msgspec
+
+from actors.kernel.messages import (
+    Command,
+    Event,
+    GaveUp,
+    Later,
+    Query,
+    Refusal,
+    Refused,
+    type_name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.store.peers import Start
+
+Kind = Literal["command", "query", "event", "effect"]
+BASES: dict[Kind, type] = {"command": Command, "query": Query, "event": Event, "effect": Command}
+SHAPES: dict[Kind, str] = {
+    "command": "(self, tx: Transaction, message: SomeCommand) -> Reply | Refusal | Later",
+    "query": "(self, tx: ReadTransaction, message: SomeQuery) -> Reply | Refusal",
+    "event": "(self, tx: Transaction, event: SomeEvent) -> None",
+    "effect": "async (self, message: SomeCommand) -> Outcome | None",
+}
+STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
+
+
+class HandlerSpec(msgspec.Struct, frozen=True):
+    """A handler as declared: its kind, the function, the message and the reply it is typed for.
+
+    `defers` is whether it may return Later; `start` is an event's, see `on`.
+    """
+
+    kind: Kind
+    function: Callable[..., Any]
+    message: Any
+    reply: Any
+    defers: bool = False
+    start: Start = "now"
+
+
+def read_handlers(cls: type, inherited: dict[Any, HandlerSpec]) -> dict[Any, HandlerSpec]:
+    """Return the class's handlers by message, those of its bases included.
+
+    Raises TypeError, naming the handler whose types do not fit.
+    """
+    return _read_all(cls, inherited, read_handler)
+
+
+def read_stateless_handlers(cls: type, inherited: dict[Any, HandlerSpec]) -> dict[Any, HandlerSpec]:
+    """Return the handlers of a service without a store: queries, and no transaction.
+
+    Raises TypeError, naming the handler whose types do not fit, or that cannot be there.
+    """
+    return _read_all(cls, inherited, _read_stateless)
+
+
+def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
+    """Return the handler `name`, as a service with a store has them. Raises TypeError."""
+    shape = SHAPES[kind]
+    message, reply = _read_types(name, function, shape, parameters=1 if kind == "effect" else 2)
+    _check_message(name, kind, message, shape)
+    if (kind == "effect") != iscoroutinefunction(function):
+        rule = "write an @effect as" if kind == "effect" else "handlers never await, only effects"
+        error = f"{name}: {rule} `async def`"
+        raise TypeError(error)
+    start: Start = "now"
+    if kind == "event":
+        declared = function.__event__  # type: ignore[attr-defined]
+        start = function.__start__  # type: ignore[attr-defined]
+        if message != declared or reply is not NoneType:
+            error = f"{name} is @on({type_name(declared)}): it must be typed {shape}"
+            raise TypeError(error)
+    if kind == "effect":  # an outcome is no reply: it may be of any of several types
+        return HandlerSpec(kind, function, message, reply)
+    defers = Later in members(reply)
+    if defers and (kind != "command" or not set(members(reply)) - {Later, Refusal}):
+        error = f"{name} returns Later: only a @command may, and it says what its reply will be"
+        raise TypeError(error)
+    reply = _reply_type(reply)
+    try:
+        msgspec.json.Decoder(reply)
+    except TypeError as unreadable:
+        error = f"{name}: its reply could be stored, and not read back: {unreadable}"
+        raise TypeError(error) from unreadable
+    return HandlerSpec(kind, function, message, reply, defers, start)
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the annotation itself."""
+    if typing.get_origin(annotation) in {Union, UnionType}:
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+# --- Inside ------------------------------------------------------------------------------------
+
+
+def _read_all(
+    cls: type,
+    inherited: dict[Any, HandlerSpec],
+    read: Callable[[str, Kind, Callable[..., Any]], HandlerSpec],
+) -> dict[Any, HandlerSpec]:
+    handlers = dict(inherited)
+    for name, function in vars(cls).items():
+        kind = getattr(function, "__handles__", None)
+        if kind is None:
+            continue
+        spec = read(f"{cls.__name__}.{name}", kind, function)
+        other = None
+        if spec.message in handlers:
+            other = handlers[spec.message].function.__name__
+        if other not in {None, name}:  # of the same name: a subclass overrides it
+            message = f"{cls.__name__}.{name} and .{other} both handle {spec.message}"
+            raise TypeError(message)
+        handlers[spec.message] = spec
+    return handlers
+
+
+def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
+    if kind != "query":
+        called = {"event": "@on"}.get(kind, f"@{kind}")
+        error = (
+            f"{name} is {called}, and a stateless service could lose what it is sent: it answers "
+            f"queries only. Make it a @query that others ask from an @effect, or a Service"
+        )
+        raise TypeError(error)
+    message, reply = _read_types(name, function, STATELESS_SHAPE, parameters=1)
+    _check_message(name, kind, message, STATELESS_SHAPE)
+    if iscoroutinefunction(function):
+        error = f"{name}: handlers never await, only effects `async def`"
+        raise TypeError(error)
+    if Later in members(reply):
+        error = f"{name} returns Later: only a @command of a service with a store may"
+        raise TypeError(error)
+    return HandlerSpec(kind, function, message, _reply_type(reply))
+
+
+def _read_types(
+    name: str, function: Callable[..., Any], shape: str, *, parameters: int
+) -> tuple[Any, Any]:
+    """Return the types of the message, which comes last, and of the reply."""
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as unknown:
+        error = f"{name}: {unknown}; its types are read at run time: import them for that, too"
+        raise TypeError(error) from unknown
+    reply = hints.pop("return", None)
+    types = list(hints.values())
+    if reply is None or len(types) != parameters:
+        error = f"{name} must be typed {shape}"
+        raise TypeError(error)
+    return types[-1], reply
+
+
+def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
+    # A class, or one of messages.Refused and GaveUp for a command.
+    origin = message if isinstance(message, type) else typing.get_origin(message)
+    if origin in {None, Union, UnionType}:
+        error = f"{name} must be typed {shape}"
+        raise TypeError(error)
+    if not issubclass(origin, BASES[kind]):
+        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
+        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
+        raise TypeError(error)
+    if message in {Refused, GaveUp}:
+        error = f"{name}: say of which command, such as {message.__name__}[SomeCommand]"
+        raise TypeError(error)
+
+
+def _reply_type(annotation: Any) -> Any:
+    """Return what the annotation leaves beside Refusal and Later: the type of a stored reply."""
+    if typing.get_origin(annotation) not in {Union, UnionType}:
+        return NoneType if annotation is None else annotation
+    rest = tuple(each for each in members(annotation) if each not in {Refusal, Later})
+    return Union[rest] if rest else NoneType  # noqa: UP007 - made at run time

@@ -1,0 +1,89 @@
+"""The favouriter: likes the most positive tweets at X."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from actors.kernel.messages import GaveUp
+from actors.service.service import Service, command, effect, on, query
+from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.tweets import actions
+from actors.systems.tweets.actions import Outcome
+from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
+from actors.systems.tweets.messages import ActionPage, ListActions, TweetScored
+from actors.systems.tweets.x_errors import XBusy, XRefused
+
+if TYPE_CHECKING:
+    from actors.systems.tweets.actions import Writer
+
+
+class FavouriterService(Service):
+    """Likes each tweet from X once that scores `like_min` or more.
+
+    Not our own, and no retweet: X would count its like for the tweet that it repeats, which comes
+    under its own id. A like that X refuses is refused for good.
+    """
+
+    schema: ClassVar[Path] = Path(__file__).parent / "schema" / "favouriter"
+
+    def __init__(
+        self, writer: Writer | None, *, user_id: str | None, like_min: float, retry_s: float
+    ) -> None:
+        """`user_id` is who we are at X; without a `writer` likes are noted, and not made."""
+        self._writer = writer
+        self._user_id = user_id
+        self._like_min = like_min
+        self._retry_s = retry_s
+
+    @on(TweetScored)
+    def scored(self, tx: Transaction, event: TweetScored) -> None:
+        """Like it, or without leave to write only note that we would."""
+        if event.x is None or event.external_id is None or event.score < self._like_min:
+            return
+        if event.x.kind == "retweet" or event.x.author_id == self._user_id:
+            return
+        if self._writer is None:
+            actions.begin(tx, event, "dry_run")
+        elif actions.begin(tx, event, "pending"):
+            tx.send("favouriter", LikeTweet(external_id=event.external_id))
+
+    @effect
+    async def like(self, cmd: LikeTweet) -> RecordLike | PostponeLike:
+        """Like it at X; a second time changes nothing there."""
+        outcome = Outcome(status="done")
+        try:
+            if self._writer is None:  # the leave to write was taken away meanwhile
+                outcome = Outcome(status="dry_run")
+            else:
+                await self._writer.like(cmd.external_id)
+        except XRefused as refused:
+            outcome = Outcome(status="refused", detail=refused.detail)
+        except XBusy as busy:
+            return PostponeLike(
+                external_id=cmd.external_id, reason=busy.detail, retry_at_us=busy.retry_at_us
+            )
+        return RecordLike(external_id=cmd.external_id, outcome=outcome)
+
+    @command
+    def liked(self, tx: Transaction, cmd: RecordLike) -> None:
+        """Note what became of it."""
+        actions.end(tx, cmd.external_id, cmd.outcome)
+
+    @command
+    def postpone(self, tx: Transaction, cmd: PostponeLike) -> None:
+        """Wait until X counts anew."""
+        if actions.fail(tx, cmd.external_id, cmd.reason):
+            pause_s = actions.pause_s(tx, cmd.retry_at_us, at_least_s=self._retry_s)
+            tx.after(pause_s, LikeTweet(external_id=cmd.external_id))
+
+    @on(GaveUp[LikeTweet])
+    def like_later(self, tx: Transaction, event: GaveUp[LikeTweet]) -> None:
+        """X does not answer now: there is no last attempt."""
+        if actions.fail(tx, event.command.external_id, event.reason):
+            tx.after(self._retry_s, event.command)
+
+    @query
+    def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:
+        """List the likes in order of their making, those of one status if one is given."""
+        return actions.page_of(tx, question)

@@ -1,0 +1,102 @@
+"""The flagger: keeps the PR team's queue of negative tweets.
+
+open -> assigned -> resolved
+open -> resolved
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from actors.kernel.messages import Refusal
+from actors.service.service import Service, command, on, query
+from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.tweets.messages import (
+    ChangeFlag,
+    Flag,
+    FlagPage,
+    FlagStatus,
+    GetFlag,
+    ListFlags,
+    TweetScored,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+
+INSERT = (
+    "INSERT INTO flag (id, tweet_id, author, text, score, status) VALUES (?, ?, ?, ?, ?, 'open')"
+    " ON CONFLICT (tweet_id) DO NOTHING"
+)
+BY_ID = "SELECT * FROM flag WHERE id = ?"
+CHANGE = "UPDATE flag SET status = ?, assignee = ?, note = ? WHERE id = ?"
+PAGE = "SELECT * FROM flag WHERE seq > ? ORDER BY seq LIMIT ?"
+PAGE_OF_STATUS = "SELECT * FROM flag WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?"
+
+# A flag moves to the right only, and may leave one out.
+ORDER: Final[tuple[FlagStatus, ...]] = ("open", "assigned", "resolved")
+
+
+class FlaggerService(Service):
+    """Flags each negative tweet once, wherever it came from, and lets people work on it."""
+
+    schema: ClassVar[Path] = Path(__file__).parent / "schema" / "flagger"
+
+    @on(TweetScored)
+    def scored(self, tx: Transaction, event: TweetScored) -> None:
+        """Put a negative tweet into the queue."""
+        if event.sentiment == "negative":
+            tx.execute(INSERT, tx.new_id(), event.tweet_id, event.author, event.text, event.score)
+
+    @command
+    def change(self, tx: Transaction, cmd: ChangeFlag) -> Flag | Refusal:
+        """Change what is given. Where a part of it is refused, nothing is changed."""
+        row = tx.one(BY_ID, cmd.flag_id)
+        if row is None:
+            return _unknown(cmd.flag_id)
+        status = cmd.status or row["status"]
+        if ORDER.index(status) < ORDER.index(row["status"]):
+            return Refusal.conflict(f"the flag is {row['status']} and does not become {status}")
+        assignee = row["assignee"] if cmd.assignee is None else cmd.assignee
+        if row["status"] == "resolved" and assignee != row["assignee"]:
+            return Refusal.conflict("the flag is resolved: it is nobody's any more")
+        note = row["note"] if cmd.note is None else cmd.note
+        tx.execute(CHANGE, status, assignee, note, cmd.flag_id)
+        changed = tx.one(BY_ID, cmd.flag_id)
+        assert changed is not None
+        return _flag(changed)
+
+    @query
+    def get(self, tx: ReadTransaction, question: GetFlag) -> Flag | Refusal:
+        """Find one by id."""
+        row = tx.one(BY_ID, question.flag_id)
+        return _unknown(question.flag_id) if row is None else _flag(row)
+
+    @query
+    def list(self, tx: ReadTransaction, question: ListFlags) -> FlagPage:
+        """List in order of their making, those of one status if one is given."""
+        if question.status is None:
+            rows, after = tx.page(PAGE, question.after, limit=question.limit)
+        else:
+            rows, after = tx.page(
+                PAGE_OF_STATUS, question.status, question.after, limit=question.limit
+            )
+        return FlagPage(items=[_flag(row) for row in rows], next=after)
+
+
+def _unknown(flag_id: str) -> Refusal:
+    return Refusal.not_found(f"there is no flag {flag_id}")
+
+
+def _flag(row: sqlite3.Row) -> Flag:
+    return Flag(
+        id=row["id"],
+        status=row["status"],
+        assignee=row["assignee"],
+        note=row["note"],
+        tweet_id=row["tweet_id"],
+        author=row["author"],
+        text=row["text"],
+        score=row["score"],
+    )

@@ -1,0 +1,217 @@
+"""The reader service: X's stream, each tweet of it once, and the books on what may be missing.
+
+How far has been read is a time, `read_to_us`: whatever was tweeted before it is committed here, or
+lies in a gap that is on the books. A reconnect asks X for what was tweeted since.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from actors.service.service import Service, command, query
+from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.tweets.following import Following
+from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, StoreXTweet
+from actors.systems.tweets.reader_messages import (
+    ConnectionPlan,
+    GapFound,
+    NoteLost,
+    NoteOpened,
+    NoteProgress,
+    Opened,
+    Pause,
+    PlanConnection,
+    Progress,
+    TweetRead,
+)
+
+if TYPE_CHECKING:
+    from actors.config import TweetsConfig, XConfig
+    from actors.systems.tweets.x_access import XAccess
+
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+# X's window for counting requests: no answer of it asks for a longer wait.
+RATE_WINDOW_S: Final = 900.0
+FORGET_ROWS_MAX: Final = 2  # a tweet: more than come, so that a backlog shrinks
+GAPS_KEPT_MAX: Final = 1_000
+GAPS_SHOWN_MAX: Final = 50
+
+PROGRESS = "SELECT * FROM progress"
+SEE = "INSERT INTO seen (tweet_id, seen_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
+FORGET = (
+    "DELETE FROM seen WHERE tweet_id IN"
+    " (SELECT tweet_id FROM seen WHERE seen_us < ? ORDER BY seen_us LIMIT ?)"
+)
+COUNT_TWEET = (
+    "UPDATE progress SET tweets = tweets + 1, last_tweet_id = ?, alive_us = max(?, alive_us)"
+)
+COUNT_DUPLICATE = "UPDATE progress SET duplicates = duplicates + 1"
+NOTE = (
+    "UPDATE progress SET read_to_us = max(?, read_to_us), alive_us = max(?, alive_us),"
+    " duplicates = duplicates + ?, unreadable = unreadable + ?"
+)
+NOTE_OPEN = (
+    "UPDATE progress SET connections = connections + 1, alive_us = ?, read_to_us = ?,"
+    " gaps = gaps + ?"
+)
+LAST_GAP = "SELECT seq, to_us FROM gap ORDER BY seq DESC LIMIT 1"
+ADD_GAP = "INSERT INTO gap (from_us, to_us, reason) VALUES (?, ?, ?)"
+EXTEND_GAP = "UPDATE gap SET to_us = ?, reason = ? WHERE seq = ?"
+FORGET_GAPS = "DELETE FROM gap WHERE seq <= (SELECT max(seq) FROM gap) - ?"
+GAPS = "SELECT from_us, to_us, reason FROM gap ORDER BY seq DESC LIMIT ?"
+
+REASONS: Final = {
+    "on": "the outage was longer than X sends again",
+    "off": "x.backfill_minutes_max is 0: X is not asked to send again",
+    "refused": "X does not send again for this account",
+}
+
+
+class ReaderService(Service):
+    """Reads the stream and passes on each tweet once, whatever breaks."""
+
+    schema: ClassVar[Path] = Path(__file__).parent / "schema" / "reader"
+
+    def __init__(self, config: TweetsConfig, x: XConfig, access: XAccess) -> None:
+        """`access` says where X is, and as whom to read."""
+        self._config = config
+        self._x = x
+        self._access = access
+        self._following: Following | None = None
+        # X may be this late with a tweet, and the reader this late to see that it gets none.
+        self._slack_us = int(x.stall_s * SECOND_US)
+
+    async def run(self) -> None:
+        """Follow the stream. Raises XStatus and RuleRefused: what only an operator can mend."""
+        self._following = Following(self.ask, self._access, self._x, keywords=self._config.keywords)
+        await self._following.run()
+
+    # --- Tweets --------------------------------------------------------------------------------
+
+    @command
+    def read(self, tx: Transaction, cmd: TweetRead) -> bool:
+        """Pass the tweet on; return false for one that has stood in the stream before."""
+        if not tx.execute(SEE, cmd.external_id, tx.now_us):
+            tx.execute(COUNT_DUPLICATE)
+            return False
+        tx.execute(FORGET, tx.now_us - int(self._config.seen_kept_s * SECOND_US), FORGET_ROWS_MAX)
+        tx.execute(COUNT_TWEET, cmd.external_id, tx.now_us)
+        tx.send(
+            "tweets",
+            StoreXTweet(external_id=cmd.external_id, author=cmd.author, text=cmd.text, x=cmd.x),
+        )
+        return True
+
+    # --- Connections -----------------------------------------------------------------------------
+
+    @command
+    def plan(self, tx: Transaction, cmd: PlanConnection) -> ConnectionPlan:
+        """Say how many minutes to ask X for: what was missed, and what connecting may yet take."""
+        read_to_us = self._read_to_us(tx)
+        minutes = 0
+        if read_to_us is not None and cmd.backfill == "on":
+            missed_us = tx.now_us - read_to_us + self._slack_us
+            if tx.now_us < read_to_us:  # the clock was set back: nobody knows how much
+                minutes = self._x.backfill_minutes_max
+            else:
+                minutes = min(-(-missed_us // MINUTE_US), self._x.backfill_minutes_max)
+        return ConnectionPlan(backfill_minutes=minutes, now_us=tx.now_us)
+
+    @command
+    def opened(self, tx: Transaction, cmd: NoteOpened) -> Opened:
+        """Note that the stream is open, and what of the past it does not reach."""
+        reach_us = tx.now_us - cmd.backfill_minutes * MINUTE_US
+        read_to_us = self._read_to_us(tx)
+        gap = None
+        is_new = False
+        if read_to_us is None:  # the first connection ever: what was before it is nobody's loss
+            read_to_us = reach_us - self._slack_us
+        elif tx.now_us < read_to_us:  # the clock was set back; all that X has is on its way
+            read_to_us = reach_us
+        elif read_to_us < reach_us:
+            gap = GapFound(from_us=read_to_us, to_us=reach_us, reason=REASONS[cmd.backfill])
+            is_new = self._add_gap(tx, gap)
+            read_to_us = reach_us
+        tx.execute(NOTE_OPEN, tx.now_us, read_to_us, is_new)
+        return Opened(gap=gap)
+
+    @command
+    def progressed(self, tx: Transaction, cmd: NoteProgress) -> None:
+        """Note how far has been read."""
+        self._note(tx, cmd.progress)
+
+    @command
+    def lost(self, tx: Transaction, cmd: NoteLost) -> Pause:
+        """Note how far has been read, and draw how long to leave X alone.
+
+        Exponential, with "equal jitter" (M. Brooker, "Exponential Backoff and Jitter", AWS
+        Architecture Blog, 2015): at least half, for X counts connections.
+        """
+        self._note(tx, cmd.progress)
+        exponent = min(cmd.failures - 1, 63)  # by then the maximum has long decided
+        pause_s = min(self._x.reconnect_s_min * 2.0**exponent, self._x.reconnect_s_max)
+        pause_s *= tx.rng.uniform(0.5, 1.0)
+        wait_s = cmd.retry_s
+        if cmd.retry_at_us is not None:
+            wait_s = (cmd.retry_at_us - tx.now_us) / SECOND_US
+        return Pause(pause_s=pause_s + min(max(wait_s, 0.0), RATE_WINDOW_S))
+
+    def _note(self, tx: Transaction, progress: Progress) -> None:
+        read_to_us, alive_us = progress.read_to_us, 0
+        if read_to_us is not None:
+            # Not the future: a tweet's time may be wrong. And less what may still be on its way.
+            alive_us = min(read_to_us, tx.now_us)
+            read_to_us = alive_us - self._slack_us
+        counts = (progress.duplicates, progress.unreadable)
+        tx.execute(NOTE, read_to_us or 0, alive_us, *counts)
+
+    def _add_gap(self, tx: Transaction, gap: GapFound) -> bool:
+        """Put the gap on the books; return false where it only makes the last one longer."""
+        last = tx.one(LAST_GAP)
+        if last is not None and last["to_us"] == gap.from_us:
+            tx.execute(EXTEND_GAP, gap.to_us, gap.reason, last["seq"])
+            return False
+        tx.execute(ADD_GAP, gap.from_us, gap.to_us, gap.reason)
+        tx.execute(FORGET_GAPS, GAPS_KEPT_MAX)
+        return True
+
+    def _read_to_us(self, tx: Transaction) -> int | None:
+        row = tx.one(PROGRESS)
+        assert row is not None, "the schema has made it"
+        read_to_us: int | None = row["read_to_us"]
+        return read_to_us
+
+    # --- For people ------------------------------------------------------------------------------
+
+    @query
+    def state(self, tx: ReadTransaction, question: GetReader) -> ReaderState:
+        """Say how the stream stands, and what may be missing."""
+        del question
+        row = tx.one(PROGRESS)
+        assert row is not None, "the schema has made it"
+        return ReaderState(
+            status=self._following.status if self._following is not None else "waiting",
+            last_tweet_id=row["last_tweet_id"],
+            alive_at=_moment(row["alive_us"]),
+            read_to=_moment(row["read_to_us"]),
+            tweets=row["tweets"],
+            duplicates=row["duplicates"],
+            unreadable=row["unreadable"],
+            reconnects=max(0, row["connections"] - 1),
+            gaps=row["gaps"],
+            latest_gaps=[
+                ReaderGap(
+                    since=dt.datetime.fromtimestamp(gap["from_us"] / SECOND_US, tz=dt.UTC),
+                    until=dt.datetime.fromtimestamp(gap["to_us"] / SECOND_US, tz=dt.UTC),
+                    reason=gap["reason"],
+                )
+                for gap in tx.all(GAPS, GAPS_SHOWN_MAX)
+            ],
+        )
+
+
+def _moment(us: int | None) -> dt.datetime | None:
+    return None if us is None else dt.datetime.fromtimestamp(us / SECOND_US, tz=dt.UTC)

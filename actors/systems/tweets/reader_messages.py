@@ -1,0 +1,95 @@
+"""What the reader's stream tells its own books. Times are microseconds of the Unix epoch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from actors.kernel.messages import Command
+from actors.systems.tweets.messages import (  # noqa: TC001 - msgspec reads them at run time
+    Author,
+    ExternalId,
+    Text,
+    XDetails,
+)
+
+# Whether X is asked to send again what was missed: it is; config says not to; X has refused it.
+Backfill = Literal["on", "off", "refused"]
+
+
+class TweetRead(Command, frozen=True, kw_only=True):
+    """A tweet stood in the stream; it is passed on to the tweets service once."""
+
+    external_id: ExternalId
+    author: Author
+    text: Text
+    x: XDetails
+
+
+class PlanConnection(Command, frozen=True, kw_only=True):
+    """Say what a connection that is made now must ask for."""
+
+    backfill: Backfill
+
+
+class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`backfill_minutes` is 0 for none; `now_us` is the time of the plan."""
+
+    backfill_minutes: int
+    now_us: int
+
+
+class NoteOpened(Command, frozen=True, kw_only=True):
+    """The stream is open, and begins `backfill_minutes` ago."""
+
+    backfill: Backfill
+    backfill_minutes: int
+
+
+class GapFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What was tweeted between the two may be missing, and X does not send it again."""
+
+    from_us: int
+    to_us: int
+    reason: str
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    gap: GapFound | None
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """`read_to_us`: what X sent before that is committed; None where nothing new is known.
+
+    The others are how many since the last time: tweets sent again and known without a look at the
+    books, and lines that made no sense.
+    """
+
+    read_to_us: int | None = None
+    duplicates: int = 0
+    unreadable: int = 0
+
+
+class NoteProgress(Command, frozen=True, kw_only=True):
+    """Keep it on the books."""
+
+    progress: Progress
+
+
+class NoteLost(Command, frozen=True, kw_only=True):
+    """The connection has ended, or none came about: the `failures`-th without news in between.
+
+    X will have the next attempt at `retry_at_us`, or in `retry_s` seconds, where there is one.
+    """
+
+    failures: int
+    progress: Progress
+    retry_at_us: int | None = None
+    retry_s: float = 0.0
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """How long to leave X alone, in seconds."""
+
+    pause_s: float

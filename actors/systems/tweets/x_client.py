@@ -1,0 +1,317 @@
+"""The one file that knows tweepy: its stream, its rules, its likes and replies, on our terms.
+
+tweepy is used for what it knows (addresses, parameters, signatures, the reading of the stream) and
+for one connection at a time. What it would do of itself around that is kept from happening:
+
+- it reconnects at once, for ever, where a stream closes cleanly, waits a minute and more for a 429,
+  and gives up without an exception: here the first end of a connection ends the client, with its
+  reason, and whoever uses it decides;
+- its stream task swallows cancellation: `StreamConnection` keeps the task, disconnects, and waits;
+- after that its session is closed: rules have a session of their own;
+- it makes models of what it reads, and dies of a rule without a tag: lines are handed on unread;
+- at debug level its loggers, and oauthlib's, write out the Authorization header.
+
+For a simulation: requests in user context are signed by oauthlib, which draws from
+`oauthlib.oauth1.rfc5849.generate_nonce` and `.generate_timestamp`; to be the same from the same
+seed these two names must be replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import aiohttp
+import msgspec
+import tweepy
+from tweepy.asynchronous import AsyncClient, AsyncStreamingClient
+
+from actors.systems.tweets.x_errors import XBusy, XError, XRefused, XStatus, XUnreachable
+from actors.systems.tweets.x_session import XSession
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from actors.systems.tweets.x_access import XAccess
+
+__all__ = ["Rule", "Rules", "StreamConnection", "XRefused", "XWriter"]
+
+T = TypeVar("T")
+
+# What a tweet of the stream comes with: who wrote it, when, in what language, in answer to what.
+STREAM_FIELDS: Final = {
+    "expansions": ["author_id"],
+    "tweet_fields": ["created_at", "lang", "referenced_tweets"],
+    "user_fields": ["username"],
+}
+_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 400, 403, 404, 429
+
+
+class _NoHeaders(logging.Filter):
+    """Lets nothing below a warning pass: that is where requests are written out whole."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+
+_NO_HEADERS = _NoHeaders()
+
+
+def keep_headers_out_of_logs() -> None:
+    """Keep tweepy's and oauthlib's loggers from telling credentials, whatever their level is.
+
+    A logger's filter does not hold for those below it, so each has its own. Again changes nothing.
+    """
+    for name in tuple(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"tweepy", "oauthlib"}:
+            logging.getLogger(name).addFilter(_NO_HEADERS)
+
+
+# --- The stream --------------------------------------------------------------------------------
+
+
+class StreamConnection:
+    """One connection to the filtered stream, from its request to its end."""
+
+    def __init__(
+        self,
+        access: XAccess,
+        *,
+        stall_s: float,
+        on_open: Callable[[], Awaitable[None]],
+        on_line: Callable[[bytes], Awaitable[None]],
+        on_keep_alive: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`on_line` gets what stands between two line ends, never empty; raising ends all.
+
+        `stall_s` seconds without a byte end it, too.
+        """
+        self._access = access
+        self._stall_s = stall_s
+        self.on_open = on_open
+        self.on_line = on_line
+        self.on_keep_alive = on_keep_alive
+
+    async def follow(self, *, backfill_minutes: int) -> None:
+        """Read until the end, which is always an exception.
+
+        XStatus where X does not open the stream, XUnreachable where it closes, breaks or stalls,
+        and whatever a callback raised. Cancelled, it disconnects first.
+        """
+        base_url = await self._access.base_url()
+        async with XSession(base_url, read_s_max=self._stall_s) as session:
+            client = _OneConnection(self, self._access.credentials.bearer_token)
+            client.session = session
+            task = client.filter(**STREAM_FIELDS, backfill_minutes=backfill_minutes or None)
+            try:
+                await asyncio.wait([task])
+            finally:
+                client.disconnect()
+                await asyncio.wait([task])
+        raise client.ended or XUnreachable("the stream ended without a word")
+
+
+class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
+    """tweepy's client for one connection; `ended` is why it is over."""
+
+    def __init__(self, owner: StreamConnection, bearer_token: str) -> None:
+        super().__init__(bearer_token, max_retries=0)
+        keep_headers_out_of_logs()
+        self._owner = owner
+        self.ended: Exception | None = None
+
+    async def on_connect(self) -> None:
+        await self._call(self._owner.on_open())
+
+    async def on_data(self, raw_data: bytes) -> None:
+        await self._call(self._owner.on_line(raw_data))
+
+    async def on_keep_alive(self) -> None:
+        await self._call(self._owner.on_keep_alive())
+
+    async def on_closed(self, _response: aiohttp.ClientResponse) -> None:
+        raise XUnreachable("X closed the stream")
+
+    async def on_request_error(self, status_code: int) -> None:
+        # A 2xx that opens no stream; other statuses end before they come here.
+        raise XUnreachable(f"X answered {status_code} instead of a stream")
+
+    async def on_connection_error(self) -> None:
+        # Called in tweepy's own handler of the error, which it would log and try again.
+        raise XUnreachable(_broken(sys.exception())) from None
+
+    async def on_exception(self, exception: Exception) -> None:
+        if self.ended is not None:  # what a callback of the owner raised
+            return
+        is_ours = isinstance(exception, XError)
+        self.ended = exception if is_ours else XUnreachable(_broken(exception))
+
+    async def on_disconnect(self) -> None:
+        """Say nothing: whoever follows says it once, with the reason."""
+
+    async def _call(self, callback: Awaitable[None]) -> None:
+        try:
+            await callback
+        except Exception as error:
+            self.ended = error
+            raise
+
+
+# --- Rules -------------------------------------------------------------------------------------
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that stands on the account."""
+
+    id: str
+    value: str
+    tag: str | None = None
+
+
+class _RulesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    data: tuple[Rule, ...] | None = None
+    errors: tuple[dict[str, Any], ...] | None = None
+
+
+class Rules:
+    """The rules of the account's stream. All raise XStatus and XUnreachable."""
+
+    def __init__(self, access: XAccess, *, read_s_max: float) -> None:
+        self._access = access
+        self._read_s_max = read_s_max
+
+    async def list(self) -> tuple[Rule, ...]:
+        """Return all, whoever's they are."""
+        async with self._client() as client:
+            answer = await _read(client.get_rules(), _RulesAnswer)
+            return answer.data or ()
+
+    async def add(self, value: str, *, tag: str) -> None:
+        """Add a rule; where it stands already that is well. Raises XRefused, with X's reason."""
+        async with self._client() as client:
+            rule = tweepy.StreamRule(value=value, tag=tag)
+            try:
+                answer = await _read(client.add_rules(rule), _RulesAnswer)
+            except XStatus as no:
+                raise (XRefused(str(no)) if no.status == _BAD_REQUEST else no) from None
+            for error in answer.errors or ():
+                if error.get("title") != "DuplicateRule":
+                    details = error.get("details") or error.get("detail") or error.get("title")
+                    raise XRefused(_words(details))
+
+    async def delete(self, ids: Iterable[str]) -> None:
+        """Delete these; one that is gone already is gone."""
+        async with self._client() as client:
+            await _read(client.delete_rules([*ids]), dict[str, Any])
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[Any]:
+        keep_headers_out_of_logs()
+        async with XSession(await self._access.base_url(), read_s_max=self._read_s_max) as session:
+            client = AsyncStreamingClient(
+                self._access.credentials.bearer_token, return_type=aiohttp.ClientResponse
+            )
+            client.session = session
+            yield client
+
+
+# --- Likes and replies -------------------------------------------------------------------------
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True):
+    liked: bool = False
+    id: str = ""
+
+
+class _Written(msgspec.Struct, frozen=True, kw_only=True):
+    data: _Data | None = None
+    errors: tuple[dict[str, Any], ...] | None = None
+
+
+class XWriter:
+    """Likes and replies as the account, signed with OAuth 1.0a.
+
+    XRefused is a no for good: X's 403 (such as a duplicate text), or a tweet that is gone. XBusy is
+    X's 429. Anything else raised may be tried again; whether it was done then is not known.
+    Each request has a connection of its own, so there is nothing to close, and no time limit: an
+    effect has one.
+    """
+
+    def __init__(self, access: XAccess) -> None:
+        self._access = access
+
+    async def like(self, tweet_id: str) -> None:
+        """Like a tweet; one that is liked already stays so."""
+        data = await self._write(lambda client: client.like(tweet_id))
+        if not data.liked:
+            raise XUnreachable("X does not say that the tweet is liked")
+
+    async def reply(self, text: str, *, in_reply_to: str) -> str:
+        """Reply to a tweet, and return the reply's id."""
+        data = await self._write(
+            lambda client: client.create_tweet(text=text, in_reply_to_tweet_id=in_reply_to)
+        )
+        if not data.id:
+            raise XUnreachable("X does not say what the reply's id is")
+        return data.id
+
+    async def _write(self, request: Callable[[Any], Awaitable[Any]]) -> _Data:
+        keep_headers_out_of_logs()
+        keys = self._access.credentials
+        async with XSession(await self._access.base_url()) as session:
+            client = AsyncClient(
+                consumer_key=keys.consumer_key,
+                consumer_secret=keys.consumer_secret,
+                access_token=keys.access_token,
+                access_token_secret=keys.access_token_secret,
+                return_type=aiohttp.ClientResponse,
+            )
+            client.session = session
+            try:
+                answer = await _read(request(client), _Written)
+            except XStatus as no:
+                raise _meaning(no) from None
+        if answer.data is not None:
+            return answer.data
+        if answer.errors:  # X's way to say that a tweet is gone, in a 200
+            raise XRefused(_words([error.get("detail") for error in answer.errors]))
+        raise XUnreachable("X's answer says nothing")
+
+
+def _meaning(no: XStatus) -> XError:
+    if no.status in {_FORBIDDEN, _NOT_FOUND}:
+        return XRefused(str(no))
+    if no.status == _TOO_MANY:
+        retry_at_us = None if no.reset_s is None else no.reset_s * 1_000_000
+        return XBusy(str(no), retry_at_us=retry_at_us)
+    return no
+
+
+# --- Both --------------------------------------------------------------------------------------
+
+
+async def _read(request: Awaitable[Any], shape: type[T]) -> T:
+    """Return the answer's body; what aiohttp raises is put into words without the request."""
+    try:
+        response = await request
+        # tweepy has read it, and aiohttp's `read` does not give it twice.
+        return msgspec.json.decode(await response.text(encoding="utf-8"), type=shape)
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, ValueError) as error:
+        words = _describe(error)
+    raise XUnreachable(f"no answer from X: {words}")
+
+
+def _describe(error: BaseException | None) -> str:
+    """Put an error into words; not by its repr, in which aiohttp shows the request's headers."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _broken(error: BaseException | None) -> str:
+    return f"the stream broke: {_describe(error)}"
+
+
+def _words(details: Any) -> str:
+    return "; ".join(map(str, details)) if isinstance(details, list) else str(details)

@@ -1,0 +1,105 @@
+"""A tweet as it is made: refused where X would, else stored; the stream's if it matches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.kernel.messages import Refusal
+from actors.systems.x_platform import snowflake
+from actors.systems.x_platform.messages import Reference, XTweet, XUser
+from actors.systems.x_platform.state import next_id
+from actors.systems.x_platform.subject import NOBODY, Subject, who
+from actors.systems.x_platform.tweet_rows import (
+    Found,
+    find_tweet,
+    has_retweeted,
+    has_tweeted,
+    insert_tweet,
+)
+
+if TYPE_CHECKING:
+    from actors.store.transaction import ReadTransaction, Transaction
+
+DAY_US: Final = 86_400_000_000
+
+# X's own sentences.
+DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
+RETWEETED = "You cannot retweet a Tweet that you have already retweeted."
+NO_REPLY = "You attempted to reply to a Tweet that is deleted or not visible to you."
+NO_QUOTE = "You attempted to quote a Tweet that is deleted or not visible to you."
+NO_RETWEET = "You attempted to retweet a Tweet that is deleted or not visible to you."
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A tweet to be; a retweet has no text of its own."""
+
+    author: XUser
+    text: str
+    lang: str
+    replied_to: Found | None = None
+    retweeted: Found | None = None
+    quoted: Found | None = None
+
+
+def find_original(tx: ReadTransaction, tweet_id: str) -> Found | None:
+    """Find a tweet; of a retweet, what it repeats, which is what X's answers go to."""
+    found = find_tweet(tx, tweet_id)
+    for reference in () if found is None else found.tweet.references:
+        if reference.type == "retweeted":
+            return find_tweet(tx, reference.id)
+    return found
+
+
+def refuse(tx: Transaction, draft: Draft) -> Refusal | None:
+    """Return why X would not have it."""
+    if draft.retweeted is not None:
+        if has_retweeted(tx, draft.author.id, draft.retweeted.tweet.id):
+            return Refusal.conflict(RETWEETED)
+    elif has_tweeted(tx, draft.author.id, draft.text, since_us=tx.now_us - DAY_US):
+        return Refusal.conflict(DUPLICATE)
+    return None
+
+
+def store(tx: Transaction, draft: Draft) -> tuple[XTweet, int]:
+    """Store the tweet under a new id; returns it, and the version of the rules."""
+    number, version = next_id(tx)
+    text, lang, conversation = draft.text, draft.lang, str(number)
+    references = []
+    if draft.replied_to is not None:
+        references.append(Reference(type="replied_to", id=draft.replied_to.tweet.id))
+        conversation = draft.replied_to.tweet.conversation_id
+    if draft.retweeted is not None:
+        references.append(Reference(type="retweeted", id=draft.retweeted.tweet.id))
+        text = f"RT @{draft.retweeted.username}: {draft.retweeted.tweet.text}"
+        lang = draft.retweeted.tweet.lang
+    if draft.quoted is not None:
+        references.append(Reference(type="quoted", id=draft.quoted.tweet.id))
+    tweet = XTweet(
+        id=str(number),
+        text=text,
+        author_id=draft.author.id,
+        created_at_us=snowflake.time_us(number),
+        lang=lang,
+        conversation_id=conversation,
+        in_reply_to_user_id=draft.replied_to.tweet.author_id if draft.replied_to else None,
+        references=tuple(references),
+    )
+    insert_tweet(tx, tweet)
+    return tweet, version
+
+
+def subject_of(draft: Draft, tweet: XTweet) -> Subject:
+    """Return what the rules look at."""
+    return Subject(
+        tweet,
+        author=who(draft.author.id, draft.author.username),
+        reply_to=_who(draft.replied_to),
+        retweets_of=_who(draft.retweeted),
+        quoted_text=None if draft.quoted is None else draft.quoted.tweet.text,
+    )
+
+
+def _who(found: Found | None) -> frozenset[str]:
+    return NOBODY if found is None else who(found.tweet.author_id, found.username)

@@ -1,0 +1,70 @@
+"""The filtered stream: which tweets matched, in the order in which they were tweeted.
+
+A tweet's place in it is its id, so that the order needs no numbers of its own, a time is a place by
+arithmetic, and a place stays what it is when the past is pruned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.systems.x_platform import snowflake
+from actors.systems.x_platform.messages import FindHead, Head, Matched, MatchPage, ReadMatches
+from actors.systems.x_platform.rule_book import find_rules
+from actors.systems.x_platform.state import read_state
+from actors.systems.x_platform.tweet_rows import gather, tweet_of
+
+if TYPE_CHECKING:
+    from actors.store.transaction import ReadTransaction, Transaction
+
+INSERT = "INSERT INTO matched (tweet_id, rule_ids) VALUES (?, ?)"
+PRUNE = "DELETE FROM matched WHERE tweet_id < ?"
+PAGE = (
+    "SELECT tweet.*, rule_ids FROM matched JOIN tweet ON tweet.id = tweet_id"
+    " WHERE tweet_id > ? ORDER BY tweet_id LIMIT ?"
+)
+
+_RULE_IDS = msgspec.json.Decoder(list[int])
+
+
+def record_match(tx: Transaction, tweet_id: str, rule_ids: list[int]) -> None:
+    """Put the tweet into the stream."""
+    tx.execute(INSERT, int(tweet_id), msgspec.json.encode(rule_ids).decode())
+
+
+def prune(tx: Transaction, *, before_us: int) -> None:
+    """Forget the stream's past before then."""
+    tx.execute(PRUNE, snowflake.first_at(before_us))
+
+
+def read_matches(tx: ReadTransaction, question: ReadMatches) -> MatchPage:
+    """Return a page of the stream."""
+    rows = tx.all(PAGE, question.after, question.limit)
+    numbers = [_RULE_IDS.decode(row["rule_ids"]) for row in rows]
+    rules = find_rules(tx, [number for each in numbers for number in each])
+    matches = tuple(
+        [
+            Matched(
+                seq=row["id"],
+                tweet=tweet_of(row),
+                rules=tuple([rules[number] for number in each if number in rules]),
+            )
+            for row, each in zip(rows, numbers, strict=True)
+        ]
+    )
+    return MatchPage(
+        matches=matches,
+        about=gather(tx, [match.tweet for match in matches], included=False),
+        next=matches[-1].seq if matches else question.after,
+    )
+
+
+def find_head(tx: ReadTransaction, question: FindHead, *, backfill_us_max: int) -> Head:
+    """Return the stream's end, or its place before `since_us`, at most so far back."""
+    head = read_state(tx).last_id
+    if question.since_us is None or not backfill_us_max:
+        return Head(seq=head)
+    since = max(question.since_us, tx.now_us - backfill_us_max)
+    return Head(seq=max(min(snowflake.first_at(since) - 1, head), 0))

@@ -1,0 +1,69 @@
+"""A JSON body, held to its schema as X holds it: one 400 that names the field by its path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
+
+import msgspec
+from aiohttp import hdrs
+
+from http_edge.body import BodyReader
+from http_edge.decoding import blame
+from http_edge.x_api.problems import invalid, parameter_error
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from actors.config import EdgeConfig
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+CONTENT_TYPE: Final = "application/json"
+# NUL, which SQLite's functions take for a text's end, has one spelling in JSON: one backslash more
+# and it is none.
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_MISSING: Final = re.compile(r"missing required field `?([^`]*)")
+_UNKNOWN: Final = re.compile(r"contains unknown field `?([^`]*)")
+
+
+class JsonReader(Generic[T]):
+    """Reads bodies of one type."""
+
+    def __init__(self, body_type: type[T], config: EdgeConfig) -> None:
+        self._decoder = msgspec.json.Decoder(body_type)
+        self._reader = BodyReader(config)
+
+    async def read(self, request: web.BaseRequest) -> T:
+        """Return the body. Raises a 400, or what `BodyReader` raises."""
+        kind, _, _ = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")
+        if kind.strip().lower() != CONTENT_TYPE:
+            message = f"Requests with bodies must have content-type of {CONTENT_TYPE}."
+            raise invalid({"parameters": {}, "message": message})
+        data = await self._reader.read(request)
+        try:
+            body = self._decoder.decode(data)
+        except (ValueError, RecursionError) as error:
+            _refuse(error)
+        if _NUL.search(data):
+            raise invalid(parameter_error("$", [], "$: holds a NUL character"))
+        return body
+
+
+def _refuse(error: Exception) -> NoReturn:
+    if not isinstance(error, msgspec.ValidationError):
+        message = "the request body is not valid JSON"
+        raise invalid(parameter_error("$", [], f"$: {message}")) from None
+    detail, field = blame(error)
+    path = "$" if field is None else f"$.{field}"
+    for pattern, complaint in (
+        (_MISSING, "is missing but it is required"),
+        (
+            _UNKNOWN,
+            "is not defined in the schema and the schema does not allow additional properties",
+        ),
+    ):
+        if pattern.search(str(error)):
+            raise invalid(parameter_error(path, [], f"{path}: {complaint}")) from None
+    _, _, complaint = detail.partition(f"{field}: ")
+    raise invalid(parameter_error(path, [], f"{path}: {complaint or detail}")) from None

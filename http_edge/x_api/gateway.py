@@ -1,0 +1,37 @@
+"""A gateway whose every "no" is in X's form, whoever says it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from http_edge.gateway import Gateway
+from http_edge.x_api.endpoint import QUOTA
+from http_edge.x_api.problems import in_x_form, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiohttp import web
+
+    from http_edge.answer import Answer
+    from http_edge.problems import ProblemError
+
+
+class XGateway(Gateway):
+    """Answers all requests of the X listener."""
+
+    # X has no HEAD: it is answered as what is not there, like any other method.
+    serves_heads = False
+
+    def refuse_method(self, request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
+        """Say that there is no such address: X does not tell methods from addresses."""
+        del request, methods
+        raise plain(404)
+
+    def refusal(self, problem: ProblemError, request: web.BaseRequest | None) -> Answer:
+        """Return the answer, with the caller's quota where there is one."""
+        quota = None if request is None else request.get(QUOTA)
+        answer = in_x_form(problem).answer(*(() if quota is None else quota.headers()))
+        if problem.closes:
+            answer.force_close()
+        return answer

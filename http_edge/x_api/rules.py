@@ -1,0 +1,184 @@
+"""The filtered stream's rules: list, add and delete.
+
+An invalid or doubled rule is an entry of `errors` in an answer of success, as at X
+(discord-twitter-bot #7, twitter-stream-api #10). A request that would pass the rules' cap is X's
+RulesCapExceeded; its status is nowhere quoted, and 422 here, as in the API that came before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.systems.x_platform.messages import (
+    AddRules,
+    DeleteRules,
+    ListRules,
+    NewRule,
+    Rules,
+    RulesAdded,
+    RulesDeleted,
+    RuleTrouble,
+)
+from http_edge.x_api.body import JsonReader
+from http_edge.x_api.endpoint import APP_ONLY, Endpoint
+from http_edge.x_api.parameters import Parameters
+from http_edge.x_api.problems import (
+    INVALID_DETAIL,
+    INVALID_REQUEST,
+    INVALID_TITLE,
+    PROBLEMS,
+    XProblemError,
+    invalid,
+    parameter_error,
+)
+from http_edge.x_api.rendering import rule_object, timestamp
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from http_edge.handler import Context
+    from http_edge.x_api.endpoint import Call
+
+RULES_MAX: Final = 1_000  # in one request; X's bound for a project
+PATH: Final = "/2/tweets/search/stream/rules"
+
+
+class Deletion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rules, by their ids, or by what they say."""
+
+    ids: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+class RuleToAdd(NewRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule, and nothing besides."""
+
+
+class RulesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the two."""
+
+    add: tuple[RuleToAdd, ...] | None = None
+    delete: Deletion | None = None
+
+
+class RulesEndpoints:
+    """`GET` and `POST /2/tweets/search/stream/rules`."""
+
+    def __init__(self, context: Context) -> None:
+        self._clock = context.system.clock
+        self._body = JsonReader(RulesBody, context.config)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return them for the table of routes."""
+        return (
+            Endpoint("GET", PATH, APP_ONLY, self.read),
+            Endpoint("POST", PATH, APP_ONLY, self.change),
+        )
+
+    async def read(self, call: Call) -> web.StreamResponse:
+        """All rules, or those of the ids; an empty list has no `data`."""
+        parameters = Parameters(call.query, names=("ids",))
+        ids = parameters.ids("ids", required=False)
+        parameters.done()
+        found: Rules = await call.ask(ListRules(ids=ids))
+        rules = found.rules
+        meta = {"sent": self._sent(), "result_count": len(rules)}
+        data = {"data": [rule_object(rule) for rule in rules]} if rules else {}
+        return call.answer(200, {**data, "meta": meta})
+
+    async def change(self, call: Call) -> web.StreamResponse:
+        """Add or delete, or with `dry_run` only say what would come of it."""
+        parameters = Parameters(call.query, names=("dry_run",))
+        dry_run = parameters.flag("dry_run")
+        parameters.done()
+        body = await self._body.read(call.request)
+        if (body.add is None) == (body.delete is None):
+            message = "$: exactly one of [add,delete] is required"
+            raise invalid(parameter_error("$", [], message))
+        if body.delete is not None:
+            return await self._delete(call, body.delete, dry_run=dry_run)
+        assert body.add is not None, "one of them is there"
+        return await self._add(call, body.add, dry_run=dry_run)
+
+    async def _add(
+        self, call: Call, rules: tuple[RuleToAdd, ...], *, dry_run: bool
+    ) -> web.StreamResponse:
+        if not 1 <= len(rules) <= RULES_MAX:
+            wrong = f"$.add: the number of rules is not between 1 and {RULES_MAX}"
+            raise invalid(parameter_error("$.add", [], wrong))
+        news = tuple([NewRule(value=rule.value, tag=rule.tag) for rule in rules])
+        outcome: RulesAdded = await call.ask(AddRules(rules=news, dry_run=dry_run))
+        capped = [trouble for trouble in outcome.troubles if trouble.fault == "too_many"]
+        if capped and not outcome.created:
+            raise XProblemError(422, _cap_exceeded(capped[0]))
+        created, not_created = len(outcome.created), len(outcome.troubles)
+        summary = {
+            "created": created,
+            "not_created": not_created,
+            "valid": created,
+            "invalid": not_created,
+        }
+        shown = [rule_object(rule) for rule in outcome.created]
+        errors = [_trouble(trouble) for trouble in outcome.troubles]
+        return call.answer(201, self._outcome(summary, shown, errors))
+
+    async def _delete(self, call: Call, body: Deletion, *, dry_run: bool) -> web.StreamResponse:
+        if not (body.ids or body.values):
+            message = "$.delete: one of [ids,values] is required"
+            raise invalid(parameter_error("$.delete", [], message))
+        outcome: RulesDeleted = await call.ask(
+            DeleteRules(ids=body.ids, values=body.values, dry_run=dry_run)
+        )
+        summary = {"deleted": len(outcome.deleted), "not_deleted": len(outcome.unknown)}
+        errors = [_unknown(each, body) for each in outcome.unknown]
+        return call.answer(200, self._outcome(summary, [], errors))
+
+    def _outcome(
+        self, summary: dict[str, int], data: list[dict[str, Any]], errors: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        return {
+            **({"data": data} if data else {}),
+            "meta": {"sent": self._sent(), "summary": summary},
+            **({"errors": errors} if errors else {}),
+        }
+
+    def _sent(self) -> str:
+        return timestamp(self._clock.now_us())
+
+
+def _trouble(trouble: RuleTrouble) -> dict[str, Any]:
+    if trouble.fault == "duplicate":
+        return {
+            "value": trouble.value,
+            "id": trouble.rule_id,
+            "title": "DuplicateRule",
+            "type": f"{PROBLEMS}/duplicate-rules",
+        }
+    if trouble.fault == "too_many":
+        return {"value": trouble.value, **_cap_exceeded(trouble)}
+    return {
+        "value": trouble.value,
+        "details": list(trouble.details),
+        "title": "UnprocessableEntity",
+        "type": f"{PROBLEMS}/invalid-rules",
+    }
+
+
+def _cap_exceeded(trouble: RuleTrouble) -> dict[str, Any]:
+    return {
+        "title": "RulesCapExceeded",
+        "detail": " ".join(trouble.details),
+        "type": f"{PROBLEMS}/rule-cap",
+    }
+
+
+def _unknown(rule: str, body: Deletion) -> dict[str, Any]:
+    name = "id" if rule in body.ids else "value"
+    return {
+        "errors": [parameter_error(name, [rule], "Rule does not exist")],
+        "title": INVALID_TITLE,
+        "detail": INVALID_DETAIL,
+        "type": INVALID_REQUEST,
+    }

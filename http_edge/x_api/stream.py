@@ -1,0 +1,182 @@
+"""One client's stream: objects as they come, a sign of life where none come, and a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+from aiohttp import HttpVersion11, hdrs, web
+
+from actors.errors import DressRehearsalError
+from actors.log import request_id
+from actors.systems.x_platform.messages import ReadMatches
+from http_edge.answer import JSON
+from http_edge.connection import Connection
+from http_edge.x_api.endpoint import SERVICE
+from http_edge.x_api.outlet import Outlet
+from http_edge.x_api.problems import disconnect
+from http_edge.x_api.rendering import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from actors.config import XPlatformConfig
+    from actors.systems.x_platform.messages import MatchPage
+    from http_edge.handler import Context
+    from http_edge.x_api.endpoint import Call
+    from http_edge.x_api.fields import Selection
+    from http_edge.x_api.streams import Streams
+
+log = structlog.get_logger()
+
+END_OF_OBJECT: Final = b"\r\n"
+# Matches that are read at a time: what a slow client costs in memory, besides its socket's buffer.
+PAGE_MATCHES: Final = 100
+_US: Final = 1_000_000
+
+# Why a stream ends; X's names.
+DRAINING: Final = "OperationalDisconnect"
+FORCED: Final = "ForceDisconnect"
+SLOW_READER: Final = "SlowReader"
+SERVICE_DOWN: Final = "UpstreamOperationalDisconnect"
+
+
+class Stream:
+    """Sends what matches from a place on, until the client leaves or `end` is called.
+
+    Each object is one line, ended by CRLF. A client that reads so slowly that its place would soon
+    be forgotten, or takes nothing for `edge.send_s_max`, is disconnected as a slow reader. Its
+    place among the streams is free as soon as it is sent no more tweets.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        selection: Selection,
+        *,
+        streams: Streams,
+        context: Context,
+        config: XPlatformConfig,
+    ) -> None:
+        """Made where no place is taken yet: `Streams.enter` takes it."""
+        self._call = call
+        self._selection = selection
+        self._streams = streams
+        self._context = context
+        self._keepalive_s = config.keepalive_s
+        self._send_s_max = context.config.send_s_max
+        # Midway between the longest backfill, which begins that late, and what is forgotten.
+        backfill_s = config.backfill_minutes_max * 60
+        self._lag_us_max = round((backfill_s + config.matches_kept_s) / 2 * _US)
+        self._clock = context.system.clock
+        self._encode = msgspec.json.Encoder().encode
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[str] = self._loop.create_future()
+        self._outlet: Outlet | None = None
+        self._cutter: asyncio.TimerHandle | None = None
+        if isinstance(call.request.protocol, Connection):
+            call.request.protocol.when_client_leaves(self.client_left)
+
+    def end(self, reason: str) -> None:
+        """Say why and close, within `edge.linger_s`: a client that does not take it is cut."""
+        if not self._ended.done():
+            self._ended.set_result(reason)
+        if self._cutter is None and self._outlet is not None:
+            linger_s = self._context.config.linger_s
+            self._cutter = self._loop.call_later(linger_s, self._outlet.cut)
+
+    def client_left(self) -> None:
+        """There is nobody to say anything to."""
+        self._streams.free(self)
+        if not self._ended.done():
+            self._ended.set_result("")
+
+    async def run(self, after: int) -> web.StreamResponse:
+        """Send what matches after this place; returns when it is over."""
+        response = self._response()
+        outlet = Outlet(self._call.request, response, self._send_s_max)
+        self._outlet = outlet
+        try:
+            await response.prepare(self._call.request)
+            reason = await self._feed(outlet, after)
+            self._streams.free(self)
+            if reason:
+                log.info("stream disconnected", reason=reason)
+                await outlet.finish(self._encode(disconnect(reason)) + END_OF_OBJECT)
+        except ConnectionError:
+            log.debug("stream's client left")
+        finally:
+            outlet.close()
+            if self._cutter is not None:
+                self._cutter.cancel()
+        return response
+
+    def _response(self) -> web.StreamResponse:
+        request = self._call.request
+        response = web.StreamResponse(
+            headers={
+                hdrs.CONTENT_TYPE: JSON,
+                hdrs.DATE: self._context.date(),
+                hdrs.SERVER: "Dress Rehearsal",
+                "X-Content-Type-Options": "nosniff",
+                "X-Request-ID": request_id.get() or "",
+                **dict(self._call.quota.headers()),
+            }
+        )
+        if request.version >= HttpVersion11:
+            response.enable_chunked_encoding()
+        # Whatever ends a stream ends its connection.
+        response.force_close()
+        return response
+
+    async def _feed(self, outlet: Outlet, place: int) -> str:
+        """Return why it ended; nothing where the client left."""
+        try:
+            while not self._ended.done():
+                # Before the look, so that a commit between it and the wait is not missed.
+                news = self._context.system.committed(SERVICE)
+                page = await self._read(place)
+                place = page.next
+                if not await self._send_all(outlet, page):
+                    return SLOW_READER
+                if page.matches or await self._has_news(news):
+                    continue
+                if not await outlet.send(END_OF_OBJECT):
+                    return SLOW_READER
+        except DressRehearsalError as error:
+            log.warning("stream has no source", error=repr(error))
+            return SERVICE_DOWN
+        return self._ended.result()
+
+    async def _read(self, place: int) -> MatchPage:
+        page: MatchPage = await self._call.ask(ReadMatches(after=place, limit=PAGE_MATCHES))
+        return page
+
+    async def _send_all(self, outlet: Outlet, page: MatchPage) -> bool:
+        """Send the matches, up to the stream's end; false if the client is too slow for them."""
+        renderer = Renderer(page.about, self._selection)
+        for match in page.matches:
+            if self._ended.done():
+                break
+            if match.tweet.created_at_us < self._clock.now_us() - self._lag_us_max:
+                return False
+            if not await outlet.send(self._encode(renderer.matched(match)) + END_OF_OBJECT):
+                return False
+        return True
+
+    async def _has_news(self, news: Awaitable[None]) -> bool:
+        """Wait for a commit or the end; false if it is time for a sign of life instead."""
+        waiting = asyncio.ensure_future(news)
+        try:
+            done, _ = await asyncio.wait(
+                (waiting, self._ended),
+                timeout=self._keepalive_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if waiting in done:
+                waiting.result()
+        finally:
+            waiting.cancel()
+        return bool(done)

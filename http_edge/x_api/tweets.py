@@ -1,0 +1,123 @@
+"""Tweets: looking them up, and tweeting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from actors.kernel.messages import Refusal
+from actors.systems.x_platform.messages import (
+    ACCOUNT_ID,
+    GetTweets,
+    PostTweet,
+    Things,
+    XTweet,
+)
+from http_edge.x_api.body import JsonReader
+from http_edge.x_api.endpoint import ANYBODY, USER_ONLY, Endpoint
+from http_edge.x_api.fields import OF_TWEETS
+from http_edge.x_api.parameters import Parameters, is_id
+from http_edge.x_api.problems import invalid, not_found, parameter_error, plain
+from http_edge.x_api.rendering import Renderer
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from http_edge.handler import Context
+    from http_edge.x_api.endpoint import Call
+    from http_edge.x_api.fields import Selection
+
+TEXT_CHARS_MAX: Final = 4_000  # X's own for accounts that may write more than 280
+TOO_LONG: Final = (
+    "Your Tweet text is too long. For more information on how Twitter determines text length see"
+    " https://github.com/twitter/twitter-text."
+)
+
+SomeId = Annotated[str, Meta(max_length=100)]
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    in_reply_to_tweet_id: SomeId
+
+
+class TweetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of X's fields the embedded X knows; others are refused, not ignored."""
+
+    text: str
+    reply: Reply | None = None
+    quote_tweet_id: SomeId | None = None
+
+
+class TweetEndpoints:
+    """`GET /2/tweets/:id`, `GET /2/tweets?ids` and `POST /2/tweets`."""
+
+    def __init__(self, context: Context) -> None:
+        self._body = JsonReader(TweetBody, context.config)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return them for the table of routes."""
+        return (
+            Endpoint("GET", "/2/tweets/{id}", ANYBODY, self.one),
+            Endpoint("GET", "/2/tweets", ANYBODY, self.many),
+            Endpoint("POST", "/2/tweets", USER_ONLY, self.create),
+        )
+
+    async def one(self, call: Call) -> web.StreamResponse:
+        """The tweet of this id; an id that nobody has is an error in an answer of success."""
+        parameters = Parameters(call.query, fields=OF_TWEETS)
+        tweet_id = parameters.path_id("id", call.params["id"])
+        return await self._look_up(call, (tweet_id,), parameters.done(), "id")
+
+    async def many(self, call: Call) -> web.StreamResponse:
+        """Likewise, of up to a hundred ids."""
+        parameters = Parameters(call.query, names=("ids",), fields=OF_TWEETS)
+        ids = parameters.ids("ids", required=True)
+        return await self._look_up(call, ids, parameters.done(), "ids")
+
+    async def create(self, call: Call) -> web.StreamResponse:
+        """Tweet as the account."""
+        Parameters(call.query).done()
+        body = await self._body.read(call.request)
+        tweet: XTweet | Refusal = await call.ask(_post(body))
+        if isinstance(tweet, Refusal):
+            # The service says it in X's own words.
+            raise plain(403, tweet.detail)
+        shown = {"edit_history_tweet_ids": [tweet.id], "id": tweet.id, "text": tweet.text}
+        return call.answer(201, {"data": shown})
+
+    async def _look_up(
+        self, call: Call, ids: tuple[str, ...], selection: Selection, parameter: str
+    ) -> web.StreamResponse:
+        about: Things = await call.ask(GetTweets(ids=ids))
+        known = {tweet.id: tweet for tweet in about.tweets}
+        asked = [known[each] for each in dict.fromkeys(ids) if each in known]
+        data, includes, errors = Renderer(about, selection).tweets(asked)
+        lost = [each for each in dict.fromkeys(ids) if each not in known]
+        errors = [*(not_found("tweet", parameter, each) for each in lost), *errors]
+        shown: Any = data[0] if parameter == "id" and data else data
+        answer = {"data": shown, "includes": includes, "errors": errors}
+        return call.answer(200, {name: value for name, value in answer.items() if value})
+
+
+def _post(body: TweetBody) -> PostTweet:
+    """Return the command, or raise the 400 for what it cannot hold."""
+    if not body.text.strip():
+        raise invalid(parameter_error("text", [body.text], "$.text: can not be empty"))
+    if len(body.text) > TEXT_CHARS_MAX:
+        raise invalid(parameter_error("text", [], TOO_LONG))
+    replied = None if body.reply is None else body.reply.in_reply_to_tweet_id
+    for path, value in (
+        ("$.reply.in_reply_to_tweet_id", replied),
+        ("$.quote_tweet_id", body.quote_tweet_id),
+    ):
+        if value is not None and not is_id(value):
+            message = f"{path}: [{value}] does not match ^[0-9]{{1,19}}$"
+            raise invalid(parameter_error(path, [value], message))
+    return PostTweet(
+        author_id=ACCOUNT_ID,
+        text=body.text,
+        in_reply_to_tweet_id=replied,
+        quote_tweet_id=body.quote_tweet_id,
+    )

@@ -1,0 +1,285 @@
+"""Requests that never get an answer, beside others: who is let in, and when a breaker opens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from actors.config import load_config
+from actors.errors import DeadlineExceeded
+from actors.resilience.breaker import Breaker
+from actors.service.gate import Gate
+from tests.kernel.kernel_harness import turns
+from tests.service.desks import SteppingClock, office
+from tests.service.test_effects import Listener, World, at_once, calls, failing, never
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.kernel.rng import Rng
+
+EFFECT_S_MAX = load_config().effect.effect_s_max
+
+
+@pytest.fixture
+def clock() -> SteppingClock:
+    return SteppingClock()
+
+
+@pytest.fixture
+def world(clock: SteppingClock) -> World:
+    return World(clock)
+
+
+async def hanging_or_fine(label: str, attempt: int) -> Any:
+    return await (never(label, attempt) if label.startswith("bad") else at_once(label, attempt))
+
+
+def late_s(world: World, asked_s: dict[str, float]) -> list[float]:
+    """How long each good one waited for its attempt, in order of length."""
+    return sorted(world.at_s[label][0] - at_s for label, at_s in asked_s.items())
+
+
+async def test_requests_that_never_answer_hold_up_the_others_for_seconds_only(
+    tmp_path: Path, clock: SteppingClock, world: World, rng: Rng
+) -> None:
+    """Their first attempts take their turns; after that, repeated ones never fill all places."""
+    world.answer = hanging_or_fine
+    asked_s: dict[str, float] = {}
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, seed=rng.getrandbits(32)
+    ) as run:
+        await run.ask("a", calls(*[f"bad {number}" for number in range(128)]))
+        for number in range(400):
+            label = f"good {number}"
+            asked_s[label] = clock.monotonic()
+            await run.ask("a", calls(label))
+            await run.advance(0.1, steps=5)
+        await run.until(lambda: run.count("a", "timer") == 0)
+        found = late_s(world, asked_s)
+        assert found[-1] <= 2 * EFFECT_S_MAX + 0.1, found[-20:]
+        # Once the last first attempt is over, nobody waits for anybody.
+        assert sum(each > 0.1 for each in found) <= 2 * EFFECT_S_MAX / 0.1
+        assert max(world.calls.values()) == load_config().effect.attempts_max
+        assert len([label for label in run.labels("a") if label.startswith("gave up bad")]) == 128
+        assert world.running_most == 64
+
+
+async def test_breaker_that_was_opened_by_silence_is_closed_by_who_comes_next(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """However many are still queued that never get an answer."""
+    world.answer = hanging_or_fine
+    asked_s: dict[str, float] = {}
+    async with office(tmp_path, {"a": lambda: Listener(world)}, clock=clock) as run:
+        await run.ask("a", calls(*[f"bad {number}" for number in range(512)]))
+        for number in range(100):
+            label = f"good {number}"
+            asked_s[label] = clock.monotonic()
+            await run.ask("a", calls(label))
+            await run.advance(0.2, steps=4)
+        found = late_s(world, asked_s)
+        assert found[-1] <= 512 / 64 * EFFECT_S_MAX + 2.0, found[-20:]
+
+
+async def test_requests_that_never_answer_and_go_on_coming_stop_nobody(
+    tmp_path: Path, clock: SteppingClock, world: World, rng: Rng
+) -> None:
+    """One in ten of twenty a second: the good ones' p99 stays below a few seconds."""
+    world.answer = hanging_or_fine
+    asked_s: dict[str, float] = {}
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, seed=rng.getrandbits(32)
+    ) as run:
+        for number in range(1200):
+            bad = rng.random() < 0.1
+            label = f"{'bad' if bad else 'good'} {number}"
+            if not bad:
+                asked_s[label] = clock.monotonic()
+            await run.ask("a", calls(label))
+            await run.advance(0.05)
+        await run.until(lambda: run.count("a", "timer") == 0)
+        found = late_s(world, asked_s)
+        assert found[len(found) * 99 // 100] < EFFECT_S_MAX, found[-20:]
+
+
+async def test_waiting_requests_beyond_their_bound_stay_in_the_table(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """At most running_max and waiting_max are in memory, however long the other side is down."""
+    world.answer = failing
+    settings = [
+        "effect.running_max=2",
+        "effect.waiting_max=6",
+        "breaker.failures_max=1",
+        "breaker.open_s=100",
+    ]
+    labels = [f"{number:02}" for number in range(50)]
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls(*labels))
+        await run.advance(50.0, steps=50)
+        (stats,) = await run.system.timers()
+        assert (stats.pending, stats.effects_running) == (50, 8)
+        world.answer = at_once
+        await run.advance(200.0, steps=400)
+        assert sorted(run.labels("a")) == labels
+
+
+# --- The gate itself ---------------------------------------------------------------------------
+
+
+class Entrance:
+    """A gate and who is inside."""
+
+    def __init__(self, clock: SteppingClock, *, places: int, failures_max: int = 4) -> None:
+        self.clock = clock
+        config = load_config()
+        breaker = msgspec.structs.replace(
+            config.breaker, failures_max=failures_max, open_s=1.0, probes_max=1
+        )
+        self.breaker = Breaker("test", config=breaker, clock=clock)
+        effect = msgspec.structs.replace(config.effect, running_max=places, silence_s=10.0)
+        self.gate = Gate(self.breaker, config=effect, clock=clock)
+        self.inside: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def state(self) -> str:
+        return self.breaker.state
+
+    def come(self, *names: str, first: bool = True) -> None:
+        for name in names:
+            self.tasks[name] = asyncio.ensure_future(self._enter(name, first=first))
+
+    async def _enter(self, name: str, *, first: bool) -> None:
+        await self.gate.enter(first=first)
+        self.inside.append(name)
+
+    async def go(
+        self, name: str, error: BaseException | None = None, *, first: bool = True
+    ) -> None:
+        self.inside.remove(name)
+        if error is None:
+            self.gate.succeeded()
+        else:
+            self.gate.failed(error)
+        self.gate.leave(first=first)
+        await turns()
+
+    async def time_out(self) -> None:
+        """Let one come in, and say nothing for a second."""
+        self.come("x")
+        await turns()
+        self.clock.advance(1.0)
+        await self.go("x", TimeoutError())
+
+
+async def test_first_attempts_go_before_repeated_ones_which_have_half_the_places(
+    clock: SteppingClock,
+) -> None:
+    """Each in the order of their coming."""
+    door = Entrance(clock, places=4)
+    door.come("r1", "r2", "r3", first=False)
+    await turns()
+    assert door.inside == ["r1", "r2"]
+    door.come("f1", "f2", "f3")
+    await turns()
+    assert door.inside == ["r1", "r2", "f1", "f2"]
+    await door.go("r1", first=False)
+    assert door.inside == ["r2", "f1", "f2", "f3"]
+    await door.go("f1")
+    assert door.inside == ["r2", "f2", "f3", "r3"]
+    door.gate.close()
+
+
+async def test_who_leaves_the_queue_takes_no_place(clock: SteppingClock) -> None:
+    """Cancelled while waiting, or in the moment of being let in."""
+    door = Entrance(clock, places=1)
+    door.come("a", "b", "c", "d")
+    await turns()
+    door.tasks["b"].cancel()
+    await turns()
+    await door.go("a")
+    assert door.inside == ["c"]
+    door.inside.remove("c")
+    door.gate.leave(first=True)  # d is let in, and does not know it yet
+    door.tasks["d"].cancel()
+    await turns()
+    door.come("e")
+    await turns()
+    assert door.inside == ["e"]
+    door.gate.close()
+
+
+async def test_time_outs_open_the_breaker_only_where_nothing_succeeds(
+    clock: SteppingClock,
+) -> None:
+    """For silence_s of trying; other failures open it at once."""
+    door = Entrance(clock, places=4)
+    for _ in range(50):
+        for _ in range(9):
+            await door.time_out()
+        door.come("good")
+        await turns()
+        await door.go("good")
+    assert door.state == "closed"
+    for _ in range(9):
+        await door.time_out()
+    assert door.state == "closed"
+    for _ in range(4):
+        await door.time_out()
+    assert door.state == "open"
+
+    fresh = Entrance(clock, places=8)
+    fresh.come("a", "b", "c", "d")
+    await turns()
+    for name in "abcd":
+        await fresh.go(name, ConnectionError())
+    assert fresh.state == "open"
+
+
+async def test_silence_while_nobody_tries_says_nothing(clock: SteppingClock) -> None:
+    """A time-out of yesterday does not make the first ones of today an outage."""
+    door = Entrance(clock, places=50)
+    await door.time_out()
+    clock.advance(86_400.0)
+    names = [str(number) for number in range(40)]
+    door.come(*names)
+    await turns()
+    clock.advance(2.0)
+    for name in names:
+        await door.go(name, DeadlineExceeded("too late"))
+    assert door.state == "closed"
+
+
+async def test_probe_that_times_out_says_that_it_is_not_back(clock: SteppingClock) -> None:
+    """Silence is an answer to the question that a probe asks; a success closes the breaker."""
+    door = Entrance(clock, places=8, failures_max=1)
+    door.come("a")
+    await turns()
+    await door.go("a", ConnectionError())
+    assert door.state == "open"
+    door.come("b", "c")
+    await turns()
+    assert door.inside == []
+    clock.advance(1.0)
+    door.gate._look_again()
+    await turns()
+    assert door.inside == ["c"]  # the newest
+    await door.go("c", TimeoutError())
+    assert (door.state, door.inside) == ("open", [])
+    clock.advance(1.0)
+    door.gate._look_again()
+    await turns()
+    assert door.inside == ["b"]
+    door.come("d", "e")
+    await turns()
+    assert door.inside == ["b"]
+    await door.go("b")
+    assert (door.state, door.inside) == ("closed", ["d", "e"])
+    door.gate.close()

@@ -1,0 +1,132 @@
+"""The brand monitor under 200 faults while 5,000 tweets flow: each is handled once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actors.kernel.messages import Refusal
+from actors.systems.tweets import invariants
+from actors.systems.x_platform.messages import TweetAs
+from tests.systems.tweets.rough_link import KINDS, Trouble
+from tests.systems.tweets.rough_monitor import Monitor, monitor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.kernel.rng import Rng
+    from tests.system.conftest import Report
+
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+
+TWEETS = 5_000
+POSTERS = 16
+FAULTS = 220  # planned: the last few may find no connection to befall
+FAULTS_MIN = 200
+FAULT_EVERY_S = 0.06
+SETTLE_S_MAX = 60.0
+# X sends whole minutes again, and this test lasts for less than one: with minutes of three seconds
+# (and what goes with them as much shorter) a wrong idea of what was missed loses tweets.
+MINUTE_S = 3.0
+SETTINGS = ("x.stall_s=1",)
+NOTE_EVERY_S = 0.1
+SERVICES = (
+    "reader",
+    "tweets",
+    "sentiment-1",
+    "sentiment-2",
+    "flagger",
+    "favouriter",
+    "responder",
+    "x_platform",
+)
+# Of ten tweets, what each says: four are about the keyword.
+TEXTS = (
+    "I love tutorialedge, it is wonderful, the best! #{}",
+    "tutorialedge is horrible, I hate it, the worst! #{}",
+    "tutorialedge has a page about it: {}",
+    "tutorialedge? Not great, #{}",
+    *["Nothing of that sort, {}"] * 6,
+)
+
+
+async def post(on: Monitor, numbers: list[int]) -> None:
+    """Tweet one after the other, each once, whatever is killed meanwhile."""
+    while numbers:
+        number = numbers.pop()
+        text = TEXTS[number % len(TEXTS)].format(number)
+        message = TweetAs(username=f"user{number % 97}", text=text)
+        reply = await on.ask("x_platform", message, key=f"tweet-{number}")
+        assert not isinstance(reply, Refusal), reply
+
+
+async def strike(on: Monitor, rng: Rng) -> int:
+    """Cause the faults, half of them kills; return how many kills."""
+    kills = 0
+    for number in range(FAULTS):
+        if number % 2:
+            kind = rng.choice(KINDS)
+            if rng.random() < 0.75:
+                # The head and the first lines, or anywhere.
+                place = rng.randrange(1_500) if rng.random() < 0.5 else rng.randrange(30_000)
+                on.link.of_stream.append(Trouble(kind, place))
+            else:
+                on.link.of_others.append(Trouble(kind, rng.randrange(600)))
+        else:
+            kills += 1
+            on.system.kill(rng.choice(SERVICES))
+        await asyncio.sleep(FAULT_EVERY_S * rng.uniform(0.5, 1.5))
+    return kills
+
+
+async def settle(on: Monitor) -> None:
+    """Wait until all that X had for us is read, scored, and liked or answered."""
+    matched = on.count("x_platform", "SELECT count(*) FROM matched")
+    await on.until("tweets", "SELECT count(*) FROM tweet WHERE score IS NOT NULL", matched)
+    await on.until("responder", "SELECT count(*) FROM action WHERE status = 'done'", matched)
+    await on.until("favouriter", "SELECT count(*) FROM action WHERE status <> 'done'", 0)
+
+
+@pytest.fixture(autouse=True)
+def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    minute_us = int(MINUTE_S * 1_000_000)
+    monkeypatch.setattr("actors.systems.tweets.reader.MINUTE_US", minute_us)
+    monkeypatch.setattr("http_edge.x_api.stream_endpoint._MINUTE_US", minute_us)
+    monkeypatch.setattr("actors.systems.tweets.following.NOTE_EVERY_S", NOTE_EVERY_S)
+
+
+@pytest.mark.timeout(200)
+async def test_every_tweet_is_handled_once_whatever_breaks(
+    tmp_path: Path, rng: Rng, seed: int, report: Report
+) -> None:
+    """Stored, scored, flagged, liked and answered as X's own books say: none lost, none twice."""
+    begun = time.monotonic()
+    async with monitor(tmp_path, rng.fork("system"), *SETTINGS) as on:
+        await on.until_connected()
+        numbers = list(range(TWEETS))
+        posters = asyncio.gather(*[post(on, numbers) for _ in range(POSTERS)])
+        kills = await strike(on, rng.fork("faults"))
+        posted_s = time.monotonic() - begun
+        await posters
+        faults = kills + on.link.happened.total()
+        on.link.of_stream.clear()
+        on.link.of_others.clear()
+        async with asyncio.timeout(SETTLE_S_MAX):
+            await settle(on)
+        state = await on.reader()
+        report(
+            f"seed {seed}: {kills} kills, {dict(on.link.happened)}; {state.tweets} tweets read, "
+            f"{state.reconnects} reconnects, {state.duplicates} sent again, "
+            f"{state.unreadable} lines unreadable; {posted_s:.1f} s of faults, "
+            f"{time.monotonic() - begun:.1f} s in all"
+        )
+        config = on.config
+    ours = invariants.Monitor(config=config.tweets, user_id=on.access.user_id, writes=True)
+    now_us = on.system.clock.now_us()
+    assert invariants.violations(tmp_path, monitor=ours, now_us=now_us) == []
+    assert state.gaps == 0
+    assert faults >= FAULTS_MIN
+    assert state.tweets == TWEETS * 4 // len(TEXTS)

@@ -1,0 +1,87 @@
+"""The tutorial's addresses under load: its own program leaks connections, and dies soon."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.client import connected
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Processes, Report
+    from tests.system.process import SystemProcess
+
+pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+
+LOAD_S = 60.0
+CLIENTS = 64
+# One in eight reads all there is, again and again; the others insert at this rate each.
+READERS = 8
+INSERTS_PER_S = 4.0
+# What is warm after this time does not grow by more than the rows' own pages in the caches.
+WARM_S = 20.0
+GROWTH_MB_MAX = 12.0
+DESCRIPTORS_MAX = 8
+
+
+async def test_all_and_insert_for_a_minute(processes: Processes, report: Report) -> None:
+    """64 clients, 60 s: no error, every insert once, flat memory, flat file descriptors."""
+    process = await asyncio.to_thread(processes.make().start)
+    inserted: list[str] = []
+    lists = 0
+    end = time.monotonic() + LOAD_S
+    async with connected(process) as client:
+
+        async def insert(number: int) -> None:
+            count = 0
+            begun = time.monotonic()
+            while time.monotonic() < end:
+                text = f"c{number}-{count}"
+                reply = await client.send("GET", f"/insert/load/{text}", "tweets")
+                assert (reply.status, reply.body) == (200, b"Inserted one into the Database")
+                inserted.append(text)
+                count += 1
+                await asyncio.sleep(max(0.0, begun + count / INSERTS_PER_S - time.monotonic()))
+
+        async def list_all() -> None:
+            nonlocal lists
+            while time.monotonic() < end:
+                before = len(inserted)
+                reply = await client.send("GET", "/all", "tweets")
+                assert reply.status == 200
+                assert len(reply.json) >= before  # what was acknowledged before is there
+                lists += 1
+
+        async def watch() -> list[tuple[float, int]]:
+            samples = []
+            while time.monotonic() < end:
+                samples.append((process.rss_mb, _descriptors(process)))
+                await asyncio.sleep(1.0)
+            return samples
+
+        watching = asyncio.create_task(watch())
+        await asyncio.gather(
+            *(insert(number) for number in range(CLIENTS - READERS)),
+            *(list_all() for _ in range(READERS)),
+        )
+        samples = await watching
+        listed = (await client.send("GET", "/all", "tweets")).json
+    assert sorted(item["TWEET"] for item in listed) == sorted(inserted)
+    warm = samples[int(WARM_S) :]
+    memory_mb = [mb for mb, _ in warm]
+    descriptors = [count for _, count in warm]
+    report(
+        f"{len(inserted)} inserts and {lists} lists in {LOAD_S:.0f} s; resident "
+        f"{memory_mb[0]:.0f} MB after {WARM_S:.0f} s, {memory_mb[-1]:.0f} MB at the end; "
+        f"{descriptors[0]} and {descriptors[-1]} file descriptors"
+    )
+    assert memory_mb[-1] - memory_mb[0] <= GROWTH_MB_MAX
+    assert max(descriptors) - min(descriptors) <= DESCRIPTORS_MAX
+
+
+def _descriptors(process: SystemProcess) -> int:
+    return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))

@@ -1,0 +1,141 @@
+"""The whole brand monitor with the embedded X, all but the HTTP between them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.systems.tweets import invariants, topology
+from actors.systems.tweets.favouriter import FavouriterService
+from actors.systems.tweets.messages import XDetails
+from actors.systems.tweets.reader import ReaderService
+from actors.systems.tweets.reader_messages import TweetRead
+from actors.systems.tweets.reply_text import ReplyText
+from actors.systems.tweets.responder import ResponderService
+from actors.systems.x_platform import topology as x_topology
+from actors.systems.x_platform.messages import (
+    ACCOUNT_ID,
+    AddRules,
+    NewRule,
+    ReadMatches,
+    TweetAs,
+    XTweet,
+)
+from tests.systems.tweets.faulty_x import FaultyX
+from tests.systems.whole import Whole
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from actors.service.assembly import AnyService
+    from actors.systems.x_platform.messages import Matched, MatchPage
+    from tests.systems.whole import Ask
+
+# All of them stand alone but the scorers, of which there are two.
+NAMES = ("tweets", "flagger", "favouriter", "responder", "reader", "x_platform")
+ACTORS = (*NAMES, "sentiment-1", "sentiment-2")
+PRAISE = "I love tutorialedge! Wonderful, excellent, the best tutorial ever!"
+BLAME = "tutorialedge is awful, I hate this terrible mess"
+FACT = "tutorialedge has a page on sockets"
+KINDS = {"replied_to": "reply", "retweeted": "retweet", "quoted": "quote"}
+
+
+class FedReader(ReaderService):
+    """The reader without a stream: a test hands it what stood there."""
+
+    async def run(self) -> None:
+        """Read nothing."""
+
+
+class BrandMonitor(Whole):
+    """The brand monitor of one folder. Nobody tweets there but the test."""
+
+    def __init__(self, folder: Path, *, writes: bool = True, **options: Any) -> None:
+        times = {"effect": {"effect_s_max": 0.03, "backoff_s_min": 0.0, "backoff_s_max": 0.002}}
+        silence = {"x_platform": {"tweets_per_s": 0.0}}
+        super().__init__(folder, **{**times, **silence, **options})
+        self.x = FaultyX(self.clock.now_us)
+        self._writes = writes
+
+    def services(self, ask: Ask) -> Mapping[str, AnyService]:
+        config = self.config.tweets
+        self.x.ask = ask
+        text = ReplyText(config.reply_text)
+        acts: dict[str, Any] = {"user_id": ACCOUNT_ID, "retry_s": config.retry_s}
+        writer = self.x if self._writes else None
+        return {
+            **topology.services(config, self.config.x, ask, None),
+            "favouriter": lambda: FavouriterService(writer, like_min=config.like_min, **acts),
+            "responder": lambda: ResponderService(text, writer, **acts),
+            "reader": lambda: FedReader(config, self.config.x, access=None),  # type: ignore[arg-type]
+            **x_topology.services(self.config.x_platform, keywords=config.keywords),
+        }
+
+    def violations(self, **known: Any) -> list[str]:
+        monitor = invariants.Monitor(
+            config=self.config.tweets, user_id=ACCOUNT_ID, writes=self._writes
+        )
+        now_us = self.clock.now_us()
+        return invariants.violations(self.folder, monitor=monitor, now_us=now_us, **known)
+
+    # --- X, and the line to it ---------------------------------------------------------------
+
+    async def add_rule(self) -> None:
+        """Have X put into the stream what is about the keyword."""
+        await self.ask("x_platform", AddRules(rules=(NewRule(value="tutorialedge"),)))
+
+    async def tweet(self, username: str, text: str, *, key: str | None = None, **to: str) -> XTweet:
+        """Let somebody tweet at X, or with a key that was used find what was tweeted."""
+        tweet = await self.ask("x_platform", TweetAs(username=username, text=text, **to), key=key)
+        assert isinstance(tweet, XTweet), tweet
+        return tweet
+
+    async def follow(self) -> None:
+        """Hand to the reader all that stands in X's stream, also what it has read before."""
+        after = 0
+        while True:
+            page: MatchPage = await self.ask("x_platform", ReadMatches(after=after))
+            if not page.matches:
+                return
+            names = {user.id: user.username for user in page.about.users}
+            for matched in page.matches:
+                await self.ask("reader", read(matched, names))
+            after = page.next
+
+    async def all(self, service: str, question: Any) -> list[Any]:
+        """List all items, page by page."""
+        items = []
+        while True:
+            page = await self.ask(service, question)
+            items += page.items
+            if page.next is None:
+                return items
+            question = msgspec.structs.replace(question, after=int(page.next))
+
+
+def read(matched: Matched, names: Mapping[str, str]) -> TweetRead:
+    """Return what the reader makes of a line of the stream."""
+    tweet = matched.tweet
+    kind: Any = next((KINDS[each.type] for each in tweet.references), "original")
+    return TweetRead(
+        external_id=tweet.id,
+        author=names[tweet.author_id],
+        text=tweet.text,
+        x=XDetails(
+            author_id=tweet.author_id, kind=kind, lang=tweet.lang, posted_at_us=tweet.created_at_us
+        ),
+    )
+
+
+@contextlib.asynccontextmanager
+async def brand_monitor(folder: Path, **options: Any) -> AsyncIterator[BrandMonitor]:
+    """Boot a brand monitor in the folder; stop its last process in the end."""
+    monitor = BrandMonitor(folder, **options)
+    await monitor.boot()
+    try:
+        yield monitor
+    finally:
+        await monitor.stop()

@@ -1,0 +1,120 @@
+"""The brand monitor whole, in this process: its services, the embedded X, a rough link between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from actors.config import load_config
+from actors.kernel.clock import SystemClock
+from actors.kernel.context import KernelContext
+from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.lifecycle import Lifecycle
+from actors.service.assembly import ServiceSystem
+from actors.store.aiosqlite_store import AiosqliteStore
+from actors.systems.tweets import topology as tweets
+from actors.systems.tweets.credentials import load_credentials
+from actors.systems.tweets.messages import GetReader, ReaderState
+from actors.systems.tweets.x_access import XAccess
+from actors.systems.x_platform import topology as x_platform
+from http_edge.edge import Edge
+from http_edge.x_api.credentials import load_embedded_credentials
+from tests.systems.tweets.rough_link import rough_link
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.messages import Message
+    from actors.kernel.rng import Rng
+    from tests.systems.tweets.rough_link import RoughLink
+
+ASK_S_MAX = 30.0
+# What tests would wait for, shorter; and a quarter of an hour's requests in seconds.
+SETTINGS = (
+    *[f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets", "x_platform")],
+    "x_platform.tweets_per_s=0",
+    "x_platform.requests_max=1000000",
+    "x_platform.keepalive_s=0.1",
+    "x.stall_s=0.4",
+    "x.reconnect_s_min=0.005",
+    "x.reconnect_s_max=0.05",
+    "tweets.retry_s=0.2",
+    "effect.effect_s_max=1",
+)
+
+
+class Monitor:
+    """A started brand monitor. What it writes stands in `folder`, a file a service."""
+
+    def __init__(
+        self, system: ServiceSystem, folder: Path, config: Config, access: XAccess, link: RoughLink
+    ) -> None:
+        self.system = system
+        self.folder = folder
+        self.config = config
+        self.access = access
+        self.link = link
+
+    async def ask(self, service: str, message: Message, *, key: str | None = None) -> Any:
+        return await self.system.ask(service, message, timeout_s=ASK_S_MAX, key=key)
+
+    async def reader(self) -> ReaderState:
+        state: ReaderState = await self.ask("reader", GetReader())
+        return state
+
+    async def until_connected(self) -> None:
+        while (await self.reader()).status != "connected":  # noqa: ASYNC110 - sets no event
+            await asyncio.sleep(0.005)
+
+    async def until(self, service: str, sql: str, number: int) -> None:
+        """Wait until the service's file has this number for an answer."""
+        while self.count(service, sql) != number:  # noqa: ASYNC110 - a file sets no event
+            await asyncio.sleep(0.05)
+
+    def count(self, service: str, sql: str) -> int:
+        """Read one number of a service's file, as it stands."""
+        with closing(sqlite3.connect(self.folder / f"{service}.db")) as connection:
+            (number,) = connection.execute(sql).fetchone()
+            return int(number)
+
+
+@contextlib.asynccontextmanager
+async def monitor(folder: Path, rng: Rng, *settings: str) -> AsyncIterator[Monitor]:
+    """Run it on real stores and real sockets; its X stands behind a link that can break."""
+    config = load_config(settings=[*SETTINGS, *settings])
+    clock, lifecycle = SystemClock(), Lifecycle()
+    context = KernelContext(
+        loop=asyncio.get_running_loop(),
+        clock=clock,
+        rng=rng,
+        lifecycle=lifecycle,
+        dead_letters=DeadLetters(capacity=1000, clock=clock, events=lifecycle),
+    )
+
+    def ask(service: str, message: Message) -> Awaitable[Any]:
+        return system.ask(service, message, timeout_s=config.effect.effect_s_max)
+
+    keys = load_credentials(load_embedded_credentials(folder))
+    access = XAccess(keys, simulator=True, write=True)
+    services = {
+        **tweets.services(config.tweets, config.x, ask, access),
+        **x_platform.services(config.x_platform, keywords=config.tweets.keywords),
+    }
+    system = ServiceSystem(
+        services, config=config, data_dir=folder, context=context, store=AiosqliteStore
+    )
+    await system.start()
+    edge = Edge(system, config.edge, data_dir=folder, x_platform=config.x_platform)
+    try:
+        await edge.start()
+        async with rough_link(edge.addresses["x_platform"]) as link:
+            access.open(link.url)
+            yield Monitor(system, folder, config, access, link)
+    finally:
+        await edge.drain(1.0)
+        await system.stop()

@@ -1,0 +1,54 @@
+"""Tweets as the tweets service publishes them, and a sentiment that says what it is told to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.systems.tweets.messages import Score, ScoreText, Sentiment, TweetScored, XDetails
+
+OURSELVES = "1500000000000000001"
+
+
+def scored(
+    number: int = 1,
+    score: float = 0.0,
+    *,
+    kind: Any = "original",
+    author_id: str = "42",
+    from_x: bool = True,
+    text: str = "tutorialedge",
+) -> TweetScored:
+    """Return what is published of tweet `number`, whose id at X is `1900…` and that number."""
+    sentiment: Sentiment = "neutral"
+    if abs(score) >= 0.05:
+        sentiment = "positive" if score > 0 else "negative"
+    return TweetScored(
+        tweet_id=f"t{number}",
+        author="ada",
+        text=text,
+        external_id=x_id(number) if from_x else None,
+        x=XDetails(author_id=author_id, kind=kind, lang="en", posted_at_us=1) if from_x else None,
+        score=score,
+        sentiment=sentiment,
+    )
+
+
+def x_id(number: int) -> str:
+    return str(1_900_000_000_000_000_000 + number)
+
+
+class Scorer:
+    """Stands for the replicas of sentiment: each text has the score that is noted for it, or 0."""
+
+    def __init__(self, **scores: float) -> None:
+        self.scores = scores
+        self.asked: list[str] = []
+        self.error: Exception | None = None
+
+    async def ask(self, service: str, message: Any) -> Any:
+        assert service == "sentiment"
+        assert isinstance(message, ScoreText)
+        self.asked.append(message.text)
+        if self.error is not None:
+            raise self.error
+        return Score(compound=self.scores.get(message.text, 0.0))
