@@ -105,6 +105,13 @@ def with_shorter_gap(script: Script, index: int) -> Iterator[Script]:
             yield with_request(script, index, gap_us=gap_us)
 
 
+def at_once(script: Script) -> Iterator[Script]:
+    """Let one of the requests come without waiting."""
+    for index, request in enumerate(script.workload):
+        if request.gap_us:
+            yield with_request(script, index, gap_us=0)
+
+
 def with_another_client(script: Script) -> Iterator[Script]:
     """Let any client make one of the requests."""
     clients = sorted({0, 1, *[request.client for request in script.workload]})
@@ -150,6 +157,13 @@ def with_another_step(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Scr
         for gap_us in sorted({0, step.gap_us}):
             for mishap in mishaps:
                 yield _with_step(script, index, Step(gap_us, *mishap))
+
+
+def with_one_step(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:
+    """Let one thing happen instead of all the steps, soon or late."""
+    for gap_us in GAP_LADDER_US:
+        for mishap in mishaps:
+            yield with_steps(script, (Step(gap_us, *mishap),))
 
 
 def with_another_target(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:
