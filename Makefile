@@ -31,7 +31,7 @@ simulate-plants: $(VENV)/installed-dev
 	@exec $(BIN)/python -m tests.simulation.planting $(ARGS)
 
 simulate-determinism: $(VENV)/installed
-	@exec $(BIN)/python runtime.py simulate --seeds 1000 --check-determinism $(ARGS)
+	@exec $(BIN)/python runtime.py simulate --seeds 1000 --faults chaos --check-determinism $(ARGS)
 
 simulate-coverage: $(VENV)/installed
 	@exec $(BIN)/python runtime.py simulate --seeds 500 --cover $(ARGS)

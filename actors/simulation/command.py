@@ -20,6 +20,7 @@ from actors.simulation.rehearsal import Rehearsal
 from actors.simulation.report import Report
 from actors.simulation.scenarios import SCENARIOS
 from actors.simulation.second_process import SecondProcess, Told
+from actors.simulation.settled_heap import settled_heap
 from actors.simulation.silence import log_virtual_time, silence
 from actors.simulation.stopping import stop_on_signal
 from actors.simulation.timeline import tell
@@ -97,6 +98,7 @@ class _Simulation:
             if options.logs:
                 log_virtual_time(self._config.log, self._clock)
             campaign = Campaign(self._rehearsals(place), keep=options.keeps_traces)
+            stack.enter_context(settled_heap())
             stack.enter_context(stop_on_signal(campaign.stop))
             if options.check_determinism:
                 second = SecondProcess(self._program, options.for_second_process())

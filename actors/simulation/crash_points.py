@@ -8,6 +8,7 @@ import msgspec
 
 from actors.kernel.messages import GaveUp, Refused, type_name
 from actors.service.replicas import Replicas
+from actors.service.service import Service
 from actors.simulation.schedule import Step
 
 if TYPE_CHECKING:
@@ -28,18 +29,23 @@ class CrashPoints(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, factories: Mapping[str, Any], *, seldom: tuple[Any, ...] = ()) -> Self:
-        """List the points of these services; queries commit nothing and have none.
+        """List the points of these services, each replica's own.
 
+        A store's queries commit nothing and have none; what a stateless service is asked has two.
         `seldom` are the messages that few runs pass, besides those that tell of a failure.
         """
         every, seldom_points = [], []
-        for service, factory in factories.items():
-            if isinstance(factory, Replicas):
-                continue
-            for spec in type(factory()).handlers.values():
-                if spec.kind == "query":
+        for name, factory in factories.items():
+            is_many = isinstance(factory, Replicas)
+            made = factory.factory() if is_many else factory()
+            for spec in type(made).handlers.values():
+                if spec.kind == "query" and isinstance(made, Service):
                     continue
-                points = [f"{service}.{type_name(spec.message)}.{phase}" for phase in PHASES]
+                points = [
+                    f"{actor}.{type_name(spec.message)}.{phase}"
+                    for actor in (factory.names(name) if is_many else [name])
+                    for phase in PHASES
+                ]
                 every += points
                 told_of_failure = getattr(spec.message, "__origin__", None) in TOLD_OF_FAILURE
                 if told_of_failure or spec.message in seldom:

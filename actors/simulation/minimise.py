@@ -205,15 +205,18 @@ class _Search:
             )
 
     def _trade(self) -> None:
-        """Leave something out, or make a call simpler, and change one other thing in any way.
+        """Leave something out, or make a request simpler, and change one other thing in any way.
 
-        One bug shows in several ways; the way that needs less is not always near.
+        One bug shows in several ways; the way that needs less is not always near. Nor is it always
+        one thing away: two faults that chance has brought together may stand for a third.
         """
         best = self.best
         if len(best.workload) + len(best.schedule) > TRADED_MAX:
             return
         mishaps = self._mishaps()
-        fewer = [*simpler.smaller(best), *self._with_simpler_calls()]
+        if len(best.schedule) > 1 and self._accept(simpler.with_one_step(best, mishaps)):
+            return
+        fewer = [*simpler.smaller(best), *self._with_simpler_calls(), *simpler.at_once(best)]
         self._accept(
             chain(
                 (other for each in fewer for other in simpler.with_another_client(each)),

@@ -105,6 +105,13 @@ def with_shorter_gap(script: Script, index: int) -> Iterator[Script]:
             yield with_request(script, index, gap_us=gap_us)
 
 
+def at_once(script: Script) -> Iterator[Script]:
+    """Let one of the requests come without waiting."""
+    for index, request in enumerate(script.workload):
+        if request.gap_us:
+            yield with_request(script, index, gap_us=0)
+
+
 def with_another_client(script: Script) -> Iterator[Script]:
     """Let any client make one of the requests."""
     clients = sorted({0, 1, *[request.client for request in script.workload]})
@@ -120,10 +127,12 @@ def with_another_client(script: Script) -> Iterator[Script]:
 def sooner(script: Script) -> Iterator[Script]:
     """Let requests and steps come sooner together: what matters may be which is first."""
     workload, steps = script.workload, script.schedule.steps
-    both_us = min(workload[0].gap_us, steps[0].gap_us) if workload and steps else 0
-    if both_us:
+    # What happens at the start, such as setting a trap, stays there.
+    first = next((index for index, step in enumerate(steps) if step.gap_us), None)
+    if workload and workload[0].gap_us and first is not None:
+        both_us = min(workload[0].gap_us, steps[first].gap_us)
         moved = msgspec.structs.replace(script, workload=_sooner(workload, both_us))
-        yield with_steps(moved, _sooner(steps, both_us))
+        yield with_steps(moved, (*steps[:first], *_sooner(steps[first:], both_us)))
 
 
 def with_simpler_step(
@@ -140,11 +149,21 @@ def with_simpler_step(
 
 
 def with_another_step(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:
-    """Let anything else happen instead of one of the steps, at its time or at once."""
+    """Let a step happen sooner, or anything else in its place, at its time or at once."""
     for index, step in enumerate(script.schedule.steps):
+        for gap_us in GAP_LADDER_US:
+            if gap_us < step.gap_us:
+                yield _with_step(script, index, msgspec.structs.replace(step, gap_us=gap_us))
         for gap_us in sorted({0, step.gap_us}):
             for mishap in mishaps:
                 yield _with_step(script, index, Step(gap_us, *mishap))
+
+
+def with_one_step(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:
+    """Let one thing happen instead of all the steps, soon or late."""
+    for gap_us in GAP_LADDER_US:
+        for mishap in mishaps:
+            yield with_steps(script, (Step(gap_us, *mishap),))
 
 
 def with_another_target(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:

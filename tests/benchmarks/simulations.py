@@ -20,6 +20,7 @@ from actors.simulation.place import place_for_files
 from actors.simulation.rehearsal import Rehearsal
 from actors.simulation.runner import run
 from actors.simulation.scenarios.hotel import HotelScenario
+from actors.simulation.settled_heap import settled_heap
 from actors.simulation.silence import silence
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR
 from tests.benchmarks.virtual_workloads import converse, tick, wait_for_timers
@@ -84,7 +85,8 @@ def hotel() -> Iterator[Play]:
                 raise AssertionError(f"seed {seed}: {played.troubles}")
             return played.virtual_s
 
-        yield play
+        with settled_heap():
+            yield play
 
 
 def measured(play: Play, first: int, count: int) -> tuple[float, float]:

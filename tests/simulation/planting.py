@@ -19,6 +19,7 @@ from actors.simulation.minimise import minimise
 from actors.simulation.place import place_for_files
 from actors.simulation.rehearsal import Rehearsal
 from actors.simulation.scenarios import SCENARIOS
+from actors.simulation.settled_heap import settled_heap
 from actors.simulation.silence import silence
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TallyScenario
@@ -138,7 +139,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PLANTS))
     options = parser.parse_args()
     good = True
-    with place_for_files() as place, silence():
+    with place_for_files() as place, silence(), settled_heap():
         nursery = Nursery(place)
         for name in options.names or PLANTS:
             result = harvest(nursery, PLANTS[name], starts=options.starts)

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from actors.store.origin import ChannelOrigin
     from actors.store.transaction import Transaction
 
-# From the early reply to its commit: a disk's sync.
-EARLY_S: Final = 0.01
+# From the early reply to its commit: the sync of a disk that is busy.
+EARLY_S: Final = 0.1
 FOR_EVER_S: Final = 1e9
 
 

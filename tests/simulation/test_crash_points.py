@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
+from actors.config import load_config
 from actors.simulation.crash_points import CrashPoints
-from tests.simulation.tally import TallyScenario
+from actors.simulation.scenarios.tweets import TweetsScenario
+
+if TYPE_CHECKING:
+    from actors.kernel.messages import Message
 
 POINTS = CrashPoints(
     every=tuple([f"room.Hold{number}.before" for number in range(7)]),
@@ -13,16 +18,28 @@ POINTS = CrashPoints(
 )
 
 
+async def nobody(service: str, message: Message) -> Any:
+    raise LookupError(service)
+
+
 def test_what_commits_has_two_points() -> None:
     """Commands, events and effects; a query has none. What is said after a failure is seldom."""
-    points = CrashPoints.of(TallyScenario().services(None, None))  # type: ignore[arg-type]
-    assert points.every[:4] == (
-        "tweets.StoreTweet.before",
-        "tweets.StoreTweet.after",
-        "tally.CountTweet.before",
-        "tally.CountTweet.after",
-    )
-    assert points.seldom == ()
+    points = CrashPoints.of(TweetsScenario().services(load_config(), nobody))
+    assert points.every[:2] == ("tweets.StoreTweet.before", "tweets.StoreTweet.after")
+    assert {"tweets.ScoreTweet.before", "flagger.TweetScored.after"} <= set(points.every)
+    assert not any("ListTweets" in point for point in points.every)
+    assert "tweets.GaveUp[ScoreTweet].after" in points.seldom
+    assert all("GaveUp[" in point for point in points.seldom)
+
+
+def test_a_replica_dies_by_itself() -> None:
+    """What has no store is killed before and after it answers, each replica under its own name."""
+    points = CrashPoints.of(TweetsScenario().services(load_config(), nobody))
+    assert [each for each in points.every if "ScoreText." in each] == [
+        f"sentiment-{number}.ScoreText.{phase}"
+        for number in (1, 2)
+        for phase in ("before", "after")
+    ]
 
 
 def test_each_point_has_its_turn() -> None:

@@ -44,10 +44,10 @@ class Interrupted(TalliedTweets):
             signal.raise_signal(signal.SIGINT)
 
 
-def campaign_with(tweets: type[Service], folder: Path) -> Campaign:
+def campaign_with(tweets: type[TalliedTweets], folder: Path) -> Campaign:
     class Scenario(TallyScenario):
         def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
-            return {"tweets": tweets, "tally": TallyService}
+            return {"tweets": lambda: tweets(config.tweets, ask), "tally": TallyService}
 
     rehearsal = Rehearsal(Scenario, load_config(), folder, profile="calm", cpu_s_max=CPU_S_MAX)
     return Campaign({"tally": rehearsal})
