@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -16,9 +17,20 @@ from actors.kernel.clock import SystemClock
 from actors.simulation.command import simulate
 from actors.simulation.place import IN_MEMORY, PREFIX
 from actors.simulation.recording import Recording
-from actors.simulation.scenarios.tweets import TweetsScenario
 from actors.simulation.second_process import Told
 from tests.simulation.suspicious import SuspiciousHotel
+from tests.simulation.tally import CountTweet, TallyCall, TallyScenario, TallyService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.service.service import Service
+    from actors.simulation.client import Client
+    from actors.simulation.history import History
+    from actors.simulation.machine import Ask
+    from actors.simulation.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent.parent
 RUNTIME = ROOT / "runtime.py"
@@ -41,10 +53,14 @@ def command(*words: str, hash_seed: str = "0", code: int = 0) -> str:
     return done.stdout if not code else done.stdout + done.stderr
 
 
-def inside(*words: str, fresh_seed: int = 1) -> int:
-    """Run the command in this process, on a hotel that takes offence."""
+def inside(
+    *words: str,
+    fresh_seed: int = 1,
+    scenarios: Mapping[str, Callable[[], Scenario]] = SCENARIOS,
+) -> int:
+    """Run the command in this process, unless told otherwise on a hotel that takes offence."""
     return simulate(
-        words, program=RUNTIME, fresh_seed=fresh_seed, clock=SystemClock(), scenarios=SCENARIOS
+        words, program=RUNTIME, fresh_seed=fresh_seed, clock=SystemClock(), scenarios=scenarios
     )
 
 
@@ -87,25 +103,29 @@ def test_traces_are_a_line_of_json_a_run() -> None:
     assert all(each.lines for each in told)
 
 
+class CountingScenario(TallyScenario):
+    def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
+        """Return the one whose every handler each request reaches."""
+        return {"tally": TallyService}
+
+    async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:
+        """Have a tweet counted that nobody has stored."""
+        await client.tell("tally", CountTweet(), key=f"k{number}")
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Compare nothing."""
+        return []
+
+
 def test_coverage_can_be_required(capsys: pytest.CaptureFixture[str]) -> None:
     """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
-
-    def cover(*words: str) -> tuple[int, str]:
-        code = simulate(
-            (*words, "--cover"),
-            program=RUNTIME,
-            fresh_seed=1,
-            clock=SystemClock(),
-            scenarios={"tweets": TweetsScenario},
-        )
-        return code, capsys.readouterr().out
-
-    code, printed = cover("--seeds", "60")
-    assert code == 0
-    assert re.search(r"crash points hit: (\d+) of \1\n", printed), printed
-    code, printed = cover("--seed", "1", "--faults", "calm")
-    assert code == 1
-    assert re.search(r"crash points hit: 0 of \d+\n  not in tweets: StoreTweet.before, S", printed)
+    scenarios = {"tally": CountingScenario}
+    assert inside("--cover", "--seeds", "9", scenarios=scenarios) == 0
+    assert "crash points hit: 8 of 8\ndigest" in capsys.readouterr().out
+    words = ("--seed", "1", "--faults", "calm")
+    assert inside(*words, "--cover", scenarios=scenarios) == 1
+    assert "crash points hit: 0 of 8\n  not in tally: CountTweet.before," in capsys.readouterr().out
+    assert inside(*words, scenarios=scenarios) == 0
 
 
 @pytest.mark.real_time

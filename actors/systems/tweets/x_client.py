@@ -8,6 +8,7 @@ for one connection at a time. What it would do of itself around that is kept fro
   reason, and whoever uses it decides;
 - its stream task swallows cancellation: `StreamConnection` keeps the task, disconnects, and waits;
 - after that its session is closed: rules have a session of their own;
+- it keeps each client that has ever liked something, in a cache without bounds: ours has none;
 - it makes models of what it reads, and dies of a rule without a tag: lines are handed on unread;
 - at debug level its loggers, and oauthlib's, write out the Authorization header.
 
@@ -233,6 +234,13 @@ class _Written(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[dict[str, Any], ...] | None = None
 
 
+class _Client(AsyncClient):  # type: ignore[misc]  # tweepy has no types
+    """tweepy's, without its cache of who is who: that keeps every client there ever was."""
+
+    def _get_oauth_1_authenticating_user_id(self, access_token: str) -> str:
+        return access_token.partition("-")[0]
+
+
 class XWriter:
     """Likes and replies as the account, signed with OAuth 1.0a.
 
@@ -264,7 +272,7 @@ class XWriter:
         keep_headers_out_of_logs()
         keys = self._access.credentials
         async with XSession(await self._access.base_url()) as session:
-            client = AsyncClient(
+            client = _Client(
                 consumer_key=keys.consumer_key,
                 consumer_secret=keys.consumer_secret,
                 access_token=keys.access_token,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tweepy.asynchronous import AsyncClient
 
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.tweets.x_client import XWriter
@@ -45,6 +47,16 @@ async def test_a_like_is_signed_as_the_account() -> None:
             assert part in header
         assert CREDENTIALS.consumer_secret not in header
         assert CREDENTIALS.access_token_secret not in header
+
+
+async def test_no_client_outlives_its_request() -> None:
+    """tweepy's own cache of who is who would keep each one that has ever liked something."""
+    async with rough_x() as x:
+        writer = writer_at(x)
+        for tweet_id in ("7", "8", "9"):
+            await writer.like(tweet_id)
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, AsyncClient)] == []
 
 
 async def test_a_reply_says_to_what_and_returns_its_id() -> None:
