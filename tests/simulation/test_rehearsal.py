@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     Rehearse = Callable[[str, str], Rehearsal]
 
 ROOT: Final = Path(__file__).parent.parent.parent
-FIXED_SEEDS: Final = 25
-FRESH_SEEDS: Final = 25
+FIXED_SEEDS: Final = 15
+FRESH_SEEDS: Final = 15
 # `make simulate-coverage` wants all of them hit, by 500.
 COVERAGE_SEEDS: Final = 60
 COVERED_MIN: Final = 0.9
