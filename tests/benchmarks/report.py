@@ -57,11 +57,11 @@ not count.
 - **Durable messages**: two services in one process, each with its file; 64 clients, each with one
   command under way that keeps a row and sends a message of it, or a hundred; 10,000 messages, from
   the first command to the receiver's last commit. No message may be lost, repeated or late.
-- **The tutorial's /insert**: a row and its score. The answer comes after the row's commit. The score
+- **The tutorial's /insert**: a row and its score. An answer comes after the row's commit; the score
   follows as an effect that asks a replica, with a commit of its own; its cost is in the CPU time,
   counted until the process rests. The bare handler answers the same text.
-- **X's stream**: the whole system in one process. 5,000 tweets wait at the embedded X, whose address
-  the reader is then told. From there to the last scored row: X's socket, aiohttp, tweepy, and the
+- **X's stream**: the whole system in one process. 5,000 tweets wait at the embedded X. Its address
+  the reader is then told; from there to the last scored row: X's socket, aiohttp, tweepy, and the
   commits of the reader, of the row and of the score; beside them, each is answered at the same X.
 - **Simulations**: on one core, in one process, in turns. The hotel: `actors/simulation/` with its
   profile `kills`, files in /dev/shm; every schedule checks all of the books. *A wake a second*: a
