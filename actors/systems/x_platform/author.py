@@ -35,7 +35,7 @@ RECENT = (
 
 
 class Author:
-    """Writes drafts, all of chance from the transaction: no text twice by one user within a day.
+    """Writes drafts, by chance from the transaction: no text twice by one user within a day.
 
     Answers stay with their subject: a tweet about a keyword answers one about a keyword, so that
     `keyword_share` holds for what rules match, too.
@@ -46,12 +46,16 @@ class Author:
         self._keywords = keywords
         self._folded = tuple([keyword.casefold() for keyword in keywords])
         self._keyword_share = keyword_share if keywords else 0.0
+        # Dealt out evenly and not drawn: who has just booted need not wait for luck.
+        self._share_owed = 0.5
 
     def draft(self, tx: Transaction) -> Draft:
         """Return what somebody tweets next."""
         rng = tx.rng
         author = ensure_user(tx, *rng.choice(PEOPLE))
-        about_keyword = rng.random() < self._keyword_share
+        self._share_owed += self._keyword_share
+        about_keyword = self._share_owed >= 1.0
+        self._share_owed -= about_keyword
         drawn = rng.random()
         if drawn < REPLY_SHARE + RETWEET_SHARE + QUOTE_SHARE:
             target = self._target(tx, author, about_keyword=about_keyword)
