@@ -70,6 +70,7 @@ def on_threads(furnished: Furnished) -> Shrinking:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
 @settings(max_examples=150, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement(
@@ -80,6 +81,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
 @settings(max_examples=50, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(

@@ -77,6 +77,7 @@ def on_threads(prepared: Path) -> Shrinking:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
 @settings(max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement(
@@ -87,6 +88,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
 @settings(max_examples=20, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
