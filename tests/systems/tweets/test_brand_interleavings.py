@@ -78,7 +78,7 @@ def on_threads(prepared: Path) -> Shrinking:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
-@settings(max_examples=60, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script
@@ -89,7 +89,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
-@settings(max_examples=20, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script
