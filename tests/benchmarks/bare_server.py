@@ -29,7 +29,8 @@ async def create(request: web.Request) -> web.Response:
 async def insert(request: web.Request) -> web.Response:
     """Answer for the tweet that was not inserted."""
     author, text = request.match_info["author"], request.match_info["text"]
-    assert author, text
+    assert author
+    assert text
     return web.Response(text="Inserted one into the Database")
 
 
