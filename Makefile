@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 .PHONY: run test simulate simulate-plants simulate-determinism \
-	simulate-coverage setup check bench lock clean
+	simulate-coverage kills setup check bench lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
@@ -35,6 +35,10 @@ simulate-determinism: $(VENV)/installed
 
 simulate-coverage: $(VENV)/installed
 	@exec $(BIN)/python runtime.py simulate --seeds 500 --cover $(ARGS)
+
+# SIGKILLs under load for some minutes, then what was acknowledged against the files, by plain SQL.
+kills: $(VENV)/installed-dev
+	@exec $(BIN)/python -m tests.campaigns.kills $(ARGS)
 
 setup: $(VENV)/installed-dev
 

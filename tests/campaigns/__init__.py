@@ -1,0 +1,1 @@
+"""What takes minutes and judges with oracles of its own: make targets, not tests."""
