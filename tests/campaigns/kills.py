@@ -244,10 +244,11 @@ async def campaign(data_dir: Path, seconds: float, seed: int) -> list[str]:
         async with connected(process) as client:
             clients = Clients(process, client, chance)
             for number in range(ROOMS_WANTED):
-                body = {"type": "suite", "rate": RATE, "number": f"wanted-{number}"}
+                name = f"wanted-{number}"
+                body = {"type": "suite", "rate": RATE, "number": name}
                 room_id = (await client.create("/api/v1/rooms", body))["id"]
                 clients.rooms.append(room_id)
-                clients.ledger.rooms[room_id] = body["number"]
+                clients.ledger.rooms[room_id] = name
             await asyncio.to_thread(process.kill)
             tasks = [
                 asyncio.create_task(clients.work(kind, number))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 
@@ -30,7 +30,7 @@ class Ledger:
 
     def figures(self) -> str:
         """Say how much was acknowledged."""
-        counts = {
+        counts: dict[str, Collection[Any]] = {
             "customers": self.customers, "rooms": self.rooms, "confirmed": self.confirmed,
             "cancelled": self.cancelled, "tweets": self.tweets, "inserted": self.inserted,
             "posted at X": self.posted_at_x,

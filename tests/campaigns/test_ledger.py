@@ -29,7 +29,8 @@ LEDGER = Ledger(
 FILES = {
     "customer": """
         CREATE TABLE customer (id, name, email);
-        INSERT INTO customer VALUES ('c1', 'Ann', 'ann@example.com'), ('c2', 'Bob', 'bob@example.com');
+        INSERT INTO customer VALUES ('c1', 'Ann', 'ann@example.com'),
+            ('c2', 'Bob', 'bob@example.com');
     """,
     "room": """
         CREATE TABLE room (id, number);
