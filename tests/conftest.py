@@ -96,12 +96,13 @@ def pytest_runtest_makereport(
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files are dealt out in this order, the longest first: no worker ends with one of them."""
     if _told_by_the_run(config):
-        items.sort(key=_how_late)
+        items.sort(key=_turn)
 
 
-def _how_late(item: pytest.Item) -> int:
+def _turn(item: pytest.Item) -> tuple[int, str]:
+    # By name, too: workers must agree, and some parameters come out of a set.
     marks = {mark.name for mark in item.iter_markers()}
-    return 0 if "slow" in marks else 1 if "real_time" in marks else 2
+    return (0 if "slow" in marks else 1 if "real_time" in marks else 2, item.nodeid)
 
 
 # --- What a test measured --------------------------------------------------------------------
