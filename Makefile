@@ -12,14 +12,25 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
-.PHONY: run test simulate simulate-plants simulate-determinism \
+.PHONY: run test test-long simulate simulate-plants simulate-determinism \
 	simulate-coverage kills setup check bench lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
 
+# Side by side, a worker process a core. A file's tests go to one worker, which makes what they share
+# once; tests/conftest.py says in which order. A worker that had to be ended, with all of its stacks,
+# ends the run.
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	--max-worker-restart 0
+
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+# Storms of a minute and more, each the long version of one in `make test`.
+test-long: $(VENV)/installed-dev
+	$(PYTEST) -m long $(ARGS)
 
 # Until something breaks, or for as long as ARGS say: make simulate ARGS="--hours 24"
 simulate: $(VENV)/installed

@@ -40,8 +40,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """One seed a run, so that the number a failure prints reproduces it."""
-    seed = config.getoption("seed")
+    seed = _told_by_the_run(config).get("seed", config.getoption("seed"))
     config.stash[SEED_KEY] = secrets.randbits(32) if seed is None else seed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Every worker process of a run has the run's seed."""
+    node.workerinput["seed"] = node.config.stash[SEED_KEY]
+
+
+def _told_by_the_run(config: pytest.Config) -> dict[str, Any]:
+    """Return what a worker process was told; nothing where this is the run itself."""
+    told: dict[str, Any] = getattr(config, "workerinput", {})
+    return told
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -76,6 +88,47 @@ def pytest_runtest_makereport(
     if report.failed and "seed" in getattr(item, "fixturenames", ()):
         report.sections.append(("seed", f"rerun with: --seed {item.config.stash[SEED_KEY]}"))
     return report
+
+
+# --- Which worker runs what ------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files are dealt out in this order, the longest first: no worker ends with one of them."""
+    if _told_by_the_run(config):
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, str]:
+    # By name, too: workers must agree, and some parameters come out of a set.
+    marks = {mark.name for mark in item.iter_markers()}
+    return (0 if "slow" in marks else 1 if "real_time" in marks else 2, item.nodeid)
+
+
+# --- What a test measured --------------------------------------------------------------------
+
+FIGURE = "figure"
+
+
+@pytest.fixture
+def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Puts a measured figure into the run's output, where captured text would be lost."""
+    return functools.partial(record_property, FIGURE)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests reported; not at once, for a worker process has no terminal."""
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    figures = [
+        f"{report.nodeid}: {figure}"
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, figure in report.user_properties
+        if name == FIGURE
+    ]
+    if figures:
+        terminalreporter.section("measured")
+        terminalreporter.write_line("\n".join(sorted(figures)))
 
 
 # --- Async tests -----------------------------------------------------------------------------

@@ -64,3 +64,27 @@ def test_failure_prints_its_seed(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("-p", "tests.conftest", "--seed", "4711")
     result.assert_outcomes(failed=2)
     assert result.outlines.count("rerun with: --seed 4711") == 1
+
+
+DRAWING = """
+import os
+
+def test_that_draws(seed, report):
+    report(f"{os.getpid()} drew {seed}")
+
+def test_that_fails(rng):
+    assert rng.random() == "never"
+"""
+
+
+def test_workers_have_the_runs_seed(pytester: pytest.Pytester) -> None:
+    """One seed a run, in every worker and in what a failure prints; reports stand at the end."""
+    pytester.makepyfile(test_one=DRAWING, test_other=DRAWING)
+    result = pytester.runpytest_inprocess(
+        *("-p", "tests.conftest", "--seed", "4711"),
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+    )
+    result.assert_outcomes(passed=2, failed=2)
+    assert result.outlines.count("rerun with: --seed 4711") == 2
+    drew = {line.rpartition(": ")[2] for line in result.outlines if line.endswith(" drew 4711")}
+    assert len(drew) == 2, "two processes"

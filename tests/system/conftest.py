@@ -42,18 +42,3 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
     made = Processes(tmp_path / "data")
     yield made
     made.kill()
-
-
-@pytest.fixture
-def report(request: pytest.FixtureRequest) -> Report:
-    """Writes a measured figure into the run's output, where captured text would be lost."""
-    plugins = request.config.pluginmanager
-    terminal, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
-    assert terminal is not None
-    assert capture is not None
-
-    def write(text: str) -> None:
-        with capture.global_and_fixture_disabled():
-            terminal.write_line(f"\n{request.node.name}: {text}", cyan=True)
-
-    return write
