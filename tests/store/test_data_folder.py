@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import StoreError, StoreForeign, StoreLost
+from actors.simulation.place import IN_MEMORY
 from actors.store.acceptance import accept_loss
 from tests.store.correspondents import act, arriving, labels_to, mark, sends
 from tests.store.ledger import Add, handlers, query_file
 from tests.store.neighbours import Neighbours
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from actors.kernel.clock import ManualClock
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory, where there is such a place: a start and a stop sync a dozen files."""
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
