@@ -81,7 +81,8 @@ def open_quietly(path: Path, config: StoreConfig) -> sqlite3.Connection:
     Unlike the others it checkpoints nothing when it is closed: a write-ahead log that is not the
     file's would be written into it. Raises StoreRefused or StoreCorrupt.
     """
-    _check_place(path, must_write=False)
+    # The log and its index that SQLite may make here are as little writable as the file.
+    _check_place(path, must_write=True)
     return _open(path, config, (), mode="ro")
 
 
