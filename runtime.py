@@ -24,6 +24,7 @@ from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
 from actors.service.assembly import ServiceSystem
+from actors.store.acceptance import accept_loss
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.directory_lock import DirectoryLock
 from actors.systems.hotel import topology as hotel
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         seed = secrets.randbits(FRESH_SEED_BITS)
         return simulate(arguments[1:], program=Path(__file__), fresh_seed=seed, clock=clock)
+    if arguments[:1] == ["accept-loss"]:
+        return _accept_loss(arguments[1:])
     options = _parse(arguments)
     try:
         config = load_config(options.config, options.set)
@@ -78,8 +81,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="runtime.py",
         description="Boot the whole microservice system in this process.",
-        epilog="`runtime.py simulate` plays it on virtual time instead; see its --help.",
+        epilog="`runtime.py simulate` plays it on virtual time instead; `runtime.py accept-loss` "
+        "lets a service begin without what it has lost; see their --help.",
     )
+    _add_configuration(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
     )
@@ -91,7 +100,31 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECTION.KEY=VALUE",
         help="overrides one key, such as edge.gateway.port=0 (repeatable)",
     )
-    return parser.parse_args(arguments)
+
+
+def _accept_loss(arguments: Sequence[str]) -> int:
+    """Note that what a service has lost is lost; returns the command's exit code."""
+    parser = argparse.ArgumentParser(
+        prog="runtime.py accept-loss",
+        description="Let a parked service whose file is gone, or older than what was acknowledged "
+        "from it, begin with what there is. Beside a running process, or before its next start.",
+    )
+    parser.add_argument("service", metavar="SERVICE", help="as its parked error names it")
+    _add_configuration(parser)
+    options = parser.parse_args(arguments)
+    try:
+        config = load_config(options.config, options.set)
+        data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
+        accept_loss(data_dir, options.service)
+    except DressRehearsalError as error:
+        print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
+        return 2
+    print(  # noqa: T201 - the command's own words
+        f"{options.service} begins with what there is in {data_dir} at its next start: within "
+        f"{config.supervisor.park_retry_s:g} s where the system runs, or at once with "
+        f"POST /admin/actors/{options.service}/restart"
+    )
+    return 0
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

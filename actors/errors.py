@@ -125,6 +125,14 @@ class StoreRefused(StoreError):
     """SQLite could not write (disk full, file read-only); nothing of the batch was kept."""
 
 
+class StoreLost(StoreRefused):
+    """The service's file is gone, or older than what was acknowledged from it."""
+
+
+class StoreForeign(StoreError):
+    """The file, or its write-ahead log, is another service's."""
+
+
 class Fenced(StoreError):
     """A newer incarnation owns the store; this one's transaction was rolled back."""
 

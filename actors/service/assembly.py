@@ -20,6 +20,7 @@ from actors.service.runner import RunnerSpec
 from actors.service.service import Service, StatelessService
 from actors.service.stateless_host import stateless_children
 from actors.service.thread_runner import ThreadRunner
+from actors.store.data_folder import DataFolder
 from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class ServiceSystem(ActorSystem):
         """
         classes = {name: _class_of(name, service) for name, service in services.items()}
         directory = Directory(classes)
+        folder = DataFolder(
+            data_dir,
+            [name for name, each in classes.items() if issubclass(each, Service)],
+            config.store,
+            clock=context.clock,
+            rng=context.rng.fork("data folder"),
+        )
         self._hostings: dict[str, Hosting] = {}
         children: list[ChildSpec] = []
         for name, service in services.items():
@@ -84,7 +92,7 @@ class ServiceSystem(ActorSystem):
                 cast("Callable[[], Service]", service),
                 directory=directory,
                 config=config,
-                data_dir=data_dir,
+                folder=folder,
                 context=context,
                 store=store,
             )
@@ -168,18 +176,19 @@ def _make_hosting(
     *,
     directory: Directory,
     config: Config,
-    data_dir: Path,
+    folder: DataFolder,
     context: KernelContext,
     store: StoreType,
 ) -> Hosting:
     spec = StoreSpec(
         name=name,
-        path=data_dir / f"{name}.db",
+        path=folder.file_of(name),
         migrations=service().schema,
         attempts_max=config.service.attempts_max,
         handler_s_max=config.service.handler_s_max,
         dead_letters_max=config.service.dead_letters_max,
         peers=directory.peers,
+        folder=folder,
     )
     rng = context.rng.fork(name)
 

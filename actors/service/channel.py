@@ -72,7 +72,6 @@ class Channel:
         self._config = config
         self._loop = loop
         self._fail = failed
-        self._base = standing.first
         self.acknowledged = standing.first - 1
         self._sent = self.acknowledged
         self._last = standing.last
@@ -159,7 +158,9 @@ class Channel:
             message.message,
             Receipt(self, partial(self._applied, number), partial(self._failed, self._round)),
             trace=message.trace,
-            origin=ChannelOrigin(self._sender, self._identity, number, self._base, self._last),
+            origin=ChannelOrigin(
+                self._sender, self._identity, number, self.acknowledged + 1, self._last
+            ),
         )
         if self._crashed[0] == number:  # sent again, it is no less poisonous
             _, envelope.attempt, envelope.error = self._crashed

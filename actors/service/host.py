@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import structlog
 
-from actors.errors import StoreCorrupt
+from actors.errors import StoreCorrupt, StoreLost
 from actors.kernel.behavior import Behavior
 from actors.kernel.messages import Later, Query, type_name
 from actors.service.agenda import Agenda
@@ -114,7 +114,9 @@ class ServiceHost(Behavior):
             await self._background.close()
             await self._effects.close()
             # What receivers have acknowledged goes with the next commit: this is the last one.
-            await self.store.write((), self._handlers)
+            last = await self.store.write((), self._handlers)
+            if isinstance(last.crash, StoreLost):
+                raise last.crash  # nobody else would say it: the process ends
         finally:  # this is cut short where one of them swallows its cancellation
             await self.store.close()
 

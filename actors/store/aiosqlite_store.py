@@ -155,6 +155,7 @@ class AiosqliteStore:
     async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         run = self._reader.watch.run
+        files = self._opened().files
         now_us = self._clock.now_us()
         return await self._reader.run(
             lambda connection: read_batch(
@@ -165,6 +166,7 @@ class AiosqliteStore:
                 now_us=now_us,
                 run=run,
                 abandoned=lambda: self._abandoned,
+                files=files,
             )
         )
 
@@ -179,6 +181,8 @@ class AiosqliteStore:
     async def close(self) -> None:
         """Close both connections in order; nothing may be running."""
         await self._reader.close()
+        if self._commit is not None:
+            await self._writer.submit(self._commit.retire)
         await self._writer.close()
 
     def _opened(self) -> GroupCommit:

@@ -220,15 +220,12 @@ class Inbox:
         """
         mark = self._moved.get(origin.sender) or self._marks.get(origin.sender)
         applied = mark[1] if mark is not None and mark[0] == origin.store else 0
-        if origin.last < applied and not redelivered and origin.sender not in self._rewound:
-            # It has forgotten what it had sent, and gives the same numbers to other messages.
-            self._rewound.add(origin.sender)
-            log.error(
-                "channel rewound", sender=origin.sender, receiver=self._name,
-                applied=applied, last=origin.last,
-                advice="the sender's file is older than this one: its messages up to the number "
-                "applied are taken for those applied; restore both files together",
-            )  # fmt: skip
+        if origin.last < applied and not redelivered:
+            # It has forgotten what it had sent, and gives the same numbers to other messages. None
+            # is taken for what was applied: they wait in its outbox until it begins anew.
+            self._tell_rewound(origin, applied)
+            error = f"{origin.sender} is at {origin.last}, and has sent {applied} before"
+            raise OutOfOrder(error)
         if origin.number <= applied:
             return True
         if origin.number == applied + 1:
@@ -242,6 +239,16 @@ class Inbox:
             applied=applied, next=origin.number, advice="was a backup restored?",
         )  # fmt: skip
         return False
+
+    def _tell_rewound(self, origin: ChannelOrigin, applied: int) -> None:
+        if origin.sender not in self._rewound:
+            self._rewound.add(origin.sender)
+            log.error(
+                "channel rewound", sender=origin.sender, receiver=self._name,
+                applied=applied, last=origin.last,
+                advice="the sender's file is older than this one, and its messages wait; restart "
+                f"the process, and begin anew with: python runtime.py accept-loss {origin.sender}",
+            )  # fmt: skip
 
     def apply(self, origin: ChannelOrigin) -> None:
         """Move the mark."""

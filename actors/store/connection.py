@@ -75,6 +75,17 @@ def open_reader(path: Path, config: StoreConfig) -> sqlite3.Connection:
     return _open(path, config, ("PRAGMA query_only = ON",))
 
 
+def open_quietly(path: Path, config: StoreConfig) -> sqlite3.Connection:
+    """Open the store file at `path` to look at it, before it is anybody's.
+
+    Unlike the others it checkpoints nothing when it is closed: a write-ahead log that is not the
+    file's would be written into it. Raises StoreRefused or StoreCorrupt.
+    """
+    # The log and its index that SQLite may make here are as little writable as the file.
+    _check_place(path, must_write=True)
+    return _open(path, config, (), mode="ro")
+
+
 def verify(connection: sqlite3.Connection) -> None:
     """Raise StoreCorrupt unless every page, row, index and reference in the file is consistent.
 
@@ -92,7 +103,7 @@ def verify(connection: sqlite3.Connection) -> None:
         raise _blame(error, path) from error
     problems += [f"row {row} of {table} refers to no {parent}" for table, row, parent, _ in orphans]
     if problems:
-        raise _corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
+        raise corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
 
 
 def database_path(connection: sqlite3.Connection) -> Path:
@@ -127,7 +138,7 @@ def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Sto
     primary = code & 0xFF
     name = error.sqlite_errorname
     if primary in _CORRUPT or code in _CORRUPT_EXTENDED:
-        return _corrupt(path, f"{error} ({name})")
+        return corrupt(path, f"{error} ({name})")
     if reading and code == sqlite3.SQLITE_READONLY:
         return None
     if primary in _REFUSED:
@@ -135,7 +146,8 @@ def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Sto
     return None
 
 
-def _corrupt(path: Path, problem: str) -> StoreCorrupt:
+def corrupt(path: Path, problem: str) -> StoreCorrupt:
+    """Return the error that says so, and what to do."""
     return StoreCorrupt(
         f"{path} is damaged: {problem}. Stop the system; move {path.name} out of {path.parent} "
         f"together with {path.name}-wal (keep it: it may hold the latest commits) and "
@@ -146,7 +158,7 @@ def _corrupt(path: Path, problem: str) -> StoreCorrupt:
 def _blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
     # Nobody's SQL but this file's has run, so whatever `translate` does not know is damage.
     known = translate(error, path) if isinstance(error, sqlite3.Error) else None
-    return known or _corrupt(path, str(error))
+    return known or corrupt(path, str(error))
 
 
 def _check_place(path: Path, *, must_write: bool) -> None:
@@ -162,7 +174,7 @@ def _check_place(path: Path, *, must_write: bool) -> None:
             message = f"{path} is not a file; move it away"
             raise StoreRefused(message)
         if (size := path.stat().st_size) < PAGE_BYTES_MIN:
-            raise _corrupt(path, f"it has {size} bytes, and this program never leaves so few")
+            raise corrupt(path, f"it has {size} bytes, and this program never leaves so few")
     except OSError as error:
         message = f"cannot open {path}: {error.strerror}; look at its folder and their owner"
         raise StoreRefused(message) from error
@@ -192,11 +204,13 @@ def _create(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _open(path: Path, config: StoreConfig, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+def _open(
+    path: Path, config: StoreConfig, pragmas: tuple[str, ...], *, mode: str = "rw"
+) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
             # rw and not the default rwc: only `_create` makes files.
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
             timeout=config.busy_s_max,
             isolation_level=None,
@@ -250,4 +264,4 @@ def _check_length(connection: sqlite3.Connection, path: Path) -> None:
     wal_bytes = wal.stat().st_size if wal.exists() else 0
     size = path.stat().st_size
     if wal_bytes == 0 and size < pages * page_bytes:
-        raise _corrupt(path, f"it has {size} bytes of {pages * page_bytes}")
+        raise corrupt(path, f"it has {size} bytes of {pages * page_bytes}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.errors import Busy, DeadLettered, Fenced, StoreRefused
+from actors.errors import Busy, DeadLettered, Fenced, StoreLost, StoreRefused
 from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
 from actors.store import later_table
 from actors.store.arrivals import NEW, Arrivals
@@ -16,9 +16,11 @@ from actors.store.channels import Outbox
 from actors.store.connection import translate
 from actors.store.dead_letter_table import bury, dead_lettered, no_handler
 from actors.store.departures import Departures
+from actors.store.generation import begin_anew
 from actors.store.origin import LetterOrigin
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys
 from actors.store.store import Standing, WriteResult
+from actors.store.store_files import StoreFiles
 from actors.store.timers import FIRST, Timers
 from actors.store.transaction import Transaction
 
@@ -29,13 +31,17 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.data_folder import Admission
     from actors.store.origin import Origin
     from actors.store.store import Handler, StoreSpec
 
     Run = Callable[[int, Callable[[Any, Any], Any], Any, Any], Any]
 
 IDENTIFY = "INSERT INTO identity (id, store) VALUES (1, ?) ON CONFLICT (id) DO NOTHING"
+BECOME_ANOTHER = "UPDATE identity SET store = ?"
 IDENTITY = "SELECT store FROM identity"
+STAMP = "UPDATE epoch SET folder = ?, service = ?, store = (SELECT store FROM identity)"
+NEXT_EPOCH = "UPDATE epoch SET value = value + 1 WHERE value = ?"
 
 
 class GroupCommit:
@@ -75,14 +81,23 @@ class GroupCommit:
         )
         self._arrivals = Arrivals(connection, spec.name, Timers(connection))
         self._epoch = 0
+        self.files: StoreFiles
         self.standing = Standing()
         self._abandoned = abandoned
 
-    def take_epoch(self, *, first: bool) -> None:
+    def take_epoch(self, *, first: bool, admission: Admission | None = None) -> None:
         """Become the store's owner: every earlier incarnation's transactions fail from now on.
 
         `first` is the process's first open: no redelivery of an earlier one can come any more.
         """
+        self._take_epoch(admission, first=first)
+        self.files = StoreFiles(self._spec.path)
+        if self._spec.folder is not None:
+            self._spec.folder.opened(
+                self._spec.name, self.standing.store, self._epoch, self.files.place
+            )
+
+    def _take_epoch(self, admission: Admission | None, *, first: bool) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         # Asked under the lock: a successor cannot have its epoch yet, and will not be fenced by
         # an incarnation that died while it was starting.
@@ -93,11 +108,14 @@ class GroupCommit:
             "UPDATE epoch SET value = value + 1 RETURNING value"
         ).fetchall()
         self._epoch = row[0][0]
+        if admission is not None and self._epoch <= admission.epoch_min:
+            message = f"{self._spec.path} is older than what this process has had open there"
+            raise StoreLost(message)
         now_us = self._clock.now_us()
         if first:
             self._connection.execute(FORGET_EDGE)
             self._connection.execute(later_table.FORGET_EDGE)
-            self._connection.execute(IDENTIFY, (self._rng.new_id(now_us),))
+            self._identify(admission, self._rng.new_id(now_us))
         self.outbox.begin(self._spec.peers, now_us)
         self._arrivals.begin()
         self.standing = Standing(
@@ -117,7 +135,35 @@ class GroupCommit:
         except sqlite3.IntegrityError:
             return self._write_apart(batch, handlers)
 
+    def retire(self) -> None:
+        """Let the file show that it was closed in order: a copy made before is older from now on.
+
+        Where that cannot be written, the next start knows as much as after a crash.
+        """
+        with suppress(sqlite3.Error):
+            self._move_on()
+
     # --- Inside ------------------------------------------------------------------------------
+
+    def _identify(self, admission: Admission | None, store: str) -> None:
+        """Say whose file this is, in the transaction; `store` is its id if it needs one."""
+        self._connection.execute(IDENTIFY, (store,))
+        if admission is None:
+            return
+        if admission.renewal is not None:
+            self._connection.execute(BECOME_ANOTHER, (store,))
+            begin_anew(self._connection, admission.renewal)
+        self._connection.execute(STAMP, (admission.folder, self._spec.name))
+
+    def _move_on(self) -> None:
+        """Take the next epoch, and have the data folder remember it: what is older has less."""
+        epoch = self._epoch
+        if (
+            self._connection.execute(NEXT_EPOCH, (epoch,)).rowcount
+            and self._spec.folder is not None
+        ):
+            self._epoch = epoch + 1
+            self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
 
     def _write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
@@ -140,6 +186,7 @@ class GroupCommit:
             self._connection.execute("COMMIT")
             self.outbox.committed(last)
             self._arrivals.committed()
+            self._make_sure()
         except sqlite3.IntegrityError:
             self._roll_back()
             raise
@@ -168,6 +215,17 @@ class GroupCommit:
                 crash, culprit = result.crash, result.culprit
                 break
         return WriteResult(outcomes=outcomes, crash=crash, culprit=culprit, departures=departures)
+
+    def _make_sure(self) -> None:
+        """Raise StoreLost where what was committed cannot be found again under the file's name.
+
+        After the commit: a file that goes before it is noticed as well as one that goes with it.
+        """
+        self.files.check()
+        # Everything before is in the database, and what was committed now is in the log alone.
+        # Before that is acknowledged, the folder knows of an epoch that the database lacks.
+        if self.files.log_began_anew():
+            self._move_on()
 
     def _fence(self) -> None:
         epoch = self._connection.execute("SELECT value FROM epoch").fetchone()[0]
@@ -319,7 +377,8 @@ class GroupCommit:
         if isinstance(error, sqlite3.Error):
             error = translate(error, self._spec.path) or error
         if isinstance(error, StoreRefused):
-            return WriteResult(outcomes=[error] * len(batch))
+            crash = error if isinstance(error, StoreLost) else None
+            return WriteResult(outcomes=[error] * len(batch), crash=crash)
         return WriteResult(outcomes=(), crash=error)
 
     def _discard(self) -> None:

@@ -71,6 +71,7 @@ class InlineStore:
     async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
+        assert self._commit is not None, "open() comes first"
         now_us = self._clock.now_us()
         return read_batch(
             self._reader,
@@ -80,6 +81,7 @@ class InlineStore:
             now_us=now_us,
             run=_run,
             abandoned=lambda: self._abandoned,
+            files=self._commit.files,
         )
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -100,7 +102,12 @@ class InlineStore:
         self._commit.outbox.acknowledged[receiver] = number
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Close both connections, in order."""
+        if self._commit is not None:
+            self._commit.retire()
+        self._close()
+
+    def _close(self) -> None:
         for connection in (self._reader, self._writer):
             if connection is not None:
                 with closing(connection):
@@ -114,7 +121,7 @@ class InlineStore:
             # Closing alone would leave it open, and the lock taken, while a traceback somewhere
             # keeps a cursor alive.
             self._writer.rollback()
-        await self.close()
+        self._close()
 
 
 def _run(_index: int, function: Callable[[Any, Any], Any], tx: Any, message: Any) -> Any:

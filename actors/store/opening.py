@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actors.errors import StoreRefused
+from actors.errors import StoreLost, StoreRefused
 from actors.store.connection import open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
 from actors.store.migrations import load_migrations, migrate
@@ -39,13 +39,14 @@ def open_for_writing(
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
     an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
     """
-    if not first and not spec.path.exists():
+    admission = None
+    if spec.folder is not None:
+        admission = spec.folder.admit(spec.name, first=first)
+        first = admission.first
+    elif not first and not spec.path.exists():
         # Not to be papered over with an empty store: what it held was acknowledged.
-        message = (
-            f"{spec.path} was removed while it was in use; put it back, or start the system again "
-            "to begin with an empty one"
-        )
-        raise StoreRefused(message)
+        message = f"{spec.path} was removed while it was in use; put it back"
+        raise StoreLost(message)
     connection = open_writer(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row
@@ -58,7 +59,7 @@ def open_for_writing(
         commit = GroupCommit(
             connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
         )
-        commit.take_epoch(first=first)
+        commit.take_epoch(first=first, admission=admission)
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, spec.path) or StoreRefused(f"{spec.path}: {error}") from error

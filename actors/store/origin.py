@@ -8,8 +8,8 @@ import msgspec
 class ChannelOrigin(msgspec.Struct, frozen=True):
     """Number `number` of the channel from `sender`, whose file is `store`.
 
-    `base` is the lowest number that the sender still had when its incarnation began: what lies
-    below was acknowledged, and will not come again. `last` is the highest it has given.
+    `base` is the lowest number that was not acknowledged when this was sent: what lies below will
+    not come again. `last` is the highest it has given.
     """
 
     sender: str

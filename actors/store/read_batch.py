@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import Fenced, StoreRefused
+from actors.errors import Fenced, StoreLost, StoreRefused
 from actors.kernel.behavior import BatchResult
 from actors.store.connection import translate
 from actors.store.dead_letter_table import dead_lettered, no_handler
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.group_commit import Run
     from actors.store.store import Handler, StoreSpec
+    from actors.store.store_files import StoreFiles
 
 
 def read_batch(
@@ -29,8 +30,16 @@ def read_batch(
     now_us: int,
     run: Run,
     abandoned: Callable[[], bool],
+    files: StoreFiles,
 ) -> BatchResult:
-    """Run queries on one snapshot of a reader connection. A query that crashes is the culprit."""
+    """Run queries on one snapshot of a reader connection. A query that crashes is the culprit.
+
+    What a file that is gone still says is no answer: nobody could find it again.
+    """
+    try:
+        files.check()
+    except StoreLost as lost:
+        return BatchResult(outcomes=[lost] * len(batch), crash=lost)
     outcomes: list[Any] = []
     index = 0
     try:

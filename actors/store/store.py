@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.envelope import Envelope
     from actors.store.channels import Sent
+    from actors.store.data_folder import DataFolder
     from actors.store.departures import Departures
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     handler_s_max: float
     dead_letters_max: int
     peers: Peers = Peers()
+    # What the folder knows of the file; without it, a file is whatever lies there.
+    folder: DataFolder | None = None
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.store import acceptance
 from tests.http_edge.serving import is_problem
 from tests.system.client import Client, connected
 from tests.system.resources import ACTORS, STORES, as_created
@@ -41,7 +42,7 @@ MORTAL = (sys.executable, str(Path(__file__).with_name("mortal.py")))
 
 @pytest.mark.parametrize("offset", [0, PAGE_BYTES, 2 * PAGE_BYTES], ids=["header", "page", "next"])
 async def test_a_damaged_file_parks_its_service_alone(processes: Processes, offset: int) -> None:
-    """Boot names the file and goes on; with the file moved away, a restart brings it back."""
+    """Boot names the file and goes on; moved away and given up, a restart brings it back."""
     process = processes.make()
     room, customer = await make_one_of_each(process)
     file = process.data_dir / "room.db"
@@ -62,6 +63,7 @@ async def test_a_damaged_file_parks_its_service_alone(processes: Processes, offs
         await client.actor_where("room", lambda actor: actor["state"] == "parked")
         for path in process.data_dir.glob("room.db*"):
             path.rename(process.data_dir / f"damaged-{path.name}")
+        acceptance.accept_loss(process.data_dir, "room")
         await client.order("room", "restart")
         await client.actor_where("room", lambda actor: actor["state"] == "running")
         assert (await client.send("GET", "/readyz")).status == 200

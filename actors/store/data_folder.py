@@ -1,0 +1,223 @@
+"""The data folder knows what it holds: no service starts without its past, or begins in silence."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from actors.errors import StoreLost
+from actors.store.acceptance import forget_acceptance, is_accepted
+from actors.store.generation import Renewal, renewal
+from actors.store.manifest import MANIFEST, Manifest, Row, read_manifest, write_manifest
+from actors.store.past import known_pasts, owner_of, what_is_missing
+from actors.store.store_files import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from actors.config import StoreConfig
+    from actors.kernel.clock import Clock
+    from actors.kernel.rng import Rng
+    from actors.store.past import Past
+
+log = structlog.get_logger()
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """How a service may open its file: as the process's `first`, at `epoch_min` or above.
+
+    With a `renewal` its past is lost, and that was accepted: it begins anew with what there is.
+    """
+
+    folder: str
+    first: bool
+    epoch_min: int = 0
+    renewal: Renewal | None = None
+
+
+class DataFolder:
+    """One process's view of its data folder. Any service's thread may call it.
+
+    The manifest has a row a service: which file is its store, and an epoch that the file is known
+    to have reached. The epoch moves when the process opens the store, when the store is closed in
+    order, and when the write-ahead log begins anew; so an older copy of the file, or the file
+    without its log, is behind its row. A copy that is not (made since, of a service that was then
+    killed) is behind what the others have had from it or given it, where there are others.
+    """
+
+    def __init__(
+        self, path: Path, names: Iterable[str], config: StoreConfig, *, clock: Clock, rng: Rng
+    ) -> None:
+        """`names` are the services that have a store here. Nothing is read yet."""
+        self._path = path
+        self._paths = {name: path / f"{name}.db" for name in names}
+        self._config = config
+        self._clock = clock
+        self._rng = rng
+        self._lock = threading.RLock()
+        self._writing = threading.Lock()
+        self._manifest: Manifest | None = None
+        self._versions = self._written = 0
+        self._is_new = False
+        # As the files were when the process began: between a service that is down and any other
+        # nothing moves. `_unused` has those whose own service has not looked yet.
+        self._pasts: dict[str, Past] = {}
+        self._unused: set[str] = set()
+        # Where this process found each service's file last, and its epoch then.
+        self._opened: dict[str, tuple[tuple[int, int], int]] = {}
+
+    def file_of(self, service: str) -> Path:
+        """Return where the service's file is, or will be."""
+        return self._paths[service]
+
+    def admit(self, service: str, *, first: bool) -> Admission:
+        """Look whether the service's past is there, before anything is opened. Raises StoreError.
+
+        StoreLost where something is missing, unless an operator has accepted that.
+        """
+        with self._lock:
+            manifest = self._manifest or self._begin()
+            row = manifest.stores.get(service)
+            own, missing = self._look(service, manifest, first=first)
+            accepted = is_accepted(self._path, service, row)
+            if missing is None:
+                if self._forget_acceptance(service):
+                    log.info("acceptance void", service=service, reason="nothing is missing")
+                _, epoch = self._opened.get(service, (None, 0))
+                return Admission(folder=manifest.folder, first=first, epoch_min=epoch)
+            if not accepted:
+                if row is None:  # so that its loss can be accepted
+                    self._put(service, Row(store=None, epoch=0))
+                raise StoreLost(self._describe(service, missing))
+            self._pasts = known_pasts(self._paths, self._config)
+            given = renewal(service, own, self._others(service))
+        log.warning(
+            "loss accepted", service=service, missing=f"{service}.db {missing}",
+            will_not_come_again={name: mark.applied for name, mark in given.marks.items()},
+        )  # fmt: skip
+        return Admission(folder=manifest.folder, first=True, renewal=given)
+
+    def opened(self, service: str, store: str, epoch: int, place: tuple[int, int]) -> None:
+        """Note that the service has its file; on disk before it answers anything."""
+        with self._lock:
+            known = self._manifest is not None and service in self._manifest.stores
+            is_first = service not in self._opened
+            self._opened[service] = (place, epoch)
+        if not known and not self._is_new:
+            log.info("store created", service=service, store=store)
+        if is_first or not known:
+            self.reached(service, store, epoch)
+        self._forget_acceptance(service)
+
+    def reached(self, service: str, store: str, epoch: int) -> None:
+        """Note, on disk, that the service's file has reached this epoch."""
+        with self._lock:
+            if service in self._opened:
+                self._opened[service] = (self._opened[service][0], epoch)
+        self._put(service, Row(store=store, epoch=epoch))
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _begin(self) -> Manifest:
+        """Look at every file, once, before any service has opened its own. Raises StoreError."""
+        self._pasts = known_pasts(self._paths, self._config)
+        self._unused = set(self._pasts)
+        manifest = read_manifest(self._path) or self._make_manifest()
+        strangers = [name for name in manifest.stores if name not in self._paths]
+        if strangers:
+            log.warning("stores without a service", services=strangers, advice="they are kept")
+        self._manifest = manifest
+        return manifest
+
+    def _make_manifest(self) -> Manifest:
+        folders = Counter(past.folder for past in self._pasts.values() if past.folder is not None)
+        old = {name: past for name, past in self._pasts.items() if past.store or past.epoch}
+        self._is_new = not old
+        if self._is_new:
+            return Manifest(folder=self._rng.new_id(self._clock.now_us()))
+        folder = max(folders, key=lambda each: (folders[each], each), default=None)
+        stores = {
+            name: Row(store=past.store, epoch=past.epoch)
+            for name, past in old.items()
+            if past.folder in (None, folder)
+        }
+        if folder is None:
+            folder = self._rng.new_id(self._clock.now_us())
+            log.info(
+                "data folder adopted", data_dir=str(self._path), services=sorted(stores),
+                advice="it had no manifest.json yet; what was missing before cannot be known",
+            )  # fmt: skip
+        else:
+            log.warning(
+                "manifest made anew", data_dir=str(self._path), services=sorted(stores),
+                advice=f"{MANIFEST} was gone; which services were missing before cannot be known",
+            )  # fmt: skip
+        self._manifest = Manifest(folder=folder, stores=stores)
+        self._write()
+        return self._manifest
+
+    def _look(
+        self, service: str, manifest: Manifest, *, first: bool
+    ) -> tuple[Past | None, str | None]:
+        """Return the file's past, and what is missing of it. Raises StoreError."""
+        path = self._paths[service]
+        place, _ = self._opened.get(service, (None, 0))
+        moved = place is not None and place_of(path) != place
+        if place is not None and not moved and not first:
+            return None, None  # the file that this process has had open
+        if service in self._unused:
+            self._unused.discard(service)
+            own: Past | None = self._pasts[service]
+        else:
+            own = owner_of(path, self._config, service)
+        row = manifest.stores.get(service)
+        missing = what_is_missing(service, own, self._others(service), row, manifest.folder)
+        if moved and missing in (None, "is gone"):
+            there = "is gone" if own is None else "is another file now"
+            missing = f"was removed while it was in use, and {there}"
+        return own, missing
+
+    def _others(self, service: str) -> dict[str, Past]:
+        return {name: past for name, past in self._pasts.items() if name != service}
+
+    def _describe(self, service: str, missing: str) -> str:
+        path = self._paths[service]
+        return (
+            f"{path} {missing}; put back what belongs there (with its {path.name}-wal, if there is "
+            f"one), or begin with what there is: "
+            f"python runtime.py accept-loss {service} --data-dir {self._path}"
+        )
+
+    def _forget_acceptance(self, service: str) -> bool:
+        try:
+            return forget_acceptance(self._path, service)
+        except OSError as error:  # it is void all the same: the epoch moves on
+            log.warning("acceptance kept", service=service, error=str(error))
+            return False
+
+    def _put(self, service: str, row: Row) -> None:
+        with self._lock:
+            assert self._manifest is not None, "admit() comes first"
+            self._manifest = self._manifest.with_row(service, row)
+            self._versions += 1
+            version = self._versions
+        with self._writing:  # who waits here may find that it was written along
+            if self._written < version:
+                self._write()
+
+    def _write(self) -> None:
+        with self._lock:
+            manifest, version = self._manifest, self._versions
+        assert manifest is not None, "there is something to write"
+        try:
+            write_manifest(self._path, manifest)
+        except OSError as error:
+            # On a full disk the services serve on. The old one knows less, and nothing wrong.
+            log.warning("manifest not written", data_dir=str(self._path), error=error.strerror)
+            return
+        self._written = version

@@ -1,0 +1,195 @@
+"""What a store's file says of its past, and whether anything of that is missing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.errors import StoreError, StoreForeign
+from actors.store.connection import corrupt, look, open_quietly
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from actors.config import StoreConfig
+    from actors.store.manifest import Row
+
+TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+COLUMNS = "SELECT name FROM pragma_table_info('epoch')"
+# The service whose tables the file had first: files were not stamped from the beginning.
+FIRST_SCHEMA = "SELECT schema FROM migration WHERE schema <> 'store' ORDER BY rowid LIMIT 1"
+EPOCH = "SELECT value FROM epoch"
+STAMP = "SELECT folder, service, store FROM epoch"
+IDENTITY = "SELECT store FROM identity"
+LAST = "SELECT receiver, last FROM channel WHERE receiver <> ''"
+FIRST = "SELECT receiver, min(number) FROM outbox GROUP BY receiver"
+MARKS = "SELECT sender, store, applied FROM inbox"
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """The highest number applied of what came from the file `store`."""
+
+    store: str
+    applied: int
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """One file: whose it is, how often it was opened, and where its channels stand.
+
+    `folder` is None where it has no stamp yet, `store` where it was never opened by a service.
+    Up to `acknowledged` its receivers have told it that they applied what it sent.
+    """
+
+    folder: str | None = None
+    service: str | None = None
+    store: str | None = None
+    epoch: int = 0
+    last: dict[str, int] = {}
+    acknowledged: dict[str, int] = {}
+    marks: dict[str, Mark] = {}
+
+
+NO_PAST = Past()
+
+
+def read_past(path: Path, config: StoreConfig) -> Past:
+    """Read it from the file, and leave file and log as they are. Raises StoreError.
+
+    StoreForeign where the write-ahead log is not the file's.
+    """
+    with closing(open_quietly(path, config)) as connection:
+        try:
+            past, stamped = look(path, _read, connection)
+        except (TypeError, ValueError) as error:  # a row that must be there is not, or is no text
+            raise corrupt(path, f"its own tables cannot be read ({error})") from error
+    if stamped not in (None, past.store):
+        message = (
+            f"{path} and {path.name}-wal do not belong together; put back the log that was beside "
+            "it, or move both away"
+        )
+        raise StoreForeign(message)
+    return past
+
+
+def owner_of(path: Path, config: StoreConfig, name: str) -> Past | None:
+    """Return the file's past; None where there is no file. Raises StoreError.
+
+    StoreForeign where it is another service's.
+    """
+    if not path.exists():
+        return None
+    past = read_past(path, config)
+    if past.service not in (None, name):
+        message = (
+            f"{path} is the store of {past.service}, and not of {name} (or its {path.name}-wal "
+            f"is); stop the system and put each service's files back under its own name, or move "
+            f"these away"
+        )
+        raise StoreForeign(message)
+    return past
+
+
+def what_is_missing(
+    name: str, own: Past | None, others: Mapping[str, Past], row: Row | None, folder: str
+) -> str | None:
+    """Return what `name` has lost, in words that follow its file's name; None where it has all.
+
+    `own` is None without a file, `row` without an entry in the folder's manifest.
+    """
+    if own is None or (own.store is None and own.epoch == 0):
+        return _why_not_new(name, own, others, row)
+    if own.folder not in (None, folder):
+        return "is from another data folder"
+    if row is not None and row.store not in (None, own.store):
+        return "is not the file that this data folder knows"
+    if row is not None and own.epoch < row.epoch:
+        return (
+            "is older than what was acknowledged from it: a copy was put in its place, or its "
+            "write-ahead log is gone"
+        )
+    return next(_contradictions(name, own, others), None)
+
+
+def _contradictions(name: str, own: Past, others: Mapping[str, Past]) -> Iterator[str]:
+    """Yield what the others have had from `name`, or given it, and it has forgotten."""
+    for other, past in others.items():
+        sent = own.last.get(other, 0)
+        theirs = past.marks.get(name)
+        if theirs is not None and theirs.store == own.store and theirs.applied > sent:
+            yield (
+                f"is older than {other}.db, which has applied message {theirs.applied} of it, "
+                f"where it has sent {sent}"
+            )
+        applied = applied_of(own, other, past)
+        acknowledged = past.acknowledged.get(name, 0)
+        if acknowledged > applied:
+            yield (
+                f"is older than {other}.db, which was told that message {acknowledged} to it was "
+                f"applied, where it has applied {applied}"
+            )
+
+
+def applied_of(own: Past | None, other: str, past: Past) -> int:
+    """Return the highest number that `own` has applied of what the other's file has sent."""
+    mark = None if own is None else own.marks.get(other)
+    return mark.applied if mark is not None and mark.store == past.store else 0
+
+
+def _why_not_new(
+    name: str, own: Past | None, others: Mapping[str, Past], row: Row | None
+) -> str | None:
+    knowing = [
+        other
+        for other, past in others.items()
+        if name in past.marks or past.acknowledged.get(name, 0)
+    ]
+    if row is None and not knowing:
+        return None
+    gone = "is gone" if own is None else "is empty"
+    return f"{gone}, and {' and '.join(knowing)} had messages from it" if knowing else gone
+
+
+def _read(connection: sqlite3.Connection) -> tuple[Past, str | None]:
+    def table(sql: str) -> dict[str, int]:
+        return dict(connection.execute(sql).fetchall())
+
+    tables = {name for (name,) in connection.execute(TABLES).fetchall()}
+    if not {"migration", "epoch"} <= tables:
+        return NO_PAST, None
+    (epoch,) = connection.execute(EPOCH).fetchone()
+    (service,) = connection.execute(FIRST_SCHEMA).fetchone() or (None,)
+    folder = stamped = None
+    if "folder" in {name for (name,) in connection.execute(COLUMNS).fetchall()}:
+        folder, owner, stamped = connection.execute(STAMP).fetchone()
+        service = owner or service
+    if "identity" not in tables:  # from before there were channels
+        return Past(service=service, epoch=epoch), None
+    (store,) = connection.execute(IDENTITY).fetchone() or (None,)
+    last, first = table(LAST), table(FIRST)
+    past = Past(
+        folder=folder,
+        service=service,
+        store=store,
+        epoch=epoch,
+        last=last,
+        acknowledged={to: first.get(to, number + 1) - 1 for to, number in last.items()},
+        marks={row[0]: Mark(row[1], row[2]) for row in connection.execute(MARKS).fetchall()},
+    )
+    return past, stamped
+
+
+def known_pasts(paths: Mapping[str, Path], config: StoreConfig) -> dict[str, Past]:
+    """Return the past of each service whose file is there, can be read and is its own."""
+    pasts = {}
+    for name, path in paths.items():
+        try:
+            past = owner_of(path, config, name)
+        except StoreError:  # its own service will say so
+            continue
+        if past is not None:
+            pasts[name] = past
+    return pasts

@@ -1,0 +1,81 @@
+"""Nothing is acknowledged into a file that is gone: before each answer its name is looked up."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from actors.errors import StoreLost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Of the log's header: its sequence number and salts, which change when the log begins anew.
+HEADER_BYTES: Final = 32
+GENERATION: Final = slice(12, 24)
+
+
+class StoreFiles:
+    """The database and its write-ahead log, as they were linked when their writer opened them.
+
+    By name and not by a descriptor: what others see under the name is what the next start opens.
+    While a connection is open SQLite neither makes nor removes either file, so that another inode
+    means that somebody else did.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Look at the files of an open store; there is a log once it has committed anything."""
+        self._paths = (os.fspath(path), f"{path}-wal")
+        self._linked = [_place(each) for each in self._paths]
+        self._generation = self._read_generation()
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Device and inode of the database."""
+        return self._linked[0]
+
+    def check(self) -> None:
+        """Raise StoreLost where either is no longer the file that was opened."""
+        for path, linked in zip(self._paths, self._linked, strict=True):
+            try:
+                place = _place(path)
+            except (FileNotFoundError, NotADirectoryError):
+                message = f"{path} was removed while it was in use"
+                raise StoreLost(message) from None
+            except OSError:  # too many open files, no permission: that says nothing of the file
+                continue
+            if place != linked:
+                message = f"{path} was replaced while it was in use"
+                raise StoreLost(message)
+
+    def log_began_anew(self) -> bool:
+        """Whether all of the log has gone into the database since this was asked last."""
+        generation = self._read_generation()
+        anew = generation not in (b"", self._generation)
+        if anew:
+            self._generation = generation
+        return anew
+
+    def _read_generation(self) -> bytes:
+        # SQLite takes no lock on its log, so that closing a descriptor on it drops none.
+        with suppress(OSError):
+            descriptor = os.open(self._paths[1], os.O_RDONLY)
+            try:
+                return os.pread(descriptor, HEADER_BYTES, 0)[GENERATION]
+            finally:
+                os.close(descriptor)
+        return b""
+
+
+def place_of(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of what has that name; None where nothing has."""
+    try:
+        return _place(path)
+    except OSError:
+        return None
+
+
+def _place(path: str | Path) -> tuple[int, int]:
+    found = os.stat(path)  # noqa: PTH116 - once a commit, and Path.stat costs twice as much
+    return found.st_dev, found.st_ino

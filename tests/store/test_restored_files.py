@@ -1,0 +1,180 @@
+"""Any file restored at any time: its service is parked, or nothing between it and others goes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.errors import StoreLost
+from actors.kernel.clock import ManualClock
+from actors.simulation.place import IN_MEMORY
+from actors.store.acceptance import accept_loss
+from tests.store.correspondents import act, arriving, sends
+from tests.store.ledger import Add, handlers
+from tests.store.neighbours import Neighbours
+
+if TYPE_CHECKING:
+    from actors.kernel.envelope import Envelope
+
+STEPS = {
+    "send": 5,
+    "deliver": 5,
+    "acknowledge": 4,
+    "back up ann": 1,
+    "back up bob": 1,
+    "stop": 1,
+    "kill": 1,
+    "restore ann": 1,
+    "restore bob": 1,
+    "restore ann at once": 1,
+    "restore bob at once": 1,
+}
+steps = st.lists(
+    st.tuples(
+        st.sampled_from([step for step, often in STEPS.items() for _ in range(often)]),
+        st.integers(1, 4),
+    ),
+    max_size=30,
+)
+
+
+class Post:
+    """What ann sends to bob, and what a process does with it; a backup of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.houses = Neighbours(folder / "data", ManualClock(), "ann", "bob")
+        self.backups = {name: folder / f"{name}.backup" for name in self.houses.names}
+        self.sent = 0
+        self.next = 1
+        self.receipts: list[int] = []
+        # What bob had told ann to be applied when he was restored: nobody has it any more.
+        self.gone: set[str] = set()
+
+    def labels(self, name: str) -> list[str]:
+        return self.houses.ledgers[name].labels()
+
+    def waiting(self) -> list[Any]:
+        """Return the numbers and labels in ann's outbox."""
+        rows = self.houses.ledgers["ann"].query(
+            "SELECT number, message FROM outbox ORDER BY number"
+        )
+        return [(number, msgspec.json.decode(blob, type=Add).label) for number, blob in rows]
+
+    async def boot(self) -> None:
+        """Start the next process; accept whatever loss there is."""
+        self.houses.begin()
+        for name in self.houses.names:
+            await self.open(name)
+
+    async def open(self, name: str) -> None:
+        try:
+            await self.houses.open(name)
+        except StoreLost:
+            accept_loss(self.houses.path, name)
+            await self.houses.open(name)
+        self.next = 1
+        self.receipts.clear()
+
+    async def write(self, name: str, *batch: Envelope) -> None:
+        result = await self.houses.stores[name].write(batch, handlers(act))
+        assert result.crash is None, result
+        if name == "bob":
+            self.receipts += [
+                each.origin.number
+                for each, outcome in zip(batch, result.outcomes, strict=True)
+                if not isinstance(outcome, Exception)
+            ]
+
+    async def send(self, how_many: int) -> None:
+        labels = [f"{number:04}" for number in range(self.sent, self.sent + how_many)]
+        self.sent += how_many
+        await self.write("ann", *self.houses.ledgers["ann"].batch(sends("bob", *labels)))
+
+    async def deliver(self, how_many: int) -> None:
+        rows = [(number, label) for number, label in self.waiting() if number >= self.next]
+        channel = self.houses.stores["ann"].standing.store
+        base = min([number for number, _ in self.waiting()], default=1)
+        for number, label in rows[:how_many]:
+            batch = arriving(
+                self.houses.ledgers["bob"], Add(label=label), first=number, base=base, store=channel
+            )
+            await self.write("bob", *batch)
+            self.next = number + 1
+
+    async def acknowledge(self, how_many: int) -> None:
+        for number in self.receipts[:how_many]:
+            self.houses.stores["ann"].acknowledge("bob", number)
+        del self.receipts[:how_many]
+        await self.write("ann")
+
+    async def end(self, *, in_order: bool) -> None:
+        for store in self.houses.stores.values():
+            await (store.close() if in_order else store.abandon())
+
+    def restore(self, name: str) -> None:
+        if self.backups[name].exists():
+            if name == "bob":
+                waiting = {label for _, label in self.waiting()}
+                self.gone |= set(self.labels("ann")) - waiting
+            self.houses.restore(name, self.backups[name])
+
+    async def restore_at_once(self, name: str) -> None:
+        """Under the running process: it is noticed by the next write, and accepted."""
+        if self.backups[name].exists():
+            store = self.houses.stores[name]
+            self.restore(name)
+            lost = await store.write((), handlers())
+            assert isinstance(lost.crash, StoreLost)
+            await store.abandon()
+            await self.open(name)
+
+    def check(self) -> None:
+        """Bob has applied nothing twice, all in order, and all of ann's but what is gone."""
+        applied, sent = self.labels("bob"), self.labels("ann")
+        assert applied == sorted(set(applied))
+        waiting = [label for _, label in self.waiting()]
+        assert set(sent) - set(applied) - set(waiting) <= self.gone
+        numbers = [number for number, _ in self.waiting()]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
+
+
+@settings(max_examples=60)
+@given(schedule=steps)
+async def test_whichever_file_is_restored_nothing_is_swallowed_or_applied_twice(
+    schedule: list[tuple[str, int]],
+) -> None:
+    """What a service has when it begins, it keeps; what it sends then arrives, once, in order."""
+    place = IN_MEMORY if IN_MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        post = Post(Path(folder))
+        await post.boot()
+        for step, how_many in schedule:
+            match step.split(" "):
+                case ["send"]:
+                    await post.send(how_many)
+                case ["deliver"]:
+                    await post.deliver(how_many)
+                case ["acknowledge"]:
+                    await post.acknowledge(how_many)
+                case ["back", "up", name]:
+                    post.houses.back_up(name, post.backups[name])
+                case ["stop" | "kill" as how]:
+                    await post.end(in_order=how == "stop")
+                    await post.boot()
+                case ["restore", name]:
+                    await post.end(in_order=how_many % 2 == 0)
+                    post.restore(name)
+                    await post.boot()
+                case ["restore", name, "at", "once"]:
+                    await post.restore_at_once(name)
+            post.check()
+        await post.send(2)
+        await post.deliver(1000)
+        post.check()
+        assert post.labels("bob")[-2:] == [f"{post.sent - 2:04}", f"{post.sent - 1:04}"]
+        await post.end(in_order=True)
