@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def refuse_body(body: bytes) -> None:
+    """For an address that reads none: a 422 if there is one: its sender meant something."""
+    if body:
+        detail = "this address reads no body, so what yours asks for would not happen; send none"
+        raise ProblemError(Kind.UNREAD_BODY, detail, field="body")
+
+
 class BodyReader:
     """Reads what has not yet arrived when the handler starts; see `ServiceHandler` for the rest."""
 
