@@ -119,6 +119,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     deadline_s: Positive
     body_bytes_max: Count
     body_s_max: Positive
+    line_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     header_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     connections_max: Count
     backlog_connections: Count

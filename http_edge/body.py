@@ -25,8 +25,10 @@ def refuse_body(body: bytes) -> None:
 class BodyReader:
     """Reads what has not yet arrived when the handler starts; see `ServiceHandler` for the rest."""
 
-    def __init__(self, config: EdgeConfig) -> None:
-        self.bytes_max = config.body_bytes_max
+    def __init__(self, config: EdgeConfig, *, bytes_max: int | None = None) -> None:
+        """`bytes_max` is what the largest legal body takes, where that is known."""
+        cap = config.body_bytes_max
+        self.bytes_max = cap if bytes_max is None else min(bytes_max, cap)
         # A body that is not there by the request's deadline leaves no time to do anything with it.
         self._s_max = min(config.body_s_max, config.deadline_s)
 
