@@ -17,7 +17,7 @@ from actors.store.connection import translate
 from actors.store.dead_letter_table import bury, dead_lettered, no_handler
 from actors.store.departures import Departures
 from actors.store.origin import LetterOrigin
-from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys
+from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
 from actors.store.store import Standing, WriteResult
 from actors.store.timers import FIRST, Timers
 from actors.store.transaction import Transaction
@@ -258,7 +258,7 @@ class GroupCommit:
             if reply.__class__ is Later and not handler.defers:
                 error = f"{type_name(type_of(envelope.message))} is not typed to return Later"
                 raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
-            if _is_keyed(envelope):
+            if _is_keyed(envelope) and not is_corrigible(reply):
                 self._keep(envelope, reply, tx.now_us)
             if reply.__class__ is not Refusal:
                 execute("RELEASE command")

@@ -45,6 +45,16 @@ def fingerprint(message: Any) -> bytes:
     return digest.digest()
 
 
+def is_corrigible(reply: Any) -> bool:
+    """Whether it is a no that leaves the request's key free: nothing was done, and never would be.
+
+    Whoever corrects what is `invalid` sends the same wish again, under the same key. What the state
+    forbids (`not_found`, `conflict`) might be done by a second delivery after its sender was told
+    that it was not, and went another way: that answer is remembered like a yes.
+    """
+    return reply.__class__ is Refusal and reply.kind == "invalid"
+
+
 class RequestKeys:
     """The keys of one connection's transactions. What `find` and `keep` do commits with them."""
 

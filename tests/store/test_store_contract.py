@@ -374,6 +374,32 @@ async def test_key_of_another_request_is_refused(ledger: Ledger, *, apart: bool)
         assert ledger.labels() == ["a"]
 
 
+@pytest.mark.parametrize("apart", ["one batch", "two batches", "two incarnations"])
+async def test_key_of_an_invalid_request_is_free(ledger: Ledger, apart: str) -> None:
+    """What makes no sense did nothing and never would: corrected, it runs under the same key."""
+
+    def do(tx: Transaction, cmd: Do) -> int | Refusal:
+        if cmd.what == ["wrong"]:
+            return Refusal.invalid("this is wrong", field="what")
+        tx.execute("INSERT INTO entry (label) VALUES ('corrected')")
+        return 7
+
+    store = await ledger.open()
+    bodies = (["wrong"], ["wrong"], ["right"], ["right"], ["other"])
+    batch = [ledger.envelope(Do(what=what), key="k") for what in bodies]
+    outcomes: list[Any] = []
+    for part in [batch] if apart == "one batch" else [[each] for each in batch]:
+        outcomes += (await store.write(part, handlers(do))).outcomes
+        if apart == "two incarnations":
+            await store.abandon()
+            store = await ledger.open()
+    wrong = Refusal.invalid("this is wrong", field="what")
+    assert outcomes[:4] == [wrong, wrong, 7, 7]
+    assert outcomes[4].field == "Idempotency-Key"
+    assert ledger.labels() == ["corrected"]
+    await store.close()
+
+
 async def test_key_that_no_store_could_keep_is_refused(ledger: Ledger) -> None:
     """A key that is no text (a lone surrogate) is the sender's mistake, not the store's crash."""
     async with ledger.opened() as store:
