@@ -66,7 +66,7 @@ class GroupCommit:
         self._clock = clock
         self._rng = rng
         self._run = run
-        self._keys = RequestKeys(connection, config)
+        self._keys = RequestKeys(connection, config, clock)
         self._subscribers = spec.peers.subscribers()
         self.outbox = Outbox(
             connection,
@@ -132,7 +132,7 @@ class GroupCommit:
                 return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)
             (departures,) = result.departures
             now_us = self._clock.now_us()
-            self._keys.flush(now_us)
+            self._keys.flush()
             if departures.replies:
                 later_table.answer(self._connection, departures.replies)
             last = self.outbox.flush(departures, now_us)
@@ -259,7 +259,7 @@ class GroupCommit:
                 error = f"{type_name(type_of(envelope.message))} is not typed to return Later"
                 raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
             if _is_keyed(envelope) and not is_corrigible(reply):
-                self._keep(envelope, reply, tx.now_us)
+                self._keep(envelope, reply)
             if reply.__class__ is not Refusal:
                 execute("RELEASE command")
                 return reply
@@ -278,11 +278,11 @@ class GroupCommit:
             departures.tell(sender, Refused(command=envelope.message, refusal=reply))
         return reply
 
-    def _keep(self, envelope: Envelope, reply: Any, now_us: int) -> None:
+    def _keep(self, envelope: Envelope, reply: Any) -> None:
         if reply.__class__ is Later:
             later_table.put_off(self._connection, envelope, reply)
             reply = reply.so_far
-        self._keys.keep(envelope, reply, now_us)
+        self._keys.keep(envelope, reply)
 
     def _undo(self) -> None:
         try:
