@@ -21,6 +21,10 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+# As a URL has it, without a port: a name, an IPv4 address, an IPv6 one with or without brackets.
+HostName = Annotated[
+    str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+\]?)\Z")
+]
 Compound = Annotated[float, msgspec.Meta(ge=-1, le=1)]
 # No space, quote or minus: the rule that the reader makes of it must mean the word itself.
 Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():-][^\s"():]{0,99}\Z')]
@@ -115,6 +119,7 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     deadline_s: Positive
     body_bytes_max: Count
     body_s_max: Positive
+    line_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     header_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     connections_max: Count
     backlog_connections: Count
@@ -123,6 +128,8 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     send_s_max: Positive
     page_items_max: Count
     page_items_default: Count
+    hosts: tuple[HostName, ...]
+    suspend_s_max: Positive
     gateway: ListenerConfig
     hotel: ListenerConfig
     tweets: ListenerConfig

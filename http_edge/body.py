@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+def refuse_body(body: bytes) -> None:
+    """For an address that reads none: a 422 if there is one: its sender meant something."""
+    if body:
+        detail = "this address reads no body, so what yours asks for would not happen; send none"
+        raise ProblemError(Kind.UNREAD_BODY, detail, field="body")
+
+
 class BodyReader:
     """Reads what has not yet arrived when the handler starts; see `ServiceHandler` for the rest."""
 
-    def __init__(self, config: EdgeConfig) -> None:
-        self.bytes_max = config.body_bytes_max
+    def __init__(self, config: EdgeConfig, *, bytes_max: int | None = None) -> None:
+        """`bytes_max` is what the largest legal body takes, where that is known."""
+        cap = config.body_bytes_max
+        self.bytes_max = cap if bytes_max is None else min(bytes_max, cap)
         # A body that is not there by the request's deadline leaves no time to do anything with it.
         self._s_max = min(config.body_s_max, config.deadline_s)
 

@@ -89,7 +89,10 @@ class Connection(web.RequestHandler):
         """Called for what aiohttp's parser refuses; the gateway lets nothing else through."""
         del request, status
         if isinstance(exc, LineTooLong):
-            detail = f"a request line or a header is longer than {self.max_field_size} bytes"
+            detail = (
+                f"the request line is longer than {self.max_line_size} bytes,"
+                f" or a header field is longer than {self.max_field_size}"
+            )
         else:
             detail = (message or "").strip().partition("\n")[0] or "this is not HTTP/1.1"
         return self._gateway.malformed(detail)
@@ -109,7 +112,7 @@ class ConnectionFactory(web.Server):
             "auto_decompress": False,
             "keepalive_timeout": config.keepalive_s,
             "lingering_time": config.linger_s,
-            "max_line_size": config.header_bytes_max,
+            "max_line_size": config.line_bytes_max,
             "max_field_size": config.header_bytes_max,
         }
 

@@ -90,11 +90,11 @@ class Edge:
 
     def _gateway(self, listener: str) -> Gateway:
         if self._x is None:
-            return Gateway(rows(listener), self._context)
+            return Gateway(rows(listener), self._context, listener=listener)
         if listener == "x_platform":
             return self._x.gateway()
         more = self._x.admin_rows() if listener == "gateway" else []
-        return Gateway([*rows(listener), *more], self._context)
+        return Gateway([*rows(listener), *more], self._context, listener=listener)
 
     async def drain(self, limit_s: float) -> None:
         """Accept nothing more, end what is in flight within `limit_s` seconds, close the rest.

@@ -13,24 +13,35 @@ import structlog
 from multidict import istr
 
 from actors.errors import Busy, DressRehearsalError
+from actors.kernel.messages import Command
 from actors.log import request_id
 from http_edge.answer import Answer
+from http_edge.body import BodyReader, refuse_body
+from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.router import Match, Router
+from http_edge.routes.health import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aiohttp import web
 
-    from http_edge.handler import Context, Row
+    from http_edge.handler import Context, Handler, Row
 
 log = structlog.get_logger()
 
+HOST = istr("Host")
 X_REQUEST_ID = istr("X-Request-ID")
 UPGRADE = istr("Upgrade")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
+_ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
+_READING = frozenset({"GET", "HEAD"})
+# Whose body is part of what they ask.
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+# The tutorials' programs look at no body that they do not read.
+_TUTORIALS = frozenset({"hotel", "tweets"})
 
 
 class Gateway:
@@ -39,9 +50,22 @@ class Gateway:
     # Whether what answers GET answers HEAD as well.
     serves_heads: ClassVar[bool] = True
 
-    def __init__(self, rows: Iterable[Row], context: Context) -> None:
-        routes = ((row.method, row.path, row.handler(context)) for row in rows)
-        self._router = Router(routes, heads=self.serves_heads)
+    def __init__(self, rows: Iterable[Row], context: Context, *, listener: str) -> None:
+        """`listener` is its name in the configuration, which says where it is bound."""
+        config = context.config
+        self._door = Doorkeeper(getattr(config, listener).host, config.hosts)
+        self._known_hosts = self._door.known
+        self._body_reader = BodyReader(config)
+        self._probes: set[str] = set()
+        # What changes something, and what has no use for a body.
+        self._changing: set[Handler] = set()
+        self._bodiless: set[Handler] = set()
+        routes = [(row, row.handler(context)) for row in rows]
+        for row, handler in routes:
+            self._note(row, handler, strict=listener not in _TUTORIALS)
+        self._router = Router(
+            ((row.method, row.path, handler) for row, handler in routes), heads=self.serves_heads
+        )
         self._static = self._router.static
         self._context = context
         self._clock = context.system.clock
@@ -50,16 +74,21 @@ class Gateway:
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        given = request.headers.get(X_REQUEST_ID)
-        if given is None or not _SANE_ID(given):
-            given = f"{self._random_bits(64):016x}"
+        headers = request.headers
+        given = self._id_of(headers.get(X_REQUEST_ID))
         begun = self._clock.monotonic() if self._log_requests else 0.0
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
         try:
             target = request.raw_path
+            if headers.get(HOST) not in self._known_hosts:
+                self._check_host(request)
             methods, params, query = self._static.get(target) or self._match(request)
             handler = methods.get(request.method) or self.refuse_method(request, methods)
+            if handler in self._changing:
+                self._check_source(request)
+            if handler in self._bodiless and request.body_exists:
+                refuse_body(await self._body_reader.read(request))
             answer = await handler(request, params, query)
         except Exception as error:  # noqa: BLE001 - the one catch-all: everything gets an answer
             answer = self._failed(request, error)
@@ -115,10 +144,39 @@ class Gateway:
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 
+    def _id_of(self, given: str | None) -> str:
+        if given is None or not _SANE_ID(given):
+            return f"{self._random_bits(64):016x}"
+        return given
+
+    def _note(self, row: Row, handler: Handler, *, strict: bool) -> None:
+        """Remember what a request for this row needs to be looked at for."""
+        if isinstance(row, Probe):
+            self._probes.add(row.path)
+        # The tutorial's GET writes: it is a command that says so, whatever the method.
+        writes = issubclass(getattr(row, "message", object), Command)
+        if writes or row.method not in _READING:
+            self._changing.add(handler)
+        if strict and row.method not in _BODY_METHODS:
+            self._bodiless.add(handler)
+
+    def _check_host(self, request: web.BaseRequest) -> None:
+        """Raise a 421 unless it is for us; a probe asks for whatever address it found us at."""
+        authority, path = _authority(request)
+        if path not in self._probes:
+            self._door.check_host(authority)
+
+    def _check_source(self, request: web.BaseRequest) -> None:
+        """Raise a 403 where the request says that a page from elsewhere sends it."""
+        headers = request.headers
+        if SEC_FETCH_SITE in headers or ORIGIN in headers or REFERER in headers:
+            self._door.check_source(headers, _authority(request)[0])
+
     def _match(self, request: web.BaseRequest) -> Match:
         target = request.raw_path
         if not target.startswith("/"):
-            # Absolute form, as sent to proxies: what counts is behind the host.
+            # Absolute form, as sent to proxies: what counts is behind the host, which stands here.
+            self._check_host(request)
             target = request.rel_url.raw_path_qs
         return self._router.match(target)
 
@@ -146,3 +204,11 @@ class Gateway:
                 detail=problem.problem.detail,
             )
         return self.refusal(problem, request)
+
+
+def _authority(request: web.BaseRequest) -> tuple[str | None, str]:
+    """Return the host and port that were asked, and the path (RFC 9112 section 3.2.2)."""
+    target = request.raw_path
+    if (found := _ABSOLUTE_TARGET.fullmatch(target)) is not None:
+        return found[1].rpartition("@")[2], found[2]
+    return request.headers.get(HOST), target.partition("?")[0]

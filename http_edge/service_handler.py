@@ -13,6 +13,7 @@ from multidict import istr
 from actors.kernel.messages import Accepted, Command, Refusal
 from http_edge.answer import JSON, TEXT, Answer, make_head
 from http_edge.body import BodyReader
+from http_edge.body_limit import body_bytes_max
 from http_edge.decoding import UrlDecoder
 from http_edge.problems import Kind, ProblemError, from_refusal
 from http_edge.target import refuse_query
@@ -50,7 +51,8 @@ class ServiceHandler:
             route.message, items_default=config.page_items_default, items_max=config.page_items_max
         )
         self._body = route.body(route.message) if route.method in _BODY_METHODS else None
-        self._reader = BodyReader(config)
+        in_path = _PARAM.findall(route.path)
+        self._reader = BodyReader(config, bytes_max=body_bytes_max(route.message, without=in_path))
         self._status = route.status
         self._reply = route.reply
         self._location = route.location

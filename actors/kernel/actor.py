@@ -89,6 +89,8 @@ class AsyncioActor(LivingActor):
         self._up_count = 0
         self._serving = False
         self._suspended = False
+        # Ends a suspension that was to last for a time.
+        self._resumption: asyncio.TimerHandle | None = None
         # While an incarnation is ended in order: when it has nothing in hand, and when it is over.
         self._quiet: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] | None = None
@@ -125,7 +127,7 @@ class AsyncioActor(LivingActor):
                 case "restart":
                     self._restart()
                 case "suspend":
-                    self._suspend()
+                    self._suspend(argument)
                 case "resume":
                     self._resume()
                 case "stop":
@@ -158,8 +160,14 @@ class AsyncioActor(LivingActor):
         else:
             self._start_actor_loop()
 
-    def _suspend(self) -> None:
+    def _suspend(self, for_s: float | None) -> None:
+        """Serve nothing until it is resumed, or for so many seconds; the last word counts."""
         self._suspended = True
+        self._forget_resumption()
+        if for_s is not None:
+            self._resumption = self.context.loop.call_later(
+                for_s, self.actor_inbox.signal, "resume", context=self.context.ambient
+            )
         if self.state == "running":
             self.state = "suspended"
             self._serving = self.actor_inbox.asleep = False
@@ -167,10 +175,21 @@ class AsyncioActor(LivingActor):
 
     def _resume(self) -> None:
         self._suspended = False
+        self._forget_resumption()
         if self.state == "suspended":
             self.state = "running"
             self._serving = True
             self.context.lifecycle.emit(lifecycle.Resumed(name=self.name))
+
+    def _forget_resumption(self) -> None:
+        if self._resumption is not None:
+            self._resumption.cancel()
+            self._resumption = None
+
+    def terminate(self) -> None:
+        """End the actor for good, and the suspension that it may be in."""
+        self._forget_resumption()
+        super().terminate()
 
     async def _stop_in_order(self, future: AsyncioFuture[bool]) -> None:
         alive = not self.actor_stopped.is_set()
@@ -201,6 +220,9 @@ class AsyncioActor(LivingActor):
     def stats(self) -> ActorStats:
         """Return a frozen snapshot."""
         mailbox = self.actor_inbox
+        resumes_in_s = None
+        if self._resumption is not None:
+            resumes_in_s = max(0.0, round(self._resumption.when() - self.context.loop.time(), 3))
         return ActorStats(
             name=self.name,
             kind=self.kind,
@@ -216,4 +238,5 @@ class AsyncioActor(LivingActor):
             refused=mailbox.refused,
             dead_lettered=mailbox.dead_lettered,
             rejected=mailbox.rejected,
+            resumes_in_s=resumes_in_s,
         )

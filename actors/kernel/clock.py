@@ -49,3 +49,7 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move both readings forward by `seconds`."""
         self._elapsed_s += seconds
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward by `seconds`, or back; the monotonic one does not notice."""
+        self._start_us += int(seconds * 1_000_000)

@@ -135,9 +135,9 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
         """End the incarnation in order and start the next. Revives a parked actor."""
         self.actor_inbox.signal("restart")
 
-    def suspend(self) -> None:
-        """Accept messages and handle none, until `resume`."""
-        self.actor_inbox.signal("suspend")
+    def suspend(self, for_s: float | None = None) -> None:
+        """Accept messages and handle none, until `resume` or for so many seconds."""
+        self.actor_inbox.signal("suspend", for_s)
 
     def resume(self) -> None:
         """Handle messages again."""

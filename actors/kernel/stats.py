@@ -13,6 +13,7 @@ class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
     """One actor at one moment. accepted = handled + refused + dead_lettered + mailbox_depth.
 
     `mailbox_depth` counts the messages in hand too; `rejected` ones were never accepted.
+    `resumes_in_s` is how long a suspension that ends by itself still lasts, in seconds.
     `incarnation` counts from 1, `restarts` the incarnations after the first that came up.
     """
 
@@ -30,3 +31,4 @@ class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     dead_lettered: int
     rejected: int
+    resumes_in_s: float | None = None

@@ -115,9 +115,12 @@ class ActorSystem:
         """End the actor's incarnation in order and start the next. Raises NoSuchActor."""
         self._signal(name, "restart")
 
-    def suspend(self, name: str) -> None:
-        """Let the actor accept messages and handle none. Raises NoSuchActor."""
-        self._signal(name, "suspend")
+    def suspend(self, name: str, for_s: float | None = None) -> None:
+        """Let the actor accept messages and handle none, until resumed or for so many seconds.
+
+        The latest call counts, restarts in between do not. Raises NoSuchActor.
+        """
+        self._signal(name, "suspend", for_s)
 
     def resume(self, name: str) -> None:
         """Let the actor handle messages again. Raises NoSuchActor."""
@@ -146,7 +149,7 @@ class ActorSystem:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _signal(self, name: str, signal: Signal, argument: str | None = None) -> None:
+    def _signal(self, name: str, signal: Signal, argument: str | float | None = None) -> None:
         actor = self.registry.actor(name)
         if actor.kind == "supervisor" and signal in {"suspend", "resume"}:
             message = f"{name} is a supervisor; suspended, nobody would restart its children"

@@ -18,7 +18,7 @@ from actors.store.dead_letter_table import bury, dead_lettered, no_handler
 from actors.store.departures import Departures
 from actors.store.generation import begin_anew
 from actors.store.origin import LetterOrigin
-from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys
+from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
 from actors.store.store import Standing, WriteResult
 from actors.store.store_files import StoreFiles
 from actors.store.timers import FIRST, Timers
@@ -72,7 +72,7 @@ class GroupCommit:
         self._clock = clock
         self._rng = rng
         self._run = run
-        self._keys = RequestKeys(connection, config)
+        self._keys = RequestKeys(connection, config, clock)
         self._subscribers = spec.peers.subscribers()
         self.outbox = Outbox(
             connection,
@@ -178,7 +178,7 @@ class GroupCommit:
                 return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)
             (departures,) = result.departures
             now_us = self._clock.now_us()
-            self._keys.flush(now_us)
+            self._keys.flush()
             if departures.replies:
                 later_table.answer(self._connection, departures.replies)
             last = self.outbox.flush(departures, now_us)
@@ -316,8 +316,8 @@ class GroupCommit:
             if reply.__class__ is Later and not handler.defers:
                 error = f"{type_name(type_of(envelope.message))} is not typed to return Later"
                 raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
-            if _is_keyed(envelope):
-                self._keep(envelope, reply, tx.now_us)
+            if _is_keyed(envelope) and not is_corrigible(reply):
+                self._keep(envelope, reply)
             if reply.__class__ is not Refusal:
                 execute("RELEASE command")
                 return reply
@@ -336,11 +336,11 @@ class GroupCommit:
             departures.tell(sender, Refused(command=envelope.message, refusal=reply))
         return reply
 
-    def _keep(self, envelope: Envelope, reply: Any, now_us: int) -> None:
+    def _keep(self, envelope: Envelope, reply: Any) -> None:
         if reply.__class__ is Later:
             later_table.put_off(self._connection, envelope, reply)
             reply = reply.so_far
-        self._keys.keep(envelope, reply, now_us)
+        self._keys.keep(envelope, reply)
 
     def _undo(self) -> None:
         try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from actors.config import StoreConfig
+    from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.store.store import Handler
 
@@ -25,10 +26,15 @@ KEEP_EDGE = "INSERT OR REPLACE INTO edge_key (seq, refused, reply, at_us) VALUES
 FORGET_EDGE = "DELETE FROM edge_key"
 # The rows stand in order of time, so that the expired ones are found without an index on it.
 PRUNE = (
-    "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} ORDER BY seq LIMIT ?) AND at_us < ?"
+    "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} ORDER BY seq LIMIT :rows)"
+    " AND at_us < :expired_us"
 )
-PRUNE_CLIENT = PRUNE.format(table="client_key")
-PRUNE_EDGE = PRUNE.format(table="edge_key")
+EARLIEST = "SELECT at_us FROM {table} ORDER BY seq LIMIT 1"
+# What claims to be from later is of an earlier version, which asked a wall clock that was ahead: it
+# may be of just now, and would bar the way to all behind it until its date.
+DATE_ANEW = "UPDATE {table} SET at_us = :now_us WHERE at_us > :now_us"
+TABLES = ("client_key", "edge_key")
+LATEST = "SELECT at_us FROM {table} ORDER BY seq DESC LIMIT 1"
 
 # What a client calls its key; a refusal names the field that is to blame.
 KEY_FIELD = "Idempotency-Key"
@@ -45,13 +51,47 @@ def fingerprint(message: Any) -> bytes:
     return digest.digest()
 
 
+def is_corrigible(reply: Any) -> bool:
+    """Whether it is a no that leaves the request's key free: nothing was done, and never would be.
+
+    Whoever corrects what is `invalid` sends the same wish again, under the same key. What the state
+    forbids (`not_found`, `conflict`) might be done by a second delivery after its sender was told
+    that it was not, and went another way: that answer is remembered like a yes.
+    """
+    return reply.__class__ is Refusal and reply.kind == "invalid"
+
+
+class Age:
+    """How old a file's keys are, by a clock that nobody sets: the time that it has been open.
+
+    The wall clock may be years ahead or behind, and then be put right: by it, a key of a minute ago
+    would be forgotten, or none ever again. So `at_us` of a key is what this says: it goes on from
+    the file's latest, with the monotonic clock. While a file is closed its keys do not age: none is
+    kept for less time than it should be.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        """Read the file's latest; the connection is open, and nobody else writes."""
+        rows = [connection.execute(LATEST.format(table=each)).fetchone() for each in TABLES]
+        latest_us = max((row[0] for row in rows if row is not None), default=0)
+        self._clock = clock
+        # Not the future: there are files whose latest key is of a wall clock that was ahead.
+        self._begun_us = min(latest_us, clock.now_us()) - int(clock.monotonic() * 1_000_000)
+
+    def now_us(self) -> int:
+        """Microseconds; of use only beside those of the same file."""
+        return self._begun_us + int(self._clock.monotonic() * 1_000_000)
+
+
 class RequestKeys:
     """The keys of one connection's transactions. What `find` and `keep` do commits with them."""
 
-    def __init__(self, connection: sqlite3.Connection, config: StoreConfig) -> None:
+    def __init__(self, connection: sqlite3.Connection, config: StoreConfig, clock: Clock) -> None:
         """Work on the writer connection."""
         self._connection = connection
         self._config = config
+        self._clock = clock
+        self._age: Age | None = None
         self._client_rows: dict[str, tuple[str, bytes, bool, bytes, int]] = {}
         self._edge_rows: list[tuple[int, bool, bytes, int]] = []
         # A new incarnation prunes with its first write: on a quiet service few live to the count.
@@ -83,9 +123,10 @@ class RequestKeys:
             )
         return _decode(refused, reply, handler)
 
-    def keep(self, envelope: Envelope, reply: Any, now_us: int) -> None:
+    def keep(self, envelope: Envelope, reply: Any) -> None:
         """Remember the reply; it is written by `flush`, in the same transaction."""
         refused = reply.__class__ is Refusal
+        now_us = self._now_us()
         blob = encode(reply)
         if envelope.key is None:
             self._edge_rows.append((envelope.seq, refused, blob, now_us))
@@ -93,7 +134,7 @@ class RequestKeys:
             digest = fingerprint(envelope.message)
             self._client_rows[envelope.key] = (envelope.key, digest, refused, blob, now_us)
 
-    def flush(self, now_us: int) -> None:
+    def flush(self) -> None:
         """Write what was kept; now and then, remove expired rows: more than were written since."""
         if self._edge_rows:
             self._connection.executemany(KEEP_EDGE, self._edge_rows)
@@ -104,11 +145,26 @@ class RequestKeys:
         limit = self._config.prune_rows_max
         if self._since_prune * 2 >= limit:  # prune twice what is added: pruning keeps up
             self._since_prune = 0
-            for sql, kept_s in (
-                (PRUNE_EDGE, self._config.edge_keys_kept_s),
-                (PRUNE_CLIENT, self._config.client_keys_kept_s),
-            ):
-                self._connection.execute(sql, (limit, now_us - int(kept_s * 1_000_000)))
+            self._prune("edge_key", self._config.edge_keys_kept_s)
+            self._prune("client_key", self._config.client_keys_kept_s)
+
+    def _prune(self, table: str, kept_s: float) -> None:
+        now_us = self._now_us()
+        earliest = self._connection.execute(EARLIEST.format(table=table)).fetchone()
+        if earliest is not None and earliest[0] > now_us:
+            self._connection.execute(DATE_ANEW.format(table=table), {"now_us": now_us})
+        limits = {
+            "rows": self._config.prune_rows_max,
+            "expired_us": now_us - int(kept_s * 1_000_000),
+        }
+        self._connection.execute(PRUNE.format(table=table), limits)
+
+    def _now_us(self) -> int:
+        # Read at the first key of a connection: by then its file has the tables.
+        age = self._age
+        if age is None:
+            age = self._age = Age(self._connection, self._clock)
+        return age.now_us()
 
     def discard(self) -> None:
         """Forget what was kept and not flushed."""

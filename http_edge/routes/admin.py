@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 from aiohttp import hdrs
 
 from actors.errors import ActorError, LetterNotReplayable, NoSuchActor, NoSuchLetter
 from http_edge.answer import JSON, Answer, make_head
+from http_edge.body import BodyReader, refuse_body
+from http_edge.decoding import explain
 from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
@@ -26,11 +28,21 @@ if TYPE_CHECKING:
 _CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
 
 
+# The kernel's name for the top of the tree.
+ROOT = "root"
+
+
+class Suspension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a suspension is to last, in seconds; without it, until the actor is resumed."""
+
+    for_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
 class AdminRow(Protocol):
     """What differs between the operator's addresses; the token before them does not."""
 
     async def answer(
-        self, context: Context, params: dict[str, str], query: str
+        self, context: Context, params: dict[str, str], query: str, body: bytes
     ) -> tuple[int, object]:
         """Return the status and what becomes the body. Raises ProblemError or actors' errors."""
         ...
@@ -50,10 +62,10 @@ class Listing:
         return AdminHandler(self, context)
 
     async def answer(
-        self, context: Context, params: dict[str, str], query: str
+        self, context: Context, params: dict[str, str], query: str, body: bytes
     ) -> tuple[int, object]:
         """All of it on one page."""
-        del params
+        del params, body  # the gateway has refused one to what only reads
         limit = 0
         if self.limited:
             limit = _limit(query, context.config)
@@ -64,29 +76,54 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`run` does it to the actor named in the path."""
+    """`run` does it to the actor named in the path.
+
+    What `takes_along` all that is below wants the root's name twice, for that is every service.
+    """
 
     method: str
     path: str
     run: Callable[[System, str], object]
+    takes_along: bool = False
 
     def handler(self, context: Context) -> Handler:
         """Return what answers it."""
         return AdminHandler(self, context)
 
     async def answer(
-        self, context: Context, params: dict[str, str], query: str
+        self, context: Context, params: dict[str, str], query: str, body: bytes
     ) -> tuple[int, object]:
         """202: the actor has been told, and does it in its own time."""
-        refuse_query(query)
         name = params["name"]
-        try:
-            self.run(context.system, name)
-        except NoSuchActor as error:
-            raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field="name") from error
-        except ActorError as error:
-            raise ProblemError(Kind.CONFLICT, str(error)) from error
+        if self.takes_along and name == ROOT:
+            _confirm(query)
+        else:
+            refuse_query(query)
+        refuse_body(body)
+        _tell(lambda: self.run(context.system, name))
         return 202, {"actor": name, "action": self.path.rpartition("/")[2]}
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Suspends the actor named in the path: for so many seconds, where the body says so."""
+
+    method: str
+    path: str
+
+    def handler(self, context: Context) -> Handler:
+        """Return what answers it."""
+        return AdminHandler(self, context)
+
+    async def answer(
+        self, context: Context, params: dict[str, str], query: str, body: bytes
+    ) -> tuple[int, object]:
+        """202: the actor has been told."""
+        refuse_query(query)
+        name, for_s = params["name"], _for_s(body, context.config)
+        _tell(lambda: context.system.suspend(name, for_s))
+        said = {} if for_s is None else {"for_s": for_s}
+        return 202, {"actor": name, "action": "suspend", **said}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +139,11 @@ class LetterAction:
         return AdminHandler(self, context)
 
     async def answer(
-        self, context: Context, params: dict[str, str], query: str
+        self, context: Context, params: dict[str, str], query: str, body: bytes
     ) -> tuple[int, object]:
         """200: it is done."""
         refuse_query(query)
+        refuse_body(body)
         try:
             return 200, await self.run(context.system, params["id"])
         except NoSuchLetter as error:
@@ -159,14 +197,17 @@ class AdminHandler:
         self._row = row
         self._context = context
         self._token = context.admin_token.encode()
+        self._reader = BodyReader(context.config)
         self._encode = msgspec.json.Encoder().encode
 
     async def __call__(
         self, request: web.BaseRequest, params: dict[str, str], query: str
     ) -> Answer:
         authorize(request, self._token)
-        status, body = await self._row.answer(self._context, params, query)
-        return Answer(make_head(status, JSON), self._encode(body))
+        # Most send none, and pay for none; a row refuses what it does not read.
+        body = await self._reader.read(request) if request.body_exists else b""
+        status, answer = await self._row.answer(self._context, params, query, body)
+        return Answer(make_head(status, JSON), self._encode(answer))
 
 
 def authorize(request: web.BaseRequest, right: bytes) -> None:
@@ -178,6 +219,40 @@ def authorize(request: web.BaseRequest, right: bytes) -> None:
     if scheme.lower() != "bearer" or not is_right:
         detail = "send Authorization: Bearer TOKEN, with the token of DATA_DIR/admin.token"
         raise ProblemError(Kind.UNAUTHORIZED, detail, headers=_CHALLENGE)
+
+
+def _tell(signal: Callable[[], object]) -> None:
+    """Send an actor a signal, or raise why it cannot be."""
+    try:
+        signal()
+    except NoSuchActor as error:
+        raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field="name") from error
+    except ActorError as error:
+        raise ProblemError(Kind.CONFLICT, str(error)) from error
+
+
+def _confirm(query: str) -> None:
+    """Raise a 422 unless the query is `confirm=root` and no more."""
+    fields = parse_query(query)
+    given = fields.pop("confirm", None)
+    for name in fields:
+        raise ProblemError(Kind.INVALID, f"unknown query parameter {name}", field=name)
+    if given != ROOT:
+        detail = f"{ROOT} takes every service along; if that is meant, add ?confirm={ROOT}"
+        raise ProblemError(Kind.INVALID, detail, field="confirm")
+
+
+def _for_s(body: bytes, config: EdgeConfig) -> float | None:
+    if not body:
+        return None
+    try:
+        for_s = msgspec.json.decode(body, type=Suspension).for_s
+    except (ValueError, RecursionError) as error:
+        explain(body, error)
+    if for_s is not None and for_s > config.suspend_s_max:
+        detail = f"for_s is at most edge.suspend_s_max, {config.suspend_s_max:g} seconds"
+        raise ProblemError(Kind.INVALID, detail, field="for_s")
+    return for_s
 
 
 def _limit(query: str, config: EdgeConfig) -> int:
@@ -237,9 +312,11 @@ ROUTES: dict[str, tuple[Row, ...]] = {
         Listing("GET", "/admin/dead-letters", _dead_letters, limited=True),
         LetterAction("POST", f"{_LETTER}/replay", _replay),
         LetterAction("DELETE", _LETTER, _discard),
-        Action("POST", f"{_ACTOR}/kill", lambda system, name: system.kill(name)),
-        Action("POST", f"{_ACTOR}/restart", lambda system, name: system.restart(name)),
-        Action("POST", f"{_ACTOR}/suspend", lambda system, name: system.suspend(name)),
+        Action("POST", f"{_ACTOR}/kill", lambda system, name: system.kill(name), takes_along=True),
+        Action(
+            "POST", f"{_ACTOR}/restart", lambda system, name: system.restart(name), takes_along=True
+        ),
+        Suspend("POST", f"{_ACTOR}/suspend"),
         Action("POST", f"{_ACTOR}/resume", lambda system, name: system.resume(name)),
     ),
 }

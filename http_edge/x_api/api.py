@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actors.systems.x_platform.messages import TweetAs
+from http_edge.body import refuse_body
 from http_edge.routes.admin import AdminHandler, Guarded
 from http_edge.routes.route import Route
 from http_edge.target import refuse_query
@@ -51,7 +52,7 @@ class XApi:
 
     def gateway(self) -> XGateway:
         """Return what answers X's own listener."""
-        return XGateway(self._rows, self._context)
+        return XGateway(self._rows, self._context, listener="x_platform")
 
     def admin_rows(self) -> list[Row]:
         """Return the operator's addresses, for the gateway's listener."""
@@ -78,9 +79,10 @@ class Disconnect:
         return AdminHandler(self, context)
 
     async def answer(
-        self, context: Context, params: dict[str, str], query: str
+        self, context: Context, params: dict[str, str], query: str, body: bytes
     ) -> tuple[int, object]:
         """202: they have been told why, and close in their own time."""
         del context, params
         refuse_query(query)
+        refuse_body(body)
         return 202, {"disconnected": self.streams.disconnect(FORCED)}

@@ -35,6 +35,7 @@ _PLAIN: Final = {
     404: "Not Found",
     408: "Request Timeout",
     413: "Payload Too Large",
+    421: "Misdirected Request",
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -42,6 +43,7 @@ _PLAIN: Final = {
 # What our edge tells apart and X does not.
 _AS_X: Final = {400: 400, 405: 404, 415: 400, 417: 400, 422: 400, 504: 503}
 _BAD_REQUEST: Final = 400
+_OURS: Final = frozenset({403, 421})
 
 
 class XProblemError(ProblemError):
@@ -150,7 +152,8 @@ def in_x_form(error: ProblemError) -> XProblemError:
     if status == _BAD_REQUEST:
         names = [] if problem.field is None else [problem.field]
         return invalid({"parameters": {each: [] for each in names}, "message": problem.detail})
-    return plain(status)
+    # What X never says of us: whoever has to change something is told what.
+    return plain(status, problem.detail if status in _OURS else None)
 
 
 def printable(text: str) -> str:

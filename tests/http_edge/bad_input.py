@@ -133,7 +133,7 @@ def _bad_keys(row: Route) -> Iterator[Bad]:
 
 def _bad_framing(row: Route) -> Iterator[Bad]:
     data = json.dumps(valid_body(row)).encode()
-    yield Bad("a body too large", 413, options={"data": b" " * 70_000})
+    yield Bad("a body too large", 413, options={"data": b" " * 132_000})
     packed = {"data": data, "headers": {"Content-Encoding": "gzip"}}
     yield Bad("a packed body", 415, options=packed)
 

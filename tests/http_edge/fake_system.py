@@ -231,11 +231,11 @@ class FakeSystem:
     def restart(self, name: str, /) -> None:
         self._signal("restart", name)
 
-    def suspend(self, name: str, /) -> None:
+    def suspend(self, name: str, for_s: float | None = None, /) -> None:
         if name == "root":
             message = "root is a supervisor; suspended, nobody would restart its children"
             raise ActorError(message)
-        self._signal("suspend", name)
+        self._signal("suspend" if for_s is None else f"suspend for {for_s:g} s", name)
 
     def resume(self, name: str, /) -> None:
         self._signal("resume", name)

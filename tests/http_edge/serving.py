@@ -52,9 +52,9 @@ class Served:
         async with self.session.request(method, url, **options) as response:
             return Reply(response.status, response.headers, await response.read())
 
-    async def admin(self, method: str, path: str) -> Reply:
+    async def admin(self, method: str, path: str, **options: Any) -> Reply:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return await self.send(method, path, headers=headers)
+        return await self.send(method, path, headers=headers, **options)
 
     async def raw(self, data: bytes, listener: str = "gateway") -> bytes:
         """Send these bytes and no more; return all that comes back until the edge hangs up."""
@@ -87,7 +87,7 @@ async def serving(
     system = system or FakeSystem()
     settings = [f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets")]
     # The pause that lets a client read its refusal is not what is tested.
-    changes = {"linger_s": 0.02, **changes}
+    changes = {"linger_s": 0.02, "hosts": ("x",), **changes}
     config = msgspec.structs.replace(load_config(None, settings).edge, **changes)
     with tempfile.TemporaryDirectory() as data_dir:
         edge = Edge(system, config, data_dir=Path(data_dir), log_requests=log_requests)

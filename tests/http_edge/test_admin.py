@@ -83,6 +83,44 @@ async def test_each_action_reaches_its_actor(action: str) -> None:
         is_problem(await served.admin("POST", f"/admin/actors/nobody/{action}"), 404, "name")
 
 
+async def test_a_suspension_lasts_as_long_as_its_body_says() -> None:
+    """`for_s` reaches the kernel; without it, until somebody resumes; nonsense is a 422."""
+    async with serving(suspend_s_max=60.0) as served:
+        path = "/admin/actors/room/suspend"
+        reply = await served.admin("POST", path, data=b'{"for_s": 2.5}')
+        told = {"actor": "room", "action": "suspend", "for_s": 2.5}
+        assert (reply.status, reply.json) == (202, told)
+        for data in (b"", b"{}", b'{"for_s": null}'):
+            reply = await served.admin("POST", path, data=data)
+            assert (reply.status, reply.json) == (202, {"actor": "room", "action": "suspend"})
+        assert served.system.signals == [("suspend for 2.5 s", "room"), *[("suspend", "room")] * 3]
+        for value in ("0", "-1", '"5"', "true", "60.001", "1e400", "[]"):
+            wrong = await served.admin("POST", path, data=f'{{"for_s": {value}}}'.encode())
+            assert wrong.status in {400, 422}, (value, wrong.body)
+            if value != "1e400":
+                is_problem(wrong, 422, "for_s")
+        is_problem(await served.admin("POST", path, data=b'{"surprise": 1}'), 422, "surprise")
+        is_problem(await served.admin("POST", path, data=b"{"), 400)
+        assert len(served.system.signals) == 4
+
+
+@pytest.mark.parametrize("action", ["kill", "restart"])
+async def test_the_root_goes_only_where_it_is_named_twice(action: str) -> None:
+    """Every service goes along with it: 422 that says so, unless `?confirm=root`."""
+    async with serving() as served:
+        path = f"/admin/actors/root/{action}"
+        for query in ("", "?confirm=", "?confirm=yes", "?confirm=room"):
+            reply = await served.admin("POST", path + query)
+            is_problem(reply, 422, "confirm")
+            assert "?confirm=root" in reply.json["detail"]
+        is_problem(await served.admin("POST", path + "?confirm=root&x=1"), 422, "x")
+        assert served.system.signals == []
+        assert (await served.admin("POST", path + "?confirm=root")).status == 202
+        assert served.system.signals == [(action, "root")]
+        other = await served.admin("POST", f"/admin/actors/room/{action}?confirm=room")
+        is_problem(other, 422, "confirm")
+
+
 async def test_an_operation_that_makes_no_sense_is_a_conflict() -> None:
     """The kernel says why."""
     async with serving() as served:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.http_edge.serving import READ_S_MAX, hang_up, serving
+from actors.systems.tweets.messages import ListTweets, StoreTweet
+from http_edge.routes import rows
+from http_edge.routes.admin import Suspend
+from http_edge.routes.route import Route
+from tests.http_edge.bad_input import valid_path
+from tests.http_edge.serving import READ_S_MAX, hang_up, is_problem, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 BODY = b'{"name":"Ada","email":"a@b"}'
 HEAD = b"POST /api/v1/customers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -140,12 +149,33 @@ async def test_a_client_that_leaves_in_the_middle_is_forgotten() -> None:
         assert len(served.system.seen) == 1
 
 
-async def test_a_body_on_a_get_is_ignored() -> None:
-    """Whatever it is, it changes nothing about the answer."""
+async def test_a_body_that_nobody_reads_is_refused_but_where_the_tutorials_are() -> None:
+    """Its sender meant something by it: 422 at every address that reads none, and nothing is done.
+
+    Chunked or not; an empty one is none. The tutorials' programs look at no body.
+    """
     async with serving() as served:
-        for data in (b"\xff{", b" " * 100_000):
-            reply = await served.send("GET", "/healthz", data=data)
-            assert reply.status == 200
+        token = {"Authorization": f"Bearer {served.token}"}
+        for listener in ("gateway", "hotel", "tweets"):
+            for row in rows(listener):
+                if isinstance(row, (Route, Suspend)) and row.method not in {"GET", "DELETE"}:
+                    continue
+                path = valid_path(row)
+                for data in (b"\xff{", b'{"for_s": 5}', chunks(b"{}")):
+                    reply = await served.send(row.method, path, listener, data=data, headers=token)
+                    if listener == "gateway":
+                        is_problem(reply, 422, "body")
+                        assert reply.json["type"] == "/problems/unread-body"
+                    else:
+                        assert reply.status == 200, (row.path, reply.body)
+        assert {type(seen.message) for seen in served.system.seen} == {StoreTweet, ListTweets}
+        assert served.system.signals == []
+        for data in (b"", chunks(b"")):
+            assert (await served.send("GET", "/healthz", data=data)).status == 200
+
+
+async def chunks(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def test_requests_on_one_connection_are_answered_in_order() -> None:

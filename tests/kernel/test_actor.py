@@ -726,6 +726,46 @@ async def test_suspension_survives_a_kill() -> None:
         assert await future == "waits"
 
 
+async def test_a_suspension_for_a_time_ends_by_itself() -> None:
+    """Seen while it lasts, whatever incarnation it is by then; what was queued is handled."""
+    async with running_kernel() as kernel:
+        _, child = await supervised(kernel)
+        child.ref.suspend(for_s=5)
+        await turns()
+        child.ref.kill()
+        waiting = child.ref.ask("waits", block=False)
+        await kernel.advance(2)
+        stats = child.stats()
+        assert (stats.state, stats.incarnation, stats.resumes_in_s) == ("suspended", 2, 3)
+        await kernel.advance(2.99)
+        assert not waiting.ended
+        await kernel.advance(0.01)
+        assert await waiting == "waits"
+        assert (child.stats().state, child.stats().resumes_in_s) == ("running", None)
+
+
+async def test_the_last_word_on_a_suspension_counts() -> None:
+    """A later one without an end has none; a resume, or the actor's own end, leaves no timer."""
+    async with running_kernel() as kernel:
+        actor = kernel.start()
+        for again in (actor.ref.suspend, actor.ref.resume):
+            actor.ref.suspend(for_s=3600)
+            await turns()
+            assert actor.stats().resumes_in_s == 3600
+            timer = actor._resumption
+            assert timer is not None
+            again()
+            await turns()
+            assert timer.cancelled()
+            assert actor.stats().resumes_in_s is None
+        actor.ref.suspend(for_s=3600)
+        await turns()
+        timer = actor._resumption
+        assert await actor.ref.stop(block=False) is True
+        assert timer is not None
+        assert timer.cancelled()
+
+
 async def test_a_suspended_actor_can_be_stopped() -> None:
     """Stop does not wait for resume; what was queued is a dead letter."""
     async with running_kernel() as kernel:

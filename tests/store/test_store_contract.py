@@ -374,6 +374,32 @@ async def test_key_of_another_request_is_refused(ledger: Ledger, *, apart: bool)
         assert ledger.labels() == ["a"]
 
 
+@pytest.mark.parametrize("apart", ["one batch", "two batches", "two incarnations"])
+async def test_key_of_an_invalid_request_is_free(ledger: Ledger, apart: str) -> None:
+    """What makes no sense did nothing and never would: corrected, it runs under the same key."""
+
+    def do(tx: Transaction, cmd: Do) -> int | Refusal:
+        if cmd.what == ["wrong"]:
+            return Refusal.invalid("this is wrong", field="what")
+        tx.execute("INSERT INTO entry (label) VALUES ('corrected')")
+        return 7
+
+    store = await ledger.open()
+    bodies = (["wrong"], ["wrong"], ["right"], ["right"], ["other"])
+    batch = [ledger.envelope(Do(what=what), key="k") for what in bodies]
+    outcomes: list[Any] = []
+    for part in [batch] if apart == "one batch" else [[each] for each in batch]:
+        outcomes += (await store.write(part, handlers(do))).outcomes
+        if apart == "two incarnations":
+            await store.abandon()
+            store = await ledger.open()
+    wrong = Refusal.invalid("this is wrong", field="what")
+    assert outcomes[:4] == [wrong, wrong, 7, 7]
+    assert outcomes[4].field == "Idempotency-Key"
+    assert ledger.labels() == ["corrected"]
+    await store.close()
+
+
 async def test_key_that_no_store_could_keep_is_refused(ledger: Ledger) -> None:
     """A key that is no text (a lone surrogate) is the sender's mistake, not the store's crash."""
     async with ledger.opened() as store:
@@ -460,6 +486,80 @@ async def test_keys_expire_and_their_rows_stay_bounded(ledger: Ledger, clock: Ma
         assert not ledger.query("SELECT 1 FROM client_key WHERE key = '0-1'")
         again = await store.write([ledger.envelope(Add(label="new"), key="0-1")], handlers())
         assert list(again.outcomes) == [added("new", 1)]
+
+
+DAYS_400_S = 400 * 86_400.0
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("first_s", [DAYS_400_S, -DAYS_400_S])
+async def test_keys_expire_by_true_time_whatever_the_wall_clock_says(
+    ledger: Ledger, clock: ManualClock, first_s: float, *, restarted: bool
+) -> None:
+    """Ahead and put back, or behind and put right: none is forgotten early, and none stays."""
+    ledger.limit(prune_rows_max=64, client_keys_kept_s=60.0, edge_keys_kept_s=30.0)
+    store = await ledger.open()
+
+    async def write(name: str, seconds: int) -> None:
+        for second in range(seconds):
+            keys = [f"{name}-{second}-{index}" if index % 2 else None for index in range(16)]
+            batch = [ledger.envelope(Refuse(label="x"), key=key) for key in keys]
+            await store.write(batch, handlers())
+            clock.advance(1.0)
+
+    async def set_wall(seconds: float) -> None:
+        nonlocal store
+        clock.step(seconds)
+        if restarted:
+            await store.close()
+            store = await ledger.open()
+
+    await write("before", 20)
+    await set_wall(first_s)
+    await write("wrong", 20)
+    await set_wall(-first_s)
+    await write("right", 19)
+    # All of it is of the last minute: a retry still gets its first answer.
+    assert ledger.rows("client_key") == 59 * 8
+    first = ledger.envelope(Refuse(label="other"), key="before-0-1")
+    (outcome,) = (await store.write([first], handlers())).outcomes
+    assert outcome.field == "Idempotency-Key"
+    await write("later", 100)
+    slack = ledger.config.prune_rows_max
+    assert ledger.rows("client_key") <= 60 * 8 + slack
+    assert ledger.rows("edge_key") <= 30 * 8 + slack
+    assert not ledger.query("SELECT 1 FROM client_key WHERE key NOT LIKE 'later-%'")
+    await store.close()
+
+
+async def test_keys_that_a_wall_clock_dated_ahead_bar_nothing(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    """A file of an earlier version: its keys are kept as if of now, and then they go."""
+    ledger.limit(prune_rows_max=64, client_keys_kept_s=60.0, edge_keys_kept_s=30.0)
+    await (await ledger.open()).close()
+    with contextlib.closing(sqlite3.connect(ledger.spec.path)) as connection, connection:
+        for number in range(600):
+            ahead_s = 0.0 if number >= 550 else DAYS_400_S
+            at_us = clock.now_us() + int(ahead_s * 1_000_000)
+            connection.execute(
+                "INSERT INTO client_key (key, fingerprint, refused, reply, at_us)"
+                " VALUES (?, x'00', 0, x'00', ?)",
+                (f"old-{number}", at_us),
+            )
+    store = await ledger.open()
+    for second in range(200):
+        keys = [f"{second}-{index}" for index in range(16)]
+        batch = [ledger.envelope(Refuse(label="x"), key=key) for key in keys]
+        await store.write(batch, handlers())
+        if second == 50:
+            assert ledger.query("SELECT count(*) FROM client_key WHERE key LIKE 'old-%'") == [
+                (600,)
+            ]
+        clock.advance(1.0)
+    assert not ledger.query("SELECT 1 FROM client_key WHERE key LIKE 'old-%'")
+    assert ledger.rows("client_key") <= 60 * 16 + ledger.config.prune_rows_max
+    await store.close()
 
 
 async def test_a_backlog_of_expired_keys_shrinks(ledger: Ledger, clock: ManualClock) -> None:

@@ -50,7 +50,8 @@ class Client:
 
     async def order(self, name: str, action: str) -> None:
         """Kill, restart, suspend or resume the actor; it is done soon after."""
-        reply = await self.admin("POST", f"/admin/actors/{name}/{action}")
+        confirm = "?confirm=root" if name == "root" else ""
+        reply = await self.admin("POST", f"/admin/actors/{name}/{action}{confirm}")
         assert reply.status == 202, (name, action, reply.status, reply.body)
 
     async def actor(self, name: str) -> dict[str, Any]:

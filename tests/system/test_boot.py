@@ -228,7 +228,7 @@ async def test_a_request_in_flight_at_the_signal_is_served(
     body = json.dumps(CUSTOMER).encode()
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:
-        head = "POST /api/v1/customers HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = "POST /api/v1/customers HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:5])
         await writer.drain()
         await asyncio.sleep(0.2)  # until it has arrived: an unheard request is none in flight

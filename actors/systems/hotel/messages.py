@@ -22,12 +22,12 @@ Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z")]
 RoomType = Annotated[str, Meta(min_length=1, max_length=100)]
 RoomNumber = Annotated[str, Meta(min_length=1, max_length=20)]
 MinorUnits = Annotated[int, Meta(ge=0, le=MINOR_UNITS_MAX)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+Currency = Annotated[str, Meta(max_length=3, pattern=r"^[A-Z]{3}\Z")]
 # A calendar day in the hotel's own time zone. Stays are half-open: [check_in, check_out).
 Date = dt.date
 Instant = dt.datetime
 # One of the sandbox's test numbers, so that nobody types a real one.
-CardNumber = Annotated[str, Meta(pattern=SANDBOX_PATTERN)]
+CardNumber = Annotated[str, Meta(max_length=16, pattern=SANDBOX_PATTERN)]
 Limit = Annotated[int, Meta(ge=1)]
 # A page's cursor is the last item's place in the order of creation; int64, as SQLite's rowid.
 After = Annotated[int, Meta(ge=0, le=2**63 - 1)]

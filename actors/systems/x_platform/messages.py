@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from actors.kernel.messages import Command, Query
 
-XId = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
-Username = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,15}\Z")]
+XId = Annotated[str, Meta(max_length=19, pattern=r"^[0-9]{1,19}\Z")]
+Username = Annotated[str, Meta(max_length=15, pattern=r"^[A-Za-z0-9_]{1,15}\Z")]
 # X counts 280 weighted characters and lets some accounts write more.
 Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
 RuleValue = Annotated[str, Meta(max_length=10_000)]  # longer than legal: the refusal is X's own
@@ -146,7 +146,7 @@ class TweetAs(Command, frozen=True, kw_only=True):
 
     username: Username
     text: Text
-    lang: Annotated[str, Meta(pattern=r"^[a-z]{2,3}\Z")] = "en"
+    lang: Annotated[str, Meta(max_length=3, pattern=r"^[a-z]{2,3}\Z")] = "en"
     in_reply_to_tweet_id: XId | None = None
     retweet_tweet_id: XId | None = None
 

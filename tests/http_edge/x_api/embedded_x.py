@@ -186,7 +186,9 @@ async def embedded_x(
     config = load_config(None, PORTS)
     config = msgspec.structs.replace(
         config,
-        edge=msgspec.structs.replace(config.edge, **{"linger_s": 0.05, **(edge or {})}),
+        edge=msgspec.structs.replace(
+            config.edge, **{"linger_s": 0.05, "hosts": ("x",), **(edge or {})}
+        ),
         x_platform=msgspec.structs.replace(config.x_platform, tweets_per_s=0.0, **changes),
     )
     clock = clock or ManualClock(now_us=NOW_US)
