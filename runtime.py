@@ -33,6 +33,7 @@ from actors.systems.tweets.credentials import VARIABLES, from_environment, load_
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_platform
 from http_edge.edge import Edge
+from http_edge.listeners import bind
 from http_edge.x_api.credentials import load_embedded_credentials
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.messages import Message
+    from http_edge.listeners import Sockets
 
 log = structlog.get_logger()
 
@@ -66,11 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logging(
             config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us
         )
+        # Before any file is made: a process that cannot listen leaves nothing behind.
+        sockets = bind(config.edge, embedded_x=True)
         with (
             DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)),
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
-            runner.run(_serve(config, data_dir, clock))
+            runner.run(_serve(config, data_dir, clock, sockets))
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return 2
@@ -135,35 +139,33 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, data_dir: Path, clock: SystemClock) -> None:
-    """Bring everything up, wait for a signal, take everything down in reverse."""
+async def _serve(config: Config, data_dir: Path, clock: SystemClock, sockets: Sockets) -> None:
+    """Bring everything up, wait for a signal, take everything down in reverse.
+
+    The listeners come first: whoever asks a service that is not up yet is told so at once.
+    """
     stop = _stop_signal()
     access = _x_access(config, data_dir)
     system = build_system(config, data_dir, clock, access)
-    starting = asyncio.ensure_future(system.start())
+    edge = Edge(
+        system,
+        config.edge,
+        data_dir=data_dir,
+        log_requests=config.log.level == "debug",
+        x_platform=config.x_platform,
+        sockets=sockets,
+    )
+    await edge.start()
+    about = {"listeners": edge.addresses, "data_dir": str(data_dir), "pid": os.getpid()}
+    log.info("listening", **about)
+    starting = asyncio.ensure_future(_start(system, edge, access))
     try:
-        # A signal need not wait until a large database is verified.
+        # A signal need not wait until a large database is open.
         first: set[asyncio.Future[Any]] = {starting, stop}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-        if stop.done():
-            return
-        edge = Edge(
-            system,
-            config.edge,
-            data_dir=data_dir,
-            log_requests=config.log.level == "debug",
-            x_platform=config.x_platform,
-        )
-        await edge.start()
-        if access.simulator:
-            access.open(_loopback(edge.addresses["x_platform"]))
-        log.info(
-            "ready",
-            listeners=edge.addresses,
-            data_dir=str(data_dir),
-            pid=os.getpid(),
-            unhealthy=system.unhealthy(),
-        )
+        if not stop.done():
+            starting.result()
+            log.info("ready", **about, unhealthy=system.unhealthy())
         name = await stop
         log.info("draining", signal=name, limit_s=config.runtime.drain_s)
         await edge.drain(config.runtime.drain_s)
@@ -171,6 +173,16 @@ async def _serve(config: Config, data_dir: Path, clock: SystemClock) -> None:
         await system.stop()
         await starting
         log.info("stopped")
+
+
+async def _start(system: ServiceSystem, edge: Edge, access: XAccess) -> None:
+    """Start every service; what reads the embedded X waits for that one alone."""
+    starting = asyncio.ensure_future(system.start())
+    if access.simulator:
+        await asyncio.sleep(0)  # by then the root has begun its children
+        await system.registry.actor("x_platform").first_start()
+        access.open(_loopback(edge.addresses["x_platform"]))
+    await starting
 
 
 def _stop_signal() -> asyncio.Future[str]:

@@ -59,7 +59,8 @@ class SupervisorConfig(_Section, frozen=True, kw_only=True):
     backoff_s_min: NotNegative
     backoff_s_max: NotNegative
     stable_s: NotNegative
-    start_s_max: Positive
+    start_stall_s_max: Positive
+    start_retry_after_s: Positive
     shutdown_s: NotNegative
     park_retry_s: Positive
 

@@ -18,6 +18,10 @@ class DressRehearsalError(Exception):
     """Root of the tree."""
 
 
+class Irreparable(DressRehearsalError):
+    """No restart mends this: whoever ends with it is parked at once, and tried again seldom."""
+
+
 class ConfigError(DressRehearsalError):
     """config.toml, an overlay or a --set names something wrong; the message says which key."""
 
@@ -44,6 +48,10 @@ class MailboxFull(Busy):
 
 class ServiceUnavailable(Busy):
     """The service is parked or has no healthy replica; the message was not accepted."""
+
+
+class Starting(Busy):
+    """The service is not up yet: it starts, or its last start failed. Nothing was accepted."""
 
 
 class NoSuchActor(ActorError):
@@ -117,7 +125,7 @@ class SchemaError(StoreError):
     """A schema is newer than this program, or a migration was altered after it was applied."""
 
 
-class StoreCorrupt(StoreError):
+class StoreCorrupt(StoreError, Irreparable):
     """The database failed its integrity check, or SQLite found it malformed while working."""
 
 
@@ -131,6 +139,10 @@ class StoreLost(StoreRefused):
 
 class StoreForeign(StoreError):
     """The file, or its write-ahead log, is another service's."""
+
+
+class StoreUnwritable(StoreRefused):
+    """The disk is full or failing, or the file read-only: what is there can perhaps be read."""
 
 
 class Fenced(StoreError):

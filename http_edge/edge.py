@@ -13,6 +13,7 @@ from http_edge.answer import HttpDate
 from http_edge.connection import ConnectionFactory
 from http_edge.gateway import Gateway
 from http_edge.handler import Context
+from http_edge.listeners import listeners
 from http_edge.routes import rows
 from http_edge.x_api.api import XApi
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import EdgeConfig, ListenerConfig, XPlatformConfig
+    from http_edge.listeners import Sockets
     from http_edge.system import System
 
 log = structlog.get_logger()
@@ -43,8 +45,11 @@ class Edge:
         data_dir: Path,
         log_requests: bool = False,
         x_platform: XPlatformConfig | None = None,
+        sockets: Sockets | None = None,
     ) -> None:
+        """`sockets` are bound already, by listener; without them `start` binds."""
         self._config = config
+        self._sockets = sockets or {}
         self._context = Context(
             system=system,
             config=config,
@@ -54,23 +59,16 @@ class Edge:
         )
         self._x = None if x_platform is None else XApi(self._context, x_platform, data_dir)
         self._factories: dict[str, ConnectionFactory] = {}
-        self._servers: dict[str, asyncio.Server] = {}
+        self._servers: dict[str, list[asyncio.Server]] = {}
 
     @property
     def addresses(self) -> dict[str, str]:
         """Each listener's URL with the port it is really bound to, such as http://127.0.0.1:9000."""
-        return {name: _url(server) for name, server in self._servers.items()}
+        return {name: _url(servers[0]) for name, servers in self._servers.items()}
 
     async def start(self) -> None:
         """Listen on all addresses, or on none and raise ConfigError naming the one in the way."""
-        listeners = {
-            "gateway": self._config.gateway,
-            "hotel": self._config.hotel,
-            "tweets": self._config.tweets,
-        }
-        if self._x is not None:
-            listeners["x_platform"] = self._config.x_platform
-        for name, listener in listeners.items():
+        for name, listener in listeners(self._config, embedded_x=self._x is not None).items():
             try:
                 await self._listen(name, listener)
             except OSError as error:
@@ -83,10 +81,15 @@ class Edge:
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
         factory = ConnectionFactory(self._gateway(name), self._config)
-        self._servers[name] = await asyncio.get_running_loop().create_server(
-            factory, listener.host, listener.port, backlog=self._config.backlog_connections
-        )
+        loop, backlog = asyncio.get_running_loop(), self._config.backlog_connections
         self._factories[name] = factory
+        servers = self._servers[name] = [
+            await loop.create_server(factory, sock=bound, backlog=backlog)
+            for bound in self._sockets.get(name, ())
+        ]
+        if not servers:
+            host, port = listener.host, listener.port
+            servers.append(await loop.create_server(factory, host, port, backlog=backlog))
 
     def _gateway(self, listener: str) -> Gateway:
         if self._x is None:
@@ -102,8 +105,9 @@ class Edge:
         Idle connections are closed at once; a busy one's answer says that it is its last.
         """
         self._context.draining = True
-        for server in self._servers.values():
-            server.close()
+        for servers in self._servers.values():
+            for server in servers:
+                server.close()
         # A request that has just arrived needs two turns of the loop until its handler runs.
         await asyncio.sleep(0)
         await asyncio.sleep(0)

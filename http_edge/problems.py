@@ -53,6 +53,7 @@ class Kind(Enum):
     UNREAD_BODY = (422, "The address reads no body")
     INTERNAL_ERROR = (500, "Something went wrong here")
     MAILBOX_FULL = (503, "The service has as much to do as it may have")
+    STARTING = (503, "The service is starting")
     SERVICE_UNAVAILABLE = (503, "The service is not up")
     ACTOR_CRASHED = (503, "The service crashed while it worked on this")
     ACTOR_STOPPED = (503, "The service has stopped")
@@ -130,6 +131,7 @@ _REFUSALS = {"not_found": Kind.NOT_FOUND, "conflict": Kind.CONFLICT, "invalid": 
 # The most specific first. What is not here is a bug, and answered as one.
 _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.MailboxFull, Kind.MAILBOX_FULL),
+    (errors.Starting, Kind.STARTING),
     (errors.Busy, Kind.SERVICE_UNAVAILABLE),
     (errors.NoSuchActor, Kind.SERVICE_UNAVAILABLE),
     (errors.DeadlineExceeded, Kind.DEADLINE_EXCEEDED),

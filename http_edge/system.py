@@ -85,3 +85,7 @@ class System(Protocol):
     def unhealthy(self) -> Sequence[str]:
         """Names of the services that are not up."""
         ...
+
+    def state_of(self, service: str, /) -> str:
+        """What state the service is in."""
+        ...

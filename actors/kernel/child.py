@@ -18,8 +18,8 @@ class Child:
     """A spec, its actor, and what the supervisor remembers of it over restarts."""
 
     __slots__ = (
-        "actor", "below", "exit_", "failures", "restart_requested", "running", "spec", "ticket",
-        "timer", "up_s",
+        "actor", "below", "exit_", "failures", "restart_requested", "running", "spec",
+        "starts_failed", "ticket", "timer", "up_s", "was_up",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +32,10 @@ class Child:
         # The exit that the supervisor has to decide on, until it has or the child runs again.
         self.exit_: Exit | None = None
         self.failures = 0
+        # Starts that failed in a row, however long each took.
+        self.starts_failed = 0
+        # Whether it has been up since its supervisor began.
+        self.was_up = False
         self.running = False
         self.restart_requested = False
         self.up_s = math.inf

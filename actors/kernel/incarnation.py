@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from actors.errors import ActorError
+from actors.errors import ActorError, Irreparable
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,6 +26,12 @@ class Killed(ActorError):
 
 class Escalation(ActorError):
     """A supervisor gives up: its restart budget is spent, and its own supervisor must decide."""
+
+    def __init__(self, message: str, *, starting: bool = False, irreparable: bool = False) -> None:
+        """`starting`: it never brought its child up, so its own start has failed, however late."""
+        super().__init__(message)
+        self.starting = starting
+        self.irreparable = irreparable
 
 
 def describe(error: BaseException) -> str:
@@ -55,6 +61,14 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["normal", "crash", "killed", "restart"]
     error: BaseException | None = None
     charged: bool = False
+
+    @property
+    def irreparable(self) -> bool:
+        """Whether trying again at once is no use."""
+        error = self.error
+        return isinstance(error, Irreparable) or (
+            isinstance(error, Escalation) and error.irreparable
+        )
 
     @property
     def abnormal(self) -> bool:

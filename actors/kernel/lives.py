@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRegistry
 
-from actors.errors import ActorCrashed, ActorError, ActorStopped, ServiceUnavailable
+from actors.errors import ActorCrashed, ActorError, ActorStopped, ServiceUnavailable, Starting
 from actors.kernel import lifecycle
 from actors.kernel.incarnation import (
     Escalation,
@@ -52,10 +52,15 @@ class LivingActor(ServingActor):
     _last_error: str | None
     _watchers: list[Callable[[ActorRef], None]] | None
 
+    @property
+    def ever_up(self) -> bool:
+        """Whether an incarnation has been up."""
+        return self._up_count > 0
+
     def begin(self, limit_s: float | None = None) -> asyncio.Future[Exit | None]:
         """Start the next incarnation; the future's value is None, or the exit of a failed start.
 
-        A constructor or an `on_start` that raises, or takes longer than `limit_s`, has failed.
+        A constructor or an `on_start` that raises, or makes no progress for `limit_s`, has failed.
         """
         begun: asyncio.Future[Exit | None] = self.context.loop.create_future()
         self._number += 1
@@ -79,10 +84,7 @@ class LivingActor(ServingActor):
             task.add_done_callback(partial(self._started, incarnation))
             if limit_s is not None:
                 # Not asyncio.timeout: a start that swallows its cancellation is late all the same.
-                timer = self.context.loop.call_later(
-                    limit_s, self._start_overdue, incarnation, limit_s
-                )
-                task.add_done_callback(lambda _: timer.cancel())
+                self._watch_start(incarnation, limit_s)
         return begun
 
     def _started(self, incarnation: Incarnation, task: asyncio.Future[None]) -> None:
@@ -94,9 +96,24 @@ class LivingActor(ServingActor):
         else:
             self.crash(error)
 
-    def _start_overdue(self, incarnation: Incarnation, limit_s: float) -> None:
-        if self._incarnation is incarnation and incarnation.starting is not None:
-            self.crash(TimeoutError(f"the start took longer than {limit_s} s"))
+    def _watch_start(self, incarnation: Incarnation, limit_s: float) -> None:
+        """Look every `limit_s` whether the start has got further; one that has not is a crash."""
+        # A limit on the whole would never let a file open that takes longer, however often.
+        task, behavior = incarnation.starting, incarnation.behavior
+        assert task is not None
+        assert behavior is not None
+        steps = behavior.start_steps
+
+        def look() -> None:
+            if self._incarnation is not incarnation or incarnation.starting is None:
+                return
+            if behavior.start_steps == steps:
+                self.crash(TimeoutError(f"the start made no progress for {limit_s} s"))
+            else:
+                self._watch_start(incarnation, limit_s)
+
+        timer = self.context.loop.call_later(limit_s, look)
+        task.add_done_callback(lambda _: timer.cancel())
 
     def _up(self, incarnation: Incarnation) -> None:
         self._up_count += 1
@@ -289,6 +306,26 @@ class LivingActor(ServingActor):
 
         self.actor_inbox.close(parked, dead_letter=False)
         self.context.lifecycle.emit(lifecycle.Parked(name=self.name, error=error, retry_s=retry_s))
+
+    def refuse_until_up(self, retry_after_s: float) -> None:
+        """Refuse messages until the actor is up, unless its mailbox is closed for another reason.
+
+        Those that an incarnation has had in hand wait: they may have been applied.
+        """
+        if self.actor_inbox.closed is not None:
+            return
+
+        def starting() -> ActorError:
+            why = "is starting"
+            if self.state == "restarting" and self._last_error is not None:
+                why = (
+                    f"is not up: its last start failed ({self._last_error}), and it is tried again"
+                )
+            return Starting(
+                f"{self.name} {why}; /readyz says when it is up", retry_after_s=retry_after_s
+            )
+
+        self.actor_inbox.refuse(starting)
 
     async def settled(self) -> None:
         """Wait until no task of this actor is left, those of ended incarnations included.

@@ -258,6 +258,20 @@ class Mailbox:
                     envelope.reply_to.settle_error(reason())
         return count
 
+    def refuse(self, reason: Callable[[], ActorError]) -> None:
+        """Refuse all messages from now on, and those queued whose sender can be told."""
+        kept: list[list[Envelope]] = []
+        for lane in self.lanes:
+            # What an incarnation has had in hand may have been applied: no refusal would be true.
+            stays = [each for each in lane.queue if each.started or each.reply_to is None]
+            told = [each for each in lane.queue if not (each.started or each.reply_to is None)]
+            lane.queue.clear()
+            lane.queue.extend(told)
+            kept.append(stays)
+        self.close(reason, dead_letter=False)
+        for lane, stays in zip(self.lanes, kept, strict=True):
+            lane.queue.extend(stays)
+
     def reopen(self) -> None:
         """Accept messages again."""
         self.closed = None

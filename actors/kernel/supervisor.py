@@ -5,7 +5,10 @@ taking the supervisor down (the rest must serve on); restarts after the first ar
 jittered backoff; kills by an operator and crashes that one message caused are restarted at once
 and cost no budget; the root parks a child, and all below it, instead of dying, and under
 one_for_one gives each child a budget of its own (one's failures must not park another); a temporary
-child that cannot start holds up nobody under the coupled strategies.
+child that cannot start holds up nobody under the coupled strategies; starts that fail in a row are
+counted whatever time they took, as the period forgets those that fail slowly, and one more than the
+intensity spends the budget; what no restart mends (a damaged file) is given up at once; and who
+asks a child that is not up yet is told so at once, instead of waiting in its mailbox.
 """
 
 from __future__ import annotations
@@ -78,8 +81,8 @@ class Supervisor(Behavior):
         # It may have been parked; what the children report while they start must be heard.
         self.actor_ref.actor_inbox.reopen()
         for child in self._children:
-            child.failures = 0
-            child.restart_requested = False
+            child.failures = child.starts_failed = 0
+            child.restart_requested = child.was_up = False
         return self._start(list(self._children))
 
     def on_receive(self, message: Any) -> Any:
@@ -142,9 +145,15 @@ class Supervisor(Behavior):
         if exit_.reason != "normal" and not exit_.charged:
             await self._restart(child)
             return
-        if not self._window(child).spend(now):
+        error = exit_.error
+        failed = child.up_s == math.inf or (isinstance(error, Escalation) and error.starting)
+        child.starts_failed = child.starts_failed + 1 if failed else 0
+        spent = not self._window(child).spend(now)
+        if spent or exit_.irreparable or child.starts_failed > self._intensity:
             await self._give_up(child, exit_)
             return
+        if failed:
+            self._refuse(self._coupled(child))
         if now - child.up_s >= self._config.stable_s:
             child.failures = 0
         child.failures += 1
@@ -169,10 +178,11 @@ class Supervisor(Behavior):
         if not self._parks:
             await self._stop(self._children)
             message = f"{child.spec.name} ended too often; last: {error}"
-            raise Escalation(message)
+            raise Escalation(message, starting=not child.was_up, irreparable=exit_.irreparable)
         group = self._coupled(child)
         await self._stop(group)
         self._window(child).reset()
+        child.starts_failed = 0
         for member in self._without_temporary(group, child):
             for parked in member.family():
                 parked.actor.park(error, self._config.park_retry_s)
@@ -181,19 +191,23 @@ class Supervisor(Behavior):
     async def _on_restart_requested(self, child: Child) -> None:
         child.restart_requested = False
         if child in self._children and not child.running:
-            child.failures = 0
+            child.failures = child.starts_failed = 0
             await self._restart(child)
 
     def _window(self, child: Child) -> RestartWindow:
         apart = self._parks and self._spec.strategy == "one_for_one"
         name = child.spec.name if apart else self._spec.name
         if name not in self._windows:
-            spec, config = self._spec, self._config
+            period_s = self._spec.period_s
             self._windows[name] = RestartWindow(
-                config.intensity if spec.intensity is None else spec.intensity,
-                config.period_s if spec.period_s is None else spec.period_s,
+                self._intensity, self._config.period_s if period_s is None else period_s
             )
         return self._windows[name]
+
+    @property
+    def _intensity(self) -> int:
+        intensity = self._spec.intensity
+        return self._config.intensity if intensity is None else intensity
 
     def _coupled(self, child: Child) -> list[Child]:
         match self._spec.strategy:
@@ -222,7 +236,10 @@ class Supervisor(Behavior):
             child.forget_restart()
             child.running = True
             child.up_s = math.inf
-            begun = child.actor.begin(self._config.start_s_max)
+            begun = child.actor.begin(self._config.start_stall_s_max)
+            if not begun.done():
+                waiting = [child] if self._spec.strategy == "one_for_one" else children
+                self._refuse([each for each in waiting if not each.actor.ever_up])
             begun.add_done_callback(partial(self._note_start, child))
             if self._spec.strategy == "one_for_one":
                 continue
@@ -231,9 +248,17 @@ class Supervisor(Behavior):
             if begun.result() is not None and child.spec.restart != "temporary":
                 return
 
+    def _refuse(self, children: Sequence[Child]) -> None:
+        """Let those who ask be told at once: a start may take longer than they wait."""
+        for child in children:
+            for member in child.family():
+                if member.actor.kind != "supervisor":  # which must hear of its children
+                    member.actor.refuse_until_up(self._config.start_retry_after_s)
+
     def _note_start(self, child: Child, begun: asyncio.Future[Exit | None]) -> None:
         if (exit_ := begun.result()) is None:
             child.up_s = self._context.clock.monotonic()
+            child.was_up = True
         else:
             self.exited(child.actor, exit_)
 

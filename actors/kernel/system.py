@@ -140,6 +140,10 @@ class ActorSystem:
         """Return the names of the services that do not serve."""
         return self.registry.unhealthy()
 
+    def state_of(self, service: str) -> str:
+        """Return the states of its replicas, each once. Raises NoSuchActor."""
+        return ", ".join(sorted({actor.state for actor in self.registry.replicas(service)}))
+
     async def dead_letters(self, *, limit: int) -> list[DeadLetter]:
         """Return the latest dead letters, those of stores included, newest first."""
         letters = self.context.dead_letters.list()

@@ -59,7 +59,8 @@ def _ready(context: Context) -> None:
         raise ProblemError(Kind.NOT_READY, "the process is shutting down")
     down = list(context.system.unhealthy())
     if down:
-        error = ProblemError(Kind.NOT_READY, f"not up: {', '.join(down)}")
+        named = ", ".join(f"{name} ({context.system.state_of(name)})" for name in down)
+        error = ProblemError(Kind.NOT_READY, f"not up: {named}")
         error.problem = msgspec.structs.replace(error.problem, services=down)
         raise error
 

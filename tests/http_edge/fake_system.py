@@ -225,6 +225,9 @@ class FakeSystem:
     def unhealthy(self) -> list[str]:
         return self.down
 
+    def state_of(self, service: str, /) -> str:
+        return "parked" if service in self.down else "running"
+
     def kill(self, name: str, /) -> None:
         self._signal("kill", name)
 

@@ -127,7 +127,7 @@ async def test_the_old_incarnation_is_garbage() -> None:
 
 
 async def test_a_constructor_that_raises_is_a_crash() -> None:
-    """A factory that raises is charged and tried again; messages wait for the next incarnation."""
+    """A factory that raises is charged and tried again until one is made."""
     failures = [Boom("one"), Boom("two")]
 
     def factory() -> Behavior:
@@ -137,6 +137,7 @@ async def test_a_constructor_that_raises_is_a_crash() -> None:
 
     async with running_kernel() as kernel:
         _, child = await supervised(kernel, factory)
+        await until(lambda: child.stats().state == "running")
         assert await child.ref.ask("first", block=False) == "first"
         assert child.stats().incarnation == 3
         assert [event.incarnation for event in kernel.events_of(lifecycle.Crashed)] == [1, 2]
@@ -169,6 +170,7 @@ async def test_an_on_start_that_raises_is_a_crash(
 
     async with running_kernel() as kernel:
         _, child = await supervised(kernel, Starting)
+        await until(lambda: child.stats().state == "running")
         assert await child.ref.ask("served", block=False) == "served"
         assert [type(failure) for failure in failed] == [type(error)]
         assert child.stats().incarnation == 2
@@ -207,7 +209,7 @@ async def test_a_start_that_takes_too_long_has_failed(*, stubborn: bool) -> None
     async with running_kernel() as kernel:
         spec = ChildSpec(name="slow", factory=Slow)
         system = kernel.system(
-            SupervisorSpec(name="root", children=(spec,)), start_s_max=3.0, **NO_BACKOFF
+            SupervisorSpec(name="root", children=(spec,)), start_stall_s_max=3.0, **NO_BACKOFF
         )
         starting = asyncio.create_task(system.start())
         await turns()
@@ -217,12 +219,13 @@ async def test_a_start_that_takes_too_long_has_failed(*, stubborn: bool) -> None
         await kernel.advance(1.5)
         await starting
         assert slow.stats().incarnation == 2
+        await until(lambda: slow.stats().state == "running")
         assert await slow.ref.ask("up", block=False) == "up"
         release.set()
         await turns()
         assert slow.stats().state == "running"
         assert slow.stats().incarnation == 2
-        assert slow.stats().last_error == "TimeoutError: the start took longer than 3.0 s"
+        assert slow.stats().last_error == "TimeoutError: the start made no progress for 3.0 s"
         await kernel.advance(10.0)
         assert slow.stats().incarnation == 2
 
@@ -252,6 +255,7 @@ async def test_kill_while_starting() -> None:
         await turns()
         assert child.stats().state == "starting"
         gates[1].set()
+        await until(lambda: child.stats().state == "running")
         assert await child.ref.ask("up", block=False) == "up"
         assert child.stats().incarnation == 2
 

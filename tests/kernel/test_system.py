@@ -405,7 +405,7 @@ async def test_a_subtree_whose_start_takes_too_long_is_started_again() -> None:
             name="inner", children=(child("h", Hanging), child("b")), strategy="one_for_all"
         )
         root = SupervisorSpec(name="root", children=(inner,))
-        system = kernel.system(root, start_s_max=3.0, **NO_BACKOFF)
+        system = kernel.system(root, start_stall_s_max=3.0, **NO_BACKOFF)
         starting = asyncio.create_task(system.start())
         await turns()
         await kernel.advance(3.0)

@@ -113,7 +113,7 @@ async def test_start_that_was_cut_short_has_verified_nothing(
         shelf.system.kill("a")
 
     limit_s = 0.1 if by == "time limit" else 30.0
-    shelf = unstarted(tmp_path, "a", settings=[f"supervisor.start_s_max={limit_s}"])
+    shelf = unstarted(tmp_path, "a", settings=[f"supervisor.start_stall_s_max={limit_s}"])
     killing = asyncio.ensure_future(kill(shelf)) if by == "kill" else None
     try:
         await shelf.system.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -113,14 +114,30 @@ async def test_a_chosen_port_is_the_one_in_use(processes: Processes) -> None:
 
 @pytest.mark.parametrize("listener", LISTENERS)
 def test_a_port_in_use_is_named_and_ends_the_boot(processes: Processes, listener: str) -> None:
-    """Exit 2 with the address and the key to change; the data directory is free again."""
+    """Exit 2 with the address and the key to change; nothing was made on disk."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = processes.make(f"--set=edge.{listener}.port={port}").launch()
         assert process.wait() == 2
     assert_one_line_naming(process, f"127.0.0.1:{port}", f"edge.{listener}.port", "in use")
-    assert process.events("ready") == []
+    assert process.events("listening") == process.events("ready") == []
+    assert not process.data_dir.exists()
     assert processes.make().start().stop() == 0
+
+
+def test_all_ports_in_use_are_named_at_once(processes: Processes) -> None:
+    """One sentence for all: who mends one after the other would start it as often."""
+    with contextlib.ExitStack() as stack:
+        taken = {
+            name: stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for name in LISTENERS
+        }
+        settings = [f"--set=edge.{name}.port={port}" for name, port in taken.items()]
+        process = processes.make(*settings).launch()
+        assert process.wait() == 2
+    named = [text for name, port in taken.items() for text in (f":{port}", f"edge.{name}.port")]
+    assert_one_line_naming(process, *named)
+    assert not process.data_dir.exists()
 
 
 @pytest.mark.parametrize(
