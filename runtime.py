@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from actors.command_line import COMMANDS, add_configuration, run_command
 from actors.config import load_config
 from actors.errors import ConfigError, DressRehearsalError
 from actors.kernel.clock import SystemClock
@@ -24,8 +25,8 @@ from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
 from actors.service.assembly import ServiceSystem
-from actors.store.acceptance import accept_loss
 from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.backup import refuse_unfinished
 from actors.store.directory_lock import DirectoryLock
 from actors.systems.hotel import topology as hotel
 from actors.systems.tweets import topology as tweets
@@ -59,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         seed = secrets.randbits(FRESH_SEED_BITS)
         return simulate(arguments[1:], program=Path(__file__), fresh_seed=seed, clock=clock)
-    if arguments[:1] == ["accept-loss"]:
-        return _accept_loss(arguments[1:])
+    if arguments and arguments[0] in COMMANDS:
+        return run_command(arguments, clock)
     options = _parse(arguments)
     try:
         config = load_config(options.config, options.set)
@@ -71,10 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Before any file is made: a process that cannot listen leaves nothing behind.
         sockets = bind(config.edge, embedded_x=True)
         with (
-            DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)),
+            DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
-            runner.run(_serve(config, data_dir, clock, sockets))
+            refuse_unfinished(data_dir)
+            runner.run(_serve(config, data_dir, clock, sockets, lock))
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return 2
@@ -85,50 +87,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="runtime.py",
         description="Boot the whole microservice system in this process.",
-        epilog="`runtime.py simulate` plays it on virtual time instead; `runtime.py accept-loss` "
-        "lets a service begin without what it has lost; see their --help.",
+        epilog="`runtime.py simulate` plays it on virtual time instead; `runtime.py backup`, "
+        "`restore` and `accept-loss` are about its data; see their --help.",
     )
-    _add_configuration(parser)
+    add_configuration(parser)
     return parser.parse_args(arguments)
-
-
-def _add_configuration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="overrides runtime.data_dir")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="overrides one key, such as edge.gateway.port=0 (repeatable)",
-    )
-
-
-def _accept_loss(arguments: Sequence[str]) -> int:
-    """Note that what a service has lost is lost; returns the command's exit code."""
-    parser = argparse.ArgumentParser(
-        prog="runtime.py accept-loss",
-        description="Let a parked service whose file is gone, or older than what was acknowledged "
-        "from it, begin with what there is. Beside a running process, or before its next start.",
-    )
-    parser.add_argument("service", metavar="SERVICE", help="as its parked error names it")
-    _add_configuration(parser)
-    options = parser.parse_args(arguments)
-    try:
-        config = load_config(options.config, options.set)
-        data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
-        accept_loss(data_dir, options.service)
-    except DressRehearsalError as error:
-        print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
-        return 2
-    print(  # noqa: T201 - the command's own words
-        f"{options.service} begins with what there is in {data_dir} at its next start: within "
-        f"{config.supervisor.park_retry_s:g} s where the system runs, or at once with "
-        f"POST /admin/actors/{options.service}/restart"
-    )
-    return 0
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -139,7 +102,9 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, data_dir: Path, clock: SystemClock, sockets: Sockets) -> None:
+async def _serve(
+    config: Config, data_dir: Path, clock: SystemClock, sockets: Sockets, lock: DirectoryLock
+) -> None:
     """Bring everything up, wait for a signal, take everything down in reverse.
 
     The listeners come first: whoever asks a service that is not up yet is told so at once.
@@ -156,6 +121,7 @@ async def _serve(config: Config, data_dir: Path, clock: SystemClock, sockets: So
         sockets=sockets,
     )
     await edge.start()
+    lock.note_address(_loopback(edge.addresses["gateway"]))
     about = {"listeners": edge.addresses, "data_dir": str(data_dir), "pid": os.getpid()}
     log.info("listening", **about)
     starting = asyncio.ensure_future(_start(system, edge, access))

@@ -104,6 +104,12 @@ class EffectConfig(_Section, frozen=True, kw_only=True):
     silence_s: Positive
 
 
+class BackupConfig(_Section, frozen=True, kw_only=True):
+    hold_s_max: Positive
+    retry_s: Positive
+    attempts_max: Count
+
+
 class BreakerConfig(_Section, frozen=True, kw_only=True):
     failures_max: Count
     open_s: Positive
@@ -200,6 +206,7 @@ class Config(_Section, frozen=True, kw_only=True):
     supervisor: SupervisorConfig
     service: ServiceConfig
     store: StoreConfig
+    backup: BackupConfig
     channel: ChannelConfig
     timer: TimerConfig
     effect: EffectConfig

@@ -145,6 +145,10 @@ class StoreUnwritable(StoreRefused):
     """The disk is full or failing, or the file read-only: what is there can perhaps be read."""
 
 
+class BackupRefused(StoreError):
+    """No backup can be made there, or it cannot be put back; the message says what to change."""
+
+
 class Fenced(StoreError):
     """A newer incarnation owns the store; this one's transaction was rolled back."""
 

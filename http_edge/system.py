@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+    from pathlib import Path
 
     from actors.kernel.clock import Clock
     from actors.kernel.messages import Message
@@ -56,6 +57,13 @@ class System(Protocol):
         Take it before the query whose emptiness makes you wait. It may end for nothing, and costs
         nothing where it is not awaited. Raises NoSuchActor; awaited, ActorStopped where the system
         stops first.
+        """
+        ...
+
+    async def backup(self, target: Path, /) -> object:
+        """Write all files of one moment into a new folder; returns a frozen struct.
+
+        Raises BackupRefused, and StoreError where a file turns out to be damaged.
         """
         ...
 

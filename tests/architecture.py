@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # parts of one row do not know each other.
 ROWS = (
     ("runtime",),
+    ("actors.command_line",),
     ("actors.simulation",),
     ("http_edge",),
     ("actors.systems",),

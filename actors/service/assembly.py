@@ -13,6 +13,7 @@ from actors.errors import (
 )
 from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
+from actors.service.backing_up import Backups
 from actors.service.directory import Directory
 from actors.service.hosting import Hosting
 from actors.service.replicas import Replicas, actor_names
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.rng import Rng
+    from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
@@ -98,6 +100,9 @@ class ServiceSystem(ActorSystem):
             )
             children.append(hosting.child())
         self._deadline_s = config.edge.deadline_s
+        self._backups = Backups(
+            self._hostings, folder, data_dir=data_dir, config=config, clock=context.clock
+        )
         super().__init__(
             SupervisorSpec(name="root", children=tuple(children)),
             context=context,
@@ -138,6 +143,10 @@ class ServiceSystem(ActorSystem):
         """Return how the timers and effects of every service stand that is up."""
         found = [await hosting.timers() for hosting in self._hostings.values()]
         return [each for each in found if each is not None]
+
+    async def backup(self, target: Path) -> BackedUp:
+        """Write all files of one moment into a new folder. Raises BackupRefused, StoreError."""
+        return await self._backups.take(target)
 
     async def replay(self, letter_id: str) -> Replayed:
         """Run a dead letter's message again. Raises NoSuchLetter, LetterNotReplayable, and more.

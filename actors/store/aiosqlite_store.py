@@ -174,6 +174,10 @@ class AiosqliteStore:
         """Have the reader run `function(connection)`. The future may end in a StoreError."""
         return self._reader.look(partial(look, self._spec.path, function))
 
+    def between_batches(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Have the writer's thread run `function`, which holds it up. Raises StoreError."""
+        return self._writer.submit(function)
+
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
         self._opened().outbox.acknowledged[receiver] = number

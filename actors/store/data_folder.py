@@ -75,6 +75,13 @@ class DataFolder:
         """Return where the service's file is, or will be."""
         return self._paths[service]
 
+    @property
+    def manifest(self) -> Manifest:
+        """What the folder is known to hold; the services have begun."""
+        with self._lock:
+            assert self._manifest is not None, "admit() comes first"
+            return self._manifest
+
     def admit(self, service: str, *, first: bool) -> Admission:
         """Look whether the service's past is there, before anything is opened. Raises StoreError.
 

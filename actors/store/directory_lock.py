@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # A command line may be longer; its beginning is what tells two processes apart.
-HOLDER_BYTES_MAX: Final = 1024
+HOLDER_CHARS_MAX: Final = 512
+LOCK_BYTES_MAX: Final = 4096
 
 
 class DirectoryLock:
@@ -29,6 +30,7 @@ class DirectoryLock:
         self._data_dir = data_dir
         self._path = data_dir / "lock"
         self._descriptor: int | None = None
+        self._holder = ""
 
     def acquire(self, *, holder: str) -> Self:
         """Take the lock, or raise StoreLocked with the pid and the `holder` text of its owner.
@@ -47,7 +49,8 @@ class DirectoryLock:
             raise self._unusable(error) from error
         try:
             self._lock(descriptor)
-            self._write_holder(descriptor, holder)
+            self._holder = " ".join(holder.split())[:HOLDER_CHARS_MAX]
+            self._write(descriptor, self._holder)
         except OSError as error:
             os.close(descriptor)
             raise self._unusable(error) from error
@@ -56,6 +59,11 @@ class DirectoryLock:
             raise
         self._descriptor = descriptor
         return self
+
+    def note_address(self, url: str) -> None:
+        """Note where the holder can be asked for what only it can do; see `address_of_holder`."""
+        if self._descriptor is not None:
+            self._write(self._descriptor, self._holder, url)
 
     def release(self) -> None:
         """Give the lock back; does nothing if it is not held."""
@@ -94,10 +102,10 @@ class DirectoryLock:
             )
             raise StoreLocked(message) from error
 
-    def _write_holder(self, descriptor: int, holder: str) -> None:
-        line = " ".join(holder.split())
+    def _write(self, descriptor: int, *lines: str) -> None:
+        text = "".join(f"{line}\n" for line in (os.getpid(), *lines))
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n{line}\n".encode()[:HOLDER_BYTES_MAX], 0)
+        os.pwrite(descriptor, text.encode()[:LOCK_BYTES_MAX], 0)
 
     def _unusable(self, error: OSError) -> StoreError:
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:
@@ -108,9 +116,18 @@ class DirectoryLock:
         )
 
 
+def address_of_holder(data_dir: Path) -> str | None:
+    """Return the URL at which the process that uses the folder can be asked, once it has one."""
+    try:
+        lines = (data_dir / "lock").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return lines[2] if len(lines) > 2 else None  # noqa: PLR2004 - pid, command line, address
+
+
 def _read_holder(descriptor: int) -> str:
-    text = os.pread(descriptor, HOLDER_BYTES_MAX, 0).decode(errors="replace")
-    pid, _, holder = text.partition("\n")
+    text = os.pread(descriptor, LOCK_BYTES_MAX, 0).decode(errors="replace")
+    pid, holder = (*text.split("\n", 2), "", "")[:2]
     # Between taking the lock and writing its name a process has none, or a dead one's.
     if not (pid.isascii() and pid.isdigit()) or not _is_alive(int(pid)):
         return "another process, which has not written its pid to the file `lock` there yet"

@@ -96,6 +96,12 @@ class InlineStore:
             future.set_exception(error)
         return future
 
+    def between_batches(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """There is no thread that could be held up. Raises StoreError."""
+        del function
+        message = "a store without a thread of its own is not backed up while it is in use"
+        raise StoreError(message)
+
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
         assert self._commit is not None, "open() comes first"

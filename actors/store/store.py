@@ -99,6 +99,10 @@ class Store(Protocol):
         """Have the reader run `function(connection)`. The future may end in a StoreError."""
         ...
 
+    def between_batches(self, function: Callable[[], T]) -> asyncio.Future[T]:
+        """Have the writer's thread run `function`, which holds it up. Raises StoreError."""
+        ...
+
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
         ...

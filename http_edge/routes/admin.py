@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 from aiohttp import hdrs
 
-from actors.errors import ActorError, LetterNotReplayable, NoSuchActor, NoSuchLetter
+from actors.errors import (
+    ActorError,
+    BackupRefused,
+    LetterNotReplayable,
+    NoSuchActor,
+    NoSuchLetter,
+)
 from http_edge.answer import JSON, Answer, make_head
 from http_edge.body import BodyReader, refuse_body
 from http_edge.decoding import explain
@@ -36,6 +43,12 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How long a suspension is to last, in seconds; without it, until the actor is resumed."""
 
     for_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class BackupOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a backup is to lie: a folder of this machine, by its whole path, new or empty."""
+
+    dir: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 
 class AdminRow(Protocol):
@@ -124,6 +137,35 @@ class Suspend:
         _tell(lambda: context.system.suspend(name, for_s))
         said = {} if for_s is None else {"for_s": for_s}
         return 202, {"actor": name, "action": "suspend", **said}
+
+
+@dataclass(frozen=True, slots=True)
+class BackUp:
+    """Writes a backup, and answers when it is on disk and was looked through."""
+
+    method: str
+    path: str
+
+    def handler(self, context: Context) -> Handler:
+        """Return what answers it."""
+        return AdminHandler(self, context)
+
+    async def answer(
+        self, context: Context, params: dict[str, str], query: str, body: bytes
+    ) -> tuple[int, object]:
+        """201: what was written."""
+        del params
+        refuse_query(query)
+        try:
+            order = msgspec.json.decode(body, type=BackupOrder)
+        except (ValueError, RecursionError) as error:
+            explain(body, error)
+        if "\0" in order.dir:
+            raise ProblemError(Kind.INVALID, "a path holds no NUL", field="dir")
+        try:
+            return 201, await context.system.backup(Path(order.dir))
+        except BackupRefused as error:
+            raise ProblemError(Kind.CONFLICT, str(error), field="dir") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +359,7 @@ ROUTES: dict[str, tuple[Row, ...]] = {
             "POST", f"{_ACTOR}/restart", lambda system, name: system.restart(name), takes_along=True
         ),
         Suspend("POST", f"{_ACTOR}/suspend"),
+        BackUp("POST", "/admin/backup"),
         Action("POST", f"{_ACTOR}/resume", lambda system, name: system.resume(name)),
     ),
 }

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.errors import ActorError, DeadLettered, LetterNotReplayable, NoSuchActor, NoSuchLetter
+from actors.errors import (
+    ActorError,
+    BackupRefused,
+    DeadLettered,
+    LetterNotReplayable,
+    NoSuchActor,
+    NoSuchLetter,
+)
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
@@ -16,6 +23,7 @@ from actors.systems.tweets import messages as tweets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from actors.kernel.messages import Message
 
@@ -115,6 +123,9 @@ class FakeSystem:
             "spaced/é": "refused",
         }
         self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
+
+    async def backup(self, target: Path) -> FakeReplayed:
+        raise BackupRefused(f"{target} is not empty")
 
     async def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None

@@ -1,0 +1,181 @@
+"""All services' files of one moment, while they serve on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from actors.errors import BackupRefused, StoreError
+from actors.store.backup import prepare, write_backup
+from actors.store.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.service.hosting import Hosting
+    from actors.store.data_folder import DataFolder
+
+T = TypeVar("T")
+
+
+class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written where. `held_ms` is for how long no service could commit."""
+
+    dir: str
+    files: int
+    bytes: int
+    held_ms: float
+    services_down: list[str]
+
+
+class Backups:
+    """Takes backups of a running system, one at a time.
+
+    The moment is one at which no writer is in a transaction: each writer's thread is stopped
+    between two batches, and when all have stopped, a read transaction begins on each file; then
+    they go on, and the copies are made from those transactions. So the files are what a crash at
+    that moment would have left, whatever is on its way between services.
+    """
+
+    def __init__(
+        self,
+        hostings: Mapping[str, Hosting],
+        folder: DataFolder,
+        *,
+        data_dir: Path,
+        config: Config,
+        clock: Clock,
+    ) -> None:
+        """`hostings` are the services with a store."""
+        self._hostings = hostings
+        self._folder = folder
+        self._data_dir = data_dir
+        self._config = config
+        self._clock = clock
+        self._running = False
+
+    async def take(self, target: Path) -> BackedUp:
+        """Write a backup into the folder, which must be new or empty, and look it through.
+
+        Raises BackupRefused, and StoreError where a file turns out to be damaged.
+        """
+        if self._running:
+            message = "another backup is being made; wait for its end"
+            raise BackupRefused(message)
+        self._running = True
+        try:
+            return await self._take(target)
+        finally:
+            self._running = False
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    async def _take(self, target: Path) -> BackedUp:
+        await asyncio.to_thread(prepare, target, self._data_dir)
+        stopped = threading.Event()
+        snapshots = await asyncio.to_thread(self._open)
+        try:
+            held_s = await self._begin(snapshots)
+            down = [name for name, each in self._hostings.items() if each.current is None]
+            write = partial(
+                write_backup,
+                snapshots,
+                self._folder.manifest,
+                data_dir=self._data_dir,
+                target=target,
+                at_us=self._clock.now_us(),
+                stopped=stopped.is_set,
+            )
+            contents = await _to_its_end(asyncio.to_thread(write), give_up=stopped.set)
+        finally:
+            for snapshot in snapshots.values():
+                snapshot.close()
+        return BackedUp(
+            dir=str(target),
+            files=len(contents.files),
+            bytes=contents.bytes,
+            held_ms=round(held_s * 1000, 3),
+            services_down=down,
+        )
+
+    def _open(self) -> dict[str, Snapshot]:
+        snapshots: dict[str, Snapshot] = {}
+        try:
+            for name in self._hostings:
+                path = self._folder.file_of(name)
+                if path.exists():
+                    snapshots[name] = Snapshot(path, self._config.store)
+        except BaseException:
+            for snapshot in snapshots.values():
+                snapshot.close()
+            raise
+        return snapshots
+
+    async def _begin(self, snapshots: Mapping[str, Snapshot]) -> float:
+        """Begin all snapshots at one moment; return for how long writers were held, in seconds."""
+        limits = self._config.backup
+        for _ in range(limits.attempts_max):
+            held_s = await self._try(snapshots, limits.hold_s_max)
+            if held_s is not None:
+                return held_s
+            await asyncio.sleep(limits.retry_s)
+        message = (
+            f"the writers could not be stopped together within backup.hold_s_max, "
+            f"{limits.hold_s_max:g} s, in {limits.attempts_max} attempts; try again when less is "
+            f"going on"
+        )
+        raise BackupRefused(message)
+
+    async def _try(self, snapshots: Mapping[str, Snapshot], limit_s: float) -> float | None:
+        """None where some writer was in a long batch, or a service began or ended meanwhile."""
+        before = {name: each.current for name, each in self._hostings.items()}
+        stores = [host.store for host in before.values() if host is not None]
+
+        def begin() -> None:
+            for snapshot in snapshots.values():
+                snapshot.begin()
+
+        # The last to arrive begins them, on its own thread: no turn of the loop is waited for.
+        barrier = threading.Barrier(len(stores) + 1, action=begin, timeout=limit_s)
+
+        def hold() -> float:
+            since_s = self._clock.monotonic()
+            barrier.wait()
+            return self._clock.monotonic() - since_s
+
+        holding = [asyncio.ensure_future(asyncio.to_thread(hold))]
+        try:
+            holding += [asyncio.ensure_future(store.between_batches(hold)) for store in stores]
+        except StoreError:  # one has just closed
+            barrier.abort()
+        held = await asyncio.gather(*holding, return_exceptions=True)
+        after = {name: each.current for name, each in self._hostings.items()}
+        if before == after and not any(isinstance(each, BaseException) for each in held):
+            return max(each for each in held if isinstance(each, float))
+        for snapshot in snapshots.values():
+            snapshot.end()
+        wrong = [each for each in held if isinstance(each, BaseException)]
+        for error in wrong:
+            if not isinstance(error, threading.BrokenBarrierError | StoreError):
+                raise error
+        return None
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T], *, give_up: Callable[[], None]) -> T:
+    """Await work that cannot be cancelled: where the caller is, it is told, and waited for."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        give_up()
+        with suppress(Exception):  # that it was given up, most likely; nobody is left to be told
+            await working
+        raise

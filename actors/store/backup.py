@@ -1,0 +1,201 @@
+"""A data folder as it was at one moment, in a folder of its own: written, checked, put back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.errors import BackupRefused
+from actors.store.manifest import MANIFEST, Manifest, sync_folder, write_manifest, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from actors.store.snapshot import Snapshot
+
+# Written last: a folder without it is no backup, however much it holds.
+CONTENTS: Final = "backup.json"
+# Whose likes and replies wait in the files, see runtime.py. What opens doors (admin.token,
+# x.credentials.json) is made anew where it is missing, and does not lie about in backups.
+COMPANIONS: Final = ("x.account",)
+# While it is there, what is in the folder is of two moments.
+UNFINISHED: Final = "restore.unfinished"
+REPLACED: Final = "replaced"
+
+
+class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup holds; `at_us` is its moment, in microseconds since the epoch."""
+
+    at_us: int
+    files: tuple[BackupFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files together."""
+        return sum(file.bytes for file in self.files)
+
+
+def prepare(target: Path, data_dir: Path) -> None:
+    """Make the folder for a backup, for this user alone. Raises BackupRefused."""
+    if not target.is_absolute():
+        message = f"name the backup's folder by its whole path, and not as {target}"
+        raise BackupRefused(message)
+    if target == data_dir or data_dir in target.parents or target in data_dir.parents:
+        message = f"{target} and the data folder {data_dir} lie in each other; name another folder"
+        raise BackupRefused(message)
+    try:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(target.iterdir()):
+            message = f"{target} is not empty; name a new folder, a backup is never written over"
+            raise BackupRefused(message)
+    except OSError as error:
+        message = f"cannot make the folder {target}: {error.strerror}"
+        raise BackupRefused(message) from error
+
+
+def write_backup(
+    snapshots: Mapping[str, Snapshot],
+    manifest: Manifest,
+    *,
+    data_dir: Path,
+    target: Path,
+    at_us: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Contents:
+    """Copy the snapshots of `manifest`'s services into the prepared folder, and check the copies.
+
+    On disk when it returns; on any failure the folder is empty again. `stopped` is asked between
+    files. Raises BackupRefused, and StoreError where a copy shows that the file is damaged.
+    """
+    try:
+        for service, snapshot in snapshots.items():
+            if stopped():
+                message = "the backup was given up"
+                raise BackupRefused(message)  # noqa: TRY301 - cleaned up as any other end
+            snapshot.copy_to(target / f"{service}.db")
+            manifest = manifest.with_row(service, snapshot.row())
+        write_manifest(target, manifest)
+        for name in COMPANIONS:
+            if (data_dir / name).exists():
+                write_whole(target / name, (data_dir / name).read_bytes())
+        files = tuple(_describe(path) for path in sorted(target.iterdir()))
+        contents = Contents(at_us=at_us, files=files)
+        write_whole(target / CONTENTS, msgspec.json.format(msgspec.json.encode(contents)) + b"\n")
+    except BaseException as error:
+        for path in target.iterdir():
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            message = f"cannot write the backup to {target}: {error.strerror or error}"
+            raise BackupRefused(message) from error
+        raise
+    return contents
+
+
+def check_backup(source: Path) -> Contents:
+    """Compare every file with what the backup says it holds. Raises BackupRefused."""
+    try:
+        contents = msgspec.json.decode((source / CONTENTS).read_bytes(), type=Contents)
+    except (OSError, msgspec.MsgspecError) as error:
+        message = f"{source} is no whole backup: its {CONTENTS} cannot be read ({error})"
+        raise BackupRefused(message) from error
+    for file in contents.files:
+        try:
+            found = None if "/" in file.name else _describe(source / file.name)
+        except OSError as error:
+            message = f"{source / file.name} cannot be read: {error.strerror}; use another backup"
+            raise BackupRefused(message) from error
+        if found != file:
+            message = f"{source / file.name} is not what was written there; use another backup"
+            raise BackupRefused(message)
+    if MANIFEST not in {file.name for file in contents.files}:
+        message = f"{source} holds no {MANIFEST}; use another backup"
+        raise BackupRefused(message)
+    return contents
+
+
+def restore_backup(source: Path, data_dir: Path) -> tuple[Contents, Path | None]:
+    """Put the backup in the place of what `data_dir` holds, whose lock the caller has.
+
+    What was there is moved to a folder beside it, which is returned, and never removed. One that
+    was interrupted leaves a mark, by which the next start refuses, and goes on when it is called
+    again. Raises BackupRefused.
+    """
+    contents = check_backup(source)
+    try:
+        (data_dir / UNFINISHED).touch(mode=0o600)
+        sync_folder(data_dir)
+        replaced = _set_aside(data_dir)
+        for file in contents.files:
+            _copy(source / file.name, data_dir / file.name)
+        sync_folder(data_dir)
+        (data_dir / UNFINISHED).unlink()
+        sync_folder(data_dir)
+    except OSError as error:
+        message = (
+            f"the restore into {data_dir} is not finished: {error.strerror or error}; mend that "
+            f"and call it again: nothing starts there before"
+        )
+        raise BackupRefused(message) from error
+    return contents, replaced
+
+
+def refuse_unfinished(data_dir: Path) -> None:
+    """Raise BackupRefused where a restore was interrupted: some files are of another moment."""
+    if (data_dir / UNFINISHED).exists():
+        message = (
+            f"a restore into {data_dir} was interrupted; call `python runtime.py restore DIR "
+            f"--data-dir {data_dir}` again"
+        )
+        raise BackupRefused(message)
+
+
+# --- Inside ----------------------------------------------------------------------------------
+
+
+def _describe(path: Path) -> BackupFile:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return BackupFile(name=path.name, bytes=path.stat().st_size, sha256=digest)
+
+
+def _set_aside(data_dir: Path) -> Path | None:
+    """Move what the services remember to a folder of its own, the newest of them if there are."""
+    own = [
+        path
+        for path in sorted(data_dir.iterdir())
+        if path.name in (MANIFEST, *COMPANIONS)
+        or path.name.endswith((".db", ".db-wal", ".db-shm"))
+        or path.name.startswith("accept-loss.")
+    ]
+    if not own:
+        return None
+    numbers = [0]
+    for path in data_dir.glob(f"{REPLACED}.*"):
+        with suppress(ValueError):
+            numbers.append(int(path.suffix[1:]))
+    aside = data_dir / f"{REPLACED}.{max(numbers) + 1}"
+    aside.mkdir(mode=0o700)
+    for path in own:
+        path.rename(aside / path.name)
+    sync_folder(aside)
+    return aside
+
+
+def _copy(source: Path, target: Path) -> None:
+    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with source.open("rb") as read, os.fdopen(descriptor, "wb") as write:
+        shutil.copyfileobj(read, write)
+        write.flush()
+        os.fsync(write.fileno())
