@@ -1,0 +1,143 @@
+"""`backup` beside a running system and without one, and `restore`: all files are of one moment."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.http_edge.serving import is_problem
+from tests.system.client import connected
+from tests.system.guests import BOOKINGS, at_rest, check_books, new_customers, new_rooms, stay
+from tests.system.process import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.system.client import Client
+    from tests.system.conftest import Processes, Report
+
+pytestmark = pytest.mark.real_time
+
+GUESTS = 12
+BACKUPS = 3
+HELD_MS_MAX = 50.0
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "runtime.py", *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+class Guests:
+    """Book until told to stop; `told` is what they were told, in that order."""
+
+    def __init__(self, client: Client, chance: random.Random) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.begun = 0
+        self.stopping = False
+        self._news = asyncio.Event()
+        self._client = client
+        self._chance = chance
+
+    async def book(self, customer_id: str, rooms: list[str]) -> None:
+        while not self.stopping:
+            body = stay(customer_id, self._chance.choice(rooms), self._chance.randrange(5000))
+            self.begun += 1
+            reply = await self._client.send("POST", BOOKINGS, json=body)
+            assert reply.status in {201, 409}, reply.body
+            if reply.status == 201:
+                self.told.append(reply.json)
+                self._news.set()
+
+    async def were_told(self, count: int) -> None:
+        """Wait until they have been told of so many."""
+        while len(self.told) < count:
+            self._news.clear()
+            await self._news.wait()
+
+
+async def test_a_backup_under_load_is_of_one_moment(
+    processes: Processes, tmp_path: Path, seed: int, report: Report
+) -> None:
+    """Nobody waits 50 ms for it; restored, it holds what was told before, and all books agree."""
+    process = await asyncio.to_thread(processes.make().start)
+    known: list[int] = []
+    held: list[float] = []
+    async with connected(process) as client:
+        rooms, customers = await new_rooms(client, 4), await new_customers(client, GUESTS)
+        guests = Guests(client, random.Random(seed))
+        tasks = [asyncio.create_task(guests.book(each, rooms)) for each in customers]
+        headers = {"Authorization": f"Bearer {process.token}"}
+        for number in range(BACKUPS):
+            await guests.were_told(10 * (number + 1))
+            known.append(len(guests.told))
+            made = await client.create(
+                "/admin/backup", {"dir": str(tmp_path / f"backup-{number}")}, headers=headers
+            )
+            held.append(made["held_ms"])
+            assert made["services_down"] == []
+        guests.stopping = True
+        await asyncio.gather(*tasks)
+    await asyncio.to_thread(process.kill)
+    report(f"seed {seed}, held for {held} ms, {len(guests.told)} bookings")
+    assert max(held) <= HELD_MS_MAX
+    for number, count in itertools.islice(enumerate(known), 0, BACKUPS, BACKUPS - 1):
+        folder = tmp_path / f"restored-{number}"
+        restored = await asyncio.to_thread(
+            run, "restore", tmp_path / f"backup-{number}", "--data-dir", folder
+        )
+        assert restored.returncode == 0, restored.stderr
+        again = await asyncio.to_thread(processes.make(data_dir=folder).start)
+        async with connected(again) as client:
+            assert (await client.send("GET", "/readyz")).status == 200, again.describe()
+            await at_rest(client)
+            listed = {each["id"]: each for each in await client.list_all(BOOKINGS)}
+        assert await asyncio.to_thread(again.stop) == 0
+        assert [each for each in guests.told[:count] if listed.get(each["id"]) != each] == []
+        assert len(listed) < guests.begun, "it is a copy of later, and not of its moment"
+        check_books(folder)
+        assert again.events("parked") == []
+        assert again.events("channel gap") + again.events("channel rewound") == []
+
+
+async def test_commands_ask_the_running_process_or_read_the_files(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """Online and offline, into a new folder only; `restore` is for a folder nobody uses."""
+    process = processes.make()
+    data_dir = process.data_dir
+    nothing = await asyncio.to_thread(run, "backup", tmp_path / "none", "--data-dir", data_dir)
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "no data folder" in nothing.stderr
+    await asyncio.to_thread(process.start)
+    online = await asyncio.to_thread(run, "backup", tmp_path / "on", "--data-dir", data_dir)
+    assert online.returncode == 0, online.stderr
+    assert "of one moment" in online.stdout
+    twice = await asyncio.to_thread(run, "backup", tmp_path / "on", "--data-dir", data_dir)
+    assert (twice.returncode, "is not empty" in twice.stderr) == (2, True)
+    refused = await asyncio.to_thread(run, "restore", tmp_path / "on", "--data-dir", data_dir)
+    assert (refused.returncode, "in use by process" in refused.stderr) == (2, True)
+    async with connected(process) as client:
+        headers = {"Authorization": f"Bearer {process.token}"}
+        for body in ({}, {"dir": 1}, {"dir": "x", "y": 1}, {"dir": "/a\0b"}):
+            reply = await client.send("POST", "/admin/backup", json=body, headers=headers)
+            assert reply.status in {400, 422}, (body, reply.body)
+        relative = await client.send("POST", "/admin/backup", json={"dir": "b"}, headers=headers)
+        is_problem(relative, 409, "dir")
+        is_problem(await client.send("POST", "/admin/backup", json={"dir": "/x"}), 401)
+    await asyncio.to_thread(process.kill)
+    offline = await asyncio.to_thread(run, "backup", tmp_path / "off", "--data-dir", data_dir)
+    assert offline.returncode == 0, offline.stderr
+    back = await asyncio.to_thread(run, "restore", tmp_path / "off", "--data-dir", data_dir)
+    assert back.returncode == 0, back.stderr
+    assert str(data_dir / "replaced.1") in back.stdout
+    await asyncio.to_thread(process.start)
+    assert process.wait_for("ready")["unhealthy"] == []
