@@ -19,7 +19,7 @@ from actors.simulation.escapes import forbid
 from actors.simulation.history import History
 from actors.simulation.host import on_host
 from actors.simulation.loop import SimulationLoop
-from actors.simulation.machine import Machine
+from actors.simulation.machine import HOST, Machine
 from actors.simulation.names import ANY
 from actors.simulation.network import Network
 from actors.simulation.patience import RUN_CPU_S_MAX, patience
@@ -294,7 +294,7 @@ def _place_of(error: BaseException) -> str:
 
 
 def _simulated(config: Config) -> Config:
-    """Listen to the other hosts, too, poll the wall clock less often, and lose patience sooner.
+    """Listen to the other hosts, by our name there; poll the wall clock less; lose patience sooner.
 
     Most of a run's virtual time is waiting for timers; and what happens only after 25 failures does
     not happen in ten requests.
@@ -305,6 +305,7 @@ def _simulated(config: Config) -> Config:
         gateway=replace(config.edge.gateway, host=ANY, port=config.edge.gateway.port or PORT),
         hotel=replace(config.edge.hotel, host=ANY),
         tweets=replace(config.edge.tweets, host=ANY),
+        hosts=(*config.edge.hosts, HOST),
     )
     return replace(
         config,

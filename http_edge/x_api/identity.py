@@ -57,7 +57,7 @@ class Identity:
         )
         self._clock = clock
         # Oldest first, as dictionaries are; each is forgotten once its timestamp would be refused.
-        self._spent: dict[oauth1.Signed, int] = {}
+        self._spent: dict[oauth1.Signed, float] = {}
 
     def recognise(self, request: web.BaseRequest) -> Caller:
         """Return who asks. Raises a 401; a signature's one use is not yet spent by it."""
@@ -81,7 +81,7 @@ class Identity:
         signed = caller.signed
         if signed is None:
             return
-        now_s = self._now_s()
+        now_s = self._clock.monotonic()  # whatever the wall clock said meanwhile
         while self._spent and next(iter(self._spent.values())) < now_s:
             del self._spent[next(iter(self._spent))]
         if signed in self._spent:

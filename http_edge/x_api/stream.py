@@ -164,7 +164,7 @@ class Stream:
         for match in page.matches:
             if self._ended.done():
                 break
-            if match.tweet.created_at_us < self._clock.now_us() - self._lag_us_max:
+            if match.at_us < self._clock.now_us() - self._lag_us_max:
                 return False
             if not await outlet.send(self._encode(renderer.matched(match)) + END_OF_OBJECT):
                 return False

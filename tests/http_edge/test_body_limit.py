@@ -66,7 +66,7 @@ async def test_the_largest_legal_message_is_taken_at_every_address() -> None:
 def test_no_field_of_a_body_is_without_a_limit() -> None:
     """Of every address, an operator's included; and the cap is no less than what they need."""
     cap = load_config().edge.body_bytes_max
-    found = [(row.message, row.path) for _, row in routes_with_bodies()]
+    found: list[tuple[type, str]] = [(row.message, row.path) for _, row in routes_with_bodies()]
     for message, path in [(TweetAs, "/admin/x/tweets"), *found]:
         size = body_bytes_max(message, without=re.findall(r"\{(\w+)\}", path))
         assert size is not None, message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -55,7 +55,7 @@ ELSEWHERE = (
     {"Origin": "http://{here}", "Referer": "http://evil.example/"},
     {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"},
 )
-FROM_HERE = (
+FROM_HERE: tuple[dict[str, str], ...] = (
     {},
     {"Origin": "http://{here}"},
     {"Origin": "HTTP://{here}"},
@@ -189,7 +189,7 @@ async def test_the_embedded_x_is_no_pages_either() -> None:
         body = {"add": [{"value": "cats"}]}
         for method in ("GET", "POST"):
             for host in ("evil.example", f"api.x.com:{port}"):
-                options = {"json": body} if method == "POST" else {}
+                options: dict[str, Any] = {"json": body} if method == "POST" else {}
                 headers = {**x.app, "Host": host}
                 reply = await x.send(method, RULES, headers=headers, **options)
                 assert (reply.status, reply.json["title"]) == (421, "Misdirected Request")

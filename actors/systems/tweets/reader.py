@@ -50,6 +50,11 @@ FORGET = (
     "DELETE FROM seen WHERE tweet_id IN"
     " (SELECT tweet_id FROM seen WHERE seen_us < ? ORDER BY seen_us LIMIT ?)"
 )
+# What a clock that was ahead has dated is taken for now's: else it would stay until then.
+DATE_ANEW = (
+    "UPDATE seen SET seen_us = ? WHERE tweet_id IN"
+    " (SELECT tweet_id FROM seen WHERE seen_us > ? ORDER BY seen_us DESC LIMIT ?)"
+)
 COUNT_TWEET = (
     "UPDATE progress SET tweets = tweets + 1, last_tweet_id = ?, alive_us = max(?, alive_us)"
 )
@@ -106,6 +111,7 @@ class ReaderService(Service):
         if not tx.execute(SEE, cmd.external_id, tx.now_us):
             tx.execute(COUNT_DUPLICATE)
             return False
+        tx.execute(DATE_ANEW, tx.now_us, tx.now_us, FORGET_ROWS_MAX)
         tx.execute(FORGET, tx.now_us - int(self._config.seen_kept_s * SECOND_US), FORGET_ROWS_MAX)
         tx.execute(COUNT_TWEET, cmd.external_id, tx.now_us)
         tx.send(

@@ -61,9 +61,10 @@ class XRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Matched(msgspec.Struct, frozen=True, kw_only=True):
-    """A tweet in the stream; `seq` orders the stream, and is where a reader goes on."""
+    """A tweet in the stream since `at_us`; `seq` orders it, and is where a reader goes on."""
 
     seq: int
+    at_us: int
     tweet: XTweet
     rules: tuple[XRule, ...]  # those that stood when it was tweeted, and matched
 

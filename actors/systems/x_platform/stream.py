@@ -19,10 +19,17 @@ from actors.systems.x_platform.tweet_rows import gather, tweet_of
 if TYPE_CHECKING:
     from actors.store.transaction import ReadTransaction, Transaction
 
-INSERT = "INSERT INTO matched (tweet_id, rule_ids) VALUES (?, ?)"
-PRUNE = "DELETE FROM matched WHERE tweet_id < ?"
+INSERT = "INSERT INTO matched (tweet_id, rule_ids, at_us) VALUES (?, ?, ?)"
+EARLIEST = "SELECT at_us FROM matched ORDER BY tweet_id LIMIT 1"
+# Of a clock that was ahead, and would bar the way to all behind it until its date.
+DATE_ANEW = "UPDATE matched SET at_us = ? WHERE at_us > ?"
+# In the order of the stream, up to the first that is not so old: no index is needed on the time.
+PRUNE = (
+    "DELETE FROM matched WHERE tweet_id < coalesce((SELECT tweet_id FROM matched WHERE at_us >= ?"
+    " ORDER BY tweet_id LIMIT 1), 9223372036854775807)"
+)
 PAGE = (
-    "SELECT tweet.*, rule_ids FROM matched JOIN tweet ON tweet.id = tweet_id"
+    "SELECT tweet.*, rule_ids, at_us FROM matched JOIN tweet ON tweet.id = tweet_id"
     " WHERE tweet_id > ? ORDER BY tweet_id LIMIT ?"
 )
 
@@ -31,12 +38,15 @@ _RULE_IDS = msgspec.json.Decoder(list[int])
 
 def record_match(tx: Transaction, tweet_id: str, rule_ids: list[int]) -> None:
     """Put the tweet into the stream."""
-    tx.execute(INSERT, int(tweet_id), msgspec.json.encode(rule_ids).decode())
+    tx.execute(INSERT, int(tweet_id), msgspec.json.encode(rule_ids).decode(), tx.now_us)
 
 
 def prune(tx: Transaction, *, before_us: int) -> None:
-    """Forget the stream's past before then."""
-    tx.execute(PRUNE, snowflake.first_at(before_us))
+    """Forget the stream's past before then; what claims to be of the future is taken for now's."""
+    earliest = tx.one(EARLIEST)
+    if earliest is not None and earliest["at_us"] > tx.now_us:
+        tx.execute(DATE_ANEW, tx.now_us, tx.now_us)
+    tx.execute(PRUNE, before_us)
 
 
 def read_matches(tx: ReadTransaction, question: ReadMatches) -> MatchPage:
@@ -48,6 +58,7 @@ def read_matches(tx: ReadTransaction, question: ReadMatches) -> MatchPage:
         [
             Matched(
                 seq=row["id"],
+                at_us=row["at_us"],
                 tweet=tweet_of(row),
                 rules=tuple([rules[number] for number in each if number in rules]),
             )

@@ -136,6 +136,17 @@ async def test_a_signature_is_good_once() -> None:
         assert len(_spent(x)) == 1
 
 
+async def test_signatures_of_a_clock_that_was_ahead_are_forgotten_all_the_same() -> None:
+    """400 days ahead and put back: what is remembered is of the last minutes, and no more."""
+    async with embedded_x() as x:
+        for step_s in (400 * 86_400.0, -400 * 86_400.0):
+            x.clock.step(step_s)
+            for _ in range(20):
+                await x.get("/2/users/me", headers=x.signed("GET", "/2/users/me"))
+                x.clock.advance(SKEW_S_MAX / 2)
+        assert len(_spent(x)) <= 5
+
+
 async def test_the_signers_clock_may_be_five_minutes_off() -> None:
     """In either direction, and not a second more; what lies ahead is no second time good for it."""
     async with embedded_x() as x:

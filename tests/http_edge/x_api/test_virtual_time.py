@@ -75,7 +75,9 @@ class FakeX(FakeSystem):
             lang="en",
             conversation_id=str(number),
         )
-        self._matches.append(Matched(seq=number, tweet=tweet, rules=(RULE,)))
+        self._matches.append(
+            Matched(seq=number, at_us=self.clock.now_us(), tweet=tweet, rules=(RULE,))
+        )
         if self._news is not None:
             self._news.set_result(None)
             self._news = None

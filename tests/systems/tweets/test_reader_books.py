@@ -285,6 +285,19 @@ async def test_ids_are_forgotten_in_time(tmp_path: Path) -> None:
         assert len(on.rows("SELECT * FROM seen")) == 80
 
 
+async def test_ids_of_a_clock_that_was_ahead_are_forgotten_in_time(tmp_path: Path) -> None:
+    """400 days ahead and put back: they count as of now, at first, and go with the others."""
+    async with books(tmp_path) as on:
+        on.clock.step(400 * 86_400.0)
+        await on.send(*[tweet(number) for number in range(40)])
+        on.clock.step(-400 * 86_400.0)
+        await on.send(*[tweet(number) for number in range(40, 60)])
+        assert len(on.rows("SELECT * FROM seen")) == 60
+        on.clock.advance(86_401.0)
+        await on.send(*[tweet(number) for number in range(60, 90)])
+        assert len(on.rows("SELECT * FROM seen")) == 30
+
+
 async def test_pauses_grow_with_jitter_up_to_their_maximum(tmp_path: Path) -> None:
     """Between half and all of min * 2**n; never zero, which would be a storm of connections."""
     settings = ("x.reconnect_s_min=0.25", "x.reconnect_s_max=16")

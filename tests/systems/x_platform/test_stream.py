@@ -17,6 +17,8 @@ from tests.systems.x_platform.platform_stage import platform
 if TYPE_CHECKING:
     from pathlib import Path
 
+DAYS_400_S = 400 * 86_400.0
+
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 1000])
 async def test_every_match_is_read_once_in_order(tmp_path: Path, limit: int) -> None:
@@ -115,6 +117,28 @@ async def test_the_past_is_forgotten_and_places_stay(tmp_path: Path) -> None:
         assert x.on.rows("SELECT count(*) AS n FROM rule") == [{"n": 0}]
         assert await x.matches() == []
         assert await x.head() >= last.seq
+
+
+async def test_a_clock_that_was_ahead_keeps_nothing_for_ever(tmp_path: Path) -> None:
+    """400 days ahead and put back: the stream's past and its rules go after matches_kept_s."""
+    async with platform(tmp_path, matches_kept_s=100.0) as x:
+        (old, *_) = await x.add("old", "cat")
+        for step_s, name in ((DAYS_400_S, "ahead"), (-DAYS_400_S, "back"), (0.0, "later")):
+            x.clock.step(step_s)
+            for number in range(12):
+                await x.tweet("ada", f"cat {name} {number}")
+                x.clock.advance(10.0)
+            if name == "ahead":
+                await x.ask(DeleteRules(ids=(old.id,)))
+            if name == "back":
+                # What the clock had dated ahead counts as of when it was put back, and is going.
+                assert len(await x.matches()) <= 12 + 10
+        texts = [match.tweet.text for match in await x.matches()]
+        assert texts == [f"cat later {number}" for number in range(1, 12)]
+        await x.ask(DeleteRules())
+        x.clock.advance(101.0)
+        await x.ask(DeleteRules())
+        assert x.on.rows("SELECT count(*) AS n FROM rule WHERE deleted_us NOT NULL") == [{"n": 0}]
 
 
 async def test_the_stream_survives_the_process(tmp_path: Path) -> None:
