@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import structlog
 
-from actors.errors import StoreCorrupt
+from actors.errors import StoreCorrupt, StoreError
 from actors.kernel.behavior import Behavior
 from actors.kernel.messages import Later, Query, type_name
 from actors.service.agenda import Agenda
@@ -82,6 +82,12 @@ class ServiceHost(Behavior):
         )
         self._channels: dict[str, Channel] = {}
         self._agendas: list[Agenda] = []
+        self._checking: asyncio.Task[None] | None = None
+
+    @property
+    def start_steps(self) -> int:
+        """How far the open of the store has got."""
+        return self.store.steps
 
     async def on_start(self) -> None:
         """Open the store, and take up what is on its way. Raises StoreError: a failed start."""
@@ -125,6 +131,7 @@ class ServiceHost(Behavior):
         # Only a verified open clears it: one that was killed or timed out has verified nothing.
         if isinstance(error, StoreCorrupt):
             self._hosting.suspicious = True
+            self._hosting.check.again()
         self._leave()
         await asyncio.gather(self._background.close(), self._effects.close(), self.store.abandon())
 
@@ -185,8 +192,23 @@ class ServiceHost(Behavior):
         for agenda in self._agendas:
             agenda.wake()
         self._background.start()
+        if not self._hosting.check.done:
+            self._checking = asyncio.get_running_loop().create_task(self._check())
+
+    async def _check(self) -> None:
+        """Read the file whole, while it is served: damage parks the service."""
+        hosting = self._hosting
+        try:
+            async with hosting.directory.checking:  # a file at a time: there is one disk
+                await self.store.check(hosting.check)
+        except StoreCorrupt as error:
+            self.fail(error)
+        except StoreError as error:
+            log.warning("check cut short", service=hosting.name, error=str(error))
 
     def _leave(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
         for channel in self._channels.values():
             channel.close()
         for agenda in self._agendas:

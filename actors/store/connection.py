@@ -26,6 +26,7 @@ PAGE_BYTES_MIN: Final = 512
 
 # What an integrity check may report: the first few say it all, and a message must stay readable.
 PROBLEMS_SHOWN_MAX: Final = 5
+PROBLEM_CHARS_MAX: Final = 500
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # The file system itself says that what it read is not what was written.
@@ -33,7 +34,7 @@ _CORRUPT_EXTENDED: Final = frozenset({sqlite3.SQLITE_IOERR_CORRUPTFS, sqlite3.SQ
 
 # A damaged schema also surfaces as plain SQL errors and, where SQLite quotes the damaged text, as
 # an error message that Python cannot decode.
-_UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 
 # What to do, by SQLite's primary result code. Codes that are absent are the caller's own doing.
 _REFUSED: Final = {
@@ -81,18 +82,18 @@ def verify(connection: sqlite3.Connection) -> None:
     `integrity_check` and not `quick_check`: only the former compares every index with its table
     and so notices a flipped byte in an indexed value. Neither can notice one in the payload of a
     column that no index holds: SQLite keeps no checksum over pages. Reads the whole file (some
-    3 ms a MB), so it is for the first open of a process and not for every incarnation.
+    20 ms a MB), so it is for an open after damage was seen; see integrity.py for every other.
     """
     path = database_path(connection)
     try:
         checked = connection.execute(f"PRAGMA integrity_check({PROBLEMS_SHOWN_MAX})").fetchall()
         problems = [line for (line,) in checked if line != "ok"]
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
-    except _UNREADABLE as error:
-        raise _blame(error, path) from error
+    except UNREADABLE as error:
+        raise blame(error, path) from error
     problems += [f"row {row} of {table} refers to no {parent}" for table, row, parent, _ in orphans]
     if problems:
-        raise _corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
+        raise corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
 
 
 def database_path(connection: sqlite3.Connection) -> Path:
@@ -127,7 +128,7 @@ def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Sto
     primary = code & 0xFF
     name = error.sqlite_errorname
     if primary in _CORRUPT or code in _CORRUPT_EXTENDED:
-        return _corrupt(path, f"{error} ({name})")
+        return corrupt(path, f"{error} ({name})")
     if reading and code == sqlite3.SQLITE_READONLY:
         return None
     if primary in _REFUSED:
@@ -135,7 +136,10 @@ def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Sto
     return None
 
 
-def _corrupt(path: Path, problem: str) -> StoreCorrupt:
+def corrupt(path: Path, problem: str) -> StoreCorrupt:
+    """Return what is wrong with the file, and what to do."""
+    if len(problem) > PROBLEM_CHARS_MAX:
+        problem = f"{problem[:PROBLEM_CHARS_MAX]} ..."
     return StoreCorrupt(
         f"{path} is damaged: {problem}. Stop the system; move {path.name} out of {path.parent} "
         f"together with {path.name}-wal (keep it: it may hold the latest commits) and "
@@ -143,10 +147,13 @@ def _corrupt(path: Path, problem: str) -> StoreCorrupt:
     )
 
 
-def _blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
+def blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
+    """Return what is wrong with a file of which only its structure was read."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return StoreError(f"{path}: {error}")
     # Nobody's SQL but this file's has run, so whatever `translate` does not know is damage.
     known = translate(error, path) if isinstance(error, sqlite3.Error) else None
-    return known or _corrupt(path, str(error))
+    return known or corrupt(path, str(error))
 
 
 def _check_place(path: Path, *, must_write: bool) -> None:
@@ -162,7 +169,7 @@ def _check_place(path: Path, *, must_write: bool) -> None:
             message = f"{path} is not a file; move it away"
             raise StoreRefused(message)
         if (size := path.stat().st_size) < PAGE_BYTES_MIN:
-            raise _corrupt(path, f"it has {size} bytes, and this program never leaves so few")
+            raise corrupt(path, f"it has {size} bytes, and this program never leaves so few")
     except OSError as error:
         message = f"cannot open {path}: {error.strerror}; look at its folder and their owner"
         raise StoreRefused(message) from error
@@ -208,9 +215,9 @@ def _open(path: Path, config: StoreConfig, pragmas: tuple[str, ...]) -> sqlite3.
         raise translate(error, path) or StoreRefused(f"cannot open {path}: {error}") from error
     try:
         _configure(connection, path, config, pragmas)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         connection.close()
-        raise _blame(error, path) from error
+        raise blame(error, path) from error
     except BaseException:
         connection.close()
         raise
@@ -250,4 +257,4 @@ def _check_length(connection: sqlite3.Connection, path: Path) -> None:
     wal_bytes = wal.stat().st_size if wal.exists() else 0
     size = path.stat().st_size
     if wal_bytes == 0 and size < pages * page_bytes:
-        raise _corrupt(path, f"it has {size} bytes of {pages * page_bytes}")
+        raise corrupt(path, f"it has {size} bytes of {pages * page_bytes}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
+    from actors.store.integrity import IntegrityCheck
     from actors.store.store import Handler, Standing, StoreSpec, WriteResult
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class InlineStore:
         self._reader: sqlite3.Connection | None = None
         self._commit: GroupCommit | None = None
         self._abandoned = False
+        self.steps = 0
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
@@ -51,9 +53,20 @@ class InlineStore:
             abandoned=lambda: self._abandoned,
             verified=verify,
             first=first,
+            step=self._step,
         )
         self._reader = open_reader(self._spec.path, self._config)
         self._reader.row_factory = sqlite3.Row
+
+    def _step(self) -> None:
+        self.steps += 1
+
+    async def check(self, check: IntegrityCheck) -> None:
+        """Look at a table a turn of the loop."""
+        with closing(open_reader(self._spec.path, self._config)) as connection:
+            while self._reader is not None and (table := check.next_table(connection)):
+                check.look_at(connection, table)
+                await asyncio.sleep(0)
 
     @property
     def standing(self) -> Standing:

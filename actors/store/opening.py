@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from actors.errors import StoreRefused
 from actors.store.connection import open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
+from actors.store.integrity import OWN_TABLES, IntegrityCheck, check_tables
 from actors.store.migrations import load_migrations, migrate
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from actors.store.group_commit import Run
     from actors.store.store import StoreSpec
 
+# A step of SQLite's machine takes some ten nanoseconds: often enough to be seen to get on.
+STEP_INSTRUCTIONS: Final = 100_000
+
 STORE_MIGRATIONS = Path(__file__).parent / "schema"
 
 
-def open_for_writing(
+def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of store
     spec: StoreSpec,
     config: StoreConfig,
     *,
@@ -33,11 +37,13 @@ def open_for_writing(
     abandoned: Callable[[], bool],
     verified: bool,
     first: bool,
+    step: Callable[[], None],
 ) -> tuple[sqlite3.Connection, GroupCommit]:
     """Open, check if `verified`, migrate and take the epoch. Raises StoreError.
 
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
     an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
+    `step` is called again and again while it gets on.
     """
     if not first and not spec.path.exists():
         # Not to be papered over with an empty store: what it held was acknowledged.
@@ -49,16 +55,22 @@ def open_for_writing(
     connection = open_writer(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row
+        connection.set_progress_handler(step, STEP_INSTRUCTIONS)
         if verified:
+            # The likeliest first: a parked service looks again and again.
+            suspects = IntegrityCheck(spec.path, clock).suspects(connection)
+            check_tables(connection, spec.path, suspects)
             verify(connection)
         if first:
             now_us = clock.now_us()
             migrate(connection, "store", load_migrations(STORE_MIGRATIONS), now_us=now_us)
             migrate(connection, spec.name, load_migrations(spec.migrations), now_us=now_us)
+            check_tables(connection, spec.path, OWN_TABLES)
         commit = GroupCommit(
             connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
         )
         commit.take_epoch(first=first)
+        connection.set_progress_handler(None, 0)
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, spec.path) or StoreRefused(f"{spec.path}: {error}") from error

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.channels import Sent
     from actors.store.departures import Departures
+    from actors.store.integrity import IntegrityCheck
 
 T = TypeVar("T")
 
@@ -74,6 +75,18 @@ class Store(Protocol):
         """Migrate, check if asked to, take the next epoch. Raises StoreError.
 
         `first` marks the first open in this process.
+        """
+        ...
+
+    @property
+    def steps(self) -> int:
+        """How far an open that is under way has got: it has failed where this stands still."""
+        ...
+
+    async def check(self, check: IntegrityCheck) -> None:
+        """Look at what `check` has not looked at yet, beside the work; ends early with the store.
+
+        Raises StoreCorrupt; StoreError where it could not be read.
         """
         ...
 
