@@ -160,7 +160,7 @@ class AsyncioActor(LivingActor):
 
     def _suspend(self) -> None:
         self._suspended = True
-        if self.state == "running":
+        if self.state in {"running", "degraded"}:
             self.state = "suspended"
             self._serving = self.actor_inbox.asleep = False
             self.context.lifecycle.emit(lifecycle.Suspended(name=self.name))
@@ -168,7 +168,8 @@ class AsyncioActor(LivingActor):
     def _resume(self) -> None:
         self._suspended = False
         if self.state == "suspended":
-            self.state = "running"
+            degraded = self._incarnation is not None and self._incarnation.degraded is not None
+            self.state = "degraded" if degraded else "running"
             self._serving = True
             self.context.lifecycle.emit(lifecycle.Resumed(name=self.name))
 

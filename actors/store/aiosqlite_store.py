@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiosqlite
 
-from actors.errors import StoreError
-from actors.store.connection import look, open_reader
+from actors.errors import StoreError, StoreUnwritable
+from actors.store.connection import has_room, look, open_reader
 from actors.store.lane import Lane
-from actors.store.opening import open_for_writing
+from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
-from actors.store.store import WriteResult
+from actors.store.store import Standing, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
     from actors.store.integrity import IntegrityCheck
-    from actors.store.store import Handler, Standing, StoreSpec
+    from actors.store.store import Handler, StoreSpec
 
 T = TypeVar("T")
 
@@ -132,6 +132,7 @@ class AiosqliteStore:
         self.steps = 0
         self._checker: ConnectionLane | None = None
         self._checks = True
+        self.unwritable: StoreUnwritable | None = None
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
@@ -155,11 +156,23 @@ class AiosqliteStore:
             connection.row_factory = sqlite3.Row
             return connection
 
-        await self._writer.connect(open_writer)
-        await self._reader.connect(open_for_reading)
+        def open_for_reading_alone(why: StoreUnwritable) -> sqlite3.Connection:
+            return open_degraded(self._spec, self._config, why)
+
+        try:
+            await self._writer.connect(open_writer)
+        except StoreUnwritable as error:
+            await self._reader.connect(partial(open_for_reading_alone, error))
+            self.unwritable = error
+        else:
+            await self._reader.connect(open_for_reading)
 
     def _step(self) -> None:
         self.steps += 1
+
+    async def has_room(self) -> bool:
+        """Try it, beside the file."""
+        return await asyncio.to_thread(has_room, self._spec.path)
 
     async def check(self, check: IntegrityCheck) -> None:
         """Look at a table at a time, on a thread of its own that gives way to all others."""
@@ -194,12 +207,14 @@ class AiosqliteStore:
     @property
     def standing(self) -> Standing:
         """What was found to do when it was opened."""
-        return self._opened().standing
+        return Standing() if self.unwritable else self._opened().standing
 
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
+        if self.unwritable:
+            return WriteResult(outcomes=[self.unwritable] * len(batch))
         commit = self._opened()
         result = await self._writer.run(lambda _: commit.write(batch, handlers))
         if isinstance(result, WriteResult):
@@ -228,7 +243,8 @@ class AiosqliteStore:
 
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
-        self._opened().outbox.acknowledged[receiver] = number
+        if self.unwritable is None:
+            self._opened().outbox.acknowledged[receiver] = number
 
     async def close(self) -> None:
         """Close all connections in order; nothing but the check may be running."""

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from actors.errors import StoreCorrupt, StoreError, StoreRefused
+from actors.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,30 @@ _REFUSED: Final = {
 }
 
 
+# Of these, what leaves a chance that the file can be read.
+_UNWRITABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+# How to read a file beside which nothing can be written, and never `immutable`, which leaves out
+# the log and so what was acknowledged last. The log's index is a file of 32 KB or more: as usual;
+# else in memory, for which the file must be ours alone; else, where not even a lock can be written
+# (a read-only file system), made anew in memory from what lies there.
+_WITHOUT_ROOM: Final = (
+    ("rw", ()),
+    ("rw", ("PRAGMA locking_mode = EXCLUSIVE",)),
+    ("ro&readonly_shm=1", ()),
+)
+
+# What an open needs beside the file: the log's index, and the first pages of the log.
+ROOM_BYTES: Final = 65536
+
+
 def open_writer(path: Path, config: StoreConfig) -> sqlite3.Connection:
     """Open the store file at `path` for reading and writing, creating it if it is missing.
 
@@ -60,7 +84,15 @@ def open_writer(path: Path, config: StoreConfig) -> sqlite3.Connection:
     try:
         if not path.exists():
             _create(path)
-        return _open(path, config, ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"))
+        return _open(
+            path,
+            config,
+            (
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                f"PRAGMA journal_size_limit = {config.wal_kept_kib * 1024}",
+            ),
+        )
     except OSError as error:
         message = f"cannot create {path}: {error.strerror}; look at its folder and the disk"
         raise StoreRefused(message) from error
@@ -74,6 +106,40 @@ def open_reader(path: Path, config: StoreConfig) -> sqlite3.Connection:
     _check_place(path, must_write=False)
     # query_only and not mode=ro: a read-only open cannot make the -shm file that WAL readers need.
     return _open(path, config, ("PRAGMA query_only = ON",))
+
+
+def open_without_room(path: Path, config: StoreConfig) -> sqlite3.Connection:
+    """Open for reading where nothing can be written: with all that was acknowledged, or not at all.
+
+    Raises StoreRefused or StoreCorrupt.
+    """
+    _check_place(path, must_write=False)
+    for mode, pragmas in _WITHOUT_ROOM[:-1]:
+        with suppress(StoreRefused):
+            return _open(path, config, ("PRAGMA query_only = ON", *pragmas), mode=mode)
+    mode, pragmas = _WITHOUT_ROOM[-1]
+    return _open(path, config, ("PRAGMA query_only = ON", *pragmas), mode=mode)
+
+
+def has_room(path: Path) -> bool:
+    """Whether what an open needs can be written beside the file, and the file itself grow."""
+    wal = path.with_name(f"{path.name}-wal")
+    draft = path.with_name(f".{path.name}.room")
+    try:
+        if path.exists() and not os.access(path, os.W_OK):
+            return False
+        end = max([file.stat().st_size for file in (path, wal) if file.exists()], default=0)
+        descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        try:
+            draft.unlink()
+            # As far out as the next write: a limit on the size of files counts as a full disk.
+            written = os.pwrite(descriptor, bytes(ROOM_BYTES), end)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return written == ROOM_BYTES
 
 
 def verify(connection: sqlite3.Connection) -> None:
@@ -132,7 +198,8 @@ def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Sto
     if reading and code == sqlite3.SQLITE_READONLY:
         return None
     if primary in _REFUSED:
-        return StoreRefused(f"{path}: {error} ({name}); nothing was kept: {_REFUSED[primary]}")
+        kind = StoreUnwritable if primary in _UNWRITABLE else StoreRefused
+        return kind(f"{path}: {error} ({name}); nothing was kept: {_REFUSED[primary]}")
     return None
 
 
@@ -176,7 +243,7 @@ def _check_place(path: Path, *, must_write: bool) -> None:
     # SQLite falls back to read-only without a word; the first commit is too late to hear of it.
     if not os.access(path, os.R_OK | os.W_OK if must_write else os.R_OK):
         message = f"{path} is not readable and writable; {_REFUSED[sqlite3.SQLITE_READONLY]}"
-        raise StoreRefused(message)
+        raise StoreUnwritable(message)
 
 
 def _create(path: Path) -> None:
@@ -199,11 +266,13 @@ def _create(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _open(path: Path, config: StoreConfig, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+def _open(
+    path: Path, config: StoreConfig, pragmas: tuple[str, ...], *, mode: str = "rw"
+) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
             # rw and not the default rwc: only `_create` makes files.
-            f"{path.absolute().as_uri()}?mode=rw",
+            f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
             timeout=config.busy_s_max,
             isolation_level=None,

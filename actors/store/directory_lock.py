@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # A command line may be longer; its beginning is what tells two processes apart.
 HOLDER_BYTES_MAX: Final = 1024
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 
 class DirectoryLock:
     """The lock on `data_dir`, held from `acquire` to `release` or to the end of the process.
@@ -96,8 +98,13 @@ class DirectoryLock:
 
     def _write_holder(self, descriptor: int, holder: str) -> None:
         line = " ".join(holder.split())
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n{line}\n".encode()[:HOLDER_BYTES_MAX], 0)
+        text = f"{os.getpid()}\n{line}\n".encode()[:HOLDER_BYTES_MAX]
+        # Over what is there, which needs no room; and a full disk keeps nobody from reading.
+        try:
+            os.ftruncate(descriptor, os.pwrite(descriptor, text, 0))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
 
     def _unusable(self, error: OSError) -> StoreError:
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:

@@ -7,10 +7,11 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.errors import StoreError
-from actors.store.connection import look, open_reader
-from actors.store.opening import open_for_writing
+from actors.errors import StoreError, StoreUnwritable
+from actors.store.connection import has_room, look, open_reader
+from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
+from actors.store.store import Standing, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
     from actors.store.integrity import IntegrityCheck
-    from actors.store.store import Handler, Standing, StoreSpec, WriteResult
+    from actors.store.store import Handler, StoreSpec
 
 T = TypeVar("T")
 
@@ -41,22 +42,35 @@ class InlineStore:
         self._commit: GroupCommit | None = None
         self._abandoned = False
         self.steps = 0
+        self.unwritable: StoreUnwritable | None = None
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
-        self._writer, self._commit = open_for_writing(
-            self._spec,
-            self._config,
-            clock=self._clock,
-            rng=self._rng,
-            run=_run,
-            abandoned=lambda: self._abandoned,
-            verified=verify,
-            first=first,
-            step=self._step,
-        )
+        try:
+            self._writer, self._commit = open_for_writing(
+                self._spec,
+                self._config,
+                clock=self._clock,
+                rng=self._rng,
+                run=_run,
+                abandoned=lambda: self._abandoned,
+                verified=verify,
+                first=first,
+                step=self._step,
+            )
+        except StoreUnwritable as error:
+            self._degrade(error)
+            return
         self._reader = open_reader(self._spec.path, self._config)
         self._reader.row_factory = sqlite3.Row
+
+    def _degrade(self, why: StoreUnwritable) -> None:
+        self._reader = open_degraded(self._spec, self._config, why)
+        self.unwritable = why
+
+    async def has_room(self) -> bool:
+        """Try it, beside the file."""
+        return has_room(self._spec.path)
 
     def _step(self) -> None:
         self.steps += 1
@@ -71,6 +85,8 @@ class InlineStore:
     @property
     def standing(self) -> Standing:
         """What was found to do when it was opened."""
+        if self.unwritable:
+            return Standing()
         assert self._commit is not None, "open() comes first"
         return self._commit.standing
 
@@ -78,6 +94,8 @@ class InlineStore:
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
+        if self.unwritable:
+            return WriteResult(outcomes=[self.unwritable] * len(batch))
         assert self._commit is not None, "open() comes first"
         return self._commit.write(batch, handlers)
 
@@ -109,6 +127,8 @@ class InlineStore:
 
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
+        if self.unwritable:
+            return
         assert self._commit is not None, "open() comes first"
         self._commit.outbox.acknowledged[receiver] = number
 

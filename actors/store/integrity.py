@@ -47,8 +47,7 @@ class IntegrityCheck:
         self._left: list[str] | None = None
         self._noted_s = clock.monotonic()
 
-    @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether every table has been found whole since the pass began."""
         return self._left == []
 

@@ -6,11 +6,11 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from actors.errors import StoreRefused
-from actors.store.connection import open_writer, translate, verify
+from actors.errors import StoreRefused, StoreUnwritable
+from actors.store.connection import open_without_room, open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
 from actors.store.integrity import OWN_TABLES, IntegrityCheck, check_tables
-from actors.store.migrations import load_migrations, migrate
+from actors.store.migrations import load_migrations, migrate, pending_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,3 +78,23 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         connection.close()
         raise
     return connection, commit
+
+
+def open_degraded(spec: StoreSpec, config: StoreConfig, why: StoreUnwritable) -> sqlite3.Connection:
+    """Open for reading alone, where the file cannot be written. Raises `why` where that is no use.
+
+    Nothing is migrated and no epoch taken: who commits nothing needs none.
+    """
+    try:
+        connection = open_without_room(spec.path, config)
+    except StoreRefused:
+        raise why from None
+    try:
+        connection.row_factory = sqlite3.Row
+        for schema, folder in (("store", STORE_MIGRATIONS), (spec.name, spec.migrations)):
+            if pending_migrations(connection, schema, load_migrations(folder)):
+                raise why  # noqa: TRY301 - handlers expect the schema they were written for
+    except BaseException:
+        connection.close()
+        raise
+    return connection

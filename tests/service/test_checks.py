@@ -62,10 +62,10 @@ async def test_a_restart_repeats_no_clean_pass(tmp_path: Path, gate: threading.E
             shelf.system.kill("a")
             await shelf.until("a", "running")
             assert isinstance(await shelf.ask("a", Add(label="x")), Added)
-        assert not check.done
+        assert not check.is_done()
         gate.set()
         async with asyncio.timeout(20.0):
-            while not check.done:  # noqa: ASYNC110 - a thread's end sets no event
+            while not check.is_done():  # noqa: ASYNC110 - a thread's end sets no event
                 await asyncio.sleep(0.01)
         gate.clear()
         shelf.system.restart("a")

@@ -63,10 +63,10 @@ def test_every_table_is_looked_at_once(file: Path, connection: sqlite3.Connectio
     """The schema's too; a pass that is over begins again only after damage was seen."""
     check = IntegrityCheck(file, ManualClock())
     assert sorted(look_at(check, connection)) == sorted({*TABLES, "sqlite_schema"})
-    assert check.done
+    assert check.is_done()
     assert look_at(check, connection) == []
     check.again()
-    assert not check.done
+    assert not check.is_done()
     assert len(look_at(check, connection)) == len(TABLES) + 1
 
 
@@ -106,7 +106,7 @@ def test_damage_is_named_and_its_table_the_first_suspect(
     with pytest.raises(StoreCorrupt, match="b b_t") as found:
         look_at(check, connection)
     assert str(file) in str(found.value)
-    assert not check.done
+    assert not check.is_done()
     assert "b b" in check.suspects(connection)
 
 
