@@ -76,6 +76,9 @@ class StoreConfig(_Section, frozen=True, kw_only=True):
     busy_s_max: NotNegative
     cache_kib: Count
     wal_checkpoint_pages: Count
+    wal_kept_kib: Count
+    wal_kib_max: Count
+    write_probe_s: Positive
     client_keys_kept_s: Positive
     edge_keys_kept_s: Positive
     prune_rows_max: Count

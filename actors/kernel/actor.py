@@ -168,7 +168,7 @@ class AsyncioActor(LivingActor):
             self._resumption = self.context.loop.call_later(
                 for_s, self.actor_inbox.signal, "resume", context=self.context.ambient
             )
-        if self.state == "running":
+        if self.state in {"running", "degraded"}:
             self.state = "suspended"
             self._serving = self.actor_inbox.asleep = False
             self.context.lifecycle.emit(lifecycle.Suspended(name=self.name))
@@ -177,7 +177,8 @@ class AsyncioActor(LivingActor):
         self._suspended = False
         self._forget_resumption()
         if self.state == "suspended":
-            self.state = "running"
+            degraded = self._incarnation is not None and self._incarnation.degraded is not None
+            self.state = "degraded" if degraded else "running"
             self._serving = True
             self.context.lifecycle.emit(lifecycle.Resumed(name=self.name))
 

@@ -39,8 +39,10 @@ class Behavior:
     actor_ref: ActorRef
     incarnation: int
 
-    # How far a start that is under way has got: where it stands still, the start has failed.
-    start_steps: int = 0
+    @property
+    def start_steps(self) -> int:
+        """How far a start that is under way has got; one that stands still has failed."""
+        return 0
 
     def on_start(self) -> Awaitable[None] | None:
         """Before the first message, after every (re)start. Raising is a crash."""

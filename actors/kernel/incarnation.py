@@ -79,7 +79,9 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 class Incarnation:
     """The behavior in charge, until it is ended or replaced."""
 
-    __slots__ = ("begun", "behavior", "draining", "ending", "number", "receive", "starting")
+    __slots__ = (
+        "begun", "behavior", "degraded", "draining", "ending", "number", "receive", "starting",
+    )  # fmt: skip
 
     def __init__(self, number: int, begun: asyncio.Future[Exit | None]) -> None:
         """`begun` ends when the start has succeeded (None) or failed (the exit)."""
@@ -89,6 +91,8 @@ class Incarnation:
         # The behavior's on_receive, bound once: it is called once a message.
         self.receive: Callable[[Any], Any]
         self.starting: asyncio.Future[None] | None = None
+        # Why it can only read, while that is so.
+        self.degraded: str | None = None
         # Set while the incarnation is being ended in order: a crash is then no news to anyone.
         self.ending = False
         # Set with it where the queue is to be handled first.

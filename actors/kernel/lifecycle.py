@@ -50,6 +50,16 @@ class Parked(LifecycleEvent, frozen=True, kw_only=True):
     retry_s: float
 
 
+class Degraded(LifecycleEvent, frozen=True, kw_only=True):
+    """It can only read, and says why; it looks again and again whether it can write."""
+
+    error: str
+
+
+class Recovered(LifecycleEvent, frozen=True, kw_only=True):
+    """It can write again."""
+
+
 class Suspended(LifecycleEvent, frozen=True, kw_only=True):
     """It accepts messages and handles none."""
 

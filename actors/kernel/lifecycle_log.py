@@ -25,7 +25,7 @@ def log_lifecycle(event: LifecycleEvent) -> None:
     if (trace := fields.pop("trace", None)) is not None:
         fields["request_id"] = trace
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()
-    if isinstance(event, lifecycle.Parked):
+    if isinstance(event, lifecycle.Parked | lifecycle.Degraded):
         log.error(words, **fields)
     elif isinstance(event, _WARNINGS):
         log.warning(words, **fields)

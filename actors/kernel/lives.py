@@ -121,7 +121,7 @@ class LivingActor(ServingActor):
         if incarnation.ending:  # told to end while it started
             self._serving = incarnation.draining and not self._suspended
         else:
-            self.state = "suspended" if self._suspended else "running"
+            self.state = "suspended" if self._suspended else _working(incarnation)
             self._serving = not self._suspended
             self.actor_inbox.reopen()
         emit = self.context.lifecycle.emit
@@ -186,6 +186,24 @@ class LivingActor(ServingActor):
         """Crash the incarnation of this number with `error`, unless it is over."""
         if self._incarnation is not None and self._incarnation.number == number:
             self.crash(error)
+
+    def degrade(self, number: int, error: str | None) -> None:
+        """Note that the incarnation of this number can only read, and why; or (None) write again.
+
+        It goes on serving: what it cannot do it refuses itself.
+        """
+        incarnation = self._incarnation
+        if incarnation is None or incarnation.number != number:
+            return
+        known, incarnation.degraded = incarnation.degraded, error
+        if self.state in {"running", "degraded"}:
+            self.state = _working(incarnation)
+        if error is not None:
+            self._last_error = error
+            if known is None:
+                self.context.lifecycle.emit(lifecycle.Degraded(name=self.name, error=error))
+        elif known is not None:
+            self.context.lifecycle.emit(lifecycle.Recovered(name=self.name))
 
     def _give_back(self, incarnation: Incarnation, culprit: Envelope | None) -> None:
         redelivers = incarnation.behavior is not None and incarnation.behavior.redelivers
@@ -385,6 +403,10 @@ class LivingActor(ServingActor):
         self.context.lifecycle.emit(
             lifecycle.HookFailed(name=self.name, hook=hook, error=describe(error))
         )
+
+
+def _working(incarnation: Incarnation) -> State:
+    return "running" if incarnation.degraded is None else "degraded"
 
 
 def _error_of(task: asyncio.Future[Any]) -> BaseException | None:

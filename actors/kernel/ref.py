@@ -131,6 +131,10 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
         """Crash that incarnation, unless it is over; on the actor's own loop only."""
         self._actor.fail(incarnation, error)
 
+    def degrade(self, incarnation: int, error: str | None) -> None:
+        """Note that it can only read, and why; or (None) write again; on the actor's own loop."""
+        self._actor.degrade(incarnation, error)
+
     def restart(self) -> None:
         """End the incarnation in order and start the next. Revives a parked actor."""
         self.actor_inbox.signal("restart")

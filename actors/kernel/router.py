@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # suspended may not for long; one that is parked or stopped accepts nothing.
 RANKS: Final[dict[State, int]] = {
     "running": 0,
+    "degraded": 1,
     "starting": 2,
     "restarting": 2,
     "suspended": 3,

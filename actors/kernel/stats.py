@@ -6,7 +6,9 @@ from typing import Literal
 
 import msgspec
 
-State = Literal["starting", "running", "suspended", "restarting", "parked", "stopping", "stopped"]
+State = Literal[
+    "starting", "running", "degraded", "suspended", "restarting", "parked", "stopping", "stopped"
+]
 
 
 class ActorStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -210,6 +210,7 @@ def _make_hosting(
         make_store,
         directory=directory,
         config=config,
+        path=spec.path,
         clock=context.clock,
         rng=rng,
     )

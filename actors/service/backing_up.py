@@ -137,7 +137,11 @@ class Backups:
     async def _try(self, snapshots: Mapping[str, Snapshot], limit_s: float) -> float | None:
         """None where some writer was in a long batch, or a service began or ended meanwhile."""
         before = {name: each.current for name, each in self._hostings.items()}
-        stores = [host.store for host in before.values() if host is not None]
+        stores = [
+            host.store
+            for host in before.values()
+            if host is not None and host.store.unwritable is None
+        ]
 
         def begin() -> None:
             for snapshot in snapshots.values():

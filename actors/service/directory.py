@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -51,6 +52,8 @@ class Directory:
             name for name, service in services.items() if issubclass(service, StatelessService)
         )
         self._router: Router | None = None
+        # Held by the service whose file is read whole: all files are on one disk.
+        self.checking = asyncio.Lock()
 
     def connect(self, router: Router) -> None:
         """Every message goes through the router from now on."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import structlog
 
-from actors.errors import StoreCorrupt, StoreLost
+from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
 from actors.kernel.behavior import Behavior
 from actors.kernel.messages import Later, Query, type_name
 from actors.service.agenda import Agenda
@@ -82,11 +82,23 @@ class ServiceHost(Behavior):
         )
         self._channels: dict[str, Channel] = {}
         self._agendas: list[Agenda] = []
+        self._checking: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
+
+    @property
+    def start_steps(self) -> int:
+        """How far the open of the store has got."""
+        return self.store.steps
 
     async def on_start(self) -> None:
         """Open the store, and take up what is on its way. Raises StoreError: a failed start."""
         hosting = self._hosting
         await self.store.open(verify=hosting.suspicious, first=not hosting.opened)
+        if self.store.unwritable is not None:
+            # Queries alone, and nothing goes on its way: what happens next could not be kept.
+            hosting.current = self
+            self._degrade(self.store.unwritable)
+            return
         hosting.suspicious = False
         hosting.opened = True
         await hosting.waiting.catch_up(self.store, self._handlers)
@@ -103,6 +115,8 @@ class ServiceHost(Behavior):
         if lane == COMMANDS:
             result = await self.store.write(batch, self._handlers)
             self._depart(batch, result)
+            if result.outcomes and isinstance(result.outcomes[0], StoreUnwritable):
+                self._degrade(result.outcomes[0])
             return result
         return await self.store.read(batch, self._handlers)
 
@@ -127,6 +141,7 @@ class ServiceHost(Behavior):
         # Only a verified open clears it: one that was killed or timed out has verified nothing.
         if isinstance(error, StoreCorrupt):
             self._hosting.suspicious = True
+            self._hosting.check.again()
         self._leave()
         await asyncio.gather(self._background.close(), self._effects.close(), self.store.abandon())
 
@@ -187,8 +202,40 @@ class ServiceHost(Behavior):
         for agenda in self._agendas:
             agenda.wake()
         self._background.start()
+        if not self._hosting.check.is_done():
+            self._checking = asyncio.get_running_loop().create_task(self._check())
+
+    def _degrade(self, error: StoreUnwritable) -> None:
+        """Say that the store cannot be written, until it can."""
+        self.actor_ref.degrade(self.incarnation, str(error))
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.get_running_loop().create_task(self._probe())
+
+    async def _probe(self) -> None:
+        while True:
+            await asyncio.sleep(self._hosting.config.store.write_probe_s)
+            if await self.store.has_room():
+                break
+        if self.store.unwritable is None:
+            self.actor_ref.degrade(self.incarnation, None)
+        else:  # the next incarnation opens it for writing
+            self.actor_ref.restart()
+
+    async def _check(self) -> None:
+        """Read the file whole, while it is served: damage parks the service."""
+        hosting = self._hosting
+        try:
+            async with hosting.directory.checking:  # a file at a time: there is one disk
+                await self.store.check(hosting.check)
+        except StoreCorrupt as error:
+            self.fail(error)
+        except StoreError as error:
+            log.warning("check cut short", service=hosting.name, error=str(error))
 
     def _leave(self) -> None:
+        for task in (self._checking, self._probing):
+            if task is not None:
+                task.cancel()
         for channel in self._channels.values():
             channel.close()
         for agenda in self._agendas:

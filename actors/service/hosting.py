@@ -25,10 +25,12 @@ from actors.service.host import ServiceHost, lane_of
 from actors.service.letters import DiscardLetter, Replayed
 from actors.service.waiting import Waiting
 from actors.store.dead_letter_table import Unreadable, find_letter, latest
+from actors.store.integrity import IntegrityCheck
 from actors.store.origin import LetterOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Any
 
     from actors.config import Config
@@ -62,6 +64,7 @@ class Hosting:
         *,
         directory: Directory,
         config: Config,
+        path: Path,
         clock: Clock,
         rng: Rng,
     ) -> None:
@@ -77,8 +80,9 @@ class Hosting:
         self.waiting = Waiting()
         self.commits = Commits(name)
         self.opened = False
-        # Look for damage at the process's first open, and after damage was seen.
-        self.suspicious = True
+        # Whether the next open looks for damage before it serves: some was seen.
+        self.suspicious = False
+        self.check = IntegrityCheck(path, clock)
         self.current: ServiceHost | None = None
 
     def child(self) -> ChildSpec:

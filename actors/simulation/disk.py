@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from actors.errors import StoreRefused
+from actors.errors import StoreUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +35,10 @@ class Disk:
         # Called at each crash point with (service, message type, phase): whether a kill is due.
         self.passes: Callable[[str, str, Phase], bool] | None = None
 
-    def refuse(self, service: str) -> StoreRefused | None:
+    def refuse(self, service: str) -> StoreUnwritable | None:
         """Return what a write gets while the disk is full."""
         once = service in self.full_once
         self.full_once.discard(service)
         if once or self.full.get(service):
-            return StoreRefused(f"{service}.db: database or disk is full; free some disk space")
+            return StoreUnwritable(f"{service}.db: database or disk is full; free some disk space")
         return None

@@ -52,8 +52,18 @@ class SimulatedStore(InlineStore):
         """Open as the real one does, but never verify: whole files are not what is simulated."""
         await self._take_time()
         del verify
+        full = self._disk.refuse(self._name)
+        if full is not None and self._spec.path.exists():
+            self._degrade(full)
+            self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
+            return
         await super().open(verify=False, first=first)
         self._disk.trace.add("open", self._name)
+
+    async def has_room(self) -> bool:
+        """As the simulated disk has it."""
+        await self._take_time()
+        return not self._disk.full.get(self._name)
 
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]

@@ -7,17 +7,22 @@ times slower. So `BatchConnection` adds the one call that is missing, and only t
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import sys
+import threading
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiosqlite
 
-from actors.store.connection import look, open_reader
+from actors.errors import StoreError, StoreUnwritable
+from actors.store.connection import has_room, look, open_reader
 from actors.store.lane import Lane
-from actors.store.opening import open_for_writing
+from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
-from actors.store.store import WriteResult
+from actors.store.store import Standing, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +33,15 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
-    from actors.store.store import Handler, Standing, StoreSpec
+    from actors.store.integrity import IntegrityCheck
+    from actors.store.store import Handler, StoreSpec
 
 T = TypeVar("T")
+
+# How often a check looks whether its store is being closed, in steps of SQLite's machine.
+CHECK_INSTRUCTIONS: Final = 10_000
+# As nice as a thread can be made: it takes what processor time nobody else wants.
+NICENESS: Final = 19
 
 
 class BatchConnection(aiosqlite.Connection):
@@ -62,6 +73,12 @@ class BatchConnection(aiosqlite.Connection):
         ended = self.stop()
         assert ended is not None, "there is a running loop"
         return ended
+
+    def interrupt_now(self) -> None:
+        """Cut short what runs on the thread now, from the loop."""
+        if self._connection is not None:
+            with suppress(sqlite3.ProgrammingError):  # it is closed already
+                self._connection.interrupt()
 
     def join(self) -> None:
         """Wait for the microseconds between the last word of the thread and its end."""
@@ -112,6 +129,10 @@ class AiosqliteStore:
         self._commit: GroupCommit | None = None
         # Looked at by the writer's thread, also while it is still opening.
         self._abandoned = False
+        self.steps = 0
+        self._checker: ConnectionLane | None = None
+        self._checks = True
+        self.unwritable: StoreUnwritable | None = None
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
@@ -126,6 +147,7 @@ class AiosqliteStore:
                 abandoned=lambda: self._abandoned,
                 verified=verify,
                 first=first,
+                step=self._step,
             )
             return connection
 
@@ -134,18 +156,65 @@ class AiosqliteStore:
             connection.row_factory = sqlite3.Row
             return connection
 
-        await self._writer.connect(open_writer)
-        await self._reader.connect(open_for_reading)
+        def open_for_reading_alone(why: StoreUnwritable) -> sqlite3.Connection:
+            return open_degraded(self._spec, self._config, why)
+
+        try:
+            await self._writer.connect(open_writer)
+        except StoreUnwritable as error:
+            await self._reader.connect(partial(open_for_reading_alone, error))
+            self.unwritable = error
+        else:
+            await self._reader.connect(open_for_reading)
+
+    def _step(self) -> None:
+        self.steps += 1
+
+    async def has_room(self) -> bool:
+        """Try it, beside the file."""
+        return await asyncio.to_thread(has_room, self._spec.path)
+
+    async def check(self, check: IntegrityCheck) -> None:
+        """Look at a table at a time, on a thread of its own that gives way to all others."""
+
+        def open_checker() -> sqlite3.Connection:
+            _give_way()
+            connection = open_reader(self._spec.path, self._config)
+            connection.set_progress_handler(lambda: not self._checks, CHECK_INSTRUCTIONS)
+            return connection
+
+        if not self._checks:
+            return
+        self._checker = lane = ConnectionLane(
+            self._clock, self._spec.handler_s_max, f"{self._spec.name}-checker"
+        )
+        await lane.connect(open_checker)
+        try:
+            while table := await lane.look(check.next_table):
+                await lane.look(partial(check.look_at, table=table))
+        except StoreError:
+            if self._checks:
+                raise
+        await lane.close()
+
+    async def _end_check(self) -> None:
+        self._checks = False
+        lane = self._checker
+        if lane is not None and lane.worker is not None:
+            lane.worker.interrupt_now()
+            await lane.abandon()
 
     @property
     def standing(self) -> Standing:
         """What was found to do when it was opened."""
-        return self._opened().standing
+        return Standing() if self.unwritable else self._opened().standing
 
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
+        if self.unwritable:
+            return WriteResult(outcomes=[self.unwritable] * len(batch))
         commit = self._opened()
         result = await self._writer.run(lambda _: commit.write(batch, handlers))
         if isinstance(result, WriteResult):
@@ -155,7 +224,7 @@ class AiosqliteStore:
     async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         run = self._reader.watch.run
-        files = self._opened().files
+        files = None if self._commit is None else self._commit.files
         now_us = self._clock.now_us()
         return await self._reader.run(
             lambda connection: read_batch(
@@ -180,10 +249,12 @@ class AiosqliteStore:
 
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
-        self._opened().outbox.acknowledged[receiver] = number
+        if self.unwritable is None:
+            self._opened().outbox.acknowledged[receiver] = number
 
     async def close(self) -> None:
-        """Close both connections in order; nothing may be running."""
+        """Close all connections in order; nothing but the check may be running."""
+        await self._end_check()
         await self._reader.close()
         if self._commit is not None:
             await self._writer.submit(self._commit.retire)
@@ -196,4 +267,11 @@ class AiosqliteStore:
     async def abandon(self) -> None:
         """Stop what is running and let nothing more commit: the incarnation is dead."""
         self._abandoned = True
-        await asyncio.gather(self._writer.abandon(), self._reader.abandon())
+        await asyncio.gather(self._writer.abandon(), self._reader.abandon(), self._end_check())
+
+
+def _give_way() -> None:
+    """Let this thread have only the time that the others leave, where the system can do that."""
+    if sys.platform == "linux":  # where a thread has a niceness of its own
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

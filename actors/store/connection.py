@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from actors.errors import StoreCorrupt, StoreError, StoreRefused
+from actors.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ PAGE_BYTES_MIN: Final = 512
 
 # What an integrity check may report: the first few say it all, and a message must stay readable.
 PROBLEMS_SHOWN_MAX: Final = 5
+PROBLEM_CHARS_MAX: Final = 500
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # The file system itself says that what it read is not what was written.
@@ -33,7 +34,7 @@ _CORRUPT_EXTENDED: Final = frozenset({sqlite3.SQLITE_IOERR_CORRUPTFS, sqlite3.SQ
 
 # A damaged schema also surfaces as plain SQL errors and, where SQLite quotes the damaged text, as
 # an error message that Python cannot decode.
-_UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 
 # What to do, by SQLite's primary result code. Codes that are absent are the caller's own doing.
 _REFUSED: Final = {
@@ -49,6 +50,30 @@ _REFUSED: Final = {
 }
 
 
+# Of these, what leaves a chance that the file can be read.
+_UNWRITABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+# How to read a file beside which nothing can be written, and never `immutable`, which leaves out
+# the log and so what was acknowledged last. The log's index is a file of 32 KB or more: as usual;
+# else in memory, for which the file must be ours alone; else, where not even a lock can be written
+# (a read-only file system), made anew in memory from what lies there.
+_WITHOUT_ROOM: Final = (
+    ("rw", ()),
+    ("rw", ("PRAGMA locking_mode = EXCLUSIVE",)),
+    ("ro&readonly_shm=1", ()),
+)
+
+# What an open needs beside the file: the log's index, and the first pages of the log.
+ROOM_BYTES: Final = 65536
+
+
 def open_writer(path: Path, config: StoreConfig) -> sqlite3.Connection:
     """Open the store file at `path` for reading and writing, creating it if it is missing.
 
@@ -59,7 +84,15 @@ def open_writer(path: Path, config: StoreConfig) -> sqlite3.Connection:
     try:
         if not path.exists():
             _create(path)
-        return _open(path, config, ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"))
+        return _open(
+            path,
+            config,
+            (
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                f"PRAGMA journal_size_limit = {config.wal_kept_kib * 1024}",
+            ),
+        )
     except OSError as error:
         message = f"cannot create {path}: {error.strerror}; look at its folder and the disk"
         raise StoreRefused(message) from error
@@ -83,7 +116,44 @@ def open_quietly(path: Path, config: StoreConfig) -> sqlite3.Connection:
     """
     # The log and its index that SQLite may make here are as little writable as the file.
     _check_place(path, must_write=True)
-    return _open(path, config, (), mode="ro")
+    try:
+        return _open(path, config, (), mode="ro")
+    except StoreUnwritable:  # no room for the log's index
+        return open_without_room(path, config)
+
+
+def open_without_room(path: Path, config: StoreConfig) -> sqlite3.Connection:
+    """Open for reading where nothing can be written: with all that was acknowledged, or not at all.
+
+    Raises StoreRefused or StoreCorrupt.
+    """
+    _check_place(path, must_write=False)
+    for mode, pragmas in _WITHOUT_ROOM[:-1]:
+        with suppress(StoreRefused):
+            return _open(path, config, ("PRAGMA query_only = ON", *pragmas), mode=mode)
+    mode, pragmas = _WITHOUT_ROOM[-1]
+    return _open(path, config, ("PRAGMA query_only = ON", *pragmas), mode=mode)
+
+
+def has_room(path: Path) -> bool:
+    """Whether what an open needs can be written beside the file, and the file itself grow."""
+    wal = path.with_name(f"{path.name}-wal")
+    draft = path.with_name(f".{path.name}.room")
+    try:
+        if path.exists() and not os.access(path, os.W_OK):
+            return False
+        end = max([file.stat().st_size for file in (path, wal) if file.exists()], default=0)
+        descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        try:
+            draft.unlink()
+            # As far out as the next write: a limit on the size of files counts as a full disk.
+            written = os.pwrite(descriptor, bytes(ROOM_BYTES), end)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return written == ROOM_BYTES
 
 
 def verify(connection: sqlite3.Connection) -> None:
@@ -92,15 +162,15 @@ def verify(connection: sqlite3.Connection) -> None:
     `integrity_check` and not `quick_check`: only the former compares every index with its table
     and so notices a flipped byte in an indexed value. Neither can notice one in the payload of a
     column that no index holds: SQLite keeps no checksum over pages. Reads the whole file (some
-    3 ms a MB), so it is for the first open of a process and not for every incarnation.
+    20 ms a MB), so it is for an open after damage was seen; see integrity.py for every other.
     """
     path = database_path(connection)
     try:
         checked = connection.execute(f"PRAGMA integrity_check({PROBLEMS_SHOWN_MAX})").fetchall()
         problems = [line for (line,) in checked if line != "ok"]
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
-    except _UNREADABLE as error:
-        raise _blame(error, path) from error
+    except UNREADABLE as error:
+        raise blame(error, path) from error
     problems += [f"row {row} of {table} refers to no {parent}" for table, row, parent, _ in orphans]
     if problems:
         raise corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
@@ -142,12 +212,15 @@ def translate(error: sqlite3.Error, path: Path, *, reading: bool = False) -> Sto
     if reading and code == sqlite3.SQLITE_READONLY:
         return None
     if primary in _REFUSED:
-        return StoreRefused(f"{path}: {error} ({name}); nothing was kept: {_REFUSED[primary]}")
+        kind = StoreUnwritable if primary in _UNWRITABLE else StoreRefused
+        return kind(f"{path}: {error} ({name}); nothing was kept: {_REFUSED[primary]}")
     return None
 
 
 def corrupt(path: Path, problem: str) -> StoreCorrupt:
-    """Return the error that says so, and what to do."""
+    """Return what is wrong with the file, and what to do."""
+    if len(problem) > PROBLEM_CHARS_MAX:
+        problem = f"{problem[:PROBLEM_CHARS_MAX]} ..."
     return StoreCorrupt(
         f"{path} is damaged: {problem}. Stop the system; move {path.name} out of {path.parent} "
         f"together with {path.name}-wal (keep it: it may hold the latest commits) and "
@@ -155,7 +228,10 @@ def corrupt(path: Path, problem: str) -> StoreCorrupt:
     )
 
 
-def _blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
+def blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
+    """Return what is wrong with a file of which only its structure was read."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return StoreError(f"{path}: {error}")
     # Nobody's SQL but this file's has run, so whatever `translate` does not know is damage.
     known = translate(error, path) if isinstance(error, sqlite3.Error) else None
     return known or corrupt(path, str(error))
@@ -181,7 +257,7 @@ def _check_place(path: Path, *, must_write: bool) -> None:
     # SQLite falls back to read-only without a word; the first commit is too late to hear of it.
     if not os.access(path, os.R_OK | os.W_OK if must_write else os.R_OK):
         message = f"{path} is not readable and writable; {_REFUSED[sqlite3.SQLITE_READONLY]}"
-        raise StoreRefused(message)
+        raise StoreUnwritable(message)
 
 
 def _create(path: Path) -> None:
@@ -222,9 +298,9 @@ def _open(
         raise translate(error, path) or StoreRefused(f"cannot open {path}: {error}") from error
     try:
         _configure(connection, path, config, pragmas)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         connection.close()
-        raise _blame(error, path) from error
+        raise blame(error, path) from error
     except BaseException:
         connection.close()
         raise

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 HOLDER_CHARS_MAX: Final = 512
 LOCK_BYTES_MAX: Final = 4096
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 
 class DirectoryLock:
     """The lock on `data_dir`, held from `acquire` to `release` or to the end of the process.
@@ -103,9 +105,13 @@ class DirectoryLock:
             raise StoreLocked(message) from error
 
     def _write(self, descriptor: int, *lines: str) -> None:
-        text = "".join(f"{line}\n" for line in (os.getpid(), *lines))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode()[:LOCK_BYTES_MAX], 0)
+        text = "".join(f"{line}\n" for line in (os.getpid(), *lines)).encode()[:LOCK_BYTES_MAX]
+        # Over what is there, which needs no room; and a full disk keeps nobody from reading.
+        try:
+            os.ftruncate(descriptor, os.pwrite(descriptor, text, 0))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
 
     def _unusable(self, error: OSError) -> StoreError:
         if error.errno in {errno.EEXIST, errno.ENOTDIR}:

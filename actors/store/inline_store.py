@@ -7,10 +7,11 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.errors import StoreError
-from actors.store.connection import look, open_reader
-from actors.store.opening import open_for_writing
+from actors.errors import StoreError, StoreUnwritable
+from actors.store.connection import has_room, look, open_reader
+from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
+from actors.store.store import Standing, WriteResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
-    from actors.store.store import Handler, Standing, StoreSpec, WriteResult
+    from actors.store.integrity import IntegrityCheck
+    from actors.store.store import Handler, StoreSpec
 
 T = TypeVar("T")
 
@@ -39,25 +41,52 @@ class InlineStore:
         self._reader: sqlite3.Connection | None = None
         self._commit: GroupCommit | None = None
         self._abandoned = False
+        self.steps = 0
+        self.unwritable: StoreUnwritable | None = None
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
-        self._writer, self._commit = open_for_writing(
-            self._spec,
-            self._config,
-            clock=self._clock,
-            rng=self._rng,
-            run=_run,
-            abandoned=lambda: self._abandoned,
-            verified=verify,
-            first=first,
-        )
+        try:
+            self._writer, self._commit = open_for_writing(
+                self._spec,
+                self._config,
+                clock=self._clock,
+                rng=self._rng,
+                run=_run,
+                abandoned=lambda: self._abandoned,
+                verified=verify,
+                first=first,
+                step=self._step,
+            )
+        except StoreUnwritable as error:
+            self._degrade(error)
+            return
         self._reader = open_reader(self._spec.path, self._config)
         self._reader.row_factory = sqlite3.Row
+
+    def _degrade(self, why: StoreUnwritable) -> None:
+        self._reader = open_degraded(self._spec, self._config, why)
+        self.unwritable = why
+
+    async def has_room(self) -> bool:
+        """Try it, beside the file."""
+        return has_room(self._spec.path)
+
+    def _step(self) -> None:
+        self.steps += 1
+
+    async def check(self, check: IntegrityCheck) -> None:
+        """Look at a table a turn of the loop."""
+        with closing(open_reader(self._spec.path, self._config)) as connection:
+            while self._reader is not None and (table := check.next_table(connection)):
+                check.look_at(connection, table)
+                await asyncio.sleep(0)
 
     @property
     def standing(self) -> Standing:
         """What was found to do when it was opened."""
+        if self.unwritable:
+            return Standing()
         assert self._commit is not None, "open() comes first"
         return self._commit.standing
 
@@ -65,13 +94,14 @@ class InlineStore:
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
+        if self.unwritable:
+            return WriteResult(outcomes=[self.unwritable] * len(batch))
         assert self._commit is not None, "open() comes first"
         return self._commit.write(batch, handlers)
 
     async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
-        assert self._commit is not None, "open() comes first"
         now_us = self._clock.now_us()
         return read_batch(
             self._reader,
@@ -81,7 +111,7 @@ class InlineStore:
             now_us=now_us,
             run=_run,
             abandoned=lambda: self._abandoned,
-            files=self._commit.files,
+            files=None if self._commit is None else self._commit.files,
         )
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -104,6 +134,8 @@ class InlineStore:
 
     def acknowledge(self, receiver: str, number: int) -> None:
         """Let the next transaction remove what `receiver` has applied, up to `number`."""
+        if self.unwritable:
+            return
         assert self._commit is not None, "open() comes first"
         self._commit.outbox.acknowledged[receiver] = number
 

@@ -110,11 +110,11 @@ def migrate(
     # Looked at without the lock first: the usual reopen finds nothing to do, and must not wait
     # for the transaction of a dead incarnation that is still running.
     with _typed(connection, f"schema {schema}"):
-        if not _pending(connection, schema, migrations):
+        if not pending_migrations(connection, schema, migrations):
             return 0
         with _transaction(connection):
             connection.execute(_BOOKKEEPING)
-            pending = _pending(connection, schema, migrations)
+            pending = pending_migrations(connection, schema, migrations)
             for migration in pending:
                 _apply(connection, migration)
                 connection.execute(
@@ -166,9 +166,10 @@ def _skip_blank(text: str, start: int) -> int:
     return start if match is None else match.end()
 
 
-def _pending(
+def pending_migrations(
     connection: sqlite3.Connection, schema: str, migrations: Sequence[Migration]
 ) -> Sequence[Migration]:
+    """Return those that are still to be applied. Raises SchemaError where the file is not ours."""
     exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migration'"
     if connection.execute(exists).fetchone() is None:
         return migrations

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from actors.errors import StoreLost, StoreRefused
-from actors.store.connection import open_writer, translate, verify
+from actors.errors import StoreLost, StoreRefused, StoreUnwritable
+from actors.store.connection import open_without_room, open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
-from actors.store.migrations import load_migrations, migrate
+from actors.store.integrity import OWN_TABLES, IntegrityCheck, check_tables
+from actors.store.migrations import load_migrations, migrate, pending_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
     from actors.store.group_commit import Run
     from actors.store.store import StoreSpec
 
+# A step of SQLite's machine takes some ten nanoseconds: often enough to be seen to get on.
+STEP_INSTRUCTIONS: Final = 100_000
+
 STORE_MIGRATIONS = Path(__file__).parent / "schema"
 
 
-def open_for_writing(
+def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of store
     spec: StoreSpec,
     config: StoreConfig,
     *,
@@ -33,11 +37,13 @@ def open_for_writing(
     abandoned: Callable[[], bool],
     verified: bool,
     first: bool,
+    step: Callable[[], None],
 ) -> tuple[sqlite3.Connection, GroupCommit]:
     """Open, check if `verified`, migrate and take the epoch. Raises StoreError.
 
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
     an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
+    `step` is called again and again while it gets on.
     """
     admission = None
     if spec.folder is not None:
@@ -50,16 +56,22 @@ def open_for_writing(
     connection = open_writer(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row
+        connection.set_progress_handler(step, STEP_INSTRUCTIONS)
         if verified:
+            # The likeliest first: a parked service looks again and again.
+            suspects = IntegrityCheck(spec.path, clock).suspects(connection)
+            check_tables(connection, spec.path, suspects)
             verify(connection)
         if first:
             now_us = clock.now_us()
             migrate(connection, "store", load_migrations(STORE_MIGRATIONS), now_us=now_us)
             migrate(connection, spec.name, load_migrations(spec.migrations), now_us=now_us)
+            check_tables(connection, spec.path, OWN_TABLES)
         commit = GroupCommit(
             connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
         )
         commit.take_epoch(first=first, admission=admission)
+        connection.set_progress_handler(None, 0)
     except sqlite3.Error as error:
         connection.close()
         raise translate(error, spec.path) or StoreRefused(f"{spec.path}: {error}") from error
@@ -67,3 +79,23 @@ def open_for_writing(
         connection.close()
         raise
     return connection, commit
+
+
+def open_degraded(spec: StoreSpec, config: StoreConfig, why: StoreUnwritable) -> sqlite3.Connection:
+    """Open for reading alone, where the file cannot be written. Raises `why` where that is no use.
+
+    Nothing is migrated and no epoch taken: who commits nothing needs none.
+    """
+    try:
+        connection = open_without_room(spec.path, config)
+    except StoreRefused:
+        raise why from None
+    try:
+        connection.row_factory = sqlite3.Row
+        for schema, folder in (("store", STORE_MIGRATIONS), (spec.name, spec.migrations)):
+            if pending_migrations(connection, schema, load_migrations(folder)):
+                raise why  # noqa: TRY301 - handlers expect the schema they were written for
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from actors.errors import StoreUnwritable
     from actors.kernel.envelope import Envelope
     from actors.store.channels import Sent
     from actors.store.data_folder import DataFolder
     from actors.store.departures import Departures
+    from actors.store.integrity import IntegrityCheck
 
 T = TypeVar("T")
 
@@ -73,10 +75,30 @@ class Store(Protocol):
     up that was only slow) is recognised when it comes again.
     """
 
+    # Why the store was opened for reading alone, where it was: every write is refused with it.
+    unwritable: StoreUnwritable | None
+
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError.
 
+        Where the disk is full or read-only, opens for reading alone, if that is possible.
         `first` marks the first open in this process.
+        """
+        ...
+
+    @property
+    def steps(self) -> int:
+        """How far an open that is under way has got: it has failed where this stands still."""
+        ...
+
+    async def has_room(self) -> bool:
+        """Whether it could write now, as far as that can be known without doing it."""
+        ...
+
+    async def check(self, check: IntegrityCheck) -> None:
+        """Look at what `check` has not looked at yet, beside the work; ends early with the store.
+
+        Raises StoreCorrupt; StoreError where it could not be read.
         """
         ...
 

@@ -36,6 +36,7 @@ class Working(Obedient):
     """Gets on, for as long as `busy` says."""
 
     busy = True
+    start_steps = 0
 
     async def on_start(self) -> None:
         while Working.busy:

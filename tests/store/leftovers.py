@@ -13,7 +13,9 @@ WAIT_S_MAX = 10.0
 def store_threads() -> list[threading.Thread]:
     """Return the threads of stores that are alive."""
     return [
-        thread for thread in threading.enumerate() if thread.name.endswith(("-writer", "-reader"))
+        thread
+        for thread in threading.enumerate()
+        if thread.name.endswith(("-writer", "-reader", "-checker"))
     ]
 
 
