@@ -31,6 +31,7 @@ _CANCEL_S = 0.1
 class Edge:
     """The HTTP side of a running system.
 
+    From a descriptor of the number `descriptors_max` on, a connection is one too many.
     `log_requests` logs one line a request at debug; off, building it costs nothing. With
     `x_platform` there is a listener more, on which the embedded X speaks X API v2.
     """
@@ -43,8 +44,10 @@ class Edge:
         data_dir: Path,
         log_requests: bool = False,
         x_platform: XPlatformConfig | None = None,
+        descriptors_max: int | None = None,
     ) -> None:
         self._config = config
+        self._descriptors_max = descriptors_max
         self._context = Context(
             system=system,
             config=config,
@@ -82,7 +85,9 @@ class Edge:
                 raise ConfigError(message) from error
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
-        factory = ConnectionFactory(self._gateway(name), self._config)
+        factory = ConnectionFactory(
+            self._gateway(name), self._config, descriptors_max=self._descriptors_max
+        )
         self._servers[name] = await asyncio.get_running_loop().create_server(
             factory, listener.host, listener.port, backlog=self._config.backlog_connections
         )

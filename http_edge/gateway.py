@@ -10,20 +10,21 @@ import re
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import structlog
+from aiohttp import web
 from multidict import istr
 
 from actors.errors import Busy, DressRehearsalError
 from actors.log import request_id
 from http_edge.answer import Answer
-from http_edge.problems import Kind, ProblemError, from_error
+from http_edge.options_handler import OptionsHandler
+from http_edge.problems import Kind, Overload, ProblemError, from_error
 from http_edge.router import Match, Router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiohttp import web
-
     from http_edge.handler import Context, Row
+    from http_edge.request import Request
 
 log = structlog.get_logger()
 
@@ -31,6 +32,8 @@ X_REQUEST_ID = istr("X-Request-ID")
 UPGRADE = istr("Upgrade")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _STATUS_5XX = 500
+# What keeps the system reachable when all places are taken.
+_VITAL = ("/healthz", "/readyz", "/admin/")
 
 
 class Gateway:
@@ -43,21 +46,28 @@ class Gateway:
         routes = ((row.method, row.path, row.handler(context)) for row in rows)
         self._router = Router(routes, heads=self.serves_heads)
         self._static = self._router.static
+        # RFC 9110 section 9.3.7: asked of the server as a whole.
+        allowed = ", ".join(sorted({*self._router.methods, "OPTIONS"}))
+        self._static["*"] = Match({"OPTIONS": OptionsHandler(allowed)}, {}, "")
+        self.has_vital = any(_is_vital(path) for path in self._static)
         self._context = context
-        self._clock = context.system.clock
+        self.clock = context.system.clock
         self._date = context.date
         self._log_requests = context.log_requests
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, request: Request) -> web.StreamResponse:  # type: ignore[override]
         given = request.headers.get(X_REQUEST_ID)
         if given is None or not _SANE_ID(given):
             given = f"{self._random_bits(64):016x}"
-        begun = self._clock.monotonic() if self._log_requests else 0.0
+        begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
         try:
+            request.check(begun)
             target = request.raw_path
+            if request.beyond:
+                self._insist_on_vital(target)
             methods, params, query = self._static.get(target) or self._match(request)
             handler = methods.get(request.method) or self.refuse_method(request, methods)
             answer = await handler(request, params, query)
@@ -72,7 +82,7 @@ class Gateway:
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
         # We never change protocols; what follows an Upgrade is not read as HTTP any more.
-        if self._context.draining or UPGRADE in request.headers:
+        if self._context.draining or request.beyond or UPGRADE in request.headers:
             answer.force_close()
         if self._log_requests:
             log.debug(
@@ -80,7 +90,7 @@ class Gateway:
                 method=request.method,
                 path=request.path,
                 status=answer.status,
-                duration_ms=round((self._clock.monotonic() - begun) * 1000, 3),
+                duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
             )
         return answer
 
@@ -98,22 +108,33 @@ class Gateway:
         del request
         return problem.answer()
 
-    def malformed(self, detail: str) -> web.StreamResponse:
+    def malformed(self, detail: str) -> Answer:
         """Answer what was not HTTP, so that there is no request to speak of."""
-        answer = self.refusal(ProblemError(Kind.BAD_REQUEST, detail), None)
-        answer.stamp(f"{self._random_bits(64):016x}", self._date())
-        return answer
+        return self._stamped(ProblemError(Kind.BAD_REQUEST, detail))
+
+    def too_slow(self) -> Answer:
+        """Answer half a head that has no second half."""
+        detail = f"a request's head has {self._context.config.head_s_max:g} seconds to arrive"
+        return self._stamped(ProblemError(Kind.HEAD_TOO_SLOW, detail))
 
     def overloaded(self) -> Answer:
         """Answer a connection that is one too many."""
-        problem = ProblemError(
-            Kind.TOO_MANY_CONNECTIONS,
-            "the listener has as many connections as edge.connections_max allows",
-            retry_after_s=1.0,
-        )
+        return self._stamped(self.no_place())
+
+    def no_place(self) -> ProblemError:
+        """Return what is said where there are as many connections as there may be."""
+        limit = self._context.config.connections_max
+        detail = f"the listener has no place for more than {limit} connections"
+        return Overload(Kind.TOO_MANY_CONNECTIONS, detail, retry_after_s=1.0)
+
+    def _stamped(self, problem: ProblemError) -> Answer:
         answer = self.refusal(problem, None)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
+
+    def _insist_on_vital(self, target: str) -> None:
+        if not _is_vital(target):
+            raise self.no_place()
 
     def _match(self, request: web.BaseRequest) -> Match:
         target = request.raw_path
@@ -128,6 +149,8 @@ class Gateway:
             problem = error
         elif isinstance(error, DressRehearsalError):
             problem = from_error(error)
+        elif isinstance(error, web.RequestPayloadError):
+            problem = ProblemError(Kind.INCOMPLETE_BODY, str(error))
         elif isinstance(error, ConnectionError):
             # The client left while its body was read; nobody hears this, and it is no bug.
             problem = ProblemError(Kind.INCOMPLETE_BODY, "the connection closed")
@@ -135,7 +158,7 @@ class Gateway:
             log.error("request failed by a bug", path=request.path, exc_info=error)
             # What went wrong is for the log; the client can only pass on the id.
             problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
-        elif problem.problem.status >= _STATUS_5XX and not isinstance(error, Busy):
+        elif problem.problem.status >= _STATUS_5XX and not isinstance(error, (Busy, Overload)):
             # What was refused for lack of room is counted by its actor: a flood of requests must
             # not become a flood of lines.
             log.warning(
@@ -146,3 +169,7 @@ class Gateway:
                 detail=problem.problem.detail,
             )
         return self.refusal(problem, request)
+
+
+def _is_vital(target: str) -> bool:
+    return target.startswith(_VITAL)

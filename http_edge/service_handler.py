@@ -14,15 +14,15 @@ from actors.kernel.messages import Accepted, Command, Refusal
 from http_edge.answer import JSON, TEXT, Answer, make_head
 from http_edge.body import BodyReader
 from http_edge.decoding import UrlDecoder
-from http_edge.problems import Kind, ProblemError, from_refusal
+from http_edge.problems import Kind, Overload, ProblemError, from_refusal
 from http_edge.target import refuse_query
 
 if TYPE_CHECKING:
-    from aiohttp import web
     from multidict import CIMultiDictProxy
 
     from actors.kernel.messages import Message
     from http_edge.handler import Context
+    from http_edge.request import Request
     from http_edge.routes.route import Route
 
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
@@ -42,9 +42,7 @@ class ServiceHandler:
     def __init__(self, route: Route, context: Context) -> None:
         config = context.config
         self._ask = context.system.ask
-        self._clock = context.system.clock
         self._service = route.service
-        self._deadline_s = config.deadline_s
         self._writes = issubclass(route.message, Command)
         self._url = UrlDecoder(
             route.message, items_default=config.page_items_default, items_max=config.page_items_max
@@ -58,11 +56,8 @@ class ServiceHandler:
         self._head = make_head(route.status, JSON)
         self._encode = msgspec.json.Encoder().encode
 
-    async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
-    ) -> Answer:
+    async def __call__(self, request: Request, params: dict[str, str], query: str) -> Answer:
         headers = request.headers
-        timeout_s = self._deadline_s
         message: Message
         if self._body is None:
             message = self._url.decode(params, query)
@@ -77,14 +72,16 @@ class ServiceHandler:
                 if len(body) > self._reader.bytes_max:
                     raise self._reader.too_large()
             else:
-                # Only a body that is still on its way costs a timer and a look at the clock.
-                begun = self._clock.monotonic()
+                # Only a body that is still on its way costs a timer.
                 body = await self._reader.read(request)
-                timeout_s -= self._clock.monotonic() - begun
             message = self._body.decode(body, params)
         key = headers.get(IDEMPOTENCY_KEY) if self._writes else None
         if key is not None:
             _check_key(key, headers)
+        # What is left of it: the request may have waited for its turn, or for its body.
+        timeout_s = request.left_s()
+        if timeout_s <= 0:
+            raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before it could be asked")
         reply = await self._ask(self._service, message, timeout_s=timeout_s, key=key)
         if type(reply) is Refusal:
             raise from_refusal(reply)

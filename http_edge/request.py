@@ -1,0 +1,71 @@
+"""A request knows when it must be answered; what HTTP forbids in its head is refused here."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import HttpVersion10, hdrs, web
+
+from http_edge.problems import Kind, Overload, ProblemError
+
+if TYPE_CHECKING:
+    from actors.kernel.clock import Clock
+
+# RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
+_HOST: Final = re.compile(
+    r"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?"
+    r"|\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+)\](?::[0-9]{0,5})?",
+    re.ASCII,
+)
+
+
+class Request(web.BaseRequest):
+    """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
+
+    `beyond`: the connection is one more than there are places, so that only what keeps the system
+    reachable is answered on it.
+    """
+
+    ATTRS = web.BaseRequest.ATTRS | {"beyond", "clock", "deadline"}
+
+    clock: Clock
+    deadline: float
+    beyond: bool
+
+    def left_s(self) -> float:
+        """Return the seconds until its deadline; 0 or less once it has passed."""
+        return self.deadline - self.clock.monotonic()
+
+    def check(self, now: float) -> None:
+        """Raise the problem with its head or its age, if there is one."""
+        if self.deadline <= now:
+            raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before its turn came")
+        broken = self._payload.exception()
+        if broken is not None:
+            raise broken
+        headers = self._message.headers
+        host = headers.get(hdrs.HOST)
+        if host is not None and not valid_host(host):
+            detail = "Host is one name or address, with a port where it is not the usual one"
+            raise ProblemError(Kind.BAD_REQUEST, detail)
+        if self._message.version == HttpVersion10:
+            # RFC 9112 section 6.1: whoever passed it on did not know where such a request ends.
+            if hdrs.TRANSFER_ENCODING in headers:
+                detail = "HTTP/1.0 has no Transfer-Encoding"
+                raise ProblemError(Kind.BAD_REQUEST, detail)
+        elif hdrs.EXPECT in headers:
+            _check_expectations(headers.getall(hdrs.EXPECT))
+
+
+@lru_cache(maxsize=256)
+def valid_host(host: str) -> bool:
+    """Whether it can be a Host header's value (RFC 9110 section 7.2)."""
+    return _HOST.fullmatch(host) is not None
+
+
+def _check_expectations(values: list[str]) -> None:
+    # RFC 9110 section 10.1.1; HTTP/1.0 knew none, and there it means nothing.
+    if any(value.lower() != "100-continue" for value in values):
+        raise ProblemError(Kind.EXPECTATION_FAILED, "only Expect: 100-continue is understood")
