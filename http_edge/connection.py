@@ -52,6 +52,7 @@ class Connection(web.RequestHandler):
         "_gateway",
         "_head_bytes",
         "_head_s_max",
+        "_head_until",
         "_places",
         "_when_client_leaves",
         "beyond",
@@ -93,6 +94,7 @@ class Connection(web.RequestHandler):
         # Bytes of a head that is not whole, and how many of them are empty lines before it.
         self._head_bytes = 0
         self._blank_bytes = 0
+        self._head_until: float | None = None
         # The newest body, while it is not whole, and what it has taken on the wire if it is in
         # chunks.
         self._body: StreamReader | None = None
@@ -117,9 +119,12 @@ class Connection(web.RequestHandler):
                 self._arrivals.append(self.heard_s)
             if not before or self._head_bytes or self._blank_bytes:
                 self._head_bytes = self._blank_bytes = 0
+                self._head_until = None
                 self._places.head_ends(self)
             if self._body is not None or self._messages[-1][1] is not EMPTY_PAYLOAD:
                 self._body_begins(data if count == 1 else b"")
+            elif not data.endswith(b"\r\n\r\n"):  # there is more, and it is not whole
+                self._head_begins()
         elif data:
             self._goes_on(data)
 
@@ -127,7 +132,8 @@ class Connection(web.RequestHandler):
         """Return when the request arrived whose turn it is now: aiohttp takes them in order."""
         if self._eof and not self._messages:
             self.close()  # it is the last
-        return self._arrivals.popleft()
+        # What aiohttp kept behind an upgrade that was not made has come with it.
+        return self._arrivals.popleft() if self._arrivals else self.heard_s
 
     @property
     def waits_for_client(self) -> bool:
@@ -178,23 +184,33 @@ class Connection(web.RequestHandler):
         self._head_bytes += len(data)
         if not has_begun and self._head_bytes > self._blank_bytes:
             self._places.head_begins(self)
-            self._close_at(self._loop.time() + self._head_s_max)
+            self._head_begins()
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(self._gateway.malformed(f"a head has at most {HEAD_BYTES_MAX} bytes"))
 
-    def _close_at(self, loop_s: float) -> None:
-        self._next_keepalive_close_time = loop_s
+    def _head_begins(self) -> None:
+        self._head_bytes += 1
+        self._head_until = self._loop.time() + self._head_s_max
+        self._watch_head(self._head_until)
+
+    def _watch_head(self, loop_s: float) -> None:
+        # aiohttp's own timer: it is due less often than a connection is used, and looks then.
         if self._keepalive_handle is not None:
             self._keepalive_handle.cancel()
         self._keepalive_handle = self._loop.call_at(loop_s, self._process_keepalive)
 
     def _process_keepalive(self) -> None:
-        """Called by aiohttp's timer; an idle connection is closed, one with half a head refused."""
-        late = self._loop.time() >= self._next_keepalive_close_time
-        if late and self._is_idle and self._head_bytes > self._blank_bytes:
-            self._refuse(self._gateway.too_slow())
-        else:
+        """Called by the timer; an idle connection is closed, one with half a head refused."""
+        if self._head_until is None:
             super()._process_keepalive()
+        elif self._force_close:
+            pass
+        elif (now := self._loop.time()) < self._head_until:
+            self._watch_head(self._head_until)
+        elif self._is_idle:
+            self._refuse(self._gateway.too_slow())
+        else:  # it waits behind a request that is worked on
+            self._watch_head(now + self._head_s_max)
 
     def _check_chunks(self, body: StreamReader) -> None:
         assert self._chunked_bytes is not None

@@ -39,14 +39,13 @@ def fit(config: EdgeConfig, *, stores: int) -> Fit:
     Raises ConfigError where too few are left for connections.
     """
     kept = FILES_OTHER + stores * FILES_A_STORE
-    wanted = kept + LISTENERS * _places(config)
+    # Those that come at once are all accepted before any is refused; hardly on all listeners.
+    at_once = config.backlog_connections
+    wanted = kept + at_once + LISTENERS * (config.connections_max + config.connections_reserved)
     limit = _raise_limit(wanted)
     if limit >= wanted:
         return Fit(config, limit, limit - kept // 2)
-    # A quarter of a listener's part is for those that come at once, before any can be refused, an
-    # eighth to find out what these want, and the rest for connections that stay.
-    part = (limit - kept) // LISTENERS
-    needed = kept + LISTENERS * 2 * CONNECTIONS_MIN
+    needed = kept + 2 * LISTENERS * (CONNECTIONS_MIN + 1)
     if limit < needed:
         message = (
             f"only {limit} files may be open at once, and {needed} are needed for {stores} stores "
@@ -55,19 +54,18 @@ def fit(config: EdgeConfig, *, stores: int) -> Fit:
             f"of a container"
         )
         raise ConfigError(message)
-    backlog = min(config.backlog_connections, part // 4)
-    reserved = min(config.connections_reserved, part // 8)
+    # Half for these, and half in equal parts for the listeners, so that none takes another's; of
+    # that an eighth to find out what those want that are one too many.
+    at_once = min(at_once, (limit - kept) // 2)
+    part = (limit - kept - at_once) // LISTENERS
+    reserved = min(config.connections_reserved, max(1, part // 8))
     reduced = msgspec.structs.replace(
         config,
-        connections_max=min(config.connections_max, part - backlog - reserved),
-        backlog_connections=backlog,
+        connections_max=min(config.connections_max, part - reserved),
         connections_reserved=reserved,
+        backlog_connections=at_once,
     )
     return Fit(reduced, limit, limit - kept // 2)
-
-
-def _places(config: EdgeConfig) -> int:
-    return config.connections_max + config.connections_reserved + config.backlog_connections
 
 
 def _raise_limit(wanted: int) -> int:

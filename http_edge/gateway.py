@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 X_REQUEST_ID = istr("X-Request-ID")
-UPGRADE = istr("Upgrade")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _STATUS_5XX = 500
 # What keeps the system reachable when all places are taken.
@@ -82,7 +81,7 @@ class Gateway:
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
         # We never change protocols; what follows an Upgrade is not read as HTTP any more.
-        if self._context.draining or request.beyond or UPGRADE in request.headers:
+        if self._context.draining or request.beyond or request.upgrades:
             answer.force_close()
         if self._log_requests:
             log.debug(

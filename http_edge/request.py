@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import HttpVersion10, hdrs, web
+from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
 
 from http_edge.problems import Kind, Overload, ProblemError
 
@@ -27,6 +27,11 @@ class Request(web.BaseRequest):
     `beyond`: the connection is one more than there are places, so that only what keeps the system
     reachable is answered on it.
     """
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether what follows it would be no HTTP any more, were it granted: also a CONNECT."""
+        return self._message.upgrade
 
     ATTRS = web.BaseRequest.ATTRS | {"beyond", "clock", "deadline"}
 
@@ -50,13 +55,26 @@ class Request(web.BaseRequest):
         if host is not None and not valid_host(host):
             detail = "Host is one name or address, with a port where it is not the usual one"
             raise ProblemError(Kind.BAD_REQUEST, detail)
-        if self._message.version == HttpVersion10:
-            # RFC 9112 section 6.1: whoever passed it on did not know where such a request ends.
-            if hdrs.TRANSFER_ENCODING in headers:
-                detail = "HTTP/1.0 has no Transfer-Encoding"
-                raise ProblemError(Kind.BAD_REQUEST, detail)
-        elif hdrs.EXPECT in headers:
-            _check_expectations(headers.getall(hdrs.EXPECT))
+        version = self._message.version
+        if version == HttpVersion11:
+            if hdrs.EXPECT in headers:
+                _check_expectations(headers.getall(hdrs.EXPECT))
+        elif version != HttpVersion10:  # the parser knows 0.9 and 2.0, which are framed otherwise
+            raise ProblemError(Kind.BAD_REQUEST, "HTTP/1.1 and HTTP/1.0 are spoken here")
+        if (
+            self._payload is EMPTY_PAYLOAD
+            and self._message.method != hdrs.METH_GET
+            and headers.get(hdrs.CONTENT_LENGTH, "").strip("0")
+        ):
+            # aiohttp takes the largest number that its parser knows for none.
+            raise ProblemError(Kind.BAD_REQUEST, "no body has this Content-Length")
+        if self._message.chunked and (
+            version == HttpVersion10 or headers[hdrs.TRANSFER_ENCODING].lower() != "chunked"
+        ):
+            # RFC 9112 section 6.1: 1.0 has none, so that somebody on the way may have seen another
+            # end; and what is coded twice would be stored as it came.
+            detail = "a Transfer-Encoding is chunked, of HTTP/1.1, or none"
+            raise ProblemError(Kind.BAD_REQUEST, detail)
 
 
 @lru_cache(maxsize=256)
