@@ -40,7 +40,11 @@ _CR: Final = 0x0D
 
 
 class Connection(web.RequestHandler):
-    """One client's connection. `heard_s` is when it last sent something, by the system's clock."""
+    """One client's connection.
+
+    `heard_s` is when it last sent something, by the system's clock; `answered`, whether the request
+    whose turn it was last has its answer; `beyond`, whether it has a place for a look only.
+    """
 
     __slots__ = (
         "_arrivals",
@@ -55,6 +59,7 @@ class Connection(web.RequestHandler):
         "_head_until",
         "_places",
         "_when_client_leaves",
+        "answered",
         "beyond",
         "clock",
         "heard_s",
@@ -98,6 +103,7 @@ class Connection(web.RequestHandler):
         # The newest body, while it is not whole, and what it has taken on the wire if it is in
         # chunks.
         self._body: StreamReader | None = None
+        self.answered = True
         self._chunked_bytes: int | None = None
         self._eof = False
 
@@ -130,6 +136,7 @@ class Connection(web.RequestHandler):
 
     def next_arrival(self) -> float:
         """Return when the request arrived whose turn it is now: aiohttp takes them in order."""
+        self.answered = False
         if self._eof and not self._messages:
             self.close()  # it is the last
         # What aiohttp kept behind an upgrade that was not made has come with it.
@@ -158,7 +165,7 @@ class Connection(web.RequestHandler):
         """A message came that has a body, or that follows one in the same read."""
         if self._body is not None and not self._body.is_eof():
             # Only the parser's refusal can come before its end.
-            self._cut(self._body, "the body is framed wrongly")
+            self._cut(self._body, web.RequestPayloadError("the body is framed wrongly"))
         message, payload = self._messages[-1]
         self._body = self._chunked_bytes = None
         if payload is EMPTY_PAYLOAD:
@@ -216,11 +223,13 @@ class Connection(web.RequestHandler):
         assert self._chunked_bytes is not None
         allowed = CHUNKING_FACTOR_MAX * body.total_bytes + CHUNKING_BYTES_MAX
         if self._chunked_bytes > allowed and body.exception() is None:
-            self._cut(body, "the body's chunks are mostly extensions")
+            self._cut(body, web.RequestPayloadError("its chunks are mostly extensions"))
 
-    def _cut(self, body: StreamReader, why: str) -> None:
+    def _cut(self, body: StreamReader, why: Exception) -> None:
         """Whoever reads the body is told that there will be no more of it."""
-        body.set_exception(web.RequestPayloadError(why))
+        # After its answer aiohttp alone reads on, to throw it away, and takes an exception ill.
+        if not self.answered or any(payload is body for _, payload in self._messages):
+            body.set_exception(why)
         body.feed_eof()
 
     # --- What is refused ---------------------------------------------------------------------
@@ -228,8 +237,8 @@ class Connection(web.RequestHandler):
     def make_room(self) -> None:
         """Close, for somebody else needs the place. The rest of a body is not waited for."""
         if self._body is not None and not self._body.is_eof():
-            self._body.set_exception(self._gateway.no_place())
-            self._body.feed_eof()
+            self._cut(self._body, self._gateway.no_place())
+            self.close()
         elif self._request_count and not self._head_bytes:
             # Idle: an answer to nothing would be taken for that to its next request.
             self.force_close()
@@ -288,7 +297,7 @@ class Connection(web.RequestHandler):
         if self._when_client_leaves is not None:
             return False
         if self._body is not None and not self._body.is_eof():
-            self._cut(self._body, "the client closed before the body was complete")
+            self._cut(self._body, web.RequestPayloadError("the client closed before its end"))
         if self._is_idle or self._request_count == 0:
             if self._head_bytes > self._blank_bytes:
                 self._refuse(self._gateway.malformed("the request ended within its head"))
@@ -371,7 +380,7 @@ class ConnectionFactory(web.Server):
     ) -> Request:
         assert isinstance(protocol, Connection)
         request = Request(message, payload, protocol, writer, task, self._loop)
-        request.clock = protocol.clock
+        request.connection = protocol
         request.deadline = protocol.next_arrival() + self._deadline_s
         request.beyond = protocol.beyond
         return request

@@ -11,7 +11,7 @@ from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
 from http_edge.problems import Kind, Overload, ProblemError
 
 if TYPE_CHECKING:
-    from actors.kernel.clock import Clock
+    from http_edge.connection import Connection
 
 # RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
 _HOST: Final = re.compile(
@@ -33,15 +33,20 @@ class Request(web.BaseRequest):
         """Whether what follows it would be no HTTP any more, were it granted: also a CONNECT."""
         return self._message.upgrade
 
-    ATTRS = web.BaseRequest.ATTRS | {"beyond", "clock", "deadline"}
+    ATTRS = web.BaseRequest.ATTRS | {"beyond", "connection", "deadline"}
 
-    clock: Clock
+    connection: Connection
     deadline: float
     beyond: bool
 
+    def _finish(self) -> None:
+        """Called by aiohttp once there is an answer: nobody reads the body any more."""
+        self.connection.answered = True
+        super()._finish()
+
     def left_s(self) -> float:
         """Return the seconds until its deadline; 0 or less once it has passed."""
-        return self.deadline - self.clock.monotonic()
+        return self.deadline - self.connection.clock.monotonic()
 
     def check(self, now: float) -> None:
         """Raise the problem with its head or its age, if there is one."""
