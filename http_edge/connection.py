@@ -59,6 +59,7 @@ class Connection(web.RequestHandler):
         "_head_until",
         "_places",
         "_when_client_leaves",
+        "_without_head",
         "answered",
         "beyond",
         "clock",
@@ -96,6 +97,8 @@ class Connection(web.RequestHandler):
         self.beyond = False
         # When each of the messages arrived that wait for their turn.
         self._arrivals: deque[float] = deque()
+        # Whether anything of these is to be put back when a head is whole: at first, its place.
+        self._without_head = True
         # Bytes of a head that is not whole, and how many of them are empty lines before it.
         self._head_bytes = 0
         self._blank_bytes = 0
@@ -111,8 +114,6 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Stamp what becomes a request of it, and bound what does not yet."""
-        if self._force_close or self._close:
-            return
         if data:
             self.heard_s = self.clock.monotonic()
             if data[0] <= _CR and not self._few_blanks(data):
@@ -121,12 +122,11 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         count = self._request_count - before
         if count:
-            for _ in range(count):
-                self._arrivals.append(self.heard_s)
-            if not before or self._head_bytes or self._blank_bytes:
-                self._head_bytes = self._blank_bytes = 0
-                self._head_until = None
-                self._places.head_ends(self)
+            self._arrivals.append(self.heard_s)
+            if count > 1:
+                self._arrivals.extend([self.heard_s] * (count - 1))
+            if self._without_head:
+                self._head_ends()
             if self._body is not None or self._messages[-1][1] is not EMPTY_PAYLOAD:
                 self._body_begins(data if count == 1 else b"")
             elif not data.endswith(b"\r\n\r\n"):  # there is more, and it is not whole
@@ -154,7 +154,10 @@ class Connection(web.RequestHandler):
     def _few_blanks(self, data: bytes) -> bool:
         """Count the empty lines before a request; too many are refused."""
         at_start = self._head_bytes == self._blank_bytes
+        if self._force_close or self._close:
+            return True
         if at_start and (self._is_idle or not self._request_count):
+            self._without_head = True
             self._blank_bytes += len(data) - len(data.lstrip(b"\r\n"))
             if self._blank_bytes > BLANK_BYTES_MAX:
                 self._refuse(self._gateway.malformed("too many empty lines before a request"))
@@ -178,6 +181,8 @@ class Connection(web.RequestHandler):
 
     def _goes_on(self, data: bytes) -> None:
         """What was read is part of a body, or of a head."""
+        if self._force_close or self._close:
+            return
         if self._body is not None:
             if self._chunked_bytes is not None:
                 self._chunked_bytes += len(data)
@@ -195,7 +200,14 @@ class Connection(web.RequestHandler):
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(self._gateway.malformed(f"a head has at most {HEAD_BYTES_MAX} bytes"))
 
+    def _head_ends(self) -> None:
+        self._without_head = False
+        self._head_bytes = self._blank_bytes = 0
+        self._head_until = None
+        self._places.head_ends(self)
+
     def _head_begins(self) -> None:
+        self._without_head = True
         self._head_bytes += 1
         self._head_until = self._loop.time() + self._head_s_max
         self._watch_head(self._head_until)
@@ -374,13 +386,11 @@ class ConnectionFactory(web.Server):
         self,
         message: RawRequestMessage,
         payload: StreamReader,
-        protocol: web.RequestHandler,
+        protocol: Connection,  # type: ignore[override]  # we make no other
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> Request:
-        assert isinstance(protocol, Connection)
         request = Request(message, payload, protocol, writer, task, self._loop)
-        request.connection = protocol
         request.deadline = protocol.next_arrival() + self._deadline_s
         request.beyond = protocol.beyond
         return request
