@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 .PHONY: run test test-long simulate simulate-plants simulate-determinism \
-	simulate-coverage kills setup check bench lock clean
+	simulate-coverage kills framing fuzz setup check bench lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
@@ -50,6 +50,14 @@ simulate-coverage: $(VENV)/installed
 # SIGKILLs under load for some minutes, then what was acknowledged against the files, by plain SQL.
 kills: $(VENV)/installed-dev
 	@exec $(BIN)/python -m tests.campaigns.kills $(ARGS)
+
+# Where a request ends, some 250 cases at a real process; and some minutes of anything at one:
+# make fuzz ARGS="--seconds 600 --seed 7"
+framing: $(VENV)/installed-dev
+	@exec $(BIN)/python -m tests.http_edge.framing $(ARGS)
+
+fuzz: $(VENV)/installed-dev
+	@exec $(BIN)/python -m tests.http_edge.fuzz $(ARGS)
 
 setup: $(VENV)/installed-dev
 

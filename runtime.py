@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import os
 import secrets
+import shlex
 import signal
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,7 @@ from actors.systems.tweets import topology as tweets
 from actors.systems.tweets.credentials import VARIABLES, from_environment, load_credentials
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_platform
+from http_edge.descriptors import fit
 from http_edge.edge import Edge
 from http_edge.listeners import bind
 from http_edge.x_api.credentials import load_embedded_credentials
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.messages import Message
+    from http_edge.descriptors import Fit
     from http_edge.listeners import Sockets
 
 log = structlog.get_logger()
@@ -66,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config, options.set)
         data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
+        # What is in the data folder is nobody else's: also what SQLite makes there.
+        os.umask(0o077)
         configure_logging(
             config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us
         )
@@ -76,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
             refuse_unfinished(data_dir)
+            _warn_if_open(data_dir)
             runner.run(_serve(config, data_dir, clock, sockets, lock))
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
@@ -112,10 +119,13 @@ async def _serve(
     stop = _stop_signal()
     access = _x_access(config, data_dir)
     system = build_system(config, data_dir, clock, access)
+    limits = fit(config.edge, stores=system.stores)
+    _log_limits(limits, config)
     edge = Edge(
         system,
-        config.edge,
+        limits.config,
         data_dir=data_dir,
+        descriptors_max=limits.descriptors_max,
         log_requests=config.log.level == "debug",
         x_platform=config.x_platform,
         sockets=sockets,
@@ -149,6 +159,31 @@ async def _start(system: ServiceSystem, edge: Edge, access: XAccess) -> None:
         await system.registry.actor("x_platform").first_start()
         access.open(_loopback(edge.addresses["x_platform"]))
     await starting
+
+
+def _log_limits(limits: Fit, config: Config) -> None:
+    """Say how many files and connections there may be; a warning where fewer than configured."""
+    edge = limits.config
+    fits = edge == config.edge
+    (log.info if fits else log.warning)(
+        "limits" if fits else "connections limited by the open files allowed",
+        open_files=limits.limit,
+        connections_max=edge.connections_max,
+        connections_reserved=edge.connections_reserved,
+        backlog_connections=edge.backlog_connections,
+    )
+
+
+def _warn_if_open(data_dir: Path) -> None:
+    """Say so where others may read what is in the data folder, which was not made by us."""
+    mode = stat.S_IMODE(data_dir.stat().st_mode)
+    if mode & 0o077:
+        log.warning(
+            "the data folder is open to others",
+            path=str(data_dir),
+            mode=f"{mode:04o}",
+            remedy=f"chmod 700 {shlex.quote(str(data_dir))}",
+        )
 
 
 def _stop_signal() -> asyncio.Future[str]:
@@ -208,7 +243,9 @@ def _bind(data_dir: Path, access: XAccess) -> None:
     try:
         kept = path.read_text(encoding="utf-8").strip() if path.exists() else ""
         if not kept:
+            path.touch(mode=0o600)
             path.write_text(f"{account}\n", encoding="utf-8")
+        path.chmod(0o600)  # it was made with the umask's mode once
     except (OSError, UnicodeDecodeError) as error:
         message = f"cannot note in {path} whose data this is: {error}"
         raise ConfigError(message) from error

@@ -127,11 +127,13 @@ class ListenerConfig(_Section, frozen=True, kw_only=True):
 
 class EdgeConfig(_Section, frozen=True, kw_only=True):
     deadline_s: Positive
+    head_s_max: Positive
     body_bytes_max: Count
     body_s_max: Positive
     line_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     header_bytes_max: Annotated[int, msgspec.Meta(ge=256, le=2**31 - 1)]
     connections_max: Count
+    connections_reserved: Count
     backlog_connections: Count
     keepalive_s: Positive
     linger_s: Positive

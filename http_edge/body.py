@@ -11,6 +11,7 @@ from http_edge.problems import Kind, ProblemError
 
 if TYPE_CHECKING:
     from actors.config import EdgeConfig
+    from http_edge.request import Request
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -29,24 +30,25 @@ class BodyReader:
         """`bytes_max` is what the largest legal body takes, where that is known."""
         cap = config.body_bytes_max
         self.bytes_max = cap if bytes_max is None else min(bytes_max, cap)
-        # A body that is not there by the request's deadline leaves no time to do anything with it.
-        self._s_max = min(config.body_s_max, config.deadline_s)
+        self._s_max = config.body_s_max
 
     def too_large(self) -> ProblemError:
         """The 413, which also ends the connection: what was not read cannot be skipped cheaply."""
         detail = f"a body holds at most {self.bytes_max} bytes"
         return ProblemError(Kind.BODY_TOO_LARGE, detail)
 
-    async def read(self, request: web.BaseRequest) -> bytes:
-        """Return the body, or raise a 408, 413, 417 or 400; all of them end the connection."""
+    async def read(self, request: Request) -> bytes:
+        """Return the body, or raise a 408, 413 or 400; all of them end the connection."""
         if (request.content_length or 0) > self.bytes_max:
             raise self.too_large()
         await self._invite(request)
+        # A body that is not there by the request's deadline leaves no time to do anything with it.
+        s_max = min(self._s_max, request.look_again())
         try:
-            async with asyncio.timeout(self._s_max):
+            async with asyncio.timeout(s_max):
                 return await self._collect(request)
         except TimeoutError:
-            detail = f"the body was not complete after {self._s_max:g} seconds"
+            detail = f"the body was not complete after {s_max:.3g} seconds"
             raise ProblemError(Kind.BODY_TOO_SLOW, detail) from None
         except web.RequestPayloadError as error:
             raise ProblemError(Kind.INCOMPLETE_BODY, str(error)) from None
@@ -66,8 +68,5 @@ class BodyReader:
         """A client that waits for leave to send its body gets it (RFC 9110 section 10.1.1)."""
         expected = request.headers.get(hdrs.EXPECT)
         if expected is None or request.version < HttpVersion11:
-            return
-        if expected.lower() != "100-continue":
-            detail = "only Expect: 100-continue is understood"
-            raise ProblemError(Kind.EXPECTATION_FAILED, detail)
+            return  # what else may be expected, `Request.check` has refused
         await request.writer.write(CONTINUE)

@@ -10,7 +10,7 @@ import structlog
 from actors.errors import ConfigError
 from http_edge.admin_token import load_admin_token
 from http_edge.answer import HttpDate
-from http_edge.connection import ConnectionFactory
+from http_edge.connection_factory import ConnectionFactory
 from http_edge.gateway import Gateway
 from http_edge.handler import Context
 from http_edge.listeners import listeners
@@ -33,6 +33,7 @@ _CANCEL_S = 0.1
 class Edge:
     """The HTTP side of a running system.
 
+    From a descriptor of the number `descriptors_max` on, a connection is one too many.
     `log_requests` logs one line a request at debug; off, building it costs nothing. With
     `x_platform` there is a listener more, on which the embedded X speaks X API v2.
     """
@@ -46,10 +47,12 @@ class Edge:
         log_requests: bool = False,
         x_platform: XPlatformConfig | None = None,
         sockets: Sockets | None = None,
+        descriptors_max: int | None = None,
     ) -> None:
         """`sockets` are bound already, by listener; without them `start` binds."""
         self._config = config
         self._sockets = sockets or {}
+        self._descriptors_max = descriptors_max
         self._context = Context(
             system=system,
             config=config,
@@ -80,7 +83,9 @@ class Edge:
                 raise ConfigError(message) from error
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
-        factory = ConnectionFactory(self._gateway(name), self._config)
+        factory = ConnectionFactory(
+            self._gateway(name), self._config, descriptors_max=self._descriptors_max
+        )
         loop, backlog = asyncio.get_running_loop(), self._config.backlog_connections
         self._factories[name] = factory
         servers = self._servers[name] = [

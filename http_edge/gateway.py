@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import structlog
+from aiohttp import web
 from multidict import istr
 
 from actors.errors import Busy, DressRehearsalError
@@ -18,22 +19,21 @@ from actors.log import request_id
 from http_edge.answer import Answer
 from http_edge.body import BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
-from http_edge.problems import Kind, ProblemError, from_error
+from http_edge.options_handler import OptionsHandler
+from http_edge.problems import Kind, Overload, ProblemError, from_error
 from http_edge.router import Match, Router
 from http_edge.routes.health import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiohttp import web
-
     from http_edge.handler import Context, Handler, Row
+    from http_edge.request import Request
 
 log = structlog.get_logger()
 
 HOST = istr("Host")
 X_REQUEST_ID = istr("X-Request-ID")
-UPGRADE = istr("Upgrade")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
@@ -42,6 +42,8 @@ _READING = frozenset({"GET", "HEAD"})
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 # The tutorials' programs look at no body that they do not read.
 _TUTORIALS = frozenset({"hotel", "tweets"})
+# What keeps the system reachable when all places are taken.
+_VITAL = ("/healthz", "/readyz", "/admin/")
 
 
 class Gateway:
@@ -67,24 +69,30 @@ class Gateway:
             ((row.method, row.path, handler) for row, handler in routes), heads=self.serves_heads
         )
         self._static = self._router.static
+        # RFC 9110 section 9.3.7: asked of the server as a whole.
+        allowed = ", ".join(sorted({*self._router.methods, "OPTIONS"}))
+        self._static["*"] = Match({"OPTIONS": OptionsHandler(allowed)}, {}, "")
+        self.has_vital = any(_is_vital(path) for path in self._static)
         self._context = context
-        self._clock = context.system.clock
+        self.clock = context.system.clock
         self._date = context.date
         self._log_requests = context.log_requests
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        headers = request.headers
+    async def __call__(self, request: Request) -> web.StreamResponse:
+        message = request._message  # noqa: SLF001 - each of its properties costs a call more
+        headers = message.headers
         given = self._id_of(headers.get(X_REQUEST_ID))
-        begun = self._clock.monotonic() if self._log_requests else 0.0
+        begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
         try:
-            target = request.raw_path
-            if headers.get(HOST) not in self._known_hosts:
-                self._check_host(request)
+            request.check(begun)
+            target = message.path
+            if request.beyond or headers.get(HOST) not in self._known_hosts:
+                self._check_way_in(request, target)
             methods, params, query = self._static.get(target) or self._match(request)
-            handler = methods.get(request.method) or self.refuse_method(request, methods)
+            handler = methods.get(message.method) or self.refuse_method(request, methods)
             if handler in self._changing:
                 self._check_source(request)
             if handler in self._bodiless and request.body_exists:
@@ -98,10 +106,11 @@ class Gateway:
             if task is None or task.cancelling():
                 raise
             answer = self._failed(request, error)
+        request.protocol.answered = True  # type: ignore[attr-defined]  # it is a Connection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
-        # We never change protocols; what follows an Upgrade is not read as HTTP any more.
-        if self._context.draining or UPGRADE in request.headers:
+        # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
+        if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         if self._log_requests:
             log.debug(
@@ -109,7 +118,7 @@ class Gateway:
                 method=request.method,
                 path=request.path,
                 status=answer.status,
-                duration_ms=round((self._clock.monotonic() - begun) * 1000, 3),
+                duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
             )
         return answer
 
@@ -127,19 +136,26 @@ class Gateway:
         del request
         return problem.answer()
 
-    def malformed(self, detail: str) -> web.StreamResponse:
+    def malformed(self, detail: str) -> Answer:
         """Answer what was not HTTP, so that there is no request to speak of."""
-        answer = self.refusal(ProblemError(Kind.BAD_REQUEST, detail), None)
-        answer.stamp(f"{self._random_bits(64):016x}", self._date())
-        return answer
+        return self._stamped(ProblemError(Kind.BAD_REQUEST, detail))
+
+    def too_slow(self) -> Answer:
+        """Answer half a head that has no second half."""
+        detail = f"a request's head has {self._context.config.head_s_max:g} seconds to arrive"
+        return self._stamped(ProblemError(Kind.HEAD_TOO_SLOW, detail))
 
     def overloaded(self) -> Answer:
         """Answer a connection that is one too many."""
-        problem = ProblemError(
-            Kind.TOO_MANY_CONNECTIONS,
-            "the listener has as many connections as edge.connections_max allows",
-            retry_after_s=1.0,
-        )
+        return self._stamped(self.no_place())
+
+    def no_place(self) -> ProblemError:
+        """Return what is said where there are as many connections as there may be."""
+        limit = self._context.config.connections_max
+        detail = f"the listener has no place for more than {limit} connections"
+        return Overload(Kind.TOO_MANY_CONNECTIONS, detail, retry_after_s=1.0)
+
+    def _stamped(self, problem: ProblemError) -> Answer:
         answer = self.refusal(problem, None)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
@@ -160,8 +176,13 @@ class Gateway:
         if strict and row.method not in _BODY_METHODS:
             self._bodiless.add(handler)
 
-    def _check_host(self, request: web.BaseRequest) -> None:
-        """Raise a 421 unless it is for us; a probe asks for whatever address it found us at."""
+    def _check_way_in(self, request: Request, target: str) -> None:
+        """Raise a 421 unless it is for us; a probe asks for whatever address it found us at.
+
+        Or a 503 where there is no place for it.
+        """
+        if request.beyond and not _is_vital(target):
+            raise self.no_place()
         authority, path = _authority(request)
         if path not in self._probes:
             self._door.check_host(authority)
@@ -186,6 +207,8 @@ class Gateway:
             problem = error
         elif isinstance(error, DressRehearsalError):
             problem = from_error(error)
+        elif isinstance(error, web.RequestPayloadError):
+            problem = ProblemError(Kind.INCOMPLETE_BODY, str(error))
         elif isinstance(error, ConnectionError):
             # The client left while its body was read; nobody hears this, and it is no bug.
             problem = ProblemError(Kind.INCOMPLETE_BODY, "the connection closed")
@@ -193,7 +216,7 @@ class Gateway:
             log.error("request failed by a bug", path=request.path, exc_info=error)
             # What went wrong is for the log; the client can only pass on the id.
             problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
-        elif problem.problem.status >= _STATUS_5XX and not isinstance(error, Busy):
+        elif problem.problem.status >= _STATUS_5XX and not isinstance(error, (Busy, Overload)):
             # What was refused for lack of room is counted by its actor: a flood of requests must
             # not become a flood of lines.
             log.warning(
@@ -212,3 +235,7 @@ def _authority(request: web.BaseRequest) -> tuple[str | None, str]:
     if (found := _ABSOLUTE_TARGET.fullmatch(target)) is not None:
         return found[1].rpartition("@")[2], found[2]
     return request.headers.get(HOST), target.partition("?")[0]
+
+
+def _is_vital(target: str) -> bool:
+    return target.startswith(_VITAL)

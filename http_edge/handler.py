@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from actors.config import EdgeConfig
     from http_edge.answer import HttpDate
+    from http_edge.request import Request
     from http_edge.system import System
 
 
@@ -17,7 +18,7 @@ class Handler(Protocol):
     """Made once at start-up, called once a request."""
 
     async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
+        self, request: Request, params: dict[str, str], query: str
     ) -> web.StreamResponse:
         """Answer; `params` are decoded, `query` is raw. Raises ProblemError or actors' errors."""
         ...

@@ -42,6 +42,7 @@ class Kind(Enum):
     NO_SUCH_ACTOR = (404, "There is no such actor")
     NO_SUCH_LETTER = (404, "There is no such dead letter")
     METHOD_NOT_ALLOWED = (405, "The address does not take this method")
+    HEAD_TOO_SLOW = (408, "The request took too long to arrive", True)
     BODY_TOO_SLOW = (408, "The body took too long to arrive", True)
     CONFLICT = (409, "The present state forbids it")
     LETTER_NOT_REPLAYABLE = (409, "The dead letter cannot be replayed")
@@ -117,6 +118,10 @@ class ProblemError(Exception):
         if self.closes:
             answer.force_close()
         return answer
+
+
+class Overload(ProblemError):
+    """There was no room or no time left; a flood of these must not become a flood of lines."""
 
 
 def _printable(text: str, chars_max: int) -> str:

@@ -55,6 +55,7 @@ class Router:
     def __init__(self, routes: Iterable[tuple[str, str, Handler]], *, heads: bool = True) -> None:
         """With `heads`, what answers GET answers HEAD as well."""
         self.static: dict[str, Match] = {}
+        self.methods: set[str] = set()
         self._heads = heads
         self._root = _Node()
         for method, template, handler in routes:
@@ -70,6 +71,7 @@ class Router:
         node.methods[method] = handler
         if method == "GET" and self._heads:
             node.methods["HEAD"] = handler
+        self.methods.update(node.methods)
         if "{" not in template:
             self.static[template] = Match(node.methods, {}, "")
 

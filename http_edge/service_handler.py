@@ -19,11 +19,11 @@ from http_edge.problems import Kind, ProblemError, from_refusal
 from http_edge.target import refuse_query
 
 if TYPE_CHECKING:
-    from aiohttp import web
     from multidict import CIMultiDictProxy
 
     from actors.kernel.messages import Message
     from http_edge.handler import Context
+    from http_edge.request import Request
     from http_edge.routes.route import Route
 
 IDEMPOTENCY_KEY = istr("Idempotency-Key")
@@ -43,9 +43,7 @@ class ServiceHandler:
     def __init__(self, route: Route, context: Context) -> None:
         config = context.config
         self._ask = context.system.ask
-        self._clock = context.system.clock
         self._service = route.service
-        self._deadline_s = config.deadline_s
         self._writes = issubclass(route.message, Command)
         self._url = UrlDecoder(
             route.message, items_default=config.page_items_default, items_max=config.page_items_max
@@ -60,11 +58,9 @@ class ServiceHandler:
         self._head = make_head(route.status, JSON)
         self._encode = msgspec.json.Encoder().encode
 
-    async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
-    ) -> Answer:
+    async def __call__(self, request: Request, params: dict[str, str], query: str) -> Answer:
         headers = request.headers
-        timeout_s = self._deadline_s
+        timeout_s = request.left_s
         message: Message
         if self._body is None:
             message = self._url.decode(params, query)
@@ -79,10 +75,9 @@ class ServiceHandler:
                 if len(body) > self._reader.bytes_max:
                     raise self._reader.too_large()
             else:
-                # Only a body that is still on its way costs a timer and a look at the clock.
-                begun = self._clock.monotonic()
+                # Only a body that is still on its way costs a timer and looks at the clock.
                 body = await self._reader.read(request)
-                timeout_s -= self._clock.monotonic() - begun
+                timeout_s = request.look_again()
             message = self._body.decode(body, params)
         key = headers.get(IDEMPOTENCY_KEY) if self._writes else None
         if key is not None:

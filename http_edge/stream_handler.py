@@ -19,13 +19,14 @@ from http_edge.target import refuse_query
 
 if TYPE_CHECKING:
     from http_edge.handler import Context
+    from http_edge.request import Request
     from http_edge.routes.route import Stream
 
 log = structlog.get_logger()
 
 
 class StreamHandler:
-    """Answers a `Stream`. Each page has the request's deadline for itself, to read and to send."""
+    """Answers a `Stream`. Each page has a request's time for itself, to read and to send."""
 
     def __init__(self, row: Stream, context: Context) -> None:
         config = context.config
@@ -39,11 +40,11 @@ class StreamHandler:
         self._encode = msgspec.json.Encoder().encode
 
     async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
+        self, request: Request, params: dict[str, str], query: str
     ) -> web.StreamResponse:
         refuse_query(query)
         # A service that cannot even give the first page is answered like everywhere else.
-        page = await self._page(params, None)
+        page = await self._page(params, None, timeout_s=request.left_s)
         headers = {
             hdrs.CONTENT_TYPE: JSON,
             hdrs.DATE: self._date(),
@@ -77,16 +78,16 @@ class StreamHandler:
                     await response.write(chunk + b"]" if end else chunk)
                 if end:
                     return
-                page = await self._page({}, page.next)
+                page = await self._page({}, page.next, timeout_s=self._deadline_s)
         except (DressRehearsalError, TimeoutError) as error:
             # The status is out already. A valid but short array would be a lie; a cut is not.
             log.warning("list broken off", path=request.path, error=repr(error))
             if request.transport is not None:
                 request.transport.abort()
 
-    async def _page(self, params: dict[str, str], after: str | None) -> Any:
+    async def _page(self, params: dict[str, str], after: str | None, *, timeout_s: float) -> Any:
         message = self._url.decode(params if after is None else {**params, "after": after}, "")
-        reply = await self._ask(self._row.service, message, timeout_s=self._deadline_s)
+        reply = await self._ask(self._row.service, message, timeout_s=timeout_s)
         if isinstance(reply, Refusal):
             raise from_refusal(reply)
         return reply

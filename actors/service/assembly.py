@@ -112,6 +112,11 @@ class ServiceSystem(ActorSystem):
         )
         directory.connect(self.router)
 
+    @property
+    def stores(self) -> int:
+        """How many services keep a file."""
+        return len(self._hostings)
+
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
         try:

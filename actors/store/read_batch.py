@@ -37,10 +37,7 @@ def read_batch(
     What a file that is gone still says is no answer: nobody could find it again. Without `files`
     nobody writes there.
     """
-    try:
-        if files is not None:
-            files.check()
-    except StoreLost as lost:
+    if (lost := _lost(files)) is not None:
         return BatchResult(outcomes=[lost] * len(batch), crash=lost)
     outcomes: list[Any] = []
     index = 0
@@ -71,3 +68,12 @@ def read_batch(
     if len(outcomes) < len(batch):
         return BatchResult(outcomes=outcomes, crash=Fenced(f"{spec.name}: abandoned"))
     return BatchResult(outcomes=outcomes)
+
+
+def _lost(files: StoreFiles | None) -> StoreLost | None:
+    try:
+        if files is not None:
+            files.check()
+    except StoreLost as lost:
+        return lost
+    return None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from actors.config import EdgeConfig
     from http_edge.handler import Context, Handler, Row
+    from http_edge.request import Request
     from http_edge.system import System
 
 _CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
@@ -226,7 +227,7 @@ class GuardedHandler:
         self._token = context.admin_token.encode()
 
     async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
+        self, request: Request, params: dict[str, str], query: str
     ) -> web.StreamResponse:
         authorize(request, self._token)
         return await self._handler(request, params, query)

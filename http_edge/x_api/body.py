@@ -13,9 +13,8 @@ from http_edge.decoding import blame
 from http_edge.x_api.problems import invalid, parameter_error
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from actors.config import EdgeConfig
+    from http_edge.request import Request
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -34,7 +33,7 @@ class JsonReader(Generic[T]):
         self._decoder = msgspec.json.Decoder(body_type)
         self._reader = BodyReader(config)
 
-    async def read(self, request: web.BaseRequest) -> T:
+    async def read(self, request: Request) -> T:
         """Return the body. Raises a 400, or what `BodyReader` raises."""
         kind, _, _ = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")
         if kind.strip().lower() != CONTENT_TYPE:

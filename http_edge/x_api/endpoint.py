@@ -17,9 +17,9 @@ from http_edge.x_api.rate_limit import Quota
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actors.config import EdgeConfig
     from actors.kernel.messages import Message
     from http_edge.handler import Context, Handler
+    from http_edge.request import Request
     from http_edge.system import System
     from http_edge.x_api.identity import Caller, Identity
     from http_edge.x_api.rate_limit import RateLimiter
@@ -35,18 +35,17 @@ ANYBODY: Final = (Scheme.APP, Scheme.OAUTH1, Scheme.OAUTH2)
 class Call:
     """One request, whose caller is known and may make it."""
 
-    __slots__ = ("_system", "_timeout_s", "caller", "params", "query", "quota", "request")
+    __slots__ = ("_system", "caller", "params", "query", "quota", "request")
 
     def __init__(
         self,
-        request: web.BaseRequest,
+        request: Request,
         params: dict[str, str],
         query: str,
         *,
         caller: Caller,
         quota: Quota,
         system: System,
-        timeout_s: float,
     ) -> None:
         """`params` are the path's, decoded; `query` is raw."""
         self.request = request
@@ -55,11 +54,15 @@ class Call:
         self.caller = caller
         self.quota = quota
         self._system = system
-        self._timeout_s = timeout_s
 
-    async def ask(self, message: Message) -> Any:
-        """Return the service's reply, or its Refusal. Raises what an ask raises."""
-        reply = await self._system.ask(SERVICE, message, timeout_s=self._timeout_s)
+    async def ask(self, message: Message, *, timeout_s: float | None = None) -> Any:
+        """Return the service's reply, or its Refusal, by the request's deadline or in `timeout_s`.
+
+        Raises what an ask raises.
+        """
+        if timeout_s is None:
+            timeout_s = self.request.look_again()
+        reply = await self._system.ask(SERVICE, message, timeout_s=timeout_s)
         if isinstance(reply, Accepted):
             # X has no such answer: what did not come in time is not there.
             raise plain(503)
@@ -112,10 +115,9 @@ class EndpointHandler:
         self._identity = identity
         self._limiter = limiter
         self._system = context.system
-        self._config: EdgeConfig = context.config
 
     async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
+        self, request: Request, params: dict[str, str], query: str
     ) -> web.StreamResponse:
         caller = self._identity.recognise(request)
         schemes = self._endpoint.schemes
@@ -135,6 +137,5 @@ class EndpointHandler:
             caller=caller,
             quota=quota,
             system=self._system,
-            timeout_s=self._config.deadline_s,
         )
         return await self._endpoint.run(call)

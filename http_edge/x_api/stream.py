@@ -67,6 +67,7 @@ class Stream:
         self._context = context
         self._keepalive_s = config.keepalive_s
         self._send_s_max = context.config.send_s_max
+        self._deadline_s = context.config.deadline_s
         # Midway between the longest backfill, which begins that late, and what is forgotten.
         backfill_s = config.backfill_minutes_max * 60
         self._lag_us_max = round((backfill_s + config.matches_kept_s) / 2 * _US)
@@ -155,7 +156,8 @@ class Stream:
         return self._ended.result()
 
     async def _read(self, place: int) -> MatchPage:
-        page: MatchPage = await self._call.ask(ReadMatches(after=place, limit=PAGE_MATCHES))
+        question = ReadMatches(after=place, limit=PAGE_MATCHES)
+        page: MatchPage = await self._call.ask(question, timeout_s=self._deadline_s)
         return page
 
     async def _send_all(self, outlet: Outlet, page: MatchPage) -> bool:

@@ -210,21 +210,6 @@ async def test_a_client_that_reads_nothing_is_not_served_for_ever(text_chars: in
         await hang_up(writer)
 
 
-async def test_one_connection_too_many_is_told_so() -> None:
-    """It gets a 503 and is closed; those that were there go on, and one that leaves makes room."""
-    async with serving(connections_max=2) as served:
-        _, first = await served.connect()
-        _, second = await served.connect()
-        await asyncio.sleep(0)
-        reader, third = await served.connect()
-        refusal = await asyncio.wait_for(reader.read(), READ_S_MAX)
-        assert refusal.startswith(b"HTTP/1.1 503 ")
-        assert b"Retry-After: 1\r\n" in refusal
-        for writer in (first, second, third):
-            await hang_up(writer)
-        assert (await served.send("GET", "/healthz")).status == 200
-
-
 async def test_a_client_that_has_said_all_gets_its_answer() -> None:
     """One that closes its sending side after its request is answered, then the connection ends."""
     async with serving() as served:

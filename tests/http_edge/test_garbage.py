@@ -32,7 +32,7 @@ GARBAGE = {
     ),
     "fragment": b"GET /healthz#x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     "raw bytes in path": b"GET /api/v1/rooms/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
-    "asterisk": b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "asterisk": b"DELETE * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     "connect": b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     "websocket": (
         b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n"

@@ -15,7 +15,14 @@ from yarl import URL
 from actors.kernel.clock import ManualClock
 from http_edge.x_api.entities import find_entities, mentioned
 from tests.http_edge.serving import hang_up
-from tests.http_edge.x_api.embedded_x import LIKES, RULES, STREAM, EmbeddedX, embedded_x
+from tests.http_edge.x_api.embedded_x import (
+    LIKES,
+    RULES,
+    STREAM,
+    EmbeddedX,
+    embedded_x,
+    until,
+)
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 VALUES = st.recursive(
@@ -177,11 +184,15 @@ async def test_a_service_that_does_not_answer_is_xs_503() -> None:
 
 @pytest.mark.real_time
 async def test_one_connection_too_many_is_xs_503() -> None:
-    """It is told so and closed."""
+    """Where the others are all at work: it is told so and closed."""
     async with embedded_x(edge={"connections_max": 1}) as x:
-        await x.get(RULES)
+        x.system.suspend("x_platform")
+        asked = asyncio.ensure_future(x.send("GET", RULES, headers=x.app))
+        await until(lambda: any(actor.mailbox_depth for actor in x.system.actors()))
         status, body = await raw(x, b"GET / HTTP/1.1\r\n\r\n")
         assert (status, body["title"]) == (503, "Service Unavailable")
+        x.system.resume("x_platform")
+        assert (await asked).status == 200
 
 
 async def test_a_clock_of_any_time_makes_timestamps() -> None:

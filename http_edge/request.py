@@ -1,0 +1,98 @@
+"""A request knows when it must be answered; what HTTP forbids in its head is refused here."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
+
+from http_edge.problems import Kind, Overload, ProblemError
+
+if TYPE_CHECKING:
+    from aiohttp.http_parser import RawRequestMessage
+
+    from http_edge.connection import Connection
+
+# RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
+_HOST: Final = re.compile(
+    r"(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+(?::[0-9]{0,5})?"
+    r"|\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+)\](?::[0-9]{0,5})?",
+    re.ASCII,
+)
+
+_HOST_FIELD: Final = hdrs.HOST
+_EXPECT_FIELD: Final = hdrs.EXPECT
+
+
+class Request(web.BaseRequest):
+    """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
+
+    `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the
+    connection is one more than there are places, so that only what keeps the system reachable is
+    answered on it.
+    """
+
+    ATTRS = web.BaseRequest.ATTRS | {"beyond", "deadline", "left_s"}
+
+    deadline: float
+    left_s: float
+    beyond: bool
+
+    def look_again(self) -> float:
+        """Bring `left_s` up to date, and return it."""
+        connection: Connection = self._protocol  # type: ignore[assignment]
+        self.left_s = self.deadline - connection.clock.monotonic()
+        return self.left_s
+
+    def check(self, now: float) -> None:
+        """Raise the problem with its head or its age, if there is one. Each request comes by."""
+        self.left_s = left_s = self.deadline - now
+        if left_s <= 0:
+            raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before its turn came")
+        message = self._message
+        headers = message.headers
+        host = headers.get(_HOST_FIELD)
+        if host is not None and not valid_host(host):
+            detail = "Host is one name or address, with a port where it is not the usual one"
+            raise ProblemError(Kind.BAD_REQUEST, detail)
+        if message.version is not HttpVersion11:
+            _check_version(message)
+        elif _EXPECT_FIELD in headers:
+            _check_expectations(headers.getall(_EXPECT_FIELD))
+        if self._payload is not EMPTY_PAYLOAD:
+            self._check_body()
+        elif message.method != "GET" and headers.get(hdrs.CONTENT_LENGTH, "").strip("0"):
+            # aiohttp takes the largest number that its parser knows for none.
+            raise ProblemError(Kind.BAD_REQUEST, "no body has this Content-Length")
+
+    def _check_body(self) -> None:
+        broken = self._payload.exception()
+        if broken is not None:
+            raise broken
+        # RFC 9112 section 6.1: what is coded twice would be stored as it came.
+        message = self._message
+        if message.chunked and message.headers[hdrs.TRANSFER_ENCODING].lower() != "chunked":
+            raise ProblemError(Kind.BAD_REQUEST, "a Transfer-Encoding is chunked, or none")
+
+
+@lru_cache(maxsize=256)
+def valid_host(host: str) -> bool:
+    """Whether it can be a Host header's value (RFC 9110 section 7.2)."""
+    return _HOST.fullmatch(host) is not None
+
+
+def _check_version(message: RawRequestMessage) -> None:
+    if message.version not in (HttpVersion10, HttpVersion11):
+        # The parser knows 0.9 and 2.0 as well, where a request ends elsewhere.
+        raise ProblemError(Kind.BAD_REQUEST, "HTTP/1.1 and HTTP/1.0 are spoken here")
+    if message.chunked:
+        # RFC 9112 section 6.1: who passed it on may have seen its end elsewhere.
+        raise ProblemError(Kind.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
+
+
+def _check_expectations(values: list[str]) -> None:
+    # RFC 9110 section 10.1.1; HTTP/1.0 knew none, and there it means nothing.
+    if any(value.lower() != "100-continue" for value in values):
+        raise ProblemError(Kind.EXPECTATION_FAILED, "only Expect: 100-continue is understood")
