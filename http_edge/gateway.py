@@ -177,12 +177,13 @@ class Gateway:
             self._bodiless.add(handler)
 
     def _check_way_in(self, request: Request, target: str) -> None:
-        """Raise a 421 unless it is for us; a probe asks for whatever address it found us at.
-
-        Or a 503 where there is no place for it.
-        """
+        """Raise a 503 where there is no place for it, a 421 where it is not for us."""
         if request.beyond and not _is_vital(target):
             raise self.no_place()
+        self._check_host(request)
+
+    def _check_host(self, request: web.BaseRequest) -> None:
+        """Raise a 421 unless it is for us; a probe asks for whatever address it found us at."""
         authority, path = _authority(request)
         if path not in self._probes:
             self._door.check_host(authority)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from actors.config import EdgeConfig
     from http_edge.handler import Context, Handler, Row
     from http_edge.request import Request
+    from http_edge.request import Request
     from http_edge.system import System
 
 _CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
@@ -243,9 +244,7 @@ class AdminHandler:
         self._reader = BodyReader(context.config)
         self._encode = msgspec.json.Encoder().encode
 
-    async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
-    ) -> Answer:
+    async def __call__(self, request: Request, params: dict[str, str], query: str) -> Answer:
         authorize(request, self._token)
         # Most send none, and pay for none; a row refuses what it does not read.
         body = await self._reader.read(request) if request.body_exists else b""
