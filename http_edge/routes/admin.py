@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from actors.config import EdgeConfig
     from http_edge.handler import Context, Handler, Row
     from http_edge.request import Request
-    from http_edge.request import Request
     from http_edge.system import System
 
 _CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
