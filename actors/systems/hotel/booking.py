@@ -100,14 +100,7 @@ class BookingService(BookingCancellation):
         booking = as_booking(row)
         if any(getattr(booking, name) != getattr(cmd, name) for name in cmd.__struct_fields__):
             return Refusal.conflict(f"booking {cmd.id} exists, and is another")
-        match booking.status:
-            case "pending":
-                return wait(tx, booking)
-            case "rejected":
-                return refusal_of(row)
-            case "cancelling" | "cancelled":
-                return was_cancelled(booking.id)
-        return booking
+        return wait(tx, booking) if booking.status == "pending" else _as_it_stands(row)
 
     def _begin(
         self,
@@ -295,3 +288,13 @@ class BookingService(BookingCancellation):
         tx.execute(rows.SET_REJECTED, refusal.kind, refusal.detail, untouched, booking_id)
         undo(tx, row, release=release, refund=refund)
         end(tx, booking_id, refusal)
+
+
+def _as_it_stands(row: sqlite3.Row) -> Booking | Refusal:
+    booking = as_booking(row)
+    match booking.status:
+        case "rejected":
+            return refusal_of(row)
+        case "cancelling" | "cancelled":
+            return was_cancelled(booking.id)
+    return booking

@@ -129,7 +129,7 @@ def was_cancelled(booking_id: str) -> Refusal:
 
 
 def undo(tx: Transaction, row: sqlite3.Row, *, release: bool, refund: bool) -> None:
-    """Undo what a pending booking may have begun; each goes the way of what it undoes, behind it."""
+    """Undo what a pending booking may have begun: behind it, on the same way."""
     if release and row["state"] in rows.HAS_HOLD:
         tx.send("room", ReleaseHold(hold_id=row["id"]))
     if refund and row["state"] in rows.HAS_PAYMENT:

@@ -125,7 +125,7 @@ class ChangeRoom(Command, frozen=True, kw_only=True):
     room_id: str
     status: RoomStatus | UnsetType = UNSET
     rate: Money | UnsetType = UNSET
-    number: RoomNumber | None | UnsetType = UNSET
+    number: RoomNumber | UnsetType | None = UNSET
 
 
 class RoomChanged(Event, frozen=True, kw_only=True):
