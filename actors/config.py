@@ -262,6 +262,31 @@ def _check_relations(config: Config) -> None:
             config.effect.effect_s_max <= config.breaker.probe_s_max,
             "effect.effect_s_max is at most breaker.probe_s_max",
         ),
+        (
+            # Else the room is given away while the booking may still be paid.
+            config.hotel.booking_s_max <= config.hotel.hold_s,
+            "hotel.booking_s_max is at most hotel.hold_s",
+        ),
+        (
+            # Else what is redelivered within its deadline is taken for new.
+            edge.deadline_s <= min(config.store.edge_keys_kept_s, config.store.client_keys_kept_s),
+            "edge.deadline_s is at most store.edge_keys_kept_s and store.client_keys_kept_s",
+        ),
+        (
+            # Else we like in public what we call neutral ourselves.
+            config.tweets.positive_min <= config.tweets.like_min,
+            "tweets.positive_min is at most tweets.like_min",
+        ),
+        (
+            # Else a reply that has failed is given up before it is tried again.
+            config.tweets.retry_s < config.tweets.reply_s_max,
+            "tweets.retry_s is below tweets.reply_s_max",
+        ),
+        (
+            # Else a reconnect brings again what the reader has forgotten.
+            config.x.backfill_minutes_max * 60 < config.tweets.seen_kept_s,
+            "x.backfill_minutes_max is less time than tweets.seen_kept_s",
+        ),
     ):
         if not holds:
             message = f"configuration: {rule}; set both together"

@@ -22,10 +22,11 @@ MOOD_PARTS: Final = (0, 1, 1, 2, 2, 3)
 # The last one is the account for which the monitor acts.
 AUTHORS: Final = ("ann", "bob", "dressrehearsal")
 STORED: Final = 3
-FLAG_CHANGES: Final[tuple[dict[str, str], ...]] = (
+FLAG_CHANGES: Final[tuple[dict[str, str | None], ...]] = (
     {"status": "assigned", "assignee": "eve"},
     {"status": "resolved", "note": "called them"},
     {"note": "once more"},
+    {"assignee": None},
 )
 
 # Whom an operator stops for a while, and how long, in seconds: longer than an effect's attempts
@@ -104,7 +105,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
         return AUTHORS[self.author % (len(AUTHORS) - (self.kind == "answer"))]
 
     @property
-    def flag_change(self) -> dict[str, str]:
+    def flag_change(self) -> dict[str, str | None]:
         """What of a flag is changed."""
         return FLAG_CHANGES[self.number % len(FLAG_CHANGES)]
 

@@ -39,11 +39,15 @@ FLAGS = "SELECT id, status FROM flag"
 
 
 class Told(msgspec.Struct):
-    """What the clients were told. `last` is the tweet that X acknowledged last."""
+    """What the clients were told.
+
+    `last` is the tweet that X acknowledged last; `unassigned` are flags that somebody gave back.
+    """
 
     last: XTweet | None = None
     tweeted: dict[str, str] = msgspec.field(default_factory=dict)
     flags: dict[str, set[FlagStatus]] = msgspec.field(default_factory=dict)
+    unassigned: set[str] = msgspec.field(default_factory=set)
     troubles: list[str] = msgspec.field(default_factory=list)
 
 
@@ -94,7 +98,11 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock) -> Iterato
 def _flags_do_not_move_back(folder: Path, told: Told) -> Iterator[str]:
     states: dict[str, Any] = dict(_rows(folder, "flagger", FLAGS))
     for flag, statuses in told.flags.items():
-        furthest = max(ORDER.index(status) for status in statuses)
+        furthest = max(
+            ORDER.index(status)
+            for status in statuses
+            if status != "assigned" or flag not in told.unassigned
+        )
         if ORDER.index(states[flag]) < furthest:
             yield f"flag {flag} was {ORDER[furthest]}, and is {states[flag]}"
 

@@ -127,7 +127,10 @@ class TweetsPerformance:
         if flags.status != HTTPStatus.OK or not flags.body["items"]:
             return
         flag = flags.body["items"][self._number % len(flags.body["items"])]["id"]
-        reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", self._call.flag_change)
+        change = self._call.flag_change
+        if change.get("assignee", "") is None:
+            self._told.unassigned.add(flag)
+        reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", change)
         if reply.status == HTTPStatus.OK:
             self._told.flags.setdefault(flag, set()).add(reply.body["status"])
         elif reply.status != HTTPStatus.CONFLICT:

@@ -33,7 +33,7 @@ def refuse_past(check_in: dt.date, *, today: dt.date) -> Refusal | None:
     """Return why nobody arrives on a day that is over; `today` is the hotel's own."""
     if check_in >= today:
         return None
-    detail = f"check_in: {check_in} is over; here it is {today}, the first day to arrive"
+    detail = f"check_in: {check_in} is over, by the hotel's own calendar; arrive today or later"
     return Refusal.invalid(detail, field="check_in")
 
 

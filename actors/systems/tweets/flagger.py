@@ -2,12 +2,15 @@
 
 open -> assigned -> resolved
 open -> resolved
+assigned -> open, where whose it was is taken away
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
+
+from msgspec import UNSET
 
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, on, query
@@ -34,7 +37,7 @@ CHANGE = "UPDATE flag SET status = ?, assignee = ?, note = ? WHERE id = ?"
 PAGE = "SELECT * FROM flag WHERE seq > ? ORDER BY seq LIMIT ?"
 PAGE_OF_STATUS = "SELECT * FROM flag WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?"
 
-# A flag moves to the right only, and may leave one out.
+# A flag moves to the right only, and may leave one out; but an assigned one may be unassigned.
 ORDER: Final[tuple[FlagStatus, ...]] = ("open", "assigned", "resolved")
 
 
@@ -55,13 +58,19 @@ class FlaggerService(Service):
         row = tx.one(BY_ID, cmd.flag_id)
         if row is None:
             return _unknown(cmd.flag_id)
-        status = cmd.status or row["status"]
-        if ORDER.index(status) < ORDER.index(row["status"]):
-            return Refusal.conflict(f"the flag is {row['status']} and does not become {status}")
-        assignee = row["assignee"] if cmd.assignee is None else cmd.assignee
-        if row["status"] == "resolved" and assignee != row["assignee"]:
+        before: FlagStatus = row["status"]
+        assignee = row["assignee"] if cmd.assignee is UNSET else cmd.assignee
+        note = row["note"] if cmd.note is UNSET else cmd.note
+        if before == "resolved" and assignee != row["assignee"]:
             return Refusal.conflict("the flag is resolved: it is nobody's any more")
-        note = row["note"] if cmd.note is None else cmd.note
+        # Nobody works on it any more: it waits for somebody, as one that was never assigned does.
+        at_least: FlagStatus = "open" if before == "assigned" and cmd.assignee is None else before
+        status = at_least if cmd.status is UNSET else cmd.status
+        if ORDER.index(status) < ORDER.index(at_least):
+            return Refusal.conflict(f"the flag is {before} and does not become {status}")
+        if status == "assigned" and assignee is None:
+            detail = "assignee: a flag is assigned to somebody; say to whom"
+            return Refusal.invalid(detail, field="assignee")
         tx.execute(CHANGE, status, assignee, note, cmd.flag_id)
         changed = tx.one(BY_ID, cmd.flag_id)
         assert changed is not None

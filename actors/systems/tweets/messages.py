@@ -6,7 +6,7 @@ import datetime as dt  # noqa: TC003 - msgspec reads it at run time
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from actors.kernel.messages import Command, Event, Query
 
@@ -162,12 +162,15 @@ class GetFlag(Query, frozen=True, kw_only=True):
 
 
 class ChangeFlag(Command, frozen=True, kw_only=True):
-    """Move a flag on (open, assigned, resolved; never back), say whose it is, or note something."""
+    """Move a flag on (open, assigned, resolved; never back), say whose it is, or note something.
+
+    What is not given stays; null takes the note away, or the assignee: the flag is open again then.
+    """
 
     flag_id: str
-    status: FlagStatus | None = None
-    assignee: Author | None = None
-    note: Annotated[str, Meta(max_length=2_000)] | None = None
+    status: FlagStatus | UnsetType = UNSET
+    assignee: Author | UnsetType | None = UNSET
+    note: Annotated[str, Meta(max_length=2_000)] | UnsetType | None = UNSET
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,13 +22,17 @@ HAS_BACKLOG = "SELECT 1 FROM backlog LIMIT 1"
 BACKLOG = "SELECT seq, id, text FROM backlog JOIN tweet USING (seq) ORDER BY seq LIMIT ?"
 FORGET_BACKLOG = "DELETE FROM backlog WHERE seq = ?"
 
-# By the filters that are given, in this order; each begins with what an index begins with.
+# By the filters that are given, in this order; each begins with what an index begins with. X's
+# usernames are the same in any case, and so is who is asked for.
 PAGES: Final[Mapping[tuple[str, ...], str]] = {
     (): "SELECT * FROM tweet WHERE seq > ? ORDER BY seq LIMIT ?",
-    ("author",): "SELECT * FROM tweet WHERE author = ? AND seq > ? ORDER BY seq LIMIT ?",
+    (
+        "author",
+    ): "SELECT * FROM tweet WHERE author = ? COLLATE NOCASE AND seq > ? ORDER BY seq LIMIT ?",
     ("sentiment",): "SELECT * FROM tweet WHERE sentiment = ? AND seq > ? ORDER BY seq LIMIT ?",
     ("author", "sentiment"): (
-        "SELECT * FROM tweet WHERE author = ? AND sentiment = ? AND seq > ? ORDER BY seq LIMIT ?"
+        "SELECT * FROM tweet WHERE author = ? COLLATE NOCASE AND sentiment = ? AND seq > ?"
+        " ORDER BY seq LIMIT ?"
     ),
 }
 
