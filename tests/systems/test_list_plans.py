@@ -114,6 +114,14 @@ def walks(sql: str, plan: list[str]) -> list[str]:
         bounded = scan and (scan[1] in BOUNDED or "VIRTUAL TABLE" in scan[2])
         if sorts or (scan and not page and not bounded):
             found.append(step)
+    # What is asked for by no index is looked for in all that the index finds.
+    names = re.findall(r"(\w+)(?: COLLATE \w+)? = \?", sql)
+    searched = " ".join(plan)
+    found += [
+        f"{name} is in no index"
+        for name in names
+        if f"{name}=?" not in searched and "rowid=?" not in searched
+    ]
     return found
 
 
@@ -149,6 +157,7 @@ async def test_no_query_walks_a_table(
         ("SELECT * FROM room WHERE seq > 1 ORDER BY number LIMIT 5", 1),
         ("SELECT * FROM room ORDER BY number LIMIT 5", 1),
         ("SELECT * FROM room", 1),
+        ("SELECT * FROM room WHERE type = ? AND number = ? AND seq > 1 ORDER BY seq LIMIT 5", 1),
         ("SELECT * FROM room ORDER BY seq LIMIT 5", 0),
         ("SELECT * FROM room WHERE id = '1'", 0),
     ],
@@ -156,5 +165,6 @@ async def test_no_query_walks_a_table(
 async def test_a_walk_is_noticed(tmp_path: Path, sql: str, complaints: int) -> None:
     """A scan by a filter and a sort are; a page from the beginning is none."""
     async with stage(SERVICES["room"], tmp_path, name="room", others={}) as on:
-        plan = [row["detail"] for row in on.rows(f"EXPLAIN QUERY PLAN {sql}")]
+        params = ["1"] * sql.count("?")
+        plan = [row["detail"] for row in on.rows(f"EXPLAIN QUERY PLAN {sql}", *params)]
         assert len(walks(sql, plan)) == complaints, plan

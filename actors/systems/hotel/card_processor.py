@@ -45,15 +45,19 @@ SELECT taken
     - (SELECT coalesce(sum(refunded), 0) FROM void WHERE void.key = charge.key) AS kept
 FROM charge WHERE key = ?
 """
-REFUNDED = """
-(SELECT coalesce(sum(amount), 0) FROM refund WHERE charge_key = charge.key)
+SUMS = """
+SELECT currency, sum(taken) AS taken, sum(
+    (SELECT coalesce(sum(amount), 0) FROM refund WHERE charge_key = charge.key)
     + (SELECT coalesce(sum(refunded), 0) FROM void WHERE void.key = charge.key)
+) AS refunded
+FROM charge GROUP BY currency ORDER BY currency
 """
-SUMS = (
-    f"SELECT currency, sum(taken) AS taken, sum({REFUNDED}) AS refunded"
-    " FROM charge GROUP BY currency ORDER BY currency"
-)
-SUMS_OF_CHARGE = f"SELECT currency, taken, {REFUNDED} AS refunded FROM charge WHERE key = ?"
+SUMS_OF_CHARGE = """
+SELECT currency, taken,
+    (SELECT coalesce(sum(amount), 0) FROM refund WHERE charge_key = charge.key)
+    + (SELECT coalesce(sum(refunded), 0) FROM void WHERE void.key = charge.key) AS refunded
+FROM charge WHERE key = ?
+"""
 
 REFUSALS = {
     CardBehavior.DECLINES: "the card's issuer refuses it",
