@@ -197,9 +197,11 @@ class HotelScenario(Scenario):
         """Close a room, and open it again at another rate; guests meet it as it is then."""
         path = f"/api/v1/rooms/room-{call.room}"
         rate = {"amount": 10_000 + number, "currency": "EUR"}
-        for step, change in enumerate(
-            ({"status": "maintenance"}, {"status": "available", "rate": rate})
-        ):
+        changes: list[dict[str, Any]] = [
+            {"status": "maintenance"},
+            {"status": "available", "rate": rate},
+        ]
+        for step, change in enumerate(changes):
             reply = await self._ask_twice(client, "PATCH", path, change, f"c{number}-{step}", call)
             if reply.status and (
                 reply.status != HTTPStatus.OK or not change.items() <= reply.body.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ from tests.systems.hotel.town import UNKNOWN
 from tests.systems.hotel.whole import RATE
 
 if TYPE_CHECKING:
+    from actors.systems.hotel.messages import RoomStatus
     from tests.systems.hotel.town import Town
 
 DAY = dt.date(2023, 11, 24)  # ten days after the clock's start
@@ -103,12 +104,12 @@ class Change(Step, frozen=True):
     """Take a room away or give it back, at another rate."""
 
     room: int
-    status: str
+    status: RoomStatus
     amount: int
 
     async def do(self, town: Town) -> None:
         rate = Money(amount=self.amount, currency=RATE.currency)
-        wish: Any = ChangeRoom(room_id=town.room(self.room), status=self.status, rate=rate)
+        wish = ChangeRoom(room_id=town.room(self.room), status=self.status, rate=rate)
         town.request("room", wish)
 
 

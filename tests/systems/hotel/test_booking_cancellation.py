@@ -98,7 +98,7 @@ async def test_the_hotels_own_calendar_counts(tmp_path: Path, zone: str, refund:
         assert later.so_far.refund.amount == refund
 
 
-UNDOES = {
+UNDOES: dict[str, list[tuple[str, Any]]] = {
     "checking": [],
     "holding": [("room", ReleaseHold)],
     "paying": [("room", ReleaseHold), ("payment", CancelPayment)],

@@ -28,8 +28,8 @@ DEAR = Money(amount=99_999, currency="CHF")
 
 
 async def free(on: Stage, **filters: Any) -> list[str]:
-    dates = {"check_in": DAY, "check_out": DAY.replace(day=3)}
-    page = await on.ask(ListRooms(limit=10, **dates, **filters))
+    end = DAY.replace(day=3)
+    page = await on.ask(ListRooms(limit=10, check_in=DAY, check_out=end, **filters))
     return [room.id for room in page.items]
 
 

@@ -114,7 +114,8 @@ async def test_a_flag_can_be_unassigned(tmp_path: Path) -> None:
     async with flagging(tmp_path) as on:
         flag = await flag_in(on, "open")
         eves = ChangeFlag(flag_id=flag.id, status="assigned", assignee="eve", note="hers")
-        for wish in ({}, {"status": "open"}):
+        wishes: tuple[dict[str, Any], ...] = ({}, {"status": "open"})
+        for wish in wishes:
             await on.ask(eves)
             for _ in range(2):
                 free = await on.ask(ChangeFlag(flag_id=flag.id, assignee=None, **wish))
