@@ -116,6 +116,11 @@ def every_night_is_sold_once(books: Books) -> Iterator[str]:
         yield f"booking {booking} is confirmed, and {night} in room {room} is not taken for it"
     for room, night, booking in set(taken) - set(wanted):
         yield f"{night} in room {room} is taken for {booking}, which is not confirmed for it"
+    blocks = {row["id"]: (row["seq"] - 1) // 64 for row in books.of["room"]["room"]}
+    counted = {(row["block"], row["night"]): row["taken"] for row in books.of["room"]["crowd"]}
+    crowd = Counter((blocks[room], night) for room, night, _ in taken)
+    if counted != crowd:
+        yield f"the crowd is counted as {counted}, and is {crowd}"
     holds = {row["id"] for row in books.of["room"]["hold"] if row["state"] == "confirmed"}
     for booking in holds ^ {row["id"] for row in books.in_state("confirmed")}:
         yield f"booking {booking}: its hold and it do not agree that it is confirmed"

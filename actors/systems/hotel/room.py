@@ -12,6 +12,7 @@ from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.hotel.currency import refuse_currency
+from actors.systems.hotel.free_rooms import page_of_free_rooms
 from actors.systems.hotel.holds import (
     ConfirmHold,
     ExpireHold,
@@ -50,16 +51,6 @@ INSERT = (
 BY_ID = "SELECT * FROM room WHERE id = ?"
 PAGE = "SELECT * FROM room WHERE seq > ? ORDER BY seq LIMIT ?"
 PAGE_OF_TYPE = "SELECT * FROM room WHERE type = ? AND seq > ? ORDER BY seq LIMIT ?"
-FREE_PAGE = (
-    "SELECT * FROM room WHERE bookable = 1 AND NOT EXISTS"
-    " (SELECT 1 FROM night WHERE room_id = room.id AND night >= ? AND night < ?)"
-    " AND seq > ? ORDER BY seq LIMIT ?"
-)
-FREE_PAGE_OF_TYPE = (
-    "SELECT * FROM room WHERE bookable = 1 AND NOT EXISTS"
-    " (SELECT 1 FROM night WHERE room_id = room.id AND night >= ? AND night < ?)"
-    " AND type = ? AND seq > ? ORDER BY seq LIMIT ?"
-)
 CHANGE = "UPDATE room SET rate_amount = ?, rate_currency = ?, number = ?, status = ? WHERE id = ?"
 
 HOLD = "SELECT * FROM hold WHERE id = ?"
@@ -154,23 +145,23 @@ class RoomService(Service):
     @query
     def list(self, tx: ReadTransaction, question: ListRooms) -> RoomPage | Refusal:
         """List in order of creation, of one type if one is given, the free ones if dates are."""
-        check_in, check_out = question.check_in, question.check_out
-        params: tuple[str | int, ...] = (question.after,)
-        if question.type is not None:
-            params = (question.type, question.after)
-        sql = PAGE if question.type is None else PAGE_OF_TYPE
+        check_in, check_out, type_ = question.check_in, question.check_out, question.type
+        after, limit = question.after, question.limit
         if check_in is not None and check_out is not None:
             refusal = refuse_stay(check_in, check_out, nights_max=self._nights_max)
             if refusal is not None:
                 return refusal
-            params = (check_in.isoformat(), check_out.isoformat(), *params)
-            sql = FREE_PAGE if question.type is None else FREE_PAGE_OF_TYPE
+            days = (check_in.isoformat(), check_out.isoformat())
+            rows, next_ = page_of_free_rooms(tx, *days, type_, after, limit=limit)
         elif check_in is not None or check_out is not None:
             missing = "check_out" if check_out is None else "check_in"
             detail = f"{missing} is missing: rooms are free from one day to another"
             return Refusal.invalid(detail, field=missing)
-        rows, after = tx.page(sql, *params, limit=question.limit)
-        return RoomPage(items=[_room(row) for row in rows], next=after)
+        elif type_ is not None:
+            rows, next_ = tx.page(PAGE_OF_TYPE, type_, after, limit=limit)
+        else:
+            rows, next_ = tx.page(PAGE, after, limit=limit)
+        return RoomPage(items=[_room(row) for row in rows], next=next_)
 
     # --- Holds -------------------------------------------------------------------------------
 
