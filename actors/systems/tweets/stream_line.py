@@ -195,7 +195,7 @@ def _answered(tweet: _Tweet, referred: dict[str, _Shown]) -> set[str]:
     if replied_to is not None:
         shown = referred.get(replied_to)
         if shown is None or shown.refers_to("replied_to") is not None:
-            found.add(tweet.in_reply_to_user_id or (shown and shown.author_id))
+            found.add(tweet.in_reply_to_user_id or (shown.author_id if shown else None))
     quoted = referred.get(tweet.refers_to("quoted") or "")
     if quoted is not None and quoted.refers_to("replied_to") is not None:
         found.add(quoted.author_id)
