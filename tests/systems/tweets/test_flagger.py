@@ -127,6 +127,17 @@ async def test_a_flag_can_be_unassigned(tmp_path: Path) -> None:
         assert again == resolved
 
 
+async def test_a_flag_that_was_assigned_to_nobody_can_be_worked_on(tmp_path: Path) -> None:
+    """As older files may hold them: noted, given to somebody, or opened again."""
+    async with flagging(tmp_path) as on:
+        flag = await flag_in(on, "open")
+        on.execute("UPDATE flag SET status = 'assigned'")
+        noted = await on.ask(ChangeFlag(flag_id=flag.id, note="whose?"))
+        assert (noted.status, noted.note) == ("assigned", "whose?")
+        opened = await on.ask(ChangeFlag(flag_id=flag.id, assignee=None))
+        assert opened.status == "open"
+
+
 async def test_null_takes_a_note_away(tmp_path: Path) -> None:
     """An empty one is one."""
     async with flagging(tmp_path) as on:
