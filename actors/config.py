@@ -26,6 +26,8 @@ HostName = Annotated[
     str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+\]?)\Z")
 ]
 Compound = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+NotNegativeCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+FailureWord = Annotated[str, msgspec.Meta(max_length=100, pattern=r"[^\W_]")]
 # No space, quote or minus: the rule that the reader makes of it must mean the word itself.
 Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():-][^\s"():]{0,99}\Z')]
 
@@ -153,8 +155,15 @@ class TweetsConfig(_Section, frozen=True, kw_only=True):
     sentiment_replicas: Annotated[int, msgspec.Meta(ge=1, le=64)]
     negative_max: Compound
     positive_min: Compound
-    scored_chars_max: Count
+    rant_max: Compound
+    scored_chars_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     like_min: Compound
+    like_never: Annotated[tuple[FailureWord, ...], msgspec.Meta(max_length=1_000)]
+    likes_author_hour_max: NotNegativeCount
+    replies_author_hour_max: NotNegativeCount
+    replies_conversation_day_max: NotNegativeCount
+    replies_hour_max: NotNegativeCount
+    replies_to_replies: bool
     reply_text: Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
     retry_s: Positive
     reply_s_max: Positive
@@ -281,6 +290,31 @@ def _check_relations(config: Config) -> None:
         (
             config.effect.effect_s_max <= config.breaker.probe_s_max,
             "effect.effect_s_max is at most breaker.probe_s_max",
+        ),
+        (
+            # Else the room is given away while the booking may still be paid.
+            config.hotel.booking_s_max <= config.hotel.hold_s,
+            "hotel.booking_s_max is at most hotel.hold_s",
+        ),
+        (
+            # Else what is redelivered within its deadline is taken for new.
+            edge.deadline_s <= min(config.store.edge_keys_kept_s, config.store.client_keys_kept_s),
+            "edge.deadline_s is at most store.edge_keys_kept_s and store.client_keys_kept_s",
+        ),
+        (
+            # Else we like in public what we call neutral ourselves.
+            config.tweets.positive_min <= config.tweets.like_min,
+            "tweets.positive_min is at most tweets.like_min",
+        ),
+        (
+            # Else a reply that has failed is given up before it is tried again.
+            config.tweets.retry_s < config.tweets.reply_s_max,
+            "tweets.retry_s is below tweets.reply_s_max",
+        ),
+        (
+            # Else a reconnect brings again what the reader has forgotten.
+            config.x.backfill_minutes_max * 60 < config.tweets.seen_kept_s,
+            "x.backfill_minutes_max is less time than tweets.seen_kept_s",
         ),
     ):
         if not holds:

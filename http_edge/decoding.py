@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 _NAMED = re.compile(r"(?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# JSON has one spelling for NUL (six ASCII characters); a raw one is malformed.
-_NUL_ESCAPE = b"\\u0000"
+# What SQLite's functions take for a text's end.
+_NUL = re.compile("\0")
+# What ends a line, steers a terminal or turns the direction of what is around it: C0, C1, the line
+# separators, and the bidirectional embeddings, overrides and isolates (Unicode's UAX #9).
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Names, numbers, types and ids are one line. What may be longer than any of them is a text.
+LINE_CHARS_MAX = 254
 
 
 class BodyDecoder(Protocol):
@@ -38,6 +43,7 @@ class JsonBody:
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
         self._numbers = whole_number_fields(message_type)
+        self._texts = _text_fields(message_type)
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
         if params:
@@ -46,8 +52,7 @@ class JsonBody:
             message = self._decoder.decode(body)
         except (ValueError, RecursionError) as error:
             explain(body, error)
-        if _NUL_ESCAPE in body:
-            _refuse_nul(msgspec.to_builtins(message))
+        _refuse_control(body, message, self._texts)
         return message
 
     def _merge(self, body: bytes, params: dict[str, str]) -> bytes:
@@ -78,6 +83,7 @@ class GoBody:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
         fields = msgspec.structs.fields(message_type)
         self._names = {field.encode_name.casefold(): field.encode_name for field in fields}
+        self._texts = _text_fields(message_type)
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
         del params  # the tutorial's writes with a body have no path parameters
@@ -92,8 +98,7 @@ class GoBody:
             message = self._decoder.decode(body)
         except (ValueError, RecursionError) as error:
             explain(body, error, wrong_type=Kind.WRONG_TYPE)
-        if _NUL_ESCAPE in body:
-            _refuse_nul(msgspec.to_builtins(message))
+        _refuse_control(body, message, self._texts)
         return message
 
 
@@ -108,6 +113,8 @@ class UrlDecoder:
         self._items_max = items_max
         self._numbers = whole_number_fields(message_type)
         self._nullable = _nullable_fields(message_type)
+        # An id that is only looked up, and has no limit, is stored nowhere: it finds nothing.
+        self._texts = _text_fields(message_type, unlimited=True)
         fields = {field.encode_name for field in msgspec.structs.fields(message_type)}
         self._defaults = {"limit": str(items_default)} if "limit" in fields else {}
 
@@ -130,8 +137,8 @@ class UrlDecoder:
             raise ProblemError(Kind.INVALID, detail, field=field) from None
 
     def _check(self, name: str, text: str) -> None:
-        if "\0" in text:
-            raise ProblemError(Kind.INVALID, f"{name} holds a NUL character", field=name)
+        if not text.isprintable():
+            _refuse_control_in(name, text, self._texts)
         # msgspec would read 1e2 and 2.0 as whole numbers too, and numbers of any length.
         if name in self._numbers and not _WHOLE_NUMBER.fullmatch(text):
             raise ProblemError(Kind.INVALID, f"{name} is not a whole number", field=name)
@@ -150,6 +157,17 @@ def whole_number_fields(message_type: type[Message]) -> frozenset[str]:
         name
         for name, types in _field_types(message_type)
         if any(isinstance(each, msgspec.inspect.IntType) for each in types)
+    )
+
+
+def _text_fields(message_type: type[Message], *, unlimited: bool = False) -> frozenset[str]:
+    """Return the names of the fields that hold texts of any number of lines."""
+    return frozenset(
+        name
+        for name, types in _field_types(message_type)
+        for each in types
+        if isinstance(each, msgspec.inspect.StrType)
+        and (unlimited if each.max_length is None else each.max_length > LINE_CHARS_MAX)
     )
 
 
@@ -238,10 +256,21 @@ def _refuse_surrogates(text: str) -> None:
         raise ProblemError(Kind.INVALID, detail, field=found) from None
 
 
-def _refuse_nul(builtins: object) -> None:
-    found = _find(builtins, re.compile("\0"))
+def _refuse_control(body: bytes, message: Message, texts: frozenset[str]) -> None:
+    """Refuse control characters: all in what is a line, NUL in a text as well."""
+    # In JSON's ASCII, all but U+007F are escapes: most bodies are done here.
+    if b"\\" not in body and b"\x7f" not in body and body.isascii():
+        return
+    for name, value in msgspec.to_builtins(message).items():
+        _refuse_control_in(name, value, texts)
+
+
+def _refuse_control_in(name: str, value: object, texts: frozenset[str]) -> None:
+    wrong = _NUL if name in texts else _CONTROL
+    found = _find(value, wrong, name)
     if found is not None:
-        raise ProblemError(Kind.INVALID, f"{found} holds a NUL character", field=found)
+        detail = f"{found} holds {'a NUL' if wrong is _NUL else 'a control'} character"
+        raise ProblemError(Kind.INVALID, detail, field=found)
 
 
 def _find(value: Any, wrong: re.Pattern[str], path: str = "") -> str | None:

@@ -173,6 +173,12 @@ def test_every_key_is_read() -> None:
         ("mailbox.capacity=99999999999999999999999", "mailbox.capacity"),
         ("x_platform.keepalive_s=21", "x_platform.keepalive_s"),
         ("x.stall_s=15", "x_platform.keepalive_s is below x.stall_s"),
+        ("hotel.hold_s=119", "hotel.booking_s_max is at most hotel.hold_s"),
+        ("store.edge_keys_kept_s=4", "edge.deadline_s is at most store.edge_keys_kept_s"),
+        ("store.client_keys_kept_s=4", "edge.deadline_s is at most store.edge_keys_kept_s"),
+        ("tweets.like_min=0.04", "tweets.positive_min is at most tweets.like_min"),
+        ("tweets.reply_s_max=30", "tweets.retry_s is below tweets.reply_s_max"),
+        ("tweets.seen_kept_s=300", "x.backfill_minutes_max is less time than tweets.seen_kept_s"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(setting: str, named: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from actors.systems.hotel.messages import (
     Booking,
     CancelBooking,
+    ChangeRoom,
     CreateBooking,
     CreateCustomer,
     CreateRoom,
@@ -56,6 +57,7 @@ ROUTES: dict[str, tuple[Row, ...]] = {
         Route("POST", _ROOMS, "room", CreateRoom, 201, location=f"{_ROOMS}/"),
         Route("GET", _ROOMS, "room", ListRooms),
         Route("GET", f"{_ROOMS}/{{room_id}}", "room", GetRoom),
+        Route("PATCH", f"{_ROOMS}/{{room_id}}", "room", ChangeRoom),
         Route("POST", _BOOKINGS, "booking", CreateBooking, 201, location=f"{_BOOKINGS}/"),
         Route("GET", _BOOKINGS, "booking", ListBookings),
         Route("GET", _BOOKING, "booking", GetBooking),

@@ -180,7 +180,8 @@ def _bad_fields(
         if each.required:
             data = json.dumps(_replaced(body, (*at, name), None, drop=True))
             yield Bad(f"{where} missing", 422, where, options={"data": data.encode()})
-        if each.required and not _takes_null(each.type):
+        # Null is no value: it clears what can be clear, and says so where nothing can be.
+        if not (go and not each.required) and not _takes_null(each.type):
             data = json.dumps(_replaced(body, (*at, name), None))
             yield Bad(f"{where} null", 422, where, options={"data": data.encode()})
         if isinstance(kind, msgspec.inspect.StructType):

@@ -37,6 +37,19 @@ NO_DATES = (
 
 NUL = "\x00"
 LONE = "\ud800"
+# One of each kind that no line of text may hold: the last three turn directions.
+CONTROLS = {
+    "a line break": "\r\n",
+    "an escape": "\x1b",
+    "a DEL": "\x7f",
+    "a NEL": "\x85",
+    "a line separator": "\u2028",
+    "an embedding": "\u202a",
+    "an override": "\u202e",
+    "an isolate": "\u2066",
+}
+# What may be longer is a text of several lines.
+LINE_CHARS_MAX = 254
 
 
 def bad_values(kind: Any, *, go: bool) -> Iterator[tuple[str, int, object]]:
@@ -44,16 +57,7 @@ def bad_values(kind: Any, *, go: bool) -> Iterator[tuple[str, int, object]]:
     yield "a list", wrong, []
     yield "a truth", wrong, True
     if isinstance(kind, msgspec.inspect.StrType):
-        yield "a number", wrong, 7
-        yield "an object", wrong, {}
-        yield "with a NUL", 422, f"a{NUL}b"
-        yield "with half a pair", 422, f"a{LONE}"
-        if kind.max_length is not None:
-            yield "too long", 422, "x" * (kind.max_length + 1)
-        if kind.min_length:
-            yield "too short", 422, ""
-        if kind.pattern is not None:
-            yield "outside its pattern", 422, " "
+        yield from _bad_strings(kind, wrong)
     if isinstance(kind, msgspec.inspect.LiteralType):
         yield "a number", wrong, 7
         yield "an object", wrong, {}
@@ -71,6 +75,22 @@ def bad_values(kind: Any, *, go: bool) -> Iterator[tuple[str, int, object]]:
             yield "too small", 422, kind.ge - 1
         if kind.le is not None:
             yield "too large", 422, kind.le + 1
+
+
+def _bad_strings(kind: msgspec.inspect.StrType, wrong: int) -> Iterator[tuple[str, int, object]]:
+    yield "a number", wrong, 7
+    yield "an object", wrong, {}
+    yield "with a NUL", 422, f"a{NUL}b"
+    yield "with half a pair", 422, f"a{LONE}"
+    if (kind.max_length or 0) <= LINE_CHARS_MAX:
+        for label, character in CONTROLS.items():
+            yield f"with {label}", 422, f"a{character}b"
+    if kind.max_length is not None:
+        yield "too long", 422, "x" * (kind.max_length + 1)
+    if kind.min_length:
+        yield "too short", 422, ""
+    if kind.pattern is not None:
+        yield "outside its pattern", 422, " "
 
 
 def _bad_dates(wrong: int) -> Iterator[tuple[str, int, object]]:
@@ -105,6 +125,9 @@ def _bad_texts_of(kind: Any) -> Iterator[tuple[str, int, str]]:
             texts = ("",) if kind.min_length else ()
             if kind.pattern is not None:
                 yield "outside its pattern", 422, "%20"
+            if kind.max_length is not None and kind.max_length <= LINE_CHARS_MAX:
+                for label, character in CONTROLS.items():
+                    yield f"with {label}", 422, quote(f"a{character}b")
         case msgspec.inspect.LiteralType():
             texts = ("", "surprise", "null")
         case msgspec.inspect.DateType():

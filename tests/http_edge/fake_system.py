@@ -154,7 +154,9 @@ class FakeSystem:
         if isinstance(message, hotel.CancelBooking):
             return self._cancel(message, items)
         if isinstance(message, tweets.ChangeFlag):
-            return self._change_flag(message, items)
+            return self._change(message, message.flag_id, items)
+        if isinstance(message, hotel.ChangeRoom):
+            return self._change(message, message.room_id, items)
         fields = msgspec.structs.asdict(message)
         new_id = fields.pop("id", "") or f"id-{len(items) + 1}"
         fields.pop("card_number", None)
@@ -178,14 +180,15 @@ class FakeSystem:
         items[at] = msgspec.structs.replace(found, status="cancelled")
         return items[at]
 
-    def _change_flag(self, message: tweets.ChangeFlag, items: list[Any]) -> Any:
-        found = self._get(tweets.GetFlag(flag_id=message.flag_id), items)
+    def _change(self, message: Message, wanted: str, items: list[Any]) -> Any:
+        found = self._get(tweets.GetFlag(flag_id=wanted), items)
         if isinstance(found, Refusal):
             return found
-        fields = {key: value for key, value in msgspec.structs.asdict(message).items() if value}
-        del fields["flag_id"]
+        _, *names = message.__struct_fields__
+        given = {name: getattr(message, name) for name in names}
+        changes = {name: value for name, value in given.items() if value is not msgspec.UNSET}
         at = items.index(found)
-        items[at] = msgspec.structs.replace(found, **fields)
+        items[at] = msgspec.structs.replace(found, **changes)
         return items[at]
 
     def _get(self, message: Message, items: list[Any]) -> Any:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+import json
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import pytest
+from msgspec import UNSET, Meta, UnsetType
 
 from actors.kernel.messages import Command, Query
 from actors.systems.hotel.messages import Money  # noqa: TC001 - msgspec reads it at run time
 from http_edge.decoding import GoBody, JsonBody, UrlDecoder
 from http_edge.problems import ProblemError
-from tests.http_edge.bad_values import NO_DATES
+from tests.http_edge.bad_values import CONTROLS, NO_DATES
 
 
 class Resolve(Command, frozen=True, kw_only=True):
@@ -58,6 +60,60 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     """The text backslash, u, 0000 is harmless and stays."""
     message = JsonBody(Resolve).decode(rb'{"state":"\\u0000"}', {"flag_id": "7", "number": "1"})
     assert message == Resolve(flag_id="7", number=1, state=r"\u0000")
+
+
+# --- Null, and nothing --------------------------------------------------------------------------
+
+
+class Repaint(Command, frozen=True, kw_only=True):
+    wall_id: str
+    color: Annotated[str, Meta(max_length=20)] | UnsetType | None = UNSET
+    coats: int | UnsetType = UNSET
+
+
+def repaint(body: bytes) -> Any:
+    return JsonBody(Repaint).decode(body, {"wall_id": "1"})
+
+
+def test_null_is_told_from_what_is_not_there() -> None:
+    """RFC 7396: null clears, what is absent stays; and null clears nothing that cannot be clear."""
+    assert repaint(b"") == repaint(b"{}") == Repaint(wall_id="1")
+    assert repaint(b'{"color":null}') == Repaint(wall_id="1", color=None)
+    assert repaint(b'{"color":"red","coats":2}') == Repaint(wall_id="1", color="red", coats=2)
+    assert refused(repaint, b'{"coats":null}') == (422, "coats")
+
+
+# --- Characters ---------------------------------------------------------------------------------
+
+
+class Hang(Command, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(max_length=254)]
+    text: Annotated[str, Meta(max_length=255)] = ""
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize("label", CONTROLS)
+def test_a_line_holds_no_control_character_and_a_text_may(label: str, *, escaped: bool) -> None:
+    """However it is spelt, in a body or an address; what may be longer than a name is a text."""
+    wrong = f"a{CONTROLS[label]}b"
+    for decoder in (JsonBody(Hang), GoBody(Hang)):
+        body = json.dumps({"name": wrong}, ensure_ascii=escaped).encode()
+        assert refused(decoder.decode, body, {}) == (422, "name")
+        body = json.dumps({"name": "a", "text": wrong}, ensure_ascii=escaped).encode()
+        assert decoder.decode(body, {}) == Hang(name="a", text=wrong)
+    url = UrlDecoder(Hang, items_default=50, items_max=200)
+    assert refused(url.decode, {"name": wrong, "text": "x"}, "") == (422, "name")
+    assert url.decode({"name": "a", "text": wrong}, "") == Hang(name="a", text=wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["Zoë", "Ἀδά", "עדה", "李", "a\u200fb", "👩\u200d🔬", 'a"b\\c', "a\u00a0b"]
+)
+def test_every_other_character_may_stand_in_a_name(name: str) -> None:
+    """Marks that a script needs, joiners, quotes."""
+    for escaped in (False, True):
+        body = json.dumps({"name": name}, ensure_ascii=escaped).encode()
+        assert JsonBody(Hang).decode(body, {}) == Hang(name=name)
 
 
 # --- Dates and what may be left out ----------------------------------------------------------

@@ -27,8 +27,9 @@ from actors.store.request_keys import MISSING, RequestKeys
 from actors.store.store import WriteResult
 from actors.store.timers import Timers
 from actors.systems.hotel import room
-from actors.systems.hotel.booking import HAS_HOLD, BookingService
+from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_cancellation import BookingCancellation
+from actors.systems.hotel.booking_rows import HAS_HOLD
 from actors.systems.hotel.holds import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.hotel.room import RoomService
 from actors.systems.tweets import responder

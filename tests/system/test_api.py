@@ -9,7 +9,7 @@ import pytest
 
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
-from tests.system.resources import RESOURCES, ROOM, TWEET, as_created
+from tests.system.resources import CUSTOMER, RESOURCES, ROOM, TWEET, as_created
 
 if TYPE_CHECKING:
     from tests.system.conftest import Processes
@@ -70,6 +70,50 @@ async def test_a_known_external_id_is_200_with_the_tweet_that_stands(processes: 
         assert len({reply.json["id"] for reply in replies}) == 1
         (stands,) = await client.list_all("/api/v1/tweets")
         assert as_created(stands) == as_created(replies[0].json)
+
+
+async def test_a_room_that_is_closed_is_not_booked_until_it_is_opened(
+    processes: Processes,
+) -> None:
+    """By nobody, at no address; what was booked before stands. Null takes its number away."""
+    process = await asyncio.to_thread(processes.make().start)
+    async with connected(process) as client:
+        room = await client.create("/api/v1/rooms", ROOM | {"number": "7"})
+        guest = await client.create("/api/v1/customers", CUSTOMER)
+        path = f"/api/v1/rooms/{room['id']}"
+
+        async def book(day: int) -> int:
+            dates = {"check_in": f"2050-01-{day:02}", "check_out": f"2050-01-{day + 1:02}"}
+            body = {"customer_id": guest["id"], "room_id": room["id"], **dates}
+            return (await client.send("POST", "/api/v1/bookings", json=body)).status
+
+        assert await book(1) == 201
+        closed = await client.send("PATCH", path, json={"status": "maintenance", "number": None})
+        assert (closed.status, closed.json) == (
+            200,
+            room | {"status": "maintenance", "number": None},
+        )
+        assert await book(2) == 409
+        rent = {"ID": "1", "CustomerID": guest["id"], "RoomID": room["id"]}
+        rent |= {"CheckIn": "2050-01-02", "CheckOut": "2050-01-03"}
+        is_problem(await client.send("POST", "/booking", "hotel", json=rent), 409)
+        free = "/api/v1/rooms?check_in=2050-01-02&check_out=2050-01-03"
+        assert (await client.send("GET", free)).json["items"] == []
+        (booking,) = [
+            each
+            for each in await client.list_all("/api/v1/bookings")
+            if each["status"] != "rejected"
+        ]
+        assert booking["status"] == "confirmed"
+        for change, field in (
+            ({"status": None}, "status"),
+            ({"status": "on fire"}, "status"),
+            ({"rate": {"amount": 1, "currency": "XXX"}}, "rate.currency"),
+        ):
+            is_problem(await client.send("PATCH", path, json=change), 422, field)
+        is_problem(await client.send("PATCH", "/api/v1/rooms/nowhere", json={}), 404)
+        await client.send("PATCH", path, json={"status": "available"})
+        assert (await client.send("POST", "/booking", "hotel", json=rent)).status == 201
 
 
 async def test_what_a_client_got_wrong_is_named(processes: Processes) -> None:

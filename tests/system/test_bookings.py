@@ -162,12 +162,16 @@ async def test_a_cancelled_booking_is_refunded_and_its_nights_are_free(
     processes: Processes,
 ) -> None:
     """200 however often; in full, by half, or not at all, as long before arrival as it is."""
-    process = await asyncio.to_thread(processes.make().start)
-    today = dt.datetime.now(dt.UTC).date()
+    # In the hotel it is about noon: midnight must not pass meanwhile.
+    now = dt.datetime.now(dt.UTC)
+    zone = f"Etc/GMT{now.hour - 12:+d}"  # the sign is POSIX's: east of Greenwich is minus
+    today = (now + dt.timedelta(hours=12 - now.hour)).date()
+    process = await asyncio.to_thread(processes.make(f"--set=hotel.time_zone={zone}").start)
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
-        # Not at the limits: midnight may pass meanwhile.
-        for days, percent in ((9, 100), (4, 50), (-2, 0)):
+        yesterday = stay(guest, room, (today - FIRST_DAY).days - 1)
+        is_problem(await client.send("POST", BOOKINGS, json=yesterday), 422, "check_in")
+        for days, percent in ((9, 100), (4, 50), (0, 0)):
             body = stay(guest, room, (today - FIRST_DAY).days + days)
             booking = await client.create(BOOKINGS, body)
             address = f"{BOOKINGS}/{booking['id']}"
@@ -266,8 +270,6 @@ async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
         address = reply.headers["Location"]
         assert address == f"{BOOKINGS}/{reply.json['id']}"
         assert int(reply.headers["Retry-After"]) >= 1
-        # Nobody can cancel what may never be.
-        is_problem(await client.send("DELETE", address), 409)
         again = await client.send("POST", BOOKINGS, json=body, headers=key)
         assert (again.status, again.headers["Location"]) == (202, address)
     await asyncio.to_thread(process.kill)
@@ -284,7 +286,7 @@ async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
 
 @pytest.mark.parametrize("service", ["room", "payment"])
 async def test_a_booking_waits_for_a_suspended_service(processes: Processes, service: str) -> None:
-    """202 meanwhile; resumed, it is confirmed; likewise its cancellation."""
+    """202 meanwhile; resumed, it is confirmed; likewise its cancellation, but of a pending one."""
     process = processes.make(f"--set=edge.deadline_s={DEADLINE_S}")
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
@@ -293,8 +295,14 @@ async def test_a_booking_waits_for_a_suspended_service(processes: Processes, ser
         reply = await client.send("POST", BOOKINGS, json=stay(guest, room))
         assert (reply.status, reply.json["status"]) == (202, "pending")
         address = reply.headers["Location"]
+        key, other = {"Idempotency-Key": "other"}, stay(guest, room, 5)
+        pending = await client.send("POST", BOOKINGS, json=other, headers=key)
+        gone = await client.send("DELETE", pending.headers["Location"])
+        assert (gone.status, gone.json["status"]) == (200, "cancelled")
+        is_problem(await client.send("POST", BOOKINGS, json=other, headers=key), 409)
         await client.order(service, "resume")
         assert (await ended(client, address))["status"] == "confirmed"
+        assert (await client.create(BOOKINGS, other))["status"] == "confirmed"
         await client.order(service, "suspend")
         reply = await client.send("DELETE", address)
         assert (reply.status, reply.json["status"]) == (202, "cancelling")

@@ -20,6 +20,7 @@ from actors.simulation.scenarios.hotel_call import (
     ROOMS,
     STOPPED,
     STOPS_S,
+    WITHDRAWN_S,
     HotelCall,
     choose_hotel_call,
 )
@@ -65,6 +66,7 @@ class HotelScenario(Scenario):
         self._booked = asyncio.Event()
         self._confirmed: dict[str, str] = {}
         self._cancelled: dict[str, str] = {}
+        self._past: list[dt.date] = []
         self._troubles: list[str] = []
 
     def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
@@ -98,6 +100,10 @@ class HotelScenario(Scenario):
                 await self._create(client, number, call, history)
             case "look":
                 await self._look(client, call, history)
+            case "withdraw":
+                await self._withdraw(client, number, call, history)
+            case "change":
+                await self._change(client, number, call)
             case "stop":
                 await client.operate("suspend", STOPPED[call.service])
                 await asyncio.sleep(STOPS_S[call.lasts])
@@ -107,6 +113,8 @@ class HotelScenario(Scenario):
         """Compare the books with each other, and with what the clients were told."""
         found = list(self._troubles)
         found += violations(folder, config=config.hotel, now_us=clock.now_us())
+        today = clock.now_us() // (86_400 * 1_000_000) + dt.date(1970, 1, 1).toordinal()
+        found += [f"{day} was said to be over" for day in self._past if day.toordinal() >= today]
         states = self._states(folder)
         for booking, who in self._confirmed.items():
             allowed = {"cancelled"} if booking in self._cancelled else {"confirmed", "cancelled"}
@@ -154,11 +162,51 @@ class HotelScenario(Scenario):
                 self._bookings.append(booking)
                 self._booked.set()
                 self._confirmed[booking] = client.name
+            elif reply.status == HTTPStatus.UNPROCESSABLE_ENTITY and call.kind == "book":
+                self._past.append(check_in)
             elif reply.status != HTTPStatus.CONFLICT and not (
                 call.guest and reply.status == HTTPStatus.NOT_FOUND
             ):
                 self._troubles.append(f"{client.name}: {call} was answered {reply}")
             attempt.ok(reply.status)
+
+    async def _withdraw(
+        self, client: Client, number: int, call: HotelCall, history: History
+    ) -> None:
+        """Rent, and cancel meanwhile: whoever rents has a room that is cancelled, or none."""
+        renting = asyncio.create_task(
+            self._book(client, number, msgspec.structs.replace(call, kind="rent"), history)
+        )
+        try:
+            await asyncio.sleep(WITHDRAWN_S[call.lasts])
+            booking = f"rent-{number}"
+            with history.invoke(client.name, str(call), booking) as attempt:
+                path = f"/api/v1/bookings/{booking}"
+                reply = await self._ask_twice(client, "DELETE", path, None, f"w{number}", call)
+                if reply.status == HTTPStatus.OK and reply.body["status"] == "cancelled":
+                    self._cancelled[booking] = client.name
+                # It may not be there yet, or be rejected already.
+                elif reply.status not in {0, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                    self._troubles.append(f"{client.name}: {call} was answered {reply}")
+                if reply.status:
+                    attempt.ok(reply.status)
+        finally:
+            await renting
+
+    async def _change(self, client: Client, number: int, call: HotelCall) -> None:
+        """Close a room, and open it again at another rate; guests meet it as it is then."""
+        path = f"/api/v1/rooms/room-{call.room}"
+        rate = {"amount": 10_000 + number, "currency": "EUR"}
+        changes: list[dict[str, Any]] = [
+            {"status": "maintenance"},
+            {"status": "available", "rate": rate},
+        ]
+        for step, change in enumerate(changes):
+            reply = await self._ask_twice(client, "PATCH", path, change, f"c{number}-{step}", call)
+            if reply.status and (
+                reply.status != HTTPStatus.OK or not change.items() <= reply.body.items()
+            ):
+                self._troubles.append(f"{client.name}: {call} was answered {reply}")
 
     async def _cancel(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         with suppress(TimeoutError):

@@ -21,9 +21,12 @@ CARDS: Final = tuple(SANDBOX_CARDS)
 # all attempts of an effect take, and as a booking may take.
 STOPPED: Final = ("card_processor", "payment", "booking", "room")
 STOPS_S: Final = (1.0, 6.0, 25.0)
+# How long after its booking a withdrawal is sent: on its heels, and as the saga's steps go by.
+WITHDRAWN_S: Final = (0.0, 0.004, 0.02, 0.1, 0.5)
 
 Kind = Literal[
-    "book", "rent", "cancel", "register", "look", "join", "build", "name", "stop"
+    "book", "rent", "cancel", "register", "look", "join", "build", "name", "stop",
+    "withdraw", "change",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "book": 8,
@@ -35,6 +38,8 @@ PARTS: Final[dict[Kind, int]] = {
     "build": 2,
     "name": 2,
     "stop": 4,
+    "withdraw": 3,
+    "change": 2,
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -50,6 +55,8 @@ class HotelCall(msgspec.Struct, frozen=True):
     | `register`, `look` | a guest under an id that others use as well |
     | `join`, `build` | a new guest, a new room |
     | `name` | a room under an id that others use as well |
+    | `withdraw` | the tutorial's booking and its end, the one while the other may be under way |
+    | `change` | another rate for a room, which is closed for a moment |
     | `stop` | an operator's suspension of a service, and its end a while later |
     """
 
@@ -65,6 +72,11 @@ class HotelCall(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:  # noqa: PLR0911 - one for each kind
         match self.kind:
+            case "withdraw":
+                after = WITHDRAWN_S[self.lasts]
+                return f"rent room {self.room}, night {self.night}, and cancel {after:g} s later"
+            case "change":
+                return f"change room {self.room}"
             case "book" | "rent":
                 return (
                     f"{self.kind} room {self.room}, night {self.night}, {self.nights} nights, "
@@ -110,7 +122,15 @@ def choose_hotel_call(choose: Choose) -> HotelCall:
             )
         case "register" | "look":
             return HotelCall(kind, guest=1 + choose(GUESTS), again=again)
-        case "name":
+        case "withdraw":
+            return HotelCall(
+                kind,
+                room=choose(ROOMS),
+                night=choose(NIGHTS),
+                again=again,
+                lasts=choose(len(WITHDRAWN_S)),
+            )
+        case "name" | "change":
             return HotelCall(kind, room=choose(ROOMS), again=again)
         case _:
             return HotelCall(kind, again=again)

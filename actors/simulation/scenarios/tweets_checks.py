@@ -33,17 +33,27 @@ NOTE_S_MAX: Final = 30.0
 
 SAID = "SELECT text FROM tweet WHERE retweeted IS NULL AND text LIKE '%(client-%'"
 STORED = "SELECT external_id, text FROM tweet WHERE x_kind IS NULL AND author != 'old'"
-EXTERNAL_IDS = "SELECT external_id FROM tweet WHERE external_id IS NOT NULL"
+# Of an edited tweet those of all its versions.
+EXTERNAL_IDS = (
+    "SELECT external_id FROM tweet WHERE external_id IS NOT NULL"
+    " UNION SELECT version_id FROM version"
+)
 GAPS = "SELECT from_us, to_us FROM gap"
 FLAGS = "SELECT id, status FROM flag"
 
 
 class Told(msgspec.Struct):
-    """What the clients were told. `last` is the tweet that X acknowledged last."""
+    """What the clients were told.
+
+    `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
+    `unassigned` are flags that somebody gave back.
+    """
 
     last: XTweet | None = None
+    last_by: str | None = None
     tweeted: dict[str, str] = msgspec.field(default_factory=dict)
     flags: dict[str, set[FlagStatus]] = msgspec.field(default_factory=dict)
+    unassigned: set[str] = msgspec.field(default_factory=set)
     troubles: list[str] = msgspec.field(default_factory=list)
 
 
@@ -94,7 +104,11 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock) -> Iterato
 def _flags_do_not_move_back(folder: Path, told: Told) -> Iterator[str]:
     states: dict[str, Any] = dict(_rows(folder, "flagger", FLAGS))
     for flag, statuses in told.flags.items():
-        furthest = max(ORDER.index(status) for status in statuses)
+        furthest = max(
+            ORDER.index(status)
+            for status in statuses
+            if status != "assigned" or flag not in told.unassigned
+        )
         if ORDER.index(states[flag]) < furthest:
             yield f"flag {flag} was {ORDER[furthest]}, and is {states[flag]}"
 

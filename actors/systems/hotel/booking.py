@@ -1,7 +1,7 @@
 """The booking service: a saga over the room's nights and the guest's money.
 
     checking -> holding -> paying -> confirming -> confirmed -> ... (booking_cancellation.py)
-    any of the first four -> rejected, and everything undone
+    any of the first four -> rejected or cancelled, and everything undone
 
 Each state waits for one answer. An answer to a booking that has moved on changes nothing: it comes
 late, or twice, or is to something that is being undone already. Whatever answer never comes, a
@@ -17,9 +17,19 @@ from actors.kernel.messages import Later, Refusal, Refused
 from actors.service.service import command, on, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.hotel import booking_rows as rows
-from actors.systems.hotel.booking_cancellation import BookingCancellation
+from actors.systems.hotel.booking_cancellation import (
+    BookingCancellation,
+    undo,
+    was_cancelled,
+)
 from actors.systems.hotel.booking_events import AbandonBooking, BookingConfirmed
 from actors.systems.hotel.booking_rows import (
+    CHECKING,
+    CONFIRMING,
+    HAS_HOLD,
+    HOLDING,
+    PAYING,
+    PENDING,
     as_booking,
     guest_of,
     price_of,
@@ -31,7 +41,6 @@ from actors.systems.hotel.holds import (
     HoldConfirmed,
     HoldExpired,
     HoldRoom,
-    ReleaseHold,
     RoomHeld,
 )
 from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
@@ -44,25 +53,17 @@ from actors.systems.hotel.messages import (
     RegisterBooking,
 )
 from actors.systems.hotel.payments import (
-    CancelPayment,
     PaymentDeclined,
     PaymentFailed,
     PaymentTaken,
     TakePayment,
 )
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD
-from actors.systems.hotel.stay import refuse_stay
-from actors.systems.hotel.waiting import answer, wait
+from actors.systems.hotel.stay import refuse_past, refuse_stay
+from actors.systems.hotel.waiting import end, wait
 
 if TYPE_CHECKING:
     import sqlite3
-
-CHECKING, HOLDING = frozenset({"checking"}), frozenset({"holding"})
-PAYING, CONFIRMING = frozenset({"paying"}), frozenset({"confirming"})
-# What a booking in such a state has begun elsewhere.
-HAS_HOLD = HOLDING | PAYING | CONFIRMING
-HAS_PAYMENT = PAYING | CONFIRMING
-PENDING = CHECKING | HAS_HOLD
 
 
 class BookingService(BookingCancellation):
@@ -74,15 +75,19 @@ class BookingService(BookingCancellation):
 
     @command
     def create(self, tx: Transaction, cmd: CreateBooking) -> Booking | Refusal | Later:
-        """Begin a booking; the answer is how it ends."""
+        """Begin a booking from today on; the answer is how it ends."""
+        refusal = refuse_past(cmd.check_in, today=self._today(tx))
+        if refusal is not None:
+            return refusal
         return self._begin(tx, tx.new_id(), cmd, cmd.card_number, field="check_out")
 
     @command
     def register(self, tx: Transaction, cmd: RegisterBooking) -> Booking | Refusal | Later:
         """Begin a booking as the tutorial does, under the caller's id if there is one.
 
-        A known id must be the same booking, and is answered as that one was. One that was refused
-        for its customer or its room, before anything was held or paid, was none: it begins anew.
+        A known id must be the same booking, and is answered as that one stands: with a 201 only
+        where it does. One that was refused for its customer or its room, before anything was held
+        or paid, was none: it begins anew.
         """
         begins_anew = bool(cmd.id and tx.execute(rows.FORGET_UNTOUCHED, cmd.id))
         row = tx.one(rows.BY_ID, cmd.id) if cmd.id else None
@@ -95,9 +100,7 @@ class BookingService(BookingCancellation):
         booking = as_booking(row)
         if any(getattr(booking, name) != getattr(cmd, name) for name in cmd.__struct_fields__):
             return Refusal.conflict(f"booking {cmd.id} exists, and is another")
-        if booking.status == "pending":
-            return wait(tx, booking)
-        return refusal_of(row) if booking.status == "rejected" else booking
+        return wait(tx, booking) if booking.status == "pending" else _as_it_stands(row)
 
     def _begin(
         self,
@@ -246,7 +249,7 @@ class BookingService(BookingCancellation):
             price=price_of(row),
         )
         tx.publish(confirmed)
-        _end(tx, booking.id, booking)
+        end(tx, booking.id, booking)
 
     @on(Refused[ConfirmHold])
     def hold_lost(self, tx: Transaction, event: Refused[ConfirmHold]) -> None:
@@ -283,14 +286,15 @@ class BookingService(BookingCancellation):
         if row is None or row["state"] not in states:
             return
         tx.execute(rows.SET_REJECTED, refusal.kind, refusal.detail, untouched, booking_id)
-        if release and row["state"] in HAS_HOLD:
-            tx.send("room", ReleaseHold(hold_id=booking_id))
-        if refund and row["state"] in HAS_PAYMENT:
-            tx.send("payment", CancelPayment(payment_id=booking_id))
-        _end(tx, booking_id, refusal)
+        undo(tx, row, release=release, refund=refund)
+        end(tx, booking_id, refusal)
 
 
-def _end(tx: Transaction, booking_id: str, value: Booking | Refusal) -> None:
-    """Answer the request that began the booking, and all that have waited since."""
-    tx.reply(booking_id, value)
-    answer(tx, booking_id, value)
+def _as_it_stands(row: sqlite3.Row) -> Booking | Refusal:
+    booking = as_booking(row)
+    match booking.status:
+        case "rejected":
+            return refusal_of(row)
+        case "cancelling" | "cancelled":
+            return was_cancelled(booking.id)
+    return booking

@@ -1,6 +1,12 @@
 """How a booking is cancelled: the saga's second half.
 
-confirmed -> cancelling -> cancelled
+    confirmed -> cancelling -> cancelled
+    checking, holding, paying or confirming -> cancelled
+
+A confirmed booking gives back what the policy says, and is cancelled when room and payment have
+taken note. Of a pending one nothing is owed to anybody: it ends at once, as one that is rejected
+does, and what undoes it comes behind what did it. It can be cancelled, too, while a service that it
+waits for is down.
 """
 
 from __future__ import annotations
@@ -15,12 +21,20 @@ from actors.systems.hotel.booking_events import BookingCancelled, PursueCancella
 from actors.systems.hotel.booking_rows import as_booking, guest_of, price_of, read_booking
 from actors.systems.hotel.holds import HoldReleased, ReleaseHold
 from actors.systems.hotel.messages import Booking, CancelBooking
-from actors.systems.hotel.payments import PaymentRefunded, RefundAccepted, RefundPayment
+from actors.systems.hotel.payments import (
+    CancelPayment,
+    PaymentRefunded,
+    RefundAccepted,
+    RefundPayment,
+)
 from actors.systems.hotel.refund_policy import RefundPolicy
 from actors.systems.hotel.stay import zone
-from actors.systems.hotel.waiting import answer, wait
+from actors.systems.hotel.waiting import answer, end, wait
 
 if TYPE_CHECKING:
+    import datetime as dt
+    import sqlite3
+
     from actors.config import HotelConfig
 
 
@@ -37,24 +51,35 @@ class BookingCancellation(Service):
 
     @command
     def cancel(self, tx: Transaction, cmd: CancelBooking) -> Booking | Refusal | Later:
-        """Free the nights and refund by policy; answered when room and payment have taken note."""
+        """Free the nights, and refund by policy what was confirmed; again changes nothing.
+
+        Whoever waits for a booking that was pending is told that it was cancelled.
+        """
         row = tx.one(rows.BY_ID, cmd.booking_id)
         if row is None:
             return Refusal.not_found(f"there is no booking {cmd.booking_id}")
         booking = as_booking(row)
-        if booking.status == "cancelled":
-            return booking
-        if booking.status == "confirmed":
-            today = tx.now.astimezone(self._zone).date()
-            refund = self._policy.refund(price_of(row), check_in=booking.check_in, today=today)
-            # Nothing to give back is nothing to wait for.
-            tx.execute(rows.SET_CANCELLING, refund.amount, refund.amount == 0, booking.id)
-            self._ask(tx, booking.id)
-        elif booking.status != "cancelling":
-            return Refusal.conflict(
-                f"booking {booking.id} is {booking.status}; only a confirmed one can be cancelled"
-            )
+        match booking.status:
+            case "rejected":
+                return Refusal.conflict(
+                    f"booking {booking.id} is rejected: there is nothing to end"
+                )
+            case "cancelled":
+                return booking
+            case "pending":
+                return _withdraw(tx, row)
+            case "confirmed":
+                refund = self._policy.refund(
+                    price_of(row), check_in=booking.check_in, today=self._today(tx)
+                )
+                # Nothing to give back is nothing to wait for.
+                tx.execute(rows.SET_CANCELLING, refund.amount, refund.amount == 0, booking.id)
+                self._ask(tx, booking.id)
         return wait(tx, read_booking(tx, booking.id))
+
+    def _today(self, tx: Transaction) -> dt.date:
+        """Return the day that it is in the hotel."""
+        return tx.now.astimezone(self._zone).date()
 
     @command
     def pursue(self, tx: Transaction, cmd: PursueCancellation) -> None:
@@ -89,23 +114,51 @@ class BookingCancellation(Service):
             return
         tx.execute(rows.SET_STATE, "cancelled", booking_id)
         booking = read_booking(tx, booking_id)
-        assert booking.refund is not None
-        name, email = guest_of(tx, booking)
-        cancelled = BookingCancelled(
-            booking_id=booking.id,
-            customer_id=booking.customer_id,
-            customer_name=name,
-            customer_email=email,
-            room_id=booking.room_id,
-            check_in=booking.check_in,
-            check_out=booking.check_out,
-            price=price_of(row),
-            refund=booking.refund,
-        )
-        tx.publish(cancelled)
+        _tell(tx, booking)
         answer(tx, booking_id, booking)
 
     @on(PaymentRefunded)
     def refunded(self, tx: Transaction, event: PaymentRefunded) -> None:
         """Show what went back, also for a booking that was rejected after it had been paid."""
         tx.execute(rows.SET_REFUND, event.amount, event.payment_id)
+
+
+def was_cancelled(booking_id: str) -> Refusal:
+    """Return what the client is told who wanted the booking."""
+    return Refusal.conflict(f"booking {booking_id} was cancelled; book anew, under another id")
+
+
+def undo(tx: Transaction, row: sqlite3.Row, *, release: bool, refund: bool) -> None:
+    """Undo what a pending booking may have begun: behind it, on the same way."""
+    if release and row["state"] in rows.HAS_HOLD:
+        tx.send("room", ReleaseHold(hold_id=row["id"]))
+    if refund and row["state"] in rows.HAS_PAYMENT:
+        tx.send("payment", CancelPayment(payment_id=row["id"]))
+
+
+def _withdraw(tx: Transaction, row: sqlite3.Row) -> Booking:
+    """Cancel a booking that is pending."""
+    tx.execute(rows.SET_WITHDRAWN, row["id"])
+    undo(tx, row, release=True, refund=True)
+    booking = read_booking(tx, row["id"])
+    # Before its customer is known there is nobody to write to.
+    if row["state"] not in rows.CHECKING:
+        _tell(tx, booking)
+    end(tx, booking.id, was_cancelled(booking.id))
+    return booking
+
+
+def _tell(tx: Transaction, booking: Booking) -> None:
+    name, email = guest_of(tx, booking)
+    cancelled = BookingCancelled(
+        booking_id=booking.id,
+        customer_id=booking.customer_id,
+        customer_name=name,
+        customer_email=email,
+        room_id=booking.room_id,
+        check_in=booking.check_in,
+        check_out=booking.check_out,
+        price=booking.price,
+        refund=booking.refund,
+    )
+    tx.publish(cancelled)

@@ -18,6 +18,11 @@ class BookingConfirmed(Event, frozen=True, kw_only=True):
 
 
 class BookingCancelled(Event, frozen=True, kw_only=True):
+    """`refund` is None where the booking was not confirmed yet: nothing stays charged.
+
+    So may its price be, of which nobody had heard by then.
+    """
+
     booking_id: str
     customer_id: str
     customer_name: str
@@ -25,8 +30,8 @@ class BookingCancelled(Event, frozen=True, kw_only=True):
     room_id: str
     check_in: Date
     check_out: Date
-    price: Money
-    refund: Money
+    price: Money | None
+    refund: Money | None
 
 
 class AbandonBooking(Command, frozen=True, kw_only=True):

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
     from actors.store.transaction import ReadTransaction
 
+CHECKING, HOLDING = frozenset({"checking"}), frozenset({"holding"})
+PAYING, CONFIRMING = frozenset({"paying"}), frozenset({"confirming"})
+# What a booking in such a state has begun elsewhere.
+HAS_HOLD = HOLDING | PAYING | CONFIRMING
+HAS_PAYMENT = PAYING | CONFIRMING
+PENDING = CHECKING | HAS_HOLD
+
 INSERT = (
     "INSERT INTO booking"
     " (id, customer_id, room_id, check_in, check_out, card_number, begun_us, state)"
@@ -45,6 +52,7 @@ FORGET_UNTOUCHED = "DELETE FROM booking WHERE id = ? AND untouched = 1"
 SET_CANCELLING = (
     "UPDATE booking SET state = 'cancelling', refund_amount = ?, refund_accepted = ? WHERE id = ?"
 )
+SET_WITHDRAWN = "UPDATE booking SET state = 'cancelled', card_number = NULL WHERE id = ?"
 SET_NIGHTS_RELEASED = "UPDATE booking SET nights_released = 1 WHERE id = ? AND state = 'cancelling'"
 SET_REFUND_ACCEPTED = "UPDATE booking SET refund_accepted = 1 WHERE id = ? AND state = 'cancelling'"
 SET_REFUND = "UPDATE booking SET refund_amount = ? WHERE id = ?"

@@ -50,7 +50,13 @@ SELECT currency, sum(taken) AS taken, sum(
     (SELECT coalesce(sum(amount), 0) FROM refund WHERE charge_key = charge.key)
     + (SELECT coalesce(sum(refunded), 0) FROM void WHERE void.key = charge.key)
 ) AS refunded
-FROM charge WHERE ?1 IS NULL OR key = ?1 GROUP BY currency ORDER BY currency
+FROM charge GROUP BY currency ORDER BY currency
+"""
+SUMS_OF_CHARGE = """
+SELECT currency, taken,
+    (SELECT coalesce(sum(amount), 0) FROM refund WHERE charge_key = charge.key)
+    + (SELECT coalesce(sum(refunded), 0) FROM void WHERE void.key = charge.key) AS refunded
+FROM charge WHERE key = ?
 """
 
 REFUSALS = {
@@ -122,10 +128,12 @@ class CardProcessorService(Service):
     @query
     def ledger(self, tx: ReadTransaction, question: GetLedger) -> Ledger:
         """Sum up what was taken and what went back, by currency."""
+        key = question.charge_key
+        rows = tx.all(SUMS) if key is None else tx.all(SUMS_OF_CHARGE, key)
         return Ledger(
             sums=[
                 Sums(currency=row["currency"], taken=row["taken"], refunded=row["refunded"])
-                for row in tx.all(SUMS, question.charge_key)
+                for row in rows
             ]
         )
 

@@ -9,6 +9,7 @@ from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
+from actors.systems.hotel.mail_address import refuse_address
 from actors.systems.hotel.messages import (
     CreateCustomer,
     Customer,
@@ -35,6 +36,9 @@ class CustomerService(Service):
     @command
     def create(self, tx: Transaction, cmd: CreateCustomer) -> Customer | Refusal:
         """Create a customer under a new id."""
+        refusal = refuse_address(cmd.email, field="email")
+        if refusal is not None:
+            return refusal
         customer = Customer(id=tx.new_id(), name=cmd.name, email=cmd.email)
         tx.execute(INSERT, customer.id, customer.name, customer.email)
         _introduce(tx, customer)
@@ -46,6 +50,10 @@ class CustomerService(Service):
         registered = TutorialCustomer(id=cmd.id or tx.new_id(), name=cmd.name, email=cmd.email)
         row = tx.one(BY_ID, registered.id)
         if row is None:
+            # The tutorial's customers need no address.
+            refusal = refuse_address(cmd.email, field="Email") if cmd.email else None
+            if refusal is not None:
+                return refusal
             tx.execute(INSERT, registered.id, registered.name, registered.email)
             _introduce(
                 tx,

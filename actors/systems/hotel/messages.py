@@ -9,20 +9,23 @@ import datetime as dt
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from actors.kernel.messages import Command, Query
+from actors.kernel.messages import Command, Event, Query
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_PATTERN
 
 MINOR_UNITS_MAX: Final = 1_000_000_000_000
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z")]
+Email = Annotated[str, Meta(max_length=254)]  # mail_address.py says which are addresses
 RoomType = Annotated[str, Meta(min_length=1, max_length=100)]
 RoomNumber = Annotated[str, Meta(min_length=1, max_length=20)]
 MinorUnits = Annotated[int, Meta(ge=0, le=MINOR_UNITS_MAX)]
+# currency.py says which there are
 Currency = Annotated[str, Meta(max_length=3, pattern=r"^[A-Z]{3}\Z")]
+# What the API gives a room. The tutorial's callers write what they like; see `RegisterRoom`.
+RoomStatus = Literal["available", "cleaning", "maintenance", "out_of_service", "closed"]
 # A calendar day in the hotel's own time zone. Stays are half-open: [check_in, check_out).
 Date = dt.date
 Instant = dt.datetime
@@ -80,18 +83,21 @@ class TutorialCustomer(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORI
 
 
 class RegisterCustomer(Command, frozen=True, kw_only=True, rename=_TUTORIAL_CUSTOMER_KEYS):
-    """The tutorial's POST /customer: an empty id gets one, a known one must be the same."""
+    """The tutorial's POST /customer: an empty id gets one, a known one must be the same.
+
+    Without an address the guest gets no mails.
+    """
 
     id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
     name: Annotated[str, Meta(max_length=200)] = ""
-    email: Annotated[str, Meta(max_length=254)] = ""
+    email: Email = ""
 
 
 # --- Rooms -----------------------------------------------------------------------------------
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """`rate` is the price of one night."""
+    """`rate` is the price of one night; what is not `available` is not booked."""
 
     id: str
     type: str
@@ -111,6 +117,23 @@ class CreateRoom(Command, frozen=True, kw_only=True):
     number: RoomNumber | None = None
 
 
+class ChangeRoom(Command, frozen=True, kw_only=True):
+    """Change what is given; null takes the number away.
+
+    What is held or booked already stays so, at its price: a new rate or status is for new holds.
+    """
+
+    room_id: str
+    status: RoomStatus | UnsetType = UNSET
+    rate: Money | UnsetType = UNSET
+    number: RoomNumber | UnsetType | None = UNSET
+
+
+class RoomChanged(Event, frozen=True, kw_only=True):
+    before: Room
+    after: Room
+
+
 class GetRoom(Query, frozen=True, kw_only=True):
     room_id: str
 
@@ -118,7 +141,7 @@ class GetRoom(Query, frozen=True, kw_only=True):
 class ListRooms(Query, frozen=True, kw_only=True):
     """Rooms in order of creation, of one `type` if given, after the cursor, at most `limit`.
 
-    With both dates, those only that are free for every night from `check_in` to `check_out`.
+    With both dates, those only that are available, and free for every night between them.
     """
 
     limit: Limit
@@ -140,7 +163,8 @@ class TutorialRoom(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIAL_R
 class RegisterRoom(Command, frozen=True, kw_only=True, rename=_TUTORIAL_ROOM_KEYS):
     """The tutorial's POST /room: an empty id gets one, a known id must name the same room.
 
-    It names no rate; the room gets the configured default.
+    It names no rate; the room gets the configured default. Its status is any text: empty or
+    `available`, in any case, means that the room can be booked.
     """
 
     id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""
@@ -198,6 +222,8 @@ class ListBookings(Query, frozen=True, kw_only=True):
 
 
 class CancelBooking(Command, frozen=True, kw_only=True):
+    """End a booking, pending or confirmed; a pending one costs nothing."""
+
     booking_id: str
 
 
@@ -221,7 +247,7 @@ class TutorialBooking(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIA
 class RegisterBooking(Command, frozen=True, kw_only=True, rename=_TUTORIAL_BOOKING_KEYS):
     """The tutorial's POST /booking: an empty id gets one, a known id must be the same booking.
 
-    It names no card; the sandbox's approved one pays.
+    It names no card; the sandbox's approved one pays. The stay may lie in the past.
     """
 
     id: Annotated[str, Meta(max_length=64, pattern=r"^[\x21-\x7e]*\Z")] = ""

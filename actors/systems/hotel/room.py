@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
+from msgspec import UNSET
+
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.hotel.currency import refuse_currency
+from actors.systems.hotel.free_rooms import page_of_free_rooms
 from actors.systems.hotel.holds import (
     ConfirmHold,
     ExpireHold,
@@ -20,12 +25,14 @@ from actors.systems.hotel.holds import (
 )
 from actors.systems.hotel.messages import (
     MINOR_UNITS_MAX,
+    ChangeRoom,
     CreateRoom,
     GetRoom,
     ListRooms,
     Money,
     RegisterRoom,
     Room,
+    RoomChanged,
     RoomPage,
     TutorialRoom,
 )
@@ -44,16 +51,7 @@ INSERT = (
 BY_ID = "SELECT * FROM room WHERE id = ?"
 PAGE = "SELECT * FROM room WHERE seq > ? ORDER BY seq LIMIT ?"
 PAGE_OF_TYPE = "SELECT * FROM room WHERE type = ? AND seq > ? ORDER BY seq LIMIT ?"
-FREE_PAGE = (
-    "SELECT * FROM room WHERE NOT EXISTS"
-    " (SELECT 1 FROM night WHERE room_id = room.id AND night >= ? AND night < ?)"
-    " AND seq > ? ORDER BY seq LIMIT ?"
-)
-FREE_PAGE_OF_TYPE = (
-    "SELECT * FROM room WHERE NOT EXISTS"
-    " (SELECT 1 FROM night WHERE room_id = room.id AND night >= ? AND night < ?)"
-    " AND type = ? AND seq > ? ORDER BY seq LIMIT ?"
-)
+CHANGE = "UPDATE room SET rate_amount = ?, rate_currency = ?, number = ?, status = ? WHERE id = ?"
 
 HOLD = "SELECT * FROM hold WHERE id = ?"
 ENDED = "SELECT 1 FROM ended_hold WHERE id = ?"
@@ -72,7 +70,8 @@ REMEMBER_ENDED = "INSERT INTO ended_hold (id) VALUES (?) ON CONFLICT DO NOTHING"
 class RoomService(Service):
     """Creates and finds rooms, and holds their nights: never one night for two.
 
-    A room's rate is fixed when it is made, a stay's price when it is held.
+    A stay's price is fixed when its nights are held: at the rate that the room has then, and only
+    if it is available then. What is held or confirmed stays so, whatever becomes of the room.
     """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "room"
@@ -87,6 +86,9 @@ class RoomService(Service):
     @command
     def create(self, tx: Transaction, cmd: CreateRoom) -> Room | Refusal:
         """Create a room under a new id."""
+        refusal = refuse_currency(cmd.rate, field="rate")
+        if refusal is not None:
+            return refusal
         room = Room(
             id=tx.new_id(), type=cmd.type, rate=cmd.rate, number=cmd.number, status=AVAILABLE
         )
@@ -113,34 +115,53 @@ class RoomService(Service):
             return Refusal.conflict(f"room {registered.id} exists, and is another")
         return registered
 
+    @command
+    def change(self, tx: Transaction, cmd: ChangeRoom) -> Room | Refusal:
+        """Change what is given, for whoever comes from now on. The same again changes nothing."""
+        row = tx.one(BY_ID, cmd.room_id)
+        if row is None:
+            return _unknown(cmd.room_id)
+        refusal = None if cmd.rate is UNSET else refuse_currency(cmd.rate, field="rate")
+        if refusal is not None:
+            return refusal
+        before = _room(row)
+        fields = {"status": cmd.status, "rate": cmd.rate, "number": cmd.number}
+        given = {name: value for name, value in fields.items() if value is not UNSET}
+        after = msgspec.structs.replace(before, **given)
+        if after != before:
+            rate = after.rate
+            # As its caller wrote it, unless that is what changes: see `register`.
+            status = row["status"] if cmd.status is UNSET else cmd.status
+            tx.execute(CHANGE, rate.amount, rate.currency, after.number, status, after.id)
+            tx.publish(RoomChanged(before=before, after=after))
+        return after
+
     @query
     def get(self, tx: ReadTransaction, question: GetRoom) -> Room | Refusal:
         """Find one by id."""
         row = tx.one(BY_ID, question.room_id)
-        if row is None:
-            return Refusal.not_found(f"there is no room {question.room_id}")
-        return _room(row)
+        return _unknown(question.room_id) if row is None else _room(row)
 
     @query
     def list(self, tx: ReadTransaction, question: ListRooms) -> RoomPage | Refusal:
         """List in order of creation, of one type if one is given, the free ones if dates are."""
-        check_in, check_out = question.check_in, question.check_out
-        params: tuple[str | int, ...] = (question.after,)
-        if question.type is not None:
-            params = (question.type, question.after)
-        sql = PAGE if question.type is None else PAGE_OF_TYPE
+        check_in, check_out, type_ = question.check_in, question.check_out, question.type
+        after, limit = question.after, question.limit
         if check_in is not None and check_out is not None:
             refusal = refuse_stay(check_in, check_out, nights_max=self._nights_max)
             if refusal is not None:
                 return refusal
-            params = (check_in.isoformat(), check_out.isoformat(), *params)
-            sql = FREE_PAGE if question.type is None else FREE_PAGE_OF_TYPE
+            days = (check_in.isoformat(), check_out.isoformat())
+            rows, next_ = page_of_free_rooms(tx, *days, type_, after, limit=limit)
         elif check_in is not None or check_out is not None:
             missing = "check_out" if check_out is None else "check_in"
             detail = f"{missing} is missing: rooms are free from one day to another"
             return Refusal.invalid(detail, field=missing)
-        rows, after = tx.page(sql, *params, limit=question.limit)
-        return RoomPage(items=[_room(row) for row in rows], next=after)
+        elif type_ is not None:
+            rows, next_ = tx.page(PAGE_OF_TYPE, type_, after, limit=limit)
+        else:
+            rows, next_ = tx.page(PAGE, after, limit=limit)
+        return RoomPage(items=[_room(row) for row in rows], next=next_)
 
     # --- Holds -------------------------------------------------------------------------------
 
@@ -160,7 +181,10 @@ class RoomService(Service):
     def _hold(self, tx: Transaction, cmd: HoldRoom) -> RoomHeld | Refusal:
         room = tx.one(BY_ID, cmd.room_id)
         if room is None:
-            return Refusal.not_found(f"there is no room {cmd.room_id}")
+            return _unknown(cmd.room_id)
+        if not room["bookable"]:
+            detail = f"room {cmd.room_id} cannot be booked: its status is {room['status']}"
+            return Refusal.conflict(detail)
         check_in, check_out = cmd.check_in.isoformat(), cmd.check_out.isoformat()
         if tx.one(TAKEN, cmd.room_id, check_in, check_out) is not None:
             return Refusal.conflict(f"room {cmd.room_id} is taken for one of these nights")
@@ -232,6 +256,10 @@ def _end(tx: Transaction, hold_id: str) -> None:
     tx.execute(REMEMBER_ENDED, hold_id)
 
 
+def _unknown(room_id: str) -> Refusal:
+    return Refusal.not_found(f"there is no room {room_id}")
+
+
 def _insert(tx: Transaction, room: Room) -> None:
     rate = room.rate
     tx.execute(INSERT, room.id, room.type, rate.amount, rate.currency, room.number, room.status)
@@ -243,5 +271,5 @@ def _room(row: sqlite3.Row) -> Room:
         type=row["type"],
         rate=Money(amount=row["rate_amount"], currency=row["rate_currency"]),
         number=row["number"],
-        status=row["status"],
+        status=row["status"] or AVAILABLE,  # the tutorial's rooms may have none
     )

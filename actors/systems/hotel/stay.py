@@ -17,7 +17,7 @@ def refuse_stay(
 ) -> Refusal | None:
     """Return why nobody can stay so, naming `field`; None for a stay of 1 to `nights_max` nights.
 
-    It may lie in the past: a rehearsal has data of any age.
+    It may lie in the past, see `refuse_past`: a rehearsal has data of any age.
     """
     count = (check_out - check_in).days
     if count < 1:
@@ -27,6 +27,14 @@ def refuse_stay(
         detail = f"{field}: a stay is at most {nights_max} nights, and this one is {count}"
         return Refusal.invalid(detail, field=field)
     return None
+
+
+def refuse_past(check_in: dt.date, *, today: dt.date) -> Refusal | None:
+    """Return why nobody arrives on a day that is over; `today` is the hotel's own."""
+    if check_in >= today:
+        return None
+    detail = f"check_in: {check_in} is over, by the hotel's own calendar; arrive today or later"
+    return Refusal.invalid(detail, field="check_in")
 
 
 def nights(check_in: dt.date, check_out: dt.date) -> Iterator[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.errors import ConfigError
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.card_processor import CardProcessorService
 from actors.systems.hotel.card_processor_client import CardProcessorClient
+from actors.systems.hotel.currency import refuse_currency
 from actors.systems.hotel.customer import CustomerService
 from actors.systems.hotel.messages import Money
 from actors.systems.hotel.notification import NotificationService
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
 def services(config: HotelConfig, ask: Ask) -> dict[str, Callable[[], Service]]:
     """Return a factory for each service; its name is its address and its file's name.
 
-    `ask(service, message)` is how payment's effects reach the card processor.
+    `ask(service, message)` is how payment's effects reach the card processor. Raises ConfigError.
     """
     rate = config.room_rate_default
     rate_default = Money(amount=rate.amount, currency=rate.currency)
+    refusal = refuse_currency(rate_default, field="hotel.room_rate_default")
+    if refusal is not None:
+        raise ConfigError(f"configuration: {refusal.detail}")
     processor = CardProcessorClient(ask)
     return {
         "customer": CustomerService,

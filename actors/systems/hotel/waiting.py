@@ -29,3 +29,9 @@ def answer(tx: Transaction, booking_id: str, value: Booking | Refusal) -> None:
     """Answer all that wait."""
     for row in tx.all(ANSWERED, booking_id):
         tx.reply(row["request"], value)
+
+
+def end(tx: Transaction, booking_id: str, value: Booking | Refusal) -> None:
+    """Answer the request that began the booking, and all that have waited since."""
+    tx.reply(booking_id, value)
+    answer(tx, booking_id, value)

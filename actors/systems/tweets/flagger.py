@@ -2,12 +2,15 @@
 
 open -> assigned -> resolved
 open -> resolved
+assigned -> open, where whose it was is taken away
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
+
+from msgspec import UNSET
 
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, on, query
@@ -29,12 +32,15 @@ INSERT = (
     "INSERT INTO flag (id, tweet_id, author, text, score, status) VALUES (?, ?, ?, ?, ?, 'open')"
     " ON CONFLICT (tweet_id) DO NOTHING"
 )
+# What is flagged shows the tweet in its newest version, be it negative or not; that of which nobody
+# knows how it sounds keeps the score it had.
+EDIT = "UPDATE flag SET author = ?, text = ?, score = coalesce(?, score) WHERE tweet_id = ?"
 BY_ID = "SELECT * FROM flag WHERE id = ?"
 CHANGE = "UPDATE flag SET status = ?, assignee = ?, note = ? WHERE id = ?"
 PAGE = "SELECT * FROM flag WHERE seq > ? ORDER BY seq LIMIT ?"
 PAGE_OF_STATUS = "SELECT * FROM flag WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?"
 
-# A flag moves to the right only, and may leave one out.
+# A flag moves to the right only, and may leave one out; but an assigned one may be unassigned.
 ORDER: Final[tuple[FlagStatus, ...]] = ("open", "assigned", "resolved")
 
 
@@ -45,7 +51,12 @@ class FlaggerService(Service):
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
-        """Put a negative tweet into the queue."""
+        """Put a negative tweet into the queue; show there what it was edited to.
+
+        One that is not negative any more stays where it is: whoever works on it decides.
+        """
+        if event.version_id is not None:
+            tx.execute(EDIT, event.author, event.text, event.score, event.tweet_id)
         if event.sentiment == "negative":
             tx.execute(INSERT, tx.new_id(), event.tweet_id, event.author, event.text, event.score)
 
@@ -55,13 +66,20 @@ class FlaggerService(Service):
         row = tx.one(BY_ID, cmd.flag_id)
         if row is None:
             return _unknown(cmd.flag_id)
-        status = cmd.status or row["status"]
-        if ORDER.index(status) < ORDER.index(row["status"]):
-            return Refusal.conflict(f"the flag is {row['status']} and does not become {status}")
-        assignee = row["assignee"] if cmd.assignee is None else cmd.assignee
-        if row["status"] == "resolved" and assignee != row["assignee"]:
+        before: FlagStatus = row["status"]
+        assignee = row["assignee"] if cmd.assignee is UNSET else cmd.assignee
+        note = row["note"] if cmd.note is UNSET else cmd.note
+        if before == "resolved" and assignee != row["assignee"]:
             return Refusal.conflict("the flag is resolved: it is nobody's any more")
-        note = row["note"] if cmd.note is None else cmd.note
+        # Nobody works on it any more: it waits for somebody, as one that was never assigned does.
+        at_least: FlagStatus = "open" if before == "assigned" and cmd.assignee is None else before
+        status = at_least if cmd.status is UNSET else cmd.status
+        if ORDER.index(status) < ORDER.index(at_least):
+            return Refusal.conflict(f"the flag is {before} and does not become {status}")
+        # Older files may hold flags that were assigned to nobody: of these, all else may change.
+        if cmd.status == "assigned" and assignee is None:
+            detail = "assignee: a flag is assigned to somebody; say to whom"
+            return Refusal.invalid(detail, field="assignee")
         tx.execute(CHANGE, status, assignee, note, cmd.flag_id)
         changed = tx.one(BY_ID, cmd.flag_id)
         assert changed is not None

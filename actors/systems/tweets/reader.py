@@ -116,7 +116,13 @@ class ReaderService(Service):
         tx.execute(COUNT_TWEET, cmd.external_id, tx.now_us)
         tx.send(
             "tweets",
-            StoreXTweet(external_id=cmd.external_id, author=cmd.author, text=cmd.text, x=cmd.x),
+            StoreXTweet(
+                external_id=cmd.external_id,
+                author=cmd.author,
+                text=cmd.text,
+                x=cmd.x,
+                history=cmd.history,
+            ),
         )
         return True
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from actors.systems.hotel.invariants import SERVICES
 from actors.systems.hotel.messages import (
     CancelBooking,
+    ChangeRoom,
     CreateBooking,
     CreateCustomer,
     CreateRoom,
+    Money,
     RegisterBooking,
 )
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS
@@ -23,6 +25,7 @@ from tests.systems.hotel.town import UNKNOWN
 from tests.systems.hotel.whole import RATE
 
 if TYPE_CHECKING:
+    from actors.systems.hotel.messages import RoomStatus
     from tests.systems.hotel.town import Town
 
 DAY = dt.date(2023, 11, 24)  # ten days after the clock's start
@@ -83,6 +86,31 @@ class Cancel(Step, frozen=True):
         if ids := town.booking_ids():
             wish = CancelBooking(booking_id=ids[self.which % len(ids)])
             town.request("booking", wish, impatient=self.impatient)
+
+
+class Withdraw(Step, frozen=True):
+    """Cancel a booking that is pending, if there is one."""
+
+    which: int
+    impatient: bool
+
+    async def do(self, town: Town) -> None:
+        if ids := town.booking_ids(pending=True):
+            wish = CancelBooking(booking_id=ids[self.which % len(ids)])
+            town.request("booking", wish, impatient=self.impatient)
+
+
+class Change(Step, frozen=True):
+    """Take a room away or give it back, at another rate."""
+
+    room: int
+    status: RoomStatus
+    amount: int
+
+    async def do(self, town: Town) -> None:
+        rate = Money(amount=self.amount, currency=RATE.currency)
+        wish = ChangeRoom(room_id=town.room(self.room), status=self.status, rate=rate)
+        town.request("room", wish)
 
 
 class NewCustomer(Step, frozen=True):
@@ -190,6 +218,13 @@ steps = st.one_of(
     st.builds(Register, number=st.integers(0, 1), room=some, day=few),
     st.builds(Cancel, which=st.integers(0, 9), impatient=impatient),
     st.builds(Cancel, which=st.integers(0, 9), impatient=impatient),
+    st.builds(Withdraw, which=few, impatient=impatient),
+    st.builds(
+        Change,
+        room=some,
+        status=st.sampled_from(["available", "available", "maintenance"]),
+        amount=st.integers(0, 2),
+    ),
     st.builds(Again, which=st.integers(0, 9), impatient=impatient),
     st.builds(Misuse, which=st.integers(0, 9)),
     st.builds(NewCustomer),

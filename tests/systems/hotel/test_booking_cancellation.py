@@ -11,8 +11,22 @@ from actors.kernel.messages import Later, Refusal
 from actors.systems.hotel.booking_events import BookingCancelled, PursueCancellation
 from actors.systems.hotel.holds import HoldReleased, ReleaseHold
 from actors.systems.hotel.messages import CancelBooking, GetBooking, Money
-from actors.systems.hotel.payments import RefundAccepted, RefundPayment
-from tests.systems.hotel.booking_stage import CREATE, DAY, PRICE, begin, bookings, state_of
+from actors.systems.hotel.payments import (
+    CancelPayment,
+    PaymentRefunded,
+    RefundAccepted,
+    RefundPayment,
+)
+from tests.systems.hotel.booking_stage import (
+    CREATE,
+    DAY,
+    PRICE,
+    REGISTER,
+    begin,
+    bookings,
+    messages_to,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,16 +98,65 @@ async def test_the_hotels_own_calendar_counts(tmp_path: Path, zone: str, refund:
         assert later.so_far.refund.amount == refund
 
 
-@pytest.mark.parametrize("state", ["checking", "holding", "paying", "confirming", "rejected"])
-async def test_only_a_confirmed_booking_can_be_cancelled(tmp_path: Path, state: str) -> None:
-    """Any other is a conflict that says what it is."""
+UNDOES: dict[str, list[tuple[str, Any]]] = {
+    "checking": [],
+    "holding": [("room", ReleaseHold)],
+    "paying": [("room", ReleaseHold), ("payment", CancelPayment)],
+    "confirming": [("room", ReleaseHold), ("payment", CancelPayment)],
+}
+
+
+@pytest.mark.parametrize("state", UNDOES)
+async def test_a_pending_booking_is_cancelled_at_once(tmp_path: Path, state: str) -> None:
+    """What it began is undone, its waiters are told, and nothing that comes later changes it."""
     async with bookings(tmp_path) as on:
         booking_id = await begin(on, state)
         reply = await on.ask(CancelBooking(booking_id=booking_id))
+        assert (reply.status, reply.refund) == ("cancelled", None)
+        assert await on.ask(GetBooking(booking_id=booking_id)) == reply
+        asked = [(to, type(each)) for to, each in on.sent if to != "notification"]
+        assert asked == UNDOES[state]
+        told = [each for to, each in on.sent if to == "notification"]
+        assert [(each.price, each.refund) for each in told] == (
+            [] if state == "checking" else [(reply.price, None)]
+        )
+        ((request, refusal),) = on.replies
+        assert request == booking_id
+        assert isinstance(refusal, Refusal)
+        assert (refusal.kind, "was cancelled" in refusal.detail) == ("conflict", True)
+        assert on.rows("SELECT id FROM booking WHERE card_number IS NOT NULL") == []
+        for message in messages_to(booking_id).values():
+            await on.ask(message)
+            assert (on.sent, on.replies, on.timers) == ([], [], [])
+        assert await on.ask(CancelBooking(booking_id=booking_id)) == reply
+
+
+async def test_a_booking_can_be_cancelled_in_the_commit_that_begins_it(tmp_path: Path) -> None:
+    """Whoever waits for it is told: its name is given in the same commit."""
+    async with bookings(tmp_path) as on:
+        later, cancelled = await on.send(REGISTER, CancelBooking(booking_id="1"))
+        assert cancelled.status == "cancelled"
+        assert [request for request, _ in on.replies] == [later.request]
+
+
+async def test_what_was_charged_after_all_is_shown_as_refunded(tmp_path: Path) -> None:
+    """The charge was under way when the booking was cancelled: all of it goes back."""
+    async with bookings(tmp_path) as on:
+        booking_id = await begin(on, "paying")
+        await on.ask(CancelBooking(booking_id=booking_id))
+        await on.ask(PaymentRefunded(payment_id=booking_id, amount=PRICE.amount))
+        booking = await on.ask(GetBooking(booking_id=booking_id))
+        assert (booking.status, booking.refund) == ("cancelled", PRICE)
+
+
+async def test_a_rejected_booking_cannot_be_cancelled(tmp_path: Path) -> None:
+    """There is nothing to end."""
+    async with bookings(tmp_path) as on:
+        booking_id = await begin(on, "rejected")
+        reply = await on.ask(CancelBooking(booking_id=booking_id))
         assert isinstance(reply, Refusal)
-        assert reply.kind == "conflict"
-        assert ("rejected" if state == "rejected" else "pending") in reply.detail
-        assert state_of(on, booking_id) == state
+        assert (reply.kind, "rejected" in reply.detail) == ("conflict", True)
+        assert state_of(on, booking_id) == "rejected"
 
 
 async def test_cancelling_again_is_answered_the_same(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ import msgspec
 import pytest
 
 from actors.kernel.messages import Later, Refusal
-from actors.systems.hotel.messages import Booking, CancelBooking, GetBooking, ListBookings
+from actors.systems.hotel.messages import (
+    Booking,
+    CancelBooking,
+    CreateBooking,
+    GetBooking,
+    ListBookings,
+)
 from tests.systems.hotel.booking_stage import ADA, CREATE, DAY, REGISTER, bookings, messages_to
 
 if TYPE_CHECKING:
@@ -119,6 +125,63 @@ async def test_another_booking_under_a_known_id_is_a_conflict(
         await on.ask(REGISTER)
         reply = await on.ask(msgspec.structs.replace(REGISTER, **change))
         assert reply == Refusal.conflict("booking 1 exists, and is another")
+
+
+@pytest.mark.parametrize("state", ["cancelling", "cancelled", "withdrawn"])
+async def test_a_cancelled_booking_is_not_registered_again(tmp_path: Path, state: str) -> None:
+    """A 201 would say that it stands: the id is used up, and another one books anew."""
+    async with bookings(tmp_path) as on:
+        await on.ask(ADA)
+        await on.ask(REGISTER)
+        told = messages_to("1")
+        if state != "withdrawn":
+            for name in ("RoomHeld", "PaymentTaken", "HoldConfirmed"):
+                await on.ask(told[name])
+        await on.ask(CancelBooking(booking_id="1"))
+        if state == "cancelled":
+            await on.ask(told["HoldReleased"])
+            await on.ask(told["RefundAccepted"])
+        reply = await on.ask(REGISTER)
+        assert isinstance(reply, Refusal)
+        assert (reply.kind, "was cancelled" in reply.detail) == ("conflict", True)
+        assert isinstance(await on.ask(msgspec.structs.replace(REGISTER, id="2")), Later)
+
+
+# --- Days ------------------------------------------------------------------------------------
+
+
+def from_day(day: dt.date) -> CreateBooking:
+    return msgspec.structs.replace(CREATE, check_in=day, check_out=day + dt.timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"), [("UTC", 14), ("Pacific/Kiritimati", 15), ("Etc/GMT+12", 14)]
+)
+async def test_nobody_arrives_on_a_day_that_is_over(tmp_path: Path, zone: str, today: int) -> None:
+    """The hotel's own day counts: on the stage it is 2023-11-14, 22:13 UTC."""
+    async with bookings(tmp_path, time_zone=zone) as on:
+        first = dt.date(2023, 11, today)
+        for day in (first - dt.timedelta(days=1), dt.date(1999, 1, 1), dt.date.min):
+            refusal = await on.ask(from_day(day))
+            assert isinstance(refusal, Refusal)
+            assert (refusal.kind, refusal.field) == ("invalid", "check_in")
+        assert on.rows("SELECT * FROM booking") == []
+        assert isinstance(await on.ask(from_day(first)), Later)
+
+
+async def test_the_tutorials_bookings_may_lie_in_the_past(tmp_path: Path) -> None:
+    """As the tutorial takes them; cancelled, such a stay gives nothing back."""
+    async with bookings(tmp_path) as on:
+        await on.ask(ADA)
+        past = {"check_in": dt.date.min, "check_out": dt.date.min + dt.timedelta(days=2)}
+        await on.ask(msgspec.structs.replace(REGISTER, **past))
+        told = messages_to("1")
+        for name in ("RoomHeld", "PaymentTaken", "HoldConfirmed"):
+            await on.ask(told[name])
+        await on.ask(CancelBooking(booking_id="1"))
+        await on.ask(told["HoldReleased"])
+        booking = await on.ask(GetBooking(booking_id="1"))
+        assert (booking.status, booking.refund.amount) == ("cancelled", 0)
 
 
 # --- Lists -----------------------------------------------------------------------------------

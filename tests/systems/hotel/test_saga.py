@@ -76,6 +76,31 @@ async def test_the_room_is_sold_once(tmp_path: Path) -> None:
         assert {each.kind for each in answers if isinstance(each, Refusal)} == {"conflict"}
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_is_charged_after_a_cancellation_goes_back(tmp_path: Path, when: str) -> None:
+    """All of it, whether the charge or what cancels it reaches the card processor first."""
+    async with house(tmp_path) as hotel:
+        room_id, customer_id = await hotel.room(), await hotel.customer()
+        booking_id = await hotel.book(customer_id, room_id, check_in=DAY)
+        while not hotel.effects:
+            await hotel.moves()[0]()
+        (charge,) = hotel.effects
+        if when == "before":  # it is made, and its outcome not heard of yet
+            await hotel.run_effect(charge, lost=True)
+        cancelled = await hotel.ask("booking", CancelBooking(booking_id=booking_id))
+        assert (cancelled.status, cancelled.refund) == ("cancelled", None)
+        while hotel.channels["booking", "payment"]:
+            await hotel.deliver(("booking", "payment"))
+        (void,) = [each for each in hotel.effects if each is not charge]
+        for effect in [charge, void] if when == "before" else [void, charge]:
+            await hotel.run_effect(effect)
+        await hotel.run_out()
+        await hotel.check()
+        booking = await hotel.booking(booking_id)
+        assert booking.refund == (booking.price if when == "before" else None)
+        assert isinstance(hotel.answers[booking_id], Refusal)
+
+
 @st.composite
 def scripts(draw: st.DrawFn) -> list[tuple[int, int, str]]:
     """Who books which night with which card: room, day, card."""

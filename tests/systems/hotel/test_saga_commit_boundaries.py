@@ -18,7 +18,7 @@ import pytest
 from actors.kernel.messages import Refusal
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
-from actors.systems.hotel.messages import Booking, CancelBooking, CreateBooking
+from actors.systems.hotel.messages import Booking, CancelBooking, CreateBooking, ListBookings
 from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
 from tests.systems.fate import Death, Fate
 from tests.systems.hotel.whole import Furnished, Whole, furnish
@@ -84,6 +84,33 @@ def waits(*, for_s: float) -> Act:
     return run
 
 
+def withdraws(*, while_down: str, customer_id: str | None = None) -> Act:
+    """Book while a service is suspended, and cancel; the answer is the cancellation's."""
+
+    async def run(hotel: Whole, furnished: Furnished) -> Any:
+        hotel.system.suspend(while_down)
+        card_number = CARDS[CardBehavior.APPROVES]
+        asked = [asyncio.ensure_future(book(hotel, furnished, card_number, customer_id))]
+        try:
+            await hotel.settle(but=while_down)
+            (booking,) = (await hotel.ask("booking", ListBookings(limit=10))).items
+            cancel = hotel.ask("booking", CancelBooking(booking_id=booking.id), key="cancel")
+            asked.append(asyncio.ensure_future(cancel))
+            await hotel.settle(but=while_down)
+            hotel.system.resume(while_down)
+            booked, answer = await asyncio.gather(*asked)
+            if isinstance(answer, Booking) and isinstance(booked, Refusal):
+                assert "was cancelled" in booked.detail
+        finally:
+            for each in asked:
+                each.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        await hotel.run_out()
+        return answer
+
+    return run
+
+
 async def is_unknown(hotel: Whole, furnished: Furnished) -> Any:
     """Book for a customer of whom nobody has heard."""
     answer = await book(hotel, furnished, CARDS[CardBehavior.APPROVES], customer_id="nobody")
@@ -129,12 +156,21 @@ PATHS = {
     "cancelled early": Course(cancels(days_later=0), "cancelled", 20),
     "cancelled late": Course(cancels(days_later=5), "cancelled", 21),
     "cancelled too late": Course(cancels(days_later=11), "cancelled", 17),
+    "withdrawn before its guest is known": Course(
+        withdraws(while_down="customer", customer_id="nobody"), "cancelled", 5
+    ),
+    "withdrawn while the room is asked": Course(withdraws(while_down="room"), "cancelled", 7),
+    "withdrawn while it is paid": Course(withdraws(while_down="payment"), "cancelled", 13),
     "timed out": Course(waits(for_s=130.0), "conflict", 11),
     "hold expired": Course(waits(for_s=130.0), "conflict", 10, HOLDS_SHORT),
     "unknown customer": Course(is_unknown, "not_found", 4),
 }
-# The next process knows of no suspension, so that payment may be in time after all.
-MAY_BE_CONFIRMED = {"timed out", "hold expired"}
+# The next process knows of no suspension, so that who was down may be in time after all.
+MAY_END_SO = {
+    "timed out": "confirmed",
+    "hold expired": "confirmed",
+    "withdrawn before its guest is known": "conflict",
+}
 
 
 async def run_path(
@@ -169,8 +205,8 @@ async def die_everywhere(
 ) -> int:
     """Run the path with a death at each of its commits; return how many there were."""
     ends = {PATHS[name].end}
-    if death.process and name in MAY_BE_CONFIRMED:
-        ends.add("confirmed")
+    if death.process and name in MAY_END_SO:
+        ends.add(MAY_END_SO[name])
     at = 0
     while True:
         try:

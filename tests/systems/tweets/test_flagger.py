@@ -66,7 +66,11 @@ async def test_a_flag_moves_forward_only(tmp_path: Path, before: Any, after: Any
     async with flagging(tmp_path) as on:
         flag = await flag_in(on, before)
         reply = await on.ask(ChangeFlag(flag_id=flag.id, status=after))
-        if ORDER.index(after) < ORDER.index(before):
+        if after == "assigned" and before != "resolved" and flag.assignee is None:
+            assert isinstance(reply, Refusal)
+            assert (reply.kind, reply.field) == ("invalid", "assignee")
+            assert await on.ask(GetFlag(flag_id=flag.id)) == flag
+        elif ORDER.index(after) < ORDER.index(before):
             detail = f"the flag is {before} and does not become {after}"
             assert reply == Refusal.conflict(detail)
             assert await on.ask(GetFlag(flag_id=flag.id)) == flag
@@ -90,6 +94,56 @@ async def test_whose_it_is_may_change_until_it_is_resolved(tmp_path: Path) -> No
         late = await on.ask(ChangeFlag(flag_id=flag.id, assignee="dee", note="lost"))
         assert late == Refusal.conflict("the flag is resolved: it is nobody's any more")
         assert await on.ask(GetFlag(flag_id=flag.id)) == resolved
+
+
+async def test_a_flag_is_assigned_to_somebody_or_not_at_all(tmp_path: Path) -> None:
+    """Whoever it was assigned to before will do."""
+    async with flagging(tmp_path) as on:
+        flag = await flag_in(on, "open")
+        for wish in ({}, {"assignee": None}):
+            reply = await on.ask(ChangeFlag(flag_id=flag.id, status="assigned", **wish))
+            assert isinstance(reply, Refusal)
+            assert (reply.kind, reply.field) == ("invalid", "assignee")
+        await on.ask(ChangeFlag(flag_id=flag.id, assignee="eve"))
+        changed = await on.ask(ChangeFlag(flag_id=flag.id, status="assigned"))
+        assert (changed.status, changed.assignee) == ("assigned", "eve")
+
+
+async def test_a_flag_can_be_unassigned(tmp_path: Path) -> None:
+    """It is nobody's and open again, with its note; said again, nothing changes."""
+    async with flagging(tmp_path) as on:
+        flag = await flag_in(on, "open")
+        eves = ChangeFlag(flag_id=flag.id, status="assigned", assignee="eve", note="hers")
+        wishes: tuple[dict[str, Any], ...] = ({}, {"status": "open"})
+        for wish in wishes:
+            await on.ask(eves)
+            for _ in range(2):
+                free = await on.ask(ChangeFlag(flag_id=flag.id, assignee=None, **wish))
+                assert (free.status, free.assignee, free.note) == ("open", None, "hers")
+        await on.ask(eves)
+        resolved = await on.ask(ChangeFlag(flag_id=flag.id, status="resolved", assignee=None))
+        assert (resolved.status, resolved.assignee) == ("resolved", None)
+        again = await on.ask(ChangeFlag(flag_id=flag.id, assignee=None))
+        assert again == resolved
+
+
+async def test_a_flag_that_was_assigned_to_nobody_can_be_worked_on(tmp_path: Path) -> None:
+    """As older files may hold them: noted, given to somebody, or opened again."""
+    async with flagging(tmp_path) as on:
+        flag = await flag_in(on, "open")
+        on.execute("UPDATE flag SET status = 'assigned'")
+        noted = await on.ask(ChangeFlag(flag_id=flag.id, note="whose?"))
+        assert (noted.status, noted.note) == ("assigned", "whose?")
+        opened = await on.ask(ChangeFlag(flag_id=flag.id, assignee=None))
+        assert opened.status == "open"
+
+
+async def test_null_takes_a_note_away(tmp_path: Path) -> None:
+    """An empty one is one."""
+    async with flagging(tmp_path) as on:
+        flag = await flag_in(on, "open")
+        for note in ("x", "", None):
+            assert (await on.ask(ChangeFlag(flag_id=flag.id, note=note))).note == note
 
 
 async def test_something_may_be_noted_at_any_time(tmp_path: Path) -> None:
