@@ -152,6 +152,12 @@ class XConfig(_Section, frozen=True, kw_only=True):
     reconnect_s_max: Positive
     rules_check_s: Positive
     window_tweets: Count
+    base_url: str
+    barred_s_min: Positive
+    barred_s_max: Positive
+    gaps_filled_by: Literal["search", "stream", "nothing"]
+    gap_wait_s: Positive
+    gap_retry_s: Positive
 
 
 class XPlatformConfig(_Section, frozen=True, kw_only=True):

@@ -194,6 +194,24 @@ class ListActions(Query, frozen=True, kw_only=True):
     status: ActionStatus | None = None
 
 
+class RequeueAction(Command, frozen=True, kw_only=True):
+    """Try again a like or a reply that was refused, or given up."""
+
+    external_id: ExternalId
+
+
+class RequeueActions(Command, frozen=True, kw_only=True):
+    """Try again all of them, the oldest first, `limit` at most."""
+
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 1_000
+
+
+class Requeued(msgspec.Struct, frozen=True, kw_only=True):
+    """X's ids of the tweets that are acted on again."""
+
+    external_ids: tuple[str, ...]
+
+
 # --- The reader --------------------------------------------------------------------------------
 
 
