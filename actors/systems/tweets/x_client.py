@@ -30,12 +30,19 @@ import msgspec
 import tweepy
 from tweepy.asynchronous import AsyncClient, AsyncStreamingClient
 
-from actors.systems.tweets.x_errors import XError, XRefused, XStatus, XUnreachable
+from actors.systems.tweets.x_errors import (
+    XError,
+    XRefused,
+    XStatus,
+    XStreamClosed,
+    XUnreachable,
+)
 from actors.systems.tweets.x_limits import exhausted_until, wait_until
 from actors.systems.tweets.x_meaning import BAD_REQUEST, meaning_of
 from actors.systems.tweets.x_session import XSession
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from actors.systems.tweets.x_access import XAccess
@@ -51,6 +58,7 @@ STREAM_FIELDS: Final = {
     "user_fields": ["username"],
 }
 WORDS_MAX: Final = 300
+SEARCH_PAGE_TWEETS: Final = 100  # X's bound
 
 
 class _NoHeaders(logging.Filter):
@@ -98,8 +106,12 @@ class StreamConnection:
         self.on_line = on_line
         self.on_keep_alive = on_keep_alive
 
-    async def follow(self, *, backfill_minutes: int) -> None:
+    async def follow(
+        self, *, backfill_minutes: int = 0, since: str | None = None, until: str | None = None
+    ) -> None:
         """Read until the end, which is always an exception.
+
+        From `since` to `until`, where they are given: X's recovery, which ends by itself.
 
         XStatus where X does not open the stream, XUnreachable where it closes, breaks or stalls,
         and whatever a callback raised. Cancelled, it disconnects first.
@@ -107,6 +119,7 @@ class StreamConnection:
         async with await _session(self._access, read_s_max=self._stall_s) as session:
             client = _OneConnection(self, self._access.credentials.bearer_token)
             client.session = session
+            client.times = {"start_time": since, "end_time": until} if since and until else {}
             task = client.filter(**STREAM_FIELDS, backfill_minutes=backfill_minutes or None)
             try:
                 await asyncio.wait([task])
@@ -124,6 +137,12 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         keep_headers_out_of_logs()
         self._owner = owner
         self.ended: Exception | None = None
+        # Parameters of X's that tweepy does not know.
+        self.times: dict[str, str] = {}
+
+    async def _connect(self, method: str, endpoint: str, **options: Any) -> None:
+        options["params"] = {**options.get("params", {}), **self.times}
+        await super()._connect(method, endpoint, **options)
 
     async def on_connect(self) -> None:
         await self._call(self._owner.on_open())
@@ -135,7 +154,7 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         await self._call(self._owner.on_keep_alive())
 
     async def on_closed(self, _response: aiohttp.ClientResponse) -> None:
-        raise XUnreachable("X closed the stream")
+        raise XStreamClosed("X closed the stream")
 
     async def on_request_error(self, status_code: int) -> None:
         # A 2xx that opens no stream; other statuses end before they come here.
@@ -160,6 +179,31 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         except Exception as error:
             self.ended = error
             raise
+
+
+class Recovery:
+    """What the stream has brought in the past: a connection of its own, beside the stream's."""
+
+    def __init__(self, access: XAccess, *, stall_s: float) -> None:
+        self._access = access
+        self._stall_s = stall_s
+
+    async def follow(
+        self, on_line: Callable[[bytes], Awaitable[None]], *, since: dt.datetime, until: dt.datetime
+    ) -> None:
+        """Read all of it, the oldest first. Raises XStreamClosed in the end, or as the stream."""
+
+        async def nothing() -> None:
+            """Neither an opening nor a keep-alive says anything here."""
+
+        connection = StreamConnection(
+            self._access,
+            stall_s=self._stall_s,
+            on_open=nothing,
+            on_line=on_line,
+            on_keep_alive=nothing,
+        )
+        await connection.follow(since=_iso(since), until=_iso(until))
 
 
 # --- Rules -------------------------------------------------------------------------------------
@@ -219,6 +263,62 @@ class Rules:
             )
             client.session = session
             yield client
+
+
+# --- The recent search -------------------------------------------------------------------------
+
+
+class _Meta(msgspec.Struct, frozen=True, kw_only=True):
+    next_token: str | None = None
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[dict[str, Any]] | None = None
+    includes: dict[str, Any] | None = None
+    meta: _Meta | None = None
+
+
+class FoundPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tweets as the lines in which the stream would have brought them, latest first."""
+
+    lines: list[bytes]
+    next_token: str | None
+
+
+class Search:
+    """What a rule would have met in the last seven days."""
+
+    def __init__(self, access: XAccess, query: str, *, read_s_max: float) -> None:
+        self._access = access
+        self._query = query
+        self._read_s_max = read_s_max
+
+    async def page(self, *, since: dt.datetime, until: dt.datetime, token: str | None) -> FoundPage:
+        """Return a page of what was tweeted from `since` to before `until`, both whole seconds.
+
+        Raises XStatus and XUnreachable.
+        """
+        keep_headers_out_of_logs()
+        async with await _session(self._access, read_s_max=self._read_s_max) as session:
+            client = _Client(
+                bearer_token=self._access.credentials.bearer_token,
+                return_type=aiohttp.ClientResponse,
+            )
+            client.session = session
+            request = client.search_recent_tweets(
+                self._query,
+                start_time=_iso(since),
+                end_time=_iso(until),
+                next_token=token,
+                max_results=SEARCH_PAGE_TWEETS,
+                **STREAM_FIELDS,
+            )
+            found = await _read(request, _Found)
+        lines = [
+            msgspec.json.encode({"data": each, "includes": found.includes or {}})
+            for each in found.data or ()
+        ]
+        return FoundPage(lines=lines, next_token=found.meta.next_token if found.meta else None)
 
 
 # --- Likes and replies -------------------------------------------------------------------------
@@ -339,6 +439,10 @@ def _describe(error: BaseException | None) -> str:
 
 def _broken(error: BaseException | None) -> str:
     return f"the stream broke: {_describe(error)}"
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _words(details: Any) -> str:

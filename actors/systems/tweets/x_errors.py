@@ -21,6 +21,10 @@ class XUnreachable(XError):
     """No answer, or none that makes sense: sent again, it may have one."""
 
 
+class XStreamClosed(XUnreachable):
+    """X has closed the stream, in order."""
+
+
 class XRefused(XError):
     """X has said no for good: sent again, the same request has the same answer."""
 

@@ -16,7 +16,7 @@ import msgspec
 from actors.systems.tweets.x_errors import XBarred, XBusy, XRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # X counts its longest window by the day: a later time is a mistake of X's, or a clock's.
 PAUSE_S_MAX: Final = 86_400.0
@@ -42,6 +42,8 @@ class Pause:
         self._s_max = s_max
         self._reason: str | None = None
         self._until_s = 0.0
+        # The loop's, once there is a pause: who asks how it stands may do so in another thread.
+        self._time: Callable[[], float] = float
         self._refusals = 0
         self._has_first = False
         # Which pause this is: what was asked before it says nothing about it.
@@ -60,7 +62,7 @@ class Pause:
 
     def left_s(self) -> float:
         """Return how long it still is."""
-        return max(0.0, self._until_s - _now_s()) if self._reason is not None else 0.0
+        return max(0.0, self._until_s - self._time()) if self._reason is not None else 0.0
 
     def enter(self) -> int:
         """Return the pause's number, to ask X now. Raises XBusy: not yet."""
@@ -76,6 +78,14 @@ class Pause:
         """The request is over, whatever came of it."""
         if number == self._number:
             self._has_first = False
+
+    def bar(self, reason: str, wait_s: float | None = None) -> float:
+        """X has said no to the only one who asks; return how long to leave it alone."""
+        return self.refused(self._number, reason, wait_s)
+
+    def clear(self) -> None:
+        """X is well again, to the only one who asks."""
+        self.accepted(self._number)
 
     def accepted(self, number: int) -> None:
         """X has not said no to it."""
@@ -94,7 +104,8 @@ class Pause:
         if wait_s is not None:
             pause_s = max(self._s_min, min(wait_s, PAUSE_S_MAX))
         self._reason = reason
-        self._until_s = _now_s() + pause_s
+        self._time = asyncio.get_running_loop().time
+        self._until_s = self._time() + pause_s
         self._number += 1
         self._has_first = False
         return pause_s
@@ -171,7 +182,3 @@ class Asking:
         self.is_last = True
         reason = f"X has said that its limit for {kind} is used up"
         self._counted.refused(self._number, reason, wait_s)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
