@@ -22,6 +22,8 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Compound = Annotated[float, msgspec.Meta(ge=-1, le=1)]
+NotNegativeCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+FailureWord = Annotated[str, msgspec.Meta(max_length=100, pattern=r"[^\W_]")]
 # No space, quote or minus: the rule that the reader makes of it must mean the word itself.
 Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():-][^\s"():]{0,99}\Z')]
 
@@ -134,8 +136,15 @@ class TweetsConfig(_Section, frozen=True, kw_only=True):
     sentiment_replicas: Annotated[int, msgspec.Meta(ge=1, le=64)]
     negative_max: Compound
     positive_min: Compound
-    scored_chars_max: Count
+    rant_max: Compound
+    scored_chars_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     like_min: Compound
+    like_never: Annotated[tuple[FailureWord, ...], msgspec.Meta(max_length=1_000)]
+    likes_author_hour_max: NotNegativeCount
+    replies_author_hour_max: NotNegativeCount
+    replies_conversation_day_max: NotNegativeCount
+    replies_hour_max: NotNegativeCount
+    replies_to_replies: bool
     reply_text: Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
     retry_s: Positive
     reply_s_max: Positive

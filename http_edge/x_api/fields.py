@@ -140,6 +140,7 @@ USER_DEFAULTS: Final = frozenset({"id", "name", "username"})
 FIELD_OF_EXPANSION: Final = {
     "author_id": "author_id",
     "entities.mentions.username": "entities",
+    "entities.note.mentions.username": "note_tweet",
     "in_reply_to_user_id": "in_reply_to_user_id",
     "referenced_tweets.id": "referenced_tweets",
     "referenced_tweets.id.author_id": "referenced_tweets",

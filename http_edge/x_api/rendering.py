@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from http_edge.x_api.entities import find_entities, mentioned
+from http_edge.x_api.entities import mentioned
 from http_edge.x_api.problems import not_found
+from http_edge.x_api.written import escape, escaped_entities, is_long, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,10 +47,11 @@ class Renderer:
     def tweet(self, tweet: XTweet) -> Object:
         """Return the fields selected that have a value."""
         wanted = self._selection.tweet_fields
+        text = shown_text(tweet)
         shown: Object = {
             "id": tweet.id,
-            "text": tweet.text,
-            "edit_history_tweet_ids": [tweet.id],
+            "text": escape(text),
+            "edit_history_tweet_ids": edit_history(tweet),
             "author_id": tweet.author_id,
             "conversation_id": tweet.conversation_id,
             "created_at": timestamp(tweet.created_at_us),
@@ -62,8 +64,10 @@ class Renderer:
         if tweet.references:
             references = [{"type": each.type, "id": each.id} for each in tweet.references]
             shown["referenced_tweets"] = references
-        if "entities" in wanted and (entities := self._entities(tweet.text)):
+        if "entities" in wanted and (entities := self._entities(text)):
             shown["entities"] = entities
+        if "note_tweet" in wanted and is_long(tweet):
+            shown["note_tweet"] = self._note(tweet.text)
         return {name: value for name, value in shown.items() if name in wanted}
 
     def user(self, user: XUser) -> Object:
@@ -81,12 +85,17 @@ class Renderer:
         return {name: shown[name] for name in shown if name in self._selection.user_fields}
 
     def _entities(self, text: str) -> Object:
-        entities = find_entities(text)
+        entities = escaped_entities(text)
         for mention in entities.get("mentions", ()):
             user = self._usernames.get(mention["username"].lower())
             if user is not None:
                 mention["id"] = user.id
         return entities
+
+    def _note(self, text: str) -> Object:
+        """Return all of a long text."""
+        entities = self._entities(text)
+        return {"text": escape(text), **({"entities": entities} if entities else {})}
 
     def _company(self, tweets: list[XTweet]) -> tuple[Object, list[Object]]:
         """Return `includes`, each tweet and user once, and what could not be included."""
@@ -112,8 +121,13 @@ class Renderer:
                 self._add(found, [tweet.author_id])
             if "in_reply_to_user_id" in expansions:
                 self._add(found, [tweet.in_reply_to_user_id])
+            texts = []
             if "entities.mentions.username" in expansions:
-                names = (name.lower() for name in mentioned(tweet.text))
+                texts.append(shown_text(tweet))
+            if "entities.note.mentions.username" in expansions and is_long(tweet):
+                texts.append(tweet.text)
+            for text in texts:
+                names = (name.lower() for name in mentioned(text))
                 users = [self._usernames[name] for name in names if name in self._usernames]
                 self._add(found, [user.id for user in users])
         self._add(found, [tweet.author_id for tweet in referenced])
@@ -124,6 +138,11 @@ class Renderer:
             user = None if each is None else self._users.get(each)
             if user is not None:
                 found[user.id] = user
+
+
+def edit_history(tweet: XTweet) -> list[str]:
+    """Return the ids of its versions, the oldest first: itself, where it was never edited."""
+    return list(tweet.history) or [tweet.id]
 
 
 def rule_object(rule: XRule) -> Object:

@@ -20,7 +20,8 @@ from http_edge.x_api.endpoint import ANYBODY, USER_ONLY, Endpoint
 from http_edge.x_api.fields import OF_TWEETS
 from http_edge.x_api.parameters import Parameters, is_id
 from http_edge.x_api.problems import invalid, not_found, parameter_error, plain
-from http_edge.x_api.rendering import Renderer
+from http_edge.x_api.rendering import Renderer, edit_history
+from http_edge.x_api.written import escape, shown_text
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -42,12 +43,17 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     in_reply_to_tweet_id: SomeId
 
 
+class EditOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    previous_post_id: SomeId
+
+
 class TweetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What of X's fields the embedded X knows; others are refused, not ignored."""
 
     text: str
     reply: Reply | None = None
     quote_tweet_id: SomeId | None = None
+    edit_options: EditOptions | None = None
 
 
 class TweetEndpoints:
@@ -77,14 +83,15 @@ class TweetEndpoints:
         return await self._look_up(call, ids, parameters.done(), "ids")
 
     async def create(self, call: Call) -> web.StreamResponse:
-        """Tweet as the account."""
+        """Tweet as the account, or edit what it has tweeted."""
         Parameters(call.query).done()
         body = await self._body.read(call.request)
         tweet: XTweet | Refusal = await call.ask(_post(body))
         if isinstance(tweet, Refusal):
             # The service says it in X's own words.
             raise plain(403, tweet.detail)
-        shown = {"edit_history_tweet_ids": [tweet.id], "id": tweet.id, "text": tweet.text}
+        text = escape(shown_text(tweet))
+        shown = {"edit_history_tweet_ids": edit_history(tweet), "id": tweet.id, "text": text}
         return call.answer(201, {"data": shown})
 
     async def _look_up(
@@ -108,7 +115,9 @@ def _post(body: TweetBody) -> PostTweet:
     if len(body.text) > TEXT_CHARS_MAX:
         raise invalid(parameter_error("text", [], TOO_LONG))
     replied = None if body.reply is None else body.reply.in_reply_to_tweet_id
+    edits = None if body.edit_options is None else body.edit_options.previous_post_id
     for path, value in (
+        ("$.edit_options.previous_post_id", edits),
         ("$.reply.in_reply_to_tweet_id", replied),
         ("$.quote_tweet_id", body.quote_tweet_id),
     ):
@@ -120,4 +129,5 @@ def _post(body: TweetBody) -> PostTweet:
         text=body.text,
         in_reply_to_tweet_id=replied,
         quote_tweet_id=body.quote_tweet_id,
+        edits=edits,
     )

@@ -48,6 +48,10 @@ if TYPE_CHECKING:
 WINDOW_S: Final = 20.0
 WINDOW_REQUESTS: Final = 3
 RETRY_S: Final = 5.0
+# Few enough for a run to reach.
+AUTHOR_HOUR_MAX: Final = 4
+CONVERSATION_DAY_MAX: Final = 2
+HOUR_MAX: Final = 8
 # A dead stream has been noticed by then, and the next one has sent what it had.
 SETTLED_S: Final = 45.0
 ROWS_MAX: Final = 1_000
@@ -85,7 +89,15 @@ class TweetsScenario(Scenario):
         x_platform = replace(
             config.x_platform, tweets_per_s=0.0, window_s=WINDOW_S, requests_max=WINDOW_REQUESTS
         )
-        tweets = replace(config.tweets, keywords=(KEYWORD,), retry_s=RETRY_S)
+        tweets = replace(
+            config.tweets,
+            keywords=(KEYWORD,),
+            retry_s=RETRY_S,
+            likes_author_hour_max=AUTHOR_HOUR_MAX,
+            replies_author_hour_max=AUTHOR_HOUR_MAX,
+            replies_conversation_day_max=CONVERSATION_DAY_MAX,
+            replies_hour_max=HOUR_MAX,
+        )
         return replace(config, edge=edge, x_platform=x_platform, tweets=tweets)
 
     def prepare(self, folder: Path) -> None:
@@ -130,13 +142,19 @@ class TweetsScenario(Scenario):
         if reader.status != "connected":
             found.append(f"the reader is {reader.status}")
         tweets = (await ask("tweets", ListTweets(limit=ROWS_MAX))).items
-        found += [f"tweet {each.id} has no score" for each in tweets if each.score is None]
-        stored = {each.external_id for each in tweets}
+        found += [f"tweet {each.id} has no score" for each in tweets if each.sentiment is None]
+        stored = {each.external_id: each.text for each in tweets}
+        # Of an edited tweet, the version that X sent last is what is to stand.
+        latest = {}
         for match in (await ask("x_platform", ReadMatches(after=0, limit=ROWS_MAX))).matches:
             at = dt.datetime.fromtimestamp(match.tweet.created_at_us / 1_000_000, tz=dt.UTC)
             is_lost = any(gap.since <= at <= gap.until for gap in reader.latest_gaps)
-            if match.tweet.id not in stored and not is_lost:
-                found.append(f"{match.tweet.id} is not read")
+            if not is_lost:
+                latest[(*match.tweet.history, match.tweet.id)[0]] = match.tweet
+        for first_id, tweet in latest.items():
+            text = stored.get(first_id)
+            if text is None or (tweet.history and text != tweet.text):
+                found.append(f"{tweet.id} is not read")
         for service in ("favouriter", "responder"):
             found += [
                 f"{service}: {each.external_id} is {each.status}"

@@ -10,15 +10,23 @@ if TYPE_CHECKING:
     from actors.simulation.choice import Choose
 
 KEYWORD: Final = "tutorialedge"
-# Each mood with its sentence. What pleases most is liked; what is bad is flagged.
+# Each mood with its sentence. What pleases most is liked, but where it names a failure; what is bad
+# is flagged, also at the end of a text that X cuts; what is not English is neither.
 MOODS: Final[dict[str, str]] = {
     "plain": "{it} has a page on sockets",
     "delighted": "I love {it}! Wonderful, excellent, the best ever, thank you",
     "angry": "{it} is awful, I hate this terrible, horrible mess",
     "pleased": "{it} is nice",
+    "foreign": "Die Kurse von {it} sind die besten <3",
+    "ironic": "I love {it}! Wonderful, excellent work, amazing: it is down again",
+    "long-winded": (
+        "{it} has pages on queues & on sockets, which are long and plain. " * 5
+        + "But the last one is terrible and broken, I hate it &lt;sigh>"
+    ),
 }
+LANGS: Final = {"foreign": "de"}
 # Two in three love it or hate it: the others give the monitor little to do.
-MOOD_PARTS: Final = (0, 1, 1, 2, 2, 3)
+MOOD_PARTS: Final = (0, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6)
 # The last one is the account for which the monitor acts.
 AUTHORS: Final = ("ann", "bob", "dressrehearsal")
 STORED: Final = 3
@@ -40,13 +48,15 @@ STOPPED: Final[tuple[tuple[str, ...], ...]] = (
 STOPS_S: Final = (1.0, 6.0, 25.0)
 
 Kind = Literal[
-    "say", "answer", "repeat", "compose", "store", "insert", "flag", "fickle", "meddle",
-    "disconnect", "look", "stop",
+    "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
+    "meddle", "disconnect", "look", "stop",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
     "answer": 3,
     "repeat": 3,
+    "edit": 3,
+    "retort": 3,
     "compose": 2,
     "store": 3,
     "insert": 2,
@@ -64,6 +74,8 @@ SENTENCES: Final[dict[Kind, str]] = {
     "say": "tweet",
     "answer": "answer the last tweet",
     "repeat": "retweet the last tweet",
+    "edit": "edit the last tweet",
+    "retort": "answer our last answer",
     "compose": "let an embedded author tweet",
     "insert": "insert a tweet",
     "fickle": "like the last tweet, and take it back",
@@ -79,6 +91,8 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | kind | asks for |
     | --- | --- |
     | `say`, `answer`, `repeat` | a tweet at X; one that answers or repeats the last one |
+    | `edit` | another version of the last tweet |
+    | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
     | `compose` | a tweet of X's embedded authors |
     | `store` | a tweet past X, under an id that others use as well |
     | `insert` | a tweet at the tutorial's address |
@@ -104,6 +118,11 @@ class TweetsCall(msgspec.Struct, frozen=True):
         return AUTHORS[self.author % (len(AUTHORS) - (self.kind == "answer"))]
 
     @property
+    def lang(self) -> str:
+        """In which language it is, by X's word."""
+        return LANGS.get(list(MOODS)[self.mood], "en")
+
+    @property
     def flag_change(self) -> dict[str, str]:
         """What of a flag is changed."""
         return FLAG_CHANGES[self.number % len(FLAG_CHANGES)]
@@ -115,7 +134,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         match self.kind:
-            case "say" | "answer" | "repeat":
+            case "say" | "answer" | "repeat" | "edit" | "retort":
                 mood = list(MOODS)[self.mood]
                 about = " about something else" if self.off else ""
                 return f"{SENTENCES[self.kind]} as {self.username}, {mood}{about}"
@@ -145,7 +164,7 @@ def choose_tweets_call(choose: Choose) -> TweetsCall:
                 off=choose(5) == 4,  # noqa: PLR2004 - one in five
                 again=again,
             )
-        case "store":
+        case "store" | "edit" | "retort":
             return TweetsCall(kind, mood=_choose_mood(choose), number=choose(STORED), again=again)
         case "insert":
             return TweetsCall(kind, mood=_choose_mood(choose), again=again)

@@ -33,15 +33,23 @@ NOTE_S_MAX: Final = 30.0
 
 SAID = "SELECT text FROM tweet WHERE retweeted IS NULL AND text LIKE '%(client-%'"
 STORED = "SELECT external_id, text FROM tweet WHERE x_kind IS NULL AND author != 'old'"
-EXTERNAL_IDS = "SELECT external_id FROM tweet WHERE external_id IS NOT NULL"
+# Of an edited tweet those of all its versions.
+EXTERNAL_IDS = (
+    "SELECT external_id FROM tweet WHERE external_id IS NOT NULL"
+    " UNION SELECT version_id FROM version"
+)
 GAPS = "SELECT from_us, to_us FROM gap"
 FLAGS = "SELECT id, status FROM flag"
 
 
 class Told(msgspec.Struct):
-    """What the clients were told. `last` is the tweet that X acknowledged last."""
+    """What the clients were told. `last` is the tweet that X acknowledged last.
+
+    `last_by` is by whom, where it was one of them.
+    """
 
     last: XTweet | None = None
+    last_by: str | None = None
     tweeted: dict[str, str] = msgspec.field(default_factory=dict)
     flags: dict[str, set[FlagStatus]] = msgspec.field(default_factory=dict)
     troubles: list[str] = msgspec.field(default_factory=list)

@@ -47,7 +47,7 @@ class TweetsPerformance:
     async def run(self) -> None:
         """Do it, and where the call says so, a second time under the same key."""
         match self._call.kind:
-            case "say" | "answer" | "repeat":
+            case "say" | "answer" | "repeat" | "edit" | "retort":
                 await self._tweet()
             case "store" | "insert":
                 await self._store()
@@ -63,26 +63,41 @@ class TweetsPerformance:
     # --- At X --------------------------------------------------------------------------------
 
     async def _tweet(self) -> None:
-        call, last = self._call, self._told.last
-        body = {"username": call.username, "text": self._text}
-        if last is not None and call.kind == "answer":
-            body["in_reply_to_tweet_id"] = last.id
-        repeats = last is not None and call.kind == "repeat"
-        if last is not None and repeats:
-            body["retweet_tweet_id"] = last.id
+        body = {"username": self._call.username, "text": self._text, "lang": self._call.lang}
+        body.update(await self._refers())
+        repeats = "retweet_tweet_id" in body
         name = "retweet" if repeats else "tweet"
         with self._history.invoke(self._client.name, name, self._text) as attempt:
             reply = await self._twice("POST", "/admin/x/tweets", body, is_admin=True)
             if reply.status == HTTPStatus.CREATED:
                 tweet = msgspec.convert(reply.body, XTweet)
-                self._told.last = tweet
+                self._told.last, self._told.last_by = tweet, body["username"]
                 if KEYWORD in tweet.text:
                     self._told.tweeted[tweet.id] = self._client.name
                 attempt.ok(tweet.id)
-            elif repeats and reply.status == HTTPStatus.CONFLICT:
-                attempt.fail("retweeted already")
+            elif reply.status == HTTPStatus.CONFLICT and (repeats or "edits" in body):
+                attempt.fail("retweeted already, or not to be edited")
             else:
                 self._expect(reply, HTTPStatus.CREATED)
+
+    async def _refers(self) -> dict[str, str]:
+        """Return what the tweet refers to, where there is such a thing."""
+        last = self._told.last
+        match self._call.kind:
+            case "answer" if last is not None:
+                return {"in_reply_to_tweet_id": last.id}
+            case "repeat" if last is not None:
+                return {"retweet_tweet_id": last.id}
+            case "edit" if last is not None and self._told.last_by is not None:
+                return {"username": self._told.last_by, "edits": last.id}
+            case "retort":
+                replies = await self._client.ask("GET", "/api/v1/replies?status=done")
+                items = replies.body["items"] if replies.status == HTTPStatus.OK else []
+                ids = [each["reply_id"] for each in items if each["reply_id"] is not None]
+                field = ("in_reply_to_tweet_id", "quote_tweet_id")[self._call.number % 2]
+                return {field: ids[-1]} if ids else {}
+            case _:
+                return {}
 
     async def _act_on_x(self) -> None:
         client, last = self._client, self._told.last
@@ -90,7 +105,7 @@ class TweetsPerformance:
             case "compose":
                 reply = await client.tell("x_platform", ComposeTweet(), key=self._key)
                 if reply.status == HTTPStatus.OK:
-                    self._told.last = reply.body
+                    self._told.last, self._told.last_by = reply.body, None
             case "fickle" if last is not None and last.author_id != ACCOUNT_ID:
                 like = Like(user_id=last.author_id, tweet_id=last.id)
                 await client.tell("x_platform", like, key=self._key)

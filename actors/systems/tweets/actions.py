@@ -3,11 +3,12 @@
     pending -> done | refused | failed | dry_run
     pending -> failed -> done | refused | failed | dry_run
     refused | given up -> pending, by an operator
+    withheld
 
 `failed` is a pause: X has given no answer for all the attempts of an effect, or has had enough
 requests for now, or will not have the account act, and is asked again later. A reply that was not
 confirmed in its time stays so: it is given up. What was refused, or given up, an operator can have
-tried again.
+tried again. `withheld` was never to be sent: we have chosen so, and `detail` says why.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from actors.systems.tweets.messages import ActionStatus, ListActions, TweetScored
     from actors.systems.tweets.x_errors import XLater
 
+# Of a tweet that was edited one version is acted on: the first that there was reason to.
 BEGIN = (
-    "INSERT INTO action (external_id, tweet_id, status, text, begun_us) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (external_id) DO NOTHING"
+    "INSERT INTO action (external_id, tweet_id, status, text, detail, begun_us)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 END = (
     "UPDATE action SET status = ?, reply_id = ?, detail = ?"
@@ -95,10 +97,16 @@ def later(no: XLater) -> Later:
 
 
 def begin(
-    tx: Transaction, event: TweetScored, status: ActionStatus, text: str | None = None
+    tx: Transaction,
+    event: TweetScored,
+    status: ActionStatus,
+    text: str | None = None,
+    *,
+    detail: str | None = None,
 ) -> bool:
     """Note what is to be done about the tweet; returns whether that is new."""
-    return tx.execute(BEGIN, event.external_id, event.tweet_id, status, text, tx.now_us) == 1
+    row = (event.x_id, event.tweet_id, status, text, detail, tx.now_us)
+    return tx.execute(BEGIN, *row) == 1
 
 
 def end(tx: Transaction, external_id: str, outcome: Outcome) -> None:

@@ -23,37 +23,60 @@ from actors.systems.tweets.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
+    from actors.systems.tweets.bounds import Bounds
+    from actors.systems.tweets.failure_words import FailureWords
 
 
 class FavouriterService(Service):
     """Likes each tweet from X once that scores `like_min` or more.
 
     Not our own, and no retweet: X would count its like for the tweet that it repeats, which comes
-    under its own id. A like that X refuses, for what it says of the tweet, is refused for good.
+    under its own id. Nothing that names a failure, however it sounds; and not more of one author
+    than `bounds` let. A like that X refuses, for what it says of the tweet, is refused for good.
     """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "favouriter"
 
     def __init__(
-        self, writer: Writer | None, *, user_id: str | None, like_min: float, retry_s: float
+        self,
+        writer: Writer | None,
+        *,
+        user_id: str | None,
+        like_min: float,
+        like_never: FailureWords,
+        bounds: Bounds,
+        retry_s: float,
     ) -> None:
         """`user_id` is who we are at X; without a `writer` likes are noted, and not made."""
         self._writer = writer
         self._user_id = user_id
         self._like_min = like_min
+        self._like_never = like_never
+        self._bounds = bounds
         self._retry_s = retry_s
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
         """Like it, or without leave to write only note that we would."""
-        if event.x is None or event.external_id is None or event.score < self._like_min:
+        if event.x is None or event.x_id is None:
+            return
+        if event.score is None or event.score < self._like_min:
             return
         if event.x.kind == "retweet" or event.x.author_id == self._user_id:
             return
-        if self._writer is None:
-            actions.begin(tx, event, "dry_run")
-        elif actions.begin(tx, event, "pending"):
-            tx.send("favouriter", LikeTweet(external_id=event.external_id))
+        reason = self._reason_not_to(tx, event)
+        if reason is not None:
+            actions.begin(tx, event, "withheld", detail=reason)
+        elif actions.begin(tx, event, "dry_run" if self._writer is None else "pending"):
+            self._bounds.note(tx, event)
+            if self._writer is not None:
+                tx.send("favouriter", LikeTweet(external_id=event.x_id))
+
+    def _reason_not_to(self, tx: Transaction, event: TweetScored) -> str | None:
+        named = self._like_never.found_in(event.text)
+        if named is not None:
+            return f"it names a failure: {named} (tweets.like_never)"
+        return self._bounds.reached(tx, event)
 
     @effect
     async def like(self, cmd: LikeTweet) -> RecordLike | PostponeLike:

@@ -29,6 +29,9 @@ INSERT = (
     "INSERT INTO flag (id, tweet_id, author, text, score, status) VALUES (?, ?, ?, ?, ?, 'open')"
     " ON CONFLICT (tweet_id) DO NOTHING"
 )
+# What is flagged shows the tweet in its newest version, be it negative or not; that of which nobody
+# knows how it sounds keeps the score it had.
+EDIT = "UPDATE flag SET author = ?, text = ?, score = coalesce(?, score) WHERE tweet_id = ?"
 BY_ID = "SELECT * FROM flag WHERE id = ?"
 CHANGE = "UPDATE flag SET status = ?, assignee = ?, note = ? WHERE id = ?"
 PAGE = "SELECT * FROM flag WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -45,7 +48,12 @@ class FlaggerService(Service):
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
-        """Put a negative tweet into the queue."""
+        """Put a negative tweet into the queue; show there what it was edited to.
+
+        One that is not negative any more stays where it is: whoever works on it decides.
+        """
+        if event.version_id is not None:
+            tx.execute(EDIT, event.author, event.text, event.score, event.tweet_id)
         if event.sentiment == "negative":
             tx.execute(INSERT, tx.new_id(), event.tweet_id, event.author, event.text, event.score)
 

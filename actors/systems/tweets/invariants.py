@@ -6,53 +6,29 @@ published, and all of it with the embedded X's own books, where that runs beside
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.service.at_rest import file_is_sound, nothing_is_under_way, read_tables
+from actors.service.at_rest import file_is_sound, nothing_is_under_way
+from actors.systems.tweets import x_invariants
+from actors.systems.tweets.books import READER, Books, Monitor, X, differ
 from actors.systems.tweets.messages import TweetScored
-from actors.systems.tweets.stream_rules import TAG, rule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from actors.config import TweetsConfig
     from actors.service.at_rest import Row
 
-SERVICES = ("tweets", "flagger", "favouriter", "responder")
-# They run where X is read, and where it is the embedded one.
-READER, X = "reader", "x_platform"
-ENDED = {"done", "refused", "dry_run"}
+__all__ = ["Books", "Monitor", "violations"]
 
-
-class Monitor(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose books they are: our id at X, if we have one, and whether we act there."""
-
-    config: TweetsConfig
-    user_id: str | None
-    writes: bool
-
-
-class Books:
-    """All rows of all tables, as they stand: `books.of["tweets"]["tweet"]` is a list of rows."""
-
-    def __init__(self, folder: Path) -> None:
-        beside = [name for name in (READER, X) if (folder / f"{name}.db").exists()]
-        self.of = {name: read_tables(folder / f"{name}.db") for name in (*SERVICES, *beside)}
-        self.tweets = self.of["tweets"]["tweet"]
-        self.likes = self.of["favouriter"]["action"]
-        self.replies = self.of["responder"]["action"]
-
-    def actionable(self, monitor: Monitor) -> list[Row]:
-        """Return the tweets from X that are neither our own nor retweets."""
-        return [
-            row
-            for row in self.tweets
-            if row["x_kind"] not in {None, "retweet"} and row["x_author_id"] != monitor.user_id
-        ]
+ENDED = {"done", "refused", "dry_run", "withheld"}
+HOUR_US = 3_600_000_000
+DAY_US = 86_400_000_000
 
 
 def violations(
@@ -68,13 +44,20 @@ def violations(
     found += every_score_is_published_once(books)
     found += every_negative_tweet_is_flagged_once(books)
     found += every_action_is_wanted_and_has_ended(books, monitor, now_us)
+    found += what_is_withheld_has_a_reason(books, monitor)
+    found += no_bound_is_passed(books, monitor.config)
     if READER in books.of:
-        found += what_was_read_is_stored(books)
+        found += x_invariants.what_was_read_is_stored(books)
+    if X in books.of:
+        found += x_invariants.what_is_stored_is_as_it_was_written(books)
+        found += x_invariants.an_edited_tweet_is_one(books)
     if X in books.of and monitor.user_id is not None:
-        found += x_agrees_about_likes(books, monitor.user_id)
-        found += x_agrees_about_replies(books, monitor.user_id)
+        found += x_invariants.x_agrees_about_likes(books, monitor.user_id)
+        found += x_invariants.x_agrees_about_replies(books, monitor.user_id)
+        if not monitor.config.replies_to_replies:
+            found += x_invariants.no_answer_to_an_answer_is_answered(books, monitor.user_id)
     if READER in books.of and X in books.of:
-        found += what_x_streamed_is_stored(books, monitor.config)
+        found += x_invariants.what_x_streamed_is_stored(books, monitor.config)
     return [*found, *nothing_is_under_way(books.of, now_us=now_us, planted=planted)]
 
 
@@ -82,9 +65,16 @@ def violations(
 
 
 def every_tweet_is_scored(books: Books, config: TweetsConfig) -> Iterator[str]:
-    """Its sentiment is what the configured bounds make of its score; none is left over."""
+    """Its sentiment is what the configured bounds make of its score; none is left over.
+
+    What is not English is unknown, and has none.
+    """
     for row in books.tweets:
         score = row["score"]
+        if re.match(r"(?i)en\b", row["lang"] or "en") is None:
+            if (row["sentiment"], score) != ("unknown", None):
+                yield f"tweet {row['id']} is {row['lang']} and {row['sentiment']}, score {score}"
+            continue
         if score is None:
             yield f"tweet {row['id']} has no score"
             continue
@@ -97,37 +87,57 @@ def every_tweet_is_scored(books: Books, config: TweetsConfig) -> Iterator[str]:
 
 
 def every_score_is_published_once(books: Books) -> Iterator[str]:
-    """With what stands of its tweet. Holds while no event was forgotten (store.events_kept_max)."""
-    events = [
-        msgspec.json.decode(row["message"], type=TweetScored)
-        for row in books.of["tweets"]["event"]
-        if row["message_type"] == TweetScored.__name__
-    ]
-    yield from _differ(
-        "score of tweet",
-        "published",
-        Counter(event.tweet_id for event in events),
-        Counter(row["id"] for row in books.tweets),
-    )
+    """With what stands of its tweet; of an earlier version maybe, and before.
+
+    Holds while no event was forgotten (store.events_kept_max).
+    """
     rows = {row["id"]: row for row in books.tweets}
-    for event in events:
-        row = rows.get(event.tweet_id)
-        names = ("author", "text", "external_id", "score", "sentiment")
-        if row is not None and any(getattr(event, name) != row[name] for name in names):
-            yield f"tweet {event.tweet_id} was published as another: {event}"
+    latest: dict[tuple[str, str | None], list[TweetScored]] = {}
+    for row in books.of["tweets"]["event"]:
+        if row["message_type"] == TweetScored.__name__:
+            event = msgspec.json.decode(row["message"], type=TweetScored)
+            latest.setdefault((event.tweet_id, event.version_id), []).append(event)
+    found = Counter({tweet_id: len(events) for (tweet_id, _), events in latest.items()})
+    for (tweet_id, version_id), events in latest.items():
+        stands = rows.get(tweet_id)
+        if stands is not None and version_id == stands["version_id"]:
+            found[tweet_id] = len(events)
+            yield from _as_published(events[-1], stands)
+        elif len(events) > 1:
+            yield f"version {version_id} of {tweet_id} is published {len(events)} times"
+    for row in books.tweets:
+        if (row["id"], row["version_id"]) not in latest:
+            found[row["id"]] = 0
+    yield from differ("score of tweet", "published", found, Counter(rows.keys()))
+
+
+def _as_published(event: TweetScored, row: Row) -> Iterator[str]:
+    names = ("author", "text", "external_id", "score", "sentiment")
+    if any(getattr(event, name) != row[name] for name in names):
+        yield f"tweet {row['id']} was published as another: {event}"
 
 
 def every_negative_tweet_is_flagged_once(books: Books) -> Iterator[str]:
-    """And no other is; the flag shows the tweet as it stands."""
+    """And no other is, but one whose earlier version was; the flag shows the tweet as it stands."""
     flags = books.of["flagger"]["flag"]
-    negative = {row["id"]: row for row in books.tweets if row["sentiment"] == "negative"}
+    rows = {row["id"]: row for row in books.tweets}
     found = Counter(row["tweet_id"] for row in flags)
-    yield from _differ("negative tweet", "flagged", found, Counter(negative.keys()))
+    expected = Counter(
+        row["id"]
+        for row in books.tweets
+        if row["sentiment"] == "negative" or (books.is_edited(row) and row["id"] in found)
+    )
+    yield from differ("negative tweet", "flagged", found, expected)
     for flag in flags:
-        row = negative.get(flag["tweet_id"])
-        names = ("author", "text", "score")
-        if row is not None and any(flag[name] != row[name] for name in names):
+        if flag["tweet_id"] not in rows:
+            continue
+        row = rows[flag["tweet_id"]]
+        is_other = any(flag[name] != row[name] for name in ("author", "text"))
+        if is_other or row["score"] not in {None, flag["score"]}:
             yield f"flag {flag['id']} shows another tweet than {row['id']}"
+
+
+# --- Likes and replies -------------------------------------------------------------------------
 
 
 def every_action_is_wanted_and_has_ended(
@@ -135,96 +145,121 @@ def every_action_is_wanted_and_has_ended(
 ) -> Iterator[str]:
     """Liked is what is positive enough, answered is everything; noted only, where we do not act.
 
-    A reply that has failed is over, once its time is.
+    Each tweet once, whatever its versions. A reply that has failed is over, once its time is.
     """
     late_us = now_us - monitor.config.reply_s_max * 1_000_000
     actionable = books.actionable(monitor)
+    liked = {row["tweet_id"] for row in books.likes}
     like_min = monitor.config.like_min
-    positive = [row for row in actionable if (row["score"] or 0) >= like_min]
+    positive = [
+        row
+        for row in actionable
+        # Of an edited one an earlier version may have been.
+        if (row["score"] or 0) >= like_min or (books.is_edited(row) and row["id"] in liked)
+    ]
+    ids = {row["id"]: books.ids_of(row) for row in actionable}
     for what, rows, wanted in (
         ("like", books.likes, positive),
         ("reply", books.replies, actionable),
     ):
-        found = Counter((row["external_id"], row["tweet_id"]) for row in rows)
-        expected = Counter((row["external_id"], row["id"]) for row in wanted)
-        yield from _differ(f"{what} of tweet", "on the books", found, expected)
+        found = Counter(row["tweet_id"] for row in rows)
+        expected = Counter(row["id"] for row in wanted)
+        yield from differ(f"{what} of tweet", "on the books", found, expected)
         for row in rows:
+            if row["external_id"] not in ids.get(row["tweet_id"], {row["external_id"]}):
+                yield f"{what} of {row['external_id']} is for another's tweet {row['tweet_id']}"
             has_failed = what == "reply" and row["status"] == "failed"
             if has_failed and row["doubt_us"] is not None and row["doubt_us"] <= late_us:
                 continue
             if row["status"] not in ENDED:
                 yield f"{what} of {row['external_id']} is {row['status']}: {row['detail']}"
-            elif (row["status"] == "dry_run") is monitor.writes:
+            elif row["status"] != "withheld" and (row["status"] == "dry_run") is monitor.writes:
                 yield f"{what} of {row['external_id']} is {row['status']}, and that is not our way"
 
 
-# --- X -----------------------------------------------------------------------------------------
+def what_is_withheld_has_a_reason(books: Books, monitor: Monitor) -> Iterator[str]:
+    """It names a failure, answers an answer, or there were as many as there may be; and says so.
 
-
-def what_was_read_is_stored(books: Books) -> Iterator[str]:
-    """Each tweet that the reader has passed on, once."""
-    stored = {row["external_id"] for row in books.tweets}
-    for row in books.of[READER]["seen"]:
-        if row["tweet_id"] not in stored:
-            yield f"{row['tweet_id']} was read and is not stored"
-    (progress,) = books.of[READER]["progress"]
-    from_x = sum(row["x_kind"] is not None for row in books.tweets)
-    if from_x > progress["tweets"]:
-        yield f"{from_x} tweets are X's, and {progress['tweets']} were read"
-
-
-def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[str]:
-    """From the first that was read on, each that met our rule, but for what lies in a gap."""
-    wanted = rule_of(config.keywords)
-    ours = {row["id"] for row in books.of[X]["rule"] if row["tag"] == TAG or row["value"] == wanted}
-    read = {row["external_id"] for row in books.tweets if row["external_id"] is not None}
-    first = min((int(row["external_id"]) for row in books.tweets if row["x_kind"]), default=None)
-    gaps = books.of[READER]["gap"]
-    for row in books.of[X]["matched"]:
-        number = row["tweet_id"]
-        if first is None or number < first or str(number) in read:
-            continue
-        if ours.isdisjoint(msgspec.json.decode(row["rule_ids"])):
-            continue  # it stood there for others, who share the account
-        at_us = ((number >> 22) + 1_288_834_974_657) * 1000  # X's ids have the time in them
-        if not any(gap["from_us"] <= at_us <= gap["to_us"] for gap in gaps):
-            yield f"{number} stood in X's stream and is not stored"
-
-
-def x_agrees_about_likes(books: Books, user_id: str) -> Iterator[str]:
-    """It knows of each that is done, and of no other."""
-    known = Counter(
-        str(row["tweet_id"]) for row in books.of[X]["liked"] if str(row["user_id"]) == user_id
-    )
-    done = Counter(row["external_id"] for row in books.likes if row["status"] == "done")
-    yield from _differ("like of", "on X's books", known, done)
-
-
-def x_agrees_about_replies(books: Books, user_id: str) -> Iterator[str]:
-    """It has each that is done, once, with its text and the id that it told us.
-
-    And no other, but for those of which we do not know: once, or not at all.
+    And no like names a failure, by its bare word.
     """
-    posted = [
-        row
-        for row in books.of[X]["tweet"]
-        if str(row["author_id"]) == user_id and row["replied_to"] is not None
-    ]
-    done = {row["external_id"]: row for row in books.replies if row["status"] == "done"}
-    found = Counter(str(row["replied_to"]) for row in posted)
-    unknown = {row["external_id"] for row in books.replies if row["status"] == "failed"}
-    expected = Counter([*done, *(unknown & found.keys())])
-    yield from _differ("reply to", "on X's books", found, expected)
-    for row in posted:
-        ours = done.get(str(row["replied_to"]))
-        if ours is not None and ours["text"] != row["text"]:
-            yield f"the reply to {row['replied_to']} says {row['text']!r} at X"
-        elif ours is not None and ours["reply_id"] not in {None, str(row["id"])}:
-            yield f"the reply to {row['replied_to']} is {row['id']} at X, not {ours['reply_id']}"
+    config = monitor.config
+    rows = {row["id"]: row for row in books.tweets}
+    for what, actions, author_max, conversation_max, all_max in (
+        ("like", books.likes, config.likes_author_hour_max, None, None),
+        (
+            "reply",
+            books.replies,
+            config.replies_author_hour_max,
+            config.replies_conversation_day_max,
+            config.replies_hour_max,
+        ),
+    ):
+        begun = [rows[each["tweet_id"]] for each in actions if each["status"] != "withheld"
+                 and each["tweet_id"] in rows]  # fmt: skip
+        of_author = Counter(row["x_author_id"] for row in begun)
+        of_conversation = Counter(row["x_conversation_id"] for row in begun)
+        for each in actions:
+            row = rows.get(each["tweet_id"])
+            if row is None:
+                continue
+            named = [word for word in config.like_never if _says(row["text"], word)]
+            may_name = any(word[:4] in row["text"].lower() for word in config.like_never)
+            if each["status"] != "withheld":
+                if what == "like" and named and not books.is_edited(row):
+                    yield f"like of {row['id']}, which names a failure: {named[0]}"
+                continue
+            is_full = (
+                of_author[row["x_author_id"]] >= author_max
+                or (all_max is not None and len(begun) >= all_max)
+                or (
+                    conversation_max is not None
+                    and of_conversation[row["x_conversation_id"]] >= conversation_max
+                )
+            )
+            answers = monitor.user_id in (row["x_answers"] or "").split()
+            is_right = is_full or (may_name if what == "like" else answers) or books.is_edited(row)
+            if not is_right or not each["detail"]:
+                yield f"{what} of {row['id']} is withheld without a reason: {each['detail']}"
 
 
-def _differ(what: str, where: str, found: Counter[Any], expected: Counter[Any]) -> Iterator[str]:
-    keys: Iterable[Any] = sorted(found.keys() | expected.keys(), key=str)
-    for key in keys:
-        if found[key] != expected[key]:
-            yield f"{what} {key} is {where} {found[key]} times, and should be {expected[key]}"
+def no_bound_is_passed(books: Books, config: TweetsConfig) -> Iterator[str]:
+    """In no hour more likes or answers, in no day more in a conversation, than there may be.
+
+    As far as the clock has gone forward all the time: else nobody knows what an hour was.
+    """
+    for what, author_max, conversation_max, all_max in (
+        ("favouriter", config.likes_author_hour_max, None, None),
+        (
+            "responder",
+            config.replies_author_hour_max,
+            config.replies_conversation_day_max,
+            config.replies_hour_max,
+        ),
+    ):
+        acted = sorted(books.of[what]["acted"], key=lambda row: row["seq"])
+        times = [row["at_us"] for row in acted]
+        if times != sorted(times):
+            continue
+        for name, window_us, most in (
+            ("author_id", HOUR_US, author_max),
+            ("conversation_id", DAY_US, conversation_max),
+            (None, HOUR_US, all_max),
+        ):
+            begin, there = 0, Counter[str | None]()
+            for row, at_us in zip(acted, times, strict=True):
+                while times[begin] <= at_us - window_us:
+                    there[name and acted[begin][name]] -= 1
+                    begin += 1
+                key = name and row[name]
+                there[key] += 1
+                is_bound = most is not None and (name is None or key is not None)
+                if is_bound and there[key] > (most or 0):
+                    yield f"{what} has done more for {name or 'all'} {key} than it may"
+        known = {row["external_id"] for row in books.of[what]["action"]}
+        for row in acted:
+            if row["external_id"] not in known:
+                yield f"{what} has counted {row['external_id']}, and not done it"
+
+
+def _says(text: str, word: str) -> bool:
+    return re.search(rf"(?i)(?<![a-z]){re.escape(word)}(?![a-z])", text) is not None

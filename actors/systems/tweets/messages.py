@@ -12,35 +12,49 @@ from actors.kernel.messages import Command, Event, Query
 
 Author = Annotated[str, Meta(min_length=1, max_length=100)]
 Text = Annotated[str, Meta(min_length=1, max_length=10_000)]
+XText = Annotated[str, Meta(min_length=1, max_length=30_000)]  # X's longest posts have 25,000
+# A language as X and BCP 47 write it: `en`, `pt-BR`, `und`.
+Lang = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*\Z")]
 ExternalId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]*\Z")]
 Limit = Annotated[int, Meta(ge=1)]
 # A page's cursor is the last item's place in the order of arrival; int64, as SQLite's rowid.
 After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
-Sentiment = Literal["negative", "neutral", "positive"]
+# `unknown`: in a language that the scorer does not speak. It has no score, and waits for a person.
+Sentiment = Literal["negative", "neutral", "positive", "unknown"]
 FlagStatus = Literal["open", "assigned", "resolved"]
 # What became of a like or a reply. `refused` is for good: X's 403, or nobody to mention; `dry_run`
-# was not sent at all.
-ActionStatus = Literal["pending", "done", "refused", "failed", "dry_run"]
+# was not sent at all; `withheld` we have chosen not to send, and `detail` says why.
+ActionStatus = Literal["pending", "done", "refused", "failed", "dry_run", "withheld"]
 
 
 class XDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What only a tweet from X has; its id there is the tweet's `external_id`."""
+    """What only a tweet from X has; the id of its first version is the tweet's `external_id`.
+
+    `answers_replies_of` are the ids of those whose *replies* it replies to or quotes; where X does
+    not say whether what it replies to is a reply, it counts as one.
+    """
 
     author_id: str
     kind: Literal["original", "reply", "retweet", "quote"]
     lang: str
     posted_at_us: int
+    conversation_id: str | None = None
+    answers_replies_of: tuple[str, ...] = ()
 
 
 class Tweet(msgspec.Struct, frozen=True, kw_only=True):
-    """`score` is VADER's compound, from -1 to 1; it and `sentiment` are null until it is scored."""
+    """`score` is VADER's compound, from -1 to 1; it and `sentiment` are null until it is scored.
+
+    Of what is `unknown` it stays null. `lang` is null where nobody has said: then it is English.
+    """
 
     id: str
     author: str
     text: str
     external_id: str | None
+    lang: str | None = None
     sentiment: Sentiment | None = None
     score: float | None = None
 
@@ -63,41 +77,58 @@ class StoreTweet(Command, frozen=True, kw_only=True):
     author: Author
     text: Text
     external_id: ExternalId | None = None
+    lang: Lang | None = None
 
 
 class StoreXTweet(Command, frozen=True, kw_only=True):
-    """Store a tweet that the reader has read from X's stream, once."""
+    """Store a tweet that the reader has read from X's stream, once.
+
+    `history` are the ids of all versions of one that was edited, `external_id` among them, in their
+    order: it is one tweet, and shows its newest version.
+    """
 
     external_id: ExternalId
     author: Author
-    text: Text
+    text: XText
     x: XDetails
+    history: tuple[ExternalId, ...] = ()
 
 
 class ScoreTweet(Command, frozen=True, kw_only=True):
-    """The tweets service's own effect: ask a replica of sentiment."""
+    """The tweets service's own effect: ask a replica of sentiment about this version."""
 
     tweet_id: str
     text: str
+    version_id: str | None = None
 
 
 class RecordScore(Command, frozen=True, kw_only=True):
-    """The effect's outcome. A tweet is scored once: a second score changes nothing."""
+    """The effect's outcome. A version is scored once: a second score changes nothing."""
 
     tweet_id: str
     score: float
+    version_id: str | None = None
 
 
 class TweetScored(Event, frozen=True, kw_only=True):
-    """A tweet stands, and how it sounds is known. `x` is None where it did not come from X."""
+    """A tweet stands, and how it sounds is known. `x` is None where it did not come from X.
+
+    It is told again of each version that takes its place; `version_id` is that version's id at X.
+    """
 
     tweet_id: str
     author: str
     text: str
     external_id: str | None
     x: XDetails | None
-    score: float
+    score: float | None
     sentiment: Sentiment
+    version_id: str | None = None
+
+    @property
+    def x_id(self) -> str | None:
+        """X's id of what is to be liked or answered."""
+        return self.version_id or self.external_id
 
 
 class GetTweet(Query, frozen=True, kw_only=True):
@@ -123,16 +154,20 @@ class ScoreText(Query, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """VADER's compound, from -1 (most negative) to 1."""
+    """VADER's compound, from -1 (most negative) to 1, and that of the most negative sentence."""
 
     compound: float
+    worst: float
 
 
 # --- Flags, likes, replies ---------------------------------------------------------------------
 
 
 class Flag(msgspec.Struct, frozen=True, kw_only=True):
-    """A negative tweet in the PR team's queue."""
+    """A negative tweet in the PR team's queue, in its newest version.
+
+    `score` is of the newest that could be scored; one that was edited may be negative no more.
+    """
 
     id: str
     status: FlagStatus

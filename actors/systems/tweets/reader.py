@@ -128,7 +128,13 @@ class ReaderService(Service):
         tx.execute(FORGET, tx.now_us - int(self._config.seen_kept_s * SECOND_US), FORGET_ROWS_MAX)
         tx.send(
             "tweets",
-            StoreXTweet(external_id=cmd.external_id, author=cmd.author, text=cmd.text, x=cmd.x),
+            StoreXTweet(
+                external_id=cmd.external_id,
+                author=cmd.author,
+                text=cmd.text,
+                x=cmd.x,
+                history=cmd.history,
+            ),
         )
         return True
 

@@ -10,8 +10,8 @@ from actors.kernel.messages import Command
 from actors.systems.tweets.messages import (  # noqa: TC001 - msgspec reads them at run time
     Author,
     ExternalId,
-    Text,
     XDetails,
+    XText,
 )
 
 # Whether X is asked to send again what was missed: it is; config says not to; X has refused it.
@@ -19,12 +19,16 @@ Backfill = Literal["on", "off", "refused"]
 
 
 class TweetRead(Command, frozen=True, kw_only=True):
-    """A tweet stood in the stream; it is passed on to the tweets service once."""
+    """A tweet stood in the stream; it is passed on to the tweets service once.
+
+    `history` are the ids of all its versions so far, where it was edited; each version is read.
+    """
 
     external_id: ExternalId
     author: Author
-    text: Text
+    text: XText
     x: XDetails
+    history: tuple[ExternalId, ...] = ()
 
 
 class OddLine(Command, frozen=True, kw_only=True):

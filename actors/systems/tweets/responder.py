@@ -30,11 +30,13 @@ from actors.systems.tweets.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
+    from actors.systems.tweets.bounds import Bounds
     from actors.systems.tweets.reply_text import ReplyText
     from actors.systems.tweets.tweets import Ask
 
 DOUBT = "SELECT doubt_us FROM action WHERE external_id = ?"
 SET_DOUBT = "UPDATE action SET doubt_us = ? WHERE external_id = ?"
+A_REPLY = "it answers an answer of ours (tweets.replies_to_replies)"
 NOBODY = "X does not say who wrote the tweet: there is nobody to mention"
 # How X says that it has seen the text before.
 DUPLICATE = "duplicate content"
@@ -42,6 +44,10 @@ DUPLICATE = "duplicate content"
 
 class ResponderService(Service):
     """Answers each tweet from X once, but no retweet, and never itself.
+
+    Nor what replies to an answer of ours or quotes one, unless it is to, and not more than `bounds`
+    let: who answers by program, as we do, would be answered for ever. What is left unanswered for
+    that is on record as withheld.
 
     An answer may be posted and X's word of it be lost. Posted again, X refuses it as a duplicate;
     and since no other answer has its text, the refusal proves that this one stands. But X forgets:
@@ -59,6 +65,8 @@ class ResponderService(Service):
         ask: Ask,
         *,
         user_id: str | None,
+        bounds: Bounds,
+        replies_to_replies: bool,
         retry_s: float,
         reply_s_max: float,
     ) -> None:
@@ -70,24 +78,36 @@ class ResponderService(Service):
         self._writer = writer
         self._ask_service = ask
         self._user_id = user_id
+        self._bounds = bounds
+        self._replies_to_replies = replies_to_replies
         self._retry_s = retry_s
         self._reply_us_max = round(reply_s_max * 1_000_000)
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
         """Answer it, or without leave to write only note what we would say."""
-        if event.x is None or event.external_id is None:
+        if event.x is None or event.x_id is None:
             return
         if event.x.kind == "retweet" or event.x.author_id == self._user_id:
             return
         if not is_handle(event.author):
-            self._leave_unanswered(tx, event, event.external_id)
+            self._leave_unanswered(tx, event, event.x_id)
             return
-        text = self._text.fill_in(author=event.author, tweet_id=event.external_id)
-        if self._writer is None:
-            actions.begin(tx, event, "dry_run", text)
-        elif actions.begin(tx, event, "pending", text):
-            tx.send("responder", PostReply(external_id=event.external_id, text=text))
+        reason = self._reason_not_to(tx, event)
+        if reason is not None:
+            actions.begin(tx, event, "withheld", detail=reason)
+            return
+        text = self._text.fill_in(author=event.author, tweet_id=event.x_id)
+        if actions.begin(tx, event, "dry_run" if self._writer is None else "pending", text):
+            self._bounds.note(tx, event)
+            if self._writer is not None:
+                tx.send("responder", PostReply(external_id=event.x_id, text=text))
+
+    def _reason_not_to(self, tx: Transaction, event: TweetScored) -> str | None:
+        assert event.x is not None
+        if self._user_id in event.x.answers_replies_of and not self._replies_to_replies:
+            return A_REPLY
+        return self._bounds.reached(tx, event)
 
     def _leave_unanswered(self, tx: Transaction, event: TweetScored, external_id: str) -> None:
         """Note that there is nobody to mention; without leave to write as all else is."""

@@ -8,6 +8,7 @@ and everything else is skipped unseen.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -18,12 +19,19 @@ from actors.systems.tweets.reader_messages import TweetRead
 from actors.systems.tweets.stream_rules import TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Id = Annotated[str, Meta(pattern=r"^[0-9]{1,19}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
-TEXT_CHARS_MAX: Final = 10_000  # messages.Text; a longer one is cut rather than lost
+TEXT_CHARS_MAX: Final = 30_000  # messages.XText; a longer one is cut rather than lost
+LANG_CHARS_MAX: Final = 35  # messages.Lang
+VERSIONS_MAX: Final = 32  # X lets a post be edited five times
+# X escapes these three, and each "&" of a text with them, so that one pass gives the text back.
+ENTITY: Final = re.compile("&(amp|lt|gt);")
+ENTITIES: Final = {"amp": "&", "lt": "<", "gt": ">"}
+# How X begins the text of a retweet, which it then cuts.
+RETWEET: Final = re.compile(r"RT @[A-Za-z0-9_]{1,20}: ")
 EXCERPT_BYTES_MAX: Final = 200
 # Where X's ids begin to count: the first 41 of their 63 bits are milliseconds from here.
 SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
@@ -56,16 +64,42 @@ class OthersTweet(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Reference(msgspec.Struct, frozen=True):
     type: str
+    id: str | None = None
 
 
-class _Tweet(msgspec.Struct, frozen=True):
+class _Note(msgspec.Struct, frozen=True):
+    text: str | None = None
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    """A tweet that is shown beside the one that the line is about; none of it must be there."""
+
+    id: str = ""
+    text: str = ""
+    author_id: str | None = None
+    note_tweet: _Note | None = None
+    referenced_tweets: list[_Reference] | None = None
+
+    @property
+    def full_text(self) -> str:
+        """All of it: `text` ends at 280 characters. As people wrote it."""
+        return _unescaped((self.note_tweet and self.note_tweet.text) or self.text)
+
+    def refers_to(self, type_: str) -> str | None:
+        """The id of the tweet that it refers to in that way."""
+        found = [each.id for each in self.referenced_tweets or () if each.type == type_]
+        return found[0] if found else None
+
+
+class _Tweet(_Shown, frozen=True, kw_only=True):
     id: Id
     text: Annotated[str, Meta(min_length=1)]
     author_id: Id | None = None
+    conversation_id: Id | None = None
     created_at: dt.datetime | None = None
-    lang: str | None = None
-    referenced_tweets: list[_Reference] | None = None
     edit_history_tweet_ids: list[Id] | None = None
+    in_reply_to_user_id: Id | None = None
+    lang: str | None = None
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -75,6 +109,7 @@ class _User(msgspec.Struct, frozen=True):
 
 class _Includes(msgspec.Struct, frozen=True):
     users: list[_User] | None = None
+    tweets: list[_Shown] | None = None
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -105,17 +140,18 @@ def parse_line(
     if read.data is not None:
         if _is_for_others(read.matching_rules, own_rules):
             return OthersTweet(posted_at_us=_posted_at_us(read.data))
-        return _tweet(line, read.data, (read.includes or _Includes()).users or ())
+        return _tweet(line, read.data, read.includes or _Includes())
     if read.errors:
         return StreamEnds(detail=_words(read.errors))
     raise _unreadable(line, "neither data nor errors")
 
 
-def _tweet(line: bytes, tweet: _Tweet, users: Iterable[_User]) -> TweetRead:
+def _tweet(line: bytes, tweet: _Tweet, includes: _Includes) -> TweetRead:
     history = tweet.edit_history_tweet_ids
     if history and tweet.id not in history:
         raise _unreadable(line, f"{tweet.id} is not in its own edit history")
-    names = {user.id: user.username for user in users}
+    names = {user.id: user.username for user in includes.users or ()}
+    referred = {each.id: each for each in includes.tweets or ()}
     author_id = tweet.author_id or ""
     # A user that X leaves out (suspended, say) has an id all the same. In brackets: as a user name,
     # which may be all digits, it would be somebody else's.
@@ -123,14 +159,56 @@ def _tweet(line: bytes, tweet: _Tweet, users: Iterable[_User]) -> TweetRead:
     return TweetRead(
         external_id=tweet.id,
         author=author,
-        text=tweet.text[:TEXT_CHARS_MAX],
+        text=_text(tweet, referred)[:TEXT_CHARS_MAX],
         x=XDetails(
             author_id=author_id,
             kind=_kind(tweet.referenced_tweets or ()),
-            lang=tweet.lang or "und",
+            lang=(tweet.lang or "und")[:LANG_CHARS_MAX],
             posted_at_us=_posted_at_us(tweet),
+            conversation_id=tweet.conversation_id,
+            answers_replies_of=tuple(sorted(_answered(tweet, referred))),
         ),
+        history=_history(tweet.id, history or ()),
     )
+
+
+def _text(tweet: _Tweet, referred: dict[str, _Shown]) -> str:
+    """Return the text in full. Of a retweet it is the original's: X cuts what repeats it.
+
+    What a quote quotes is not its author's, and no part of it.
+    """
+    original = referred.get(tweet.refers_to("retweeted") or "")
+    if original is None:
+        return tweet.full_text
+    begins = RETWEET.match(tweet.text)
+    return (begins[0] if begins else "") + original.full_text
+
+
+def _unescaped(text: str) -> str:
+    return ENTITY.sub(lambda entity: ENTITIES[entity[1]], text)
+
+
+def _answered(tweet: _Tweet, referred: dict[str, _Shown]) -> set[str]:
+    """Return whose replies it replies to, or quotes; see XDetails."""
+    found: set[str | None] = set()
+    replied_to = tweet.refers_to("replied_to")
+    if replied_to is not None:
+        shown = referred.get(replied_to)
+        if shown is None or shown.refers_to("replied_to") is not None:
+            found.add(tweet.in_reply_to_user_id or (shown.author_id if shown else None))
+    quoted = referred.get(tweet.refers_to("quoted") or "")
+    if quoted is not None and quoted.refers_to("replied_to") is not None:
+        found.add(quoted.author_id)
+    return {each for each in found if each is not None}
+
+
+def _history(tweet_id: str, history: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids of all versions, the oldest first; none of what was never edited."""
+    ids = sorted({*history}, key=int)
+    if len(ids) < 2:  # noqa: PLR2004 - itself
+        return ()
+    # Of more than X's five edits the first is kept, which says what tweet it is, and itself.
+    return tuple(dict.fromkeys((*ids[: VERSIONS_MAX - 1], tweet_id)))
 
 
 def _is_for_others(rules: Any, own_rules: frozenset[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors.service.replicas import Replicas
+from actors.systems.tweets.bounds import Bounds
+from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.reader import ReaderService
@@ -39,6 +41,7 @@ def services(
     user_id = None if access is None else access.user_id
     writer: Writer | None = XWriter(access) if access is not None and access.write else None
     text = ReplyText(config.reply_text)
+    like_never = FailureWords(config.like_never)
     found: dict[str, Callable[[], Service] | Replicas] = {
         "tweets": lambda: TweetsService(config, ask),
         "sentiment": Replicas(
@@ -46,13 +49,20 @@ def services(
         ),
         "flagger": FlaggerService,
         "favouriter": lambda: FavouriterService(
-            writer, user_id=user_id, like_min=config.like_min, retry_s=config.retry_s
+            writer,
+            user_id=user_id,
+            like_min=config.like_min,
+            like_never=like_never,
+            bounds=like_bounds(config),
+            retry_s=config.retry_s,
         ),
         "responder": lambda: ResponderService(
             text,
             writer,
             ask,
             user_id=user_id,
+            bounds=reply_bounds(config),
+            replies_to_replies=config.replies_to_replies,
             retry_s=config.retry_s,
             reply_s_max=config.reply_s_max,
         ),
@@ -60,3 +70,18 @@ def services(
     if access is not None:
         found["reader"] = lambda: ReaderService(config, x, access)
     return found
+
+
+def like_bounds(config: TweetsConfig) -> Bounds:
+    """Return how many likes there are at most."""
+    return Bounds(what="likes", author_hour_max=config.likes_author_hour_max)
+
+
+def reply_bounds(config: TweetsConfig) -> Bounds:
+    """Return how many answers there are at most."""
+    return Bounds(
+        what="answers",
+        author_hour_max=config.replies_author_hour_max,
+        hour_max=config.replies_hour_max,
+        conversation_day_max=config.replies_conversation_day_max,
+    )

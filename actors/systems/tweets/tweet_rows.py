@@ -11,15 +11,30 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INSERT = (
-    "INSERT INTO tweet (id, author, text, external_id, x_author_id, x_kind, x_lang, x_posted_at_us)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO tweet (id, author, text, external_id, version_id, lang, x_author_id, x_kind,"
+    " x_posted_at_us, x_conversation_id, x_answers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+# What was known of an earlier version is gone with it; its score is another's.
+REPLACE = (
+    "UPDATE tweet SET author = ?, text = ?, version_id = ?, lang = ?, x_author_id = ?, x_kind = ?,"
+    " x_posted_at_us = ?, x_conversation_id = ?, x_answers = ?, score = NULL, sentiment = NULL"
+    " WHERE id = ?"
 )
 BY_ID = "SELECT * FROM tweet WHERE id = ?"
 BY_EXTERNAL_ID = "SELECT * FROM tweet WHERE external_id = ?"
-SET_SCORE = "UPDATE tweet SET score = ?, sentiment = ? WHERE id = ? AND score IS NULL"
+# The oldest, where an earlier program has stored versions as tweets of their own.
+BY_HISTORY = (
+    "SELECT * FROM tweet WHERE id IN (SELECT tweet_id FROM version WHERE version_id IN"
+    " (SELECT value FROM json_each(?1))) OR external_id IN (SELECT value FROM json_each(?1))"
+    " ORDER BY seq LIMIT 1"
+)
+NOTE_VERSION = "INSERT INTO version (version_id, tweet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+SET_SCORE = "UPDATE tweet SET score = ?, sentiment = ? WHERE id = ?"
 
 HAS_BACKLOG = "SELECT 1 FROM backlog LIMIT 1"
-BACKLOG = "SELECT seq, id, text FROM backlog JOIN tweet USING (seq) ORDER BY seq LIMIT ?"
+BACKLOG = (
+    "SELECT seq, id, text, version_id FROM backlog JOIN tweet USING (seq) ORDER BY seq LIMIT ?"
+)
 FORGET_BACKLOG = "DELETE FROM backlog WHERE seq = ?"
 
 # By the filters that are given, in this order; each begins with what an index begins with.
@@ -33,11 +48,10 @@ PAGES: Final[Mapping[tuple[str, ...], str]] = {
 }
 
 
-def x_columns(x: XDetails | None) -> tuple[str | int | None, ...]:
-    """Return the values of the columns that only a tweet from X has, as INSERT has them."""
-    if x is None:
-        return (None,) * 4
-    return x.author_id, x.kind, x.lang, x.posted_at_us
+def x_columns(x: XDetails) -> tuple[str | int | None, ...]:
+    """Return the values of the columns that only a tweet from X has, from `lang` on."""
+    answers = " ".join(x.answers_replies_of) or None
+    return x.lang, x.author_id, x.kind, x.posted_at_us, x.conversation_id, answers
 
 
 def as_x_details(row: sqlite3.Row) -> XDetails | None:
@@ -47,9 +61,22 @@ def as_x_details(row: sqlite3.Row) -> XDetails | None:
     return XDetails(
         author_id=row["x_author_id"],
         kind=row["x_kind"],
-        lang=row["x_lang"],
+        lang=row["lang"],
         posted_at_us=row["x_posted_at_us"],
+        conversation_id=row["x_conversation_id"],
+        answers_replies_of=tuple((row["x_answers"] or "").split()),
     )
+
+
+def is_newer(version_id: str, row: sqlite3.Row) -> bool:
+    """Whether X's version is later than the one that stands; what is not X's has no versions."""
+    if row["x_author_id"] is None:
+        return False
+    # X's ids grow; where one is no number, nobody knows which is later, and the first one stays.
+    ids = version_id, row["version_id"] or row["external_id"]
+    if not all(each.isascii() and each.isdigit() for each in ids):
+        return False
+    return int(ids[0]) > int(ids[1])
 
 
 def as_tweet(row: sqlite3.Row) -> Tweet:
@@ -59,6 +86,7 @@ def as_tweet(row: sqlite3.Row) -> Tweet:
         author=row["author"],
         text=row["text"],
         external_id=row["external_id"],
+        lang=row["lang"],
         sentiment=row["sentiment"],
         score=row["score"],
     )

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import msgspec
 import structlog
 
 from actors.errors import Busy, StoreRefused
@@ -29,13 +30,15 @@ from actors.systems.tweets.messages import (
     TweetScored,
     TweetStored,
 )
+from actors.systems.tweets.sentences import parts
+from actors.systems.tweets.sentiment import is_spoken, overall
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Awaitable, Callable
 
     from actors.config import TweetsConfig
     from actors.kernel.messages import Message
-    from actors.systems.tweets.messages import XDetails
 
     Ask = Callable[[str, Message], Awaitable[Any]]
 
@@ -46,7 +49,7 @@ BACKLOG_BATCH: Final = 100
 
 
 class TweetsService(Service):
-    """Stores each tweet once, however often it is told of it, and has it scored once."""
+    """Stores each tweet once, however often it is told of it, and has each version scored once."""
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "tweets"
 
@@ -60,41 +63,81 @@ class TweetsService(Service):
     @command
     def store(self, tx: Transaction, cmd: StoreTweet) -> TweetStored:
         """Store the tweet, or return the one that stands under its external id."""
-        return self._store(tx, cmd.author, cmd.text, cmd.external_id, None)
+        if cmd.external_id is not None:
+            row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id)
+            if row is not None:
+                return TweetStored(tweet=rows.as_tweet(row), created=False)
+        x_columns = (None, cmd.lang, None, None, None, None, None)
+        tweet_id = tx.new_id()
+        tx.execute(rows.INSERT, tweet_id, cmd.author, cmd.text, cmd.external_id, *x_columns)
+        return TweetStored(tweet=self._have_scored(tx, tweet_id), created=True)
 
     @command
     def store_from_x(self, tx: Transaction, cmd: StoreXTweet) -> TweetStored:
-        """Store what the reader has read, or return what stands under X's id of it."""
-        return self._store(tx, cmd.author, cmd.text, cmd.external_id, cmd.x)
+        """Store what the reader has read, or return what stands under X's id of it.
 
-    def _store(
-        self, tx: Transaction, author: str, text: str, external_id: str | None, x: XDetails | None
-    ) -> TweetStored:
-        if external_id is not None:
-            row = tx.one(rows.BY_EXTERNAL_ID, external_id)
-            if row is not None:
-                return TweetStored(tweet=rows.as_tweet(row), created=False)
-        tweet = Tweet(id=tx.new_id(), author=author, text=text, external_id=external_id)
-        tx.execute(rows.INSERT, tweet.id, author, text, external_id, *rows.x_columns(x))
-        tx.send("tweets", ScoreTweet(tweet_id=tweet.id, text=text))
-        return TweetStored(tweet=tweet, created=True)
+        A newer version of a tweet takes its place, and is scored anew; an older one that comes
+        later changes nothing.
+        """
+        if cmd.history:
+            row = tx.one(rows.BY_HISTORY, msgspec.json.encode(cmd.history).decode())
+        else:
+            row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id)
+        if row is None:
+            tweet_id = tx.new_id()
+            first_id = cmd.history[0] if cmd.history else cmd.external_id
+            version_id = None if cmd.external_id == first_id else cmd.external_id
+            columns = (first_id, version_id, *rows.x_columns(cmd.x))
+            tx.execute(rows.INSERT, tweet_id, cmd.author, cmd.text, *columns)
+        else:
+            tweet_id = row["id"]
+        for version_id in cmd.history:
+            tx.execute(rows.NOTE_VERSION, version_id, tweet_id)
+        if row is not None:
+            return TweetStored(tweet=self._replace(tx, row, cmd), created=False)
+        return TweetStored(tweet=self._have_scored(tx, tweet_id), created=True)
+
+    def _replace(self, tx: Transaction, row: sqlite3.Row, cmd: StoreXTweet) -> Tweet:
+        if not rows.is_newer(cmd.external_id, row):
+            return rows.as_tweet(row)
+        columns = (cmd.external_id, *rows.x_columns(cmd.x))
+        tx.execute(rows.REPLACE, cmd.author, cmd.text, *columns, row["id"])
+        return self._have_scored(tx, row["id"])
+
+    def _have_scored(self, tx: Transaction, tweet_id: str) -> Tweet:
+        """Have what stands now scored; what nobody here can score is unknown at once."""
+        row = _find(tx, tweet_id)
+        if not is_spoken(row["lang"]):
+            self._settle(tx, row, None)
+            return rows.as_tweet(_find(tx, tweet_id))
+        version_id = row["version_id"]
+        tx.send("tweets", ScoreTweet(tweet_id=tweet_id, text=row["text"], version_id=version_id))
+        return rows.as_tweet(row)
 
     # --- Scoring -----------------------------------------------------------------------------
 
     @effect
     async def score(self, cmd: ScoreTweet) -> RecordScore:
-        """Ask a replica of sentiment: the same text has the same score at each."""
-        answer: Score = await self._ask_service("sentiment", ScoreText(text=cmd.text))
-        return RecordScore(tweet_id=cmd.tweet_id, score=answer.compound)
+        """Ask replicas of sentiment, part by part: the same text has the same score at each."""
+        scores: list[Score] = [
+            await self._ask_service("sentiment", ScoreText(text=part))
+            for part in parts(cmd.text, chars_max=self._config.scored_chars_max)
+        ]
+        score = overall(scores, rant_max=self._config.rant_max)
+        return RecordScore(tweet_id=cmd.tweet_id, score=score, version_id=cmd.version_id)
 
     @command
     def record(self, tx: Transaction, cmd: RecordScore) -> None:
-        """Note the score, and tell everybody; a second score changes nothing."""
-        sentiment = self._sentiment(cmd.score)
-        if not tx.execute(rows.SET_SCORE, cmd.score, sentiment, cmd.tweet_id):
-            return
+        """Note the score, and tell everybody; a second score, or another version's, is nothing."""
         row = tx.one(rows.BY_ID, cmd.tweet_id)
-        assert row is not None, "it was just updated"
+        if row is not None and row["sentiment"] is None and row["version_id"] == cmd.version_id:
+            self._settle(tx, row, cmd.score)
+
+    def _settle(self, tx: Transaction, row: sqlite3.Row, score: float | None) -> None:
+        # What an earlier program had scored before it looked at the language is not believed.
+        score = score if is_spoken(row["lang"]) else None
+        sentiment: Sentiment = "unknown" if score is None else self._sentiment(score)
+        tx.execute(rows.SET_SCORE, score, sentiment, row["id"])
         tx.publish(
             TweetScored(
                 tweet_id=row["id"],
@@ -102,8 +145,9 @@ class TweetsService(Service):
                 text=row["text"],
                 external_id=row["external_id"],
                 x=rows.as_x_details(row),
-                score=cmd.score,
+                score=score,
                 sentiment=sentiment,
+                version_id=row["version_id"],
             )
         )
 
@@ -143,7 +187,8 @@ class TweetsService(Service):
         del cmd
         for row in tx.all(rows.BACKLOG, BACKLOG_BATCH):
             tx.execute(rows.FORGET_BACKLOG, row["seq"])
-            tx.send("tweets", ScoreTweet(tweet_id=row["id"], text=row["text"]))
+            effect = ScoreTweet(tweet_id=row["id"], text=row["text"], version_id=row["version_id"])
+            tx.send("tweets", effect)
 
     # --- Serving -----------------------------------------------------------------------------
 
@@ -164,3 +209,9 @@ class TweetsService(Service):
             rows.PAGES[tuple(given)], *given.values(), question.after, limit=question.limit
         )
         return TweetPage(items=[rows.as_tweet(row) for row in found], next=after)
+
+
+def _find(tx: Transaction, tweet_id: str) -> sqlite3.Row:
+    row = tx.one(rows.BY_ID, tweet_id)
+    assert row is not None, "it was just stored"
+    return row

@@ -51,10 +51,20 @@ __all__ = ["Rule", "Rules", "StreamConnection", "XRefused", "XWriter"]
 
 T = TypeVar("T")
 
-# What a tweet of the stream comes with: who wrote it, when, in what language, in answer to what.
+# What a tweet of the stream comes with: who wrote it, when, in what language, all of a long one's
+# text, in answer to what, and what it repeats in full.
 STREAM_FIELDS: Final = {
-    "expansions": ["author_id"],
-    "tweet_fields": ["created_at", "lang", "referenced_tweets"],
+    "expansions": ["author_id", "referenced_tweets.id"],
+    "tweet_fields": [
+        "author_id",
+        "conversation_id",
+        "created_at",
+        "edit_history_tweet_ids",
+        "in_reply_to_user_id",
+        "lang",
+        "note_tweet",
+        "referenced_tweets",
+    ],
     "user_fields": ["username"],
 }
 WORDS_MAX: Final = 300

@@ -42,7 +42,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class XTweet(msgspec.Struct, frozen=True, kw_only=True):
-    """`lang` is a BCP 47 tag, `und` where unknown; a retweet's text begins with `RT @name: `."""
+    """`lang` is a BCP 47 tag, `und` where unknown; a retweet's text begins with `RT @name: `.
+
+    The text is all of it, as its author wrote it; X's clients are shown less, and escaped.
+    `history` are the ids of its versions, the oldest first; empty where it was never edited.
+    """
 
     id: str
     text: str
@@ -52,6 +56,7 @@ class XTweet(msgspec.Struct, frozen=True, kw_only=True):
     conversation_id: str
     in_reply_to_user_id: str | None = None
     references: tuple[Reference, ...] = ()
+    history: tuple[str, ...] = ()
 
 
 class XRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,18 +135,24 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostTweet(Command, frozen=True, kw_only=True):
-    """Tweet as a user. The same text by the same user within a day is refused, as X refuses it."""
+    """Tweet as a user. The same text by the same user within a day is refused, as X refuses it.
+
+    With `edits` it is another version of that tweet of theirs, under an id of its own; it stays a
+    reply or a quote if it was one.
+    """
 
     author_id: XId
     text: Text
     in_reply_to_tweet_id: XId | None = None
     quote_tweet_id: XId | None = None
+    edits: XId | None = None
 
 
 class TweetAs(Command, frozen=True, kw_only=True):
     """Tweet as anybody, who becomes a user by it: how a person at the keyboard takes part.
 
     A retweet says what it repeats, and nothing of its own: its `text` and `lang` do not count.
+    `edits` is as in PostTweet, and goes with none of the others.
     """
 
     username: Username
@@ -149,6 +160,8 @@ class TweetAs(Command, frozen=True, kw_only=True):
     lang: Annotated[str, Meta(pattern=r"^[a-z]{2,3}\Z")] = "en"
     in_reply_to_tweet_id: XId | None = None
     retweet_tweet_id: XId | None = None
+    quote_tweet_id: XId | None = None
+    edits: XId | None = None
 
 
 class ComposeTweet(Command, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from actors.systems.x_platform.subject import NOBODY, Subject, who
 from actors.systems.x_platform.tweet_rows import (
     Found,
     find_tweet,
+    find_tweets,
     has_retweeted,
     has_tweeted,
     insert_tweet,
@@ -23,17 +24,21 @@ if TYPE_CHECKING:
     from actors.store.transaction import ReadTransaction, Transaction
 
 DAY_US: Final = 86_400_000_000
+# X, "Edit Posts".
+EDITABLE_US: Final = 30 * 60 * 1_000_000
+EDITS_MAX: Final = 5
 
 # X's own sentences.
 DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
 RETWEETED = "You cannot retweet a Tweet that you have already retweeted."
 NO_REPLY = "You attempted to reply to a Tweet that is deleted or not visible to you."
 NO_QUOTE = "You attempted to quote a Tweet that is deleted or not visible to you."
+NO_EDIT = "You are not allowed to edit this Tweet."
 NO_RETWEET = "You attempted to retweet a Tweet that is deleted or not visible to you."
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A tweet to be; a retweet has no text of its own."""
+    """A tweet to be; a retweet has no text of its own. `edits` is the version before it."""
 
     author: XUser
     text: str
@@ -41,6 +46,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     replied_to: Found | None = None
     retweeted: Found | None = None
     quoted: Found | None = None
+    edits: XTweet | None = None
 
 
 def find_original(tx: ReadTransaction, tweet_id: str) -> Found | None:
@@ -50,6 +56,32 @@ def find_original(tx: ReadTransaction, tweet_id: str) -> Found | None:
         if reference.type == "retweeted":
             return find_tweet(tx, reference.id)
     return found
+
+
+def edit(tx: ReadTransaction, tweet_id: str, draft: Draft) -> Draft | Refusal:
+    """Return the draft as another version of the tweet; a refusal where X has none of it.
+
+    That is somebody else's, a retweet, a reply to others, what is half an hour old, and what was
+    edited five times. What it refers to stays.
+    """
+    before = find_tweets(tx, [tweet_id]).get(tweet_id)
+    if before is None or before.author_id != draft.author.id:
+        return Refusal.conflict(NO_EDIT)
+    refers = {each.type: each.id for each in before.references}
+    first_id = before.history[0] if before.history else before.id
+    if (
+        "retweeted" in refers
+        or before.in_reply_to_user_id not in {None, before.author_id}
+        or tx.now_us - snowflake.time_us(int(first_id)) > EDITABLE_US
+        or len(before.history) > EDITS_MAX
+    ):
+        return Refusal.conflict(NO_EDIT)
+    return msgspec.structs.replace(
+        draft,
+        edits=before,
+        replied_to=find_tweet(tx, refers["replied_to"]) if "replied_to" in refers else None,
+        quoted=find_tweet(tx, refers["quoted"]) if "quoted" in refers else None,
+    )
 
 
 def refuse(tx: Transaction, draft: Draft) -> Refusal | None:
@@ -65,8 +97,13 @@ def refuse(tx: Transaction, draft: Draft) -> Refusal | None:
 def store(tx: Transaction, draft: Draft) -> tuple[XTweet, int]:
     """Store the tweet under a new id; returns it, and the version of the rules."""
     number, version = next_id(tx)
-    text, lang, conversation = draft.text, draft.lang, str(number)
+    tweet_id = str(number)
+    text, lang, conversation = draft.text, draft.lang, tweet_id
     references = []
+    history: tuple[str, ...] = ()
+    if draft.edits is not None:
+        history = (*(draft.edits.history or (draft.edits.id,)), tweet_id)
+        conversation = draft.edits.conversation_id
     if draft.replied_to is not None:
         references.append(Reference(type="replied_to", id=draft.replied_to.tweet.id))
         conversation = draft.replied_to.tweet.conversation_id
@@ -77,7 +114,7 @@ def store(tx: Transaction, draft: Draft) -> tuple[XTweet, int]:
     if draft.quoted is not None:
         references.append(Reference(type="quoted", id=draft.quoted.tweet.id))
     tweet = XTweet(
-        id=str(number),
+        id=tweet_id,
         text=text,
         author_id=draft.author.id,
         created_at_us=snowflake.time_us(number),
@@ -85,6 +122,7 @@ def store(tx: Transaction, draft: Draft) -> tuple[XTweet, int]:
         conversation_id=conversation,
         in_reply_to_user_id=draft.replied_to.tweet.author_id if draft.replied_to else None,
         references=tuple(references),
+        history=history,
     )
     insert_tweet(tx, tweet)
     return tweet, version

@@ -14,7 +14,7 @@ from actors.systems.x_platform import snowflake
 from actors.systems.x_platform.messages import FindHead, Head, Matched, MatchPage, ReadMatches
 from actors.systems.x_platform.rule_book import find_rules
 from actors.systems.x_platform.state import read_state
-from actors.systems.x_platform.tweet_rows import gather, tweet_of
+from actors.systems.x_platform.tweet_rows import find_histories, gather, tweet_of
 
 if TYPE_CHECKING:
     from actors.store.transaction import ReadTransaction, Transaction
@@ -44,11 +44,12 @@ def read_matches(tx: ReadTransaction, question: ReadMatches) -> MatchPage:
     rows = tx.all(PAGE, question.after, question.limit)
     numbers = [_RULE_IDS.decode(row["rule_ids"]) for row in rows]
     rules = find_rules(tx, [number for each in numbers for number in each])
+    histories = find_histories(tx, rows)
     matches = tuple(
         [
             Matched(
                 seq=row["id"],
-                tweet=tweet_of(row),
+                tweet=tweet_of(row, _until(row["id"], histories[row["id"]])),
                 rules=tuple([rules[number] for number in each if number in rules]),
             )
             for row, each in zip(rows, numbers, strict=True)
@@ -59,6 +60,12 @@ def read_matches(tx: ReadTransaction, question: ReadMatches) -> MatchPage:
         about=gather(tx, [match.tweet for match in matches], included=False),
         next=matches[-1].seq if matches else question.after,
     )
+
+
+def _until(number: int, history: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what was known when this version came, which is the stream's last word on it."""
+    known = tuple([each for each in history if int(each) <= number])
+    return known if len(known) > 1 else ()
 
 
 def find_head(tx: ReadTransaction, question: FindHead, *, backfill_us_max: int) -> Head:

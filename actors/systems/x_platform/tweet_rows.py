@@ -26,7 +26,12 @@ USERS_BY_IDS = "SELECT * FROM x_user WHERE id IN (SELECT value FROM json_each(?)
 USERS_BY_NAMES = "SELECT * FROM x_user WHERE username IN (SELECT value FROM json_each(?))"
 INSERT = (
     "INSERT INTO tweet (id, author_id, text, text_crc, lang, conversation_id,"
-    " in_reply_to_user_id, replied_to, retweeted, quoted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " in_reply_to_user_id, replied_to, retweeted, quoted, edit_of)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+# The versions after the first.
+EDITS = (
+    "SELECT id, edit_of FROM tweet WHERE edit_of IN (SELECT value FROM json_each(?)) ORDER BY id"
 )
 SAME_TEXT = "SELECT 1 FROM tweet WHERE author_id = ? AND text_crc = ? AND text = ? AND id >= ?"
 RETWEETED = "SELECT 1 FROM tweet WHERE author_id = ? AND retweeted = ?"
@@ -49,7 +54,8 @@ def find_tweets(tx: ReadTransaction, ids: Iterable[str]) -> dict[str, XTweet]:
     """Return those that there are, by id, in the order asked."""
     ids = list(ids)
     rows = tx.all(BY_IDS, _json([snowflake.number_of(each) for each in ids]))
-    found = {str(row["id"]): tweet_of(row) for row in rows}
+    history = find_histories(tx, rows)
+    found = {str(row["id"]): tweet_of(row, history[row["id"]]) for row in rows}
     return {each: found[each] for each in ids if each in found}
 
 
@@ -63,8 +69,20 @@ def find_users(
     return [users[number] for number in sorted(users)]
 
 
+def find_histories(tx: ReadTransaction, rows: Sequence[sqlite3.Row]) -> dict[int, tuple[str, ...]]:
+    """Return, by the rows' ids, the ids of all versions of each; of most there is one: none."""
+    firsts = {row["edit_of"] or row["id"] for row in rows}
+    versions: dict[int, list[int]] = {}
+    for edit in tx.all(EDITS, _json(sorted(firsts))) if firsts else ():
+        versions.setdefault(edit["edit_of"], [edit["edit_of"]]).append(edit["id"])
+    return {
+        row["id"]: tuple(map(str, versions.get(row["edit_of"] or row["id"], ()))) for row in rows
+    }
+
+
 def insert_tweet(tx: Transaction, tweet: XTweet) -> None:
     """Store it. Whatever it refers to stands."""
+    first_id = tweet.history[0] if tweet.history else tweet.id
     refers = {each.type: int(each.id) for each in tweet.references}
     reply_to = tweet.in_reply_to_user_id
     tx.execute(
@@ -79,6 +97,7 @@ def insert_tweet(tx: Transaction, tweet: XTweet) -> None:
         refers.get("replied_to"),
         refers.get("retweeted"),
         refers.get("quoted"),
+        None if first_id == tweet.id else int(first_id),
     )
 
 
@@ -108,8 +127,8 @@ def gather(tx: ReadTransaction, tweets: Sequence[XTweet], *, included: bool) -> 
     return Things(tweets=tuple(shown), users=tuple(find_users(tx, sorted(ids), sorted(names))))
 
 
-def tweet_of(row: sqlite3.Row) -> XTweet:
-    """Return the row's tweet."""
+def tweet_of(row: sqlite3.Row, history: tuple[str, ...] = ()) -> XTweet:
+    """Return the row's tweet; `history` are the ids of its versions, see find_histories."""
     kinds = ("replied_to", "retweeted", "quoted")
     reply_to = row["in_reply_to_user_id"]
     return XTweet(
@@ -127,6 +146,7 @@ def tweet_of(row: sqlite3.Row) -> XTweet:
                 if row[kind] is not None
             ]
         ),
+        history=history,
     )
 
 

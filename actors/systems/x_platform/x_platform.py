@@ -9,6 +9,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 import structlog
 
 from actors.errors import Busy, StoreRefused
@@ -45,7 +46,7 @@ from actors.systems.x_platform.pacing import Pacing
 from actors.systems.x_platform.posting import Draft, find_original
 from actors.systems.x_platform.rule_book import RuleBook, list_rules
 from actors.systems.x_platform.tweet_rows import find_tweets, find_users, gather
-from actors.systems.x_platform.users import ensure_user, find_user
+from actors.systems.x_platform.users import ensure_user, find_user, find_username
 
 if TYPE_CHECKING:
     from actors.config import XPlatformConfig
@@ -95,6 +96,9 @@ class XPlatformService(Service):
         author = find_user(tx, cmd.author_id)
         if author is None:
             return Refusal.not_found(f"Could not find user with id: [{cmd.author_id}].")
+        draft = Draft(author=author, text=cmd.text, lang=guess_language(cmd.text))
+        if cmd.edits is not None:
+            return self._edit(tx, cmd.edits, draft)
         replied_to, quoted = None, None
         if cmd.in_reply_to_tweet_id is not None:
             replied_to = find_original(tx, cmd.in_reply_to_tweet_id)
@@ -104,32 +108,29 @@ class XPlatformService(Service):
             quoted = find_original(tx, cmd.quote_tweet_id)
             if quoted is None:
                 return Refusal.conflict(posting.NO_QUOTE)
-        return self._post(
-            tx,
-            Draft(
-                author=author,
-                text=cmd.text,
-                lang=guess_language(cmd.text),
-                replied_to=replied_to,
-                quoted=quoted,
-            ),
-        )
+        return self._post(tx, msgspec.structs.replace(draft, replied_to=replied_to, quoted=quoted))
 
     @command
     def tweet_as(self, tx: Transaction, cmd: TweetAs) -> XTweet | Refusal:
         """Tweet as whoever has the username, or takes it by this."""
-        replied_to, retweeted = None, None
+        if cmd.edits is not None:
+            return self._edit_as(tx, cmd, cmd.edits)
+        replied_to, retweeted, quoted = None, None, None
         if cmd.in_reply_to_tweet_id is not None:
             replied_to = find_original(tx, cmd.in_reply_to_tweet_id)
             if replied_to is None:
                 return Refusal.conflict(posting.NO_REPLY)
         if cmd.retweet_tweet_id is not None:
-            if replied_to is not None:
-                detail = "a retweet is no reply: name one of the two tweets"
+            if replied_to is not None or cmd.quote_tweet_id is not None:
+                detail = "a retweet is no reply and no quote: name one of the tweets"
                 return Refusal.invalid(detail, field="retweet_tweet_id")
             retweeted = find_original(tx, cmd.retweet_tweet_id)
             if retweeted is None:
                 return Refusal.conflict(posting.NO_RETWEET)
+        if cmd.quote_tweet_id is not None:
+            quoted = find_original(tx, cmd.quote_tweet_id)
+            if quoted is None:
+                return Refusal.conflict(posting.NO_QUOTE)
         return self._post(
             tx,
             Draft(
@@ -138,8 +139,22 @@ class XPlatformService(Service):
                 lang=cmd.lang,
                 replied_to=replied_to,
                 retweeted=retweeted,
+                quoted=quoted,
             ),
         )
+
+    def _edit_as(self, tx: Transaction, cmd: TweetAs, edits: str) -> XTweet | Refusal:
+        if cmd.in_reply_to_tweet_id or cmd.retweet_tweet_id or cmd.quote_tweet_id:
+            detail = "an edit refers to what it referred to before: leave the others out"
+            return Refusal.invalid(detail, field="edits")
+        author = find_username(tx, cmd.username)
+        if author is None:
+            return Refusal.conflict(posting.NO_EDIT)
+        return self._edit(tx, edits, Draft(author=author, text=cmd.text, lang=cmd.lang))
+
+    def _edit(self, tx: Transaction, tweet_id: str, draft: Draft) -> XTweet | Refusal:
+        edit = posting.edit(tx, tweet_id, draft)
+        return edit if isinstance(edit, Refusal) else self._post(tx, edit)
 
     @command
     def compose(self, tx: Transaction, cmd: ComposeTweet) -> XTweet | Refusal:  # noqa: ARG002 - says all by its type

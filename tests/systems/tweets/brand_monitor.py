@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.systems.tweets import invariants, topology
+from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.messages import XDetails
 from actors.systems.tweets.reader import ReaderService
@@ -66,11 +67,24 @@ class BrandMonitor(Whole):
         text = ReplyText(config.reply_text)
         acts: dict[str, Any] = {"user_id": ACCOUNT_ID, "retry_s": config.retry_s}
         writer = self.x if self._writes else None
+        like_never = FailureWords(config.like_never)
         return {
             **topology.services(config, self.config.x, ask, None),
-            "favouriter": lambda: FavouriterService(writer, like_min=config.like_min, **acts),
+            "favouriter": lambda: FavouriterService(
+                writer,
+                like_min=config.like_min,
+                like_never=like_never,
+                bounds=topology.like_bounds(config),
+                **acts,
+            ),
             "responder": lambda: ResponderService(
-                text, writer, ask, reply_s_max=config.reply_s_max, **acts
+                text,
+                writer,
+                ask,
+                bounds=topology.reply_bounds(config),
+                replies_to_replies=config.replies_to_replies,
+                reply_s_max=config.reply_s_max,
+                **acts,
             ),
             "reader": lambda: FedReader(config, self.config.x, access=None),  # type: ignore[arg-type]
             **x_topology.services(self.config.x_platform, keywords=config.keywords),

@@ -17,8 +17,13 @@ def scored(
     author_id: str = "42",
     from_x: bool = True,
     text: str = "tutorialedge",
+    **about: Any,
 ) -> TweetScored:
-    """Return what is published of tweet `number`, whose id at X is `1900…` and that number."""
+    """Return what is published of tweet `number`, whose id at X is `1900…` and that number.
+
+    `about` is what else X tells of it.
+    """
+    details = XDetails(author_id=author_id, kind=kind, lang="en", posted_at_us=1, **about)
     sentiment: Sentiment = "neutral"
     if abs(score) >= 0.05:
         sentiment = "positive" if score > 0 else "negative"
@@ -27,7 +32,7 @@ def scored(
         author="ada",
         text=text,
         external_id=x_id(number) if from_x else None,
-        x=XDetails(author_id=author_id, kind=kind, lang="en", posted_at_us=1) if from_x else None,
+        x=details if from_x else None,
         score=score,
         sentiment=sentiment,
     )
@@ -51,4 +56,5 @@ class Scorer:
         self.asked.append(message.text)
         if self.error is not None:
             raise self.error
-        return Score(compound=self.scores.get(message.text, 0.0))
+        compound = self.scores.get(message.text, 0.0)
+        return Score(compound=compound, worst=compound)

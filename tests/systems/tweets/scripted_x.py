@@ -20,6 +20,8 @@ from actors.service.inline_runner import InlineRunner
 from actors.simulation.loop import SimulationLoop
 from actors.simulation.runner import run
 from actors.store.inline_store import InlineStore
+from actors.systems.tweets import topology
+from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.messages import Action, ListActions
 from actors.systems.tweets.reply_text import ReplyText
@@ -149,7 +151,8 @@ class Acting:
 @contextlib.asynccontextmanager
 async def acting(folder: Path, loop: SimulationLoop, *settings: str) -> AsyncIterator[Acting]:
     """Boot the two services in the folder, on inline stores."""
-    config = load_config(settings=settings)
+    many = ("tweets.likes_author_hour_max=1000", "tweets.replies_author_hour_max=1000")
+    config = load_config(settings=(*many, *settings))
     lifecycle = Lifecycle()
     context = KernelContext(
         loop=loop,
@@ -174,6 +177,8 @@ async def acting(folder: Path, loop: SimulationLoop, *settings: str) -> AsyncIte
             writer,
             ask,
             user_id=OURSELVES,
+            bounds=topology.reply_bounds(tweets),
+            replies_to_replies=tweets.replies_to_replies,
             retry_s=tweets.retry_s,
             reply_s_max=tweets.reply_s_max,
         )
@@ -181,7 +186,12 @@ async def acting(folder: Path, loop: SimulationLoop, *settings: str) -> AsyncIte
     system = ServiceSystem(
         {
             "favouriter": lambda: FavouriterService(
-                writer, user_id=OURSELVES, like_min=tweets.like_min, retry_s=tweets.retry_s
+                writer,
+                user_id=OURSELVES,
+                like_min=tweets.like_min,
+                like_never=FailureWords(tweets.like_never),
+                bounds=topology.like_bounds(tweets),
+                retry_s=tweets.retry_s,
             ),
             "responder": responder,
         },

@@ -10,7 +10,9 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.messages import GaveUp
+from actors.systems.tweets import topology
 from actors.systems.tweets.actions import PAUSE_S_MAX, Later, Outcome
+from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
 from actors.systems.tweets.messages import Action, ListActions
@@ -75,7 +77,12 @@ class Kind(NamedTuple):
 
         if self.name == "favouriter":
             service = FavouriterService(
-                writer, user_id=OURSELVES, like_min=CONFIG.like_min, retry_s=CONFIG.retry_s
+                writer,
+                user_id=OURSELVES,
+                like_min=CONFIG.like_min,
+                like_never=FailureWords(CONFIG.like_never),
+                bounds=topology.like_bounds(CONFIG),
+                retry_s=CONFIG.retry_s,
             )
         else:
             text = ReplyText("@{author} thanks [{ref}]")
@@ -84,6 +91,8 @@ class Kind(NamedTuple):
                 writer,
                 ask,
                 user_id=OURSELVES,
+                bounds=topology.reply_bounds(CONFIG),
+                replies_to_replies=CONFIG.replies_to_replies,
                 retry_s=CONFIG.retry_s,
                 reply_s_max=CONFIG.reply_s_max,
             )

@@ -31,7 +31,7 @@ COPY_FLAG = (
 FOREIGN = "UPDATE tweet SET x_kind = 'original', external_id = '7' WHERE x_kind IS NULL"
 COPY_ACTION = (
     "INSERT INTO action (external_id, tweet_id, status, begun_us)"
-    " SELECT '7', tweet_id, 'done', 0 FROM action LIMIT 1"
+    " SELECT '7', 'x', 'done', 0 FROM action LIMIT 1"
 )
 REPLY_AGAIN = (
     "INSERT INTO tweet (id, author_id, text, text_crc, lang, conversation_id, replied_to)"

@@ -38,8 +38,11 @@ async def test_the_stream_is_asked_for_as_x_documents_it(tmp_path: Path) -> None
         assert request.headers["authorization"] == f"Bearer {CREDENTIALS.bearer_token}"
         assert request.headers["user-agent"].endswith("Tweepy/4.17.0")
         assert request.query == {
-            "expansions": "author_id",
-            "tweet.fields": "created_at,lang,referenced_tweets",
+            "expansions": "author_id,referenced_tweets.id",
+            "tweet.fields": (
+                "author_id,conversation_id,created_at,edit_history_tweet_ids,in_reply_to_user_id,"
+                "lang,note_tweet,referenced_tweets"
+            ),
             "user.fields": "username",
         }
 

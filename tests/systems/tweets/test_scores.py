@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-DETAILS = XDetails(author_id="42", kind="quote", lang="de", posted_at_us=7)
+DETAILS = XDetails(author_id="42", kind="quote", lang="en", posted_at_us=7)
 
 
 def tweeting(folder: Path, scorer: Scorer | None = None) -> AbstractAsyncContextManager[Stage]:

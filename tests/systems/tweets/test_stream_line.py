@@ -65,7 +65,7 @@ def test_what_a_tweet_refers_to_says_its_kind(types: list[str], kind: str) -> No
         ({"includes": None}, "author", "(42)"),
         ({"includes": {"users": None}}, "author", "(42)"),
         ({"data": {"author_id": None}}, "author", "(unknown)"),
-        ({"data": {"text": "x" * 20_000}}, "text", "x" * 10_000),
+        ({"data": {"text": "x" * 40_000}}, "text", "x" * 30_000),
     ],
 )
 def test_what_lacks_or_is_too_long_loses_no_tweet(
