@@ -180,6 +180,7 @@ class XPlatformConfig(_Section, frozen=True, kw_only=True):
     requests_max: Count
     backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)]
     matches_kept_s: Positive
+    recovery_s_max: Positive
 
 
 class MoneyConfig(_Section, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from http_edge.x_api.gateway import XGateway
 from http_edge.x_api.identity import Identity
 from http_edge.x_api.rate_limit import RateLimiter
 from http_edge.x_api.rules import RulesEndpoints
+from http_edge.x_api.search import SearchEndpoint
 from http_edge.x_api.stream import DRAINING, FORCED
 from http_edge.x_api.stream_endpoint import StreamEndpoint
 from http_edge.x_api.streams import Streams
@@ -43,7 +44,8 @@ class XApi:
         self._streams = Streams(config.connections_max)
         endpoints = (
             StreamEndpoint(self._streams, context, config).endpoint(),
-            *RulesEndpoints(context).endpoints(),
+            *RulesEndpoints(context, rules_max=config.rules_max).endpoints(),
+            SearchEndpoint(context).endpoint(),
             *TweetEndpoints(context).endpoints(),
             *UserEndpoints(context).endpoints(),
         )

@@ -23,7 +23,7 @@ INSERT = "INSERT INTO matched (tweet_id, rule_ids) VALUES (?, ?)"
 PRUNE = "DELETE FROM matched WHERE tweet_id < ?"
 PAGE = (
     "SELECT tweet.*, rule_ids FROM matched JOIN tweet ON tweet.id = tweet_id"
-    " WHERE tweet_id > ? ORDER BY tweet_id LIMIT ?"
+    " WHERE tweet_id > ? AND deleted_us IS NULL ORDER BY tweet_id LIMIT ?"
 )
 
 _RULE_IDS = msgspec.json.Decoder(list[int])
@@ -68,10 +68,9 @@ def _until(number: int, history: tuple[str, ...]) -> tuple[str, ...]:
     return known if len(known) > 1 else ()
 
 
-def find_head(tx: ReadTransaction, question: FindHead, *, backfill_us_max: int) -> Head:
-    """Return the stream's end, or its place before `since_us`, at most so far back."""
+def find_head(tx: ReadTransaction, question: FindHead) -> Head:
+    """Return the stream's end, or its place before `since_us`."""
     head = read_state(tx).last_id
-    if question.since_us is None or not backfill_us_max:
+    if question.since_us is None:
         return Head(seq=head)
-    since = max(question.since_us, tx.now_us - backfill_us_max)
-    return Head(seq=max(min(snowflake.first_at(since) - 1, head), 0))
+    return Head(seq=max(min(snowflake.first_at(question.since_us) - 1, head), 0))
