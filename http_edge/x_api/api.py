@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors.systems.x_platform.messages import TweetAs
+from actors.systems.x_platform.messages import LockAccount, TweetAs
 from http_edge.routes.admin import AdminHandler, Guarded
 from http_edge.routes.route import Route
 from http_edge.target import refuse_query
@@ -59,6 +59,7 @@ class XApi:
         """Return the operator's addresses, for the gateway's listener."""
         return [
             Guarded(Route("POST", "/admin/x/tweets", SERVICE, TweetAs, 201)),
+            Guarded(Route("POST", "/admin/x/lock", SERVICE, LockAccount)),
             Disconnect("POST", "/admin/x/disconnect", self._streams),
         ]
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from actors.kernel.messages import Refusal
-from actors.systems.x_platform import snowflake
 from actors.systems.x_platform.messages import SearchPage, SearchTweets
 from http_edge.x_api.endpoint import ANYBODY, Endpoint
 from http_edge.x_api.fields import OF_TWEETS
-from http_edge.x_api.parameters import Parameters
+from http_edge.x_api.parameters import ID_MAX, Parameters
 from http_edge.x_api.problems import invalid, parameter_error
 from http_edge.x_api.rendering import Renderer
 
@@ -57,11 +56,9 @@ class SearchEndpoint:
         query = parameters.text("query", chars_max=QUERY_CHARS_MAX)
         limit = parameters.whole_number("max_results", at_least=10, at_most=100, default=10)
         parameters.one_of("sort_order", ("recency", "relevancy"))
-        since, until = self._bounds(parameters)
+        question = self._question(parameters, query, limit)
         selection = parameters.done()
-        found: SearchPage | Refusal = await call.ask(
-            SearchTweets(query=query, since=since, until=until, limit=limit, reach_us=REACH_US)
-        )
+        found: SearchPage | Refusal = await call.ask(question)
         if isinstance(found, Refusal):
             raise invalid(parameter_error("query", [query], found.detail))
         data, includes, errors = Renderer(found.about, selection).tweets(list(found.tweets))
@@ -74,26 +71,28 @@ class SearchEndpoint:
         shown = {name: value for name, value in answer.items() if value}
         return call.answer(200, {**shown, "meta": meta})
 
-    def _bounds(self, parameters: Parameters) -> tuple[int, int]:
-        """Return the first id that may be found, and the one before which all must lie."""
+    def _question(self, parameters: Parameters, query: str, limit: int) -> SearchTweets:
         now_us = self._clock.now_us()
+        oldest_us, latest_us = now_us - REACH_US, now_us - LAG_US
         parameters.exclude("start_time", "since_id")
         parameters.exclude("end_time", "until_id")
         parameters.exclude("next_token", "pagination_token")
-        start_us = parameters.moment("start_time", from_us=now_us - REACH_US)
-        end_us = parameters.moment("end_time", to_us=now_us - LAG_US)
+        start_us = parameters.moment("start_time", from_us=oldest_us)
+        end_us = parameters.moment("end_time", to_us=latest_us)
         if start_us is not None and end_us is not None and start_us >= end_us:
             parameters.blame("end_time", "'end_time' must be after 'start_time'")
-        since = snowflake.first_at(start_us) if start_us is not None else 0
-        until = snowflake.first_at(end_us if end_us is not None else now_us)
-        if (since_id := parameters.id("since_id")) is not None:
-            since = since_id + 1
-        if (until_id := parameters.id("until_id")) is not None:
-            until = until_id
+        since_id, until = parameters.id("since_id"), parameters.id("until_id")
         for name in ("next_token", "pagination_token"):
             if (place := parameters.token(name, _place)) is not None:
-                until = min(until, place)
-        return since, until
+                until = place if until is None else min(until, place)
+        return SearchTweets(
+            query=query,
+            since=0 if since_id is None else min(since_id + 1, ID_MAX),
+            until=ID_MAX if until is None else until,
+            since_us=oldest_us if start_us is None else start_us,
+            until_us=now_us if end_us is None else end_us,
+            limit=limit,
+        )
 
 
 def _token(place: int) -> str:

@@ -62,7 +62,9 @@ class StreamEndpoint:
         try:
             if span is None:
                 return await stream.run(await self._begin(call, minutes))
-            first, last = [await self._place(call, since_us=each) for each in span]
+            first, last = [
+                (await call.ask(FindHead(since_us=each, recovers=True))).seq for each in span
+            ]
             return await stream.run(first, until=last)
         finally:
             self._streams.leave(stream)
@@ -73,9 +75,6 @@ class StreamEndpoint:
             raise connection_refused(409, NO_RULES, "RuleConfigurationIssue")
         now_us = self._context.system.clock.now_us()
         since_us = now_us - backfill_minutes * _MINUTE_US if backfill_minutes else None
-        return await self._place(call, since_us=since_us)
-
-    async def _place(self, call: Call, *, since_us: int | None) -> int:
         head: Head = await call.ask(FindHead(since_us=since_us))
         return head.seq
 

@@ -160,6 +160,16 @@ class PostTweet(Command, frozen=True, kw_only=True):
     reply_settings: ReplySettings = "everyone"
 
 
+class LockAccount(Command, frozen=True, kw_only=True):
+    """Let X say of everything that the account does that it may not, for so long; 0 unlocks it."""
+
+    for_s: Annotated[float, Meta(ge=0, le=86_400)]
+
+
+class Locked(msgspec.Struct, frozen=True, kw_only=True):
+    for_s: float
+
+
 class DeleteTweet(Command, frozen=True, kw_only=True):
     """Delete a tweet of the user's own."""
 
@@ -174,14 +184,15 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 class SearchTweets(Query, frozen=True, kw_only=True):
     """What meets the query among the tweets from id `since` on and before `until`, latest first.
 
-    And not older than `reach_us`, in microseconds.
+    And made from `since_us` on and before `until_us`.
     """
 
     query: Annotated[str, Meta(max_length=10_000)]
     since: After
     until: After
+    since_us: int
+    until_us: int
     limit: Annotated[int, Meta(ge=1, le=100)]
-    reach_us: int
 
 
 class TweetAs(Command, frozen=True, kw_only=True):
@@ -261,9 +272,13 @@ class ListRules(Query, frozen=True, kw_only=True):
 
 
 class FindHead(Query, frozen=True, kw_only=True):
-    """Where a stream begins that starts now, or with what was tweeted from `since_us` on."""
+    """Where a stream begins that starts now, or with what was tweeted from `since_us` on.
+
+    For a backfill, or where it `recovers` what was missed.
+    """
 
     since_us: int | None = None
+    recovers: bool = False
 
 
 class ReadMatches(Query, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ NOT_ENGAGED = (
     "Reply to this conversation is not allowed because you have not been mentioned or otherwise"
     " engaged by the author of the post you are replying to."
 )
+LOCKED = "Your account is suspended and is not permitted to access this feature."
 NO_DELETE = "You are not authorized to delete this Tweet."
 NO_QUOTE = "You attempted to quote a Tweet that is deleted or not visible to you."
 NO_EDIT = "You are not allowed to edit this Tweet."

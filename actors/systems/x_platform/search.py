@@ -44,8 +44,9 @@ def search(tx: ReadTransaction, question: SearchTweets) -> SearchPage | Refusal:
         meets = parse_rule(question.query)
     except InvalidRule as error:
         return Refusal.invalid("; ".join(error.details), field="query")
-    first = max(question.since, snowflake.first_at(tx.now_us - question.reach_us))
-    rows = tx.all(PAGE, first, question.until, LOOKED_AT_MAX)
+    first = max(question.since, snowflake.first_at(question.since_us))
+    last = min(question.until, snowflake.first_at(question.until_us))
+    rows = tx.all(PAGE, first, last, LOOKED_AT_MAX)
     found: list[sqlite3.Row] = []
     place = rows[-1]["id"] if len(rows) == LOOKED_AT_MAX else None
     for row in rows:

@@ -68,9 +68,15 @@ def _until(number: int, history: tuple[str, ...]) -> tuple[str, ...]:
     return known if len(known) > 1 else ()
 
 
-def find_head(tx: ReadTransaction, question: FindHead) -> Head:
-    """Return the stream's end, or its place before `since_us`."""
+def find_head(tx: ReadTransaction, question: FindHead, *, backfill_us_max: int) -> Head:
+    """Return the stream's end, or its place before `since_us`: for a backfill at most so far back.
+
+    What it recovers may lie further back; whoever asks knows how far.
+    """
     head = read_state(tx).last_id
-    if question.since_us is None:
+    since_us = question.since_us
+    if since_us is None or not (backfill_us_max or question.recovers):
         return Head(seq=head)
-    return Head(seq=max(min(snowflake.first_at(question.since_us) - 1, head), 0))
+    if not question.recovers:
+        since_us = max(since_us, tx.now_us - backfill_us_max)
+    return Head(seq=max(min(snowflake.first_at(since_us) - 1, head), 0))

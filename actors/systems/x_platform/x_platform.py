@@ -20,6 +20,7 @@ from actors.systems.x_platform import likes, posting, stream
 from actors.systems.x_platform.author import Author
 from actors.systems.x_platform.language import guess_language
 from actors.systems.x_platform.messages import (
+    ACCOUNT_ID,
     AddRules,
     ComposeTweet,
     Deleted,
@@ -33,6 +34,8 @@ from actors.systems.x_platform.messages import (
     Liked,
     ListLikes,
     ListRules,
+    LockAccount,
+    Locked,
     MatchPage,
     PostTweet,
     ReadMatches,
@@ -50,6 +53,7 @@ from actors.systems.x_platform.pacing import Pacing
 from actors.systems.x_platform.posting import Draft, find_original
 from actors.systems.x_platform.rule_book import RuleBook, list_rules
 from actors.systems.x_platform.search import search
+from actors.systems.x_platform.state import is_locked, lock
 from actors.systems.x_platform.tweet_rows import find_tweets, find_users, gather
 from actors.systems.x_platform.users import ensure_user, find_user, find_username
 
@@ -103,6 +107,8 @@ class XPlatformService(Service):
         author = find_user(tx, cmd.author_id)
         if author is None:
             return Refusal.not_found(f"Could not find user with id: [{cmd.author_id}].")
+        if cmd.author_id == ACCOUNT_ID and is_locked(tx):
+            return Refusal.conflict(posting.LOCKED)
         draft = Draft(
             author=author,
             text=cmd.text,
@@ -186,6 +192,12 @@ class XPlatformService(Service):
         return tweet
 
     @command
+    def lock(self, tx: Transaction, cmd: LockAccount) -> Locked:
+        """Let the account do nothing for a while."""
+        lock(tx, until_us=tx.now_us + round(cmd.for_s * 1_000_000))
+        return Locked(for_s=cmd.for_s)
+
+    @command
     def delete(self, tx: Transaction, cmd: DeleteTweet) -> Deleted | Refusal:
         """Delete a tweet of one's own."""
         return posting.delete(tx, cmd)
@@ -221,6 +233,8 @@ class XPlatformService(Service):
     @command
     def like(self, tx: Transaction, cmd: Like) -> Liked | Refusal:
         """Like a tweet."""
+        if cmd.user_id == ACCOUNT_ID and is_locked(tx):
+            return Refusal.conflict(posting.LOCKED)
         return likes.like(tx, cmd)
 
     @command
@@ -257,7 +271,8 @@ class XPlatformService(Service):
     @query
     def find_head(self, tx: ReadTransaction, question: FindHead) -> Head:
         """Find where a stream begins."""
-        return stream.find_head(tx, question)
+        minutes = self._config.backfill_minutes_max
+        return stream.find_head(tx, question, backfill_us_max=minutes * 60_000_000)
 
     @query
     def read_matches(self, tx: ReadTransaction, question: ReadMatches) -> MatchPage:
