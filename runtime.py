@@ -212,7 +212,9 @@ def _x_access(config: Config, data_dir: Path) -> XAccess:
         if credentials is None and config.x.credentials_file:
             credentials = load_credentials(Path(config.x.credentials_file).expanduser())
     if credentials is not None:
-        access = XAccess(credentials, simulator=False, write=config.x.write)
+        access = XAccess(
+            credentials, simulator=False, write=config.x.write, base_url=config.x.base_url
+        )
     elif config.x.platform == "x":
         message = (
             f'configuration: x.platform is "x", and there are no credentials; set '
@@ -221,7 +223,7 @@ def _x_access(config: Config, data_dir: Path) -> XAccess:
         raise ConfigError(message)
     else:
         embedded = load_credentials(load_embedded_credentials(data_dir))
-        access = XAccess(embedded, simulator=True, write=True)
+        access = XAccess(embedded, simulator=True, write=True, base_url=config.x.base_url)
     _bind(data_dir, access)
     log.info(
         "x",
@@ -239,7 +241,7 @@ def _bind(data_dir: Path, access: XAccess) -> None:
     one the same ids are strangers' tweets.
     """
     path = data_dir / "x.account"
-    account = f"{'the embedded simulator' if access.simulator else 'X'}, {access.user_id}"
+    account = access.account
     try:
         kept = path.read_text(encoding="utf-8").strip() if path.exists() else ""
         if not kept:

@@ -180,6 +180,12 @@ class XConfig(_Section, frozen=True, kw_only=True):
     reconnect_s_max: Positive
     rules_check_s: Positive
     window_tweets: Count
+    base_url: str
+    barred_s_min: Positive
+    barred_s_max: Positive
+    gaps_filled_by: Literal["search", "stream", "nothing"]
+    gap_wait_s: Positive
+    gap_retry_s: Positive
 
 
 class XPlatformConfig(_Section, frozen=True, kw_only=True):
@@ -193,6 +199,7 @@ class XPlatformConfig(_Section, frozen=True, kw_only=True):
     requests_max: Count
     backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)]
     matches_kept_s: Positive
+    recovery_s_max: Positive
 
 
 class MoneyConfig(_Section, frozen=True, kw_only=True):

@@ -12,10 +12,13 @@ from actors.systems.tweets.messages import (
     ListActions,
     ListFlags,
     ListTweets,
+    RequeueAction,
+    RequeueActions,
     StoreTweet,
     Tweet,
     TweetStored,
 )
+from http_edge.routes.admin import Guarded
 from http_edge.routes.route import Route, Stream, Text
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 _TWEETS = "/api/v1/tweets"
 _FLAGS = "/api/v1/flags"
+_REQUEUE = "{external_id}/requeue"
 _FLAG = f"{_FLAGS}/{{flag_id}}"
 
 
@@ -50,6 +54,10 @@ ROUTES: dict[str, tuple[Row, ...]] = {
         Route("GET", "/api/v1/likes", "favouriter", ListActions),
         Route("GET", "/api/v1/replies", "responder", ListActions),
         Route("GET", "/api/v1/reader", "reader", GetReader),
+        Guarded(Route("POST", "/admin/likes/requeue", "favouriter", RequeueActions)),
+        Guarded(Route("POST", f"/admin/likes/{_REQUEUE}", "favouriter", RequeueAction)),
+        Guarded(Route("POST", "/admin/replies/requeue", "responder", RequeueActions)),
+        Guarded(Route("POST", f"/admin/replies/{_REQUEUE}", "responder", RequeueAction)),
     ),
     "tweets": (
         Text("GET", "/", "Our Simple RESTful Microservice!"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors.systems.x_platform.messages import TweetAs
+from actors.systems.x_platform.messages import LockAccount, TweetAs
 from http_edge.body import refuse_body
 from http_edge.routes.admin import AdminHandler, Guarded
 from http_edge.routes.route import Route
@@ -19,6 +19,7 @@ from http_edge.x_api.gateway import XGateway
 from http_edge.x_api.identity import Identity
 from http_edge.x_api.rate_limit import RateLimiter
 from http_edge.x_api.rules import RulesEndpoints
+from http_edge.x_api.search import SearchEndpoint
 from http_edge.x_api.stream import DRAINING, FORCED
 from http_edge.x_api.stream_endpoint import StreamEndpoint
 from http_edge.x_api.streams import Streams
@@ -44,7 +45,8 @@ class XApi:
         self._streams = Streams(config.connections_max)
         endpoints = (
             StreamEndpoint(self._streams, context, config).endpoint(),
-            *RulesEndpoints(context).endpoints(),
+            *RulesEndpoints(context, rules_max=config.rules_max).endpoints(),
+            SearchEndpoint(context).endpoint(),
             *TweetEndpoints(context).endpoints(),
             *UserEndpoints(context).endpoints(),
         )
@@ -58,6 +60,7 @@ class XApi:
         """Return the operator's addresses, for the gateway's listener."""
         return [
             Guarded(Route("POST", "/admin/x/tweets", SERVICE, TweetAs, 201)),
+            Guarded(Route("POST", "/admin/x/lock", SERVICE, LockAccount)),
             Disconnect("POST", "/admin/x/disconnect", self._streams),
         ]
 

@@ -28,6 +28,7 @@ _MENTION: Final = re.compile(r"(?<![\w@\uff20!#$%&*])[@\uff20]([A-Za-z0-9_]{1,15
 
 # What ends a sentence ends the link before it.
 _AFTER_LINK: Final = ".,;:!?'\")]}\u2026"
+_BRACKETS: Final = {")": "(", "]": "[", "}": "{"}
 _DISPLAY_CHARS_MAX: Final = 26
 
 
@@ -57,7 +58,7 @@ def _has(text: str, signs: str) -> bool:
 
 def _links(text: str) -> Iterator[dict[str, Any]]:
     for match in _LINK.finditer(text) if "://" in text else ():
-        url = match[0].rstrip(_AFTER_LINK)
+        url = _without_end(match[0])
         display = url.partition("://")[2].removeprefix("www.")
         if len(display) > _DISPLAY_CHARS_MAX:
             display = f"{display[:_DISPLAY_CHARS_MAX]}\u2026"
@@ -68,6 +69,16 @@ def _links(text: str) -> Iterator[dict[str, Any]]:
             "expanded_url": url,
             "display_url": display,
         }
+
+
+def _without_end(link: str) -> str:
+    """Return the link without what ends a sentence; a bracket that it opens itself is its own."""
+    while link and link[-1] in _AFTER_LINK:
+        opening = _BRACKETS.get(link[-1])
+        if opening is not None and link.count(opening) >= link.count(link[-1]):
+            break
+        link = link[:-1]
+    return link
 
 
 def _tags(

@@ -7,6 +7,7 @@ responses of Twitter v2 API" and in node-twitter-api-v2 #597.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from http_edge.target import decode_part
@@ -14,12 +15,14 @@ from http_edge.x_api.fields import Selection, select
 from http_edge.x_api.problems import invalid, parameter_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ID: Final = re.compile(r"[0-9]{1,19}")
 ID_MAX: Final = 2**63 - 1
 USERNAME: Final = re.compile(r"[A-Za-z0-9_]{1,15}")
 LIST_MAX: Final = 100
+MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Parameters:
@@ -60,6 +63,10 @@ class Parameters:
             raise invalid(*self._errors)
         return select(listed)
 
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Return what one of `fields` lists, whatever it is: `done` looks at it."""
+        return tuple(self._list(name))
+
     def ids(self, name: str, *, required: bool) -> tuple[str, ...]:
         """Return a list of ids."""
         return self._values(name, required=required, is_valid=is_id, complaint="is not valid")
@@ -82,15 +89,89 @@ class Parameters:
             self._errors.append(_value_error(name, value, complaint))
         return value
 
-    def whole_number(self, name: str, *, at_most: int) -> int:
-        """Return a number from 0 on, 0 where there is none."""
-        text = self._one(name, "0")
+    def whole_number(self, name: str, *, at_most: int, at_least: int = 0, default: int = 0) -> int:
+        """Return a number within these bounds, `default` where there is none."""
+        text = self._one(name, str(default))
         if not ID.fullmatch(text):
             self._blame_value(name, text, "is not valid")
-            return 0
-        if int(text) > at_most:
-            self._blame_value(name, text, f"is not between 0 and {at_most}")
+            return default
+        if not at_least <= int(text) <= at_most:
+            self._blame_value(name, text, f"is not between {at_least} and {at_most}")
         return int(text)
+
+    def text(self, name: str, *, chars_max: int) -> str:
+        """Return a text, which must be there."""
+        text = self._one(name, "")
+        if not 1 <= len(text) <= chars_max:
+            message = (
+                f"The length of the `{name}` query parameter [{len(text)}] is not between 1 and"
+                f" {chars_max}"
+            )
+            self._errors.append(parameter_error(name, [], message))
+        return text
+
+    def one_of(self, name: str, legal: Sequence[str]) -> None:
+        """Look whether it is one of these, if it is there."""
+        text = self._one(name, legal[0])
+        if text not in legal:
+            self._blame_value(name, text, f"is not one of [{','.join(legal)}]")
+
+    def id(self, name: str) -> int | None:
+        """Return an id as a number, None where there is none."""
+        if name not in self._given:
+            return None
+        text = self._one(name, "")
+        if not is_id(text):
+            self._blame_value(name, text, "is not valid")
+            return None
+        return int(text)
+
+    def token(self, name: str, read: Callable[[str], int | None]) -> int | None:
+        """Return what `read` makes of a token of ours, None where there is none."""
+        if name not in self._given:
+            return None
+        place = read(self._one(name, ""))
+        if place is None or not 0 <= place <= ID_MAX:
+            self._blame_value(name, self._one(name, ""), "is not valid")
+            return None
+        return place
+
+    def moment(
+        self, name: str, *, from_us: int | None = None, to_us: int | None = None
+    ) -> int | None:
+        """Return a time in microseconds of the epoch, as X takes it; None where there is none."""
+        if name not in self._given:
+            return None
+        text = self._one(name, "")
+        try:
+            at = datetime.fromisoformat(text)
+            us = (at - _EPOCH) // timedelta(microseconds=1)
+        except (ValueError, TypeError, OverflowError):
+            us = None
+        if us is None or MOMENT.fullmatch(text) is None:
+            self._blame_value(name, text, "is not a time such as YYYY-MM-DDTHH:mm:ssZ")
+            return None
+        if from_us is not None and us < from_us:
+            earliest = _EPOCH + timedelta(microseconds=from_us)
+            words = f"must be on or after '{earliest.isoformat(timespec='minutes')[:16]}Z'"
+            self._blame(name, f"Invalid '{name}':'{_shown(text)}'. '{name}' {words}")
+        if to_us is not None and us > to_us:
+            words = "must be a minimum of 10 seconds prior to the request time."
+            self._blame(name, f"Invalid '{name}':'{_shown(text)}'. '{name}' {words}")
+        return us
+
+    def exclude(self, name: str, other: str) -> None:
+        """Blame both where both are given."""
+        if name in self._given and other in self._given:
+            self._blame(name, f"'{name}' can not be used with '{other}'")
+
+    def blame(self, name: str, message: str) -> None:
+        """Add what is wrong with one that is given."""
+        self._blame(name, message)
+
+    def has(self, name: str) -> bool:
+        """Whether it is given."""
+        return name in self._given
 
     def flag(self, name: str) -> bool:
         """Return whether it is true; Python's clients write True."""

@@ -143,6 +143,11 @@ def not_found(kind: str, parameter: str, value: str) -> dict[str, Any]:
     }
 
 
+def missing(kind: str, parameter: str, value: str) -> XProblemError:
+    """Return the 404 for who would act on a tweet or user that is not there: one problem."""
+    return XProblemError(404, {**not_found(kind, parameter, value), "status": 404}, PROBLEM)
+
+
 def in_x_form(error: ProblemError) -> XProblemError:
     """Return what our edge says to all its clients as X would say it."""
     if isinstance(error, XProblemError):

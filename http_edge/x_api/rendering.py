@@ -57,7 +57,7 @@ class Renderer:
             "created_at": timestamp(tweet.created_at_us),
             "lang": tweet.lang,
             "possibly_sensitive": False,
-            "reply_settings": "everyone",
+            "reply_settings": tweet.reply_settings,
         }
         if tweet.in_reply_to_user_id is not None:
             shown["in_reply_to_user_id"] = tweet.in_reply_to_user_id

@@ -43,6 +43,16 @@ if TYPE_CHECKING:
 
 RULES_MAX: Final = 1_000  # in one request; X's bound for a project
 PATH: Final = "/2/tweets/search/stream/rules"
+FIELDS: Final = "rules_count.fields"
+COUNTS: Final = (
+    "all_project_client_apps",
+    "cap_per_client_app",
+    "cap_per_project",
+    "client_app_rules_count",
+    "project_rules_count",
+)
+# There is one app, and this its name: X's are numbers.
+APP_ID: Final = "1"
 
 
 class Deletion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +76,8 @@ class RulesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class RulesEndpoints:
     """`GET` and `POST /2/tweets/search/stream/rules`."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, rules_max: int) -> None:
+        self._rules_max = rules_max
         self._clock = context.system.clock
         self._body = JsonReader(RulesBody, context.config)
 
@@ -75,25 +86,55 @@ class RulesEndpoints:
         return (
             Endpoint("GET", PATH, APP_ONLY, self.read),
             Endpoint("POST", PATH, APP_ONLY, self.change),
+            Endpoint("GET", f"{PATH}/counts", APP_ONLY, self.count),
         )
 
     async def read(self, call: Call) -> web.StreamResponse:
         """All rules, or those of the ids; an empty list has no `data`."""
-        parameters = Parameters(call.query, names=("ids",))
+        parameters = Parameters(call.query, names=("ids", "max_results", "pagination_token"))
         ids = parameters.ids("ids", required=False)
+        limit = parameters.whole_number(
+            "max_results", at_least=1, at_most=RULES_MAX, default=RULES_MAX
+        )
+        after = parameters.token("pagination_token", _place) or 0
         parameters.done()
         found: Rules = await call.ask(ListRules(ids=ids))
-        rules = found.rules
-        meta = {"sent": self._sent(), "result_count": len(rules)}
+        rest = [rule for rule in found.rules if int(rule.id) > after]
+        rules = rest[:limit]
+        meta: dict[str, Any] = {"sent": self._sent(), "result_count": len(rules)}
+        if len(rest) > limit:
+            meta["next_token"] = _token(int(rules[-1].id))
         data = {"data": [rule_object(rule) for rule in rules]} if rules else {}
         return call.answer(200, {**data, "meta": meta})
 
+    async def count(self, call: Call) -> web.StreamResponse:
+        """How many rules there are, and may be; the project has one app."""
+        selected = Parameters(call.query, fields={FIELDS: COUNTS})
+        wanted = selected.listed(FIELDS) or COUNTS
+        selected.done()
+        found: Rules = await call.ask(ListRules())
+        of_app = {"client_app_id": APP_ID, "rule_count": len(found.rules)}
+        counts = {
+            "cap_per_client_app": str(self._rules_max),
+            "cap_per_project": str(self._rules_max),
+            "client_app_rules_count": of_app,
+            "project_rules_count": str(len(found.rules)),
+            "all_project_client_apps": [of_app],
+        }
+        return call.answer(200, {"data": {name: counts[name] for name in counts if name in wanted}})
+
     async def change(self, call: Call) -> web.StreamResponse:
         """Add or delete, or with `dry_run` only say what would come of it."""
-        parameters = Parameters(call.query, names=("dry_run",))
+        parameters = Parameters(call.query, names=("dry_run", "delete_all"))
         dry_run = parameters.flag("dry_run")
+        delete_all = parameters.flag("delete_all")
         parameters.done()
         body = await self._body.read(call.request)
+        if delete_all:
+            if body.add is not None:
+                message = "The `delete_all` query parameter can not be used with $.add"
+                raise invalid(parameter_error("delete_all", ["true"], message))
+            return await self._delete_all(call, dry_run=dry_run)
         if (body.add is None) == (body.delete is None):
             message = "$: exactly one of [add,delete] is required"
             raise invalid(parameter_error("$", [], message))
@@ -135,6 +176,11 @@ class RulesEndpoints:
         errors = [_unknown(each, body) for each in outcome.unknown]
         return call.answer(200, self._outcome(summary, [], errors))
 
+    async def _delete_all(self, call: Call, *, dry_run: bool) -> web.StreamResponse:
+        outcome: RulesDeleted = await call.ask(DeleteRules(all=True, dry_run=dry_run))
+        summary = {"deleted": len(outcome.deleted), "not_deleted": 0}
+        return call.answer(200, self._outcome(summary, [], []))
+
     def _outcome(
         self, summary: dict[str, int], data: list[dict[str, Any]], errors: list[dict[str, Any]]
     ) -> dict[str, Any]:
@@ -146,6 +192,17 @@ class RulesEndpoints:
 
     def _sent(self) -> str:
         return timestamp(self._clock.now_us())
+
+
+def _token(place: int) -> str:
+    return f"{place:019x}"
+
+
+def _place(token: str) -> int | None:
+    try:
+        return int(token, 16)
+    except ValueError:
+        return None
 
 
 def _trouble(trouble: RuleTrouble) -> dict[str, Any]:

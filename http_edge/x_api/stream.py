@@ -40,6 +40,8 @@ _US: Final = 1_000_000
 DRAINING: Final = "OperationalDisconnect"
 FORCED: Final = "ForceDisconnect"
 SLOW_READER: Final = "SlowReader"
+# Not said: X closes.
+RECOVERED: Final = "recovered"
 SERVICE_DOWN: Final = "UpstreamOperationalDisconnect"
 
 
@@ -94,16 +96,21 @@ class Stream:
         if not self._ended.done():
             self._ended.set_result("")
 
-    async def run(self, after: int) -> web.StreamResponse:
-        """Send what matches after this place; returns when it is over."""
+    async def run(self, after: int, *, until: int | None = None) -> web.StreamResponse:
+        """Send what matches after this place, up to `until` if given; returns when it is over."""
         response = self._response()
         outlet = Outlet(self._call.request, response, self._send_s_max)
         self._outlet = outlet
         try:
             await response.prepare(self._call.request)
-            reason = await self._feed(outlet, after)
+            if until is None:
+                reason = await self._feed(outlet, after)
+            else:
+                reason = await self._recover(outlet, after, until)
             self._streams.free(self)
-            if reason:
+            if reason == RECOVERED:
+                await outlet.finish(b"")
+            elif reason:
                 log.info("stream disconnected", reason=reason)
                 await outlet.finish(self._encode(disconnect(reason)) + END_OF_OBJECT)
         except ConnectionError:
@@ -150,6 +157,25 @@ class Stream:
                     if not await outlet.send(END_OF_OBJECT):
                         return SLOW_READER
                 silent_since_s = self._loop.time()
+        except DressRehearsalError as error:
+            log.warning("stream has no source", error=repr(error))
+            return SERVICE_DOWN
+        return self._ended.result()
+
+    async def _recover(self, outlet: Outlet, place: int, until: int) -> str:
+        """Send what matched then, however long ago, and end."""
+        try:
+            while not self._ended.done():
+                page = await self._read(place)
+                matches = tuple([each for each in page.matches if each.seq <= until])
+                renderer = Renderer(page.about, self._selection)
+                for match in matches:
+                    line = self._encode(renderer.matched(match)) + END_OF_OBJECT
+                    if not await outlet.send(line):
+                        return SLOW_READER
+                if len(matches) < PAGE_MATCHES:
+                    return RECOVERED
+                place = page.next
         except DressRehearsalError as error:
             log.warning("stream has no source", error=repr(error))
             return SERVICE_DOWN

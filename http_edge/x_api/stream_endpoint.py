@@ -23,6 +23,8 @@ NO_RULES: Final = (
     "You must define rules using the POST /2/tweets/search/stream/rules endpoint before connecting"
     " to filtered stream."
 )
+# As the search's: what is younger may not have come in yet.
+RECOVERED_US: Final = 10_000_000
 _MINUTE_US: Final = 60_000_000
 
 
@@ -40,10 +42,12 @@ class StreamEndpoint:
 
     async def run(self, call: Call) -> web.StreamResponse:
         """Stream until it ends; or say why not, before there is a stream."""
-        parameters = Parameters(call.query, names=("backfill_minutes",), fields=OF_TWEETS)
+        names = ("backfill_minutes", "start_time", "end_time")
+        parameters = Parameters(call.query, names=names, fields=OF_TWEETS)
         minutes = parameters.whole_number(
             "backfill_minutes", at_most=self._config.backfill_minutes_max
         )
+        span = self._span(parameters)
         selection = parameters.done()
         if self._context.draining:
             raise plain(503)
@@ -56,7 +60,12 @@ class StreamEndpoint:
         )
         self._streams.enter(stream)
         try:
-            return await stream.run(await self._begin(call, minutes))
+            if span is None:
+                return await stream.run(await self._begin(call, minutes))
+            first, last = [
+                (await call.ask(FindHead(since_us=each, recovers=True))).seq for each in span
+            ]
+            return await stream.run(first, until=last)
         finally:
             self._streams.leave(stream)
 
@@ -68,3 +77,19 @@ class StreamEndpoint:
         since_us = now_us - backfill_minutes * _MINUTE_US if backfill_minutes else None
         head: Head = await call.ask(FindHead(since_us=since_us))
         return head.seq
+
+    def _span(self, parameters: Parameters) -> tuple[int, int] | None:
+        """Return from when to when the stream is to recover; None where it is to be live."""
+        now_us = self._context.system.clock.now_us()
+        oldest_us = now_us - round(self._config.recovery_s_max * 1_000_000)
+        parameters.exclude("backfill_minutes", "start_time")
+        start_us = parameters.moment("start_time", from_us=oldest_us)
+        end_us = parameters.moment("end_time", to_us=now_us - RECOVERED_US)
+        for name, other in (("start_time", "end_time"), ("end_time", "start_time")):
+            if parameters.has(name) and not parameters.has(other):
+                parameters.blame(name, f"'{name}' needs '{other}'")
+        if start_us is None or end_us is None:
+            return None
+        if start_us >= end_us:
+            parameters.blame("end_time", "'end_time' must be after 'start_time'")
+        return start_us, end_us

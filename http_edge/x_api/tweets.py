@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +10,8 @@ from msgspec import Meta
 from actors.kernel.messages import Refusal
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
+    Deleted,
+    DeleteTweet,
     GetTweets,
     PostTweet,
     Things,
@@ -19,7 +21,7 @@ from http_edge.x_api.body import JsonReader
 from http_edge.x_api.endpoint import ANYBODY, USER_ONLY, Endpoint
 from http_edge.x_api.fields import OF_TWEETS
 from http_edge.x_api.parameters import Parameters, is_id
-from http_edge.x_api.problems import invalid, not_found, parameter_error, plain
+from http_edge.x_api.problems import invalid, missing, not_found, parameter_error, plain
 from http_edge.x_api.rendering import Renderer, edit_history
 from http_edge.x_api.written import escape, shown_text
 
@@ -36,6 +38,8 @@ TOO_LONG: Final = (
     " https://github.com/twitter/twitter-text."
 )
 
+# X has no word for everyone here: that is the default.
+RestrictedReplies = Literal["following", "mentionedUsers", "subscribers", "verified"]
 SomeId = Annotated[str, Meta(max_length=100)]
 
 
@@ -54,6 +58,9 @@ class TweetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reply: Reply | None = None
     quote_tweet_id: SomeId | None = None
     edit_options: EditOptions | None = None
+    reply_settings: RestrictedReplies | None = None
+    # A disclosure that X shows to people and not in its API: taken, and said nowhere.
+    made_with_ai: bool = False
 
 
 class TweetEndpoints:
@@ -68,6 +75,7 @@ class TweetEndpoints:
             Endpoint("GET", "/2/tweets/{id}", ANYBODY, self.one),
             Endpoint("GET", "/2/tweets", ANYBODY, self.many),
             Endpoint("POST", "/2/tweets", USER_ONLY, self.create),
+            Endpoint("DELETE", "/2/tweets/{id}", USER_ONLY, self.delete),
         )
 
     async def one(self, call: Call) -> web.StreamResponse:
@@ -93,6 +101,20 @@ class TweetEndpoints:
         text = escape(shown_text(tweet))
         shown = {"edit_history_tweet_ids": edit_history(tweet), "id": tweet.id, "text": text}
         return call.answer(201, {"data": shown})
+
+    async def delete(self, call: Call) -> web.StreamResponse:
+        """Delete one of the account's own."""
+        parameters = Parameters(call.query)
+        tweet_id = parameters.path_id("id", call.params["id"])
+        parameters.done()
+        outcome: Deleted | Refusal = await call.ask(
+            DeleteTweet(user_id=ACCOUNT_ID, tweet_id=tweet_id)
+        )
+        if isinstance(outcome, Refusal):
+            if outcome.kind == "not_found":
+                raise missing("tweet", "id", tweet_id)
+            raise plain(403, outcome.detail)
+        return call.answer(200, {"data": {"deleted": True}})
 
     async def _look_up(
         self, call: Call, ids: tuple[str, ...], selection: Selection, parameter: str
@@ -130,4 +152,5 @@ def _post(body: TweetBody) -> PostTweet:
         in_reply_to_tweet_id=replied,
         quote_tweet_id=body.quote_tweet_id,
         edits=edits,
+        reply_settings=body.reply_settings or "everyone",
     )

@@ -13,7 +13,7 @@ from http_edge.x_api.body import JsonReader
 from http_edge.x_api.endpoint import ANYBODY, USER_ONLY, Endpoint
 from http_edge.x_api.fields import OF_USERS
 from http_edge.x_api.parameters import Parameters, is_id
-from http_edge.x_api.problems import XProblemError, invalid, not_found, parameter_error
+from http_edge.x_api.problems import invalid, missing, not_found, parameter_error, plain
 from http_edge.x_api.rendering import Renderer
 
 if TYPE_CHECKING:
@@ -118,8 +118,9 @@ def _own_id(parameters: Parameters, call: Call) -> str:
 async def _change_like(call: Call, message: Like | Unlike) -> web.StreamResponse:
     outcome: Liked | Refusal = await call.ask(message)
     if isinstance(outcome, Refusal):
-        error = not_found("tweet", "tweet_id", message.tweet_id)
-        raise XProblemError(404, {"errors": [error], **error, "status": 404})
+        if outcome.kind != "not_found":
+            raise plain(403, outcome.detail)
+        raise missing("tweet", "tweet_id", message.tweet_id)
     return call.answer(200, {"data": {"liked": outcome.liked}})
 
 

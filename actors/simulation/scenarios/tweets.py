@@ -29,7 +29,7 @@ from actors.systems.tweets.messages import GetReader, ListActions, ListTweets
 from actors.systems.tweets.replies import PostponeReply
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_topology
-from actors.systems.x_platform.messages import DeleteRules, ReadMatches
+from actors.systems.x_platform.messages import DeleteRules, ListRules, ReadMatches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 WINDOW_S: Final = 20.0
 WINDOW_REQUESTS: Final = 3
 RETRY_S: Final = 5.0
+BARRED_S_MAX: Final = 10.0
+RULES_CHECK_S: Final = 15.0
+GAP_WAIT_S: Final = 12.0
 # Few enough for a run to reach.
 AUTHOR_HOUR_MAX: Final = 4
 CONVERSATION_DAY_MAX: Final = 2
@@ -98,7 +101,14 @@ class TweetsScenario(Scenario):
             replies_conversation_day_max=CONVERSATION_DAY_MAX,
             replies_hour_max=HOUR_MAX,
         )
-        return replace(config, edge=edge, x_platform=x_platform, tweets=tweets)
+        x = replace(
+            config.x,
+            rules_check_s=RULES_CHECK_S,
+            gap_wait_s=GAP_WAIT_S,
+            gap_retry_s=RETRY_S,
+            barred_s_max=BARRED_S_MAX,
+        )
+        return replace(config, edge=edge, x_platform=x_platform, tweets=tweets, x=x)
 
     def prepare(self, folder: Path) -> None:
         """Give X the keys that the monitor has."""
@@ -141,6 +151,11 @@ class TweetsScenario(Scenario):
         reader = await ask("reader", GetReader())
         if reader.status != "connected":
             found.append(f"the reader is {reader.status}")
+        rules = (await ask("x_platform", ListRules())).rules
+        if all(rule.value != KEYWORD for rule in rules):
+            found.append("the reader's rule is gone")
+        if reader.gaps_open:
+            found.append(f"{reader.gaps_open} gaps are open")
         tweets = (await ask("tweets", ListTweets(limit=ROWS_MAX))).items
         found += [f"tweet {each.id} has no score" for each in tweets if each.sentiment is None]
         stored = {each.external_id: each.text for each in tweets}
@@ -148,7 +163,9 @@ class TweetsScenario(Scenario):
         latest = {}
         for match in (await ask("x_platform", ReadMatches(after=0, limit=ROWS_MAX))).matches:
             at = dt.datetime.fromtimestamp(match.tweet.created_at_us / 1_000_000, tz=dt.UTC)
-            is_lost = any(gap.since <= at <= gap.until for gap in reader.latest_gaps)
+            is_lost = any(
+                gap.state == "lost" and gap.since <= at <= gap.until for gap in reader.latest_gaps
+            )
             if not is_lost:
                 latest[(*match.tweet.history, match.tweet.id)[0]] = match.tweet
         for first_id, tweet in latest.items():

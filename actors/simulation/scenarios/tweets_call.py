@@ -47,10 +47,12 @@ STOPPED: Final[tuple[tuple[str, ...], ...]] = (
     ("tweets",),
 )
 STOPS_S: Final = (1.0, 6.0, 25.0)
+# How long X has the account do nothing: shorter, and longer, than an effect's attempts.
+LOCKS_S: Final = (2.0, 8.0, 30.0)
 
 Kind = Literal[
     "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
-    "meddle", "disconnect", "look", "stop",
+    "meddle", "unrule", "lock", "disconnect", "look", "stop",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
@@ -64,6 +66,8 @@ PARTS: Final[dict[Kind, int]] = {
     "flag": 3,
     "fickle": 2,
     "meddle": 2,
+    "unrule": 1,
+    "lock": 1,
     "disconnect": 2,
     "look": 1,
     "stop": 4,
@@ -81,6 +85,7 @@ SENTENCES: Final[dict[Kind, str]] = {
     "insert": "insert a tweet",
     "fickle": "like the last tweet, and take it back",
     "meddle": "leave an old rule of the reader's on the account",
+    "unrule": "delete all rules of the account",
     "disconnect": "disconnect the stream",
     "look": "look at the reader",
 }
@@ -100,6 +105,8 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `flag` | a change of a flag |
     | `fickle` | a like at X that is taken back |
     | `meddle` | a rule on the account that looks like an old one of the reader's |
+    | `unrule` | the end of all rules on the account, the reader's among them |
+    | `lock` | a while in which X lets the account do nothing |
     | `disconnect` | X's end of the stream |
     | `look` | the reader's state |
     | `stop` | an operator's suspension of services, and its end a while later |
@@ -145,15 +152,19 @@ class TweetsCall(msgspec.Struct, frozen=True):
                 return f"change a flag: {self.flag_change}"
             case "stop":
                 return f"stop {' and '.join(self.stopped)} for {STOPS_S[self.lasts]:g} s"
+            case "lock":
+                return f"lock the account for {LOCKS_S[self.lasts]:g} s"
             case _:
                 return SENTENCES[self.kind]
 
 
-def choose_tweets_call(choose: Choose) -> TweetsCall:
+def choose_tweets_call(choose: Choose) -> TweetsCall:  # noqa: PLR0911 - one a kind
     """Choose what a client does; 0 is always the simplest."""
     kind = MENU[choose(len(MENU))]
     if kind == "stop":
         return TweetsCall("stop", number=choose(len(STOPPED)), lasts=choose(len(STOPS_S)))
+    if kind == "lock":
+        return TweetsCall("lock", lasts=choose(len(LOCKS_S)))
     again = bool(choose(2))
     match kind:
         case "say" | "answer" | "repeat":

@@ -39,6 +39,8 @@ EXTERNAL_IDS = (
     " UNION SELECT version_id FROM version"
 )
 GAPS = "SELECT from_us, to_us FROM gap"
+# What was asked for afterwards is there.
+NOT_FILLED = "SELECT from_us, to_us FROM gap WHERE state != 'filled'"
 FLAGS = "SELECT id, status FROM flag"
 
 
@@ -54,6 +56,7 @@ class Told(msgspec.Struct):
     tweeted: dict[str, str] = msgspec.field(default_factory=dict)
     flags: dict[str, set[FlagStatus]] = msgspec.field(default_factory=dict)
     unassigned: set[str] = msgspec.field(default_factory=set)
+    deleted_rules: bool = False
     troubles: list[str] = msgspec.field(default_factory=list)
 
 
@@ -65,7 +68,7 @@ def tweets_violations(
     monitor = Monitor(config=config.tweets, user_id=ACCOUNT_ID, writes=True)
     found += violations(folder, monitor=monitor, now_us=clock.now_us())
     found += _what_x_acknowledged_is_stored(folder, told)
-    found += _a_gap_had_its_outage(folder, config, clock)
+    found += _a_gap_had_its_outage(folder, config, clock, told)
     found += _flags_do_not_move_back(folder, told)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
     verdict = check_linearizability(stores, Register())
@@ -79,25 +82,26 @@ def tweets_violations(
 
 
 def _what_x_acknowledged_is_stored(folder: Path, told: Told) -> Iterator[str]:
-    """All about the keyword, but for what lies in a gap that is on the books."""
+    """All about the keyword, but for what lies in a gap that is not filled."""
     stored = {each for (each,) in _rows(folder, "tweets", EXTERNAL_IDS)}
-    gaps = _rows(folder, "reader", GAPS)
+    gaps = _rows(folder, "reader", NOT_FILLED)
     for tweet_id, who in told.tweeted.items():
         at_us = snowflake.time_us(int(tweet_id))
         if tweet_id not in stored and not any(since <= at_us <= until for since, until in gaps):
             yield f"{who} tweeted {tweet_id} about the keyword, and it is not stored"
 
 
-def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock) -> Iterator[str]:
+def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told) -> Iterator[str]:
     """No run that is shorter than what X sends again has a gap.
 
-    But for those that begin before it: there the wall clock was set back, and nobody can know.
+    But for those that begin before it: there the wall clock was set back, and nobody can know. And
+    where somebody has deleted the reader's rule.
     """
     reach_s = config.x.backfill_minutes_max * 60 - config.x.stall_s - NOTE_S_MAX
     lasted_s = max(asyncio.get_running_loop().time(), (clock.now_us() - START_US) / SECOND_US)
     begun_us = START_US - (config.x.stall_s + NOTE_S_MAX) * SECOND_US
     for since_us, until_us in _rows(folder, "reader", GAPS):
-        if lasted_s < reach_s and since_us >= begun_us:
+        if lasted_s < reach_s and since_us >= begun_us and not told.deleted_rules:
             yield f"a gap from {since_us} to {until_us}, and X was there"
 
 

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.scenarios.tweets_call import KEYWORD, MOODS, STOPS_S, TweetsCall
+from actors.simulation.scenarios.tweets_call import (
+    KEYWORD,
+    LOCKS_S,
+    MOODS,
+    STOPS_S,
+    TweetsCall,
+)
 from actors.systems.tweets.stream_rules import TAG
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
     ComposeTweet,
+    DeleteRules,
     Like,
     NewRule,
     Unlike,
@@ -114,6 +121,12 @@ class TweetsPerformance:
             case "meddle":
                 rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
+            case "unrule":
+                self._told.deleted_rules = True
+                await client.tell("x_platform", DeleteRules(all=True), key=self._key)
+            case "lock":
+                body = {"for_s": LOCKS_S[self._call.lasts]}
+                await client.administer("POST", "/admin/x/lock", body)
             case "disconnect":
                 await client.administer("POST", "/admin/x/disconnect")
 

@@ -2,11 +2,13 @@
 
     pending -> done | refused | failed | dry_run
     pending -> failed -> done | refused | failed | dry_run
+    refused | given up -> pending, by an operator
     withheld
 
 `failed` is a pause: X has given no answer for all the attempts of an effect, or has had enough
-requests for now, and is asked again later. A reply that was not confirmed in its time stays so.
-`withheld` was never to be sent: we have chosen so, and `detail` says why.
+requests for now, or will not have the account act, and is asked again later. A reply that was not
+confirmed in its time stays so: it is given up. What was refused, or given up, an operator can have
+tried again. `withheld` was never to be sent: we have chosen so, and `detail` says why.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
+from actors.kernel.messages import Refusal
 from actors.systems.tweets.messages import Action, ActionPage
+from actors.systems.tweets.x_pause import PAUSE_S_MAX
 
 if TYPE_CHECKING:
     import sqlite3
 
     from actors.store.transaction import ReadTransaction, Transaction
     from actors.systems.tweets.messages import ActionStatus, ListActions, TweetScored
+    from actors.systems.tweets.x_errors import XLater
 
 # Of a tweet that was edited one version is acted on: the first that there was reason to.
 BEGIN = (
@@ -36,15 +41,26 @@ FAIL = (
     "UPDATE action SET status = 'failed', detail = ?"
     " WHERE external_id = ? AND status IN ('pending', 'failed')"
 )
+REQUEUE = (
+    "UPDATE action SET status = 'pending', detail = NULL WHERE external_id = ?"
+    " AND (status = 'refused' OR status = 'failed' AND detail = ?) RETURNING text"
+)
+STATUS = "SELECT status FROM action WHERE external_id = ?"
+GIVEN_UP = (
+    "SELECT external_id FROM action WHERE (status = 'refused' OR status = 'failed' AND detail = ?)"
+    " AND (text IS NOT NULL OR NOT ?) ORDER BY seq LIMIT ?"
+)
 PAGE = "SELECT * FROM action WHERE seq > ? ORDER BY seq LIMIT ?"
 PAGE_OF_STATUS = "SELECT * FROM action WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?"
 
-# X counts its longest window by the day: a later time is a mistake of X's, or a clock's.
-PAUSE_S_MAX: Final = 86_400.0
+# How a reply ends that X has not confirmed: it is not tried again, for it may stand.
+TOO_LATE: Final = "X has not confirmed it in time: whether it stands is unknown"
+# A no that may be about one tweet alone comes again: that tweet is tried ever more seldom.
+UNCLEAR_S_MAX: Final = 3_600.0
 
 
 class Writer(Protocol):
-    """Acts at X as one account. XRefused is X's last word, XBusy an invitation to come later."""
+    """Acts at X as one account. XRefused is X's last word, XLater an invitation to come later."""
 
     async def like(self, tweet_id: str) -> None:
         """Like the tweet; again changes nothing."""
@@ -59,6 +75,25 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["done", "refused", "failed", "dry_run"]
     reply_id: str | None = None
     detail: str | None = None
+
+
+class Later(msgspec.Struct, frozen=True, kw_only=True):
+    """Why X has not done it, and when to ask again; see `XLater`, whose words these are."""
+
+    reason: str
+    wait_s: float | None = None
+    retry_at_us: int | None = None
+    is_unclear: bool = False
+
+
+def later(no: XLater) -> Later:
+    """Return it as it is told to a transaction, which knows the time."""
+    return Later(
+        reason=no.detail,
+        wait_s=no.wait_s,
+        retry_at_us=no.retry_at_us,
+        is_unclear=no.is_unclear,
+    )
 
 
 def begin(
@@ -84,15 +119,45 @@ def fail(tx: Transaction, external_id: str, reason: str) -> bool:
     return tx.execute(FAIL, reason, external_id) == 1
 
 
-def pause_s(tx: Transaction, retry_at_us: int | None, *, at_least_s: float) -> float:
-    """Return how long to wait for the time that X has named, if it has.
+def pause_s(tx: Transaction, later: Later, *, unclear: int, at_least_s: float) -> float:
+    """Return how long to wait: as long as X wants, or is left alone for other reasons.
 
     And up to `at_least_s` more, by chance: all that were refused together would come together.
+    `unclear` counts what may have been about this tweet alone, this time included.
     """
-    wait_s = at_least_s
-    if retry_at_us is not None:
-        wait_s = max(at_least_s, min((retry_at_us - tx.now_us) / 1_000_000, PAUSE_S_MAX))
-    return wait_s + tx.rng.uniform(0.0, at_least_s)
+    wait_s = 0.0
+    if later.wait_s is not None:
+        wait_s = later.wait_s
+    elif later.retry_at_us is not None:
+        wait_s = (later.retry_at_us - tx.now_us) / 1_000_000
+    if later.is_unclear:
+        wait_s = max(wait_s, min(at_least_s * 2.0 ** min(unclear, 63), UNCLEAR_S_MAX))
+    return max(at_least_s, min(wait_s, PAUSE_S_MAX)) + tx.rng.uniform(0.0, at_least_s)
+
+
+# --- Again, by an operator -----------------------------------------------------------------------
+
+
+def requeue(tx: Transaction, external_id: str) -> Refusal | str | None:
+    """Have it tried again that was refused or given up; returns the text of a reply."""
+    row = tx.one(REQUEUE, external_id, TOO_LATE)
+    if row is not None:
+        text: str | None = row["text"]
+        return text
+    stands = tx.one(STATUS, external_id)
+    if stands is None:
+        return Refusal.not_found(f"nothing was to be done about tweet {external_id}")
+    detail = f"it is {stands['status']}: only what was refused or given up can be tried again"
+    return Refusal.conflict(detail)
+
+
+def given_up(tx: Transaction, limit: int, *, has_text: bool) -> tuple[str, ...]:
+    """Return the tweets of those that were refused or given up, oldest first.
+
+    With `has_text` only those that have a text: a reply has none where there is nobody to mention.
+    """
+    rows = tx.all(GIVEN_UP, TOO_LATE, has_text, limit)
+    return tuple([row["external_id"] for row in rows])
 
 
 def page_of(tx: ReadTransaction, question: ListActions) -> ActionPage:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from actors.kernel.messages import GaveUp
+from actors.kernel.messages import GaveUp, Refusal
 from actors.service.service import Service, command, effect, on, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets import actions
 from actors.systems.tweets.actions import Outcome
 from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
-from actors.systems.tweets.messages import ActionPage, ListActions, TweetScored
-from actors.systems.tweets.x_errors import XBusy, XRefused
+from actors.systems.tweets.messages import (
+    ActionPage,
+    ListActions,
+    RequeueAction,
+    RequeueActions,
+    Requeued,
+    TweetScored,
+)
+from actors.systems.tweets.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
@@ -25,7 +32,7 @@ class FavouriterService(Service):
 
     Not our own, and no retweet: X would count its like for the tweet that it repeats, which comes
     under its own id. Nothing that names a failure, however it sounds; and not more of one author
-    than `bounds` let. A like that X refuses is refused for good.
+    than `bounds` let. A like that X refuses, for what it says of the tweet, is refused for good.
     """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "favouriter"
@@ -82,10 +89,10 @@ class FavouriterService(Service):
                 await self._writer.like(cmd.external_id)
         except XRefused as refused:
             outcome = Outcome(status="refused", detail=refused.detail)
-        except XBusy as busy:
-            return PostponeLike(
-                external_id=cmd.external_id, reason=busy.detail, retry_at_us=busy.retry_at_us
-            )
+        except XLater as no:
+            unclear = cmd.unclear + no.is_unclear
+            later = actions.later(no)
+            return PostponeLike(external_id=cmd.external_id, later=later, unclear=unclear)
         return RecordLike(external_id=cmd.external_id, outcome=outcome)
 
     @command
@@ -95,16 +102,33 @@ class FavouriterService(Service):
 
     @command
     def postpone(self, tx: Transaction, cmd: PostponeLike) -> None:
-        """Wait until X counts anew."""
-        if actions.fail(tx, cmd.external_id, cmd.reason):
-            pause_s = actions.pause_s(tx, cmd.retry_at_us, at_least_s=self._retry_s)
-            tx.after(pause_s, LikeTweet(external_id=cmd.external_id))
+        """Wait until X counts anew, or has the account act again."""
+        if actions.fail(tx, cmd.external_id, cmd.later.reason):
+            pause_s = actions.pause_s(tx, cmd.later, unclear=cmd.unclear, at_least_s=self._retry_s)
+            tx.after(pause_s, LikeTweet(external_id=cmd.external_id, unclear=cmd.unclear))
 
     @on(GaveUp[LikeTweet])
     def like_later(self, tx: Transaction, event: GaveUp[LikeTweet]) -> None:
         """X does not answer now: there is no last attempt."""
         if actions.fail(tx, event.command.external_id, event.reason):
             tx.after(self._retry_s, event.command)
+
+    @command
+    def requeue(self, tx: Transaction, cmd: RequeueAction) -> Requeued | Refusal:
+        """Try again what was refused."""
+        outcome = actions.requeue(tx, cmd.external_id)
+        if isinstance(outcome, Refusal):
+            return outcome
+        tx.send("favouriter", LikeTweet(external_id=cmd.external_id))
+        return Requeued(external_ids=(cmd.external_id,))
+
+    @command
+    def requeue_all(self, tx: Transaction, cmd: RequeueActions) -> Requeued:
+        """Try again all that were refused."""
+        found = actions.given_up(tx, cmd.limit, has_text=False)
+        for external_id in found:
+            self.requeue(tx, RequeueAction(external_id=external_id))
+        return Requeued(external_ids=found)
 
     @query
     def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:

@@ -6,10 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
+from msgspec import structs
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
+from actors.systems.tweets.filling import Filling
 from actors.systems.tweets.intake import Intake
 from actors.systems.tweets.lull import Lull
+from actors.systems.tweets.odd_line import as_json, keep, read_line
 from actors.systems.tweets.reader_messages import (
     ConnectionPlan,
     NoteLost,
@@ -19,14 +22,10 @@ from actors.systems.tweets.reader_messages import (
     Progress,
 )
 from actors.systems.tweets.rule_watch import TOO_MANY, RuleWatch, is_passing, tell_gap
-from actors.systems.tweets.stream_line import (
-    OthersTweet,
-    StreamEnds,
-    UnreadableLine,
-    parse_line,
-)
+from actors.systems.tweets.stream_line import OthersTweet, StreamEnds, UnreadableLine
+from actors.systems.tweets.stream_rules import rule_of
 from actors.systems.tweets.x_client import StreamConnection
-from actors.systems.tweets.x_errors import XStatus, XUnreachable
+from actors.systems.tweets.x_errors import OutsideAddress, RuleRefused, XStatus, XUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,9 +42,9 @@ log = structlog.get_logger()
 
 # How far has been read is written down this often: what a crash forgets of it is read again.
 NOTE_EVERY_S: Final = 2.0
-# A line that X itself sends unreadable comes again by every backfill; damage on the way does not.
-SAME_LINE_MAX: Final = 3
-SKIPPED_LINES_MAX: Final = 1_000
+# A line that is no JSON may be damage on the way, which a backfill mends: then one reconnect. What
+# comes so within this time, X's longest backfill, is X's own: it is kept, as JSON is at once.
+DAMAGED_S: Final = 300.0
 # One such answer may be damage on the way; a second in a row is X's.
 REFUSED_BACKFILLS_MAX: Final = 2
 NO_PLAN: Final = ConnectionPlan(backfill_minutes=0, now_us=0)
@@ -57,8 +56,9 @@ class Following:
     """Keeps a connection to the stream, and hands its tweets on.
 
     Whatever ends a connection, the next one begins after a pause that grows, and asks X to send
-    again what was missed. Only what no repetition mends is raised: X does not know the credentials,
-    or does not take the rule.
+    again what was missed. What no repetition of ours mends (X does not know the credentials, or
+    does not take the rule) is no crash, which would end in a reader that cannot even say why: it
+    is `blocked` for that reason, and tries again after pauses that grow further.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class Following:
     ) -> None:
         """`ask` asks the reader service, which keeps the books and knows the time."""
         self.status: ReaderStatus = "waiting"
+        # Why it is blocked.
+        self.reason: str | None = None
         self._ask = ask
         self._access = access
         self._config = config
@@ -79,40 +81,53 @@ class Following:
         self._planned_s = 0.0
         self._noted_s = 0.0
         self._lull = Lull()
-        self._bad_line = b""
-        self._bad_line_times = 0
-        self._skipped: dict[bytes, None] = {}
+        self._filling = Filling(ask, access, config, query=rule_of(keywords))
+        # On the loop's clock: since when a line that is no JSON is taken for X's own.
+        self._damaged_s: float | None = None
+        # Such a line, until something follows it: the end of a stream may be in its middle.
+        self._fragment: tuple[bytes, UnreadableLine] | None = None
 
     async def run(self) -> None:
-        """Follow until cancelled. Raises XStatus and RuleRefused: what X will not have at all."""
+        """Follow until cancelled, and beside that fill what was missed."""
         await self._access.base_url()
+        filling = asyncio.get_running_loop().create_task(self._filling.run())
         try:
-            while True:
+            while not filling.done():
                 pause_s = await self._follow_once()
-                self.status = "waiting"
-                await asyncio.sleep(pause_s)
+                self.status = "waiting" if self.reason is None else "blocked"
+                await asyncio.wait([filling], timeout=pause_s)
+            filling.result()  # what it does not expect is a crash, as here
         finally:
+            filling.cancel()
+            await asyncio.wait([filling])
             await self._intake.close()
 
     async def _follow_once(self) -> float:
         """Make a connection and follow it to its end; return how long to wait before the next."""
         self.status = "connecting"
         self._failures += 1
-        no = None
+        no, blocked = None, None
         try:
             await self._connect()
         except XStatus as error:
-            if not self._is_passing(error):
-                raise
             no, reason = error, str(error)
+            blocked = None if self._is_passing(error) else reason
+        except (RuleRefused, OutsideAddress) as error:
+            reason = blocked = f"{type(error).__name__}: {error}"
         except (XUnreachable, UnreadableLine, Busy, DeadlineExceeded, StoreError) as error:
             reason = f"{type(error).__name__}: {error}"
         await self._intake.settle()
         if self._intake.has_news:
             self._failures = 1
         pause_s = await self._note_lost(no)
+        self.reason = blocked
+        if blocked is not None:
+            pause_s = max(pause_s, self._access.pauses.app.bar(blocked))
         log.warning(
-            "stream lost", reason=reason, failures=self._failures, pause_s=round(pause_s, 3)
+            "stream lost" if blocked is None else "stream blocked",
+            reason=reason,
+            failures=self._failures,
+            pause_s=round(pause_s, 3),
         )
         return pause_s
 
@@ -120,6 +135,7 @@ class Following:
         """Follow one connection to its end, which is always an exception."""
         # What X says to the rules is about neither the news nor the plan of the connection before.
         self._intake.begin()
+        self._fragment = None
         self._plan = NO_PLAN
         await self._rules.set_right()
         self._plan = await self._ask(PlanConnection(backfill=self._backfill))
@@ -157,10 +173,11 @@ class Following:
         message = NoteOpened(backfill=self._backfill, backfill_minutes=minutes)
         noted: GapNoted = await self._ask(message)
         self.status = "connected"
+        self.reason = None
+        self._access.pauses.app.clear()
         log.info("stream open", backfill_minutes=minutes)
         self._lull.end()
-        if noted.gap is not None:
-            tell_gap(noted.gap)
+        self._tell(noted)
 
     async def _on_line(self, line: bytes) -> None:
         self._lull.end()
@@ -168,10 +185,11 @@ class Following:
         self._lull.begin()
 
     async def _take(self, line: bytes) -> None:
+        await self._keep_fragment()
         try:
-            said = parse_line(line, self._rules.own)
+            said = read_line(line, self._rules.own)
         except UnreadableLine as error:
-            self._check_repeated(line, error)
+            await self._set_aside(line, error)
             return
         if isinstance(said, StreamEnds):
             raise XUnreachable(f"X ends the stream: {said.detail}")
@@ -182,6 +200,7 @@ class Following:
         await self._note_progress()
 
     async def _on_keep_alive(self) -> None:
+        await self._keep_fragment()
         self._intake.has_news = True  # that there are none: X is there, and well
         # Not up to now: what came behind it may be here already, and not be looked at yet.
         if (read_empty_s := self._lull.end()) is not None:
@@ -189,22 +208,33 @@ class Following:
         await self._note_progress()
         self._lull.begin()
 
-    def _check_repeated(self, line: bytes, error: UnreadableLine) -> None:
-        """Pass over a line that always comes so. Raises UnreadableLine: it is to come again.
-
-        The tweet in it is not lost by that: the next connection's backfill brings it.
-        """
-        if line in self._skipped:
+    async def _set_aside(self, line: bytes, error: UnreadableLine) -> None:
+        """Keep a line that X sends so. Raises UnreadableLine where a backfill may mend it."""
+        if as_json(line) is not None:
+            await self._keep(line, error)
             return
-        self._intake.count_unreadable()
-        self._bad_line_times = self._bad_line_times + 1 if line == self._bad_line else 1
-        self._bad_line = line
-        if self._bad_line_times < SAME_LINE_MAX:
+        now_s, since_s = self._loop_s(), self._damaged_s
+        if since_s is None or now_s - since_s > DAMAGED_S:
+            self._damaged_s = now_s
+            self._intake.count_unreadable()
             raise error
-        log.error("line passed over", reason=str(error), times=self._bad_line_times)
-        self._skipped[line] = None
-        if len(self._skipped) > SKIPPED_LINES_MAX:
-            del self._skipped[next(iter(self._skipped))]
+        self._fragment = (line, error)
+
+    async def _keep_fragment(self) -> None:
+        fragment, self._fragment = self._fragment, None
+        if fragment is not None:
+            await self._keep(*fragment)
+
+    async def _keep(self, line: bytes, error: UnreadableLine) -> None:
+        self._intake.has_news = True
+        kept = keep(line, str(error))
+        log.error("line set aside", reason=str(error), letter=kept.letter_id)
+        self._tell(await self._ask(kept))
+
+    def _tell(self, noted: GapNoted) -> None:
+        if noted.gap is not None:
+            tell_gap(noted.gap)
+        self._filling.wake()
 
     # --- The books ---------------------------------------------------------------------------
 
@@ -220,13 +250,14 @@ class Following:
         # TooManyConnections is about ours that died and that X still holds: the window does not
         # tell when it lets go of it, and that may be at once.
         is_limit = no is not None and no.status == TOO_MANY and "TooManyConnections" not in no.body
-        reset_s = no.reset_s if no is not None and is_limit else None
-        message = NoteLost(
-            failures=self._failures,
-            progress=self._intake.progress(),
-            retry_at_us=None if reset_s is None else reset_s * 1_000_000,
-            retry_s=RATE_LIMIT_S if is_limit else 0.0,
-        )
+        message = NoteLost(failures=self._failures, progress=self._intake.progress())
+        if no is not None and is_limit:
+            if no.wait_s is not None:
+                message = structs.replace(message, retry_s=no.wait_s)
+            elif no.reset_s is not None:
+                message = structs.replace(message, retry_at_us=no.reset_s * 1_000_000)
+            else:
+                message = structs.replace(message, retry_s=RATE_LIMIT_S)
         try:
             pause: Pause = await self._ask(message)
         except (Busy, DeadlineExceeded, StoreError) as error:

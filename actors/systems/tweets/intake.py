@@ -99,7 +99,7 @@ class Intake:
             self._read_to_us = max(self._read_to_us or at_us, at_us)
 
     def count_unreadable(self) -> None:
-        """A line made no sense."""
+        """A line was damaged on its way, it seems."""
         self._unreadable += 1
 
     def progress(self) -> Progress:

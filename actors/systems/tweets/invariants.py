@@ -169,7 +169,8 @@ def every_action_is_wanted_and_has_ended(
         for row in rows:
             if row["external_id"] not in ids.get(row["tweet_id"], {row["external_id"]}):
                 yield f"{what} of {row['external_id']} is for another's tweet {row['tweet_id']}"
-            if what == "reply" and row["status"] == "failed" and row["begun_us"] <= late_us:
+            has_failed = what == "reply" and row["status"] == "failed"
+            if has_failed and row["doubt_us"] is not None and row["doubt_us"] <= late_us:
                 continue
             if row["status"] not in ENDED:
                 yield f"{what} of {row['external_id']} is {row['status']}: {row['detail']}"

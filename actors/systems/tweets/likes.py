@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from actors.kernel.messages import Command
-from actors.systems.tweets.actions import Outcome  # noqa: TC001 - msgspec reads it at run time
+from actors.systems.tweets.actions import Later, Outcome  # noqa: TC001 - msgspec reads it at run time
 
 
 class LikeTweet(Command, frozen=True, kw_only=True):
-    """Like a tweet at X. Its id is the effect's key: X counts a second like as the first."""
+    """Like a tweet at X. Its id is the effect's key: X counts a second like as the first.
+
+    `unclear` is how often X has said a no to it that may have been about this tweet alone.
+    """
 
     external_id: str
+    unclear: int = 0
 
 
 class RecordLike(Command, frozen=True, kw_only=True):
@@ -18,8 +22,8 @@ class RecordLike(Command, frozen=True, kw_only=True):
 
 
 class PostponeLike(Command, frozen=True, kw_only=True):
-    """X has had too many requests; `retry_at_us` is when it counts anew, if it has said so."""
+    """X will not do it now, or was not asked for that reason; see actions.Later."""
 
     external_id: str
-    reason: str
-    retry_at_us: int | None
+    later: Later
+    unclear: int = 0

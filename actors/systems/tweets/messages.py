@@ -233,28 +233,67 @@ class ListActions(Query, frozen=True, kw_only=True):
     status: ActionStatus | None = None
 
 
+class RequeueAction(Command, frozen=True, kw_only=True):
+    """Try again a like or a reply that was refused, or given up."""
+
+    external_id: ExternalId
+
+
+class RequeueActions(Command, frozen=True, kw_only=True):
+    """Try again all of them, the oldest first, `limit` at most."""
+
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 1_000
+
+
+class Requeued(msgspec.Struct, frozen=True, kw_only=True):
+    """X's ids of the tweets that are acted on again."""
+
+    external_ids: tuple[str, ...]
+
+
 # --- The reader --------------------------------------------------------------------------------
 
 
-ReaderStatus = Literal["connected", "connecting", "waiting"]
+# `blocked`: X will not have it, and only somebody else can mend that; it is tried again anyway.
+ReaderStatus = Literal["connected", "connecting", "waiting", "blocked"]
 
 
 class ReaderGap(msgspec.Struct, frozen=True, kw_only=True):
-    """What was tweeted between the two may be missing: X does not send it again."""
+    """What was tweeted between the two was missed by the stream; `reason` is why.
+
+    Where it is `filled`, X has been asked for it since, and `found` are the tweets that were new;
+    where it is not, `why_not` may say why.
+    """
 
     since: dt.datetime
     until: dt.datetime
     reason: str
+    state: Literal["open", "filled", "lost"] = "open"
+    filled_by: Literal["search", "stream"] | None = None
+    found: int = 0
+    why_not: str | None = None
+
+
+class ReaderPause(msgspec.Struct, frozen=True, kw_only=True):
+    """X is left alone with `what` until then, for this reason."""
+
+    what: str
+    reason: str
+    until: dt.datetime
 
 
 class ReaderState(msgspec.Struct, frozen=True, kw_only=True):
     """How X's stream is read. `gaps` counts all; `latest_gaps` holds some, latest first.
 
     What was tweeted before `read_to` is stored, or lies in a gap; X last gave a sign of life at
-    `alive_at`. `duplicates` is what X sent again, `unreadable` lines that made no sense.
+    `alive_at`. `duplicates` is what X sent again, `unreadable` lines that made no sense: those are
+    dead letters. `reason` is why it is `blocked`; `paused` is with what X is left alone now, likes
+    and replies among it.
     """
 
     status: ReaderStatus
+    reason: str | None = None
+    paused: list[ReaderPause] = []
     last_tweet_id: str | None
     alive_at: dt.datetime | None
     read_to: dt.datetime | None
@@ -263,6 +302,7 @@ class ReaderState(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: int
     reconnects: int
     gaps: int
+    gaps_open: int = 0
     latest_gaps: list[ReaderGap]
 
 

@@ -13,23 +13,35 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
+from actors.kernel.messages import Refusal
+from actors.service.kept_letter import forget_letter, keep_letter
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.tweets import gap_rows
 from actors.systems.tweets.following import Following
-from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, StoreXTweet
+from actors.systems.tweets.messages import GetReader, ReaderPause, ReaderState, StoreXTweet
+from actors.systems.tweets.odd_line import letter_of, made_at_us, read_line
 from actors.systems.tweets.reader_messages import (
     ConnectionPlan,
+    FillPlan,
     GapFound,
     GapNoted,
+    KeepLine,
+    NoteFound,
     NoteLost,
+    NoteNotFilled,
     NoteOpened,
     NoteProgress,
     NoteRule,
+    OddLine,
     Pause,
     PlanConnection,
+    PlanFilling,
     Progress,
     TweetRead,
 )
+from actors.systems.tweets.stream_line import UnreadableLine
+from actors.systems.tweets.x_pause import PAUSE_S_MAX
 
 if TYPE_CHECKING:
     from actors.config import TweetsConfig, XConfig
@@ -40,8 +52,11 @@ MINUTE_US: Final = 60 * SECOND_US
 # X's window for counting requests: no answer of it asks for a longer wait.
 RATE_WINDOW_S: Final = 900.0
 FORGET_ROWS_MAX: Final = 2  # a tweet: more than come, so that a backlog shrinks
-GAPS_KEPT_MAX: Final = 1_000
-GAPS_SHOWN_MAX: Final = 50
+# Of lines that are no tweets to us; the longest that can be read has 128 KB.
+LINES_KEPT_MAX: Final = 200
+# A tweet's time is to the millisecond, and in its id; what tells another was damaged with it.
+ABOUT_US: Final = SECOND_US
+UNREADABLE: Final = "a line of the stream was no tweet to us, and is kept as a dead letter"
 RULE_GONE: Final = "somebody had deleted the stream rule, and X sent nothing that it would have met"
 
 PROGRESS = "SELECT * FROM progress"
@@ -58,6 +73,9 @@ DATE_ANEW = (
 COUNT_TWEET = (
     "UPDATE progress SET tweets = tweets + 1, last_tweet_id = ?, alive_us = max(?, alive_us)"
 )
+# Found in a gap: older than the last one, and no sign of life of the stream.
+COUNT_FOUND = "UPDATE progress SET tweets = tweets + ?"
+COUNT_UNREADABLE = "UPDATE progress SET unreadable = unreadable + 1"
 COUNT_DUPLICATE = "UPDATE progress SET duplicates = duplicates + 1"
 NOTE = (
     "UPDATE progress SET read_to_us = max(?, read_to_us), alive_us = max(?, alive_us),"
@@ -69,14 +87,9 @@ NOTE_OPEN = (
     "UPDATE progress SET connections = connections + 1, alive_us = ?, read_to_us = ?,"
     " gaps = gaps + ?"
 )
+COUNT_GAP = "UPDATE progress SET gaps = gaps + ?"
 NOTE_RULE = "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?"
 BURIED = "SELECT message FROM dead_letter WHERE message_type = ?"
-LAST_GAP = "SELECT seq, to_us FROM gap ORDER BY seq DESC LIMIT 1"
-ADD_GAP = "INSERT INTO gap (from_us, to_us, reason) VALUES (?, ?, ?)"
-EXTEND_GAP = "UPDATE gap SET to_us = ?, reason = ? WHERE seq = ?"
-FORGET_GAPS = "DELETE FROM gap WHERE seq <= (SELECT max(seq) FROM gap) - ?"
-GAPS = "SELECT from_us, to_us, reason FROM gap ORDER BY seq DESC LIMIT ?"
-
 REASONS: Final = {
     "on": "the outage was longer than X sends again",
     "off": "x.backfill_minutes_max is 0: X is not asked to send again",
@@ -99,7 +112,7 @@ class ReaderService(Service):
         self._slack_us = int(x.stall_s * SECOND_US)
 
     async def run(self) -> None:
-        """Follow the stream. Raises XStatus and RuleRefused: what only an operator can mend."""
+        """Follow the stream, whatever X says to it."""
         self._following = Following(self.ask, self._access, self._x, keywords=self._config.keywords)
         await self._following.run()
 
@@ -108,12 +121,17 @@ class ReaderService(Service):
     @command
     def read(self, tx: Transaction, cmd: TweetRead) -> bool:
         """Pass the tweet on; return false for one that has stood in the stream before."""
-        if not tx.execute(SEE, cmd.external_id, tx.now_us):
+        if not self._pass_on(tx, cmd):
             tx.execute(COUNT_DUPLICATE)
+            return False
+        tx.execute(COUNT_TWEET, cmd.external_id, tx.now_us)
+        return True
+
+    def _pass_on(self, tx: Transaction, cmd: TweetRead) -> bool:
+        if not tx.execute(SEE, cmd.external_id, tx.now_us):
             return False
         tx.execute(DATE_ANEW, tx.now_us, tx.now_us, FORGET_ROWS_MAX)
         tx.execute(FORGET, tx.now_us - int(self._config.seen_kept_s * SECOND_US), FORGET_ROWS_MAX)
-        tx.execute(COUNT_TWEET, cmd.external_id, tx.now_us)
         tx.send(
             "tweets",
             StoreXTweet(
@@ -125,6 +143,78 @@ class ReaderService(Service):
             ),
         )
         return True
+
+    # --- Lines that are no tweets --------------------------------------------------------------
+
+    @command
+    def keep_line(self, tx: Transaction, cmd: KeepLine) -> GapNoted:
+        """Keep the line as a dead letter; what it was may be missing, and X is asked for it."""
+        is_new = keep_letter(
+            tx,
+            cmd.line,
+            letter_id=cmd.letter_id,
+            reason=f"{UNREADABLE}: {cmd.reason}",
+            kept_max=LINES_KEPT_MAX,
+        )
+        if not is_new:
+            tx.execute(COUNT_DUPLICATE)
+            return GapNoted(gap=None)
+        tx.execute(COUNT_UNREADABLE)
+        if cmd.from_search:  # that is all that X has
+            return GapNoted(gap=None)
+        gap = self._gap_of(tx, cmd.line)
+        is_new = gap_rows.add(tx, gap)
+        tx.execute(COUNT_GAP, is_new)
+        return GapNoted(gap=gap if is_new else None)
+
+    def _gap_of(self, tx: Transaction, line: OddLine) -> GapFound:
+        """Return when the line's tweet was made, at most as far back as X sends again."""
+        at_us = 0 if line.tweet_id is None else made_at_us(line.tweet_id)
+        oldest_us = tx.now_us - self._x.backfill_minutes_max * MINUTE_US - self._slack_us
+        if oldest_us <= at_us <= tx.now_us + self._slack_us:
+            return GapFound(from_us=at_us - ABOUT_US, to_us=at_us + ABOUT_US, reason=UNREADABLE)
+        read_to_us = self._read_to_us(tx) or oldest_us
+        from_us = max(oldest_us, min(read_to_us, tx.now_us))
+        return GapFound(from_us=from_us, to_us=tx.now_us, reason=UNREADABLE)
+
+    @command
+    def read_again(self, tx: Transaction, cmd: OddLine) -> Refusal | None:
+        """Try a line that was kept once more: a later version may know what it says."""
+        try:
+            said = read_line(cmd.line.encode())
+        except UnreadableLine as error:
+            return Refusal.conflict(str(error))
+        if isinstance(said, TweetRead):
+            tx.execute(COUNT_FOUND, self._pass_on(tx, said))
+        return None
+
+    # --- Gaps ------------------------------------------------------------------------------------
+
+    @command
+    def plan_filling(self, tx: Transaction, cmd: PlanFilling) -> FillPlan:
+        """Say which gap is to be filled now, and how."""
+        del cmd
+        if self._x.gaps_filled_by == "nothing":
+            return FillPlan()
+        wait_us = int(self._x.gap_wait_s * SECOND_US)
+        return gap_rows.plan(tx, self._x.gaps_filled_by, wait_us=wait_us)
+
+    @command
+    def found(self, tx: Transaction, cmd: NoteFound) -> None:
+        """Pass on what was found in a gap, each once, and note what is left of it."""
+        count = 0
+        for tweet in cmd.tweets:
+            count += self._pass_on(tx, tweet)
+            forget_letter(tx, letter_of(tweet.external_id))
+        tx.execute(COUNT_FOUND, count)
+        gap_rows.shrink(tx, cmd.gap, found=count, from_us=cmd.from_us, to_us=cmd.to_us)
+        if cmd.is_whole:
+            gap_rows.fill(tx, cmd.gap)
+
+    @command
+    def not_filled(self, tx: Transaction, cmd: NoteNotFilled) -> None:
+        """Note why X does not fill what is open."""
+        tx.execute(gap_rows.NOT_FILLED, cmd.why_not)
 
     # --- Connections -----------------------------------------------------------------------------
 
@@ -154,7 +244,7 @@ class ReaderService(Service):
             read_to_us = reach_us
         elif read_to_us < reach_us:
             gap = GapFound(from_us=read_to_us, to_us=reach_us, reason=REASONS[cmd.backfill])
-            is_new = self._add_gap(tx, gap)
+            is_new = gap_rows.add(tx, gap)
             read_to_us = reach_us
         tx.execute(NOTE_OPEN, tx.now_us, read_to_us, is_new)
         return GapNoted(gap=gap)
@@ -177,7 +267,7 @@ class ReaderService(Service):
         if is_gone:  # not after now, for the clock may have been set back
             from_us = row["rule_us"] if row["rule_us"] <= tx.now_us else seen_us
             gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=RULE_GONE)
-            is_new = self._add_gap(tx, gap)
+            is_new = gap_rows.add(tx, gap)
         if cmd.stands:
             tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new)
         elif is_gone:
@@ -200,10 +290,10 @@ class ReaderService(Service):
         exponent = min(cmd.failures - 1, 63)  # by then the maximum has long decided
         pause_s = min(self._x.reconnect_s_min * 2.0**exponent, self._x.reconnect_s_max)
         pause_s *= tx.rng.uniform(0.5, 1.0)
-        wait_s = cmd.retry_s
-        if cmd.retry_at_us is not None:
-            wait_s = (cmd.retry_at_us - tx.now_us) / SECOND_US
-        return Pause(pause_s=pause_s + min(max(wait_s, 0.0), RATE_WINDOW_S))
+        wait_s = min(cmd.retry_s, PAUSE_S_MAX)
+        if cmd.retry_at_us is not None:  # by our clock: not more than a window of X's
+            wait_s = min((cmd.retry_at_us - tx.now_us) / SECOND_US, RATE_WINDOW_S)
+        return Pause(pause_s=pause_s + max(wait_s, 0.0))
 
     def _note(self, tx: Transaction, progress: Progress) -> None:
         read_to_us, alive_us = progress.read_to_us, 0
@@ -214,16 +304,6 @@ class ReaderService(Service):
             tx.execute(TELL_ANEW, read_to_us, tx.now_us)
         counts = (progress.duplicates, progress.unreadable)
         tx.execute(NOTE, read_to_us or 0, alive_us, *counts)
-
-    def _add_gap(self, tx: Transaction, gap: GapFound) -> bool:
-        """Put the gap on the books; return false where it only makes the last one longer."""
-        last = tx.one(LAST_GAP)
-        if last is not None and last["to_us"] == gap.from_us:
-            tx.execute(EXTEND_GAP, gap.to_us, gap.reason, last["seq"])
-            return False
-        tx.execute(ADD_GAP, gap.from_us, gap.to_us, gap.reason)
-        tx.execute(FORGET_GAPS, GAPS_KEPT_MAX)
-        return True
 
     def _read_to_us(self, tx: Transaction) -> int | None:
         row = tx.one(PROGRESS)
@@ -239,8 +319,11 @@ class ReaderService(Service):
         del question
         row = tx.one(PROGRESS)
         assert row is not None, "the schema has made it"
+        following = self._following
         return ReaderState(
-            status=self._following.status if self._following is not None else "waiting",
+            status=following.status if following is not None else "waiting",
+            reason=following.reason if following is not None else None,
+            paused=self._paused(tx),
             last_tweet_id=row["last_tweet_id"],
             alive_at=_moment(row["alive_us"]),
             read_to=_moment(row["read_to_us"]),
@@ -249,15 +332,20 @@ class ReaderService(Service):
             unreadable=row["unreadable"],
             reconnects=max(0, row["connections"] - 1),
             gaps=row["gaps"],
-            latest_gaps=[
-                ReaderGap(
-                    since=dt.datetime.fromtimestamp(gap["from_us"] / SECOND_US, tz=dt.UTC),
-                    until=dt.datetime.fromtimestamp(gap["to_us"] / SECOND_US, tz=dt.UTC),
-                    reason=gap["reason"],
-                )
-                for gap in tx.all(GAPS, GAPS_SHOWN_MAX)
-            ],
+            gaps_open=gap_rows.count_open(tx),
+            latest_gaps=gap_rows.latest(tx),
         )
+
+    def _paused(self, tx: ReadTransaction) -> list[ReaderPause]:
+        now = dt.datetime.fromtimestamp(tx.now_us / SECOND_US, tz=dt.UTC)
+        return [
+            ReaderPause(
+                what=each.what,
+                reason=each.reason,
+                until=now + dt.timedelta(seconds=each.again_s),
+            )
+            for each in self._access.pauses.state()
+        ]
 
 
 def _buried(tx: Transaction) -> frozenset[str]:

@@ -31,6 +31,72 @@ class TweetRead(Command, frozen=True, kw_only=True):
     history: tuple[ExternalId, ...] = ()
 
 
+class OddLine(Command, frozen=True, kw_only=True):
+    """A whole line of the stream that is no tweet to us; kept as a dead letter.
+
+    Run again, it may be one to a later version.
+    """
+
+    line: str
+    tweet_id: str | None = None
+
+
+class KeepLine(Command, frozen=True, kw_only=True):
+    """Keep the line as a dead letter, for this reason; what it held may be missing.
+
+    `letter_id` is the same for the same line.
+    """
+
+    line: OddLine
+    letter_id: str
+    reason: str
+    from_search: bool = False
+
+
+class OpenGap(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a gap is left, which ends at `end_us` itself; and how it is to be filled."""
+
+    seq: int
+    from_us: int
+    to_us: int
+    end_us: int
+    by: Literal["search", "stream"]
+
+    def of_search(self) -> OpenGap:
+        """Return it as it is to be searched for instead."""
+        return msgspec.structs.replace(self, by="search")
+
+
+GapsFilledBy = Literal["search", "stream", "nothing"]
+
+
+class PlanFilling(Command, frozen=True, kw_only=True):
+    """Say which gap is to be filled now."""
+
+
+class FillPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`gap` is None for none; one may be ready in `wait_s`, if that is known."""
+
+    gap: OpenGap | None = None
+    wait_s: float | None = None
+
+
+class NoteFound(Command, frozen=True, kw_only=True):
+    """These were found in the gap, of which is left what is from `from_us` on, or up to `to_us`."""
+
+    gap: OpenGap
+    tweets: tuple[TweetRead, ...]
+    from_us: int | None = None
+    to_us: int | None = None
+    is_whole: bool = False
+
+
+class NoteNotFilled(Command, frozen=True, kw_only=True):
+    """X would not fill what is open, for this reason."""
+
+    why_not: str
+
+
 class PlanConnection(Command, frozen=True, kw_only=True):
     """Say what a connection that is made now must ask for."""
 
@@ -85,7 +151,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """`read_to_us`: what X sent before that is committed; None where nothing new is known.
 
     The others are how many since the last time: tweets sent again and known without a look at the
-    books, and lines that made no sense.
+    books, and lines that were damaged on their way.
     """
 
     read_to_us: int | None = None

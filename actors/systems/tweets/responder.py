@@ -5,15 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from actors.kernel.messages import GaveUp
+from actors.kernel.messages import GaveUp, Refusal
 from actors.service.service import Service, command, effect, on, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets import actions
-from actors.systems.tweets.actions import Outcome
-from actors.systems.tweets.messages import ActionPage, ListActions, TweetScored
-from actors.systems.tweets.replies import FindTimeLeft, PostponeReply, PostReply, RecordReply
+from actors.systems.tweets.actions import TOO_LATE, Outcome
+from actors.systems.tweets.messages import (
+    ActionPage,
+    ListActions,
+    RequeueAction,
+    RequeueActions,
+    Requeued,
+    TweetScored,
+)
+from actors.systems.tweets.replies import (
+    BeginReply,
+    PostponeReply,
+    PostReply,
+    RecordReply,
+    ReplyBegun,
+)
 from actors.systems.tweets.reply_text import is_handle
-from actors.systems.tweets.x_errors import XBusy, XRefused
+from actors.systems.tweets.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
@@ -21,8 +34,8 @@ if TYPE_CHECKING:
     from actors.systems.tweets.reply_text import ReplyText
     from actors.systems.tweets.tweets import Ask
 
-BEGUN = "SELECT begun_us FROM action WHERE external_id = ?"
-TOO_LATE = "X has not confirmed it in time: whether it stands is unknown"
+DOUBT = "SELECT doubt_us FROM action WHERE external_id = ?"
+SET_DOUBT = "UPDATE action SET doubt_us = ? WHERE external_id = ?"
 A_REPLY = "it answers an answer of ours (tweets.replies_to_replies)"
 NOBODY = "X does not say who wrote the tweet: there is nobody to mention"
 # How X says that it has seen the text before.
@@ -38,7 +51,9 @@ class ResponderService(Service):
 
     An answer may be posted and X's word of it be lost. Posted again, X refuses it as a duplicate;
     and since no other answer has its text, the refusal proves that this one stands. But X forgets:
-    an answer that is not confirmed in `reply_s_max` seconds is given up, and may stand or not.
+    an answer that is not confirmed in `reply_s_max` seconds is given up, and may stand or not. The
+    time runs from the first attempt that X has not answered: where it has said no to each (429, or
+    an account that may not write), nothing stands, and the answer can wait for ever.
     """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "responder"
@@ -57,7 +72,7 @@ class ResponderService(Service):
     ) -> None:
         """`user_id` is who we are at X; without a `writer` answers are noted, and not posted.
 
-        `ask(service, message)` is how its effect, which knows no clock, finds out the time.
+        `ask(service, message)` is how its effect, which keeps no books, has an attempt noted.
         """
         self._text = text
         self._writer = writer
@@ -104,32 +119,41 @@ class ResponderService(Service):
     @effect
     async def post(self, cmd: PostReply) -> RecordReply | PostponeReply:
         """Post it at X."""
+        begun = ReplyBegun(has_time=True, is_first=True)
         try:
             if self._writer is None:  # the leave to write was taken away meanwhile
                 outcome = Outcome(status="dry_run")
-            elif not await self._ask_service(
-                "responder", FindTimeLeft(external_id=cmd.external_id)
-            ):
-                outcome = Outcome(status="failed", detail=TOO_LATE)
             else:
-                reply_id = await self._writer.reply(cmd.text, in_reply_to=cmd.external_id)
-                outcome = Outcome(status="done", reply_id=reply_id)
+                begin = BeginReply(external_id=cmd.external_id)
+                begun = await self._ask_service("responder", begin)
+                if begun.has_time:
+                    reply_id = await self._writer.reply(cmd.text, in_reply_to=cmd.external_id)
+                    outcome = Outcome(status="done", reply_id=reply_id)
+                else:
+                    outcome = Outcome(status="failed", detail=TOO_LATE)
         except XRefused as refused:
             outcome = _refused(refused.detail)
-        except XBusy as busy:
+        except XLater as no:
             return PostponeReply(
                 external_id=cmd.external_id,
                 text=cmd.text,
-                reason=busy.detail,
-                retry_at_us=busy.retry_at_us,
+                later=actions.later(no),
+                unclear=cmd.unclear + no.is_unclear,
+                is_first=begun.is_first,
             )
         return RecordReply(external_id=cmd.external_id, outcome=outcome)
 
-    @query
-    def find_time_left(self, tx: ReadTransaction, question: FindTimeLeft) -> bool:
-        """Whether X would still know the text again, should it have been posted."""
-        row = tx.one(BEGUN, question.external_id)
-        return row is not None and tx.now_us - row["begun_us"] < self._reply_us_max
+    @command
+    def begin(self, tx: Transaction, cmd: BeginReply) -> ReplyBegun:
+        """Note that it may stand from now on; and whether X would still know its text again."""
+        row = tx.one(DOUBT, cmd.external_id)
+        if row is None:  # its books are lost: better no answer than a second one
+            return ReplyBegun(has_time=False, is_first=False)
+        if row["doubt_us"] is None:
+            tx.execute(SET_DOUBT, tx.now_us, cmd.external_id)
+            return ReplyBegun(has_time=True, is_first=True)
+        has_time = tx.now_us - row["doubt_us"] < self._reply_us_max
+        return ReplyBegun(has_time=has_time, is_first=False)
 
     @command
     def posted(self, tx: Transaction, cmd: RecordReply) -> None:
@@ -138,16 +162,40 @@ class ResponderService(Service):
 
     @command
     def postpone(self, tx: Transaction, cmd: PostponeReply) -> None:
-        """Wait until X counts anew."""
-        if actions.fail(tx, cmd.external_id, cmd.reason):
-            pause_s = actions.pause_s(tx, cmd.retry_at_us, at_least_s=self._retry_s)
-            tx.after(pause_s, PostReply(external_id=cmd.external_id, text=cmd.text))
+        """Wait until X counts anew, or has the account act again."""
+        if not actions.fail(tx, cmd.external_id, cmd.later.reason):
+            return
+        if cmd.is_first:  # X has answered the only attempt there was
+            tx.execute(SET_DOUBT, None, cmd.external_id)
+        pause_s = actions.pause_s(tx, cmd.later, unclear=cmd.unclear, at_least_s=self._retry_s)
+        again = PostReply(external_id=cmd.external_id, text=cmd.text, unclear=cmd.unclear)
+        tx.after(pause_s, again)
 
     @on(GaveUp[PostReply])
     def post_later(self, tx: Transaction, event: GaveUp[PostReply]) -> None:
         """X does not answer now: there is no last attempt."""
         if actions.fail(tx, event.command.external_id, event.reason):
             tx.after(self._retry_s, event.command)
+
+    @command
+    def requeue(self, tx: Transaction, cmd: RequeueAction) -> Requeued | Refusal:
+        """Try again what was refused, or was given up; one that stands may then stand twice."""
+        text = actions.requeue(tx, cmd.external_id)
+        if isinstance(text, Refusal):
+            return text
+        if text is None:
+            return Refusal.conflict(NOBODY)
+        tx.execute(SET_DOUBT, None, cmd.external_id)
+        tx.send("responder", PostReply(external_id=cmd.external_id, text=text))
+        return Requeued(external_ids=(cmd.external_id,))
+
+    @command
+    def requeue_all(self, tx: Transaction, cmd: RequeueActions) -> Requeued:
+        """Try again all that were refused or given up."""
+        found = actions.given_up(tx, cmd.limit, has_text=True)
+        for external_id in found:
+            self.requeue(tx, RequeueAction(external_id=external_id))
+        return Requeued(external_ids=found)
 
     @query
     def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:

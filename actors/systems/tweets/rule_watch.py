@@ -56,14 +56,13 @@ class RuleWatch:
         self.own |= await self._rules.set_right()
 
     async def run(self) -> NoReturn:
-        """Look after it beside a stream. Raises RuleRefused, and XStatus where that is final."""
+        """Look after it beside a stream. Raises RuleRefused."""
         while True:
             await asyncio.sleep(self._every_s)
             try:
                 await self.set_right()
             except XStatus as no:
-                if not is_passing(no):
-                    raise
+                # Whatever X says: the stream that is open brings what it can.
                 self._tell_trouble(str(no))
             except (XUnreachable, Busy, DeadlineExceeded, StoreError) as error:
                 self._tell_trouble(f"{type(error).__name__}: {error}")

@@ -15,6 +15,7 @@ from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
 from actors.systems.tweets.x_client import XWriter
+from actors.systems.tweets.x_pause import Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,8 @@ def services(
     `access` is where X is: without it nothing is read there, and without its leave to write, likes
     and replies are noted and not sent. Raises ConfigError for a reply_text that is none.
     """
+    if access is not None:
+        access.pauses = Pauses(s_min=x.barred_s_min, s_max=x.barred_s_max)
     user_id = None if access is None else access.user_id
     writer: Writer | None = XWriter(access) if access is not None and access.write else None
     text = ReplyText(config.reply_text)

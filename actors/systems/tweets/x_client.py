@@ -30,10 +30,19 @@ import msgspec
 import tweepy
 from tweepy.asynchronous import AsyncClient, AsyncStreamingClient
 
-from actors.systems.tweets.x_errors import XBusy, XError, XRefused, XStatus, XUnreachable
+from actors.systems.tweets.x_errors import (
+    XError,
+    XRefused,
+    XStatus,
+    XStreamClosed,
+    XUnreachable,
+)
+from actors.systems.tweets.x_limits import exhausted_until, wait_until
+from actors.systems.tweets.x_meaning import BAD_REQUEST, meaning_of
 from actors.systems.tweets.x_session import XSession
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from actors.systems.tweets.x_access import XAccess
@@ -59,7 +68,7 @@ STREAM_FIELDS: Final = {
     "user_fields": ["username"],
 }
 WORDS_MAX: Final = 300
-_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 400, 403, 404, 429
+SEARCH_PAGE_TWEETS: Final = 100  # X's bound
 
 
 class _NoHeaders(logging.Filter):
@@ -107,16 +116,20 @@ class StreamConnection:
         self.on_line = on_line
         self.on_keep_alive = on_keep_alive
 
-    async def follow(self, *, backfill_minutes: int) -> None:
+    async def follow(
+        self, *, backfill_minutes: int = 0, since: str | None = None, until: str | None = None
+    ) -> None:
         """Read until the end, which is always an exception.
+
+        From `since` to `until`, where they are given: X's recovery, which ends by itself.
 
         XStatus where X does not open the stream, XUnreachable where it closes, breaks or stalls,
         and whatever a callback raised. Cancelled, it disconnects first.
         """
-        base_url = await self._access.base_url()
-        async with XSession(base_url, read_s_max=self._stall_s) as session:
+        async with await _session(self._access, read_s_max=self._stall_s) as session:
             client = _OneConnection(self, self._access.credentials.bearer_token)
             client.session = session
+            client.times = {"start_time": since, "end_time": until} if since and until else {}
             task = client.filter(**STREAM_FIELDS, backfill_minutes=backfill_minutes or None)
             try:
                 await asyncio.wait([task])
@@ -134,6 +147,12 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         keep_headers_out_of_logs()
         self._owner = owner
         self.ended: Exception | None = None
+        # Parameters of X's that tweepy does not know.
+        self.times: dict[str, str] = {}
+
+    async def _connect(self, method: str, endpoint: str, **options: Any) -> None:
+        options["params"] = {**options.get("params", {}), **self.times}
+        await super()._connect(method, endpoint, **options)
 
     async def on_connect(self) -> None:
         await self._call(self._owner.on_open())
@@ -145,7 +164,7 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         await self._call(self._owner.on_keep_alive())
 
     async def on_closed(self, _response: aiohttp.ClientResponse) -> None:
-        raise XUnreachable("X closed the stream")
+        raise XStreamClosed("X closed the stream")
 
     async def on_request_error(self, status_code: int) -> None:
         # A 2xx that opens no stream; other statuses end before they come here.
@@ -170,6 +189,31 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         except Exception as error:
             self.ended = error
             raise
+
+
+class Recovery:
+    """What the stream has brought in the past: a connection of its own, beside the stream's."""
+
+    def __init__(self, access: XAccess, *, stall_s: float) -> None:
+        self._access = access
+        self._stall_s = stall_s
+
+    async def follow(
+        self, on_line: Callable[[bytes], Awaitable[None]], *, since: dt.datetime, until: dt.datetime
+    ) -> None:
+        """Read all of it, the oldest first. Raises XStreamClosed in the end, or as the stream."""
+
+        async def nothing() -> None:
+            """Neither an opening nor a keep-alive says anything here."""
+
+        connection = StreamConnection(
+            self._access,
+            stall_s=self._stall_s,
+            on_open=nothing,
+            on_line=on_line,
+            on_keep_alive=nothing,
+        )
+        await connection.follow(since=_iso(since), until=_iso(until))
 
 
 # --- Rules -------------------------------------------------------------------------------------
@@ -208,7 +252,7 @@ class Rules:
             try:
                 answer = await _read(client.add_rules(rule), _RulesAnswer)
             except XStatus as no:
-                is_final = no.status == _BAD_REQUEST and no.is_own
+                is_final = no.status == BAD_REQUEST and no.is_own
                 raise (XRefused(str(no)) if is_final else no) from None
             for error in answer.errors or ():
                 if error.get("title") != "DuplicateRule":
@@ -223,12 +267,68 @@ class Rules:
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
         keep_headers_out_of_logs()
-        async with XSession(await self._access.base_url(), read_s_max=self._read_s_max) as session:
+        async with await _session(self._access, read_s_max=self._read_s_max) as session:
             client = AsyncStreamingClient(
                 self._access.credentials.bearer_token, return_type=aiohttp.ClientResponse
             )
             client.session = session
             yield client
+
+
+# --- The recent search -------------------------------------------------------------------------
+
+
+class _Meta(msgspec.Struct, frozen=True, kw_only=True):
+    next_token: str | None = None
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    data: list[dict[str, Any]] | None = None
+    includes: dict[str, Any] | None = None
+    meta: _Meta | None = None
+
+
+class FoundPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tweets as the lines in which the stream would have brought them, latest first."""
+
+    lines: list[bytes]
+    next_token: str | None
+
+
+class Search:
+    """What a rule would have met in the last seven days."""
+
+    def __init__(self, access: XAccess, query: str, *, read_s_max: float) -> None:
+        self._access = access
+        self._query = query
+        self._read_s_max = read_s_max
+
+    async def page(self, *, since: dt.datetime, until: dt.datetime, token: str | None) -> FoundPage:
+        """Return a page of what was tweeted from `since` to before `until`, both whole seconds.
+
+        Raises XStatus and XUnreachable.
+        """
+        keep_headers_out_of_logs()
+        async with await _session(self._access, read_s_max=self._read_s_max) as session:
+            client = _Client(
+                bearer_token=self._access.credentials.bearer_token,
+                return_type=aiohttp.ClientResponse,
+            )
+            client.session = session
+            request = client.search_recent_tweets(
+                self._query,
+                start_time=_iso(since),
+                end_time=_iso(until),
+                next_token=token,
+                max_results=SEARCH_PAGE_TWEETS,
+                **STREAM_FIELDS,
+            )
+            found = await _read(request, _Found)
+        lines = [
+            msgspec.json.encode({"data": each, "includes": found.includes or {}})
+            for each in found.data or ()
+        ]
+        return FoundPage(lines=lines, next_token=found.meta.next_token if found.meta else None)
 
 
 # --- Likes and replies -------------------------------------------------------------------------
@@ -254,8 +354,10 @@ class _Client(AsyncClient):  # type: ignore[misc]  # tweepy has no types
 class XWriter:
     """Likes and replies as the account, signed with OAuth 1.0a.
 
-    XRefused is a no for good: X's 403 (such as a duplicate text), or a tweet that is gone. XBusy is
-    X's 429. Anything else raised may be tried again; whether it was done then is not known.
+    XRefused is a no for good, about the one tweet (such as a duplicate text, or a tweet that is
+    gone). XBusy and XBarred are a no for now: X counts too many requests, or will not have the
+    account act at all; who comes meanwhile is told so, and X is not asked. Anything else raised may
+    be tried again; whether it was done then is not known.
     Each request has a connection of its own, so there is nothing to close, and no time limit: an
     effect has one.
     """
@@ -265,58 +367,71 @@ class XWriter:
 
     async def like(self, tweet_id: str) -> None:
         """Like a tweet; one that is liked already stays so."""
-        data = await self._write(lambda client: client.like(tweet_id))
+        data = await self._write("likes", lambda client: client.like(tweet_id))
         if not data.liked:
             raise XUnreachable("X does not say that the tweet is liked")
 
     async def reply(self, text: str, *, in_reply_to: str) -> str:
         """Reply to a tweet, and return the reply's id."""
         data = await self._write(
-            lambda client: client.create_tweet(text=text, in_reply_to_tweet_id=in_reply_to)
+            "replies",
+            lambda client: client.create_tweet(text=text, in_reply_to_tweet_id=in_reply_to),
         )
         if not data.id:
             raise XUnreachable("X does not say what the reply's id is")
         return data.id
 
-    async def _write(self, request: Callable[[Any], Awaitable[Any]]) -> _Data:
+    async def _write(self, kind: str, request: Callable[[Any], Awaitable[Any]]) -> _Data:
+        async with await _session(self._access) as session:
+            with self._access.pauses.asking(kind) as asking:
+                client = self._client(session)
+                headers: dict[str, str] = {}
+                try:
+                    answer = await _read(request(client), _Written, headers)
+                except XStatus as no:
+                    raise meaning_of(no) from None
+                if (wait_s := wait_until(exhausted_until(headers), headers)) is not None:
+                    asking.was_last(kind, wait_s)
+                if answer.data is not None:
+                    return answer.data
+                if answer.errors:  # X's way to say that a tweet is gone, in a 200
+                    raise XRefused(_words([error.get("detail") for error in answer.errors]))
+                raise XUnreachable("X's answer says nothing")
+
+    def _client(self, session: XSession) -> _Client:
         keep_headers_out_of_logs()
         keys = self._access.credentials
-        async with XSession(await self._access.base_url()) as session:
-            client = _Client(
-                consumer_key=keys.consumer_key,
-                consumer_secret=keys.consumer_secret,
-                access_token=keys.access_token,
-                access_token_secret=keys.access_token_secret,
-                return_type=aiohttp.ClientResponse,
-            )
-            client.session = session
-            try:
-                answer = await _read(request(client), _Written)
-            except XStatus as no:
-                raise _meaning(no) from None
-        if answer.data is not None:
-            return answer.data
-        if answer.errors:  # X's way to say that a tweet is gone, in a 200
-            raise XRefused(_words([error.get("detail") for error in answer.errors]))
-        raise XUnreachable("X's answer says nothing")
+        client = _Client(
+            consumer_key=keys.consumer_key,
+            consumer_secret=keys.consumer_secret,
+            access_token=keys.access_token,
+            access_token_secret=keys.access_token_secret,
+            return_type=aiohttp.ClientResponse,
+        )
+        client.session = session
+        return client
 
 
-def _meaning(no: XStatus) -> XError:
-    if no.status in {_FORBIDDEN, _NOT_FOUND} and no.is_own:
-        return XRefused(str(no))
-    if no.status == _TOO_MANY:
-        retry_at_us = None if no.reset_s is None else no.reset_s * 1_000_000
-        return XBusy(str(no), retry_at_us=retry_at_us)
-    return no
+# --- All ---------------------------------------------------------------------------------------
 
 
-# --- Both --------------------------------------------------------------------------------------
+async def _session(access: XAccess, *, read_s_max: float | None = None) -> XSession:
+    """Return a session to wherever X is, once that is known."""
+    base_url = await access.base_url()
+    return XSession(base_url, read_s_max=read_s_max, is_simulator=access.simulator)
 
 
-async def _read(request: Awaitable[Any], shape: type[T]) -> T:
-    """Return the answer's body; what aiohttp raises is put into words without the request."""
+async def _read(
+    request: Awaitable[Any], shape: type[T], headers: dict[str, str] | None = None
+) -> T:
+    """Return the answer's body; what aiohttp raises is put into words without the request.
+
+    The answer's headers are put into `headers`, their names in lower case.
+    """
     try:
         response = await request
+        if headers is not None:
+            headers.update({name.lower(): value for name, value in response.headers.items()})
         # tweepy has read it, and aiohttp's `read` does not give it twice.
         return msgspec.json.decode(await response.text(encoding="utf-8"), type=shape)
     except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, ValueError) as error:
@@ -334,6 +449,10 @@ def _describe(error: BaseException | None) -> str:
 
 def _broken(error: BaseException | None) -> str:
     return f"the stream broke: {_describe(error)}"
+
+
+def _iso(at: dt.datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _words(details: Any) -> str:

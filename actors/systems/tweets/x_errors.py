@@ -21,6 +21,10 @@ class XUnreachable(XError):
     """No answer, or none that makes sense: sent again, it may have one."""
 
 
+class XStreamClosed(XUnreachable):
+    """X has closed the stream, in order."""
+
+
 class XRefused(XError):
     """X has said no for good: sent again, the same request has the same answer."""
 
@@ -30,22 +34,52 @@ class XRefused(XError):
         self.detail = detail
 
 
-class XBusy(XError):
-    """X has had too many requests (429)."""
+class XLater(XError):
+    """X has not done it, says so, and may do it later: nothing of it stands."""
 
-    def __init__(self, detail: str, *, retry_at_us: int | None) -> None:
-        """`retry_at_us` is when X counts anew, in microseconds of the epoch, where it says so."""
+    def __init__(
+        self,
+        detail: str,
+        *,
+        wait_s: float | None = None,
+        retry_at_us: int | None = None,
+        is_unclear: bool = False,
+    ) -> None:
+        """`wait_s` is how long to wait, where that is known by X's clock or by ours alone.
+
+        Else `retry_at_us` is when X counts anew, in microseconds of the epoch, where it says so.
+        `is_unclear`: X's no may be about this one request, or about all of the account's.
+        """
         super().__init__(detail)
         self.detail = detail
+        self.wait_s = wait_s
         self.retry_at_us = retry_at_us
+        self.is_unclear = is_unclear
+
+
+class XBusy(XLater):
+    """X has had too many requests (429)."""
+
+
+class XBarred(XLater):
+    """X will not have the account, or the app, act or read at all for now."""
 
 
 class XStatus(XError):
     """An answer whose status is not 2xx."""
 
-    def __init__(self, status: int, body: str, *, is_own: bool, reset_s: int | None) -> None:
-        """`body` is cut to a sane length; `reset_s` is x-rate-limit-reset, in epoch seconds.
+    def __init__(
+        self,
+        status: int,
+        body: str,
+        *,
+        is_own: bool,
+        reset_s: int | None,
+        wait_s: float | None = None,
+    ) -> None:
+        """`body` is cut to a sane length; `reset_s` is when X counts anew, in epoch seconds.
 
+        `wait_s` is how long that is by X's own clock, where its answer says what time it is there.
         `is_own` is whether X itself says it, in JSON: not so what stands in front of it, nor what
         was damaged on the way.
         """
@@ -54,6 +88,7 @@ class XStatus(XError):
         self.body = body
         self.is_own = is_own
         self.reset_s = reset_s
+        self.wait_s = wait_s
 
 
 class RuleRefused(DressRehearsalError):

@@ -30,12 +30,12 @@ def what_was_read_is_stored(books: Books) -> Iterator[str]:
 
 
 def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[str]:
-    """From the first that was read on, each that met our rule, but for what lies in a gap."""
+    """From the first that was read on, each that met our rule, but for what lies in an open gap."""
     wanted = rule_of(config.keywords)
     ours = {row["id"] for row in books.of[X]["rule"] if row["tag"] == TAG or row["value"] == wanted}
     read = books.x_ids()
     first = min((int(row["external_id"]) for row in books.tweets if row["x_kind"]), default=None)
-    gaps = books.of[READER]["gap"]
+    gaps = [gap for gap in books.of[READER]["gap"] if gap["state"] != "filled"]
     for row in books.of[X]["matched"]:
         number = row["tweet_id"]
         if first is None or number < first or str(number) in read:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -10,6 +9,7 @@ import msgspec
 
 from actors.systems.tweets.x_access import X_HOST, check_loopback
 from actors.systems.tweets.x_errors import OutsideAddress, XStatus
+from actors.systems.tweets.x_limits import reset_of, wait_until
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # Of a body that says why not: X's problem documents are some 300 bytes.
 PROBLEM_BYTES_MAX: Final = 4_096
 PROBLEM_CHARS_MAX: Final = 500
-EPOCH_SECONDS: Final = re.compile(r"[0-9]{1,11}")
 
 
 class XSession:
@@ -29,12 +28,21 @@ class XSession:
     (whose parts may be of any type, and whose rate limit may lack).
     """
 
-    def __init__(self, base_url: str | None, *, read_s_max: float | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str | None,
+        *,
+        read_s_max: float | None = None,
+        is_simulator: bool = True,
+    ) -> None:
         """`base_url` is None for X itself; `read_s_max` is how long to wait for a byte, in seconds.
+
+        The simulator's is held to loopback, at every request.
 
         To be made on the loop that it is used on.
         """
         self._base_url = base_url
+        self._is_simulator = is_simulator
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(sock_connect=read_s_max, sock_read=read_s_max),
             raise_for_status=_raise_for_status,
@@ -57,7 +65,8 @@ class XSession:
             message = f"{target.partition('?')[0]} is not X's API"
             raise OutsideAddress(message)
         if self._base_url is not None:
-            check_loopback(self._base_url)
+            if self._is_simulator:
+                check_loopback(self._base_url)
             url = self._rebase(url)
         return self._session.request(method, url, allow_redirects=False, **options)
 
@@ -91,12 +100,13 @@ async def _raise_for_status(response: aiohttp.ClientResponse) -> None:
         if not part:
             break
         body += part
-    reset = EPOCH_SECONDS.fullmatch(response.headers.get("x-rate-limit-reset", ""))
+    reset_s = reset_of(response.headers)
     raise XStatus(
         response.status,
         " ".join(body.decode(errors="replace").split())[:PROBLEM_CHARS_MAX],
         is_own=_is_json_object(body),
-        reset_s=int(reset.group()) if reset else None,
+        reset_s=reset_s,
+        wait_s=wait_until(reset_s, response.headers),
     )
 
 

@@ -24,6 +24,8 @@ After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 ACCOUNT_ID = "1500000000000000001"
 ACCOUNT_USERNAME = "dressrehearsal"
 
+# Who may reply besides the author and whom the tweet mentions.
+ReplySettings = Literal["everyone", "following", "mentionedUsers", "subscribers", "verified"]
 RuleFault = Literal["duplicate", "invalid", "too_many", "too_long"]
 
 
@@ -57,6 +59,7 @@ class XTweet(msgspec.Struct, frozen=True, kw_only=True):
     in_reply_to_user_id: str | None = None
     references: tuple[Reference, ...] = ()
     history: tuple[str, ...] = ()
+    reply_settings: str = "everyone"
 
 
 class XRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +87,14 @@ class Things(msgspec.Struct, frozen=True, kw_only=True):
     tweets: tuple[XTweet, ...] = ()
     users: tuple[XUser, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a search, latest first; the next one is of what is older than `next`, if any."""
+
+    tweets: tuple[XTweet, ...]
+    about: Things
+    next: int | None
 
 
 class MatchPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +158,42 @@ class PostTweet(Command, frozen=True, kw_only=True):
     in_reply_to_tweet_id: XId | None = None
     quote_tweet_id: XId | None = None
     edits: XId | None = None
+    reply_settings: ReplySettings = "everyone"
+
+
+class LockAccount(Command, frozen=True, kw_only=True):
+    """Let X say of everything that the account does that it may not, for so long; 0 unlocks it."""
+
+    for_s: Annotated[float, Meta(ge=0, le=86_400)]
+
+
+class Locked(msgspec.Struct, frozen=True, kw_only=True):
+    for_s: float
+
+
+class DeleteTweet(Command, frozen=True, kw_only=True):
+    """Delete a tweet of the user's own."""
+
+    user_id: XId
+    tweet_id: XId
+
+
+class Deleted(msgspec.Struct, frozen=True, kw_only=True):
+    deleted: bool
+
+
+class SearchTweets(Query, frozen=True, kw_only=True):
+    """What meets the query among the tweets from id `since` on and before `until`, latest first.
+
+    And made from `since_us` on and before `until_us`.
+    """
+
+    query: Annotated[str, Meta(max_length=10_000)]
+    since: After
+    until: After
+    since_us: int
+    until_us: int
+    limit: Annotated[int, Meta(ge=1, le=100)]
 
 
 class TweetAs(Command, frozen=True, kw_only=True):
@@ -163,6 +210,7 @@ class TweetAs(Command, frozen=True, kw_only=True):
     retweet_tweet_id: XId | None = None
     quote_tweet_id: XId | None = None
     edits: XId | None = None
+    reply_settings: ReplySettings = "everyone"
 
 
 class ComposeTweet(Command, frozen=True, kw_only=True):
@@ -210,8 +258,11 @@ class AddRules(Command, frozen=True, kw_only=True):
 
 
 class DeleteRules(Command, frozen=True, kw_only=True):
+    """Delete these, or `all`."""
+
     ids: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    all: bool = False
     dry_run: bool = False
 
 
@@ -222,9 +273,13 @@ class ListRules(Query, frozen=True, kw_only=True):
 
 
 class FindHead(Query, frozen=True, kw_only=True):
-    """Where a stream begins that starts now, or with what was tweeted from `since_us` on."""
+    """Where a stream begins that starts now, or with what was tweeted from `since_us` on.
+
+    For a backfill, or where it `recovers` what was missed.
+    """
 
     since_us: int | None = None
+    recovers: bool = False
 
 
 class ReadMatches(Query, frozen=True, kw_only=True):

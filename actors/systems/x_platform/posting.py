@@ -8,10 +8,12 @@ import msgspec
 
 from actors.kernel.messages import Refusal
 from actors.systems.x_platform import snowflake
-from actors.systems.x_platform.messages import Reference, XTweet, XUser
+from actors.systems.x_platform.entities import mentions
+from actors.systems.x_platform.messages import Deleted, Reference, ReplySettings, XTweet, XUser
 from actors.systems.x_platform.state import next_id
 from actors.systems.x_platform.subject import NOBODY, Subject, who
 from actors.systems.x_platform.tweet_rows import (
+    DELETE,
     Found,
     find_tweet,
     find_tweets,
@@ -22,6 +24,7 @@ from actors.systems.x_platform.tweet_rows import (
 
 if TYPE_CHECKING:
     from actors.store.transaction import ReadTransaction, Transaction
+    from actors.systems.x_platform.messages import DeleteTweet
 
 DAY_US: Final = 86_400_000_000
 # X, "Edit Posts".
@@ -32,6 +35,12 @@ EDITS_MAX: Final = 5
 DUPLICATE = "You are not allowed to create a Tweet with duplicate content."
 RETWEETED = "You cannot retweet a Tweet that you have already retweeted."
 NO_REPLY = "You attempted to reply to a Tweet that is deleted or not visible to you."
+NOT_ENGAGED = (
+    "Reply to this conversation is not allowed because you have not been mentioned or otherwise"
+    " engaged by the author of the post you are replying to."
+)
+LOCKED = "Your account is suspended and is not permitted to access this feature."
+NO_DELETE = "You are not authorized to delete this Tweet."
 NO_QUOTE = "You attempted to quote a Tweet that is deleted or not visible to you."
 NO_EDIT = "You are not allowed to edit this Tweet."
 NO_RETWEET = "You attempted to retweet a Tweet that is deleted or not visible to you."
@@ -47,6 +56,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     retweeted: Found | None = None
     quoted: Found | None = None
     edits: XTweet | None = None
+    reply_settings: ReplySettings = "everyone"
 
 
 def find_original(tx: ReadTransaction, tweet_id: str) -> Found | None:
@@ -91,7 +101,27 @@ def refuse(tx: Transaction, draft: Draft) -> Refusal | None:
             return Refusal.conflict(RETWEETED)
     elif has_tweeted(tx, draft.author.id, draft.text, since_us=tx.now_us - DAY_US):
         return Refusal.conflict(DUPLICATE)
+    replied_to = None if draft.replied_to is None else draft.replied_to.tweet
+    if replied_to is not None and not _may_reply(draft.author, replied_to):
+        return Refusal.conflict(NOT_ENGAGED)
     return None
+
+
+def _may_reply(author: XUser, tweet: XTweet) -> bool:
+    """Whether the tweet's author lets them; nobody follows here, is verified or has subscribed."""
+    is_mentioned = author.username.lower() in {each.lower() for each in mentions(tweet.text)}
+    return tweet.reply_settings == "everyone" or tweet.author_id == author.id or is_mentioned
+
+
+def delete(tx: Transaction, cmd: DeleteTweet) -> Deleted | Refusal:
+    """Delete it, where it is the user's own."""
+    found = find_tweet(tx, cmd.tweet_id)
+    if found is None:
+        return Refusal.not_found(f"Could not find tweet with id: [{cmd.tweet_id}].")
+    if found.tweet.author_id != cmd.user_id:
+        return Refusal.conflict(NO_DELETE)
+    tx.execute(DELETE, tx.now_us, int(cmd.tweet_id))
+    return Deleted(deleted=True)
 
 
 def store(tx: Transaction, draft: Draft) -> tuple[XTweet, int]:
@@ -123,6 +153,7 @@ def store(tx: Transaction, draft: Draft) -> tuple[XTweet, int]:
         in_reply_to_user_id=draft.replied_to.tweet.author_id if draft.replied_to else None,
         references=tuple(references),
         history=history,
+        reply_settings=draft.reply_settings,
     )
     insert_tweet(tx, tweet)
     return tweet, version

@@ -92,6 +92,8 @@ class RuleBook:
         ids = {str(row["id"]) for row in rows}
         by_value = {row["value"]: str(row["id"]) for row in rows}
         gone: dict[str, None] = {each: None for each in cmd.ids if each in ids}
+        if cmd.all:
+            gone = dict.fromkeys(ids)
         gone.update({by_value[each]: None for each in cmd.values if each in by_value})
         unknown = [each for each in cmd.ids if each not in ids]
         unknown += [each for each in cmd.values if each not in by_value]

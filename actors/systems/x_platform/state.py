@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 READ = "SELECT last_id, rules_version FROM state"
 TAKE = "UPDATE state SET last_id = max(last_id + 1, ?) RETURNING last_id, rules_version"
+LOCK = "UPDATE state SET locked_us = ?"
+IS_LOCKED = "SELECT 1 FROM state WHERE locked_us > ?"
 CHANGE_RULES = "UPDATE state SET last_id = max(last_id, ?), rules_version = rules_version + 1"
 
 
@@ -34,3 +36,13 @@ def next_id(tx: Transaction) -> State:
 def change_rules(tx: Transaction, *, last_id: int = 0) -> None:
     """Note that the rules are others now, and the last id that one of them has taken, if any."""
     tx.execute(CHANGE_RULES, last_id)
+
+
+def lock(tx: Transaction, *, until_us: int) -> None:
+    """Lock the account until then."""
+    tx.execute(LOCK, until_us)
+
+
+def is_locked(tx: ReadTransaction) -> bool:
+    """Whether the account may do nothing now."""
+    return tx.one(IS_LOCKED, tx.now_us) is not None

@@ -30,7 +30,7 @@ PRUNE = (
 )
 PAGE = (
     "SELECT tweet.*, rule_ids, at_us FROM matched JOIN tweet ON tweet.id = tweet_id"
-    " WHERE tweet_id > ? ORDER BY tweet_id LIMIT ?"
+    " WHERE tweet_id > ? AND deleted_us IS NULL ORDER BY tweet_id LIMIT ?"
 )
 
 _RULE_IDS = msgspec.json.Decoder(list[int])
@@ -80,9 +80,14 @@ def _until(number: int, history: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def find_head(tx: ReadTransaction, question: FindHead, *, backfill_us_max: int) -> Head:
-    """Return the stream's end, or its place before `since_us`, at most so far back."""
+    """Return the stream's end, or its place before `since_us`: for a backfill at most so far back.
+
+    What it recovers may lie further back; whoever asks knows how far.
+    """
     head = read_state(tx).last_id
-    if question.since_us is None or not backfill_us_max:
+    since_us = question.since_us
+    if since_us is None or not (backfill_us_max or question.recovers):
         return Head(seq=head)
-    since = max(question.since_us, tx.now_us - backfill_us_max)
-    return Head(seq=max(min(snowflake.first_at(since) - 1, head), 0))
+    if not question.recovers:
+        since_us = max(since_us, tx.now_us - backfill_us_max)
+    return Head(seq=max(min(snowflake.first_at(since_us) - 1, head), 0))

@@ -18,22 +18,27 @@ if TYPE_CHECKING:
 
     from actors.store.transaction import ReadTransaction, Transaction
 
-BY_IDS = "SELECT * FROM tweet WHERE id IN (SELECT value FROM json_each(?))"
+BY_IDS = "SELECT * FROM tweet WHERE id IN (SELECT value FROM json_each(?)) AND deleted_us IS NULL"
 WITH_AUTHOR = (
-    "SELECT tweet.*, username FROM tweet JOIN x_user ON x_user.id = author_id WHERE tweet.id = ?"
+    "SELECT tweet.*, username FROM tweet JOIN x_user ON x_user.id = author_id"
+    " WHERE tweet.id = ? AND deleted_us IS NULL"
 )
 USERS_BY_IDS = "SELECT * FROM x_user WHERE id IN (SELECT value FROM json_each(?))"
 USERS_BY_NAMES = "SELECT * FROM x_user WHERE username IN (SELECT value FROM json_each(?))"
 INSERT = (
     "INSERT INTO tweet (id, author_id, text, text_crc, lang, conversation_id,"
-    " in_reply_to_user_id, replied_to, retweeted, quoted, edit_of)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " in_reply_to_user_id, replied_to, retweeted, quoted, edit_of, reply_settings)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 # The versions after the first.
 EDITS = (
     "SELECT id, edit_of FROM tweet WHERE edit_of IN (SELECT value FROM json_each(?)) ORDER BY id"
 )
-SAME_TEXT = "SELECT 1 FROM tweet WHERE author_id = ? AND text_crc = ? AND text = ? AND id >= ?"
+DELETE = "UPDATE tweet SET deleted_us = ? WHERE id = ?"
+SAME_TEXT = (
+    "SELECT 1 FROM tweet WHERE author_id = ? AND text_crc = ? AND text = ? AND id >= ?"
+    " AND deleted_us IS NULL"
+)
 RETWEETED = "SELECT 1 FROM tweet WHERE author_id = ? AND retweeted = ?"
 
 
@@ -98,6 +103,7 @@ def insert_tweet(tx: Transaction, tweet: XTweet) -> None:
         refers.get("retweeted"),
         refers.get("quoted"),
         None if first_id == tweet.id else int(first_id),
+        tweet.reply_settings,
     )
 
 
@@ -147,6 +153,7 @@ def tweet_of(row: sqlite3.Row, history: tuple[str, ...] = ()) -> XTweet:
             ]
         ),
         history=history,
+        reply_settings=row["reply_settings"],
     )
 
 

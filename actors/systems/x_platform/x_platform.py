@@ -20,9 +20,12 @@ from actors.systems.x_platform import likes, posting, stream
 from actors.systems.x_platform.author import Author
 from actors.systems.x_platform.language import guess_language
 from actors.systems.x_platform.messages import (
+    ACCOUNT_ID,
     AddRules,
     ComposeTweet,
+    Deleted,
     DeleteRules,
+    DeleteTweet,
     FindHead,
     GetTweets,
     GetUsers,
@@ -31,12 +34,16 @@ from actors.systems.x_platform.messages import (
     Liked,
     ListLikes,
     ListRules,
+    LockAccount,
+    Locked,
     MatchPage,
     PostTweet,
     ReadMatches,
     Rules,
     RulesAdded,
     RulesDeleted,
+    SearchPage,
+    SearchTweets,
     Things,
     TweetAs,
     Unlike,
@@ -45,6 +52,8 @@ from actors.systems.x_platform.messages import (
 from actors.systems.x_platform.pacing import Pacing
 from actors.systems.x_platform.posting import Draft, find_original
 from actors.systems.x_platform.rule_book import RuleBook, list_rules
+from actors.systems.x_platform.search import search
+from actors.systems.x_platform.state import is_locked, lock
 from actors.systems.x_platform.tweet_rows import find_tweets, find_users, gather
 from actors.systems.x_platform.users import ensure_user, find_user, find_username
 
@@ -62,7 +71,9 @@ class XPlatformService(Service):
     def __init__(self, config: XPlatformConfig, *, keywords: tuple[str, ...]) -> None:
         """`keywords` are what `keyword_share` of the authors' tweets is about."""
         self._config = config
-        self._kept_us = round(config.matches_kept_s * 1_000_000)
+        # The stream's past is there for backfill, and for its recovery.
+        kept_s = max(config.matches_kept_s, config.recovery_s_max)
+        self._kept_us = round(kept_s * 1_000_000)
         self._rules = RuleBook(rules_max=config.rules_max, rule_chars_max=config.rule_chars_max)
         self._author = Author(keywords, keyword_share=config.keyword_share)
 
@@ -96,7 +107,14 @@ class XPlatformService(Service):
         author = find_user(tx, cmd.author_id)
         if author is None:
             return Refusal.not_found(f"Could not find user with id: [{cmd.author_id}].")
-        draft = Draft(author=author, text=cmd.text, lang=guess_language(cmd.text))
+        if cmd.author_id == ACCOUNT_ID and is_locked(tx):
+            return Refusal.conflict(posting.LOCKED)
+        draft = Draft(
+            author=author,
+            text=cmd.text,
+            lang=guess_language(cmd.text),
+            reply_settings=cmd.reply_settings,
+        )
         if cmd.edits is not None:
             return self._edit(tx, cmd.edits, draft)
         replied_to, quoted = None, None
@@ -140,6 +158,7 @@ class XPlatformService(Service):
                 replied_to=replied_to,
                 retweeted=retweeted,
                 quoted=quoted,
+                reply_settings=cmd.reply_settings,
             ),
         )
 
@@ -172,6 +191,22 @@ class XPlatformService(Service):
             stream.record_match(tx, tweet.id, matched)
         return tweet
 
+    @command
+    def lock(self, tx: Transaction, cmd: LockAccount) -> Locked:
+        """Let the account do nothing for a while."""
+        lock(tx, until_us=tx.now_us + round(cmd.for_s * 1_000_000))
+        return Locked(for_s=cmd.for_s)
+
+    @command
+    def delete(self, tx: Transaction, cmd: DeleteTweet) -> Deleted | Refusal:
+        """Delete a tweet of one's own."""
+        return posting.delete(tx, cmd)
+
+    @query
+    def search_tweets(self, tx: ReadTransaction, question: SearchTweets) -> SearchPage | Refusal:
+        """Find what a rule would have met."""
+        return search(tx, question)
+
     @query
     def get_tweets(self, tx: ReadTransaction, question: GetTweets) -> Things:
         """Find tweets by id, in the order asked, and what belongs to them."""
@@ -198,6 +233,8 @@ class XPlatformService(Service):
     @command
     def like(self, tx: Transaction, cmd: Like) -> Liked | Refusal:
         """Like a tweet."""
+        if cmd.user_id == ACCOUNT_ID and is_locked(tx):
+            return Refusal.conflict(posting.LOCKED)
         return likes.like(tx, cmd)
 
     @command

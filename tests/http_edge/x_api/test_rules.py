@@ -170,8 +170,62 @@ async def test_a_body_is_json_and_says_so() -> None:
 async def test_parameters_that_there_are_not_are_named() -> None:
     """With those that there are; and what a flag can be."""
     async with embedded_x() as x:
-        is_invalid(await x.send("GET", f"{RULES}?id=1", headers=x.app), "id", "is not one of [ids]")
+        is_invalid(
+            await x.send("GET", f"{RULES}?id=1", headers=x.app),
+            "id",
+            "is not one of [ids,max_results,pagination_token]",
+        )
         is_invalid(await x.send("GET", f"{RULES}?ids=a", headers=x.app), "ids", "is not valid")
         is_invalid(await x.send("GET", f"{RULES}?ids=", headers=x.app), "ids", "not be empty")
         reply = await x.post(f"{RULES}?dry_run=maybe", {"add": [{"value": "a"}]}, x.app)
         is_invalid(reply, "dry_run", "[maybe] is not one of [true,false]")
+
+
+async def test_rules_are_counted_against_their_caps() -> None:
+    """X's counts are texts, but for an app's own; only those that are asked for are shown."""
+    async with embedded_x() as x:
+        await x.add_rules("cats", "dogs")
+        counts = (await x.get(f"{RULES}/counts"))["data"]
+        assert counts == {
+            "cap_per_client_app": "1000",
+            "cap_per_project": "1000",
+            "client_app_rules_count": {"client_app_id": "1", "rule_count": 2},
+            "project_rules_count": "2",
+            "all_project_client_apps": [{"client_app_id": "1", "rule_count": 2}],
+        }
+        one = await x.get(f"{RULES}/counts?rules_count.fields=project_rules_count")
+        assert one == {"data": {"project_rules_count": "2"}}
+        wrong = await x.send("GET", f"{RULES}/counts?rules_count.fields=x", headers=x.app)
+        is_invalid(wrong, "rules_count.fields", "is not one of")
+
+
+async def test_rules_are_listed_page_by_page() -> None:
+    """In the order of their making; the last page has no token."""
+    async with embedded_x() as x:
+        ids = await x.add_rules("cats", "dogs", "mice")
+        first = await x.get(f"{RULES}?max_results=2")
+        assert [rule["id"] for rule in first["data"]] == ids[:2]
+        token = first["meta"]["next_token"]
+        last = await x.get(f"{RULES}?max_results=2&pagination_token={token}")
+        assert [rule["id"] for rule in last["data"]] == ids[2:]
+        assert "next_token" not in last["meta"]
+        for query, name in (
+            ("max_results=0", "max_results"),
+            ("pagination_token=x", "pagination_token"),
+        ):
+            is_invalid(await x.send("GET", f"{RULES}?{query}", headers=x.app), name)
+
+
+async def test_all_rules_can_be_deleted_at_once() -> None:
+    """By a parameter, whatever the body deletes; not while it adds."""
+    async with embedded_x() as x:
+        await x.add_rules("cats", "dogs")
+        body = {"delete": {"ids": ["7"]}}
+        dry = await x.post(f"{RULES}?delete_all=true&dry_run=true", body, x.app)
+        assert dry.json["meta"]["summary"] == {"deleted": 2, "not_deleted": 0}
+        assert len((await x.get(RULES))["data"]) == 2
+        add = {"add": [{"value": "mice"}]}
+        is_invalid(await x.post(f"{RULES}?delete_all=true", add, x.app), "delete_all")
+        reply = await x.post(f"{RULES}?delete_all=true", body, x.app)
+        assert reply.json["meta"]["summary"] == {"deleted": 2, "not_deleted": 0}
+        assert "data" not in await x.get(RULES)

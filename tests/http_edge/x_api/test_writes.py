@@ -119,7 +119,9 @@ async def test_what_is_not_there_cannot_be_liked() -> None:
         ):
             assert reply.status == 404
             assert reply.json["detail"] == "Could not find tweet with tweet_id: [7]."
-            assert reply.json["errors"][0]["resource_id"] == "7"
+            assert (reply.json["resource_id"], reply.json["status"]) == ("7", 404)
+            assert "errors" not in reply.json
+            assert reply.headers["Content-Type"] == "application/problem+json"
 
 
 async def test_nobody_likes_for_another() -> None:

@@ -114,7 +114,11 @@ class Reading:
 
 @contextlib.asynccontextmanager
 async def reading(
-    folder: Path, url: str | None, *settings: str, clock: ShiftedClock | None = None
+    folder: Path,
+    url: str | None,
+    *settings: str,
+    clock: ShiftedClock | None = None,
+    credentials: XCredentials = CREDENTIALS,
 ) -> AsyncIterator[Reading]:
     """Run a reader of the X at `url`; without one the X has not opened yet."""
     config = load_config(settings=[*SETTINGS, *settings])
@@ -127,7 +131,7 @@ async def reading(
         lifecycle=lifecycle,
         dead_letters=DeadLetters(capacity=100, clock=clock, events=lifecycle),
     )
-    access = XAccess(CREDENTIALS, simulator=True, write=True)
+    access = XAccess(credentials, simulator=True, write=True)
     if url is not None:
         access.open(url)
     migrations = folder / "schema"

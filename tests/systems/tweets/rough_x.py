@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STREAM = "/2/tweets/search/stream"
 RULES = f"{STREAM}/rules"
+SEARCH = "/2/tweets/search/recent"
 CRLF = b"\r\n"
 
 
@@ -149,6 +150,8 @@ class RoughX:
     streams: deque[Act] = field(default_factory=deque)
     # Answers to anything, in place of one of its own.
     answers: deque[Act] = field(default_factory=deque)
+    # Answers to the recent search; it finds nothing where none is planned.
+    searches: deque[Act] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)
     url: str = ""
     held: Act = field(default_factory=lambda: opens(then="hold"))
@@ -180,6 +183,10 @@ class RoughX:
                     return
                 elif request.path == RULES:
                     await self._serve_rules(stage)
+                elif request.path == SEARCH:
+                    await self.searches.popleft()(stage) if self.searches else await stage.answer(
+                        200, {"meta": {"result_count": 0}}
+                    )
                 elif request.path.endswith("/likes"):
                     await stage.answer(200, {"data": {"liked": True}})
                 else:

@@ -11,7 +11,7 @@ import pytest
 from actors.config import load_config
 from actors.kernel.messages import GaveUp
 from actors.systems.tweets import topology
-from actors.systems.tweets.actions import PAUSE_S_MAX, Outcome
+from actors.systems.tweets.actions import PAUSE_S_MAX, Later, Outcome
 from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
@@ -107,7 +107,7 @@ LIKE = Kind(
     "favouriter",
     LikeTweet(external_id=ID),
     RecordLike,
-    PostponeLike(external_id=ID, reason="busy", retry_at_us=None),
+    PostponeLike(external_id=ID, later=Later(reason="busy")),
     None,
     None,
 )
@@ -116,7 +116,7 @@ REPLY = Kind(
     "responder",
     PostReply(external_id=ID, text=TEXT),
     RecordReply,
-    PostponeReply(external_id=ID, text=TEXT, reason="busy", retry_at_us=None),
+    PostponeReply(external_id=ID, text=TEXT, later=Later(reason="busy")),
     TEXT,
     "77",
 )
@@ -220,6 +220,11 @@ async def test_a_reply_is_given_up_before_x_forgets_its_text(tmp_path: Path, lat
     x = XWrites()
     async with REPLY.on(tmp_path, x) as on:
         await on.ask(POSITIVE)
+        on.clock.advance(CONFIG.reply_s_max)  # no attempt was made yet: that counts for nothing
+        x.error = XUnreachable("the connection broke")
+        with pytest.raises(XUnreachable):
+            await on.run_effect(REPLY.effect)
+        x.error = None
         on.clock.advance(CONFIG.reply_s_max + late_s)
         await on.ask(await on.run_effect(REPLY.effect))
         assert on.timers == []

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class Way(NamedTuple):
     """What is tweeted, what befalls the requests to X, and how it ends.
 
-    It takes so many commits of all services, or two more: requests to X may share one there.
+    It takes so many commits of all services, or `more`: requests to X may share one there, as may
+    the notes of attempts, of which there are as many as chance has them.
     """
 
     texts: tuple[str, ...]
@@ -40,15 +41,16 @@ class Way(NamedTuple):
     commits: int
     faults: tuple[Fault | None, ...] = ()
     blocks: bool = False
+    more: int = 2
 
 
 WAYS = {
-    "both": Way((PRAISE, BLAME), "2 tweets, 1 flags, done, done, done", 17),
+    "both": Way((PRAISE, BLAME), "2 tweets, 1 flags, done, done, done", 13),
     "answers lost": Way(
-        (PRAISE,), "1 tweets, 0 flags, done, done", 10, ("answer lost", "answer lost")
+        (PRAISE,), "1 tweets, 0 flags, done, done", 12, ("answer lost", "answer lost")
     ),
-    "given up": Way((PRAISE,), "1 tweets, 0 flags, done, done", 11, ("not made",) * 10),
-    "busy": Way((PRAISE,), "1 tweets, 0 flags, done, done", 11, ("busy", "busy")),
+    "given up": Way((PRAISE,), "1 tweets, 0 flags, done, done", 15, ("not made",) * 10, more=10),
+    "busy": Way((PRAISE,), "1 tweets, 0 flags, done, done", 13, ("busy", "busy"), more=3),
     "blocked": Way((PRAISE,), "1 tweets, 0 flags, refused, refused", 8, blocks=True),
 }
 STORES: Mapping[str, dict[str, Any]] = {
@@ -145,7 +147,7 @@ async def test_way_has_so_many_commits(prepared: Path, name: str) -> None:
     """The tests below are exhaustive: nothing else is committed, and nothing less."""
     fate, end = await go(name, prepared, "inline")
     assert end == WAYS[name].end
-    assert len(fate.commits) - WAYS[name].commits in {0, 1, 2}, fate.commits
+    assert 0 <= len(fate.commits) - WAYS[name].commits <= WAYS[name].more, fate.commits
 
 
 @pytest.mark.slow

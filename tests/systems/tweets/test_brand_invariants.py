@@ -80,7 +80,7 @@ SABOTAGE = [
     ("favouriter", "UPDATE action SET status = 'dry_run'", "not our way"),
     ("favouriter", "UPDATE action SET status = 'refused'", "on X's books 1 times"),
     ("responder", "DELETE FROM action", "reply of tweet"),
-    ("responder", f"UPDATE action SET status = 'failed', begun_us = {NOW_US}", "is failed"),
+    ("responder", f"UPDATE action SET status = 'failed', doubt_us = {NOW_US}", "is failed"),
     ("favouriter", "UPDATE action SET status = 'failed', begun_us = 0", "is failed"),
     ("responder", COPY_ACTION, "on the books 1 times, and should be 0"),
     ("responder", "UPDATE action SET status = 'pending'", "is pending"),
@@ -160,7 +160,7 @@ def test_broken_books_are_not(
 def test_of_a_reply_that_was_given_up_x_may_know_or_not(lived_in: Path, tmp_path: Path) -> None:
     """But not twice."""
     copy_files(lived_in, tmp_path)
-    break_books(tmp_path, "responder", "UPDATE action SET status = 'failed', begun_us = 0")
+    break_books(tmp_path, "responder", "UPDATE action SET status = 'failed', doubt_us = 0")
     assert complaints(tmp_path) == []
     break_books(tmp_path, "x_platform", REPLY_AGAIN)
     assert any("on X's books 2 times" in each for each in complaints(tmp_path))

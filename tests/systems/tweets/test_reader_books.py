@@ -189,7 +189,7 @@ async def test_gaps_kept_are_bounded_and_all_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oldest go; the latest are shown first."""
-    monkeypatch.setattr("actors.systems.tweets.reader.GAPS_KEPT_MAX", 10)
+    monkeypatch.setattr("actors.systems.tweets.gap_rows.GAPS_KEPT_MAX", 10)
     async with books(tmp_path) as on:
         for _ in range(20):
             await connect(on, "off")

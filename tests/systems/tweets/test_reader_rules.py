@@ -116,12 +116,25 @@ async def test_a_check_that_fails_for_now_leaves_the_stream_alone(
         assert [line["event"] for line in logs] == ["stream rule not checked"]
 
 
-async def test_a_check_that_x_refuses_for_good_is_a_crash_with_its_reason(tmp_path: Path) -> None:
-    """As when connecting; and nothing is thought of the backfill that was asked for."""
+async def test_a_check_that_x_refuses_leaves_the_stream_that_is_open_alone(tmp_path: Path) -> None:
+    """Whatever X says of the rules: what it sends is read; and it is said once."""
     async with rough_x() as x:
-        x.streams.append(opens(tweet_line(1)))  # the second asks for a minute
-        async with reading(tmp_path, x.url, "x.rules_check_s=0.2") as on:
-            await x.until_asked(STREAM, 2)
+        lines = asyncio.Event()
+
+        async def act(stage: Stage) -> None:
+            await stage.open()
+            await lines.wait()
+            await opens(tweet_line(1), then="hold")(stage)
+
+        x.streams.append(act)
+        async with reading(tmp_path, x.url, "x.rules_check_s=0.05") as on:
             await on.until(lambda state: state.status == "connected")
-            x.answers.append(answers(403, {"title": "Forbidden"}))
-            assert 'X answered 403: {"title": "Forbidden"}' in await on.crash()
+            x.answers += [answers(403, {"title": "Forbidden"})] * 3
+            with structlog.testing.capture_logs() as logs:
+                await x.until_asked(RULES, len(x.asked(RULES)) + 4)
+            lines.set()
+            told = [line for line in logs if line["event"] == "stream rule not checked"]
+            assert len(told) == 1
+            state = await on.state()
+            assert (state.status, state.reconnects) == ("connected", 0)
+            assert on.stats().restarts == 0

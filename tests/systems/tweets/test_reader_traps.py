@@ -16,8 +16,10 @@ import structlog
 from actors.systems.tweets import x_client
 from actors.systems.tweets.reader import ReaderService
 from actors.systems.tweets.reader_messages import TweetRead
+from actors.systems.tweets.stream_line import parse_line
 from actors.systems.tweets.stream_rules import TAG
 from actors.systems.tweets.x_errors import XError
+from actors.systems.tweets.x_pause import Pauses
 from tests.systems.tweets.reading import reading
 from tests.systems.tweets.rough_x import (
     RULES,
@@ -73,12 +75,6 @@ BROKEN: dict[str, Act] = {
     "a chunk that is longer than it says": sends(HEAD + b"5\r\n" + CHUNK),
     "half a line, then closed in order": opens(tweet_line(1)[:70]),
     "a line of garbage": opens(b"\x00\xff{{{", then="hold"),
-    "JSON that is no object": opens(b"[1, 2]", then="hold"),
-    "an object that says nothing": opens(b"{}", then="hold"),
-    "a tweet without its text": opens(b'{"data": {"id": "1"}}', then="hold"),
-    "a tweet whose id was damaged": opens(
-        tweet_line(2).replace(b'"id": "1900', b'"id": "1800', 1), then="hold"
-    ),
     "an error": opens(json.dumps({"errors": [DISCONNECT]}).encode(), then="hold"),
     "an error that is no list": opens(json.dumps({"errors": DISCONNECT}).encode(), then="hold"),
     "a status that is no 200": answers(204, b""),
@@ -90,6 +86,19 @@ BROKEN: dict[str, Act] = {
     "out of memory": opens(b"x" * 300_000, then="hold"),
     "compressed, it says": sends(HEAD[:-2] + b"Content-Encoding: gzip\r\n\r\n" + CHUNK),
 }
+# Whole lines of JSON that are no tweet to us.
+ODD: dict[str, bytes] = {
+    "no object": b"[1, 2]",
+    "an object that says nothing": b"{}",
+    "data without an id": b'{"data": {"text": "tutorialedge"}}',
+    "data that is no object": b'{"data": "?"}',
+    "a tweet without its text": b'{"data": {"id": "1"}}',
+    "an empty text": tweet_line(3, data={"text": ""}),
+    "an id that is none": b'{"data": {"id": -1.5, "text": "tutorialedge"}}',
+    "an id that differs from its second mention": tweet_line(3).replace(
+        b'"id": "1900', b'"id": "1800', 1
+    ),
+}
 OWN_RULE = {"id": "2", "tag": TAG}
 # Whole tweets, as X sends them: the parts that come and go.
 WHOLE: dict[str, bytes] = {
@@ -99,6 +108,9 @@ WHOLE: dict[str, bytes] = {
     "nobody included": tweet_line(1, includes={}),
     "an error beside it": tweet_line(1, errors=[{"title": "Not Found Error"}]),
     "no time": tweet_line(1, data={"created_at": None}),
+    "ids that are numbers": json.dumps(
+        {"data": {"id": 1_900_000_000_000_000_001, "text": "x", "author_id": 42}}
+    ).encode(),
     "an unheard-of field": tweet_line(1, data={"new": {"a": [1]}}),
 }
 
@@ -208,27 +220,47 @@ async def test_a_rate_limit_is_waited_out(tmp_path: Path) -> None:
             assert len(x.asked(STREAM)) == asked + 1
 
 
-@pytest.mark.parametrize("status", [401, 402, 403])
-async def test_what_no_repetition_mends_is_a_crash_with_its_reason(
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 422])
+async def test_what_no_repetition_of_ours_mends_blocks_the_reader_with_its_reason(
     tmp_path: Path, status: int
 ) -> None:
-    """Wrong credentials, say: the supervisor backs off, and an operator sees why."""
+    """Wrong credentials, say: no crash, X is left alone for seconds, and the books can be read."""
     async with rough_x() as x:
         x.held = answers(status, {"title": "Unauthorized"})
         async with reading(tmp_path, x.url) as on:
-            assert f'X answered {status}: {{"title": "Unauthorized"}}' in await on.crash()
-            assert "SECRET" not in repr(on.stats())
+            state = await on.until(lambda state: state.status == "blocked")
+            assert state.reason == f'X answered {status}: {{"title": "Unauthorized"}}'
+            (paused,) = state.paused
+            assert paused.reason == state.reason
+            assert "stream" in paused.what
+            assert (len(x.asked(STREAM)), on.stats().restarts) == (1, 0)
+            assert "SECRET" not in repr(state)
 
 
-async def test_a_refused_rule_is_a_crash_with_its_reason(tmp_path: Path) -> None:
+async def test_a_reader_that_was_blocked_goes_on_when_that_is_mended(tmp_path: Path) -> None:
+    """After pauses that grow; what it was blocked by is forgotten then."""
+    async with rough_x() as x:
+        x.streams += [answers(401, {"title": "Unauthorized"})] * 3
+        x.held = opens(tweet_line(1), then="hold")
+        async with reading(tmp_path, None) as on:
+            on.access.pauses = Pauses(s_min=0.01, s_max=1.0)
+            on.access.open(x.url)
+            assert await on.stored(1) == [1]
+            state = await on.state()
+            assert (state.status, state.reason, state.paused) == ("connected", None, [])
+            assert (len(x.asked(STREAM)), on.stats().restarts) == (4, 0)
+
+
+async def test_a_refused_rule_blocks_the_reader_with_its_reason(tmp_path: Path) -> None:
     """X's own words, and which keywords they are about."""
     errors = [{"value": "tutorialedge", "details": ["no such operator (at position 1)"]}]
     async with rough_x() as x, reading(tmp_path, None) as on:
         x.answers += [answers(200, {"meta": {}}), answers(201, {"errors": errors})]
         on.access.open(x.url)
-        reason = await on.crash()
-        assert "RuleRefused: X does not take the rule 'tutorialedge'" in reason
-        assert "no such operator (at position 1)" in reason
+        state = await on.until(lambda state: state.status == "blocked")
+        assert state.reason is not None
+        assert "RuleRefused: X does not take the rule 'tutorialedge'" in state.reason
+        assert "no such operator (at position 1)" in state.reason
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -257,7 +289,8 @@ async def test_a_no_to_the_rules_is_none_to_the_backfill_before(tmp_path: Path) 
     async with rough_x() as x:
         x.streams += [opens(), then_refused]  # the second one asks for a minute
         async with reading(tmp_path, x.url) as on:
-            assert 'X answered 403: {"title": "Forbidden"}' in await on.crash()
+            state = await on.until(lambda state: state.status == "blocked")
+            assert state.reason == 'X answered 403: {"title": "Forbidden"}'
             assert x.asked(STREAM)[1].query["backfill_minutes"] == "1"
 
 
@@ -311,15 +344,83 @@ async def test_rules_that_cannot_be_had_are_asked_for_again(tmp_path: Path, answ
 # --- Lines and tweets that are wrong in themselves ---------------------------------------------
 
 
-async def test_a_line_that_x_always_sends_unreadable_is_passed_over(tmp_path: Path) -> None:
-    """After it has come the same three times: what is behind it must not wait for ever."""
+@pytest.mark.parametrize("way", ODD)
+async def test_a_whole_line_that_is_no_tweet_is_a_dead_letter_and_no_reconnect(
+    tmp_path: Path, way: str
+) -> None:
+    """With its reason and itself; what may have been in it is a gap, and the next line is read."""
     async with rough_x() as x:
-        x.held = opens(tweet_line(1), b'{"data": "?"}', tweet_line(2), b"{", b"", then="hold")
+        x.held = opens(tweet_line(1), ODD[way], tweet_line(2), ODD[way], then="hold")
         async with reading(tmp_path, x.url) as on:
             assert await on.stored(2) == [1, 2]
-            # Three times each, but for the last: it was passed over, and the stream stays.
-            await on.until(lambda state: (state.status, state.reconnects) == ("connected", 4))
-            assert len(x.asked(STREAM)) == 5
+            state = await on.until(lambda state: state.duplicates == 1)
+            assert (state.status, state.reconnects, state.unreadable) == ("connected", 0, 1)
+            assert (state.gaps, state.gaps_open) == (1, 1)
+            (letter,) = await on.system.dead_letters(limit=10)
+            assert msgspec.json.decode(letter.message)["line"] == ODD[way].decode()
+            assert "is kept as a dead letter" in letter.reason
+            assert letter.durable
+
+
+async def test_twenty_unreadable_lines_cost_no_second(tmp_path: Path) -> None:
+    """One connection, all that stands between them is read, and each is kept, crash or not."""
+    lines = []
+    for number in range(20):
+        lines += [tweet_line(100 + number, data={"text": ""}), tweet_line(number)]
+    async with rough_x() as x:
+        x.held = opens(*lines, then="hold")
+        async with reading(tmp_path, x.url) as on:
+            assert await on.stored(20) == [*range(20)]
+            assert len(x.asked(STREAM)) == 1
+            on.system.kill("reader")
+            await x.until_asked(STREAM, 2)
+            await on.until(lambda state: state.duplicates >= 40)
+            assert len(x.asked(STREAM)) == 2
+            letters = await on.system.dead_letters(limit=100)
+            assert len(letters) == 20
+            assert len(await on.stored(20)) == 20
+
+
+async def test_lines_that_are_no_json_are_asked_for_again_once(tmp_path: Path) -> None:
+    """It may be damage on the way; what comes so again, or so soon, is X's own, and is kept."""
+    garbage = [b"{", b"\x00\xff{{{", b"<html>", b'{"data": {"id": "1']
+    async with rough_x() as x:
+        x.held = opens(tweet_line(1), *garbage, tweet_line(2), then="hold")
+        async with reading(tmp_path, x.url) as on:
+            assert await on.stored(2) == [1, 2]
+            assert len(x.asked(STREAM)) == 2
+            assert len(await on.system.dead_letters(limit=100)) == 4
+
+
+async def test_a_line_that_was_kept_can_be_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that can read it passes it on; one that cannot says why not."""
+    async with rough_x() as x:
+        x.held = opens(ODD["a tweet without its text"], then="hold")
+        async with reading(tmp_path, x.url) as on:
+            await on.until(lambda state: state.unreadable == 1)
+            (letter,) = await on.system.dead_letters(limit=10)
+            replayed = await on.system.replay(letter.id)
+            assert replayed.outcome == "refused"
+        read = parse_line(tweet_line(1))
+        monkeypatch.setattr("actors.systems.tweets.reader.read_line", lambda _: read)
+        async with reading(tmp_path, x.url) as on:
+            for letter in await on.system.dead_letters(limit=10):
+                assert (await on.system.replay(letter.id)).outcome == "handled"
+                assert await on.stored(1) == [1]
+
+
+async def test_lines_kept_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest go; all are counted."""
+    monkeypatch.setattr("actors.systems.tweets.reader.LINES_KEPT_MAX", 5)
+    lines = [b'{"data": {"id": "%d"}}' % number for number in range(12)]
+    async with rough_x() as x:
+        x.held = opens(*lines, then="hold")
+        async with reading(tmp_path, x.url) as on:
+            await on.until(lambda state: state.unreadable == 12)
+            letters = await on.system.dead_letters(limit=100)
+            assert [each.id for each in letters] == [f"x-tweet-{n}" for n in range(11, 6, -1)]
 
 
 async def test_a_tweet_that_crashes_its_handler_is_a_dead_letter_and_the_next_is_read(
@@ -396,8 +497,9 @@ async def test_no_credential_is_ever_logged(
     if not is_kept:
         monkeypatch.setattr(x_client._NoHeaders, "filter", lambda *_: True)
     with everything_logged(caplog), structlog.testing.capture_logs() as logs:
-        async with rough_x() as x, reading(tmp_path, x.url) as on:
-            x.streams += [*BROKEN.values(), answers(403, {})]
+        async with rough_x() as x, reading(tmp_path, x.url, "x.stall_s=1") as on:
+            on.access.pauses = Pauses(s_min=0.01, s_max=0.01)
+            x.streams += [*BROKEN.values(), opens(*ODD.values()), answers(403, {})]
             x.held = opens(tweet_line(1), tweet_line(2), then="hold")
             await on.stored(2)
             writer = x_client.XWriter(on.access)

@@ -13,6 +13,7 @@ from actors.systems.tweets.x_access import XAccess
 from actors.systems.tweets.x_client import XWriter
 from actors.systems.tweets.x_errors import (
     OutsideAddress,
+    XBarred,
     XBusy,
     XError,
     XRefused,
@@ -78,7 +79,10 @@ async def test_a_reply_says_to_what_and_returns_its_id() -> None:
     ("answer", "error", "words"),
     [
         (answers(403, {"detail": "duplicate content"}), XRefused, "duplicate content"),
-        (answers(404, {"detail": "gone"}), XRefused, "gone"),
+        (answers(404, {"detail": "gone", "title": "Not Found Error"}), XRefused, "gone"),
+        (answers(400, {"title": "Invalid Request"}), XRefused, "Invalid"),
+        (answers(403, {"detail": "no", "type": ".../problems/oauth1-permissions"}), XBarred, "403"),
+        (answers(403, {"detail": "Not today."}), XBarred, "403"),
         (answers(200, {"errors": [{"detail": "not to be seen"}]}), XRefused, "not to be seen"),
         (answers(429, {}, x_rate_limit_reset="1700000000"), XBusy, "429"),
         (answers(429, {}), XBusy, "429"),
@@ -87,7 +91,8 @@ async def test_a_reply_says_to_what_and_returns_its_id() -> None:
         (answers(403, b"<html>"), XStatus, "403"),
         (answers(403, b'{"detail": "dupl\xffcate"}'), XStatus, "403"),
         (sends(b'HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\n{"d'), XUnreachable, "no answer"),
-        (answers(401, {"title": "Unauthorized"}), XStatus, "401"),
+        (answers(401, {"title": "Unauthorized"}), XBarred, "401"),
+        (answers(401, b"<html>"), XBarred, "401"),
         (answers(400, [["no object"]]), XStatus, "400"),
         (answers(503, b"<html>"), XStatus, "<html>"),
         (answers(302, b"", location="http://198.51.100.1/"), XStatus, "302"),

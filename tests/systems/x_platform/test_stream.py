@@ -100,7 +100,7 @@ async def test_without_backfill_a_stream_begins_now(tmp_path: Path) -> None:
 
 async def test_the_past_is_forgotten_and_places_stay(tmp_path: Path) -> None:
     """Matches older than matches_kept_s go; a place among them is then before those that stay."""
-    async with platform(tmp_path, matches_kept_s=100.0) as x:
+    async with platform(tmp_path, matches_kept_s=100.0, recovery_s_max=100.0) as x:
         (cat,) = await x.add("cat")
         for number in range(5):
             await x.tweet("ada", f"cat {number}")

@@ -1,0 +1,145 @@
+"""The books on gaps: what may be missing, what of it was found since, and by what, or why not.
+
+A gap is open until X has been asked for all of it. What is left of it shrinks with each commit, so
+that whoever is interrupted goes on there: a search, whose latest come first, from above; the
+stream's recovery from below.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final
+
+from actors.systems.tweets.messages import ReaderGap
+from actors.systems.tweets.reader_messages import FillPlan, OpenGap
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from actors.store.transaction import ReadTransaction, Transaction
+    from actors.systems.tweets.reader_messages import GapFound, GapsFilledBy
+
+SECOND_US: Final = 1_000_000
+GAPS_KEPT_MAX: Final = 1_000
+GAPS_SHOWN_MAX: Final = 50
+# How far back X's recent search reaches, less the way there; and its stream's recovery.
+SEARCH_US_MAX: Final = (7 * 86_400 - 60) * SECOND_US
+STREAM_US_MAX: Final = (86_400 - 60) * SECOND_US
+
+LAST = (
+    "SELECT seq, from_us, to_us, state, left_from_us, left_to_us FROM gap ORDER BY seq DESC LIMIT 1"
+)
+ADD = "INSERT INTO gap (from_us, to_us, reason) VALUES (?, ?, ?)"
+# It grows at its end: what was found of it from above has to be looked for from there again.
+EXTEND = "UPDATE gap SET to_us = max(to_us, ?), reason = ?, left_to_us = NULL WHERE seq = ?"
+FORGET = "DELETE FROM gap WHERE seq <= (SELECT max(seq) FROM gap) - ?"
+LATEST = "SELECT * FROM gap ORDER BY seq DESC LIMIT ?"
+COUNT_OPEN = "SELECT count(*) AS open FROM gap WHERE state = 'open'"
+LOSE = (
+    "UPDATE gap SET state = 'lost', why_not = ? || coalesce('; ' || why_not, '')"
+    " WHERE state = 'open' AND coalesce(left_to_us, to_us) <= ?"
+)
+# What of it is too old, as a gap of its own; the rest can be had.
+SPLIT = (
+    "INSERT INTO gap (seq, from_us, to_us, reason, state, why_not)"
+    " SELECT (SELECT max(seq) + 1 FROM gap), from_us, ?, reason, 'lost', ? FROM gap WHERE seq = ?"
+)
+SPLIT_OFF = "UPDATE gap SET from_us = ?, left_from_us = NULL WHERE seq = ?"
+OLDEST = (
+    "SELECT seq, coalesce(left_from_us, from_us) AS from_us, coalesce(left_to_us, to_us) AS to_us,"
+    " to_us AS end_us FROM gap WHERE state = 'open' ORDER BY gap.from_us LIMIT 1"
+)
+SHRINK = (
+    "UPDATE gap SET left_from_us = coalesce(?, left_from_us), left_to_us = coalesce(?, left_to_us),"
+    " found = found + ?, filled_by = ?, why_not = NULL WHERE seq = ? AND to_us = ?"
+)
+FILL = (
+    "UPDATE gap SET state = 'filled', filled_by = ?, why_not = NULL,"
+    " left_from_us = NULL, left_to_us = NULL WHERE seq = ? AND to_us = ? AND state = 'open'"
+)
+NOT_FILLED = "UPDATE gap SET why_not = ? WHERE state = 'open'"
+TOO_OLD: Final = "older than the seven days that X's search reaches back"
+
+
+def add(tx: Transaction, gap: GapFound) -> bool:
+    """Put the gap on the books; return false where it only makes the last one longer."""
+    last = tx.one(LAST)
+    if (
+        last is not None
+        and last["state"] == "open"
+        and last["from_us"] <= gap.from_us <= last["to_us"]
+    ):
+        tx.execute(EXTEND, gap.to_us, gap.reason, last["seq"])
+        return False
+    tx.execute(ADD, gap.from_us, gap.to_us, gap.reason)
+    tx.execute(FORGET, GAPS_KEPT_MAX)
+    return True
+
+
+def plan(tx: Transaction, by: GapsFilledBy, *, wait_us: int) -> FillPlan:
+    """Return what to ask X for next; a gap is looked at `wait_us` after its end.
+
+    What X does not reach any more is lost, from here on.
+    """
+    oldest_us = tx.now_us - SEARCH_US_MAX
+    tx.execute(LOSE, TOO_OLD, oldest_us)
+    row = tx.one(OLDEST)
+    if row is None:
+        return FillPlan()
+    if row["end_us"] + wait_us > tx.now_us:
+        return FillPlan(wait_s=(row["end_us"] + wait_us - tx.now_us) / SECOND_US)
+    from_us = row["from_us"]
+    if from_us < oldest_us:
+        tx.execute(SPLIT, oldest_us, TOO_OLD, row["seq"])
+        tx.execute(SPLIT_OFF, oldest_us, row["seq"])
+        from_us = oldest_us
+    is_recent = from_us >= tx.now_us - STREAM_US_MAX
+    return FillPlan(
+        gap=OpenGap(
+            seq=row["seq"],
+            from_us=from_us,
+            to_us=row["to_us"],
+            end_us=row["end_us"],
+            by="stream" if by == "stream" and is_recent else "search",
+        )
+    )
+
+
+def shrink(
+    tx: Transaction, gap: OpenGap, *, found: int, from_us: int | None, to_us: int | None
+) -> None:
+    """Note how many were found, and what is left: from `from_us` on, or up to `to_us`."""
+    tx.execute(SHRINK, from_us, to_us, found, gap.by, gap.seq, gap.end_us)
+
+
+def fill(tx: Transaction, gap: OpenGap) -> None:
+    """X has been asked for all of it; unless it has grown meanwhile."""
+    tx.execute(FILL, gap.by, gap.seq, gap.end_us)
+
+
+def count_open(tx: ReadTransaction) -> int:
+    """Return how many are to be filled yet."""
+    (row,) = tx.all(COUNT_OPEN)
+    count: int = row["open"]
+    return count
+
+
+def latest(tx: ReadTransaction) -> list[ReaderGap]:
+    """Return the latest, for people."""
+    return [_shown(row) for row in tx.all(LATEST, GAPS_SHOWN_MAX)]
+
+
+def _shown(row: sqlite3.Row) -> ReaderGap:
+    return ReaderGap(
+        since=_moment(row["from_us"]),
+        until=_moment(row["to_us"]),
+        reason=row["reason"],
+        state=row["state"],
+        filled_by=row["filled_by"] if row["state"] == "filled" else None,
+        found=row["found"],
+        why_not=row["why_not"],
+    )
+
+
+def _moment(us: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(us / SECOND_US, tz=dt.UTC)

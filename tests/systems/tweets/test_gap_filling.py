@@ -1,0 +1,297 @@
+"""Gaps: asked for afterwards, found once, and on record by what, or why not."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.config import load_config
+from actors.systems.tweets.credentials import load_credentials
+from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, XDetails
+from actors.systems.tweets.reader import ReaderService
+from actors.systems.tweets.reader_messages import (
+    FillPlan,
+    NoteFound,
+    NoteNotFilled,
+    NoteOpened,
+    NoteProgress,
+    PlanConnection,
+    PlanFilling,
+    Progress,
+    TweetRead,
+)
+from actors.systems.tweets.tweets import TweetsService
+from actors.systems.tweets.x_access import XAccess
+from tests.http_edge.x_api.embedded_x import embedded_x
+from tests.systems.stage import Stage, stage
+from tests.systems.tweets.reading import CREDENTIALS, Reading, ShiftedClock, reading
+from tests.systems.tweets.rough_x import SEARCH, STREAM, answers, opens, rough_x, tweet_line
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.http_edge.x_api.embedded_x import EmbeddedX
+    from tests.systems.tweets.rough_x import Act, RoughX
+
+HOUR_S = 3_600.0
+DAY_S = 86_400.0
+NOW = ("x.gap_wait_s=0.01", "x.gap_retry_s=0.05")
+
+
+@asynccontextmanager
+async def books(folder: Path, *settings: str) -> AsyncIterator[Stage]:
+    config = load_config(settings=["x.stall_s=21", *settings])
+    access = XAccess(CREDENTIALS, simulator=True, write=True)
+    reader = ReaderService(config.tweets, config.x, access)
+    async with stage(reader, folder, name="reader", others={"tweets": TweetsService}) as on:
+        yield on
+
+
+async def outage(on: Stage, lasts_s: float) -> None:
+    """Read up to now, and be connected again after so long."""
+    await on.ask(PlanConnection(backfill="on"))
+    await on.ask(NoteOpened(backfill="on", backfill_minutes=0))
+    await on.ask(NoteProgress(progress=Progress(read_to_us=on.clock.now_us())))
+    on.clock.advance(lasts_s)
+    plan = await on.ask(PlanConnection(backfill="on"))
+    await on.ask(NoteOpened(backfill="on", backfill_minutes=plan.backfill_minutes))
+
+
+async def shown(on: Stage) -> list[ReaderGap]:
+    gaps: list[ReaderGap] = (await on.ask(GetReader())).latest_gaps
+    return gaps
+
+
+def tweet(number: int, at_us: int = 1) -> TweetRead:
+    details = XDetails(author_id="42", kind="original", lang="en", posted_at_us=at_us)
+    return TweetRead(external_id=str(number), author="ada", text="x", x=details)
+
+
+# --- The books -----------------------------------------------------------------------------------
+
+
+async def test_a_gap_that_was_searched_to_its_end_is_filled(tmp_path: Path) -> None:
+    """Each tweet once, whatever the stream has brought; and it says how many were new."""
+    async with books(tmp_path) as on:
+        await outage(on, HOUR_S)
+        await on.ask(tweet(2))
+        plan: FillPlan = await on.ask(PlanFilling())
+        assert plan.gap is not None
+        found = NoteFound(gap=plan.gap, tweets=(tweet(1), tweet(2), tweet(3)), is_whole=True)
+        await on.ask(found)
+        assert [message.external_id for _, message in on.sent] == ["1", "3"]
+        (gap,) = await shown(on)
+        assert (gap.state, gap.filled_by, gap.found, gap.why_not) == ("filled", "search", 2, None)
+        assert (await on.ask(PlanFilling())).gap is None
+        await on.ask(found)
+        assert on.sent == []
+
+
+async def test_a_gap_that_is_partly_filled_goes_on_where_it_was_committed(tmp_path: Path) -> None:
+    """Also in another process: what is left shrinks with each page."""
+    async with books(tmp_path) as on:
+        await outage(on, HOUR_S)
+        plan = await on.ask(PlanFilling())
+        middle_us = (plan.gap.from_us + plan.gap.to_us) // 2
+        await on.ask(NoteFound(gap=plan.gap, tweets=(tweet(1, middle_us),), to_us=middle_us))
+        now_us = on.clock.now_us()
+    async with books(tmp_path) as on:
+        on.clock.advance((now_us - on.clock.now_us()) / 1e6)
+        again = await on.ask(PlanFilling())
+        assert (again.gap.from_us, again.gap.to_us) == (plan.gap.from_us, middle_us)
+        (gap,) = await shown(on)
+        assert (gap.state, gap.found) == ("open", 1)
+
+
+async def test_a_gap_that_grew_while_it_was_filled_is_open_still(tmp_path: Path) -> None:
+    """All of it, for what was added lies above what was found."""
+    async with books(tmp_path) as on:
+        await outage(on, HOUR_S)
+        plan = await on.ask(PlanFilling())
+        on.clock.advance(600.0)
+        await on.ask(NoteOpened(backfill="on", backfill_minutes=5))
+        await on.ask(NoteFound(gap=plan.gap, tweets=(), is_whole=True))
+        again = await on.ask(PlanFilling())
+        assert again.gap.from_us == plan.gap.from_us
+        assert again.gap.to_us == plan.gap.to_us + 600_000_000
+
+
+async def test_what_is_older_than_the_search_reaches_is_lost_and_the_rest_is_not(
+    tmp_path: Path,
+) -> None:
+    """Seven days: of a gap that is older in part the younger part is asked for."""
+    async with books(tmp_path) as on:
+        await outage(on, 8 * DAY_S)
+        plan = await on.ask(PlanFilling())
+        assert on.clock.now_us() - plan.gap.from_us == pytest.approx(7 * DAY_S * 1e6, abs=6e7)
+        await on.ask(NoteNotFilled(why_not="X answered 403"))
+        lost, open_ = await shown(on)
+        assert (lost.state, open_.state, open_.why_not) == ("lost", "open", "X answered 403")
+        assert lost.until == open_.since
+        on.clock.advance(7 * DAY_S)
+        assert (await on.ask(PlanFilling())).gap is None
+        _, lost = await shown(on)
+        assert lost.state == "lost"
+        assert lost.why_not is not None
+        assert "seven days" in lost.why_not
+        assert "403" in lost.why_not
+
+
+async def test_a_gap_waits_until_xs_search_has_what_was_in_it(tmp_path: Path) -> None:
+    """It lags, and takes no time of the last ten seconds."""
+    async with books(tmp_path, "x.gap_wait_s=600") as on:
+        await outage(on, HOUR_S)  # it ends five minutes ago, with the backfill
+        plan = await on.ask(PlanFilling())
+        assert (plan.gap, plan.wait_s) == (None, pytest.approx(300.0))
+        on.clock.advance(300.0)
+        assert (await on.ask(PlanFilling())).gap is not None
+
+
+async def test_nothing_is_asked_where_the_configuration_says_so(tmp_path: Path) -> None:
+    """The gap stays open, on record."""
+    async with books(tmp_path, "x.gaps_filled_by=nothing") as on:
+        await outage(on, HOUR_S)
+        assert await on.ask(PlanFilling()) == FillPlan()
+        assert (await on.ask(GetReader())).gaps_open == 1
+
+
+# --- With X --------------------------------------------------------------------------------------
+
+
+def page(*numbers: int, token: str | None = None, **more: Any) -> Act:
+    data = [json.loads(tweet_line(number))["data"] for number in numbers]
+    users = [{"id": "42", "username": "ada", "name": "Ada"}]
+    meta = {"result_count": len(data)} | ({"next_token": token} if token else {})
+    return answers(200, {"data": data, "includes": {"users": users}, "meta": meta} | more)
+
+
+@asynccontextmanager
+async def after_an_outage(
+    folder: Path, x: RoughX, *settings: str, lasts_s: float = HOUR_S
+) -> AsyncIterator[Reading]:
+    """Run a reader that was away for so long."""
+    clock = ShiftedClock()
+    async with reading(folder, x.url, clock=clock) as on:
+        await on.until(lambda state: state.status == "connected")
+    clock.shift_s += lasts_s
+    async with reading(folder, x.url, *NOW, *settings, clock=clock) as on:
+        yield on
+
+
+def is_settled(state: ReaderState) -> bool:
+    return state.status == "connected" and state.gaps > 0 and not state.gaps_open
+
+
+async def test_a_gap_is_searched_for_page_by_page_beside_the_stream(tmp_path: Path) -> None:
+    """With the rule as the query; what cannot be read of it is a dead letter."""
+    async with rough_x() as x:
+        x.held = opens(tweet_line(9), then="hold")
+        odd = {"id": "7", "text": ""}
+        whole = json.loads(tweet_line(1))["data"]
+        x.searches += [page(4, 3, token="t1"), page(2, 9, token="t2")]
+        x.searches.append(answers(200, {"data": [whole, odd], "meta": {"result_count": 2}}))
+        async with after_an_outage(tmp_path, x) as on:
+            state = await on.until(is_settled)
+            assert sorted(await on.stored(5)) == [1, 2, 3, 4, 9]
+            assert (state.tweets, state.last_tweet_id) == (5, "1900000000000000009")
+            first, second, third = x.asked(SEARCH)
+            assert first.query["query"] == "tutorialedge"
+            assert "next_token" not in first.query
+            assert [each.query["next_token"] for each in (second, third)] == ["t1", "t2"]
+            assert first.headers["authorization"] == f"Bearer {CREDENTIALS.bearer_token}"
+            (letter,) = await on.system.dead_letters(limit=9)
+            assert letter.id == "x-tweet-7"
+            (gap,) = state.latest_gaps
+            assert (gap.filled_by, gap.found) == ("search", 4)
+
+
+async def test_an_x_that_does_not_search_is_on_record_and_the_stream_goes_on(
+    tmp_path: Path,
+) -> None:
+    """A plan that lacks it, say; it is tried again, more and more seldom."""
+    no = answers(403, {"title": "Client Forbidden", "type": ".../problems/client-forbidden"})
+    async with rough_x() as x:
+        x.held = opens(tweet_line(1), then="hold")
+        x.searches += [no, no, answers(429, {}), answers(503, b"<html>")]
+        async with after_an_outage(tmp_path, x) as on:
+            state = await on.until(
+                lambda state: bool(state.latest_gaps and state.latest_gaps[0].why_not)
+            )
+            (gap,) = state.latest_gaps
+            assert (gap.state, state.status) == ("open", "connected")
+            assert "X answered 403" in str(gap.why_not)
+            assert await on.stored(1) == [1]
+            await on.until(is_settled)
+            assert len(x.asked(SEARCH)) == 5
+            assert (await on.state()).reconnects == 1
+            assert on.stats().restarts == 0
+
+
+async def test_the_streams_recovery_goes_first_where_the_plan_has_it(tmp_path: Path) -> None:
+    """Its own connection, from the gap's begin to its end; X closes it then."""
+    async with rough_x() as x:
+        live = opens(tweet_line(9), then="hold")
+        x.held = opens(tweet_line(1), tweet_line(2))
+
+        async def act(stage: Any) -> None:
+            await (x.held if "start_time" in stage.request.query else live)(stage)
+
+        x.streams += [live, act, act]
+        async with after_an_outage(tmp_path, x, "x.gaps_filled_by=stream") as on:
+            state = await on.until(is_settled)
+            assert sorted(await on.stored(3)) == [1, 2, 9]
+            (gap,) = state.latest_gaps
+            assert (gap.filled_by, gap.found) == ("stream", 2)
+            (asked,) = [each for each in x.asked(STREAM) if "start_time" in each.query]
+            assert asked.query["start_time"] < asked.query["end_time"]
+            assert x.asked(SEARCH) == []
+
+
+async def test_where_the_stream_does_not_recover_it_is_searched_for(tmp_path: Path) -> None:
+    """One connection is all that most plans have."""
+    async with rough_x() as x:
+        live = opens(tweet_line(9), then="hold")
+        x.held = answers(429, {"connection_issue": "TooManyConnections"})
+
+        async def act(stage: Any) -> None:
+            await (x.held if "start_time" in stage.request.query else live)(stage)
+
+        x.streams += [live, act, act]
+        x.searches.append(page(1))
+        async with after_an_outage(tmp_path, x, "x.gaps_filled_by=stream") as on:
+            state = await on.until(is_settled)
+            assert sorted(await on.stored(2)) == [1, 9]
+            assert state.latest_gaps[0].filled_by == "search"
+
+
+@pytest.mark.parametrize("by", ["search", "stream"])
+async def test_the_embedded_x_gives_back_what_was_missed(tmp_path: Path, by: str) -> None:
+    """An hour without the reader: every tweet of it is stored once, by its own search or stream."""
+    clock = ShiftedClock()
+    async with embedded_x(clock=clock, connections_max=2) as x:
+        credentials = load_credentials(keys_of(tmp_path, x))
+        options: dict[str, Any] = {"clock": clock, "credentials": credentials}
+        async with reading(tmp_path, x.url, **options) as on:
+            await on.until(lambda state: state.status == "connected")
+        clock.shift_s += 60.0
+        missed = [(await x.tweet_as("ada", f"tutorialedge {n}"))["id"] for n in range(120)]
+        await x.tweet_as("ada", "nothing about it")
+        clock.shift_s += HOUR_S
+        settings = (*NOW, f"x.gaps_filled_by={by}")
+        async with reading(tmp_path, x.url, *settings, **options) as on:
+            state = await on.until(is_settled)
+            assert len(await on.stored(120)) == 120
+            assert (state.tweets, state.latest_gaps[0].filled_by) == (120, by)
+            ids = {str(1_900_000_000_000_000_000 + number) for number in await on.stored(120)}
+            assert ids == set(missed)
+
+
+def keys_of(folder: Path, x: EmbeddedX) -> Path:
+    path = folder / "keys.json"
+    names = x.keys.__struct_fields__
+    path.write_text(json.dumps({name: getattr(x.keys, name) for name in names}))
+    return path
