@@ -39,7 +39,7 @@ async def test_a_poison_message_runs_attempts_max_times_and_the_next_proceeds(
     """Its caller gets a typed error, it is listed, and the restart budget is untouched."""
     async with running(tmp_path, seed, "a", supervisor={"intensity": 0}) as run:
         before, poison, after = (
-            run.system.ask("a", message, timeout_s=20.0)
+            run.system.ask("a", message, timeout_s=100.0)
             for message in (Add(label="before"), Poison(), Add(label="after"))
         )
         with pytest.raises(DeadLettered, match="ValueError: bad input"):

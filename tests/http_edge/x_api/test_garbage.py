@@ -134,7 +134,7 @@ async def raw(x: EmbeddedX, data: bytes) -> tuple[int, dict[str, Any]]:
     url = URL(x.url)
     reader, writer = await asyncio.open_connection(url.host, url.port)
     writer.write(data)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await reader.read()
     await hang_up(writer)
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -97,4 +97,4 @@ def test_it_needs_no_network_and_warns_of_nothing() -> None:
         "from actors.systems.tweets.analyser import Analyser\n"
         "assert Analyser().polarity_scores('I love it')['compound'] == 0.6369\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=200)
