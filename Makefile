@@ -58,7 +58,7 @@ test-busy: $(VENV)/installed-dev
 # a test compares the digests of a simulation on all of them.
 PYTHONS = $(shell for minor in 11 12 13 14; do \
 	for python in python3.$$minor $(HOME)/.pyenv/versions/3.$$minor.*/bin/python; do \
-	"$$python" -c "$(PROBE)" >/dev/null 2>&1 && echo "3.$$minor=$$python" && break; done; done)
+	"$$python" -c "$(PROBE)" >/dev/null 2>&1 && echo "3.$$minor=$$python" && break; done; done; true)
 test-pythons:
 	@test -n "$(PYTHONS)" || { echo "no Python from 3.11 on was found" >&2; exit 1; }
 	@for each in $(PYTHONS); do \
