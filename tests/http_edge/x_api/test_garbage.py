@@ -159,7 +159,7 @@ async def test_what_is_not_http_is_answered_in_xs_form_too() -> None:
 @pytest.mark.real_time
 async def test_a_service_that_does_not_answer_is_xs_503() -> None:
     """Suspended past the deadline, or stopped: Service Unavailable, with the quota."""
-    async with embedded_x(edge={"deadline_s": 0.05}) as x:
+    async with embedded_x(edge={"deadline_s": 0.5}) as x:
         x.system.suspend("x_platform")
         for path in (RULES, "/2/tweets/1", STREAM):
             reply = await x.send("GET", path, headers=x.app)
