@@ -133,6 +133,11 @@ class Machine:
         await self._edge.drain(self._config.runtime.drain_s)
         await self.system.stop()
 
+    async def end(self) -> None:
+        """Leave nothing running and nothing open, whatever has become of the run."""
+        if self._boots and not self.disk.lost:
+            await self.crash()
+
     def signal(self, what: str, service: str) -> None:
         """Kill, restart, suspend or resume a service, as an operator would."""
         if self.up:

@@ -164,6 +164,10 @@ class Rehearsal:
                 troubles.extend(
                     await self._act(script, machine, director, loop, folder, trace, history[0])
                 )
+            except BaseException:
+                # Nobody is left to start anything again, and no file stays open.
+                await machine.end()
+                raise
             finally:
                 elapsed.append(loop.time())
 
@@ -240,7 +244,7 @@ class Rehearsal:
     ) -> list[str]:
         scenario = self._scenario()
         await machine.boot()
-        await asyncio.gather(
+        await _together(
             director.play(script.schedule),
             *[
                 self._client(number, script.workload, scenario, history, machine, trace)
@@ -285,6 +289,18 @@ class Rehearsal:
                 return []
             await asyncio.sleep(REST_POLL_S)
         return busy
+
+
+async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run them to their ends; where one fails, the others end with it."""
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def _place_of(error: BaseException) -> str:

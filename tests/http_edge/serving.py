@@ -21,7 +21,7 @@ from tests.http_edge.fake_system import FakeSystem
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-READ_S_MAX = 5.0
+READ_S_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,10 @@ async def test_mapped_futures_work_in_a_thread_and_explain_themselves_on_the_loo
             one = actor.ref.ask(1, block=False)
             numbers = actor.ref.ask([1, 2, 3], block=False)
             return [
-                one.map(lambda n: n + 1).get(timeout=10.0),
-                one.join(numbers).get(timeout=10.0),
-                list(numbers.filter(lambda n: n > 1).get(timeout=10.0)),
-                numbers.reduce(lambda a, b: a + b, 0).get(timeout=10.0),
+                one.map(lambda n: n + 1).get(timeout=100.0),
+                one.join(numbers).get(timeout=100.0),
+                list(numbers.filter(lambda n: n > 1).get(timeout=100.0)),
+                numbers.reduce(lambda a, b: a + b, 0).get(timeout=100.0),
             ]
 
         assert await asyncio.to_thread(elsewhere) == [2, [1, [1, 2, 3]], [2, 3], 6]

@@ -77,7 +77,7 @@ async def test_ask_tell_and_stop_from_another_thread() -> None:
             actor.ref.tell(lambda _: told.set())
             return [
                 actor.ref.ask("blocking"),
-                actor.ref.ask("future", block=False).get(timeout=10.0),
+                actor.ref.ask("future", block=False).get(timeout=100.0),
                 actor.ref.stop(),
                 actor.ref.stop(),
             ]
@@ -182,7 +182,7 @@ async def test_a_thread_with_a_loop_of_its_own() -> None:
             async def ask() -> Any:
                 return actor.ref.ask("hello", block=False, timeout=5.0)
 
-            return asyncio.run(ask()).get(timeout=10.0)
+            return asyncio.run(ask()).get(timeout=100.0)
 
         assert await asyncio.to_thread(elsewhere) == "hello"
         del loop.call_later
@@ -198,7 +198,7 @@ async def test_stop_from_a_thread_while_the_actor_dies() -> None:
         def stop() -> Any:
             future = actor.ref.stop(block=False)
             started.set()
-            return future.get(timeout=10.0)
+            return future.get(timeout=100.0)
 
         stopping = asyncio.create_task(asyncio.to_thread(stop))
         while not started.is_set():  # noqa: ASYNC110 - a thread's event, and the loop must turn

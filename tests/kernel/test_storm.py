@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from actors.kernel.system import ActorSystem
     from tests.kernel.kernel_harness import Kernel
 
-OPERATIONS = 1_000
+OPERATIONS = 400
 SENDERS = 6
 BURST = 8
 ATTEMPTS_MAX = 3
@@ -326,7 +326,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=30)
 @given(
     ops=operations,
     capacity=st.sampled_from([2, 4, 1_024]),

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import AnyService
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 100.0
 
 
 class Books(Service):

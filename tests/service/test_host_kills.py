@@ -118,7 +118,7 @@ async def test_next_incarnation_answers_while_the_old_thread_is_stuck(tmp_path: 
             assert await stuck == "the second time"
             assert isinstance(await behind, Added)
             await shelf.system.stop()
-            assert time.monotonic() - started < 10.0
+            assert time.monotonic() - started < 30.0  # long before the thread is let go
             await no_store_threads(but=1)
             assert len(store_threads()) == 1
             leave.set()

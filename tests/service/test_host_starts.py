@@ -12,7 +12,7 @@ import pytest
 from actors.errors import DressRehearsalError, ServiceUnavailable, Starting
 from actors.kernel import lifecycle
 from actors.store import connection, opening
-from tests.service.books import Shelf, hosted, unstarted
+from tests.service.books import TIMEOUT_S, Shelf, hosted, unstarted
 from tests.store.ledger import Add, Added, Count, damage
 from tests.store.leftovers import no_store_threads, open_files
 
@@ -81,8 +81,9 @@ async def test_start_that_fails_for_a_while_succeeds_by_itself(tmp_path: Path) -
     blocker.mkdir()
     settings = ["supervisor.intensity=1000", "supervisor.backoff_s_max=0.05"]
     async with hosted(tmp_path, "a", settings=settings) as shelf:
-        while len(shelf.happened(lifecycle.Crashed, "a")) < 2:  # noqa: ASYNC110 - it tells no one
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(shelf.happened(lifecycle.Crashed, "a")) <= 1:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.005)
         with pytest.raises(Starting, match="not a file"):
             await shelf.ask("a", Add(label="early"))
         assert shelf.happened(lifecycle.Started, "a") == []

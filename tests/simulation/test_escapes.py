@@ -248,8 +248,8 @@ def test_forbidding_is_cheap() -> None:
     """Entering and leaving costs little beside a simulation of fifty milliseconds."""
     with forbid():
         pass
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(100):
         with forbid():
             pass
-    assert (time.perf_counter() - begun) / 100 < 0.010
+    assert (time.process_time() - begun) / 100 < 0.010

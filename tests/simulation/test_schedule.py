@@ -199,7 +199,7 @@ def test_a_seed_draws_the_same_in_every_process() -> None:
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=200,
         ).stdout
         digests.add(hashlib.sha256(printed).hexdigest()[:16])
     assert digests == {DIGEST}
@@ -213,6 +213,6 @@ def test_product_code_needs_no_hypothesis() -> None:
         " actors.simulation.linearizability; print('hypothesis' in sys.modules)"
     )
     printed = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, timeout=200
     ).stdout
     assert printed.strip() == b"False"

@@ -32,7 +32,7 @@ def test_schedules_and_workloads_shrink_to_one_minimum() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=250,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from pathlib import Path
 
-WAIT_S_MAX = 10.0
+WAIT_S_MAX = 100.0
 
 
 def store_threads() -> list[threading.Thread]:

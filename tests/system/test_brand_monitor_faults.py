@@ -1,4 +1,4 @@
-"""The brand monitor under 200 faults while 5,000 tweets flow: each is handled once."""
+"""The brand monitor under faults while thousands of tweets flow: each is handled once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-TWEETS = 5_000
 TWEETS_A_SECOND = 300
 POSTERS = 16
-FAULTS = 220  # planned: the last few may find no connection to befall
-FAULTS_MIN = 200
+TWEETS_A_FAULT = 25
+FAULTS = [80, pytest.param(400, marks=pytest.mark.long)]
+FAULTS_SHARE_MIN = 0.9  # the last few may find no connection to befall
 FAULT_EVERY_S = 0.06
-SETTLE_S_MAX = 60.0
+SETTLE_S_MAX = 200.0
 # X sends whole minutes again, and this test lasts for less than one: with minutes of five seconds
 # (and what goes with them shorter, too) a wrong idea of what was missed loses tweets.
 MINUTE_S = 5.0
@@ -62,15 +62,14 @@ TEXTS = (
     *["Nothing of that sort, {}"] * 6,
 )
 EDITED_EVERY = 10 * len(TEXTS)
-EDITS = TWEETS // EDITED_EVERY
 
 
-async def post(on: Monitor, numbers: list[int]) -> None:
+async def post(on: Monitor, numbers: list[int], tweets: int) -> None:
     """Tweet one after the other, each once, whatever is killed meanwhile; for as long as faults."""
     begun = time.monotonic()
     while numbers:
         number = numbers.pop()
-        early_s = begun + (TWEETS - number) / TWEETS_A_SECOND - time.monotonic()
+        early_s = begun + (tweets - number) / TWEETS_A_SECOND - time.monotonic()
         if early_s > 0:
             await asyncio.sleep(early_s)
         template = TEXTS[number % len(TEXTS)]
@@ -86,10 +85,10 @@ async def post(on: Monitor, numbers: list[int]) -> None:
             assert not isinstance(reply, Refusal), reply
 
 
-async def strike(on: Monitor, rng: Rng) -> int:
+async def strike(on: Monitor, rng: Rng, faults: int) -> int:
     """Cause the faults, half of them kills; return how many kills."""
     kills = 0
-    for number in range(FAULTS):
+    for number in range(faults):
         if number % 2:
             kind = rng.choice(KINDS)
             # Not more than there are connections to befall, or nothing would ever get through.
@@ -127,17 +126,18 @@ def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.systems.tweets.following.NOTE_EVERY_S", NOTE_EVERY_S)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.parametrize("planned", FAULTS)
 async def test_every_tweet_is_handled_once_whatever_breaks(
-    tmp_path: Path, rng: Rng, seed: int, report: Report
+    tmp_path: Path, rng: Rng, seed: int, report: Report, planned: int
 ) -> None:
     """Stored, scored, flagged, liked and answered as X's own books say: none lost, none twice."""
     begun = time.monotonic()
+    tweets = planned * TWEETS_A_FAULT
     async with monitor(tmp_path, rng.fork("system"), *SETTINGS) as on:
         await on.until_connected()
-        numbers = list(range(TWEETS))
-        posters = asyncio.gather(*[post(on, numbers) for _ in range(POSTERS)])
-        kills = await strike(on, rng.fork("faults"))
+        numbers = list(range(tweets))
+        posters = asyncio.gather(*[post(on, numbers, tweets) for _ in range(POSTERS)])
+        kills = await strike(on, rng.fork("faults"), planned)
         posted_s = time.monotonic() - begun
         await posters
         faults = kills + on.link.happened.total()
@@ -159,5 +159,5 @@ async def test_every_tweet_is_handled_once_whatever_breaks(
     now_us = on.system.clock.now_us()
     assert invariants.violations(tmp_path, monitor=ours, now_us=now_us) == []
     assert state.gaps == 0
-    assert faults >= FAULTS_MIN
-    assert state.tweets == TWEETS * 4 // len(TEXTS) + EDITS
+    assert faults >= planned * FAULTS_SHARE_MIN
+    assert state.tweets == tweets * 4 // len(TEXTS) + tweets // EDITED_EVERY

@@ -215,7 +215,7 @@ def has_dead_lettered(count: int, actor: dict[str, Any]) -> bool:
 
 def rename(data_dir: Path, service: str, old: str, new: str) -> None:
     """Rename a table under its service's feet: its handlers' SQL is wrong until it is back."""
-    with closing(sqlite3.connect(data_dir / f"{service}.db", timeout=5)) as connection:
+    with closing(sqlite3.connect(data_dir / f"{service}.db", timeout=100)) as connection:
         # Else what refers to the table would follow it.
         connection.execute("PRAGMA legacy_alter_table = ON")
         connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
@@ -228,7 +228,7 @@ async def only_letter(client: Client) -> dict[str, Any]:
 
 async def letter_of(client: Client, message_type: str) -> dict[str, Any]:
     """Wait for the one dead letter of this type, or of any for none."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(100):
         while True:
             letters = (await client.admin("GET", "/admin/dead-letters")).json["items"]
             found = [each for each in letters if message_type in {"", each["message_type"]}]

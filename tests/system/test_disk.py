@@ -66,7 +66,7 @@ async def test_a_damaged_file_parks_its_service_alone(processes: Processes, offs
         acceptance.accept_loss(process.data_dir, "room")
         await client.order("room", "restart")
         await client.actor_where("room", lambda actor: actor["state"] == "running")
-        assert (await client.send("GET", "/readyz")).status == 200
+        await client.until_ready()
         assert await client.list_all(ROOMS) == []
         is_problem(await client.send("GET", f"{ROOMS}/{room['id']}"), 404)
         made = await client.create(ROOMS, ROOM)
@@ -183,7 +183,7 @@ async def test_a_full_disk_loses_nothing_acknowledged(
             kept[path] = await fill(client, path, body)
         assert len(kept[TWEETS]) > 5
         await assert_full(client, process.data_dir / "tweets.db", kept[TWEETS])
-        assert (await client.send("GET", "/readyz")).status == 200
+        await client.until_ready()
     if end == "stop":
         assert await asyncio.to_thread(process.stop) == 0
     else:
@@ -206,7 +206,7 @@ async def test_a_full_disk_loses_nothing_acknowledged(
         for path, items in kept.items():
             assert await list_created(client, path) == items
         await client.create(TWEETS, TWEET)
-        assert (await client.send("GET", "/readyz")).status == 200
+        await client.until_ready()
     assert await asyncio.to_thread(process.stop) == 0
 
 

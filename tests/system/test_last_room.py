@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-ROUNDS = 200
+ROUNDS = [50, pytest.param(400, marks=pytest.mark.long)]
 GUESTS = 64
 # Each round has days of its own; the middle one is what everybody wants.
 DAYS = 5
 MIDDLE = 2
 
 
+@pytest.mark.parametrize("rounds", ROUNDS)
 async def test_the_last_room_is_sold_to_one(
-    processes: Processes, seed: int, report: Report
+    processes: Processes, seed: int, report: Report, rounds: int
 ) -> None:
-    """64 guests ask at once, 200 times: one gets a 201, all others a 409, and the books agree.
+    """64 guests ask at once: one gets a 201, all others a 409, and the books agree.
 
     In even rounds for the very same nights, in odd ones for stays that share one night.
     """
@@ -39,7 +40,7 @@ async def test_the_last_room_is_sold_to_one(
         customers = await new_customers(client, GUESTS)
         winners: Counter[str] = Counter()
         begun = time.monotonic()
-        for number in range(ROUNDS):
+        for number in range(rounds):
             chance.shuffle(customers)
             bodies = []
             for customer_id in customers:
@@ -59,10 +60,10 @@ async def test_the_last_room_is_sold_to_one(
         check_books(process.data_dir)
         listed = await client.list_all(BOOKINGS)
         statuses = Counter(booking["status"] for booking in listed)
-        assert statuses == {"confirmed": ROUNDS, "rejected": ROUNDS * (GUESTS - 1)}
+        assert statuses == {"confirmed": rounds, "rejected": rounds * (GUESTS - 1)}
     report(
-        f"seed {seed}, {ROUNDS} rounds of {GUESTS} in {took_s:.1f} s, "
-        f"{ROUNDS * GUESTS / took_s:.0f} bookings/s; {len(winners)} different winners"
+        f"seed {seed}, {rounds} rounds of {GUESTS} in {took_s:.1f} s, "
+        f"{rounds * GUESTS / took_s:.0f} bookings/s; {len(winners)} different winners"
     )
     # Were it always the same one, nobody would have raced.
-    assert len(winners) > GUESTS / 4
+    assert len(winners) > min(rounds, GUESTS) / 4

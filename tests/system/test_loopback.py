@@ -26,7 +26,7 @@ pytestmark = pytest.mark.real_time
 
 BUSY = "--set=x_platform.tweets_per_s=50"
 DONE = 20
-BUSY_S_MAX = 30.0
+BUSY_S_MAX = 100.0
 NOBODY = "0.0.0.0"  # noqa: S104 - what the kernel shows as a listener's other end
 TABLES = ("tcp", "tcp6", "udp", "udp6")
 
@@ -67,7 +67,7 @@ def test_it_connects_to_loopback_alone(tmp_path: Path) -> None:
                 time.sleep(0.05)
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=100)
     assert process.returncode == 0
     events = [json.loads(line) for line in log.read_text().splitlines()]
     # Its listeners, the stream and the requests of likes and replies were all seen.
@@ -77,7 +77,7 @@ def test_it_connects_to_loopback_alone(tmp_path: Path) -> None:
 
 
 def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - loopback
+    with urllib.request.urlopen(url, timeout=100) as response:  # noqa: S310 - loopback
         return json.load(response)
 
 

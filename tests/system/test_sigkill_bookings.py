@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-ROUNDS = 24
+ROUNDS = [8, pytest.param(60, marks=pytest.mark.long)]
 GUESTS = 24
 ROOMS = 4
 # Few enough that guests want the same nights, enough that most get some.
@@ -93,6 +93,11 @@ class Guests:
                     {200}, "DELETE", path, f"{key}-cancel"
                 )
 
+    def have_done_enough(self, rounds: int) -> bool:
+        """Whether kills so far can have met something; a slow machine takes its time."""
+        statuses = Counter(reply.status for _, reply in self.answers.values())
+        return min(statuses[201], statuses[409]) > rounds * 3 and len(self.cancelled) > rounds
+
     def check(self, listed: list[dict[str, Any]]) -> None:
         """Assert that each key made one booking, and that it is what its guest was told."""
         assert len(listed) == len(self.answers), "a key made no booking, or more than one"
@@ -135,6 +140,8 @@ async def kill_at_random(
     await asyncio.to_thread(process.start)
     guests.sender.up.set()
     await asyncio.sleep(chance.uniform(0, UP_S_MAX))
+    while not guests.have_done_enough(round_number + 1):  # noqa: ASYNC110 - many may do it
+        await asyncio.sleep(0.01)
     guests.sender.up.clear()
     await asyncio.to_thread(process.kill)
 
@@ -153,10 +160,11 @@ def under_way(data_dir: Path, copy: Path) -> Counter[str]:
     return Counter(state for (state,) in states if state not in ENDED)
 
 
+@pytest.mark.parametrize("rounds", ROUNDS)
 async def test_sigkill_splits_no_booking(
-    processes: Processes, seed: int, tmp_path: Path, report: Report
+    processes: Processes, seed: int, tmp_path: Path, report: Report, rounds: int
 ) -> None:
-    """After 24 kills at random instants all books agree, and every guest was told the truth."""
+    """After kills at random instants all books agree, and every guest was told the truth."""
     begun = time.monotonic()
     chance = random.Random(seed)
     process = await asyncio.to_thread(processes.make(BREAKER).start)
@@ -170,7 +178,7 @@ async def test_sigkill_splits_no_booking(
             for number, customer_id in enumerate(customers)
         ]
         try:
-            for round_number in range(ROUNDS):
+            for round_number in range(rounds):
                 await kill_at_random(process, guests, chance, round_number)
                 met += under_way(process.data_dir, tmp_path / "copy")
             await asyncio.to_thread(process.start)
@@ -186,18 +194,17 @@ async def test_sigkill_splits_no_booking(
         guests.check(await client.list_all(BOOKINGS))
         check_books(process.data_dir)
         again = await guests.ask_again()
-        assert (await client.send("GET", "/readyz")).status == 200
+        await client.until_ready()
     statuses = Counter(reply.status for _, reply in guests.answers.values())
     report(
-        f"seed {seed}, {ROUNDS} rounds in {time.monotonic() - begun:.0f} s, "
+        f"seed {seed}, {rounds} rounds in {time.monotonic() - begun:.0f} s, "
         f"{statuses[201]} confirmed, {len(guests.cancelled)} of them cancelled, "
         f"{statuses[409]} refused; {guests.sender.retries} broken connections, "
         f"{guests.sender.accepted} answers put off, {again} keys asked again; "
         f"bookings that the kills met: {dict(met)}"
     )
     # A run in which the guests hardly booked, or no kill met a booking, would prove nothing.
-    assert min(statuses[201], statuses[409]) > ROUNDS * 3
-    assert len(guests.cancelled) > ROUNDS
-    assert guests.sender.retries > ROUNDS
-    assert met.total() > ROUNDS
+    assert guests.have_done_enough(rounds)
+    assert guests.sender.retries > rounds
+    assert met.total() > rounds
     assert len(met) > 2, "the kills met few of the saga's states"

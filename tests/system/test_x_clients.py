@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real_time
 
-NODE_S_MAX = 60.0
+NODE_S_MAX = 200.0
 TWITTER_API_V2 = ("twitter-api-v2", "1.29.1")
 TWITTER_API_V2_SHA512 = (
     "l5U8aP6woe+gv0RViz/YA0YEG/NRtqkO1iXWqxNfrn3MSc2V85u6w44oNDBWhy8zVV9r36SJv/uXNmnfni8Uxw=="

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real_time
 
-WAIT_S_MAX = 20.0
+WAIT_S_MAX = 100.0
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from http_edge.x_api.credentials import EmbeddedCredentials
 
 X_HOST = "https://api.twitter.com"
-CALL_S_MAX = 20.0
+CALL_S_MAX = 100.0
 
 
 @dataclass

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.http_edge.x_api.open_stream import OpenStream
 
-SOON_S = 5.0
+SOON_S = 100.0
 
 
 async def flood(x: EmbeddedX, numbers: Iterator[int]) -> None:

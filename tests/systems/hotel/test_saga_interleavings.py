@@ -22,7 +22,7 @@ from tests.systems.fate import Fate
 from tests.systems.hotel.steps import Script, limits, scripts
 from tests.systems.hotel.town import Town
 from tests.systems.hotel.whole import Furnished, Whole, furnish
-from tests.systems.shrinking import PHASES, Shrinking
+from tests.systems.shrinking import LONG_S_MAX, PHASES, Shrinking
 
 
 async def play(
@@ -70,8 +70,7 @@ def on_threads(furnished: Furnished) -> Shrinking:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
-@settings(max_examples=150, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script, limits_s: tuple[float, float]
@@ -81,11 +80,21 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
-@settings(max_examples=50, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script, limits_s: tuple[float, float]
 ) -> None:
     """The same on the store of a running system, whose commits take their time elsewhere."""
     await on_threads.play(script, limits_s)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_S_MAX)
+@settings(max_examples=1000, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@given(script=scripts, limits_s=limits)
+async def test_any_interleaving_leaves_the_books_in_agreement_for_minutes(
+    inline: Shrinking, script: Script, limits_s: tuple[float, float]
+) -> None:
+    """And a search that goes on for minutes."""
+    await inline.play(script, limits_s)

@@ -43,7 +43,7 @@ async def compete(hotel: Whole, wish: CreateBooking, round_: int, *, killed: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("store", "rounds"), [(InlineStore, 150), (AiosqliteStore, 50)])
+@pytest.mark.parametrize(("store", "rounds"), [(InlineStore, 40), (AiosqliteStore, 15)])
 @pytest.mark.parametrize("kills", [False, True])
 async def test_last_room_is_sold_once(
     tmp_path: Path,

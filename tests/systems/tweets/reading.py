@@ -26,7 +26,7 @@ from actors.systems.tweets.x_access import XAccess
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-WAIT_S_MAX = 20.0
+WAIT_S_MAX = 100.0
 # Short, for tests wait for them; the reasons for the real ones are in config.toml.
 SETTINGS = (
     "x.stall_s=5",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from tests.systems.tweets.rough_link import RoughLink
 
-ASK_S_MAX = 30.0
+ASK_S_MAX = 100.0
 # What tests would wait for, shorter; and a quarter of an hour's requests in seconds.
 SETTINGS = (
     *[f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets", "x_platform")],

@@ -163,7 +163,7 @@ class RoughX:
 
     async def until_asked(self, path: str, times: int, method: str = "GET") -> Request:
         """Wait for the `times`-th request, and return it."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(100):
             while len(self.asked(path, method)) < times:
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -136,7 +136,7 @@ async def test_tweets_wait_for_a_scorer(tmp_path: Path, parts: dict[str, Any]) -
         for replica in ("sentiment-1", "sentiment-2"):
             monitor.system.suspend(replica)
         await monitor.ask("tweets", StoreTweet(author="ann", text=BLAME))
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(100.0):
             while not await has_given_up(monitor, "tweets"):
                 monitor.clock.advance(0.01)
                 await asyncio.sleep(0.002)

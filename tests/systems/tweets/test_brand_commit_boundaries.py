@@ -140,6 +140,19 @@ DEATHS = {
     "process, before": Death(after=False, process=True),
     "process, after": Death(after=True, process=True),
 }
+# Just before a commit the process leaves the files that it left just after the commit before.
+INLINE = [
+    *list(DEATHS)[:2],
+    pytest.param("process, before", marks=pytest.mark.long),
+    "process, after",
+]
+# Where threads differ from what runs in place: what is under way elsewhere when the death comes.
+ON_THREADS = [
+    pytest.param("service, before", marks=pytest.mark.long),
+    "service, after",
+    "process, before",
+    pytest.param("process, after", marks=pytest.mark.long),
+]
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -151,7 +164,7 @@ async def test_way_has_so_many_commits(prepared: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("death", INLINE)
 @pytest.mark.parametrize("name", WAYS)
 async def test_death_at_any_commit_changes_nothing(prepared: Path, name: str, death: str) -> None:
     """Each tweet is stored, scored, flagged, liked and answered as if nothing had been."""
@@ -159,7 +172,7 @@ async def test_death_at_any_commit_changes_nothing(prepared: Path, name: str, de
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("death", ON_THREADS)
 @pytest.mark.parametrize("name", ["both", "answers lost"])
 async def test_death_at_any_commit_changes_nothing_on_threads(
     prepared: Path, name: str, death: str

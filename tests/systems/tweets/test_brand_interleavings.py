@@ -23,7 +23,7 @@ from actors.service.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from tests.systems.fate import Fate
-from tests.systems.shrinking import PHASES, Shrinking
+from tests.systems.shrinking import LONG_S_MAX, PHASES, Shrinking
 from tests.systems.tweets.brand_monitor import BrandMonitor, brand_monitor
 from tests.systems.tweets.brand_steps import Script, scripts
 from tests.systems.tweets.crowd import Crowd
@@ -77,8 +77,7 @@ def on_threads(prepared: Path) -> Shrinking:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
-@settings(max_examples=40, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script
@@ -88,11 +87,21 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # some minute alone, and more where others share the cores
-@settings(max_examples=12, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script
 ) -> None:
     """The same on the store of a running system, whose commits take their time elsewhere."""
     await on_threads.play(script)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_S_MAX)
+@settings(max_examples=300, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@given(script=scripts)
+async def test_any_interleaving_leaves_the_books_in_agreement_for_minutes(
+    inline: Shrinking, script: Script
+) -> None:
+    """And a search that takes its time."""
+    await inline.play(script)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from actors.service.assembly import StoreType
 
 NAME = "x_platform"
-ASK_S_MAX = 20.0
+ASK_S_MAX = 100.0
 
 
 class Running:
