@@ -109,9 +109,10 @@ async def settle(on: Monitor) -> None:
     """Wait until all that X had for us is read, scored, and liked or answered."""
     first = "SELECT count(*) FROM matched JOIN tweet ON tweet.id = tweet_id WHERE edit_of IS NULL"
     matched = on.count("x_platform", first)
+    edits = on.count("x_platform", "SELECT count(*) FROM tweet WHERE edit_of IS NOT NULL")
     done = "SELECT count(*) FROM tweet WHERE sentiment IS NOT NULL"
     await on.until("tweets", done, matched)
-    await on.until("tweets", f"{done} AND version_id IS NOT NULL", EDITS)
+    await on.until("tweets", f"{done} AND version_id IS NOT NULL", edits)
     await on.until("responder", "SELECT count(*) FROM action WHERE status = 'done'", matched)
     await on.until("favouriter", "SELECT count(*) FROM action WHERE status <> 'done'", 0)
     negative = on.count("tweets", "SELECT count(*) FROM tweet WHERE sentiment = 'negative'")
