@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 .PHONY: run test simulate simulate-plants simulate-determinism \
-	simulate-coverage setup check bench lock clean
+	simulate-coverage framing fuzz setup check bench lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
@@ -35,6 +35,14 @@ simulate-determinism: $(VENV)/installed
 
 simulate-coverage: $(VENV)/installed
 	@exec $(BIN)/python runtime.py simulate --seeds 500 --cover $(ARGS)
+
+# Where a request ends, some 250 cases at a real process; and some minutes of anything at one:
+# make fuzz ARGS="--seconds 600 --seed 7"
+framing: $(VENV)/installed-dev
+	@exec $(BIN)/python -m tests.http_edge.framing $(ARGS)
+
+fuzz: $(VENV)/installed-dev
+	@exec $(BIN)/python -m tests.http_edge.fuzz $(ARGS)
 
 setup: $(VENV)/installed-dev
 

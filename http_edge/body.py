@@ -34,7 +34,7 @@ class BodyReader:
             raise self.too_large()
         await self._invite(request)
         # A body that is not there by the request's deadline leaves no time to do anything with it.
-        s_max = min(self._s_max, request.left_s())
+        s_max = min(self._s_max, request.look_again())
         try:
             async with asyncio.timeout(s_max):
                 return await self._collect(request)

@@ -40,7 +40,11 @@ _CR: Final = 0x0D
 
 
 class Connection(web.RequestHandler):
-    """One client's connection. `heard_s` is when it last sent something, by the system's clock."""
+    """One client's connection.
+
+    `heard_s` is when it last sent something, by the system's clock; `answered`, whether the request
+    whose turn it was last has its answer; `beyond`, whether it has a place for a look only.
+    """
 
     __slots__ = (
         "_arrivals",
@@ -55,6 +59,8 @@ class Connection(web.RequestHandler):
         "_head_until",
         "_places",
         "_when_client_leaves",
+        "_without_head",
+        "answered",
         "beyond",
         "clock",
         "heard_s",
@@ -91,6 +97,8 @@ class Connection(web.RequestHandler):
         self.beyond = False
         # When each of the messages arrived that wait for their turn.
         self._arrivals: deque[float] = deque()
+        # Whether anything of these is to be put back when a head is whole: at first, its place.
+        self._without_head = True
         # Bytes of a head that is not whole, and how many of them are empty lines before it.
         self._head_bytes = 0
         self._blank_bytes = 0
@@ -98,6 +106,7 @@ class Connection(web.RequestHandler):
         # The newest body, while it is not whole, and what it has taken on the wire if it is in
         # chunks.
         self._body: StreamReader | None = None
+        self.answered = True
         self._chunked_bytes: int | None = None
         self._eof = False
 
@@ -105,8 +114,6 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Stamp what becomes a request of it, and bound what does not yet."""
-        if self._force_close or self._close:
-            return
         if data:
             self.heard_s = self.clock.monotonic()
             if data[0] <= _CR and not self._few_blanks(data):
@@ -115,12 +122,11 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         count = self._request_count - before
         if count:
-            for _ in range(count):
-                self._arrivals.append(self.heard_s)
-            if not before or self._head_bytes or self._blank_bytes:
-                self._head_bytes = self._blank_bytes = 0
-                self._head_until = None
-                self._places.head_ends(self)
+            self._arrivals.append(self.heard_s)
+            if count > 1:
+                self._arrivals.extend([self.heard_s] * (count - 1))
+            if self._without_head:
+                self._head_ends()
             if self._body is not None or self._messages[-1][1] is not EMPTY_PAYLOAD:
                 self._body_begins(data if count == 1 else b"")
             elif not data.endswith(b"\r\n\r\n"):  # there is more, and it is not whole
@@ -130,6 +136,7 @@ class Connection(web.RequestHandler):
 
     def next_arrival(self) -> float:
         """Return when the request arrived whose turn it is now: aiohttp takes them in order."""
+        self.answered = False
         if self._eof and not self._messages:
             self.close()  # it is the last
         # What aiohttp kept behind an upgrade that was not made has come with it.
@@ -147,7 +154,10 @@ class Connection(web.RequestHandler):
     def _few_blanks(self, data: bytes) -> bool:
         """Count the empty lines before a request; too many are refused."""
         at_start = self._head_bytes == self._blank_bytes
+        if self._force_close or self._close:
+            return True
         if at_start and (self._is_idle or not self._request_count):
+            self._without_head = True
             self._blank_bytes += len(data) - len(data.lstrip(b"\r\n"))
             if self._blank_bytes > BLANK_BYTES_MAX:
                 self._refuse(self._gateway.malformed("too many empty lines before a request"))
@@ -158,7 +168,7 @@ class Connection(web.RequestHandler):
         """A message came that has a body, or that follows one in the same read."""
         if self._body is not None and not self._body.is_eof():
             # Only the parser's refusal can come before its end.
-            self._cut(self._body, "the body is framed wrongly")
+            self._cut(self._body, web.RequestPayloadError("the body is framed wrongly"))
         message, payload = self._messages[-1]
         self._body = self._chunked_bytes = None
         if payload is EMPTY_PAYLOAD:
@@ -171,6 +181,8 @@ class Connection(web.RequestHandler):
 
     def _goes_on(self, data: bytes) -> None:
         """What was read is part of a body, or of a head."""
+        if self._force_close or self._close:
+            return
         if self._body is not None:
             if self._chunked_bytes is not None:
                 self._chunked_bytes += len(data)
@@ -188,7 +200,14 @@ class Connection(web.RequestHandler):
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(self._gateway.malformed(f"a head has at most {HEAD_BYTES_MAX} bytes"))
 
+    def _head_ends(self) -> None:
+        self._without_head = False
+        self._head_bytes = self._blank_bytes = 0
+        self._head_until = None
+        self._places.head_ends(self)
+
     def _head_begins(self) -> None:
+        self._without_head = True
         self._head_bytes += 1
         self._head_until = self._loop.time() + self._head_s_max
         self._watch_head(self._head_until)
@@ -216,11 +235,13 @@ class Connection(web.RequestHandler):
         assert self._chunked_bytes is not None
         allowed = CHUNKING_FACTOR_MAX * body.total_bytes + CHUNKING_BYTES_MAX
         if self._chunked_bytes > allowed and body.exception() is None:
-            self._cut(body, "the body's chunks are mostly extensions")
+            self._cut(body, web.RequestPayloadError("its chunks are mostly extensions"))
 
-    def _cut(self, body: StreamReader, why: str) -> None:
+    def _cut(self, body: StreamReader, why: Exception) -> None:
         """Whoever reads the body is told that there will be no more of it."""
-        body.set_exception(web.RequestPayloadError(why))
+        # After its answer aiohttp alone reads on, to throw it away, and takes an exception ill.
+        if not self.answered or any(payload is body for _, payload in self._messages):
+            body.set_exception(why)
         body.feed_eof()
 
     # --- What is refused ---------------------------------------------------------------------
@@ -228,8 +249,8 @@ class Connection(web.RequestHandler):
     def make_room(self) -> None:
         """Close, for somebody else needs the place. The rest of a body is not waited for."""
         if self._body is not None and not self._body.is_eof():
-            self._body.set_exception(self._gateway.no_place())
-            self._body.feed_eof()
+            self._cut(self._body, self._gateway.no_place())
+            self.close()
         elif self._request_count and not self._head_bytes:
             # Idle: an answer to nothing would be taken for that to its next request.
             self.force_close()
@@ -288,7 +309,7 @@ class Connection(web.RequestHandler):
         if self._when_client_leaves is not None:
             return False
         if self._body is not None and not self._body.is_eof():
-            self._cut(self._body, "the client closed before the body was complete")
+            self._cut(self._body, web.RequestPayloadError("the client closed before its end"))
         if self._is_idle or self._request_count == 0:
             if self._head_bytes > self._blank_bytes:
                 self._refuse(self._gateway.malformed("the request ended within its head"))
@@ -365,13 +386,11 @@ class ConnectionFactory(web.Server):
         self,
         message: RawRequestMessage,
         payload: StreamReader,
-        protocol: web.RequestHandler,
+        protocol: Connection,  # type: ignore[override]  # we make no other
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> Request:
-        assert isinstance(protocol, Connection)
         request = Request(message, payload, protocol, writer, task, self._loop)
-        request.clock = protocol.clock
         request.deadline = protocol.next_arrival() + self._deadline_s
         request.beyond = protocol.beyond
         return request

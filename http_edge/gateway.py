@@ -78,6 +78,7 @@ class Gateway:
             if task is None or task.cancelling():
                 raise
             answer = self._failed(request, error)
+        request.protocol.answered = True  # type: ignore[attr-defined]  # it is a Connection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
         # We never change protocols; what follows an Upgrade is not read as HTTP any more.

@@ -11,7 +11,9 @@ from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
 from http_edge.problems import Kind, Overload, ProblemError
 
 if TYPE_CHECKING:
-    from actors.kernel.clock import Clock
+    from aiohttp.http_parser import RawRequestMessage
+
+    from http_edge.connection import Connection
 
 # RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
 _HOST: Final = re.compile(
@@ -24,63 +26,72 @@ _HOST: Final = re.compile(
 class Request(web.BaseRequest):
     """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
 
-    `beyond`: the connection is one more than there are places, so that only what keeps the system
-    reachable is answered on it.
+    `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the
+    connection is one more than there are places, so that only what keeps the system reachable is
+    answered on it.
     """
+
+    ATTRS = web.BaseRequest.ATTRS | {"beyond", "deadline", "left_s"}
+
+    deadline: float
+    left_s: float
+    beyond: bool
 
     @property
     def upgrades(self) -> bool:
         """Whether what follows it would be no HTTP any more, were it granted: also a CONNECT."""
         return self._message.upgrade
 
-    ATTRS = web.BaseRequest.ATTRS | {"beyond", "clock", "deadline"}
-
-    clock: Clock
-    deadline: float
-    beyond: bool
-
-    def left_s(self) -> float:
-        """Return the seconds until its deadline; 0 or less once it has passed."""
-        return self.deadline - self.clock.monotonic()
+    def look_again(self) -> float:
+        """Bring `left_s` up to date, and return it."""
+        connection: Connection = self._protocol  # type: ignore[assignment]
+        self.left_s = self.deadline - connection.clock.monotonic()
+        return self.left_s
 
     def check(self, now: float) -> None:
-        """Raise the problem with its head or its age, if there is one."""
-        if self.deadline <= now:
+        """Raise the problem with its head or its age, if there is one. Each request comes by."""
+        self.left_s = left_s = self.deadline - now
+        if left_s <= 0:
             raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before its turn came")
-        broken = self._payload.exception()
-        if broken is not None:
-            raise broken
-        headers = self._message.headers
+        message = self._message
+        headers = message.headers
         host = headers.get(hdrs.HOST)
         if host is not None and not valid_host(host):
             detail = "Host is one name or address, with a port where it is not the usual one"
             raise ProblemError(Kind.BAD_REQUEST, detail)
-        version = self._message.version
-        if version == HttpVersion11:
-            if hdrs.EXPECT in headers:
-                _check_expectations(headers.getall(hdrs.EXPECT))
-        elif version != HttpVersion10:  # the parser knows 0.9 and 2.0, which are framed otherwise
-            raise ProblemError(Kind.BAD_REQUEST, "HTTP/1.1 and HTTP/1.0 are spoken here")
-        if (
-            self._payload is EMPTY_PAYLOAD
-            and self._message.method != hdrs.METH_GET
-            and headers.get(hdrs.CONTENT_LENGTH, "").strip("0")
-        ):
+        if message.version is not HttpVersion11:
+            _check_version(message)
+        elif hdrs.EXPECT in headers:
+            _check_expectations(headers.getall(hdrs.EXPECT))
+        if self._payload is not EMPTY_PAYLOAD:
+            self._check_body()
+        elif message.method != "GET" and headers.get(hdrs.CONTENT_LENGTH, "").strip("0"):
             # aiohttp takes the largest number that its parser knows for none.
             raise ProblemError(Kind.BAD_REQUEST, "no body has this Content-Length")
-        if self._message.chunked and (
-            version == HttpVersion10 or headers[hdrs.TRANSFER_ENCODING].lower() != "chunked"
-        ):
-            # RFC 9112 section 6.1: 1.0 has none, so that somebody on the way may have seen another
-            # end; and what is coded twice would be stored as it came.
-            detail = "a Transfer-Encoding is chunked, of HTTP/1.1, or none"
-            raise ProblemError(Kind.BAD_REQUEST, detail)
+
+    def _check_body(self) -> None:
+        broken = self._payload.exception()
+        if broken is not None:
+            raise broken
+        # RFC 9112 section 6.1: what is coded twice would be stored as it came.
+        message = self._message
+        if message.chunked and message.headers[hdrs.TRANSFER_ENCODING].lower() != "chunked":
+            raise ProblemError(Kind.BAD_REQUEST, "a Transfer-Encoding is chunked, or none")
 
 
 @lru_cache(maxsize=256)
 def valid_host(host: str) -> bool:
     """Whether it can be a Host header's value (RFC 9110 section 7.2)."""
     return _HOST.fullmatch(host) is not None
+
+
+def _check_version(message: RawRequestMessage) -> None:
+    if message.version not in (HttpVersion10, HttpVersion11):
+        # The parser knows 0.9 and 2.0 as well, where a request ends elsewhere.
+        raise ProblemError(Kind.BAD_REQUEST, "HTTP/1.1 and HTTP/1.0 are spoken here")
+    if message.chunked:
+        # RFC 9112 section 6.1: who passed it on may have seen its end elsewhere.
+        raise ProblemError(Kind.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
 
 
 def _check_expectations(values: list[str]) -> None:

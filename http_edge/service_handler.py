@@ -14,7 +14,7 @@ from actors.kernel.messages import Accepted, Command, Refusal
 from http_edge.answer import JSON, TEXT, Answer, make_head
 from http_edge.body import BodyReader
 from http_edge.decoding import UrlDecoder
-from http_edge.problems import Kind, Overload, ProblemError, from_refusal
+from http_edge.problems import Kind, ProblemError, from_refusal
 from http_edge.target import refuse_query
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ServiceHandler:
 
     async def __call__(self, request: Request, params: dict[str, str], query: str) -> Answer:
         headers = request.headers
+        timeout_s = request.left_s
         message: Message
         if self._body is None:
             message = self._url.decode(params, query)
@@ -72,16 +73,13 @@ class ServiceHandler:
                 if len(body) > self._reader.bytes_max:
                     raise self._reader.too_large()
             else:
-                # Only a body that is still on its way costs a timer.
+                # Only a body that is still on its way costs a timer and looks at the clock.
                 body = await self._reader.read(request)
+                timeout_s = request.look_again()
             message = self._body.decode(body, params)
         key = headers.get(IDEMPOTENCY_KEY) if self._writes else None
         if key is not None:
             _check_key(key, headers)
-        # What is left of it: the request may have waited for its turn, or for its body.
-        timeout_s = request.left_s()
-        if timeout_s <= 0:
-            raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before it could be asked")
         reply = await self._ask(self._service, message, timeout_s=timeout_s, key=key)
         if type(reply) is Refusal:
             raise from_refusal(reply)

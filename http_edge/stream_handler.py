@@ -44,7 +44,7 @@ class StreamHandler:
     ) -> web.StreamResponse:
         refuse_query(query)
         # A service that cannot even give the first page is answered like everywhere else.
-        page = await self._page(params, None, timeout_s=request.left_s())
+        page = await self._page(params, None, timeout_s=request.left_s)
         headers = {
             hdrs.CONTENT_TYPE: JSON,
             hdrs.DATE: self._date(),

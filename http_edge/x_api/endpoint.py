@@ -61,7 +61,7 @@ class Call:
         Raises what an ask raises.
         """
         if timeout_s is None:
-            timeout_s = self.request.left_s()
+            timeout_s = self.request.look_again()
         reply = await self._system.ask(SERVICE, message, timeout_s=timeout_s)
         if isinstance(reply, Accepted):
             # X has no such answer: what did not come in time is not there.

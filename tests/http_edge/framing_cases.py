@@ -55,9 +55,10 @@ def case(
     CASES.append(Case(name, pieces, statuses, closes=not keeps, in_turn=in_turn))
 
 
-def half(name: str, sent: bytes, *statuses: int) -> None:
-    """Add a case whose client then closes its sending side."""
-    CASES.append(Case(name, (sent,), statuses, half=True))
+def half(name: str, sent: bytes | tuple[bytes, ...], *statuses: int) -> None:
+    """Add a case whose client then closes its sending side; pieces are sent in turn."""
+    pieces = sent if isinstance(sent, tuple) else (sent,)
+    CASES.append(Case(name, pieces, statuses, half=True, in_turn=len(pieces) > 1))
 
 
 def get(
@@ -248,6 +249,11 @@ case(
     200,
     keeps=True,
 )
+half(
+    "no end of the body after the answer",
+    (get(b"Content-Length: 500\r\n") + CANARY, b"d"),
+    200,
+)
 half("half a body on a GET, and no more", get(b"Content-Length: 500\r\n") + CANARY, 400)
 case(
     "a body of another kind",
@@ -343,6 +349,14 @@ case(
 case("a request for a trailer", chunks(b"1c\r\n" + TWEET + b"\r\n0\r\n" + CANARY), 400)
 case("chunks without an end", chunks(b"1c\r\n" + TWEET + b"\r\n"), 408)
 half("chunks without an end, and no more", chunks(b"1c\r\n" + TWEET + b"\r\n"), 400)
+half("no end of the chunks after the answer", (get(TE) + b"5\r\nabc", b"d"), 200)
+case(
+    "a wrong chunk after the answer",
+    (get(TE) + b"5\r\nabcde\r\n", b"zz\r\n"),
+    200,
+    400,
+    in_turn=True,
+)
 half("a last chunk without an end", chunks(b"1c\r\n" + TWEET + b"\r\n0\r\n"), 400)
 half("half a size, and no more", chunks(b"1"), 400)
 case(

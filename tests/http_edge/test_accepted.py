@@ -148,7 +148,7 @@ async def answer(route: Route, body: bytes, **params: str) -> Answer:
     context = Context(system=system, config=config, date=date, admin_token="", log_requests=False)
     content = SimpleNamespace(is_eof=lambda: True, read_nowait=lambda: body)
     headers = CIMultiDictProxy(CIMultiDict[str]())
-    request: Any = SimpleNamespace(headers=headers, content=content, left_s=lambda: 5.0)
+    request: Any = SimpleNamespace(headers=headers, content=content, left_s=5.0)
     reply: Any = await route.handler(context)(request, params, "")
     return reply  # type: ignore[no-any-return]
 
