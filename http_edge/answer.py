@@ -12,7 +12,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from aiohttp import HttpVersion11, hdrs, web
+from aiohttp import HttpVersion11, web
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -61,19 +61,20 @@ class Answer(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Decide on the connection; aiohttp calls this once, then `write_eof`."""
+        message = request._message  # noqa: SLF001 - each of its properties costs a call more
         connection = ""
         if self._keep_alive is None:
-            self._keep_alive = request.keep_alive
+            self._keep_alive = not message.should_close
         if not self._keep_alive:
             connection = "Connection: close\r\n"
-        elif request.version < HttpVersion11:
+        elif message.version is not HttpVersion11:
             connection = "Connection: keep-alive\r\n"
         self._head += f"{self._stamp}{connection}Content-Length: {len(self._bytes)}\r\n\r\n"
-        if request.method == hdrs.METH_HEAD:
+        if message.method == "HEAD":
             self._bytes = b""
         self._protocol = request.protocol
-        self._payload_writer = request.writer
-        return request.writer
+        self._payload_writer = writer = request.writer
+        return writer
 
     def whole(self) -> bytes:
         """Return the bytes, for a connection that is closed before it has asked anything."""
@@ -88,7 +89,13 @@ class Answer(web.StreamResponse):
         self._eof_sent = True
         whole = self._head.encode("latin-1") + self._bytes + data
         if len(whole) < _AT_ONCE_BYTES_MAX:
-            await writer.write(whole)
+            # What aiohttp's writer would do, without its three calls: a tenth of the edge's work.
+            transport = self._protocol.transport
+            if transport is None or transport.is_closing():
+                message = "the client has left"
+                raise ConnectionResetError(message)
+            transport.write(whole)
+            writer.output_size += len(whole)
             whole = b""
         # Without the wait, one who sends requests and reads nothing would fill our memory.
         if whole or self._protocol.writing_paused:

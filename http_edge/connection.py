@@ -347,7 +347,7 @@ class ConnectionFactory(web.Server):
         self, gateway: Gateway, config: EdgeConfig, *, descriptors_max: int | None = None
     ) -> None:
         """From a descriptor of the number `descriptors_max` on there is no room for another."""
-        super().__init__(gateway)
+        super().__init__(gateway)  # type: ignore[arg-type]  # it makes no other requests than ours
         self._config = config
         self._deadline_s = config.deadline_s
         self._descriptors_max = descriptors_max

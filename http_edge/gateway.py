@@ -55,8 +55,9 @@ class Gateway:
         self._log_requests = context.log_requests
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
-    async def __call__(self, request: Request) -> web.StreamResponse:  # type: ignore[override]
-        given = request.headers.get(X_REQUEST_ID)
+    async def __call__(self, request: Request) -> web.StreamResponse:
+        message = request._message  # noqa: SLF001 - each of its properties costs a call more
+        given = message.headers.get(X_REQUEST_ID)
         if given is None or not _SANE_ID(given):
             given = f"{self._random_bits(64):016x}"
         begun = self.clock.monotonic()
@@ -64,11 +65,11 @@ class Gateway:
         request_id.set(given)
         try:
             request.check(begun)
-            target = request.raw_path
+            target = message.path
             if request.beyond:
                 self._insist_on_vital(target)
             methods, params, query = self._static.get(target) or self._match(request)
-            handler = methods.get(request.method) or self.refuse_method(request, methods)
+            handler = methods.get(message.method) or self.refuse_method(request, methods)
             answer = await handler(request, params, query)
         except Exception as error:  # noqa: BLE001 - the one catch-all: everything gets an answer
             answer = self._failed(request, error)
@@ -81,8 +82,8 @@ class Gateway:
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is a Connection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
-        # We never change protocols; what follows an Upgrade is not read as HTTP any more.
-        if self._context.draining or request.beyond or request.upgrades:
+        # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
+        if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         if self._log_requests:
             log.debug(

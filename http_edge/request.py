@@ -22,6 +22,9 @@ _HOST: Final = re.compile(
     re.ASCII,
 )
 
+_HOST_FIELD: Final = hdrs.HOST
+_EXPECT_FIELD: Final = hdrs.EXPECT
+
 
 class Request(web.BaseRequest):
     """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
@@ -37,11 +40,6 @@ class Request(web.BaseRequest):
     left_s: float
     beyond: bool
 
-    @property
-    def upgrades(self) -> bool:
-        """Whether what follows it would be no HTTP any more, were it granted: also a CONNECT."""
-        return self._message.upgrade
-
     def look_again(self) -> float:
         """Bring `left_s` up to date, and return it."""
         connection: Connection = self._protocol  # type: ignore[assignment]
@@ -55,14 +53,14 @@ class Request(web.BaseRequest):
             raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before its turn came")
         message = self._message
         headers = message.headers
-        host = headers.get(hdrs.HOST)
+        host = headers.get(_HOST_FIELD)
         if host is not None and not valid_host(host):
             detail = "Host is one name or address, with a port where it is not the usual one"
             raise ProblemError(Kind.BAD_REQUEST, detail)
         if message.version is not HttpVersion11:
             _check_version(message)
-        elif hdrs.EXPECT in headers:
-            _check_expectations(headers.getall(hdrs.EXPECT))
+        elif _EXPECT_FIELD in headers:
+            _check_expectations(headers.getall(_EXPECT_FIELD))
         if self._payload is not EMPTY_PAYLOAD:
             self._check_body()
         elif message.method != "GET" and headers.get(hdrs.CONTENT_LENGTH, "").strip("0"):

@@ -116,7 +116,7 @@ case("bare CR in the request line", get(line=b"GET /healthz\r HTTP/1.1"), 400)
 case("one empty line before", b"\r\n" + get(), 200, keeps=True)
 case("eight empty lines before", b"\r\n" * 8 + get(), 200, keeps=True)
 case("a hundred empty lines before", b"\r\n" * 100 + get(), 400)
-case("a hundred empty lines, one by one", (*(b"\r\n",) * 100, get()), 400)
+case("twenty empty lines, one by one", (*(b"\r\n",) * 20, get()), 400)
 case("empty lines without end", b"\r\n" * 20_000, 400)
 case("an empty line between two", (get(), b"\r\n" + get()), 200, 200, keeps=True, in_turn=True)
 case("absolute form", get(line=b"GET http://localhost/healthz HTTP/1.1"), 200, keeps=True)
@@ -198,7 +198,9 @@ case("a field of 9,000 bytes", get(b"A: " + b"b" * 9000 + b"\r\n"), 400)
 case("a name of 9,000 bytes", get(b"A" * 9000 + b": b\r\n"), 400)
 case("200 fields", get(b"A: b\r\n" * 200), 400)
 case("a head of 80,000 bytes", (get()[:-2], *(b"A: " + b"b" * 7990 + b"\r\n",) * 10), 400)
-case("a head in pieces", tuple(get()[at : at + 1] for at in range(len(get()))), 200, keeps=True)
+case(
+    "a head in pieces", tuple(get()[at : at + 5] for at in range(0, len(get()), 5)), 200, keeps=True
+)
 case("a head that never ends", get()[:-2], 408)
 half("half a head, and no more", get()[:-2], 400)
 half("half a line, and no more", b"GET /he", 400)
@@ -326,7 +328,7 @@ case("an extension ended by LF", chunks(b"1c;a\n" + TWEET + END + CANARY), 400)
 case("LF within an extension", chunks(b"1c;a\nb\r\n" + TWEET + END), 400)
 case("NUL in an extension", chunks(b"1c;a\0b\r\n" + TWEET + END), 400)
 case("an extension of 20,000 bytes", chunks(b"1c;a=" + b"b" * 20_000 + b"\r\n" + TWEET + END), 400)
-case("an extension in pieces", (chunks(b"1c;a="), *(b"b" * 1000,) * 100), 400)
+case("an extension in pieces", (chunks(b"1c;a="), *(b"b" * 2000,) * 20), 400)
 case(
     "extensions on many chunks",
     chunks(b"".join(b"1;%b\r\n%c\r\n" % (b"a" * 900, byte) for byte in TWEET) + b"0\r\n\r\n"),
