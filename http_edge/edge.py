@@ -10,7 +10,7 @@ import structlog
 from actors.errors import ConfigError
 from http_edge.admin_token import load_admin_token
 from http_edge.answer import HttpDate
-from http_edge.connection import ConnectionFactory
+from http_edge.connection_factory import ConnectionFactory
 from http_edge.gateway import Gateway
 from http_edge.handler import Context
 from http_edge.routes import rows
