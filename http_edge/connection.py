@@ -118,6 +118,8 @@ class Connection(web.RequestHandler):
             self.heard_s = self.clock.monotonic()
             if data[0] <= _CR and not self._few_blanks(data):
                 return
+            if len(data) > HEAD_BYTES_MAX and not self._ends_in_time(data):
+                return
         before = self._request_count
         super().data_received(data)
         count = self._request_count - before
@@ -163,6 +165,15 @@ class Connection(web.RequestHandler):
                 self._refuse(self._gateway.malformed("too many empty lines before a request"))
                 return False
         return True
+
+    def _ends_in_time(self, data: bytes) -> bool:
+        """Look for the end of a head that was read at once; one too long is refused."""
+        if not self._is_idle and self._request_count:
+            return True
+        if data.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX) >= 0:
+            return True
+        self._refuse(self._gateway.malformed(f"a head has at most {HEAD_BYTES_MAX} bytes"))
+        return False
 
     def _body_begins(self, data: bytes) -> None:
         """A message came that has a body, or that follows one in the same read."""

@@ -190,6 +190,23 @@ async def test_a_listener_without_health_reserves_nothing() -> None:
 
 
 @pytest.mark.real_time
+async def test_where_descriptors_run_out_a_newcomer_is_told_so() -> None:
+    """An idle connection makes room; where there is none it is a 503, and not a reset."""
+    async with serving() as served, clients(served) as made:
+        idle = await made.connect(HEAD + b"\r\n")
+        assert await idle.status() == 200
+        # Every descriptor is now one of those that are kept.
+        served.edge._factories["gateway"]._descriptors_max = 0
+        served.system.on_ask = gate = Gate()
+        newcomer = await made.connect(ROOM)
+        assert await idle.status() is None
+        assert gate.waiting == 1
+        assert await (await made.connect(ROOM)).status() == 503
+        gate.open.set()
+        assert await newcomer.status() == 404
+
+
+@pytest.mark.real_time
 async def test_a_slow_head_ends_at_its_time() -> None:
     """However it drips: a 408 after head_s_max; one that is idle has keepalive_s all the same."""
     async with serving(head_s_max=0.2) as served, clients(served) as made:
