@@ -82,10 +82,13 @@ class Edge:
                 raise ConfigError(message) from error
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
-        factory = ConnectionFactory(self._gateway(name), self._config)
-        self._servers[name] = await asyncio.get_running_loop().create_server(
+        gateway = self._gateway(name)
+        factory = ConnectionFactory(gateway, self._config)
+        server = await asyncio.get_running_loop().create_server(
             factory, listener.host, listener.port, backlog=self._config.backlog_connections
         )
+        self._servers[name] = server
+        gateway.bound_to(each.getsockname()[0] for each in server.sockets)
         self._factories[name] = factory
 
     def _gateway(self, listener: str) -> Gateway:
