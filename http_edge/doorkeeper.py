@@ -44,12 +44,17 @@ class Doorkeeper:
 
     def __init__(self, bound: str, hosts: Iterable[str]) -> None:
         """`bound` is where it listens; `hosts` are further names or addresses, without a port."""
-        own = [_host(each) for each in ("localhost", bound, *hosts)]
-        self._hosts = {each for each in own if each}
-        address = _address(bound)
-        self._any_address = address is not None and address.is_unspecified
+        self._hosts = {_host(each) for each in ("localhost", *hosts)}
+        self._any_address = False
+        self.goes_by(bound)
         # Raw values of `Host` that were found right: all that most requests cost.
         self.known: set[str] = set()
+
+    def goes_by(self, bound: str) -> None:
+        """Know one more host that it is bound to: of a name, the address that was meant by it."""
+        self._hosts.add(_host(bound))
+        address = _address(bound)
+        self._any_address |= address is not None and address.is_unspecified
 
     def check_host(self, authority: str | None) -> None:
         """Raise a 421 where the request was meant for another host. None is HTTP/1.0's silence."""
@@ -76,7 +81,7 @@ class Doorkeeper:
 
     def _is_ours(self, host: str) -> bool:
         if host in self._hosts:
-            return True
+            return bool(host)
         address = _address(host)
         return address is not None and (self._any_address or address.is_loopback)
 

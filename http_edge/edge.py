@@ -83,9 +83,8 @@ class Edge:
                 raise ConfigError(message) from error
 
     async def _listen(self, name: str, listener: ListenerConfig) -> None:
-        factory = ConnectionFactory(
-            self._gateway(name), self._config, descriptors_max=self._descriptors_max
-        )
+        gateway = self._gateway(name)
+        factory = ConnectionFactory(gateway, self._config, descriptors_max=self._descriptors_max)
         loop, backlog = asyncio.get_running_loop(), self._config.backlog_connections
         self._factories[name] = factory
         servers = self._servers[name] = [
@@ -95,6 +94,9 @@ class Edge:
         if not servers:
             host, port = listener.host, listener.port
             servers.append(await loop.create_server(factory, host, port, backlog=backlog))
+        gateway.bound_to(
+            sock.getsockname()[0] for server in servers for sock in server.sockets
+        )
 
     def _gateway(self, listener: str) -> Gateway:
         if self._x is None:

@@ -122,6 +122,11 @@ class Gateway:
             )
         return answer
 
+    def bound_to(self, addresses: Iterable[str]) -> None:
+        """Answer to these as well, which the listener got by the name it was told."""
+        for address in addresses:
+            self._door.goes_by(address)
+
     def refuse_method(self, request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
         """Say which methods the address has."""
         allowed = ", ".join(sorted(methods))

@@ -228,6 +228,16 @@ def test_a_listener_goes_by_what_it_is_bound_to() -> None:
             Doorkeeper(bound, []).check_host("192.168.1.10")
 
 
+def test_a_listener_goes_by_the_address_that_its_name_meant() -> None:
+    """The name of the configuration, and where the socket really is."""
+    door = Doorkeeper("edge", [])
+    door.goes_by("10.0.0.1")
+    for host in ("edge", "10.0.0.1:9000"):
+        door.check_host(host)
+    with pytest.raises(ProblemError):
+        door.check_host("10.0.0.2")
+
+
 def test_what_is_remembered_of_hosts_is_bounded() -> None:
     """Every spelling of ours is let in; few are remembered, and none of another's."""
     door = Doorkeeper("127.0.0.1", [])
