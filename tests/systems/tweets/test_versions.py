@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from actors.systems.tweets.favouriter import FavouriterService
@@ -141,6 +142,7 @@ async def test_what_comes_by_the_api_is_english_unless_it_says_otherwise(tmp_pat
     """With or without an id of its own."""
     async with tweeting(tmp_path) as on:
         plain = await on.ask(StoreTweet(author="ada", text="die"))
+        assert plain.tweet.lang is msgspec.UNSET
         assert on.timers == [(0.0, ScoreTweet(tweet_id=plain.tweet.id, text="die"))]
         english = await on.ask(StoreTweet(author="ada", text="x", lang="en-GB", external_id="e"))
         assert (english.tweet.lang, len(on.timers)) == ("en-GB", 1)
