@@ -12,6 +12,7 @@ from actors.systems.tweets.messages import (
     ListActions,
     ListFlags,
     ListTweets,
+    StoreTweet,
     Tweet,
 )
 from tests.http_edge.fake_system import FLAG
@@ -50,7 +51,7 @@ async def test_a_language_is_a_tag(lang: object) -> None:
         assert (await served.send("POST", "/api/v1/tweets", json=tweet)).status == 201
         reply = await served.send("POST", "/api/v1/tweets", json={**tweet, "lang": lang})
         is_problem(reply, 422, "lang")
-        assert [seen.message.lang for seen in served.system.seen] == ["de-AT"]
+        assert [seen.message for seen in served.system.seen] == [StoreTweet(**tweet)]
 
 
 async def test_tweets_are_asked_for_by_author_and_sentiment() -> None:
