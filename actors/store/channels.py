@@ -247,8 +247,8 @@ class Inbox:
             log.error(
                 "channel rewound", sender=origin.sender, receiver=self._name,
                 applied=applied, last=origin.last,
-                advice="the sender's file is older than this one, and its messages wait; restart "
-                f"the process, and begin anew with: python runtime.py accept-loss {origin.sender}",
+                advice="the sender's file is older than this one, and its messages wait; start the "
+                f"system again, and then: python runtime.py accept-loss {origin.sender}",
             )  # fmt: skip
 
     def apply(self, origin: ChannelOrigin) -> None:
