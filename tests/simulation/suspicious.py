@@ -29,7 +29,7 @@ class SuspiciousHotel(HotelScenario):
         bookings = _number(folder / "booking.db", "SELECT count(*) FROM booking")
         found = super().violations(folder, config, clock, history)
         if epochs > EPOCHS_MAX and bookings:
-            found.append(f"the room service had {epochs} epochs, and {bookings} bookings were made")
+            found.append(f"the room service lived once more, and {bookings} bookings were made")
         return found
 
 
