@@ -51,7 +51,7 @@ OLDEST = "SELECT at_us FROM outbox WHERE receiver = ? AND number > ? ORDER BY nu
 MARKS = "SELECT sender, store, applied FROM inbox"
 KEEP_MARK = (
     "INSERT INTO inbox (sender, store, applied) VALUES (?, ?, ?)"
-    " ON CONFLICT (sender) DO UPDATE SET store = excluded.store, applied = excluded.applied"
+    " ON CONFLICT (sender, store) DO UPDATE SET applied = excluded.applied"
 )
 
 KEEP_EVENT = "INSERT INTO event (message_type, message, trace, at_us) VALUES (?, ?, ?, ?)"
@@ -203,14 +203,15 @@ class Inbox:
         """Work on the writer connection of the service `name`."""
         self._connection = connection
         self._name = name
-        self._marks: dict[str, tuple[str, int]] = {}
-        self._moved: dict[str, tuple[str, int]] = {}
+        # By the sender, and its file.
+        self._marks: dict[tuple[str, str], int] = {}
+        self._moved: dict[tuple[str, str], int] = {}
         self._rewound: set[str] = set()
 
     def begin(self) -> None:
         """Read the marks."""
         rows = self._connection.execute(MARKS).fetchall()
-        self._marks = {row[0]: (row[1], row[2]) for row in rows}
+        self._marks = {(row[0], row[1]): row[2] for row in rows}
 
     def is_duplicate(self, origin: ChannelOrigin, *, redelivered: bool) -> bool:
         """Whether the message was applied before. Raises OutOfOrder where one before it was not.
@@ -218,8 +219,8 @@ class Inbox:
         One that is `redelivered` by the mailbox says nothing of where its sender stands now: those
         sent after it may have been applied with it, by an incarnation that died unheard.
         """
-        mark = self._moved.get(origin.sender) or self._marks.get(origin.sender)
-        applied = mark[1] if mark is not None and mark[0] == origin.store else 0
+        file = (origin.sender, origin.store)
+        applied = self._moved.get(file) or self._marks.get(file, 0)
         if origin.last < applied and not redelivered:
             # It has forgotten what it had sent, and gives the same numbers to other messages. None
             # is taken for what was applied: they wait in its outbox until it begins anew.
@@ -246,18 +247,18 @@ class Inbox:
             log.error(
                 "channel rewound", sender=origin.sender, receiver=self._name,
                 applied=applied, last=origin.last,
-                advice="the sender's file is older than this one, and its messages wait; restart "
-                f"the process, and begin anew with: python runtime.py accept-loss {origin.sender}",
+                advice="the sender's file is older than this one, and its messages wait; start the "
+                f"system again, and then: python runtime.py accept-loss {origin.sender}",
             )  # fmt: skip
 
     def apply(self, origin: ChannelOrigin) -> None:
         """Move the mark."""
-        self._moved[origin.sender] = (origin.store, origin.number)
+        self._moved[origin.sender, origin.store] = origin.number
 
     def flush(self) -> None:
         """Write the marks that moved."""
         if self._moved:
-            rows = [(sender, *mark) for sender, mark in self._moved.items()]
+            rows = [(*file, applied) for file, applied in self._moved.items()]
             self._connection.executemany(KEEP_MARK, rows)
 
     def committed(self) -> None:

@@ -102,22 +102,24 @@ class DataFolder:
                     self._put(service, Row(store=None, epoch=0))
                 raise StoreLost(self._describe(service, missing))
             self._pasts = known_pasts(self._paths, self._config)
+            _, epoch = self._opened.pop(service, (None, 0))
+            epoch_min = max(epoch, 0 if row is None else row.epoch)
             given = renewal(service, own, self._others(service))
         log.warning(
             "loss accepted", service=service, missing=f"{service}.db {missing}",
             will_not_come_again={name: mark.applied for name, mark in given.marks.items()},
         )  # fmt: skip
-        return Admission(folder=manifest.folder, first=True, renewal=given)
+        return Admission(folder=manifest.folder, first=True, epoch_min=epoch_min, renewal=given)
 
     def opened(self, service: str, store: str, epoch: int, place: tuple[int, int]) -> None:
         """Note that the service has its file; on disk before it answers anything."""
         with self._lock:
-            known = self._manifest is not None and service in self._manifest.stores
+            row = None if self._manifest is None else self._manifest.stores.get(service)
             is_first = service not in self._opened
             self._opened[service] = (place, epoch)
-        if not known and not self._is_new:
+        if row is None and not self._is_new:
             log.info("store created", service=service, store=store)
-        if is_first or not known:
+        if is_first or row is None or row.store != store:
             self.reached(service, store, epoch)
         self._forget_acceptance(service)
 

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     Run = Callable[[int, Callable[[Any, Any], Any], Any, Any], Any]
 
 IDENTIFY = "INSERT INTO identity (id, store) VALUES (1, ?) ON CONFLICT (id) DO NOTHING"
-BECOME_ANOTHER = "UPDATE identity SET store = ?"
 IDENTITY = "SELECT store FROM identity"
 STAMP = "UPDATE epoch SET folder = ?, service = ?, store = (SELECT store FROM identity)"
+EPOCH = "SELECT value FROM epoch"
+TAKE_EPOCH = "UPDATE epoch SET value = ?"
 NEXT_EPOCH = "UPDATE epoch SET value = value + 1 WHERE value = ?"
 
 
@@ -82,6 +83,8 @@ class GroupCommit:
         self._arrivals = Arrivals(connection, spec.name, Timers(connection))
         self._epoch = 0
         self.files: StoreFiles
+        self._checkpoint_pages = config.wal_checkpoint_pages
+        self._log_is_new = False
         self.standing = Standing()
         self._abandoned = abandoned
 
@@ -91,7 +94,7 @@ class GroupCommit:
         `first` is the process's first open: no redelivery of an earlier one can come any more.
         """
         self._take_epoch(admission, first=first)
-        self.files = StoreFiles(self._spec.path)
+        self.files = StoreFiles(self._spec.path, self._checkpoint_pages)
         if self._spec.folder is not None:
             self._spec.folder.opened(
                 self._spec.name, self.standing.store, self._epoch, self.files.place
@@ -104,13 +107,15 @@ class GroupCommit:
         if self._abandoned():
             message = f"{self._spec.name}: abandoned while it was opened"
             raise Fenced(message)
-        row = self._connection.execute(
-            "UPDATE epoch SET value = value + 1 RETURNING value"
-        ).fetchall()
-        self._epoch = row[0][0]
-        if admission is not None and self._epoch <= admission.epoch_min:
+        epoch_min = 0 if admission is None else admission.epoch_min
+        ((epoch,),) = self._connection.execute(EPOCH).fetchall()
+        if admission is not None and admission.renewal is not None:
+            epoch = max(epoch, epoch_min)  # whatever lay here meanwhile is older than this
+        elif epoch < epoch_min:
             message = f"{self._spec.path} is older than what this process has had open there"
             raise StoreLost(message)
+        self._epoch = epoch + 1
+        self._connection.execute(TAKE_EPOCH, (self._epoch,))
         now_us = self._clock.now_us()
         if first:
             self._connection.execute(FORGET_EDGE)
@@ -151,18 +156,15 @@ class GroupCommit:
         if admission is None:
             return
         if admission.renewal is not None:
-            self._connection.execute(BECOME_ANOTHER, (store,))
             begin_anew(self._connection, admission.renewal)
         self._connection.execute(STAMP, (admission.folder, self._spec.name))
 
     def _move_on(self) -> None:
         """Take the next epoch, and have the data folder remember it: what is older has less."""
-        epoch = self._epoch
-        if (
-            self._connection.execute(NEXT_EPOCH, (epoch,)).rowcount
-            and self._spec.folder is not None
-        ):
-            self._epoch = epoch + 1
+        if not self._connection.execute(NEXT_EPOCH, (self._epoch,)).rowcount:
+            return  # a successor owns it
+        self._epoch += 1
+        if self._spec.folder is not None:
             self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
 
     def _write(
@@ -224,8 +226,11 @@ class GroupCommit:
         self.files.check()
         # Everything before is in the database, and what was committed now is in the log alone.
         # Before that is acknowledged, the folder knows of an epoch that the database lacks.
-        if self.files.log_began_anew():
-            self._move_on()
+        self._log_is_new = self.files.log_began_anew() or self._log_is_new
+        if self._log_is_new:
+            with suppress(sqlite3.Error):  # no room for it: it is tried again, and this stands
+                self._move_on()
+                self._log_is_new = False
 
     def _fence(self) -> None:
         epoch = self._connection.execute("SELECT value FROM epoch").fetchone()[0]

@@ -30,18 +30,12 @@ FIRST = "SELECT receiver, min(number) FROM outbox GROUP BY receiver"
 MARKS = "SELECT sender, store, applied FROM inbox"
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """The highest number applied of what came from the file `store`."""
-
-    store: str
-    applied: int
-
-
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """One file: whose it is, how often it was opened, and where its channels stand.
 
     `folder` is None where it has no stamp yet, `store` where it was never opened by a service.
-    Up to `acknowledged` its receivers have told it that they applied what it sent.
+    Up to `acknowledged` its receivers have told it that they applied what it sent. `marks` are the
+    highest numbers that it has applied itself, by sender and the sender's file.
     """
 
     folder: str | None = None
@@ -50,7 +44,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     last: dict[str, int] = {}
     acknowledged: dict[str, int] = {}
-    marks: dict[str, Mark] = {}
+    marks: dict[tuple[str, str | None], int] = {}
 
 
 NO_PAST = Past()
@@ -118,10 +112,10 @@ def _contradictions(name: str, own: Past, others: Mapping[str, Past]) -> Iterato
     """Yield what the others have had from `name`, or given it, and it has forgotten."""
     for other, past in others.items():
         sent = own.last.get(other, 0)
-        theirs = past.marks.get(name)
-        if theirs is not None and theirs.store == own.store and theirs.applied > sent:
+        theirs = past.marks.get((name, own.store), 0)
+        if theirs > sent:
             yield (
-                f"is older than {other}.db, which has applied message {theirs.applied} of it, "
+                f"is older than {other}.db, which has applied message {theirs} of it, "
                 f"where it has sent {sent}"
             )
         applied = applied_of(own, other, past)
@@ -135,8 +129,7 @@ def _contradictions(name: str, own: Past, others: Mapping[str, Past]) -> Iterato
 
 def applied_of(own: Past | None, other: str, past: Past) -> int:
     """Return the highest number that `own` has applied of what the other's file has sent."""
-    mark = None if own is None else own.marks.get(other)
-    return mark.applied if mark is not None and mark.store == past.store else 0
+    return 0 if own is None else own.marks.get((other, past.store), 0)
 
 
 def _why_not_new(
@@ -145,7 +138,7 @@ def _why_not_new(
     knowing = [
         other
         for other, past in others.items()
-        if name in past.marks or past.acknowledged.get(name, 0)
+        if name in {sender for sender, _ in past.marks} or past.acknowledged.get(name, 0)
     ]
     if row is None and not knowing:
         return None
@@ -177,7 +170,7 @@ def _read(connection: sqlite3.Connection) -> tuple[Past, str | None]:
         epoch=epoch,
         last=last,
         acknowledged={to: first.get(to, number + 1) - 1 for to, number in last.items()},
-        marks={row[0]: Mark(row[1], row[2]) for row in connection.execute(MARKS).fetchall()},
+        marks={(row[0], row[1]): row[2] for row in connection.execute(MARKS).fetchall()},
     )
     return past, stamped
 

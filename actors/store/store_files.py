@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Of the log's header: its sequence number and salts, which change when the log begins anew.
 HEADER_BYTES: Final = 32
+PAGE_BYTES: Final = 4096
 GENERATION: Final = slice(12, 24)
 
 
@@ -24,11 +25,16 @@ class StoreFiles:
     means that somebody else did.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Look at the files of an open store; there is a log once it has committed anything."""
-        self._paths = (os.fspath(path), f"{path}-wal")
-        self._linked = [_place(each) for each in self._paths]
+    def __init__(self, path: Path, checkpoint_pages: int) -> None:
+        """Look at the files of an open store; there is a log once it has committed anything.
+
+        SQLite checkpoints a log of `checkpoint_pages` or more, and begins it anew after that.
+        """
+        self._database, self._log = os.fspath(path), f"{path}-wal"
+        self._linked = (_place(self._database), _place(self._log))
         self._generation = self._read_generation()
+        self._log_bytes = 0
+        self._checkpoint_bytes = checkpoint_pages * PAGE_BYTES
 
     @property
     def place(self) -> tuple[int, int]:
@@ -37,20 +43,27 @@ class StoreFiles:
 
     def check(self) -> None:
         """Raise StoreLost where either is no longer the file that was opened."""
-        for path, linked in zip(self._paths, self._linked, strict=True):
-            try:
-                place = _place(path)
-            except (FileNotFoundError, NotADirectoryError):
-                message = f"{path} was removed while it was in use"
-                raise StoreLost(message) from None
-            except OSError:  # too many open files, no permission: that says nothing of the file
-                continue
-            if place != linked:
-                message = f"{path} was replaced while it was in use"
-                raise StoreLost(message)
+        path = self._database
+        try:
+            database, path = os.stat(path), self._log  # noqa: PTH116 - twice as fast, at each commit
+            log = os.stat(path)  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            message = f"{path} was removed while it was in use"
+            raise StoreLost(message) from None
+        except OSError:  # no permission: that says nothing of the file
+            return
+        self._log_bytes = log.st_size
+        if ((database.st_dev, database.st_ino), (log.st_dev, log.st_ino)) != self._linked:
+            message = f"{self._database} or its write-ahead log was replaced while it was in use"
+            raise StoreLost(message)
 
     def log_began_anew(self) -> bool:
-        """Whether all of the log has gone into the database since this was asked last."""
+        """Whether all of the log had gone into the database, and it was begun anew, by now.
+
+        Since this was asked last, and as `check` has seen it.
+        """
+        if self._log_bytes < self._checkpoint_bytes:
+            return False
         generation = self._read_generation()
         anew = generation not in (b"", self._generation)
         if anew:
@@ -60,7 +73,7 @@ class StoreFiles:
     def _read_generation(self) -> bytes:
         # SQLite takes no lock on its log, so that closing a descriptor on it drops none.
         with suppress(OSError):
-            descriptor = os.open(self._paths[1], os.O_RDONLY)
+            descriptor = os.open(self._log, os.O_RDONLY)
             try:
                 return os.pread(descriptor, HEADER_BYTES, 0)[GENERATION]
             finally:

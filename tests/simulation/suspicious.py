@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.history import History
 
-# The room service opens its file for the furnishing, and again for the run.
-LIVES_MAX = 2
+# The room service opens its file for the furnishing, and again for the run; each time it also
+# closes it, which is an epoch more.
+EPOCHS_MAX = 4
 
 
 class SuspiciousHotel(HotelScenario):
@@ -24,11 +25,11 @@ class SuspiciousHotel(HotelScenario):
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Complain of one booking and one more life than there would be by itself."""
-        lives = _number(folder / "room.db", "SELECT value FROM epoch")
+        epochs = _number(folder / "room.db", "SELECT value FROM epoch")
         bookings = _number(folder / "booking.db", "SELECT count(*) FROM booking")
         found = super().violations(folder, config, clock, history)
-        if lives > LIVES_MAX and bookings:
-            found.append(f"the room service lived {lives} times, and {bookings} bookings were made")
+        if epochs > EPOCHS_MAX and bookings:
+            found.append(f"the room service lived once more, and {bookings} bookings were made")
         return found
 
 

@@ -363,14 +363,17 @@ async def test_gap_after_a_restored_backup_is_accepted_with_a_warning(
         assert mark(bob) == 8
 
 
-async def test_sender_that_was_restored_from_a_backup_is_named_in_the_log(bob: Ledger) -> None:
-    """Its new messages have numbers that were applied: it cannot be heard, and that is seen."""
+async def test_nothing_of_a_sender_that_has_forgotten_what_it_sent_is_swallowed(
+    bob: Ledger,
+) -> None:
+    """Its new messages have numbers that were applied: they wait with it, and that is seen."""
     async with bob.opened() as store:
         await store.write(arriving(bob, *adds("12345"), last=5), handlers())
         with capture_logs() as logs:
             await store.write(arriving(bob, *adds("45"), first=4, last=5), handlers())
             assert logs == []
-            await store.write(arriving(bob, *adds("xy"), first=3, last=4), handlers())
+            result = await store.write(arriving(bob, *adds("xy"), first=3, last=4), handlers())
+        assert [type(outcome) for outcome in result.outcomes] == [OutOfOrder] * 2
         (error,) = logs
         assert (error["event"], error["log_level"]) == ("channel rewound", "error")
         assert (error["applied"], error["last"]) == (5, 4)

@@ -16,7 +16,7 @@ from actors.errors import StoreError, StoreForeign, StoreLost
 from actors.simulation.place import IN_MEMORY
 from actors.store.acceptance import accept_loss
 from tests.store.correspondents import act, arriving, labels_to, mark, sends
-from tests.store.ledger import Add, handlers, query_file
+from tests.store.ledger import STORES, Add, Ledger, handlers, query_file
 from tests.store.neighbours import Neighbours
 
 if TYPE_CHECKING:
@@ -190,6 +190,21 @@ async def test_a_log_that_somebody_elses_connection_took_over_is_not_missed(
     await dead.boot()
     assert len(dead.ledgers["ann"].labels()) == 12
     await dead.close()
+
+
+@pytest.mark.parametrize("kind", STORES)
+async def test_a_log_that_begins_anew_fences_nobody(kind: str, tmp_path: Path) -> None:
+    """The owner's epoch moves on with each; it goes on, also where there is no manifest."""
+    ledger = Ledger(kind, tmp_path)
+    ledger.limit(wal_checkpoint_pages=8)
+    async with ledger.opened() as store:
+        ((before,),) = ledger.query("SELECT value FROM epoch")
+        for number in range(20):
+            result = await store.write(ledger.batch(Add(label=str(number))), handlers())
+            assert result.crash is None
+        ((after,),) = ledger.query("SELECT value FROM epoch")
+        assert after > before + 2
+    assert len(ledger.labels()) == 20
 
 
 async def test_an_older_copy_of_a_file_is_missed(houses: Neighbours, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Proces
 async def test_after_an_older_backup_of_one_file_bookings_go_on(
     processes: Processes, tmp_path: Path
 ) -> None:
-    """Booking's file of yesterday: parked, accepted, and what is booked is confirmed at once."""
+    """Booking's file of yesterday: parked, accepted, and what is booked then is confirmed."""
     process = processes.make("--set=supervisor.intensity=1")
     await asyncio.to_thread(process.start)
     async with connected(process) as client:

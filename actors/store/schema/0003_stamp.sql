@@ -3,3 +3,15 @@
 ALTER TABLE epoch ADD COLUMN folder TEXT;   -- as in manifest.json; NULL until the first open there
 ALTER TABLE epoch ADD COLUMN service TEXT;
 ALTER TABLE epoch ADD COLUMN store TEXT;    -- as in identity
+
+-- A mark a file of the sender's, and not one a sender: a file that was lost, and comes back after
+-- another had its place, finds what was applied of it.
+ALTER TABLE inbox RENAME TO old_inbox;
+CREATE TABLE inbox (
+    sender TEXT NOT NULL,
+    store TEXT NOT NULL,                    -- the sender's identity
+    applied INTEGER NOT NULL,
+    PRIMARY KEY (sender, store)
+) STRICT, WITHOUT ROWID;
+INSERT INTO inbox (sender, store, applied) SELECT sender, store, applied FROM old_inbox;
+DROP TABLE old_inbox;
