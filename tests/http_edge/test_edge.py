@@ -54,7 +54,7 @@ async def test_ready_means_every_service_is_up() -> None:
         reply = await served.send("GET", "/readyz")
         is_problem(reply, 503)
         assert reply.json["services"] == ["room", "tweets"]
-        assert "room, tweets" in reply.json["detail"]
+        assert "room (parked), tweets (parked)" in reply.json["detail"]
         assert (await served.send("GET", "/healthz")).status == 200
 
 
