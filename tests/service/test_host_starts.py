@@ -116,7 +116,7 @@ async def test_start_that_was_cut_short_has_verified_nothing(
         await asyncio.to_thread(inside.wait)
         shelf.system.kill("a")
 
-    limit_s = 0.1 if by == "time limit" else 30.0
+    limit_s = 0.5 if by == "time limit" else 30.0
     shelf = unstarted(tmp_path, "a", settings=[f"supervisor.start_stall_s_max={limit_s}"])
     shelf.system._hostings["a"].suspicious = True  # as after a crash by damage
     killing = asyncio.ensure_future(kill(shelf)) if by == "kill" else None
