@@ -81,6 +81,7 @@ class StoreConfig(_Section, frozen=True, kw_only=True):
     wal_kept_kib: Count
     wal_kib_max: Count
     write_probe_s: Positive
+    check_after_s: Positive
     client_keys_kept_s: Positive
     edge_keys_kept_s: Positive
     prune_rows_max: Count

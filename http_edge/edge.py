@@ -94,9 +94,7 @@ class Edge:
         if not servers:
             host, port = listener.host, listener.port
             servers.append(await loop.create_server(factory, host, port, backlog=backlog))
-        gateway.bound_to(
-            sock.getsockname()[0] for server in servers for sock in server.sockets
-        )
+        gateway.bound_to(sock.getsockname()[0] for server in servers for sock in server.sockets)
 
     def _gateway(self, listener: str) -> Gateway:
         if self._x is None:

@@ -335,10 +335,8 @@ class LivingActor(ServingActor):
 
         def starting() -> ActorError:
             why = "is starting"
-            if self.state == "restarting" and self._last_error is not None:
-                why = (
-                    f"is not up: its last start failed ({self._last_error}), and it is tried again"
-                )
+            if self._last_error is not None:
+                why = f"is not up ({self._last_error}), and is started again"
             return Starting(
                 f"{self.name} {why}; /readyz says when it is up", retry_after_s=retry_after_s
             )

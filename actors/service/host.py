@@ -224,6 +224,8 @@ class ServiceHost(Behavior):
     async def _check(self) -> None:
         """Read the file whole, while it is served: damage parks the service."""
         hosting = self._hosting
+        # Those who wait for the service come first, and a life of milliseconds reads nothing.
+        await asyncio.sleep(hosting.config.store.check_after_s)
         try:
             async with hosting.directory.checking:  # a file at a time: there is one disk
                 await self.store.check(hosting.check)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
@@ -84,6 +85,7 @@ def open_writer(path: Path, config: StoreConfig) -> sqlite3.Connection:
     try:
         if not path.exists():
             _create(path)
+        _share_mode(path)
         return _open(
             path,
             config,
@@ -258,6 +260,15 @@ def _check_place(path: Path, *, must_write: bool) -> None:
     if not os.access(path, os.R_OK | os.W_OK if must_write else os.R_OK):
         message = f"{path} is not readable and writable; {_REFUSED[sqlite3.SQLITE_READONLY]}"
         raise StoreUnwritable(message)
+
+
+def _share_mode(path: Path) -> None:
+    # What a file's readers made beside it while it was read-only is read-only, too.
+    for name in (f"{path.name}-wal", f"{path.name}-shm"):
+        beside = path.with_name(name)
+        if beside.exists() and not os.access(beside, os.W_OK):
+            with suppress(OSError):
+                beside.chmod(stat.S_IMODE(path.stat().st_mode))
 
 
 def _create(path: Path) -> None:

@@ -17,6 +17,7 @@ from actors.store.connection import translate
 from actors.store.dead_letter_table import bury, dead_lettered, no_handler
 from actors.store.departures import Departures
 from actors.store.generation import begin_anew
+from actors.store.log_limit import LogLimit
 from actors.store.origin import LetterOrigin
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
 from actors.store.store import Standing, WriteResult
@@ -87,6 +88,7 @@ class GroupCommit:
         self._log_is_new = False
         self.standing = Standing()
         self._abandoned = abandoned
+        self._log = LogLimit(connection, spec.path, config)
 
     def take_epoch(self, *, first: bool, admission: Admission | None = None) -> None:
         """Become the store's owner: every earlier incarnation's transactions fail from now on.
@@ -135,6 +137,7 @@ class GroupCommit:
 
         A full disk or a read-only file refuses the whole batch, visibly; damage is a crash.
         """
+        self._log.keep()
         try:
             return self._write(batch, handlers, 0)
         except sqlite3.IntegrityError:

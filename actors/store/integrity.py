@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # open. A number given twice or a channel that is lost is worse than a service that is down.
 OWN_TABLES: Final = ("migration", "epoch", "identity", "channel", "inbox", "subscription")
 
-# What is known of a pass is written down this often, and at its end: losing it costs a repetition.
+# What is known of a pass is written down this often: a pass that is shorter leaves no file.
 NOTED_S: Final = 1.0
 
 TABLES: Final = (
@@ -45,7 +45,7 @@ class IntegrityCheck:
         self._file = path.with_name(f"{path.name}-checked")
         self._whole_us: dict[str, int] = {}
         self._left: list[str] | None = None
-        self._noted_s = clock.monotonic()
+        self._noted_s = 0.0
 
     def is_done(self) -> bool:
         """Whether every table has been found whole since the pass began."""
@@ -59,6 +59,7 @@ class IntegrityCheck:
         """Return the table to look at; the one looked at longest ago, or never, comes first."""
         if self._left is None:
             self._whole_us = _read(self._file)
+            self._noted_s = self._clock.monotonic()
             try:
                 names = [name for (name,) in connection.execute(TABLES)]
             except UNREADABLE as error:
@@ -76,7 +77,7 @@ class IntegrityCheck:
             (self._left or []).remove(table)
         self._whole_us[table] = self._clock.now_us()
         now_s = self._clock.monotonic()
-        if not self._left or now_s - self._noted_s >= NOTED_S:
+        if now_s - self._noted_s >= NOTED_S or (not self._left and self._file.exists()):
             self._noted_s = now_s
             self._note()
 

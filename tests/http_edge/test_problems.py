@@ -51,6 +51,7 @@ async def test_a_refusal_is_told_in_its_own_words(
     [
         (errors.MailboxFull("full", retry_after_s=0.2), 503, "mailbox-full", 1),
         (errors.ServiceUnavailable("parked", retry_after_s=29.1), 503, "service-unavailable", 30),
+        (errors.Starting("not up yet", retry_after_s=1.0), 503, "starting", 1),
         (errors.Busy("busy", retry_after_s=2), 503, "service-unavailable", 2),
         (errors.NoSuchActor("gone"), 503, "service-unavailable", None),
         (errors.DeadlineExceeded("late"), 504, "deadline-exceeded", None),

@@ -38,6 +38,11 @@ LINES = [
         lifecycle.Parked(name="room", error="Boom: x", retry_s=30.0),
         {"event": "parked", "log_level": "error", "error": "Boom: x", "retry_s": 30.0},
     ),
+    (
+        lifecycle.Degraded(name="room", error="the disk is full"),
+        {"event": "degraded", "log_level": "error", "error": "the disk is full"},
+    ),
+    (lifecycle.Recovered(name="room"), {"event": "recovered", "log_level": "info"}),
     (lifecycle.Suspended(name="room"), {"event": "suspended", "log_level": "info"}),
     (lifecycle.Resumed(name="room"), {"event": "resumed", "log_level": "info"}),
     (

@@ -17,6 +17,8 @@ from tests.store.leftovers import open_files
 if TYPE_CHECKING:
     from pathlib import Path
 
+SOON = "store.check_after_s=0.001"
+
 pytestmark = pytest.mark.real_time
 
 
@@ -40,11 +42,11 @@ async def test_a_service_serves_while_its_file_is_read(
     tmp_path: Path, gate: threading.Event
 ) -> None:
     """No request waits for the check, however long that takes; what it finds parks the service."""
-    async with hosted(tmp_path, "a") as shelf:
+    async with hosted(tmp_path, "a", settings=[SOON]) as shelf:
         await shelf.ask("a", Add(label="x"))
     damage(tmp_path / "a.db", "account")
     gate.clear()
-    async with hosted(tmp_path, "a") as shelf:
+    async with hosted(tmp_path, "a", settings=[SOON]) as shelf:
         assert await shelf.ask("a", Count()) == 1
         assert shelf.system.unhealthy() == []
         gate.set()
@@ -56,7 +58,7 @@ async def test_a_service_serves_while_its_file_is_read(
 async def test_a_restart_repeats_no_clean_pass(tmp_path: Path, gate: threading.Event) -> None:
     """Within a process a file that was found whole is not read again, and none is read twice."""
     gate.clear()
-    async with hosted(tmp_path, "a") as shelf:
+    async with hosted(tmp_path, "a", settings=[SOON]) as shelf:
         check = shelf.hostings["a"].check
         for _ in range(3):  # cut short by kills
             shelf.system.kill("a")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real_time
 
+SOON = "store.check_after_s=0.001"
 QUICK = "supervisor.backoff_s_max=0.01"
 
 
@@ -39,7 +40,9 @@ async def test_damaged_service_is_parked_and_a_restart_after_the_repair_revives_
         await shelf.ask("a", Add(label="precious"))
     shutil.copy(shelf.file("a"), tmp_path / "backup")
     damage(shelf.file("a"), "entry")
-    async with hosted(tmp_path, "a", "b", settings=["supervisor.intensity=3", QUICK]) as shelf:
+    async with hosted(
+        tmp_path, "a", "b", settings=["supervisor.intensity=3", QUICK, SOON]
+    ) as shelf:
         await shelf.until("a", "parked")
         assert len(shelf.happened(lifecycle.Crashed, "a")) == 1  # no restart mends a file
         assert len(shelf.happened(lifecycle.Parked, "a")) == 1
@@ -114,7 +117,7 @@ async def test_start_that_was_cut_short_has_verified_nothing(
         await asyncio.to_thread(inside.wait)
         shelf.system.kill("a")
 
-    limit_s = 0.1 if by == "time limit" else 30.0
+    limit_s = 0.5 if by == "time limit" else 30.0
     shelf = unstarted(tmp_path, "a", settings=[f"supervisor.start_stall_s_max={limit_s}"])
     shelf.system._hostings["a"].suspicious = True  # as after a crash by damage
     killing = asyncio.ensure_future(kill(shelf)) if by == "kill" else None

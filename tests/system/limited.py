@@ -11,4 +11,4 @@ FILE_BYTES_MAX = 2048
 
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, hard))
-os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 - what the test names
+os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 - that is what it is for

@@ -124,7 +124,7 @@ class SystemProcess:
 
     def url(self, listener: str = "gateway") -> str:
         """Return the listener's address in the present life."""
-        address: str = self.wait_for("ready")["listeners"][listener]
+        address: str = self.wait_for("listening")["listeners"][listener]
         return address
 
     def events(self, name: str, **fields: Any) -> list[Line]:

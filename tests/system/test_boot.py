@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import stat
 import time
 from signal import SIGINT, SIGTERM
@@ -20,7 +21,7 @@ from yarl import URL
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
 from tests.system.process import LISTENERS
-from tests.system.resources import ACTORS, STORES
+from tests.system.resources import ACTORS, ROOM, STORES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.real_time
 
 READY_CPU_S_MAX = 2.0
 RSS_MB_MAX = 120.0
+DEADLINE_S = 5.0
 
 CUSTOMER = {"name": "Ada", "email": "ada@example.com"}
 SIGNALS = pytest.mark.parametrize("signal", [SIGTERM, SIGINT], ids=lambda signal: signal.name)
@@ -105,6 +107,36 @@ async def test_a_chosen_port_is_the_one_in_use(processes: Processes) -> None:
     assert process.url() == f"http://127.0.0.1:{port}"
     async with connected(process) as client:
         assert (await client.send("GET", "/healthz")).status == 200
+
+
+async def test_the_listeners_answer_before_every_file_is_open(processes: Processes) -> None:
+    """One file opens slowly: its routes are 503 `starting` at once, the others' serve already."""
+    process = processes.make("--set=store.busy_s_max=20")
+    await asyncio.to_thread(process.start)
+    await asyncio.to_thread(process.stop)
+    file = process.data_dir / "customer.db"
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        process.launch()
+        await asyncio.to_thread(process.wait_for, "listening")
+        async with connected(process) as client:
+            assert (await client.send("GET", "/healthz")).status == 200
+            await client.actor_where("room", lambda actor: actor["state"] == "running")
+            await client.create("/api/v1/rooms", ROOM)
+            ready = await client.send("GET", "/readyz")
+            is_problem(ready, 503)
+            assert "customer (starting)" in ready.json["detail"]
+            assert "customer" in ready.json["services"]
+            begun = time.monotonic()
+            refused = await client.send("GET", "/api/v1/customers")
+            is_problem(refused, 503)
+            assert refused.json["type"] == "/problems/starting"
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert time.monotonic() - begun < DEADLINE_S
+            holder.execute("ROLLBACK")
+            await asyncio.to_thread(process.wait_for, "ready")
+            await client.create("/api/v1/customers", CUSTOMER)
+    assert process.events("crashed") == []
 
 
 # --- Not up, and why -------------------------------------------------------------------------
