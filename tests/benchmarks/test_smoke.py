@@ -51,7 +51,7 @@ TABLES = [
 
 
 @pytest.mark.real_time
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
 @pytest.mark.skipif(shutil.which("wrk") is None, reason=INSTALL)
 def test_quick_run_measures_every_row(tmp_path: Path) -> None:

@@ -191,6 +191,9 @@ async def test_requests_on_one_connection_are_answered_in_order() -> None:
         assert reply.endswith(b'{"status":"ok"}')
 
 
+ASKED_MAX = 1_000_000
+
+
 @pytest.mark.real_time
 @pytest.mark.parametrize("text_chars", [100, 10_000])
 async def test_a_client_that_reads_nothing_is_not_served_for_ever(text_chars: int) -> None:
@@ -204,11 +207,12 @@ async def test_a_client_that_reads_nothing_is_not_served_for_ever(text_chars: in
         writer.transport.pause_reading()  # type: ignore[attr-defined] # a socket's transport can
         asked = 0
         with contextlib.suppress(ConnectionError):
-            while asked < 100_000:
+            while asked < ASKED_MAX:
                 writer.write(b"GET /api/v1/tweets HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
                 asked += 100
                 await writer.drain()
-        assert len(served.system.seen) < asked < 100_000
+                await asyncio.sleep(0)  # the kernel may take megabytes before that lets go
+        assert len(served.system.seen) < asked < ASKED_MAX
         await hang_up(writer)
 
 

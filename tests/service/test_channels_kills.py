@@ -13,7 +13,7 @@ from actors.service.service import Service, command
 from actors.store.transaction import Transaction
 from tests.service.messengers import SCHEMA, Services, Town, running
 from tests.store.ledger import query_file
-from tests.store.leftovers import open_files
+from tests.store.leftovers import at_most_open, open_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,10 +104,11 @@ async def test_ten_thousand_messages_and_two_hundred_kills(tmp_path: Path, rng: 
         await asyncio.gather(*asked)
         await town.until_true(lambda: sum([len(journal(town, name)) for name in NEXT]) >= total)
         await town.until_delivered()
-        assert under_way > KILLS / 2
-        assert sum(town.stats(name).restarts for name in NEXT) > KILLS / 2
+        # Nearly all on a machine that does nothing else; a kill that meets a start is no restart.
+        assert under_way > KILLS / 10
+        assert sum(town.stats(name).restarts for name in NEXT) > KILLS / 10
         assert await town.system.dead_letters(limit=10) == []
-        assert open_files(tmp_path) <= 3 * 2 * len(NEXT)
+        await at_most_open(tmp_path, 3 * 2 * len(NEXT))
     seen: list[tuple[int, int]] = []
     for sender, receiver in NEXT.items():
         rows = journal(town, receiver)

@@ -28,6 +28,13 @@ def open_files(folder: Path) -> int:
     return count
 
 
+async def at_most_open(folder: Path, files: int) -> None:
+    """Wait until no more files below the folder are open: who ends may still be closing one."""
+    async with asyncio.timeout(WAIT_S_MAX):
+        while open_files(folder) > files:  # noqa: ASYNC110 - a file that is closed sets no event
+            await asyncio.sleep(0.005)
+
+
 async def no_store_threads(*, but: int = 0) -> None:
     """Wait until at most `but` are left; when they end they report to this test's loop."""
     async with asyncio.timeout(WAIT_S_MAX):
