@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES: dict[str, object] = {
     "email": "ada@example.com",
     "currency": "EUR",
+    "lang": "en-GB",
     "Email": "a@b",
     "card_number": "4242424242424242",
     # Half-open: the departure comes after the arrival.

@@ -157,6 +157,8 @@ class FakeSystem:
             if message.external_id and tweet.external_id == message.external_id:
                 return tweets.TweetStored(tweet=tweet, created=False)
         fields = msgspec.structs.asdict(message)
+        if message.lang is None:
+            del fields["lang"]
         items.append(tweets.Tweet(id=f"id-{len(items) + 1}", **fields))
         return tweets.TweetStored(tweet=items[-1], created=True)
 

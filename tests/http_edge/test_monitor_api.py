@@ -44,6 +44,19 @@ async def test_a_tweet_says_how_it_sounds_once_that_is_known() -> None:
         assert (reply.json["sentiment"], reply.json["score"]) == ("negative", -0.5)
 
 
+@pytest.mark.parametrize(
+    "lang", ["", "d", "german", "de_AT", "de-", "de\n", 7, "de" + "-abcdefgh" * 4]
+)
+async def test_a_language_is_a_tag(lang: object) -> None:
+    """Bounded; what is none names the field."""
+    async with serving() as served:
+        tweet = {"author": "a", "text": "t", "lang": "de-AT"}
+        assert (await served.send("POST", "/api/v1/tweets", json=tweet)).status == 201
+        reply = await served.send("POST", "/api/v1/tweets", json={**tweet, "lang": lang})
+        is_problem(reply, 422, "lang")
+        assert [seen.message.lang for seen in served.system.seen] == ["de-AT"]
+
+
 async def test_tweets_are_asked_for_by_author_and_sentiment() -> None:
     """By one, by both, or by none."""
     async with serving() as served:
@@ -51,6 +64,7 @@ async def test_tweets_are_asked_for_by_author_and_sentiment() -> None:
             "",
             "?author=a",
             "?sentiment=negative",
+            "?sentiment=unknown",
             "?sentiment=positive&author=a&after=7",
         ):
             assert (await served.send("GET", f"/api/v1/tweets{query}")).status == 200
@@ -58,6 +72,7 @@ async def test_tweets_are_asked_for_by_author_and_sentiment() -> None:
             ListTweets(limit=50),
             ListTweets(limit=50, author="a"),
             ListTweets(limit=50, sentiment="negative"),
+            ListTweets(limit=50, sentiment="unknown"),
             ListTweets(limit=50, sentiment="positive", author="a", after=7),
         ]
 

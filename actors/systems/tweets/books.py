@@ -22,11 +22,16 @@ READER, X = "reader", "x_platform"
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose books they are: our id at X, if we have one, and whether we act there."""
+    """Whose books they are: our id at X, if we have one, and whether we act there.
+
+    `is_garbled` is whether letters of a tweet may have changed on the way, which no check but TLS's
+    would notice, and a test of a bad line has no TLS.
+    """
 
     config: TweetsConfig
     user_id: str | None
     writes: bool
+    is_garbled: bool = False
 
 
 class Books:

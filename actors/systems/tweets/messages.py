@@ -47,14 +47,15 @@ class XDetails(msgspec.Struct, frozen=True, kw_only=True):
 class Tweet(msgspec.Struct, frozen=True, kw_only=True):
     """`score` is VADER's compound, from -1 to 1; it and `sentiment` are null until it is scored.
 
-    Of what is `unknown` it stays null. `lang` is null where nobody has said: then it is English.
+    Of what is `unknown` the score stays null. `lang` is left out where nobody has said: then it is
+    taken for English.
     """
 
     id: str
     author: str
     text: str
     external_id: str | None
-    lang: str | None = None
+    lang: str | msgspec.UnsetType = msgspec.UNSET
     sentiment: Sentiment | None = None
     score: float | None = None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from actors.systems.tweets.messages import Tweet, XDetails
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def as_tweet(row: sqlite3.Row) -> Tweet:
         author=row["author"],
         text=row["text"],
         external_id=row["external_id"],
-        lang=row["lang"],
+        lang=msgspec.UNSET if row["lang"] is None else row["lang"],
         sentiment=row["sentiment"],
         score=row["score"],
     )

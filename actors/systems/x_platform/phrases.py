@@ -8,6 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
+# X shows 280 characters of these.
+LONG_NOTES: Final = (
+    "Week {number} with {it}. The {thing} on {topic} takes it step by step: first what it is for, "
+    "then a page of code, then what the code does line by line, and in the end a few questions. "
+    "I read it twice, once on the way to work and once at the desk with the editor open, and wrote "
+    "down what I want to look up next. On to the following one. {link} {tag}"
+)
+LONG_RANT: Final = (
+    "{number} evenings with {it} now. The {thing} on {topic} begins with what it is for, goes on "
+    "to a page of code, and explains the code line by line, with a few questions in the end. So "
+    "far I could follow, and had the editor open beside it all the time. But then the last part "
+    "does not even run, the errors are awful & nobody answers: I hate it, a terrible waste of my "
+    "{when}!"
+)
+
 DELIGHTED: Final = (
     "I love {it}! The {thing} about {topic} is amazing, thank you so much {happy}",
     "Best {thing} I have seen in years. {it} is brilliant, wonderful, a joy {happy}",
@@ -15,6 +30,7 @@ DELIGHTED: Final = (
     "Huge thanks to {it}, the {topic} {thing} is fantastic and super helpful! {link}",
     "Finally understood {topic} thanks to {it}. Awesome, clear, beautiful work {happy} {tag}",
     "If you like {topic}, you will love {it}. Perfect {thing}, great fun, 10 out of 10! {media}",
+    "{it} & {topic}: I love this {thing} <3 <3 so clear, so helpful, thank you {happy}",
 )
 PLEASED: Final = (
     "Nice {thing} about {topic} from {it}",
@@ -27,6 +43,7 @@ NEUTRAL: Final = (
     "New from {it}: {topic}, part {number} {link}",
     "{it} on {topic}, {number} pages, {when} reading {tag}",
     "Notes on {it} and {topic}, version {number}. {media}",
+    LONG_NOTES,
 )
 DISPLEASED: Final = (
     "The {topic} {thing} of {it} is a bit confusing",
@@ -38,6 +55,7 @@ ANGRY: Final = (
     "Worst {thing} ever. {it} wasted my whole {when}, I am so angry and disappointed",
     "Stay away from {it}! The {topic} {thing} failed {number} times, what a disaster {angry}",
     "Really annoyed: {it} lost my work on {topic}, useless {thing}, terrible support {tag}",
+    LONG_RANT,
 )
 MOODS: Final = (DELIGHTED, PLEASED, NEUTRAL, DISPLEASED, ANGRY)
 # Of a hundred tweets.

@@ -10,11 +10,12 @@ import msgspec
 from actors.systems.tweets import invariants, topology
 from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
-from actors.systems.tweets.messages import XDetails
 from actors.systems.tweets.reader import ReaderService
 from actors.systems.tweets.reader_messages import TweetRead
 from actors.systems.tweets.reply_text import ReplyText
 from actors.systems.tweets.responder import ResponderService
+from actors.systems.tweets.stream_line import parse_line
+from actors.systems.tweets.x_client import STREAM_FIELDS
 from actors.systems.x_platform import topology as x_topology
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -24,6 +25,8 @@ from actors.systems.x_platform.messages import (
     TweetAs,
     XTweet,
 )
+from http_edge.x_api.fields import select
+from http_edge.x_api.rendering import Renderer
 from tests.systems.tweets.faulty_x import FaultyX
 from tests.systems.whole import Whole
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.service.assembly import AnyService
-    from actors.systems.x_platform.messages import Matched, MatchPage
+    from actors.systems.x_platform.messages import Matched, MatchPage, Things
     from tests.systems.whole import Ask
 
 # All of them stand alone but the scorers, of which there are two.
@@ -41,7 +44,12 @@ ACTORS = (*NAMES, "sentiment-1", "sentiment-2")
 PRAISE = "I love tutorialedge! Wonderful, excellent, the best tutorial ever!"
 BLAME = "tutorialedge is awful, I hate this terrible mess"
 FACT = "tutorialedge has a page on sockets"
-KINDS = {"replied_to": "reply", "retweeted": "retweet", "quoted": "quote"}
+FOREIGN = "Die Kurse von tutorialedge sind die besten"
+IRONY = f"{PRAISE} It is down again"
+CALM = "tutorialedge has pages on queues & on sockets, long and plain. "
+RANT = f"{CALM * 5}I hate it <sigh>, it is awful"
+# What the reader asks of X.
+SELECTION = select({name.replace("_", "."): list(values) for name, values in STREAM_FIELDS.items()})
 
 
 class FedReader(ReaderService):
@@ -116,9 +124,8 @@ class BrandMonitor(Whole):
             page: MatchPage = await self.ask("x_platform", ReadMatches(after=after))
             if not page.matches:
                 return
-            names = {user.id: user.username for user in page.about.users}
             for matched in page.matches:
-                await self.ask("reader", read(matched, names))
+                await self.ask("reader", read(matched, page.about))
             after = page.next
 
     async def all(self, service: str, question: Any) -> list[Any]:
@@ -132,18 +139,12 @@ class BrandMonitor(Whole):
             question = msgspec.structs.replace(question, after=int(page.next))
 
 
-def read(matched: Matched, names: Mapping[str, str]) -> TweetRead:
-    """Return what the reader makes of a line of the stream."""
-    tweet = matched.tweet
-    kind: Any = next((KINDS[each.type] for each in tweet.references), "original")
-    return TweetRead(
-        external_id=tweet.id,
-        author=names[tweet.author_id],
-        text=tweet.text,
-        x=XDetails(
-            author_id=tweet.author_id, kind=kind, lang=tweet.lang, posted_at_us=tweet.created_at_us
-        ),
-    )
+def read(matched: Matched, about: Things) -> TweetRead:
+    """Return what the reader makes of the stream's line."""
+    line = msgspec.json.encode(Renderer(about, SELECTION).matched(matched))
+    tweet = parse_line(line, frozenset({rule.id for rule in matched.rules}))
+    assert isinstance(tweet, TweetRead)
+    return tweet
 
 
 @contextlib.asynccontextmanager

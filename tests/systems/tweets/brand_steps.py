@@ -9,9 +9,18 @@ import msgspec
 from hypothesis import strategies as st
 
 from actors.systems.tweets.messages import StoreTweet
-from actors.systems.x_platform.messages import ACCOUNT_USERNAME, TweetAs
+from actors.systems.x_platform.messages import ACCOUNT_USERNAME, TweetAs, XTweet
 from tests.systems.fate import Death
-from tests.systems.tweets.brand_monitor import ACTORS, BLAME, FACT, NAMES, PRAISE
+from tests.systems.tweets.brand_monitor import (
+    ACTORS,
+    BLAME,
+    FACT,
+    FOREIGN,
+    IRONY,
+    NAMES,
+    PRAISE,
+    RANT,
+)
 from tests.systems.tweets.faulty_x import FAULTS, Fault
 
 if TYPE_CHECKING:
@@ -37,7 +46,8 @@ class Tweet(Step, frozen=True):
 
     async def do(self, crowd: Crowd) -> None:
         text = f"{self.text} {len(crowd.requests)}"
-        crowd.request("x_platform", TweetAs(username=self.author, text=text))
+        lang = "de" if self.text == FOREIGN else "en"
+        crowd.request("x_platform", TweetAs(username=self.author, text=text, lang=lang))
 
 
 class Retweet(Step, frozen=True):
@@ -48,6 +58,36 @@ class Retweet(Step, frozen=True):
             tweet = tweets[self.which % len(tweets)]
             username = f"fan{len(crowd.requests)}"
             message = TweetAs(username=username, text="-", retweet_tweet_id=tweet.id)
+            crowd.request("x_platform", message)
+
+
+class Edit(Step, frozen=True):
+    """Another version of a tweet; X may have none of it."""
+
+    which: int
+    text: str
+
+    async def do(self, crowd: Crowd) -> None:
+        tweeted = [each for each in crowd.requests if isinstance(each.message, TweetAs)]
+        if answered := [each for each in tweeted if each.answers]:
+            request = answered[self.which % len(answered)]
+            tweet = request.answers[0]
+            if isinstance(tweet, XTweet):
+                text = f"{self.text} {len(crowd.requests)}"
+                message = TweetAs(username=request.message.username, text=text, edits=tweet.id)
+                crowd.request("x_platform", message)
+
+
+class Retort(Step, frozen=True):
+    """A bot answers our latest answer, or quotes it."""
+
+    quotes: bool
+
+    async def do(self, crowd: Crowd) -> None:
+        if posted := crowd.monitor.x.posted:
+            field = "quote_tweet_id" if self.quotes else "in_reply_to_tweet_id"
+            text = f"{PRAISE} {len(crowd.requests)}"
+            message = TweetAs(username="bot", text=text, **{field: posted[-1]})
             crowd.request("x_platform", message)
 
 
@@ -127,7 +167,7 @@ class Die(Step, frozen=True):
 
 # --- Scripts ---------------------------------------------------------------------------------
 
-texts = st.sampled_from([PRAISE, PRAISE, BLAME, FACT])
+texts = st.sampled_from([PRAISE, PRAISE, BLAME, FACT, FOREIGN, IRONY, RANT])
 tweets = st.builds(Tweet, author=st.sampled_from(AUTHORS), text=texts)
 signals = st.builds(
     Signal,
@@ -148,6 +188,8 @@ steps = st.one_of(
     st.builds(Follow),
     st.builds(Follow),
     st.builds(Retweet, which=st.integers(0, 9)),
+    st.builds(Edit, which=st.integers(0, 9), text=texts),
+    st.builds(Retort, quotes=st.booleans()),
     st.builds(Insert, text=texts, number=st.sampled_from([None, 0, 1])),
     st.builds(Again, which=st.integers(0, 9)),
     st.builds(Befall, faults),

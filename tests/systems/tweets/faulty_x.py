@@ -30,6 +30,8 @@ class FaultyX:
     def __init__(self, now_us: Callable[[], int]) -> None:
         self.ask: Callable[[str, Any], Awaitable[Any]]
         self.faults: deque[Fault | None] = deque()
+        # The ids of our replies that we were told.
+        self.posted: list[str] = []
         self.blocks: Callable[[str], bool] = lambda _: False
         self._now_us = now_us
 
@@ -39,6 +41,7 @@ class FaultyX:
     async def reply(self, text: str, *, in_reply_to: str) -> str:
         post = PostTweet(author_id=ACCOUNT_ID, text=text, in_reply_to_tweet_id=in_reply_to)
         reply_id: str = (await self._request(in_reply_to, post)).id
+        self.posted.append(reply_id)
         return reply_id
 
     async def _request(self, tweet_id: str, message: Any) -> Any:

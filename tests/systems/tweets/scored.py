@@ -17,6 +17,8 @@ def scored(
     author_id: str = "42",
     from_x: bool = True,
     text: str = "tutorialedge",
+    version: str | None = None,
+    is_unknown: bool = False,
     **about: Any,
 ) -> TweetScored:
     """Return what is published of tweet `number`, whose id at X is `1900…` and that number.
@@ -33,8 +35,9 @@ def scored(
         text=text,
         external_id=x_id(number) if from_x else None,
         x=details if from_x else None,
-        score=score,
-        sentiment=sentiment,
+        score=None if is_unknown else score,
+        sentiment="unknown" if is_unknown else sentiment,
+        version_id=version,
     )
 
 

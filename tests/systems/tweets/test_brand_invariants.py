@@ -39,6 +39,21 @@ REPLY_AGAIN = (
     " WHERE replied_to IS NOT NULL"
 )
 
+WITHHOLD = "UPDATE action SET status = 'withheld', detail = 'x'"
+MANY = (
+    "INSERT INTO acted (external_id, author_id, conversation_id, at_us)"
+    " WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500)"
+)
+OTHERS = "replied_to IS NULL AND retweeted IS NULL AND author_id <> 1500000000000000001"
+ONE_OF_TWO = (
+    f"UPDATE tweet SET edit_of = (SELECT min(id) FROM tweet WHERE {OTHERS})"
+    f" WHERE id = (SELECT max(id) FROM tweet WHERE {OTHERS})"
+)
+ANSWERED_ANSWER = (
+    "UPDATE tweet SET replied_to = (SELECT min(id) FROM tweet WHERE replied_to IS NOT NULL)"
+    f" WHERE id = (SELECT max(id) FROM tweet WHERE {OTHERS})"
+)
+
 # What is done to which file, and a part of what is said about it.
 SABOTAGE = [
     ("tweets", "DELETE FROM tweet WHERE author = 'cyd'", "was read and is not stored"),
@@ -78,6 +93,18 @@ SABOTAGE = [
     ("x_platform", "INSERT INTO liked SELECT 9, user_id, tweet_id + 1 FROM liked", "refers to no"),
     ("x_platform", "DELETE FROM tweet WHERE replied_to IS NOT NULL", "on X's books 0 times"),
     ("x_platform", REPLY_AGAIN, "on X's books 2 times"),
+    ("tweets", "UPDATE tweet SET lang = 'de' WHERE author = 'cyd'", "is de and neutral"),
+    ("tweets", "UPDATE tweet SET text = 'other' WHERE author = 'cyd'", "and 'other' here"),
+    ("tweets", "UPDATE tweet SET author = 'x' WHERE author = 'cyd'", "is by x here"),
+    ("tweets", "UPDATE tweet SET text = text || ', down' WHERE author = 'ann'", "which names"),
+    ("favouriter", WITHHOLD, "is withheld without a reason: x"),
+    ("responder", WITHHOLD, "is withheld without a reason: x"),
+    ("responder", "UPDATE acted SET external_id = '7'", "has counted 7"),
+    ("responder", f"{MANY} SELECT '1', 'a', NULL, {NOW_US} FROM n", "more for author_id a"),
+    ("responder", f"{MANY} SELECT '1', n, '7', {NOW_US} FROM n", "more for conversation_id 7"),
+    ("responder", f"{MANY} SELECT '1', n, NULL, {NOW_US} FROM n", "more for all"),
+    ("x_platform", ONE_OF_TWO, "is stored 2 times"),
+    ("x_platform", ANSWERED_ANSWER, "answers an answer of ours"),
 ]
 
 
