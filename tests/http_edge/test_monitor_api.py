@@ -195,8 +195,7 @@ async def test_an_operator_has_what_was_refused_tried_again(what: str, service: 
         reply = await served.admin("POST", path)
         assert (reply.status, reply.json) == (200, {"external_ids": ["19"]})
         headers = {"Authorization": f"Bearer {served.token}"}
-        options = {"headers": headers, "json": {}}
-        reply = await served.send("POST", f"/admin/{what}/requeue", **options)
+        reply = await served.send("POST", f"/admin/{what}/requeue", headers=headers, json={})
         assert reply.status == 200
         assert [(seen.service, seen.message) for seen in served.system.seen] == [
             (service, RequeueAction(external_id="19")),

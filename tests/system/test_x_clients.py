@@ -11,7 +11,7 @@ import queue
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -26,7 +26,7 @@ from tests.system.npm_package import install
 from tests.system.x_server import x_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.system.x_server import XServer
 
@@ -156,10 +156,11 @@ def test_xdk_posts_with_settings_deletes_and_searches(server: XServer) -> None:
     assert account.posts.delete(posted.id).data.deleted is True
     found = [post.id for page in account.posts.search_recent("cats") for post in page.data or ()]
     assert found == [theirs["id"]]
-    for fails in (
+    missing: tuple[Callable[[], Any], ...] = (
         lambda: account.posts.delete(posted.id),
         lambda: account.users.like_post(ACCOUNT_ID, {"tweet_id": posted.id}),
-    ):
+    )
+    for fails in missing:
         with pytest.raises(requests.HTTPError) as caught:
             fails()
         answer = caught.value.response

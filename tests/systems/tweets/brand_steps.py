@@ -87,7 +87,8 @@ class Retort(Step, frozen=True):
         if posted := crowd.monitor.x.posted:
             field = "quote_tweet_id" if self.quotes else "in_reply_to_tweet_id"
             text = f"{PRAISE} {len(crowd.requests)}"
-            message = TweetAs(username="bot", text=text, **{field: posted[-1]})
+            to: dict[str, Any] = {field: posted[-1]}
+            message = TweetAs(username="bot", text=text, **to)
             crowd.request("x_platform", message)
 
 
