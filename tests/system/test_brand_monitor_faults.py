@@ -34,6 +34,9 @@ SETTLE_S_MAX = 60.0
 MINUTE_S = 5.0
 SETTINGS = (
     "x.stall_s=1",
+    # A line that was garbled is asked for again, once X's search has it.
+    "x.gap_wait_s=11",
+    "x.gap_retry_s=1",
     # Few authors tweet much: all are answered, and X agrees about each.
     "tweets.likes_author_hour_max=1000",
     "tweets.replies_author_hour_max=1000",
