@@ -13,9 +13,13 @@ from actors.systems.tweets.messages import (
     ListActions,
     ListFlags,
     ListTweets,
+<<<<<<< HEAD
     RequeueAction,
     RequeueActions,
     Requeued,
+=======
+    StoreTweet,
+>>>>>>> w/tweets
     Tweet,
 )
 from tests.http_edge.fake_system import FLAG, FakeStats
@@ -54,7 +58,7 @@ async def test_a_language_is_a_tag(lang: object) -> None:
         assert (await served.send("POST", "/api/v1/tweets", json=tweet)).status == 201
         reply = await served.send("POST", "/api/v1/tweets", json={**tweet, "lang": lang})
         is_problem(reply, 422, "lang")
-        assert [seen.message.lang for seen in served.system.seen] == ["de-AT"]
+        assert [seen.message for seen in served.system.seen] == [StoreTweet(**tweet)]
 
 
 async def test_tweets_are_asked_for_by_author_and_sentiment() -> None:

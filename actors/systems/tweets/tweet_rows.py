@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INSERT = (
-    "INSERT INTO tweet (id, author, text, external_id, version_id, lang, x_author_id, x_kind,"
-    " x_posted_at_us, x_conversation_id, x_answers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO tweet (id, author, text, external_id, lang, x_author_id, x_kind, x_posted_at_us,"
+    " x_conversation_id, x_answers, version_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 # What was known of an earlier version is gone with it; its score is another's.
 REPLACE = (
-    "UPDATE tweet SET author = ?, text = ?, version_id = ?, lang = ?, x_author_id = ?, x_kind = ?,"
-    " x_posted_at_us = ?, x_conversation_id = ?, x_answers = ?, score = NULL, sentiment = NULL"
-    " WHERE id = ?"
+    "UPDATE tweet SET author = ?, text = ?, lang = ?, x_author_id = ?, x_kind = ?,"
+    " x_posted_at_us = ?, x_conversation_id = ?, x_answers = ?, version_id = ?, score = NULL,"
+    " sentiment = NULL WHERE id = ?"
 )
 BY_ID = "SELECT * FROM tweet WHERE id = ?"
 BY_EXTERNAL_ID = "SELECT * FROM tweet WHERE external_id = ?"
@@ -50,10 +50,17 @@ PAGES: Final[Mapping[tuple[str, ...], str]] = {
 }
 
 
-def x_columns(x: XDetails) -> tuple[str | int | None, ...]:
-    """Return the values of the columns that only a tweet from X has, from `lang` on."""
+def x_columns(
+    x: XDetails | None, *, lang: str | None = None, version_id: str | None = None
+) -> tuple[str | int | None, ...]:
+    """Return the values of the columns from `lang` on; but for that only a tweet from X has them.
+
+    `version_id` is of one that is not the first.
+    """
+    if x is None:
+        return lang, *((None,) * 6)
     answers = " ".join(x.answers_replies_of) or None
-    return x.lang, x.author_id, x.kind, x.posted_at_us, x.conversation_id, answers
+    return x.lang, x.author_id, x.kind, x.posted_at_us, x.conversation_id, answers, version_id
 
 
 def as_x_details(row: sqlite3.Row) -> XDetails | None:

@@ -67,9 +67,9 @@ class TweetsService(Service):
             row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id)
             if row is not None:
                 return TweetStored(tweet=rows.as_tweet(row), created=False)
-        x_columns = (None, cmd.lang, None, None, None, None, None)
         tweet_id = tx.new_id()
-        tx.execute(rows.INSERT, tweet_id, cmd.author, cmd.text, cmd.external_id, *x_columns)
+        columns = (cmd.external_id, *rows.x_columns(None, lang=cmd.lang))
+        tx.execute(rows.INSERT, tweet_id, cmd.author, cmd.text, *columns)
         return TweetStored(tweet=self._have_scored(tx, tweet_id), created=True)
 
     @command
@@ -87,7 +87,7 @@ class TweetsService(Service):
             tweet_id = tx.new_id()
             first_id = cmd.history[0] if cmd.history else cmd.external_id
             version_id = None if cmd.external_id == first_id else cmd.external_id
-            columns = (first_id, version_id, *rows.x_columns(cmd.x))
+            columns = (first_id, *rows.x_columns(cmd.x, version_id=version_id))
             tx.execute(rows.INSERT, tweet_id, cmd.author, cmd.text, *columns)
         else:
             tweet_id = row["id"]
@@ -100,7 +100,7 @@ class TweetsService(Service):
     def _replace(self, tx: Transaction, row: sqlite3.Row, cmd: StoreXTweet) -> Tweet:
         if not rows.is_newer(cmd.external_id, row):
             return rows.as_tweet(row)
-        columns = (cmd.external_id, *rows.x_columns(cmd.x))
+        columns = rows.x_columns(cmd.x, version_id=cmd.external_id)
         tx.execute(rows.REPLACE, cmd.author, cmd.text, *columns, row["id"])
         return self._have_scored(tx, row["id"])
 
