@@ -13,13 +13,10 @@ from actors.systems.tweets.messages import (
     ListActions,
     ListFlags,
     ListTweets,
-<<<<<<< HEAD
     RequeueAction,
     RequeueActions,
     Requeued,
-=======
     StoreTweet,
->>>>>>> w/tweets
     Tweet,
 )
 from tests.http_edge.fake_system import FLAG, FakeStats
