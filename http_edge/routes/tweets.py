@@ -19,6 +19,7 @@ from actors.systems.tweets.messages import (
     TweetStored,
 )
 from http_edge.routes.admin import Guarded
+from http_edge.routes.reader import WhileParked
 from http_edge.routes.route import Route, Stream, Text
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ ROUTES: dict[str, tuple[Row, ...]] = {
         Route("PATCH", _FLAG, "flagger", ChangeFlag),
         Route("GET", "/api/v1/likes", "favouriter", ListActions),
         Route("GET", "/api/v1/replies", "responder", ListActions),
-        Route("GET", "/api/v1/reader", "reader", GetReader),
+        WhileParked(Route("GET", "/api/v1/reader", "reader", GetReader)),
         Guarded(Route("POST", "/admin/likes/requeue", "favouriter", RequeueActions)),
         Guarded(Route("POST", f"/admin/likes/{_REQUEUE}", "favouriter", RequeueAction)),
         Guarded(Route("POST", "/admin/replies/requeue", "responder", RequeueActions)),

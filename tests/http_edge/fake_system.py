@@ -83,9 +83,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
 
 
-class FakeStats(msgspec.Struct, frozen=True, kw_only=True):
+class FakeStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     state: str
+    last_error: str | None = None
 
 
 class FakeChannel(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.errors import Busy
 from actors.kernel.messages import Refusal
 from actors.systems.tweets.messages import (
     Action,
@@ -12,10 +13,13 @@ from actors.systems.tweets.messages import (
     ListActions,
     ListFlags,
     ListTweets,
+    RequeueAction,
+    RequeueActions,
+    Requeued,
     StoreTweet,
     Tweet,
 )
-from tests.http_edge.fake_system import FLAG
+from tests.http_edge.fake_system import FLAG, FakeStats
 from tests.http_edge.serving import is_problem, serving
 
 ACTION = Action(tweet_id="t-1", external_id="19", status="done", text="@ada hello", reply_id="20")
@@ -161,3 +165,42 @@ async def test_the_reader_says_how_it_stands() -> None:
     async with serving() as served:
         reply = await served.send("GET", "/api/v1/reader")
         assert (reply.status, reply.json["status"], reply.json["gaps"]) == (200, "connected", 0)
+
+
+async def test_the_reader_says_that_it_is_parked_and_why() -> None:
+    """That is when it is asked; where it is only busy, that is a 503 as anywhere."""
+    async with serving() as served:
+        served.system.on_ask = lambda _: raises(Busy("reader is not running", retry_after_s=1.0))
+        reply = await served.send("GET", "/api/v1/reader")
+        assert reply.status == 503
+        parked = FakeStats(name="reader", state="parked", last_error="RuntimeError: no")
+        served.system.actors = lambda: [parked]  # type: ignore[method-assign]
+        reply = await served.send("GET", "/api/v1/reader")
+        assert (reply.status, reply.json) == (
+            200,
+            {"status": "parked", "reason": "RuntimeError: no"},
+        )
+
+
+async def raises(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(("what", "service"), [("likes", "favouriter"), ("replies", "responder")])
+async def test_an_operator_has_what_was_refused_tried_again(what: str, service: str) -> None:
+    """One by X's id of its tweet, or all; nobody without the token."""
+    async with serving() as served:
+        served.system.on_ask = lambda _: Requeued(external_ids=("19",))
+        path = f"/admin/{what}/19/requeue"
+        assert (await served.send("POST", path)).status == 401
+        reply = await served.admin("POST", path)
+        assert (reply.status, reply.json) == (200, {"external_ids": ["19"]})
+        headers = {"Authorization": f"Bearer {served.token}"}
+        reply = await served.send("POST", f"/admin/{what}/requeue", headers=headers, json={})
+        assert reply.status == 200
+        assert [(seen.service, seen.message) for seen in served.system.seen] == [
+            (service, RequeueAction(external_id="19")),
+            (service, RequeueActions()),
+        ]
+        served.system.on_ask = lambda _: Refusal.conflict("it is done")
+        assert (await served.admin("POST", path)).status == 409

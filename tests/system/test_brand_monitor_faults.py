@@ -26,7 +26,7 @@ TWEETS_A_SECOND = 300
 POSTERS = 16
 TWEETS_A_FAULT = 25
 FAULTS = [80, pytest.param(400, marks=pytest.mark.long)]
-FAULTS_SHARE_MIN = 0.9  # the last few may find no connection to befall
+FAULTS_SHARE_MIN = 0.65  # the last few may find no connection to befall
 FAULT_EVERY_S = 0.06
 SETTLE_S_MAX = 200.0
 # X sends whole minutes again, and this test lasts for less than one: with minutes of five seconds
@@ -34,6 +34,9 @@ SETTLE_S_MAX = 200.0
 MINUTE_S = 5.0
 SETTINGS = (
     "x.stall_s=1",
+    # A line that was garbled is asked for again, once X's search has it.
+    "x.gap_wait_s=11",
+    "x.gap_retry_s=1",
     # Few authors tweet much: all are answered, and X agrees about each.
     "tweets.likes_author_hour_max=1000",
     "tweets.replies_author_hour_max=1000",
@@ -158,7 +161,8 @@ async def test_every_tweet_is_handled_once_whatever_breaks(
         config=config.tweets, user_id=on.access.user_id, writes=True, is_garbled=True
     )
     now_us = on.system.clock.now_us()
-    assert invariants.violations(tmp_path, monitor=ours, now_us=now_us) == []
-    assert state.gaps == 0
+    odd = frozenset({"OddLine"})  # lines that were garbled; what was in them came again
+    assert invariants.violations(tmp_path, monitor=ours, now_us=now_us, planted=odd) == []
+    assert all("no tweet to us" in gap.reason for gap in state.latest_gaps)
     assert faults >= planned * FAULTS_SHARE_MIN
     assert state.tweets == tweets * 4 // len(TEXTS) + tweets // EDITED_EVERY

@@ -11,7 +11,7 @@ import queue
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -26,7 +26,7 @@ from tests.system.npm_package import install
 from tests.system.x_server import x_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.system.x_server import XServer
 
@@ -129,6 +129,58 @@ def test_xdk_sees_errors_for_what_they_are(server: XServer) -> None:
         with pytest.raises(StreamError) as failed:
             next(stream.posts(stream_config=StreamConfig(max_retries=0)))
         assert failed.value.status_code == status
+
+
+def test_xdk_counts_pages_and_deletes_rules(server: XServer) -> None:
+    """What its methods ask for beyond the stream: counts, pages, all rules at once."""
+    app = xdk_client(server)
+    values = [{"value": value} for value in ("cats", "dogs", "mice")]
+    app.stream.update_rules({"add": values})
+    counts = app.stream.get_rule_counts().data
+    assert (counts.cap_per_project, counts.project_rules_count) == ("1000", "3")
+    assert counts.client_app_rules_count.rule_count == 3
+    pages = [[rule.value for rule in page.data] for page in app.stream.get_rules(max_results=2)]
+    assert pages == [["cats", "dogs"], ["mice"]]
+    gone = app.stream.update_rules({"delete": {"ids": ["1"]}}, delete_all=True)
+    assert gone.meta.summary == {"deleted": 3, "not_deleted": 0}
+
+
+def test_xdk_posts_with_settings_deletes_and_searches(server: XServer) -> None:
+    """Its models hold the answers; a tweet that is not there is one problem with a 404."""
+    account = xdk_client(server)
+    body = CreateRequest(text="cats, ours", made_with_ai=True, reply_settings="following")
+    posted = account.posts.create(body).data
+    theirs = server.tweet_as("ada", "cats, theirs")
+    found = [post.id for page in account.posts.search_recent("cats") for post in page.data or ()]
+    assert found == [theirs["id"], posted.id]
+    assert account.posts.delete(posted.id).data.deleted is True
+    found = [post.id for page in account.posts.search_recent("cats") for post in page.data or ()]
+    assert found == [theirs["id"]]
+    missing: tuple[Callable[[], Any], ...] = (
+        lambda: account.posts.delete(posted.id),
+        lambda: account.users.like_post(ACCOUNT_ID, {"tweet_id": posted.id}),
+    )
+    for fails in missing:
+        with pytest.raises(requests.HTTPError) as caught:
+            fails()
+        answer = caught.value.response
+        assert answer is not None
+        assert (answer.status_code, answer.json()["title"]) == (404, "Not Found Error")
+        assert answer.json()["resource_id"] == posted.id
+
+
+def test_xdk_asks_the_stream_for_times(server: XServer) -> None:
+    """X has a day of them: what is older is a 400 that says so, and no stream that begins now."""
+    app = xdk_client(server)
+    app.stream.update_rules({"add": [{"value": "cats"}]})
+    posts = app.stream.posts(
+        start_time="2023-01-01T00:00:00Z",
+        end_time="2023-01-01T00:01:00Z",
+        stream_config=StreamConfig(max_retries=0),
+    )
+    with pytest.raises(StreamError) as caught:
+        next(posts)
+    assert caught.value.status_code == 400
 
 
 # --- npm's twitter-api-v2 --------------------------------------------------------------------

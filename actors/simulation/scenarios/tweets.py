@@ -25,11 +25,30 @@ from actors.simulation.scenarios.tweets_checks import Told, tweets_violations
 from actors.simulation.scenarios.tweets_performance import TUTORIAL_PORT, TweetsPerformance
 from actors.systems.tweets import topology
 from actors.systems.tweets.likes import PostponeLike
-from actors.systems.tweets.messages import GetReader, ListActions, ListTweets
+from actors.systems.tweets.messages import (
+    GetReader,
+    ListActions,
+    ListTweets,
+    RequeueAction,
+    RequeueActions,
+)
+from actors.systems.tweets.reader_messages import (
+    KeepLine,
+    NoteFound,
+    NoteNotFilled,
+    OddLine,
+    PlanFilling,
+)
 from actors.systems.tweets.replies import PostponeReply
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_topology
-from actors.systems.x_platform.messages import DeleteRules, ListRules, ReadMatches
+from actors.systems.x_platform.messages import (
+    DeleteRules,
+    DeleteTweet,
+    ListRules,
+    LockAccount,
+    ReadMatches,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +91,20 @@ class TweetsScenario(Scenario):
     call_type = TweetsCall
     rest_s = SETTLED_S
     wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
-    seldom = (PostponeLike, PostponeReply, DeleteRules)
+    seldom = (
+        PostponeLike,
+        PostponeReply,
+        RequeueAction,
+        RequeueActions,
+        KeepLine,
+        OddLine,
+        PlanFilling,
+        NoteFound,
+        NoteNotFilled,
+        DeleteRules,
+        DeleteTweet,
+        LockAccount,
+    )
 
     def __init__(self) -> None:
         """Nobody has said anything yet."""

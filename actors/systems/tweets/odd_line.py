@@ -80,7 +80,7 @@ def _tweet_id(said: Any) -> str | None:
 
 
 def _has_number_ids(said: Any) -> bool:
-    return _with_text_ids(said) != said
+    return bool(_with_text_ids(said) != said)
 
 
 def _with_text_ids(said: Any, name: str = "") -> Any:

@@ -204,7 +204,10 @@ async def test_who_may_reply_is_as_the_author_wants() -> None:
         closed = await x.tweet_as("ada", "cats", reply_settings="mentionedUsers")
         open_to_us = await x.tweet_as("ada", "@dressrehearsal cats", reply_settings="verified")
         for tweet, status in ((closed, 403), (open_to_us, 201)):
-            body = {"text": f"re {tweet['id']}", "reply": {"in_reply_to_tweet_id": tweet["id"]}}
+            body: dict[str, Any] = {
+                "text": f"re {tweet['id']}",
+                "reply": {"in_reply_to_tweet_id": tweet["id"]},
+            }
             reply = await x.post("/2/tweets", body, x.user)
             assert reply.status == status
             if status == 403:

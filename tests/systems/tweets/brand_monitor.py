@@ -111,7 +111,7 @@ class BrandMonitor(Whole):
         """Have X put into the stream what is about the keyword."""
         await self.ask("x_platform", AddRules(rules=(NewRule(value="tutorialedge"),)))
 
-    async def tweet(self, username: str, text: str, *, key: str | None = None, **to: str) -> XTweet:
+    async def tweet(self, username: str, text: str, *, key: str | None = None, **to: Any) -> XTweet:
         """Let somebody tweet at X, or with a key that was used find what was tweeted."""
         tweet = await self.ask("x_platform", TweetAs(username=username, text=text, **to), key=key)
         assert isinstance(tweet, XTweet), tweet

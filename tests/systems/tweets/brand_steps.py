@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -87,7 +87,8 @@ class Retort(Step, frozen=True):
         if posted := crowd.monitor.x.posted:
             field = "quote_tweet_id" if self.quotes else "in_reply_to_tweet_id"
             text = f"{PRAISE} {len(crowd.requests)}"
-            message = TweetAs(username="bot", text=text, **{field: posted[-1]})
+            to: dict[str, Any] = {field: posted[-1]}
+            message = TweetAs(username="bot", text=text, **to)
             crowd.request("x_platform", message)
 
 

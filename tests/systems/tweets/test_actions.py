@@ -11,7 +11,7 @@ import pytest
 from actors.config import load_config
 from actors.kernel.messages import GaveUp
 from actors.systems.tweets import topology
-from actors.systems.tweets.actions import PAUSE_S_MAX, Later, Outcome
+from actors.systems.tweets.actions import Later, Outcome
 from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
@@ -20,6 +20,7 @@ from actors.systems.tweets.replies import PostponeReply, PostReply, RecordReply
 from actors.systems.tweets.reply_text import ReplyText
 from actors.systems.tweets.responder import NOBODY, ResponderService
 from actors.systems.tweets.x_errors import XBusy, XRefused, XUnreachable
+from actors.systems.tweets.x_pause import PAUSE_S_MAX
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
 

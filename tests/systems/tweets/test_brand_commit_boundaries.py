@@ -45,7 +45,7 @@ class Way(NamedTuple):
 
 
 WAYS = {
-    "both": Way((PRAISE, BLAME), "2 tweets, 1 flags, done, done, done", 13),
+    "both": Way((PRAISE, BLAME), "2 tweets, 1 flags, done, done, done", 13, more=8),
     "answers lost": Way(
         (PRAISE,), "1 tweets, 0 flags, done, done", 12, ("answer lost", "answer lost")
     ),

@@ -131,7 +131,11 @@ def test_what_x_says_of_one_tweet_is_final_and_stops_no_other(tmp_path: Path, wh
 
 def test_a_no_that_may_be_about_one_tweet_does_not_hold_up_the_others(tmp_path: Path) -> None:
     """X has not said which: the one is tried ever more seldom, the others are done."""
-    unclear = (403, problem("about:blank", "You are not permitted to perform this action."), {})
+    unclear: Answer = (
+        403,
+        problem("about:blank", "You are not permitted to perform this action."),
+        {},
+    )
 
     async def main(on: Acting) -> None:
         on.x.script = lambda post: unclear if post.tweet_id == x_id(3) else done(post)
