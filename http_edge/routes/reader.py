@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from http_edge.handler import Context, Handler
+    from http_edge.request import Request
     from http_edge.routes.route import Route
 
 PARKED: Final = "parked"
@@ -47,7 +48,7 @@ class WhileParkedHandler:
         self._system = context.system
 
     async def __call__(
-        self, request: web.BaseRequest, params: dict[str, str], query: str
+        self, request: Request, params: dict[str, str], query: str
     ) -> web.StreamResponse:
         try:
             return await self._handler(request, params, query)
