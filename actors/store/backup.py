@@ -176,7 +176,7 @@ def _set_aside(data_dir: Path) -> Path | None:
         path
         for path in sorted(data_dir.iterdir())
         if path.name in (MANIFEST, *COMPANIONS)
-        or path.name.endswith((".db", ".db-wal", ".db-shm"))
+        or path.name.endswith((".db", ".db-wal", ".db-shm", ".db-checked"))
         or path.name.startswith("accept-loss.")
     ]
     if not own:
