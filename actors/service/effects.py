@@ -118,12 +118,12 @@ class Effects:
             first = attempt == 0
             await gate.enter(first=first)
             attempt += 1
-            starting = False
+            reason: str | None = None
             try:
                 async with asyncio.timeout(self._config.effect_s_max):
                     outcome = await self.functions[type_of(message)](message)
             except Starting:
-                starting = True
+                pass
             except (Exception, asyncio.CancelledError) as error:
                 if _is_cancelled():  # by us, and not by what it awaited
                     raise
@@ -135,7 +135,7 @@ class Effects:
                 return
             finally:
                 gate.leave(first=first)
-            if starting:  # a service of ours: it was not asked, so that was no attempt
+            if reason is None:  # a service of ours: it was not asked, so that was no attempt
                 attempt -= 1
                 waits += 1
                 await asyncio.sleep(self._delay_s(waits))
