@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from http_edge.gateway import Gateway
     from http_edge.places import Places
 
-# Bytes of a head: its lines are bounded each, and there may be 128 of them.
-HEAD_BYTES_MAX: Final = 0x10000
+# Bytes of a head behind its first line: the fields are bounded each, and there may be 128 of them.
+FIELDS_BYTES_MAX: Final = 0x10000
 # Bytes of empty lines before a request; RFC 9112 section 2.2 asks for one line's tolerance.
 BLANK_BYTES_MAX: Final = 16
 # A chunk of one byte, the smallest, is six on the wire. Whoever sends more than that and a bit has
@@ -51,6 +51,7 @@ class Connection(web.RequestHandler):
         "_eof",
         "_gateway",
         "_head_bytes",
+        "_head_bytes_max",
         "_head_s_max",
         "_head_until",
         "_own",
@@ -90,6 +91,7 @@ class Connection(web.RequestHandler):
         self._own = own
         self.clock = gateway.clock
         self._head_s_max = config.head_s_max
+        self._head_bytes_max = config.line_bytes_max + FIELDS_BYTES_MAX
         self.send_s_max = config.send_s_max
         self._client_left = False
         self._when_client_leaves: Callable[[], None] | None = None
@@ -118,7 +120,7 @@ class Connection(web.RequestHandler):
             self.heard_s = self.clock.monotonic()
             if data[0] <= _CR and not self._few_blanks(data):
                 return
-            if len(data) > HEAD_BYTES_MAX and not self._ends_in_time(data):
+            if len(data) > self._head_bytes_max and not self._ends_in_time(data):
                 return
         before = self._request_count
         super().data_received(data)
@@ -170,9 +172,9 @@ class Connection(web.RequestHandler):
         """Look for the end of a head that was read at once; one too long is refused."""
         if not self._is_idle and self._request_count:
             return True
-        if data.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX) >= 0:
+        if data.find(b"\r\n\r\n", 0, self._head_bytes_max) >= 0:
             return True
-        self._refuse(self._gateway.malformed(f"a head has at most {HEAD_BYTES_MAX} bytes"))
+        self._refuse_head()
         return False
 
     def _body_begins(self, data: bytes) -> None:
@@ -208,8 +210,8 @@ class Connection(web.RequestHandler):
         if not has_begun and self._head_bytes > self._blank_bytes:
             self._places.head_begins(self)
             self._head_begins()
-        if self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse(self._gateway.malformed(f"a head has at most {HEAD_BYTES_MAX} bytes"))
+        if self._head_bytes > self._head_bytes_max:
+            self._refuse_head()
 
     def _head_ends(self) -> None:
         self._without_head = False
@@ -271,6 +273,10 @@ class Connection(web.RequestHandler):
     def refuse_place(self) -> None:
         """Say that there is none."""
         self._refuse(self._gateway.overloaded())
+
+    def _refuse_head(self) -> None:
+        detail = f"a head has at most {self._head_bytes_max} bytes"
+        self._refuse(self._gateway.malformed(detail))
 
     def _refuse(self, answer: Answer) -> None:
         """Answer what is not whole, and close."""

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.kernel.messages import Command
 from http_edge.decoding import GoBody
+from http_edge.routes.admin import Guarded
 from http_edge.routes.route import Route
 from tests.http_edge.bad_values import bad_texts, bad_values
 
@@ -95,6 +96,8 @@ def bad_inputs(row: Row) -> Iterator[Bad]:
     yield Bad("a query that is no UTF-8", 400, "x", query="?x=%ff")
     if "*" not in row.path:
         yield Bad("an address below it", 404, path=f"{valid_path(row).rstrip('/')}/no/such/thing")
+    if isinstance(row, Guarded):
+        row = row.row
     if not isinstance(row, Route):
         yield from _bad_names(row)
         return

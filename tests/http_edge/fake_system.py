@@ -152,7 +152,7 @@ class FakeSystem:
     def _store(self, message: Message, items: list[Any]) -> Any:
         if isinstance(message, tweets.StoreTweet):
             return self._store_tweet(message, items)
-        if isinstance(message, hotel.CancelBooking):
+        if isinstance(message, (tweets.RequeueAction, hotel.CancelBooking)):
             return self._cancel(message, items)
         if isinstance(message, tweets.ChangeFlag):
             return self._change(message, message.flag_id, items)
@@ -175,7 +175,7 @@ class FakeSystem:
         items.append(tweets.Tweet(id=f"id-{len(items) + 1}", **fields))
         return tweets.TweetStored(tweet=items[-1], created=True)
 
-    def _cancel(self, message: hotel.CancelBooking, items: list[Any]) -> Any:
+    def _cancel(self, message: Message, items: list[Any]) -> Any:
         found = self._get(message, items)
         if isinstance(found, Refusal):
             return found

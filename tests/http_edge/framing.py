@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from tests.http_edge.framing_cases import Case
 
 # What is late is late soon: no case waits for the shipped limits.
-LIMITS: Final[dict[str, Any]] = {"head_s_max": 0.8, "body_s_max": 0.8, "linger_s": 0.1}
+LIMITS: Final[dict[str, Any]] = {
+    "head_s_max": 0.8,
+    "body_s_max": 0.8,
+    "linger_s": 0.1,
+    "line_bytes_max": 8190,
+}
 ANSWER_S_MAX: Final = 10.0
 # Between two pieces, so that they are read one by one; and until a connection counts as kept.
 PIECE_S: Final = 0.002

@@ -11,7 +11,7 @@ import pytest
 
 from actors.systems.tweets.messages import ListTweets, StoreTweet
 from http_edge.routes import rows
-from http_edge.routes.admin import BackUp, Suspend
+from http_edge.routes.admin import BackUp, Guarded, Suspend
 from http_edge.routes.route import Route
 from tests.http_edge.bad_input import valid_path
 from tests.http_edge.serving import READ_S_MAX, hang_up, is_problem, serving
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 # Addresses of these kinds may have a use for a body.
-READERS = (Route, Suspend, BackUp)
+READERS = (Route, Suspend, BackUp, Guarded)
 BODY = b'{"name":"Ada","email":"a@b"}'
 HEAD = b"POST /api/v1/customers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 LENGTH = HEAD + b"Content-Length: %d\r\n"

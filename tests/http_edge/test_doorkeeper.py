@@ -27,7 +27,7 @@ OURS = (
     *("127.0.0.1:{port}", "127.8.9.10", "[::1]:{port}", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]"),
     *("hotel.example", "HOTEL.example.:443", "10.1.2.3:80", "[fe80::1]"),
 )
-LIKE_A_HOST = re.compile(r"[\w.:\[\]-]*").fullmatch
+LIKE_A_HOST = re.compile(r"([\w.-]+|\[[\da-f:.]+\])(:\d*)?").fullmatch
 OTHERS = (
     *(
         "evil.example",

@@ -21,7 +21,7 @@ GARBAGE = {
     "space in header": b"GET / HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n",
     "NUL in path": b"GET /a\x00b HTTP/1.1\r\nHost: x\r\n\r\n",
     "NUL in header": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\x00c\r\n\r\n",
-    "long path": b"GET /" + b"a" * 132_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "long path": b"GET /" + b"a" * 131_080 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "long header": b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 10_000 + b"\r\n\r\n",
     "many headers": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 500 + b"\r\n",
     "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",

@@ -84,7 +84,7 @@ def example(name: str, kind: Any) -> Any:
             return example(name, kind.types[0])
         case msgspec.inspect.LiteralType():
             return kind.values[0]
-        case msgspec.inspect.IntType():
+        case msgspec.inspect.IntType() | msgspec.inspect.BoolType():
             return 1
         case msgspec.inspect.StrType():
             return "1"

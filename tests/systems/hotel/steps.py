@@ -18,6 +18,7 @@ from actors.systems.hotel.messages import (
     CreateRoom,
     Money,
     RegisterBooking,
+    RoomStatus,
 )
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS
 from tests.systems.fate import Death
@@ -25,7 +26,6 @@ from tests.systems.hotel.town import UNKNOWN
 from tests.systems.hotel.whole import RATE
 
 if TYPE_CHECKING:
-    from actors.systems.hotel.messages import RoomStatus
     from tests.systems.hotel.town import Town
 
 DAY = dt.date(2023, 11, 24)  # ten days after the clock's start
