@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, Protocol
 
 import msgspec
 
@@ -28,7 +28,8 @@ _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 LINE_CHARS_MAX = 254
 # A day in its quotes.
 _DAY_BYTES = 12
-_TIMES = msgspec.json.Decoder(dt.datetime)
+# RFC 3339's have an offset.
+_TIMES = msgspec.json.Decoder(Annotated[dt.datetime, msgspec.Meta(tz=True)])
 
 
 class BodyDecoder(Protocol):
