@@ -233,10 +233,15 @@ def _kind(
     return "original"
 
 
+def made_at_us(tweet_id: str) -> int:
+    """Return when a tweet of this id was made, in microseconds of the epoch."""
+    return ((int(tweet_id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1_000
+
+
 def _posted_at_us(tweet: _Tweet) -> int:
     at = tweet.created_at
     if at is None:
-        return ((int(tweet.id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1000
+        return made_at_us(tweet.id)
     at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
     return (at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 
