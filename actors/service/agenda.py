@@ -60,6 +60,8 @@ class Agenda:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._in_hand: set[int] = set()
+        # Those of them that were not taken, until they are sent again.
+        self._refused: list[Envelope] = []
         # When to look into the table next, in epoch microseconds; None: nothing is there.
         self._next_us = store.standing.timer_us
         # Whether the table may hold due timers that are not in hand.
@@ -210,7 +212,15 @@ class Agenda:
                 error=envelope.error,
                 origin=envelope.origin,
             )
-            self._loop.call_later(self._config.retry_s, self._send, fresh)
+            if not self._refused:
+                self._loop.call_later(self._config.retry_s, self._send_again)
+            self._refused.append(fresh)
+
+    def _send_again(self) -> None:
+        """All at once: what waits for room keeps its order."""
+        refused, self._refused = self._refused, []
+        for envelope in refused:
+            self._send(envelope)
 
     def _try_again(self) -> None:
         self._next_us = now_us = self._clock.now_us()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from actors.errors import Starting
 from actors.kernel.backoff import full_jitter_s
 from actors.kernel.envelope import Envelope
 from actors.kernel.incarnation import describe
@@ -57,7 +58,8 @@ class Effects:
     """One incarnation's effects under way, at least once each.
 
     An attempt has a time limit. One that fails is tried again with growing, jittered delays, and
-    `attempts_max` times at most; while its breaker is open it waits, which costs no attempt. Then
+    `attempts_max` times at most; while its breaker is open, or what it asks is a service of ours
+    that is starting, it waits, which costs no attempt. Then
     the service is told by GaveUp, or where it does not listen to that, the request becomes a dead
     letter. Who waits, for whatever reason, holds no place among the `running_max` (see Gate).
     """
@@ -111,14 +113,17 @@ class Effects:
     async def _run(self, timer: Timer, send: Send) -> None:
         message = timer.message
         gate = self._gate(timer.message_type)
-        attempt = 0
+        attempt = waits = 0
         while True:
             first = attempt == 0
             await gate.enter(first=first)
             attempt += 1
+            starting = False
             try:
                 async with asyncio.timeout(self._config.effect_s_max):
                     outcome = await self.functions[type_of(message)](message)
+            except Starting:
+                starting = True
             except (Exception, asyncio.CancelledError) as error:
                 if _is_cancelled():  # by us, and not by what it awaited
                     raise
@@ -130,6 +135,11 @@ class Effects:
                 return
             finally:
                 gate.leave(first=first)
+            if starting:  # a service of ours: it was not asked, so that was no attempt
+                attempt -= 1
+                waits += 1
+                await asyncio.sleep(self._delay_s(waits))
+                continue
             log.warning(
                 "effect failed",
                 actor=self._name,

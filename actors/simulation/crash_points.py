@@ -28,17 +28,26 @@ class CrashPoints(msgspec.Struct, frozen=True):
     seldom: tuple[str, ...]
 
     @classmethod
-    def of(cls, factories: Mapping[str, Any], *, seldom: tuple[Any, ...] = ()) -> Self:
+    def of(
+        cls,
+        factories: Mapping[str, Any],
+        *,
+        seldom: tuple[Any, ...] = (),
+        unreached: tuple[Any, ...] = (),
+    ) -> Self:
         """List the points of these services, each replica's own.
 
         A store's queries commit nothing and have none; what a stateless service is asked has two.
-        `seldom` are the messages that few runs pass, besides those that tell of a failure.
+        `seldom` are the messages that few runs pass, besides those that tell of a failure; those
+        that are `unreached` have no points.
         """
         every, seldom_points = [], []
         for name, factory in factories.items():
             is_many = isinstance(factory, Replicas)
             made = factory.factory() if is_many else factory()
             for spec in type(made).handlers.values():
+                if spec.message in unreached:
+                    continue
                 if spec.kind == "query" and isinstance(made, Service):
                     continue
                 points = [

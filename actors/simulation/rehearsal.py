@@ -107,7 +107,9 @@ class Rehearsal:
         self._template.mkdir()
         self._runs = 0
         factories = scenario().services(self._config, _nobody)
-        self._points = CrashPoints.of(factories, seldom=scenario().seldom)
+        self._points = CrashPoints.of(
+            factories, seldom=scenario().seldom, unreached=scenario().unreached
+        )
         self.points = self._points.every
         self.targets = Targets(
             services=tuple(actor_names(factories)),

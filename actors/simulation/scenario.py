@@ -34,6 +34,8 @@ class Scenario(Protocol):
     wires: Mapping[str, str] = MappingProxyType({})
     # Messages that few runs pass: kills are set at their crash points more often.
     seldom: tuple[Any, ...] = ()
+    # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
+    unreached: tuple[Any, ...] = ()
 
     def configure(self, config: Config) -> Config:
         """Return the configuration to play under, such as one with shorter times."""

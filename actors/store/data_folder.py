@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from actors.store.past import Past
 
 log = structlog.get_logger()
+
+# The device and inode of no file.
+NOWHERE: Final = (-1, -1)
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +125,15 @@ class DataFolder:
         if is_first or row is None or row.store != store:
             self.reached(service, store, epoch)
         self._forget_acceptance(service)
+
+    def mistaken(self, service: str) -> None:
+        """Note that the file is not the one this process has had open, for all that its inode is.
+
+        A file system gives an inode that is free to the next file: the copy of a backup, say.
+        """
+        with self._lock:
+            if service in self._opened:
+                self._opened[service] = (NOWHERE, self._opened[service][1])
 
     def reached(self, service: str, store: str, epoch: int) -> None:
         """Note, on disk, that the service's file has reached this epoch."""

@@ -114,7 +114,12 @@ class GroupCommit:
         if admission is not None and admission.renewal is not None:
             epoch = max(epoch, epoch_min)  # whatever lay here meanwhile is older than this
         elif epoch < epoch_min:
-            message = f"{self._spec.path} is older than what this process has had open there"
+            if self._spec.folder is not None:
+                self._spec.folder.mistaken(self._spec.name)
+            message = (
+                f"{self._spec.path} is older than what this process has had open there; the next "
+                f"start, which follows, says how to go on"
+            )
             raise StoreLost(message)
         self._epoch = epoch + 1
         self._connection.execute(TAKE_EPOCH, (self._epoch,))
@@ -123,6 +128,7 @@ class GroupCommit:
             self._connection.execute(FORGET_EDGE)
             self._connection.execute(later_table.FORGET_EDGE)
             self._identify(admission, self._rng.new_id(now_us))
+        self._keys.begin()
         self.outbox.begin(self._spec.peers, now_us)
         self._arrivals.begin()
         self.standing = Standing(
@@ -149,6 +155,7 @@ class GroupCommit:
         Where that cannot be written, the next start knows as much as after a crash.
         """
         with suppress(sqlite3.Error):
+            self._keys.end()
             self._move_on()
 
     # --- Inside ------------------------------------------------------------------------------

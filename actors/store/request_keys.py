@@ -34,6 +34,8 @@ EARLIEST = "SELECT at_us FROM {table} ORDER BY seq LIMIT 1"
 # may be of just now, and would bar the way to all behind it until its date.
 DATE_ANEW = "UPDATE {table} SET at_us = :now_us WHERE at_us > :now_us"
 TABLES = ("client_key", "edge_key")
+AGE = "SELECT aged_us, wall_us FROM epoch"
+KEEP_AGE = "UPDATE epoch SET aged_us = ?, wall_us = ?"
 LATEST = "SELECT at_us FROM {table} ORDER BY seq DESC LIMIT 1"
 
 # What a client calls its key; a refusal names the field that is to blame.
@@ -62,25 +64,36 @@ def is_corrigible(reply: Any) -> bool:
 
 
 class Age:
-    """How old a file's keys are, by a clock that nobody sets: the time that it has been open.
+    """How old a file's keys are, by a clock that nobody sets while the file is open.
 
     The wall clock may be years ahead or behind, and then be put right: by it, a key of a minute ago
-    would be forgotten, or none ever again. So `at_us` of a key is what this says: it goes on from
-    the file's latest, with the monotonic clock. While a file is closed its keys do not age: none is
-    kept for less time than it should be.
+    would be forgotten, or none ever again. So `at_us` of a key is what this says: it goes by the
+    monotonic clock. Only from one opening to the next, where nothing else is known, it goes by the
+    wall clock, and never back.
     """
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        """Read the file's latest; the connection is open, and nobody else writes."""
-        rows = [connection.execute(LATEST.format(table=each)).fetchone() for each in TABLES]
-        latest_us = max((row[0] for row in rows if row is not None), default=0)
+        """Go on from what the file says; nobody else writes."""
+        self._connection = connection
         self._clock = clock
-        # Not the future: there are files whose latest key is of a wall clock that was ahead.
-        self._begun_us = min(latest_us, clock.now_us()) - int(clock.monotonic() * 1_000_000)
+        rows = [connection.execute(LATEST.format(table=each)).fetchone() for each in TABLES]
+        aged_us = max((row[0] for row in rows if row is not None), default=0)
+        wall_us = clock.now_us()
+        noted = connection.execute(AGE).fetchone()
+        if noted[0] is None:
+            # Not the future: there are files whose latest key is of a wall clock that was ahead.
+            aged_us = min(aged_us, wall_us)
+        else:
+            aged_us = max(aged_us, noted[0] + max(0, wall_us - noted[1]))
+        self._begun_us = aged_us - int(clock.monotonic() * 1_000_000)
 
     def now_us(self) -> int:
         """Microseconds; of use only beside those of the same file."""
         return self._begun_us + int(self._clock.monotonic() * 1_000_000)
+
+    def note(self) -> None:
+        """Write it down for the next opening, in an open transaction or in one of its own."""
+        self._connection.execute(KEEP_AGE, (self.now_us(), self._clock.now_us()))
 
 
 class RequestKeys:
@@ -91,11 +104,20 @@ class RequestKeys:
         self._connection = connection
         self._config = config
         self._clock = clock
-        self._age: Age | None = None
+        self._age: Age
         self._client_rows: dict[str, tuple[str, bytes, bool, bytes, int]] = {}
         self._edge_rows: list[tuple[int, bool, bytes, int]] = []
         # A new incarnation prunes with its first write: on a quiet service few live to the count.
         self._since_prune = config.prune_rows_max
+
+    def begin(self) -> None:
+        """Go on from where the keys were; in the transaction that opens the file."""
+        self._age = Age(self._connection, self._clock)
+        self._age.note()
+
+    def end(self) -> None:
+        """The file is closed in order."""
+        self._age.note()
 
     def find(self, envelope: Envelope, handler: Handler) -> Any:
         """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING."""
@@ -126,7 +148,7 @@ class RequestKeys:
     def keep(self, envelope: Envelope, reply: Any) -> None:
         """Remember the reply; it is written by `flush`, in the same transaction."""
         refused = reply.__class__ is Refusal
-        now_us = self._now_us()
+        now_us = self._age.now_us()
         blob = encode(reply)
         if envelope.key is None:
             self._edge_rows.append((envelope.seq, refused, blob, now_us))
@@ -149,7 +171,7 @@ class RequestKeys:
             self._prune("client_key", self._config.client_keys_kept_s)
 
     def _prune(self, table: str, kept_s: float) -> None:
-        now_us = self._now_us()
+        now_us = self._age.now_us()
         earliest = self._connection.execute(EARLIEST.format(table=table)).fetchone()
         if earliest is not None and earliest[0] > now_us:
             self._connection.execute(DATE_ANEW.format(table=table), {"now_us": now_us})
@@ -158,13 +180,6 @@ class RequestKeys:
             "expired_us": now_us - int(kept_s * 1_000_000),
         }
         self._connection.execute(PRUNE.format(table=table), limits)
-
-    def _now_us(self) -> int:
-        # Read at the first key of a connection: by then its file has the tables.
-        age = self._age
-        if age is None:
-            age = self._age = Age(self._connection, self._clock)
-        return age.now_us()
 
     def discard(self) -> None:
         """Forget what was kept and not flushed."""

@@ -45,7 +45,7 @@ def test_all_starts_end_in_one_script(nursery: Nursery) -> None:
     """The applied timer is redelivered, and counts twice: one request, one kill."""
     result = harvest(nursery, PLANTS["timer_twice"], starts=4)
     (script,) = result.minima
-    assert script.seed == 0
+    assert script.seed <= 1  # the first that does it
     assert script.workload == (Request(0, 0, TallyCall()),)
     assert script.schedule == Schedule((Step(0, "kill_at", "tally.ReviewTweet.before"),))
 

@@ -20,7 +20,7 @@ from actors.errors import (
     OutboxFull,
     OutOfOrder,
     StoreError,
-    StoreRefused,
+    StoreUnwritable,
 )
 from actors.kernel.messages import Refusal, Refused, type_name, type_of
 from actors.store.channels import Sent, load_oldest, load_outgoing
@@ -143,7 +143,7 @@ async def test_batch_that_does_not_commit_sends_nothing(ann: Ledger) -> None:
     (pages,) = writer_of(old).execute("PRAGMA page_count").fetchone()
     writer_of(old).execute(f"PRAGMA max_page_count = {pages}")
     refused = await write(ann, old, sends("bob", "x" * 100_000))
-    assert [type(outcome) for outcome in refused.outcomes] == [StoreRefused]
+    assert [type(outcome) for outcome in refused.outcomes] == [StoreUnwritable]
     assert list(refused.departures) == []
     writer_of(old).execute("PRAGMA max_page_count = 1000000")
     await write(ann, old, sends("bob", "2"))
@@ -254,7 +254,9 @@ async def test_acknowledgement_survives_a_batch_that_does_not_commit(ann: Ledger
         store.acknowledge("bob", 2)
         writer_of(store).execute("PRAGMA query_only = ON")
         refused = await write(ann, store, sends("bob", "x"))
-        assert isinstance(refused.outcomes[0] if refused.outcomes else refused.crash, StoreRefused)
+        assert isinstance(
+            refused.outcomes[0] if refused.outcomes else refused.crash, StoreUnwritable
+        )
         writer_of(store).execute("PRAGMA query_only = OFF")
         assert labels_to(ann, "bob") == ["1", "2", "3"]
         await write(ann, store, Add(label="y"))
@@ -305,7 +307,7 @@ async def test_mark_moves_in_the_transaction_that_applies(bob: Ledger) -> None:
     writer_of(store).execute(f"PRAGMA max_page_count = {pages}")
     large = arriving(bob, Add(label="x" * 100_000), Add(label="6"), first=5)
     refused = await store.write(large, handlers())
-    assert [type(outcome) for outcome in refused.outcomes] == [StoreRefused] * 2
+    assert [type(outcome) for outcome in refused.outcomes] == [StoreUnwritable] * 2
     assert mark(bob) == 4
     writer_of(store).execute("PRAGMA max_page_count = 1000000")
     new = await bob.open()

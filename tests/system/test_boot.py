@@ -257,6 +257,7 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
         [
             "admin.token",
             "lock",
+            "manifest.json",
             "x.account",
             "x.credentials.json",
             *(f"{name}.db" for name in STORES),

@@ -36,6 +36,7 @@ GO_BACKWARDS = ({"CheckIn": "2100-02-30"}, {"CheckOut": "2100-01-01"})
 WRITES: list[tuple[str, str, str, dict[str, Any], tuple[dict[str, Any], ...]]] = [
     ("POST", "gateway", "/api/v1/customers", CUSTOMER, ({"name": ""}, {"surprise": 1})),
     ("POST", "gateway", "/api/v1/rooms", ROOM, ({"type": 7}, {"rate": None})),
+    ("PATCH", "gateway", "/api/v1/rooms/{room}", {"number": "7"}, ({"rate": None},)),
     ("POST", "gateway", "/api/v1/bookings", STAY, BACKWARDS),
     ("POST", "gateway", "/api/v1/tweets", TWEET, ({"text": ""},)),
     ("PATCH", "gateway", "/api/v1/flags/{flag}", {"note": "seen"}, ({"status": "shut"},)),
@@ -57,7 +58,7 @@ async def test_what_is_invalid_leaves_its_key_free_at_every_address(processes: P
             await client.create("/room", {"ID": room, **GO_ROOM}, listener="hotel")
         flag = await flagged(client)
         for number, (method, listener, path, right, wrongs) in enumerate(WRITES):
-            path = path.format(flag=flag)  # noqa: PLW2901 - it stands for the flag there is
+            path = path.format(flag=flag, room="r1")  # noqa: PLW2901 - what there is
             key = {"Idempotency-Key": f"key-{number}"}
 
             async def ask(

@@ -52,7 +52,7 @@ LOCKS_S: Final = (2.0, 8.0, 30.0)
 
 Kind = Literal[
     "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
-    "meddle", "unrule", "lock", "disconnect", "look", "stop",
+    "meddle", "unrule", "lock", "requeue", "disconnect", "look", "stop",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
@@ -68,6 +68,7 @@ PARTS: Final[dict[Kind, int]] = {
     "meddle": 2,
     "unrule": 1,
     "lock": 1,
+    "requeue": 2,
     "disconnect": 2,
     "look": 1,
     "stop": 4,
@@ -86,6 +87,7 @@ SENTENCES: Final[dict[Kind, str]] = {
     "fickle": "like the last tweet, and take it back",
     "meddle": "leave an old rule of the reader's on the account",
     "unrule": "delete all rules of the account",
+    "requeue": "have what was refused tried again",
     "disconnect": "disconnect the stream",
     "look": "look at the reader",
 }
@@ -107,6 +109,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `meddle` | a rule on the account that looks like an old one of the reader's |
     | `unrule` | the end of all rules on the account, the reader's among them |
     | `lock` | a while in which X lets the account do nothing |
+    | `requeue` | another attempt at what X has refused: at one like or reply, or at all |
     | `disconnect` | X's end of the stream |
     | `look` | the reader's state |
     | `stop` | an operator's suspension of services, and its end a while later |
@@ -178,6 +181,8 @@ def choose_tweets_call(choose: Choose) -> TweetsCall:  # noqa: PLR0911 - one a k
             )
         case "store" | "edit" | "retort":
             return TweetsCall(kind, mood=_choose_mood(choose), number=choose(STORED), again=again)
+        case "requeue":
+            return TweetsCall(kind, number=choose(4))
         case "insert":
             return TweetsCall(kind, mood=_choose_mood(choose), again=again)
         case "flag":

@@ -127,8 +127,20 @@ class TweetsPerformance:
             case "lock":
                 body = {"for_s": LOCKS_S[self._call.lasts]}
                 await client.administer("POST", "/admin/x/lock", body)
+            case "requeue":
+                await self._requeue()
             case "disconnect":
                 await client.administer("POST", "/admin/x/disconnect")
+
+    async def _requeue(self) -> None:
+        kind = ("replies", "likes")[self._call.number % 2]
+        address = f"/admin/{kind}/requeue"
+        if self._call.number > 1:
+            done = await self._client.ask("GET", f"/api/v1/{kind}")
+            items = done.body["items"] if done.status == HTTPStatus.OK else []
+            one = items[-1]["external_id"] if items else "1"
+            address = f"/admin/{kind}/{one}/requeue"
+        await self._client.administer("POST", address, {})
 
     # --- At the monitor ----------------------------------------------------------------------
 

@@ -4,6 +4,11 @@ ALTER TABLE epoch ADD COLUMN folder TEXT;   -- as in manifest.json; NULL until t
 ALTER TABLE epoch ADD COLUMN service TEXT;
 ALTER TABLE epoch ADD COLUMN store TEXT;    -- as in identity
 
+-- How old the request keys were, by their own clock, and what the wall clock said then: noted when the
+-- file is opened and closed, so that they age in between.
+ALTER TABLE epoch ADD COLUMN aged_us INTEGER;
+ALTER TABLE epoch ADD COLUMN wall_us INTEGER;
+
 -- A mark a file of the sender's, and not one a sender: a file that was lost, and comes back after
 -- another had its place, finds what was applied of it.
 ALTER TABLE inbox RENAME TO old_inbox;

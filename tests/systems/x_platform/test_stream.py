@@ -121,7 +121,7 @@ async def test_the_past_is_forgotten_and_places_stay(tmp_path: Path) -> None:
 
 async def test_a_clock_that_was_ahead_keeps_nothing_for_ever(tmp_path: Path) -> None:
     """400 days ahead and put back: the stream's past and its rules go after matches_kept_s."""
-    async with platform(tmp_path, matches_kept_s=100.0) as x:
+    async with platform(tmp_path, matches_kept_s=100.0, recovery_s_max=100.0) as x:
         (old, *_) = await x.add("old", "cat")
         for step_s, name in ((DAYS_400_S, "ahead"), (-DAYS_400_S, "back"), (0.0, "later")):
             x.clock.step(step_s)
