@@ -89,8 +89,8 @@ def example(name: str, kind: Any) -> Any:
             return example(name, kind.types[0])
         case msgspec.inspect.LiteralType():
             return kind.values[0]
-        case msgspec.inspect.IntType() | msgspec.inspect.BoolType():
-            return 1
+        case msgspec.inspect.BoolType() | msgspec.inspect.IntType():
+            return isinstance(kind, msgspec.inspect.BoolType) or 1
         case msgspec.inspect.StrType():
             return "1"
         case _:  # a tuple of ids
