@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, Protocol
 
 import msgspec
 
@@ -25,10 +26,19 @@ _NUL = re.compile("\0")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # Names, numbers, types and ids are one line. What may be longer than any of them is a text.
 LINE_CHARS_MAX = 254
+# A day in its quotes.
+_DAY_BYTES = 12
+# RFC 3339's have an offset.
+_TIMES = msgspec.json.Decoder(Annotated[dt.datetime, msgspec.Meta(tz=True)])
 
 
 class BodyDecoder(Protocol):
-    """Turns a body into a message, whatever its Content-Type: curl -d calls JSON a form."""
+    """Turns a body into a message, whatever its Content-Type: curl -d calls JSON a form.
+
+    `ignores_query`: whether a query beside the body is ignored, else refused.
+    """
+
+    ignores_query: ClassVar[bool]
 
     def __init__(self, message_type: type[Message]) -> None: ...
 
@@ -39,6 +49,8 @@ class BodyDecoder(Protocol):
 
 class JsonBody:
     """Strict JSON: unknown fields, wrong types and violated limits are a 422 naming the field."""
+
+    ignores_query: ClassVar[bool] = False
 
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
@@ -76,13 +88,17 @@ class GoBody:
 
     Keys match without regard to case, unknown ones are ignored, null leaves the zero value; what is
     malformed or of the wrong type is a 400. Our own limits on lengths are a 422 as elsewhere, and
-    so is a field without a zero value, such as a date, that is null, absent or impossible.
+    so is a field without a zero value, such as a date, that is null, absent or impossible. Of an
+    RFC 3339 time, as Go writes one, the date is taken: the day as it is written.
     """
+
+    ignores_query: ClassVar[bool] = True
 
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
         fields = msgspec.structs.fields(message_type)
         self._names = {field.encode_name.casefold(): field.encode_name for field in fields}
+        self._days = _date_fields(message_type)
         self._texts = _text_fields(message_type)
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
@@ -94,6 +110,8 @@ class GoBody:
                 for name, raw in given.items()
                 if name.casefold() in self._names and bytes(raw).strip() != b"null"
             }
+            for name in self._days & known.keys():
+                known[name] = _day_of(known[name])
             body = msgspec.json.encode(known)
             message = self._decoder.decode(body)
         except (ValueError, RecursionError) as error:
@@ -179,6 +197,25 @@ def _nullable_fields(message_type: type[Message]) -> frozenset[str]:
         if any(isinstance(each, msgspec.inspect.NoneType) for each in types)
         and not any(isinstance(each, msgspec.inspect.StrType) for each in types)
     )
+
+
+def _date_fields(message_type: type[Message]) -> frozenset[str]:
+    """Return the names of the fields that are days."""
+    return frozenset(
+        name
+        for name, types in _field_types(message_type)
+        if any(isinstance(each, msgspec.inspect.DateType) for each in types)
+    )
+
+
+def _day_of(raw: msgspec.Raw) -> msgspec.Raw:
+    """Return the day of an RFC 3339 time, in the time's own zone; what is none as it is."""
+    if len(bytes(raw)) <= _DAY_BYTES:
+        return raw
+    try:
+        return msgspec.Raw(msgspec.json.encode(_TIMES.decode(raw).date()))
+    except msgspec.ValidationError:
+        return raw
 
 
 # Remembered: a simulation makes an edge for each of its runs, and this is most of making one.

@@ -15,6 +15,7 @@ from http_edge.gateway import Gateway
 from http_edge.handler import Context
 from http_edge.listeners import listeners
 from http_edge.routes import rows
+from http_edge.tutorial_gateway import MuxGateway, TutorialGateway
 from http_edge.x_api.api import XApi
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 
 # What is still running after the drain's limit gets this long to notice that it is cancelled.
 _CANCEL_S = 0.1
+# The listeners of the published tutorials, by what their programs route with.
+_TUTORIALS = {"hotel": TutorialGateway, "tweets": MuxGateway}
 
 
 class Edge:
@@ -97,12 +100,11 @@ class Edge:
         gateway.bound_to(sock.getsockname()[0] for server in servers for sock in server.sockets)
 
     def _gateway(self, listener: str) -> Gateway:
-        if self._x is None:
-            return Gateway(rows(listener), self._context, listener=listener)
-        if listener == "x_platform":
+        if self._x is not None and listener == "x_platform":
             return self._x.gateway()
-        more = self._x.admin_rows() if listener == "gateway" else []
-        return Gateway([*rows(listener), *more], self._context, listener=listener)
+        more = self._x.admin_rows() if self._x is not None and listener == "gateway" else []
+        made = _TUTORIALS.get(listener, Gateway)
+        return made([*rows(listener), *more], self._context, listener=listener)
 
     async def drain(self, limit_s: float) -> None:
         """Accept nothing more, end what is in flight within `limit_s` seconds, close the rest.

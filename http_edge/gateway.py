@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar
 
 import structlog
 from aiohttp import web
@@ -25,7 +25,7 @@ from http_edge.router import Match, Router
 from http_edge.routes.health import Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from http_edge.handler import Context, Handler, Row
     from http_edge.request import Request
@@ -40,8 +40,6 @@ _STATUS_5XX = 500
 _READING = frozenset({"GET", "HEAD"})
 # Whose body is part of what they ask.
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
-# The tutorials' programs look at no body that they do not read.
-_TUTORIALS = frozenset({"hotel", "tweets"})
 # What keeps the system reachable when all places are taken.
 _VITAL = ("/healthz", "/readyz", "/admin/")
 
@@ -51,6 +49,8 @@ class Gateway:
 
     # Whether what answers GET answers HEAD as well.
     serves_heads: ClassVar[bool] = True
+    # Whether a body that nobody reads is refused.
+    refuses_bodies: ClassVar[bool] = True
 
     def __init__(self, rows: Iterable[Row], context: Context, *, listener: str) -> None:
         """`listener` is its name in the configuration, which says where it is bound."""
@@ -64,7 +64,7 @@ class Gateway:
         self._bodiless: set[Handler] = set()
         routes = [(row, row.handler(context)) for row in rows]
         for row, handler in routes:
-            self._note(row, handler, strict=listener not in _TUTORIALS)
+            self._note(row, handler)
         self._router = Router(
             ((row.method, row.path, handler) for row, handler in routes), heads=self.serves_heads
         )
@@ -92,7 +92,7 @@ class Gateway:
             if request.beyond or headers.get(HOST) not in self._known_hosts:
                 self._check_way_in(request, target)
             methods, params, query = self._static.get(target) or self._match(request)
-            handler = methods.get(message.method) or self.refuse_method(request, methods)
+            handler = methods.get(message.method) or self.other_method(request, methods)
             if handler in self._changing:
                 self._check_source(request)
             if handler in self._bodiless and request.body_exists:
@@ -127,8 +127,8 @@ class Gateway:
         for address in addresses:
             self._door.goes_by(address)
 
-    def refuse_method(self, request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
-        """Say which methods the address has."""
+    def other_method(self, request: web.BaseRequest, methods: Mapping[str, Handler]) -> Handler:
+        """Refuse a method that the address has not, and say which it has."""
         allowed = ", ".join(sorted(methods))
         detail = f"{request.method} is not among the methods of this address: {allowed}"
         raise ProblemError(Kind.METHOD_NOT_ALLOWED, detail, headers=(("Allow", allowed),))
@@ -170,7 +170,7 @@ class Gateway:
             return f"{self._random_bits(64):016x}"
         return given
 
-    def _note(self, row: Row, handler: Handler, *, strict: bool) -> None:
+    def _note(self, row: Row, handler: Handler) -> None:
         """Remember what a request for this row needs to be looked at for."""
         if isinstance(row, Probe):
             self._probes.add(row.path)
@@ -178,7 +178,7 @@ class Gateway:
         writes = issubclass(getattr(row, "message", object), Command)
         if writes or row.method not in _READING:
             self._changing.add(handler)
-        if strict and row.method not in _BODY_METHODS:
+        if self.refuses_bodies and row.method not in _BODY_METHODS:
             self._bodiless.add(handler)
 
     def _check_way_in(self, request: Request, target: str) -> None:
@@ -205,6 +205,10 @@ class Gateway:
             # Absolute form, as sent to proxies: what counts is behind the host, which stands here.
             self._check_host(request)
             target = request.rel_url.raw_path_qs
+        return self.find(target)
+
+    def find(self, target: str) -> Match:
+        """Return what is at the raw target, or raise a 404, or a 400 for a bad escape."""
         return self._router.match(target)
 
     def _failed(self, request: web.BaseRequest, error: BaseException) -> Answer:

@@ -67,7 +67,7 @@ class ServiceHandler:
         else:
             if hdrs.CONTENT_ENCODING in headers:
                 _check_encoding(headers[hdrs.CONTENT_ENCODING])
-            if query:
+            if query and not self._body.ignores_query:
                 refuse_query(query)
             content = request.content
             if content.is_eof():

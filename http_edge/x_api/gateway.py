@@ -9,11 +9,12 @@ from http_edge.x_api.endpoint import QUOTA
 from http_edge.x_api.problems import in_x_form, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from aiohttp import web
 
     from http_edge.answer import Answer
+    from http_edge.handler import Handler
     from http_edge.problems import ProblemError
 
 
@@ -23,7 +24,7 @@ class XGateway(Gateway):
     # X has no HEAD: it is answered as what is not there, like any other method.
     serves_heads = False
 
-    def refuse_method(self, request: web.BaseRequest, methods: Iterable[str]) -> NoReturn:
+    def other_method(self, request: web.BaseRequest, methods: Mapping[str, Handler]) -> NoReturn:
         """Say that there is no such address: X does not tell methods from addresses."""
         del request, methods
         raise plain(404)

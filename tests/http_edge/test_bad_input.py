@@ -21,7 +21,7 @@ async def test_every_kind_of_bad_input_to_every_route_is_a_4xx_that_names_the_tr
     async with serving() as served:
         for listener in LISTENERS:
             for row in rows(listener):
-                for bad in bad_inputs(row):
+                for bad in bad_inputs(row, listener):
                     method, path = bad.method or row.method, bad.path or valid_path(row)
                     options = authorized(served, bad)
                     reply = await served.send(method, path + bad.query, listener, **options)
@@ -40,7 +40,7 @@ async def test_nothing_bad_reaches_a_service() -> None:
         letters = dict(served.system.letters)
         for listener in LISTENERS:
             for row in rows(listener):
-                for bad in bad_inputs(row):
+                for bad in bad_inputs(row, listener):
                     method, path = bad.method or row.method, bad.path or valid_path(row)
                     options = authorized(served, bad)
                     await served.send(method, path + bad.query, listener, **options)
@@ -68,7 +68,7 @@ async def test_a_head_is_its_get_without_the_body() -> None:
 async def test_a_405_lists_what_is_allowed() -> None:
     """Each address says its methods in Allow, and every method it says is not a 405."""
     async with serving() as served:
-        for listener in LISTENERS:
+        for listener in ("gateway", "hotel"):  # the third minds no method
             for path in {valid_path(row) for row in rows(listener)}:
                 reply = await served.send("PROPFIND", path, listener)
                 is_problem(reply, 405)

@@ -162,6 +162,15 @@ def test_what_is_no_date_is_named(text: str) -> None:
     assert refused(GoBody(Arrive).decode, body, {}) == (422, "CheckIn")
 
 
+def test_of_a_time_only_go_takes_the_day() -> None:
+    """Its own clients write one; everywhere else a time is not a date."""
+    time = "2031-05-01T23:00:00-11:00"
+    body = f'{{"CheckIn": "{time}" }}'.encode()
+    assert GoBody(Arrive).decode(body, {}) == Arrive(day=dt.date(2031, 5, 1))
+    assert refused(JsonBody(Arrive).decode, body, {}) == (422, "CheckIn")
+    assert refused(from_url, {"day": time}, "") == (422, "day")
+
+
 @pytest.mark.parametrize("name", ["until", "beds", "view"])
 @pytest.mark.parametrize("text", ["null", "NULL", "", "x"])
 def test_a_filter_is_never_silently_none(name: str, text: str) -> None:

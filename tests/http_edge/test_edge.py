@@ -34,6 +34,17 @@ async def test_each_listener_says_where_it_really_is() -> None:
         is_problem(await served.send("GET", "/healthz", "tweets"), 404)
 
 
+@pytest.mark.parametrize("listener", ["gateway", "hotel", "tweets"])
+async def test_each_listener_answers_options_for_all_of_it(listener: str) -> None:
+    """Asked of the server, not of an address (RFC 9110 section 9.3.7); nothing is done for it."""
+    async with serving() as served:
+        asked = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        head = (await served.raw(asked, listener)).decode()
+        assert head.startswith("HTTP/1.1 200 OK\r\n")
+        assert {"GET", "HEAD", "OPTIONS"} <= set(re.findall(r"[A-Z]+", head.split("Allow: ")[1]))
+        assert served.system.seen == []
+
+
 async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(tmp_path: Path) -> None:
     """All listeners or none; the error says which one and what to change."""
     async with serving() as served:

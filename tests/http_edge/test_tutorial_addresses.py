@@ -89,13 +89,28 @@ async def test_a_booking_is_registered_as_a_booking() -> None:
             check_in=dt.date(2031, 5, 1),
             check_out=dt.date(2031, 5, 4),
         )
-        for value in (None, "", "2031-02-29", "2031-05-01T00:00:00Z"):
+        for value in (None, "", "2031-02-29", "2031-02-29T00:00:00Z", "2031-05-01T25:00:00Z"):
             wrong = {**body, "checkin": value}
             is_problem(await served.send("POST", "/booking", "hotel", json=wrong), 422, "CheckIn")
         wrong = {**body, "checkin": 20310501}
         is_problem(await served.send("POST", "/booking", "hotel", json=wrong), 400, "CheckIn")
         del wrong["checkin"]
         is_problem(await served.send("POST", "/booking", "hotel", json=wrong), 422, "CheckIn")
+
+
+@pytest.mark.parametrize("time", ["00:00:00Z", "23:30:00+02:00", "23:30:00.5-11:00"])
+@pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
+async def test_of_a_time_the_day_is_taken(listener: str, prefix: str, time: str) -> None:
+    """To the original a string is a string, and Go's clients send times: the day as it stands."""
+    async with serving() as served:
+        days = {"checkin": f"2050-01-01T{time}", "CheckOut": f"2050-01-03T{time}"}
+        body = {"ID": "b", "CustomerID": "c", "RoomID": "r", **days}
+        reply = await served.send("POST", f"{prefix}/booking?y=1", listener, json=body)
+        assert (reply.status, reply.json["CheckIn"], reply.json["CheckOut"]) == (
+            201,
+            "2050-01-01",
+            "2050-01-03",
+        )
 
 
 @pytest.mark.parametrize(
@@ -112,12 +127,20 @@ async def test_a_booking_is_registered_as_a_booking() -> None:
         ("/insert/bob/..%2F../x", "bob", "../../x"),
         ("/insert/bob/%F0%9F%98%80%0A", "bob", "\N{GRINNING FACE}\n"),
         ("/insert/bob/%C3%A9", "bob", "é"),
-        ("/insert/bob/trailing/", "bob", "trailing/"),
+        ("/insert/bob/trailing/", "bob", "trailing"),
+        ("/insert/bob/trailing%2F", "bob", "trailing/"),
+        ("/insert/bob/a/../b", "bob", "a/../b"),
+        ("/insert/bob/why?because+y=1%21", "bob", "why?because+y=1!"),
+        ("/insert/bob/why?", "bob", "why?"),
+        ("/insert/bob/x/?a/b?", "bob", "x?a/b?"),
         ("/insert/insert/all", "insert", "all"),
     ],
 )
 async def test_a_tweet_is_stored_as_it_was_meant(path: str, author: str, text: str) -> None:
-    """Any character, slashes raw or escaped; everything decoded exactly once; + stays +."""
+    """Any character, slashes and question marks raw or escaped; all decoded once; + stays +.
+
+    A raw slash at the end is another spelling of the address.
+    """
     async with serving() as served:
         reply = await raw_get(served, path)
         assert reply.endswith(b"\r\n\r\nInserted one into the Database")
@@ -132,13 +155,56 @@ async def raw_get(served: Served, path: str) -> bytes:
 
 
 async def test_what_would_be_lost_is_refused() -> None:
-    """A raw ? or # would cut the tweet short; the client is told how to write it."""
+    """A raw # would cut the tweet short, and half an escape says nothing: 400s that say how."""
     async with serving() as served:
-        assert b" 422 " in await raw_get(served, "/insert/bob/why?because")
         assert b" 400 " in await raw_get(served, "/insert/bob/a#b")
-        is_problem(await served.send("GET", "/insert/bob/", "tweets"), 422, "text")
+        assert b" 400 " in await raw_get(served, "/insert/bob/a?#b")
+        is_problem(await served.send("GET", "/insert/bob/50%ab", "tweets"), 400, "text")
+        is_problem(await served.send("GET", "/insert/bob/?x/y", "tweets"), 404)
+        is_problem(await served.send("GET", "/insert/bob/", "tweets"), 404)
         is_problem(await served.send("GET", "/insert//x", "tweets"), 422, "author")
         is_problem(await served.send("GET", "/insert/bob", "tweets"), 404)
+        assert served.system.seen == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/insert/ada/hi", "/insert/ada/hi/", "/all", "/all/", "/"])
+async def test_mux_minds_no_method_and_no_slash(method: str, path: str) -> None:
+    """Nor a body, nor a query where it cannot be a tweet's: each is the address's own answer."""
+    async with serving() as served:
+        reply = await served.send(
+            method, path, "tweets", data=b"unread" if method != "GET" else b""
+        )
+        assert reply.status == 200
+        if path.startswith("/insert"):
+            assert served.system.seen[-1].message == StoreTweet(author="ada", text="hi")
+        else:
+            query = await served.send(method, f"{path}?x=1&x=%zz", "tweets")
+            assert (query.status, query.body) == (200, reply.body)
+
+
+async def test_the_hotels_tutorial_keeps_its_methods_and_minds_no_query() -> None:
+    """Where the original decodes a GET's empty body and says 400, ours says what it takes."""
+    async with serving() as served:
+        for listener, path in (("hotel", "/booking"), ("gateway", "/api/booking")):
+            reply = await served.send("GET", path, listener)
+            is_problem(reply, 405)
+            assert reply.headers["Allow"] == "POST"
+        assert (await served.send("GET", "/?x=1", "hotel")).status == 200
+        room = await served.send("POST", "/room?x=1", "hotel", json={"id": "7"})
+        assert room.status == 201
+        is_problem(await served.send("POST", "/customer/", "hotel", json={"ID": "a"}), 404)
+        two = await served.send("POST", "/room", "hotel", data=b'{"ID":"8"} {}')
+        is_problem(two, 400)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+async def test_no_page_from_elsewhere_inserts_by_any_method(method: str) -> None:
+    """Whatever the method is that the address does not mind."""
+    async with serving() as served:
+        headers = {"Origin": "https://evil.example"}
+        reply = await served.send(method, "/insert/ada/hi/?", "tweets", headers=headers)
+        assert reply.status == 403
         assert served.system.seen == []
 
 

@@ -134,7 +134,7 @@ async def test_tweets_are_inserted_and_listed(processes: Processes) -> None:
     tweets = {
         "/insert/elliot/hello": ("elliot", "hello"),
         "/insert/elliot/tutorialedge%20rocks%21": ("elliot", "tutorialedge rocks!"),
-        "/insert/bob/a/b?": ("bob", "a/b"),
+        "/insert/bob/a/b?c": ("bob", "a/b?c"),
         "/insert/bob/1%2F2%3F%23%26%25": ("bob", "1/2?#&%"),
         "/insert/%C3%A9va/%F0%9F%98%80%0A%22%5C": ("éva", '\N{GRINNING FACE}\n"\\'),
     }

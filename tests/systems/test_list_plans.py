@@ -21,9 +21,11 @@ from actors.systems.hotel import card_processor
 from actors.systems.hotel import topology as hotel
 from actors.systems.hotel.messages import CreateRoom, Money
 from actors.systems.tweets import topology as tweets
+from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_platform
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from tests.systems.stage import stage
+from tests.systems.tweets.reading import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +44,7 @@ EXAMPLES: dict[str, Any] = {
 BOUNDED = {
     "rule": "x_platform.rules_max stand, and those deleted within matches_kept_s",
     "progress": "one row",
+    "gap": "gap_rows.GAPS_KEPT_MAX",
     "state": "one row",
 }
 # Without these a query of theirs ends before it has asked for all that it may ask for.
@@ -61,7 +64,9 @@ def services() -> dict[str, Service]:
     config = load_config()
     makers: dict[str, Any] = {
         **hotel.services(config.hotel, nobody),
-        **tweets.services(config.tweets, config.x, nobody, None),
+        **tweets.services(
+            config.tweets, config.x, nobody, XAccess(CREDENTIALS, simulator=True, write=True)
+        ),
         **x_platform.services(config.x_platform, keywords=config.tweets.keywords),
     }
     return {name: make() for name, make in makers.items() if not isinstance(make, Replicas)}
@@ -84,8 +89,8 @@ def example(name: str, kind: Any) -> Any:
             return example(name, kind.types[0])
         case msgspec.inspect.LiteralType():
             return kind.values[0]
-        case msgspec.inspect.IntType() | msgspec.inspect.BoolType():
-            return 1
+        case msgspec.inspect.BoolType() | msgspec.inspect.IntType():
+            return isinstance(kind, msgspec.inspect.BoolType) or 1
         case msgspec.inspect.StrType():
             return "1"
         case _:  # a tuple of ids

@@ -245,8 +245,10 @@ def _held_before(tx: Transaction, hold_id: str) -> RoomHeld | Refusal | None:
 def _price(rate: Money, check_in: dt.date, check_out: dt.date) -> Money | Refusal:
     amount = rate.amount * (check_out - check_in).days
     if amount > MINOR_UNITS_MAX:
-        detail = f"the stay costs {amount} minor units; a payment takes {MINOR_UNITS_MAX} at most"
-        return Refusal.invalid(detail, field="check_out")
+        # The room's rate decides it, not the request: its answer comes late, and keeps its key.
+        return Refusal.conflict(
+            f"the stay costs {amount} minor units; a payment takes {MINOR_UNITS_MAX} at most"
+        )
     return Money(amount=amount, currency=rate.currency)
 
 

@@ -24,8 +24,9 @@ After = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 # `unknown`: in a language that the scorer does not speak. It has no score, and waits for a person.
 Sentiment = Literal["negative", "neutral", "positive", "unknown"]
 FlagStatus = Literal["open", "assigned", "resolved"]
-# What became of a like or a reply. `refused` is for good: X's 403, or nobody to mention; `dry_run`
-# was not sent at all; `withheld` we have chosen not to send, and `detail` says why.
+# What became of a like or a reply. `refused` is X's last word on that tweet, or there is nobody to
+# mention: an operator may have it tried again; `dry_run` was not sent at all; `withheld` we have
+# chosen not to send, and `detail` says why.
 ActionStatus = Literal["pending", "done", "refused", "failed", "dry_run", "withheld"]
 
 

@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reader_messages import KeepLine, OddLine
-from actors.systems.tweets.stream_line import (
-    SNOWFLAKE_EPOCH_MS,
-    SNOWFLAKE_TIME_SHIFT,
-    UnreadableLine,
-    parse_line,
-)
+from actors.systems.tweets.stream_line import UnreadableLine, parse_line
 
 if TYPE_CHECKING:
     from actors.systems.tweets.reader_messages import TweetRead
@@ -64,11 +59,6 @@ def keep(line: bytes, reason: str, *, from_search: bool = False) -> KeepLine:
 def letter_of(tweet_id: str) -> str:
     """Return the id of the dead letter of a tweet that cannot be read."""
     return f"x-tweet-{tweet_id}"
-
-
-def made_at_us(tweet_id: str) -> int:
-    """Return when a tweet of this id was made, in microseconds of the epoch."""
-    return ((int(tweet_id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1_000
 
 
 def _tweet_id(said: Any) -> str | None:

@@ -20,7 +20,7 @@ from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets import gap_rows
 from actors.systems.tweets.following import Following
 from actors.systems.tweets.messages import GetReader, ReaderPause, ReaderState, StoreXTweet
-from actors.systems.tweets.odd_line import letter_of, made_at_us, read_line
+from actors.systems.tweets.odd_line import letter_of, read_line
 from actors.systems.tweets.reader_messages import (
     ConnectionPlan,
     FillPlan,
@@ -40,7 +40,7 @@ from actors.systems.tweets.reader_messages import (
     Progress,
     TweetRead,
 )
-from actors.systems.tweets.stream_line import UnreadableLine
+from actors.systems.tweets.stream_line import UnreadableLine, made_at_us
 from actors.systems.tweets.x_pause import PAUSE_S_MAX
 
 if TYPE_CHECKING:

@@ -7,7 +7,10 @@ import re
 from typing import Final
 
 # What ends a sentence, with the quotes and brackets behind it, and the space after; or a new line.
-_END: Final = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]]*\s+|\n+")
+# It begins where the first mark stands, and gives nothing back: else a text of dots alone would be
+# looked through once for each of them.
+_MARKS: Final = r"[.!?\u2026\u3002\uff01\uff1f]"
+_END: Final = re.compile(rf"(?<!{_MARKS}){_MARKS}++[\"'\u201d\u2019)\]]*+\s++|\n+")
 _SPACE: Final = re.compile(r"\s")
 
 

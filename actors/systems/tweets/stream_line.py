@@ -150,7 +150,9 @@ def _tweet(line: bytes, tweet: _Tweet, includes: _Includes) -> TweetRead:
     history = tweet.edit_history_tweet_ids
     if history and tweet.id not in history:
         raise _unreadable(line, f"{tweet.id} is not in its own edit history")
-    names = {user.id: user.username for user in includes.users or ()}
+    # No name of X's has a line end, or steers a terminal; and none may do so here.
+    users = [user for user in includes.users or () if user.username.isprintable()]
+    names = {user.id: user.username for user in users}
     referred = {each.id: each for each in includes.tweets or ()}
     author_id = tweet.author_id or ""
     # A user that X leaves out (suspended, say) has an id all the same. In brackets: as a user name,
@@ -178,7 +180,7 @@ def _text(tweet: _Tweet, referred: dict[str, _Shown]) -> str:
     What a quote quotes is not its author's, and no part of it.
     """
     original = referred.get(tweet.refers_to("retweeted") or "")
-    if original is None:
+    if original is None or not original.full_text:
         return tweet.full_text
     begins = RETWEET.match(tweet.text)
     return (begins[0] if begins else "") + original.full_text
@@ -231,10 +233,15 @@ def _kind(
     return "original"
 
 
+def made_at_us(tweet_id: str) -> int:
+    """Return when a tweet of this id was made, in microseconds of the epoch."""
+    return ((int(tweet_id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1_000
+
+
 def _posted_at_us(tweet: _Tweet) -> int:
     at = tweet.created_at
     if at is None:
-        return ((int(tweet.id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1000
+        return made_at_us(tweet.id)
     at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
     return (at - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 

@@ -23,7 +23,11 @@ REPLACE = (
     " sentiment = NULL WHERE id = ?"
 )
 BY_ID = "SELECT * FROM tweet WHERE id = ?"
-BY_EXTERNAL_ID = "SELECT * FROM tweet WHERE external_id = ?"
+# By X's id of it, or of a version of it.
+BY_EXTERNAL_ID = (
+    "SELECT * FROM tweet WHERE external_id = ?1"
+    " OR id = (SELECT tweet_id FROM version WHERE version_id = ?1) ORDER BY seq LIMIT 1"
+)
 # The oldest, where an earlier program has stored versions as tweets of their own.
 BY_HISTORY = (
     "SELECT * FROM tweet WHERE id IN (SELECT tweet_id FROM version WHERE version_id IN"

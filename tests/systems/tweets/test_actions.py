@@ -193,8 +193,8 @@ async def test_what_x_does_is_done(tmp_path: Path, kind: Kind) -> None:
 
 
 @both
-async def test_a_403_is_for_good(tmp_path: Path, kind: Kind) -> None:
-    """It is recorded with X's reason, and never tried again."""
+async def test_what_x_says_of_one_tweet_is_for_good(tmp_path: Path, kind: Kind) -> None:
+    """It is recorded with X's reason, and not tried again by itself."""
     x = XWrites()
     x.error = XRefused("X answered 403: you are blocked")
     async with kind.on(tmp_path, x) as on:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +96,17 @@ async def test_the_longest_text_fits_an_effect(word: str) -> None:
     begun_s = clock.monotonic()
     await score(text)
     assert clock.monotonic() - begun_s < 1.5
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("text", [".", ".)", "\u2026", "\n", ". ", "?!"])
+def test_no_text_is_looked_through_again_and_again(text: str) -> None:
+    """Its end is found in one go, also where there is none but dots: the loop waits meanwhile."""
+    text = text * 20_000
+    begun_s = time.process_time()
+    assert "".join(parts(text, chars_max=len(text) - 1)) == text
+    assert "".join(sentences(text)).strip() == text.strip()
+    assert time.process_time() - begun_s < 0.25
 
 
 @pytest.mark.parametrize(

@@ -116,10 +116,19 @@ def test_what_x_has_cut_is_negative(data: bytes) -> None:
     assert service.score(ScoreText(text=read(data).text)).compound < -0.5
 
 
-def test_a_broken_neighbour_costs_no_tweet() -> None:
-    """What X includes may lack anything."""
+@pytest.mark.parametrize("text", ["tutorialedge", "RT @ann: tutorialedge is c\u2026"])
+def test_a_broken_neighbour_costs_no_word_of_a_tweet(text: str) -> None:
+    """What X includes may lack anything; then what there is of a retweet stands."""
     tweets = [{}, {"id": "9"}, {"id": "8", "text": "", "referenced_tweets": None}]
-    assert read(line(referenced_tweets=of("retweeted"), tweets=tweets)).text in {"", "tutorialedge"}
+    assert read(line(text=text, referenced_tweets=of("retweeted"), tweets=tweets)).text == text
+
+
+@pytest.mark.parametrize("name", ["r\u0001ae", "rae\n", "\u202eear", "r\u2028ae"])
+def test_no_name_steers_what_shows_it(name: str) -> None:
+    """As by every other way in; its owner has an id all the same."""
+    data = json.loads(line())
+    data["includes"]["users"][0]["username"] = name
+    assert read(json.dumps(data).encode()).author == "(501)"
 
 
 @pytest.mark.parametrize(

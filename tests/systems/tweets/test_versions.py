@@ -85,6 +85,15 @@ async def test_versions_are_one_tweet_that_shows_the_newest(
         assert effects[-1].text == text
 
 
+async def test_a_version_is_known_whoever_tells_of_it(tmp_path: Path) -> None:
+    """A client of the API, or a line that says nothing of its history: there is one tweet."""
+    async with tweeting(tmp_path) as on:
+        await on.send(V1, V2)
+        for again in (StoreTweet(author="bob", text="mine", external_id="6"), version(6, "two")):
+            assert not (await on.ask(again)).created
+        assert await stands(on) == [("5", "two")]
+
+
 async def test_each_version_is_scored_and_told_once(tmp_path: Path) -> None:
     """The score of an earlier one that comes late is not the later one's."""
     async with tweeting(tmp_path, Scorer(one=-0.6, two=0.9)) as on:
