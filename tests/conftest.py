@@ -114,6 +114,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_turn)
 
 
+def pytest_collection_finish() -> None:
+    """Spare the collector the modules and the thousands of tests: it never finds anything there."""
+    gc.collect()
+    gc.freeze()
+
+
 def _turn(item: pytest.Item) -> tuple[int, int, str]:
     # By name, too: workers must agree, and some parameters come out of a set.
     marks = {mark.name for mark in item.iter_markers()}
