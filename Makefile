@@ -22,7 +22,10 @@ run: $(VENV)/installed
 # once; tests/conftest.py says in which order. A worker that had to be ended, with all of its stacks,
 # ends the run.
 WORKERS ?= auto
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+# Compiled modules are kept, in the environment's folder and not beside the sources, whatever the
+# shell says of them: hundreds of tests start a process, and each would compile all of it again.
+CACHED = PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV))/pycache
+PYTEST = $(CACHED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	--max-worker-restart 0
 
 test: $(VENV)/installed-dev

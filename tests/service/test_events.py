@@ -35,9 +35,9 @@ pytestmark = pytest.mark.real_time
 
 WINDOW = 16
 SMALL = f"channel.window_messages={WINDOW}"
-EVENTS = 5000
+EVENTS = 3000
 PADDING = "." * 1000
-# What 4,000 padded events would take many times over, and caches that fill up do not.
+# What 2,000 padded events would take many times over, and caches that fill up do not.
 GROWTH_BYTES_MAX = 500_000
 
 
@@ -58,7 +58,7 @@ def taken_bytes() -> int:
 
 
 async def publish_while_down(town: Town, receiver: str) -> int:
-    """Publish 5,000 events; return by how many bytes memory grew over the last 4,000."""
+    """Publish 3,000 events; return by how many bytes memory grew over the last 2,000."""
     tracemalloc.start()
     try:
         await publish(town, 1000, padding=PADDING)
@@ -74,7 +74,7 @@ async def publish_while_down(town: Town, receiver: str) -> int:
 
 
 @pytest.mark.parametrize("how", ["suspended", "parked"])
-async def test_subscriber_that_is_down_for_5000_events_catches_up_in_order(
+async def test_subscriber_that_is_down_for_3000_events_catches_up_in_order(
     tmp_path: Path, how: str
 ) -> None:
     """Memory is flat meanwhile, and another subscriber hears everything at once."""
@@ -99,7 +99,7 @@ async def test_subscriber_that_is_down_for_5000_events_catches_up_in_order(
         assert len(town.labels("b")) == len(town.labels("c")) == EVENTS
 
 
-async def test_subscriber_that_is_absent_for_5000_events_catches_up_in_order(
+async def test_subscriber_that_is_absent_for_3000_events_catches_up_in_order(
     tmp_path: Path,
 ) -> None:
     """The program ran without it; what it had left in the outbox comes first, then the kept."""

@@ -42,3 +42,13 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
     made = Processes(tmp_path / "data")
     yield made
     made.kill()
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemProcess]:
+    """One process for all of a module that mind nobody else's data: a boot is a second of CPU."""
+    made = Processes(tmp_path_factory.mktemp("standing") / "data")
+    try:
+        yield made.make().start()
+    finally:
+        made.kill()

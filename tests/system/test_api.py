@@ -12,41 +12,57 @@ from tests.system.client import connected
 from tests.system.resources import CUSTOMER, RESOURCES, ROOM, TWEET, as_created
 
 if TYPE_CHECKING:
+    from tests.http_edge.serving import Reply
+    from tests.system.client import Client
     from tests.system.conftest import Processes
+    from tests.system.process import SystemProcess
 
 pytestmark = pytest.mark.real_time
 
+# One for all services: a key is the service's own.
+KEY = {"Idempotency-Key": "key-1"}
 
-@pytest.mark.parametrize(("path", "body"), RESOURCES)
+
 async def test_what_is_created_is_found_and_listed_also_after_a_restart(
-    processes: Processes, path: str, body: dict[str, Any]
+    processes: Processes,
 ) -> None:
     """201, 200, 404; pages by cursor hold everything once and in order."""
     process = await asyncio.to_thread(processes.make().start)
     async with connected(process) as client:
-        assert await client.list_all(path) == []
-        created = [await client.create(path, body) for _ in range(5)]
-        assert all(body.items() <= each.items() for each in created)
-        assert len({each["id"] for each in created}) == 5
-        is_problem(await client.send("GET", f"{path}/nobody"), 404)
+        created = {path: await create_five(client, path, body) for path, body in RESOURCES}
     assert await asyncio.to_thread(process.stop) == 0
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
-        for each in created:
-            reply = await client.send("GET", f"{path}/{each['id']}")
-            assert (reply.status, as_created(reply.json)) == (200, each)
-        pages = [(await client.send("GET", f"{path}?limit=2")).json]
-        while pages[-1]["next"] is not None:
-            after = pages[-1]["next"]
-            pages.append((await client.send("GET", f"{path}?limit=2&after={after}")).json)
-        items = [[as_created(item) for item in page["items"]] for page in pages]
-        assert items == [created[:2], created[2:4], created[4:]]
+        for path, five in created.items():
+            await find_five(client, path, five)
 
 
-async def test_filters(processes: Processes) -> None:
+async def create_five(client: Client, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Create five of these, the first that there are; return them as they were acknowledged."""
+    assert await client.list_all(path) == []
+    created = [await client.create(path, body) for _ in range(5)]
+    assert all(body.items() <= each.items() for each in created)
+    assert len({each["id"] for each in created}) == 5
+    is_problem(await client.send("GET", f"{path}/nobody"), 404)
+    return created
+
+
+async def find_five(client: Client, path: str, created: list[dict[str, Any]]) -> None:
+    """Assert that each is found, and all of them on pages, as they were acknowledged."""
+    for each in created:
+        reply = await client.send("GET", f"{path}/{each['id']}")
+        assert (reply.status, as_created(reply.json)) == (200, each)
+    pages = [(await client.send("GET", f"{path}?limit=2")).json]
+    while pages[-1]["next"] is not None:
+        after = pages[-1]["next"]
+        pages.append((await client.send("GET", f"{path}?limit=2&after={after}")).json)
+    items = [[as_created(item) for item in page["items"]] for page in pages]
+    assert items == [created[:2], created[2:4], created[4:]]
+
+
+async def test_filters(standing: SystemProcess) -> None:
     """Rooms by type, tweets by author; a page of a filtered list is a page of it alone."""
-    process = await asyncio.to_thread(processes.make().start)
-    async with connected(process) as client:
+    async with connected(standing) as client:
         rooms = [await client.create("/api/v1/rooms", ROOM | {"type": t}) for t in "abab"]
         tweets = [await client.create("/api/v1/tweets", TWEET | {"author": a}) for a in "xyxy"]
         for query, wanted in (("rooms?type=b", rooms[1::2]), ("tweets?author=y", tweets[1::2])):
@@ -59,16 +75,18 @@ async def test_filters(processes: Processes) -> None:
             assert page["next"] is None
 
 
-async def test_a_known_external_id_is_200_with_the_tweet_that_stands(processes: Processes) -> None:
+async def test_a_known_external_id_is_200_with_the_tweet_that_stands(
+    standing: SystemProcess,
+) -> None:
     """Also where many tell of it at once: one is created."""
-    process = await asyncio.to_thread(processes.make().start)
-    async with connected(process) as client:
-        body = TWEET | {"external_id": "x-1"}
+    async with connected(standing) as client:
+        body = TWEET | {"author": "twenty", "external_id": "x-1"}
         posts = [client.send("POST", "/api/v1/tweets", json=body) for _ in range(20)]
         replies = await asyncio.gather(*posts)
         assert sorted(reply.status for reply in replies) == [200] * 19 + [201]
         assert len({reply.json["id"] for reply in replies}) == 1
-        (stands,) = await client.list_all("/api/v1/tweets")
+        page = await client.send("GET", "/api/v1/tweets?author=twenty")
+        (stands,) = page.json["items"]
         assert as_created(stands) == as_created(replies[0].json)
 
 
@@ -116,11 +134,11 @@ async def test_a_room_that_is_closed_is_not_booked_until_it_is_opened(
         assert (await client.send("POST", "/booking", "hotel", json=rent)).status == 201
 
 
-async def test_what_a_client_got_wrong_is_named(processes: Processes) -> None:
+async def test_what_a_client_got_wrong_is_named(standing: SystemProcess) -> None:
     """400 malformed, 404 no such address, 405 no such method, 413 too large, 422 the field."""
-    process = await asyncio.to_thread(processes.make().start)
-    async with connected(process) as client:
+    async with connected(standing) as client:
         for path, body in RESOURCES:
+            before = await client.list_all(path)
             is_problem(await client.send("POST", path, data=b'{"name"'), 400)
             is_problem(await client.send("PUT", path, json=body), 405)
             is_problem(await client.send("POST", path, data=b" " * 132_000), 413)
@@ -130,36 +148,43 @@ async def test_what_a_client_got_wrong_is_named(processes: Processes) -> None:
                 less = {key: value for key, value in body.items() if key != field}
                 is_problem(await client.send("POST", path, json=less), 422, field)
             is_problem(await client.send("GET", f"{path}?limit=0"), 422, "limit")
-            assert await client.list_all(path) == []
+            assert await client.list_all(path) == before
         bad_rate = ROOM | {"rate": {"amount": -1, "currency": "EUR"}}
         is_problem(await client.send("POST", "/api/v1/rooms", json=bad_rate), 422, "rate.amount")
         is_problem(await client.send("GET", "/api/v2/rooms"), 404)
 
 
-@pytest.mark.parametrize(("path", "body"), RESOURCES)
-async def test_an_idempotency_key_makes_a_retry_harmless(
-    processes: Processes, path: str, body: dict[str, Any]
-) -> None:
+async def test_an_idempotency_key_makes_a_retry_harmless(processes: Processes) -> None:
     """The same body gets the first reply, after a restart too; another body is a 422."""
     process = await asyncio.to_thread(processes.make().start)
-    key = {"Idempotency-Key": "key-1"}
     async with connected(process) as client:
-        posts = [client.send("POST", path, json=body, headers=key) for _ in range(10)]
-        replies = await asyncio.gather(*posts)
-        assert {reply.status for reply in replies} == {201}
-        assert len({reply.body for reply in replies}) == 1
-        first = replies[0]
-        reordered = dict(reversed(body.items()))
-        assert (await client.send("POST", path, json=reordered, headers=key)).json == first.json
-        other = body | {next(iter(body)): "another"}
-        refused = await client.send("POST", path, json=other, headers=key)
-        is_problem(refused, 422, "Idempotency-Key")
+        firsts = [await repeat(client, path, body) for path, body in RESOURCES]
     await asyncio.to_thread(process.kill)
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
-        again = await client.send("POST", path, json=body, headers=key)
-        assert (again.status, again.json) == (201, first.json)
-        assert again.headers["Location"] == first.headers["Location"]
-        refused = await client.send("POST", path, json=other, headers=key)
-        is_problem(refused, 422, "Idempotency-Key")
-        assert [as_created(item) for item in await client.list_all(path)] == [first.json]
+        for (path, body), first in zip(RESOURCES, firsts, strict=True):
+            again = await client.send("POST", path, json=body, headers=KEY)
+            assert (again.status, again.json) == (201, first.json)
+            assert again.headers["Location"] == first.headers["Location"]
+            await refuse_another(client, path, body)
+            listed = await client.list_all(path)
+            assert [as_created(item) for item in listed] == [first.json]
+
+
+async def repeat(client: Client, path: str, body: dict[str, Any]) -> Reply:
+    """Send it ten times at once and once more, with one key; return the answer that all get."""
+    posts = [client.send("POST", path, json=body, headers=KEY) for _ in range(10)]
+    replies = await asyncio.gather(*posts)
+    assert {reply.status for reply in replies} == {201}
+    assert len({reply.body for reply in replies}) == 1
+    reordered = dict(reversed(body.items()))
+    again = await client.send("POST", path, json=reordered, headers=KEY)
+    assert again.json == replies[0].json
+    await refuse_another(client, path, body)
+    return replies[0]
+
+
+async def refuse_another(client: Client, path: str, body: dict[str, Any]) -> None:
+    """Assert that the key is refused with another body."""
+    other = body | {next(iter(body)): "another"}
+    is_problem(await client.send("POST", path, json=other, headers=KEY), 422, "Idempotency-Key")

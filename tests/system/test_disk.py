@@ -8,20 +8,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from actors.store import acceptance
 from tests.http_edge.serving import is_problem
 from tests.system.client import Client, connected
+from tests.system.conftest import Processes
 from tests.system.resources import ACTORS, STORES, as_created
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.http_edge.serving import Reply
-    from tests.system.conftest import Processes
     from tests.system.process import SystemProcess
 
 pytestmark = pytest.mark.real_time
@@ -40,14 +40,41 @@ LIMITED = (sys.executable, str(Path(__file__).with_name("limited.py")))
 MORTAL = (sys.executable, str(Path(__file__).with_name("mortal.py")))
 
 
+class Furnished(NamedTuple):
+    """The files of a process that was stopped, and what it had acknowledged."""
+
+    data_dir: Path
+    room: dict[str, Any]
+    customer: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    """A room and a customer, made once."""
+    made = Processes(tmp_path_factory.mktemp("furnished") / "data")
+    process = made.make()
+    try:
+        yield Furnished(process.data_dir, *asyncio.run(make_one_of_each(process)))
+    finally:
+        made.kill()
+
+
+def lay_out(furnished: Furnished, process: SystemProcess) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the process such files of its own; return the room and the customer."""
+    shutil.copytree(furnished.data_dir, process.data_dir)
+    return furnished.room, furnished.customer
+
+
 # --- Damage ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offset", [0, PAGE_BYTES, 2 * PAGE_BYTES], ids=["header", "page", "next"])
-async def test_a_damaged_file_parks_its_service_alone(processes: Processes, offset: int) -> None:
+async def test_a_damaged_file_parks_its_service_alone(
+    processes: Processes, furnished: Furnished, offset: int
+) -> None:
     """Boot names the file and goes on; moved away and given up, a restart brings it back."""
     process = processes.make()
-    room, customer = await make_one_of_each(process)
+    room, customer = lay_out(furnished, process)
     file = process.data_dir / "room.db"
     flip(file, offset)
     damaged = file.read_bytes()
@@ -80,10 +107,12 @@ async def test_a_damaged_file_parks_its_service_alone(processes: Processes, offs
 # --- Read-only -------------------------------------------------------------------------------
 
 
-async def test_a_read_only_file_is_read_and_says_so(processes: Processes) -> None:
+async def test_a_read_only_file_is_read_and_says_so(
+    processes: Processes, furnished: Furnished
+) -> None:
     """Degraded: lists answer, writes are refused; made writable again, it writes by itself."""
     process = processes.make(through=MORTAL)
-    room, customer = await make_one_of_each(process)
+    room, customer = lay_out(furnished, process)
     file = process.data_dir / "room.db"
     file.chmod(0o400)
     await asyncio.to_thread(process.start)
@@ -105,10 +134,12 @@ async def test_a_read_only_file_is_read_and_says_so(processes: Processes) -> Non
         await client.create(ROOMS, ROOM)
 
 
-async def test_a_read_only_directory_keeps_every_service_down(processes: Processes) -> None:
+async def test_a_read_only_directory_keeps_every_service_down(
+    processes: Processes, furnished: Furnished
+) -> None:
     """Each names its file; made writable again, restarts bring all back."""
     process = processes.make(through=MORTAL)
-    room, customer = await make_one_of_each(process)
+    room, customer = lay_out(furnished, process)
     process.data_dir.chmod(0o500)
     try:
         await asyncio.to_thread(process.start)

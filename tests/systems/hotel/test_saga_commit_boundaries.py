@@ -25,7 +25,9 @@ from tests.systems.hotel.whole import Furnished, Whole, furnish
 from tests.systems.whole import outlive
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from _pytest.mark import ParameterSet
 
     Act = Callable[[Whole, Furnished], Awaitable[Any]]
 
@@ -226,19 +228,34 @@ DEATHS = {
     "process, before": Death(after=False, process=True),
     "process, after": Death(after=True, process=True),
 }
-# Just before a commit the process leaves the files that it left just after the commit before.
+# Just before a commit the process leaves the files that it left just after the commit before. And
+# one service's death differs by its neighbours, who live on: together these have all that they do.
 INLINE = [
-    *list(DEATHS)[:2],
-    pytest.param("process, before", marks=pytest.mark.long),
-    "process, after",
+    *((name, "process, after") for name in PATHS),
+    *(
+        (name, death)
+        for name in (
+            "first answer lost",
+            "charges and never answers",
+            "cancelled early",
+            "withdrawn while it is paid",
+            "hold expired",
+        )
+        for death in list(DEATHS)[:2]
+    ),
 ]
+THREADED = ("first answer lost", "cancelled early")
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
-ON_THREADS = [
-    pytest.param("service, before", marks=pytest.mark.long),
-    "service, after",
-    "process, before",
-    pytest.param("process, after", marks=pytest.mark.long),
-]
+ON_THREADS = [(name, death) for name in THREADED for death in ("service, after", "process, before")]
+
+
+def also_long(short: list[tuple[str, str]], names: Iterable[str]) -> list[ParameterSet]:
+    """Every path with every death; those that are not `short` are left to the long tests."""
+    return [
+        pytest.param(name, death, marks=[] if (name, death) in short else pytest.mark.long)
+        for name in names
+        for death in DEATHS
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -255,8 +272,7 @@ async def test_path_has_so_many_commits(furnished: Furnished, name: str) -> None
     assert len(fate.commits) == PATHS[name].commits, fate.commits
 
 
-@pytest.mark.parametrize("death", INLINE)
-@pytest.mark.parametrize("name", PATHS)
+@pytest.mark.parametrize(("name", "death"), also_long(INLINE, PATHS))
 async def test_death_at_any_commit_changes_nothing(
     furnished: Furnished, name: str, death: str
 ) -> None:
@@ -264,8 +280,7 @@ async def test_death_at_any_commit_changes_nothing(
     assert await die_everywhere(name, furnished, InlineStore, DEATHS[death]) >= PATHS[name].commits
 
 
-@pytest.mark.parametrize("death", ON_THREADS)
-@pytest.mark.parametrize("name", ["first answer lost", "cancelled early"])
+@pytest.mark.parametrize(("name", "death"), also_long(ON_THREADS, THREADED))
 async def test_death_at_any_commit_changes_nothing_on_threads(
     furnished: Furnished, name: str, death: str
 ) -> None:

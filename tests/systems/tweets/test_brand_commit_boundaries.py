@@ -24,7 +24,9 @@ from tests.systems.tweets.brand_monitor import BLAME, PRAISE, BrandMonitor, bran
 from tests.systems.whole import copy_files, outlive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from _pytest.mark import ParameterSet
 
     from tests.systems.tweets.faulty_x import Fault
 
@@ -140,19 +142,28 @@ DEATHS = {
     "process, before": Death(after=False, process=True),
     "process, after": Death(after=True, process=True),
 }
-# Just before a commit the process leaves the files that it left just after the commit before.
+# Just before a commit the process leaves the files that it left just after the commit before. And
+# one service's death differs by its neighbours, who live on: the first way has all of them, and the
+# last what no other comes to.
 INLINE = [
-    *list(DEATHS)[:2],
-    pytest.param("process, before", marks=pytest.mark.long),
-    "process, after",
+    *((name, "process, after") for name in WAYS),
+    *((name, death) for name in ("both", "blocked") for death in list(DEATHS)[:2]),
 ]
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
 ON_THREADS = [
-    pytest.param("service, before", marks=pytest.mark.long),
-    "service, after",
-    "process, before",
-    pytest.param("process, after", marks=pytest.mark.long),
+    ("both", "service, after"),
+    ("both", "process, before"),
+    ("answers lost", "process, before"),
 ]
+
+
+def also_long(short: list[tuple[str, str]], names: Iterable[str]) -> list[ParameterSet]:
+    """Every way with every death; those that are not `short` are left to the long tests."""
+    return [
+        pytest.param(name, death, marks=[] if (name, death) in short else pytest.mark.long)
+        for name in names
+        for death in DEATHS
+    ]
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -165,8 +176,7 @@ async def test_way_has_about_so_many_commits(prepared: Path, name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("death", INLINE)
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(("name", "death"), also_long(INLINE, WAYS))
 async def test_death_at_any_commit_changes_nothing(prepared: Path, name: str, death: str) -> None:
     """Each tweet is stored, scored, flagged, liked and answered as if nothing had been."""
     commits = await die_everywhere(name, prepared, "inline", DEATHS[death])
@@ -174,8 +184,7 @@ async def test_death_at_any_commit_changes_nothing(prepared: Path, name: str, de
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("death", ON_THREADS)
-@pytest.mark.parametrize("name", ["both", "answers lost"])
+@pytest.mark.parametrize(("name", "death"), also_long(ON_THREADS, ["both", "answers lost"]))
 async def test_death_at_any_commit_changes_nothing_on_threads(
     prepared: Path, name: str, death: str
 ) -> None:
