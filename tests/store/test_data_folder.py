@@ -173,6 +173,37 @@ async def test_a_lost_write_ahead_log_is_missed(
     await houses.close()
 
 
+@pytest.mark.parametrize(
+    ("kept_kib", "cut_by"), [(64, "SQLite"), (256, "LogLimit")], ids=["small", "after a long read"]
+)
+async def test_a_log_that_was_cut_and_is_lost_is_missed(
+    tmp_path: Path, clock: ManualClock, kept_kib: int, cut_by: str
+) -> None:
+    """It is small again, and what is acknowledged next is in it alone."""
+    houses = Neighbours(
+        tmp_path / "data", clock, "ann",
+        wal_checkpoint_pages=50, wal_kept_kib=kept_kib, wal_kib_max=512,
+    )  # fmt: skip
+    await houses.boot()
+    log = houses.file("ann", "-wal")
+    with closing(sqlite3.connect(houses.file("ann"), isolation_level=None)) as reader:
+        if cut_by == "LogLimit":  # who looks at every 64th batch
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM entry").fetchall()
+        for _ in range(127):
+            before = log.stat().st_size
+            await write(houses, "ann", Add(label="x" * 4000))
+            if log.stat().st_size < before:
+                break
+    await write(houses, "ann", Add(label="acknowledged"))
+    assert log.stat().st_size < 100 * 1024
+    dead = houses.image(tmp_path / "dead")
+    await houses.close()
+    dead.remove("ann", "-wal", "-shm")
+    with pytest.raises(StoreLost, match=r"ann\.db"):
+        await dead.open()
+
+
 @pytest.mark.parametrize("pages", [1000, 8], ids=["no checkpoint", "after checkpoints"])
 async def test_a_log_that_somebody_elses_connection_took_over_is_not_missed(
     tmp_path: Path, clock: ManualClock, pages: int
