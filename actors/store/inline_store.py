@@ -11,7 +11,9 @@ from actors.errors import StoreError, StoreUnwritable
 from actors.store.connection import has_room, look, open_reader
 from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
-from actors.store.store import Standing, WriteResult
+from actors.store.repeats import refuse_new
+from actors.store.request_keys import RequestKeys
+from actors.store.store import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
     from actors.store.integrity import IntegrityCheck
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.store import Handler, StoreSpec, WriteResult
 
 T = TypeVar("T")
 
@@ -95,7 +97,9 @@ class InlineStore:
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         if self.unwritable:
-            return WriteResult(outcomes=[self.unwritable] * len(batch))
+            assert self._reader is not None, "open() comes first"
+            keys = RequestKeys(self._reader, self._config, self._clock)
+            return refuse_new(self._reader, batch, handlers, keys=keys, why=self.unwritable)
         assert self._commit is not None, "open() comes first"
         return self._commit.write(batch, handlers)
 
