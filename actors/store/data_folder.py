@@ -81,9 +81,9 @@ class DataFolder:
     @property
     def manifest(self) -> Manifest:
         """What the folder is known to hold; the services have begun."""
-        with self._lock:
-            assert self._manifest is not None, "admit() comes first"
-            return self._manifest
+        # Without the lock, which is held while files are looked at: the loop asks, too.
+        assert self._manifest is not None, "admit() comes first"
+        return self._manifest
 
     def admit(self, service: str, *, first: bool) -> Admission:
         """Look whether the service's past is there, before anything is opened. Raises StoreError.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.errors import BackupRefused, StoreCorrupt
+from actors.errors import BackupRefused, StoreCorrupt, StoreLost
 from actors.store.backup import (
     CONTENTS,
     check_backup,
@@ -186,6 +186,23 @@ async def test_a_damaged_file_makes_no_backup(houses: Neighbours, tmp_path: Path
     with pytest.raises(StoreCorrupt):
         back_up(data_dir, tmp_path / "backup")
     assert list((tmp_path / "backup").iterdir()) == []
+
+
+async def test_a_backup_makes_up_for_no_loss(houses: Neighbours, tmp_path: Path) -> None:
+    """A file that is older than its folder knows is backed up as it is, and missed as before."""
+    data_dir = await lived_in(houses)
+    shutil.copy(houses.file("cat"), tmp_path / "older")
+    await houses.boot()
+    await write(houses, "since")
+    await houses.close()
+    houses.restore("cat", tmp_path / "older")
+    back_up(data_dir, tmp_path / "backup")
+    restore_backup(tmp_path / "backup", data_dir)
+    houses.begin()
+    with pytest.raises(StoreLost, match=r"cat\.db is older"):
+        await houses.open("cat")
+    await houses.open("ann", "bob")
+    await houses.close()
 
 
 async def test_a_backup_is_written_over_nothing(houses: Neighbours, tmp_path: Path) -> None:
