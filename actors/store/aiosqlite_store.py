@@ -159,7 +159,7 @@ class AiosqliteStore:
             return connection
 
         def open_for_reading_alone(why: StoreUnwritable) -> sqlite3.Connection:
-            return open_degraded(self._spec, self._config, why)
+            return open_degraded(self._spec, self._config, why, verified=verify, step=self._step)
 
         try:
             await self._writer.connect(open_writer)

@@ -61,13 +61,15 @@ class InlineStore:
                 step=self._step,
             )
         except StoreUnwritable as error:
-            self._degrade(error)
+            self._degrade(error, verified=verify)
             return
         self._reader = open_reader(self._spec.path, self._config)
         self._reader.row_factory = sqlite3.Row
 
-    def _degrade(self, why: StoreUnwritable) -> None:
-        self._reader = open_degraded(self._spec, self._config, why)
+    def _degrade(self, why: StoreUnwritable, *, verified: bool) -> None:
+        self._reader = open_degraded(
+            self._spec, self._config, why, verified=verified, step=self._step
+        )
         self.unwritable = why
 
     async def has_room(self) -> bool:
