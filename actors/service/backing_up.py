@@ -110,7 +110,8 @@ class Backups:
     def _open(self) -> dict[str, Snapshot]:
         snapshots: dict[str, Snapshot] = {}
         try:
-            for name in self._hostings:
+            # Those of services that do not run here any more are kept, also in a backup.
+            for name in dict.fromkeys((*self._hostings, *self._folder.manifest.stores)):
                 path = self._folder.file_of(name)
                 if path.exists():
                     snapshots[name] = Snapshot(path, self._config.store)

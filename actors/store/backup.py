@@ -87,10 +87,10 @@ def write_backup(
                 raise BackupRefused(message)  # noqa: TRY301 - cleaned up as any other end
             snapshot.copy_to(target / f"{service}.db")
             row, known = snapshot.row(), manifest.stores.get(service)
-            if known is None or row.epoch >= known.epoch:
+            if row is not None and (known is None or row.epoch >= known.epoch):
                 manifest = manifest.with_row(service, row)
-            # Else its past is missing, and the backup does not make up for that: restored, the
-            # service is parked as it is now.
+            # Else its past is missing, or has not begun, and the backup does not make up for that:
+            # restored, the service is parked as it is now.
         write_manifest(target, manifest)
         for name in COMPANIONS:
             if (data_dir / name).exists():

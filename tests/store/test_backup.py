@@ -21,6 +21,7 @@ from actors.store.backup import (
     restore_backup,
     write_backup,
 )
+from actors.store.connection import open_writer
 from actors.store.manifest import read_manifest
 from actors.store.snapshot import Snapshot
 from tests.store.correspondents import act
@@ -58,7 +59,7 @@ def back_up(data_dir: Path, target: Path) -> None:
     manifest = read_manifest(data_dir)
     assert manifest is not None
     prepare(target, data_dir)
-    snapshots = {name: Snapshot(data_dir / f"{name}.db", CONFIG) for name in manifest.stores}
+    snapshots = {path.stem: Snapshot(path, CONFIG) for path in data_dir.glob("*.db")}
     try:
         for snapshot in snapshots.values():
             snapshot.begin()
@@ -203,6 +204,21 @@ async def test_a_backup_makes_up_for_no_loss(houses: Neighbours, tmp_path: Path)
         await houses.open("cat")
     await houses.open("ann", "bob")
     await houses.close()
+
+
+async def test_a_file_that_nobody_has_begun_with_is_no_hindrance(
+    houses: Neighbours, tmp_path: Path
+) -> None:
+    """Its service has just made it, or cannot start; restored, it begins where it would have."""
+    await houses.open("ann", "bob")
+    await houses.close()
+    open_writer(houses.file("cat"), CONFIG).close()
+    back_up(houses.path, tmp_path / "backup")
+    restore_backup(tmp_path / "backup", houses.path)
+    await houses.boot()
+    await write(houses, "then")
+    await houses.close()
+    assert labels(houses.path, "cat") == ["then"]
 
 
 async def test_a_backup_is_written_over_nothing(houses: Neighbours, tmp_path: Path) -> None:
