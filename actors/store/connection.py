@@ -116,12 +116,15 @@ def open_quietly(path: Path, config: StoreConfig) -> sqlite3.Connection:
     Unlike the others it checkpoints nothing when it is closed: a write-ahead log that is not the
     file's would be written into it. Raises StoreRefused or StoreCorrupt.
     """
-    # The log and its index that SQLite may make here are as little writable as the file.
-    _check_place(path, must_write=True)
+    _check_place(path, must_write=False)
     try:
         return _open(path, config, (), mode="ro")
-    except StoreUnwritable:  # no room for the log's index
-        return open_without_room(path, config)
+    except StoreUnwritable:
+        # No room for the log's index: then in memory, for which SQLite wants to see the file. Not
+        # by a lock on all (see _WITHOUT_ROOM): the end of such a connection is a checkpoint.
+        with suppress(OSError):
+            path.with_name(f"{path.name}-shm").touch(mode=0o600)
+        return _open(path, config, (), mode="ro&readonly_shm=1")
 
 
 def open_without_room(path: Path, config: StoreConfig) -> sqlite3.Connection:

@@ -47,7 +47,11 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
     """
     admission = None
     if spec.folder is not None:
-        admission = spec.folder.admit(spec.name, first=first)
+        try:
+            admission = spec.folder.admit(spec.name, first=first)
+        except StoreUnwritable as error:
+            # Not to be read alone either: nobody knows whose it is.
+            raise StoreRefused(str(error)) from error
         first = admission.first
     elif not first and not spec.path.exists():
         # Not to be papered over with an empty store: what it held was acknowledged.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors.errors import StoreError, StoreForeign, StoreLost
+from actors.errors import StoreError, StoreForeign, StoreLost, StoreUnwritable
 from actors.simulation.place import IN_MEMORY
+from actors.store import connection
 from actors.store.acceptance import accept_loss
 from tests.store.correspondents import act, arriving, labels_to, mark, sends
 from tests.store.ledger import STORES, Add, Ledger, handlers, query_file
@@ -122,6 +124,33 @@ async def test_a_write_ahead_log_of_another_file_is_not_written_into_this_one(
         with pytest.raises(StoreForeign, match=f"{name}.db"):
             await dead.open(name)
     assert [dead.bytes_of(name) for name in ("ann", "bob")] == before
+
+
+async def test_without_room_another_files_log_is_not_written_into_this_one_either(
+    houses: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk is full, who looks has to do without the log's index, and changes nothing."""
+    await houses.boot()
+    await write(houses, "ann", Add(label="1"))
+    dead = houses.image(tmp_path / "dead")
+    await houses.close()
+    for name in ("ann", "bob"):
+        dead.remove(name, "-shm")
+    dead.file("bob", "-wal").replace(dead.file("ann", "-wal"))
+    before = dead.bytes_of("ann")
+    real = connection._open
+
+    def full(path: Path, config: Any, pragmas: tuple[str, ...], *, mode: str = "rw") -> Any:
+        if mode in {"ro", "rw"} and not any("EXCLUSIVE" in each for each in pragmas):
+            message = f"{path}: database or disk is full"
+            raise StoreUnwritable(message)
+        return real(path, config, pragmas, mode=mode)
+
+    monkeypatch.setattr(connection, "_open", full)
+    with pytest.raises(StoreForeign, match=r"ann\.db"):
+        await dead.open("ann")
+    monkeypatch.undo()
+    assert dead.bytes_of("ann") == before
 
 
 async def test_a_file_of_another_data_folder_is_not_taken_for_its_own(
@@ -251,6 +280,24 @@ async def test_an_older_copy_of_a_file_is_missed(houses: Neighbours, tmp_path: P
     for backup in ("online", "stopped"):
         houses.restore("cat", tmp_path / backup)
         assert "cat.db is older than what was acknowledged from it" in await refused(houses, "cat")
+
+
+async def test_an_older_copy_that_is_read_only_is_missed(
+    houses: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may not be served is not read alone either."""
+    await lives(houses)
+    shutil.copy(houses.file("cat"), tmp_path / "older")
+    await houses.boot()
+    await houses.close()
+    houses.restore("cat", tmp_path / "older")
+    may = os.access  # which allows root everything
+
+    def access(path: Path, mode: int) -> bool:
+        return may(path, mode) and not (mode & os.W_OK and path == houses.file("cat"))
+
+    monkeypatch.setattr(os, "access", access)
+    assert "cat.db is older than what was acknowledged from it" in await refused(houses, "cat")
 
 
 @pytest.mark.parametrize(("name", "other"), [("ann", "bob"), ("bob", "ann")])
