@@ -161,15 +161,16 @@ def has_room(path: Path) -> bool:
     return written == ROOM_BYTES
 
 
-def verify(connection: sqlite3.Connection) -> None:
+def verify(connection: sqlite3.Connection, path: Path | None = None) -> None:
     """Raise StoreCorrupt unless every page, row, index and reference in the file is consistent.
 
     `integrity_check` and not `quick_check`: only the former compares every index with its table
     and so notices a flipped byte in an indexed value. Neither can notice one in the payload of a
     column that no index holds: SQLite keeps no checksum over pages. Reads the whole file (some
-    20 ms a MB), so it is for an open after damage was seen; see integrity.py for every other.
+    20 ms a MB), so it is for an open after damage was seen; see integrity.py for every other. The
+    file to blame is `path` where the connection's is a copy of it.
     """
-    path = database_path(connection)
+    path = path or database_path(connection)
     try:
         checked = connection.execute(f"PRAGMA integrity_check({PROBLEMS_SHOWN_MAX})").fetchall()
         problems = [line for (line,) in checked if line != "ok"]

@@ -60,7 +60,7 @@ class Snapshot:
         try:
             with closing(sqlite3.connect(target, isolation_level=None)) as copy:
                 self._connection.backup(copy)
-                verify(copy)
+                verify(copy, self._path)
         except sqlite3.Error as error:
             raise translate(error, target) or error from error
         descriptor = os.open(target, os.O_RDONLY)

@@ -184,7 +184,7 @@ async def test_a_damaged_file_makes_no_backup(houses: Neighbours, tmp_path: Path
     with (data_dir / "bob.db").open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * 64)
-    with pytest.raises(StoreCorrupt):
+    with pytest.raises(StoreCorrupt, match=f"{data_dir / 'bob.db'} is damaged"):
         back_up(data_dir, tmp_path / "backup")
     assert list((tmp_path / "backup").iterdir()) == []
 
