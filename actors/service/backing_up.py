@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.hosting import Hosting
     from actors.store.data_folder import DataFolder
+    from actors.store.manifest import Manifest
 
 T = TypeVar("T")
 
@@ -83,12 +84,12 @@ class Backups:
         stopped = threading.Event()
         snapshots = await asyncio.to_thread(self._open)
         try:
-            held_s = await self._begin(snapshots)
+            held_s, manifest = await self._begin(snapshots)
             down = [name for name, each in self._hostings.items() if each.current is None]
             write = partial(
                 write_backup,
                 snapshots,
-                self._folder.manifest,
+                manifest,
                 data_dir=self._data_dir,
                 target=target,
                 at_us=self._clock.now_us(),
@@ -109,7 +110,8 @@ class Backups:
     def _open(self) -> dict[str, Snapshot]:
         snapshots: dict[str, Snapshot] = {}
         try:
-            for name in self._hostings:
+            # Those of services that do not run here any more are kept, also in a backup.
+            for name in dict.fromkeys((*self._hostings, *self._folder.manifest.stores)):
                 path = self._folder.file_of(name)
                 if path.exists():
                     snapshots[name] = Snapshot(path, self._config.store)
@@ -119,13 +121,17 @@ class Backups:
             raise
         return snapshots
 
-    async def _begin(self, snapshots: Mapping[str, Snapshot]) -> float:
-        """Begin all snapshots at one moment; return for how long writers were held, in seconds."""
+    async def _begin(self, snapshots: Mapping[str, Snapshot]) -> tuple[float, Manifest]:
+        """Begin all snapshots at one moment.
+
+        Return for how long writers were held, in seconds, and what the folder knew just before.
+        """
         limits = self._config.backup
         for _ in range(limits.attempts_max):
+            manifest = self._folder.manifest
             held_s = await self._try(snapshots, limits.hold_s_max)
             if held_s is not None:
-                return held_s
+                return held_s, manifest
             await asyncio.sleep(limits.retry_s)
         message = (
             f"the writers could not be stopped together within backup.hold_s_max, "

@@ -54,7 +54,7 @@ class SimulatedStore(InlineStore):
         del verify
         full = self._disk.refuse(self._name)
         if full is not None and self._spec.path.exists():
-            self._degrade(full)
+            self._degrade(full, verified=False)
             self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
             return
         await super().open(verify=False, first=first)

@@ -22,6 +22,8 @@ from actors.store.connection import has_room, look, open_reader
 from actors.store.lane import Lane
 from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
+from actors.store.repeats import refuse_new
+from actors.store.request_keys import RequestKeys
 from actors.store.store import Standing, WriteResult
 
 if TYPE_CHECKING:
@@ -157,7 +159,7 @@ class AiosqliteStore:
             return connection
 
         def open_for_reading_alone(why: StoreUnwritable) -> sqlite3.Connection:
-            return open_degraded(self._spec, self._config, why)
+            return open_degraded(self._spec, self._config, why, verified=verify, step=self._step)
 
         try:
             await self._writer.connect(open_writer)
@@ -214,7 +216,11 @@ class AiosqliteStore:
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         if self.unwritable:
-            return WriteResult(outcomes=[self.unwritable] * len(batch))
+            keys_of = partial(RequestKeys, config=self._config, clock=self._clock)
+            why = self.unwritable
+            return await self.look(
+                lambda reader: refuse_new(reader, batch, handlers, keys=keys_of(reader), why=why)
+            )
         commit = self._opened()
         result = await self._writer.run(lambda _: commit.write(batch, handlers))
         if isinstance(result, WriteResult):

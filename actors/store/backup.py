@@ -76,8 +76,9 @@ def write_backup(
 ) -> Contents:
     """Copy the snapshots of `manifest`'s services into the prepared folder, and check the copies.
 
-    On disk when it returns; on any failure the folder is empty again. `stopped` is asked between
-    files. Raises BackupRefused, and StoreError where a copy shows that the file is damaged.
+    `manifest` is what the folder knew when they began, or before. On disk when it returns; on any
+    failure the folder is empty again. `stopped` is asked between files. Raises BackupRefused, and
+    StoreError where a copy shows that the file is damaged.
     """
     try:
         for service, snapshot in snapshots.items():
@@ -85,7 +86,11 @@ def write_backup(
                 message = "the backup was given up"
                 raise BackupRefused(message)  # noqa: TRY301 - cleaned up as any other end
             snapshot.copy_to(target / f"{service}.db")
-            manifest = manifest.with_row(service, snapshot.row())
+            row, known = snapshot.row(), manifest.stores.get(service)
+            if row is not None and (known is None or row.epoch >= known.epoch):
+                manifest = manifest.with_row(service, row)
+            # Else its past is missing, or has not begun, and the backup does not make up for that:
+            # restored, the service is parked as it is now.
         write_manifest(target, manifest)
         for name in COMPANIONS:
             if (data_dir / name).exists():

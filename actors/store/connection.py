@@ -116,12 +116,15 @@ def open_quietly(path: Path, config: StoreConfig) -> sqlite3.Connection:
     Unlike the others it checkpoints nothing when it is closed: a write-ahead log that is not the
     file's would be written into it. Raises StoreRefused or StoreCorrupt.
     """
-    # The log and its index that SQLite may make here are as little writable as the file.
-    _check_place(path, must_write=True)
+    _check_place(path, must_write=False)
     try:
         return _open(path, config, (), mode="ro")
-    except StoreUnwritable:  # no room for the log's index
-        return open_without_room(path, config)
+    except StoreUnwritable:
+        # No room for the log's index: then in memory, for which SQLite wants to see the file. Not
+        # by a lock on all (see _WITHOUT_ROOM): the end of such a connection is a checkpoint.
+        with suppress(OSError):
+            path.with_name(f"{path.name}-shm").touch(mode=0o600)
+        return _open(path, config, (), mode="ro&readonly_shm=1")
 
 
 def open_without_room(path: Path, config: StoreConfig) -> sqlite3.Connection:
@@ -158,15 +161,16 @@ def has_room(path: Path) -> bool:
     return written == ROOM_BYTES
 
 
-def verify(connection: sqlite3.Connection) -> None:
+def verify(connection: sqlite3.Connection, path: Path | None = None) -> None:
     """Raise StoreCorrupt unless every page, row, index and reference in the file is consistent.
 
     `integrity_check` and not `quick_check`: only the former compares every index with its table
     and so notices a flipped byte in an indexed value. Neither can notice one in the payload of a
     column that no index holds: SQLite keeps no checksum over pages. Reads the whole file (some
-    20 ms a MB), so it is for an open after damage was seen; see integrity.py for every other.
+    20 ms a MB), so it is for an open after damage was seen; see integrity.py for every other. The
+    file to blame is `path` where the connection's is a copy of it.
     """
-    path = database_path(connection)
+    path = path or database_path(connection)
     try:
         checked = connection.execute(f"PRAGMA integrity_check({PROBLEMS_SHOWN_MAX})").fetchall()
         problems = [line for (line,) in checked if line != "ok"]

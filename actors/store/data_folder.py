@@ -58,7 +58,7 @@ class DataFolder:
     ) -> None:
         """`names` are the services that have a store here. Nothing is read yet."""
         self._path = path
-        self._paths = {name: path / f"{name}.db" for name in names}
+        self._paths = {name: self.file_of(name) for name in names}
         self._config = config
         self._clock = clock
         self._rng = rng
@@ -76,14 +76,14 @@ class DataFolder:
 
     def file_of(self, service: str) -> Path:
         """Return where the service's file is, or will be."""
-        return self._paths[service]
+        return self._path / f"{service}.db"
 
     @property
     def manifest(self) -> Manifest:
         """What the folder is known to hold; the services have begun."""
-        with self._lock:
-            assert self._manifest is not None, "admit() comes first"
-            return self._manifest
+        # Without the lock, which is held while files are looked at: the loop asks, too.
+        assert self._manifest is not None, "admit() comes first"
+        return self._manifest
 
     def admit(self, service: str, *, first: bool) -> Admission:
         """Look whether the service's past is there, before anything is opened. Raises StoreError.

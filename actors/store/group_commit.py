@@ -19,6 +19,7 @@ from actors.store.departures import Departures
 from actors.store.generation import begin_anew
 from actors.store.log_limit import LogLimit
 from actors.store.origin import LetterOrigin
+from actors.store.repeats import find_reply, is_keyed
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
 from actors.store.store import Standing, WriteResult
 from actors.store.store_files import StoreFiles
@@ -296,7 +297,7 @@ class GroupCommit:
             if origin is not None and origin.__class__ is not LetterOrigin:
                 self._arrivals.apply(origin)
             return reply
-        reply = self._find(envelope, handler) if _is_keyed(envelope) else MISSING
+        reply = self._find(envelope, handler) if is_keyed(envelope) else MISSING
         if reply is MISSING:
             departures.trace = envelope.trace
             reply = self._run_one(index, handler, tx, departures, envelope)
@@ -306,12 +307,7 @@ class GroupCommit:
 
     def _find(self, envelope: Envelope, handler: Handler) -> Any:
         """Return an earlier delivery's reply, or MISSING."""
-        reply = self._keys.find(envelope, handler)
-        if reply is not MISSING and handler.defers and reply.__class__ is not Refusal:
-            request = later_table.still_open(self._connection, envelope)
-            if request is not None:
-                return Later(request=request, so_far=reply)
-        return reply
+        return find_reply(self._connection, self._keys, envelope, handler)
 
     def _run_one(
         self,
@@ -331,7 +327,7 @@ class GroupCommit:
             if reply.__class__ is Later and not handler.defers:
                 error = f"{type_name(type_of(envelope.message))} is not typed to return Later"
                 raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
-            if _is_keyed(envelope) and not is_corrigible(reply):
+            if is_keyed(envelope) and not is_corrigible(reply):
                 self._keep(envelope, reply)
             if reply.__class__ is not Refusal:
                 execute("RELEASE command")
@@ -369,7 +365,7 @@ class GroupCommit:
     def _give_up(self, envelope: Envelope, handler: Handler | None, now_us: int) -> Any:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
-        if handler is not None and _is_keyed(envelope):
+        if handler is not None and is_keyed(envelope):
             # A stored reply that cannot be read is what it crashed with: it is buried.
             with suppress(msgspec.MsgspecError):
                 reply = self._find(envelope, handler)
@@ -405,8 +401,3 @@ class GroupCommit:
         with suppress(sqlite3.Error):  # closed, or rolled back by SQLite: nothing is left to undo
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-
-
-def _is_keyed(envelope: Envelope) -> bool:
-    """Whether its reply is kept: what has an origin is recognised by that, if no key came too."""
-    return envelope.origin is None or envelope.key is not None

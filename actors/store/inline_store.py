@@ -11,7 +11,9 @@ from actors.errors import StoreError, StoreUnwritable
 from actors.store.connection import has_room, look, open_reader
 from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
-from actors.store.store import Standing, WriteResult
+from actors.store.repeats import refuse_new
+from actors.store.request_keys import RequestKeys
+from actors.store.store import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit
     from actors.store.integrity import IntegrityCheck
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.store import Handler, StoreSpec, WriteResult
 
 T = TypeVar("T")
 
@@ -59,13 +61,15 @@ class InlineStore:
                 step=self._step,
             )
         except StoreUnwritable as error:
-            self._degrade(error)
+            self._degrade(error, verified=verify)
             return
         self._reader = open_reader(self._spec.path, self._config)
         self._reader.row_factory = sqlite3.Row
 
-    def _degrade(self, why: StoreUnwritable) -> None:
-        self._reader = open_degraded(self._spec, self._config, why)
+    def _degrade(self, why: StoreUnwritable, *, verified: bool) -> None:
+        self._reader = open_degraded(
+            self._spec, self._config, why, verified=verified, step=self._step
+        )
         self.unwritable = why
 
     async def has_room(self) -> bool:
@@ -95,7 +99,9 @@ class InlineStore:
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         if self.unwritable:
-            return WriteResult(outcomes=[self.unwritable] * len(batch))
+            assert self._reader is not None, "open() comes first"
+            keys = RequestKeys(self._reader, self._config, self._clock)
+            return refuse_new(self._reader, batch, handlers, keys=keys, why=self.unwritable)
         assert self._commit is not None, "open() comes first"
         return self._commit.write(batch, handlers)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from actors.errors import StoreCorrupt
 from actors.store.connection import UNREADABLE, blame, corrupt
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ TABLES: Final = (
 class IntegrityCheck:
     """How far this process's pass over a service's file has come; outlives its incarnations.
 
-    When each table was found whole stands in a file beside the database: a process that never
-    lives long enough for a whole pass begins with what was left out longest. Not in the database,
-    which may be full, read-only, or a backup of one that was whole.
+    In which order the tables were found whole stands in a file beside the database: a process that
+    never lives long enough for a whole pass begins with what was left out longest. Not in the
+    database, which may be full, read-only, or a backup of one that was whole.
     """
 
     def __init__(self, path: Path, clock: Clock) -> None:
@@ -43,7 +44,8 @@ class IntegrityCheck:
         self._path = path
         self._clock = clock
         self._file = path.with_name(f"{path.name}-checked")
-        self._whole_us: dict[str, int] = {}
+        # The later, the higher; no times, for a wall clock may be ahead for a while.
+        self._whole: dict[str, int] = {}
         self._left: list[str] | None = None
         self._noted_s = 0.0
 
@@ -58,13 +60,13 @@ class IntegrityCheck:
     def next_table(self, connection: sqlite3.Connection) -> str | None:
         """Return the table to look at; the one looked at longest ago, or never, comes first."""
         if self._left is None:
-            self._whole_us = _read(self._file)
+            self._whole = _read(self._file)
             self._noted_s = self._clock.monotonic()
             try:
                 names = [name for (name,) in connection.execute(TABLES)]
             except UNREADABLE as error:
                 raise blame(error, self._path) from error
-            self._left = sorted(names, key=lambda name: (self._whole_us.get(name, 0), name))
+            self._left = sorted(names, key=lambda name: (self._whole.get(name, 0), name))
         return self._left[0] if self._left else None
 
     def look_at(self, connection: sqlite3.Connection, table: str) -> None:
@@ -72,10 +74,15 @@ class IntegrityCheck:
 
         The snapshot that it reads ends with it.
         """
-        check_tables(connection, self._path, (table,))
+        try:
+            check_tables(connection, self._path, (table,))
+        except StoreCorrupt:
+            self._whole.pop(table, None)
+            self._note()
+            raise
         with suppress(ValueError):  # the thread of a dead incarnation was not to be stopped
             (self._left or []).remove(table)
-        self._whole_us[table] = self._clock.now_us()
+        self._whole[table] = 1 + max(self._whole.values(), default=0)
         now_s = self._clock.monotonic()
         if now_s - self._noted_s >= NOTED_S or (not self._left and self._file.exists()):
             self._noted_s = now_s
@@ -89,7 +96,7 @@ class IntegrityCheck:
     def _note(self) -> None:
         draft = self._file.with_name(f".{self._file.name}.{os.getpid()}.new")
         with suppress(OSError):  # a full disk: the next process begins elsewhere
-            draft.write_bytes(msgspec.json.encode(self._whole_us))
+            draft.write_bytes(msgspec.json.encode(self._whole))
             draft.replace(self._file)
 
 

@@ -47,7 +47,11 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
     """
     admission = None
     if spec.folder is not None:
-        admission = spec.folder.admit(spec.name, first=first)
+        try:
+            admission = spec.folder.admit(spec.name, first=first)
+        except StoreUnwritable as error:
+            # Not to be read alone either: nobody knows whose it is.
+            raise StoreRefused(str(error)) from error
         first = admission.first
     elif not first and not spec.path.exists():
         # Not to be papered over with an empty store: what it held was acknowledged.
@@ -81,10 +85,18 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
     return connection, commit
 
 
-def open_degraded(spec: StoreSpec, config: StoreConfig, why: StoreUnwritable) -> sqlite3.Connection:
+def open_degraded(
+    spec: StoreSpec,
+    config: StoreConfig,
+    why: StoreUnwritable,
+    *,
+    verified: bool,
+    step: Callable[[], None],
+) -> sqlite3.Connection:
     """Open for reading alone, where the file cannot be written. Raises `why` where that is no use.
 
-    Nothing is migrated and no epoch taken: who commits nothing needs none.
+    Nothing is migrated and no epoch taken: who commits nothing needs none. Check first if
+    `verified`: damage that was seen is no better on a full disk. Raises StoreCorrupt.
     """
     try:
         connection = open_without_room(spec.path, config)
@@ -95,6 +107,10 @@ def open_degraded(spec: StoreSpec, config: StoreConfig, why: StoreUnwritable) ->
         for schema, folder in (("store", STORE_MIGRATIONS), (spec.name, spec.migrations)):
             if pending_migrations(connection, schema, load_migrations(folder)):
                 raise why  # noqa: TRY301 - handlers expect the schema they were written for
+        if verified:
+            connection.set_progress_handler(step, STEP_INSTRUCTIONS)
+            verify(connection)
+            connection.set_progress_handler(None, 0)
     except BaseException:
         connection.close()
         raise

@@ -57,7 +57,7 @@ def read_past(path: Path, config: StoreConfig) -> Past:
     """
     with closing(open_quietly(path, config)) as connection:
         try:
-            past, stamped = look(path, _read, connection)
+            past, stamped = look(path, past_of, connection)
         except (TypeError, ValueError) as error:  # a row that must be there is not, or is no text
             raise corrupt(path, f"its own tables cannot be read ({error})") from error
     if stamped not in (None, past.store):
@@ -146,7 +146,9 @@ def _why_not_new(
     return f"{gone}, and {' and '.join(knowing)} had messages from it" if knowing else gone
 
 
-def _read(connection: sqlite3.Connection) -> tuple[Past, str | None]:
+def past_of(connection: sqlite3.Connection) -> tuple[Past, str | None]:
+    """Return the file's past, and the store that its stamp names."""
+
     def table(sql: str) -> dict[str, int]:
         return dict(connection.execute(sql).fetchall())
 

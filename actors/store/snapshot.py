@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from actors.store.connection import look, open_quietly, translate, verify
 from actors.store.manifest import Row
+from actors.store.past import past_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import StoreConfig
 
-EPOCH = "SELECT value FROM epoch"
 TOUCH = "SELECT count(*) FROM sqlite_schema"
-IDENTITY = "SELECT store FROM identity"
 
 
 class Snapshot:
@@ -42,15 +41,15 @@ class Snapshot:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def row(self) -> Row:
-        """Return what the folder's manifest says of such a file. Raises StoreError."""
+    def row(self) -> Row | None:
+        """Return what the folder's manifest says of such a file. Raises StoreError.
 
-        def read(connection: sqlite3.Connection) -> Row:
-            (epoch,) = connection.execute(EPOCH).fetchone()
-            found = connection.execute(IDENTITY).fetchone()
-            return Row(store=None if found is None else found[0], epoch=epoch)
-
-        return look(self._path, read, self._connection)
+        None where no service has begun with it: it was just made, or its first start fails.
+        """
+        past, _ = look(self._path, past_of, self._connection)
+        if past.store is None and past.epoch == 0:
+            return None
+        return Row(store=past.store, epoch=past.epoch)
 
     def copy_to(self, target: Path) -> None:
         """Write it to a new file and look that file through for damage. Raises StoreError, OSError.
@@ -61,7 +60,7 @@ class Snapshot:
         try:
             with closing(sqlite3.connect(target, isolation_level=None)) as copy:
                 self._connection.backup(copy)
-                verify(copy)
+                verify(copy, self._path)
         except sqlite3.Error as error:
             raise translate(error, target) or error from error
         descriptor = os.open(target, os.O_RDONLY)

@@ -33,7 +33,8 @@ class StoreFiles:
         self._database, self._log = os.fspath(path), f"{path}-wal"
         self._linked = (_place(self._database), _place(self._log))
         self._generation = self._read_generation()
-        self._log_bytes = 0
+        self._log_bytes = os.stat(self._log).st_size  # noqa: PTH116 - as below
+        self._was_cut = False
         self._checkpoint_bytes = checkpoint_pages * PAGE_BYTES
 
     @property
@@ -52,6 +53,9 @@ class StoreFiles:
             raise StoreLost(message) from None
         except OSError:  # no permission: that says nothing of the file
             return
+        # Kept until the writer asks: a reader may be the one who sees it.
+        if log.st_size < self._log_bytes:
+            self._was_cut = True
         self._log_bytes = log.st_size
         if ((database.st_dev, database.st_ino), (log.st_dev, log.st_ino)) != self._linked:
             message = f"{self._database} or its write-ahead log was replaced while it was in use"
@@ -62,12 +66,15 @@ class StoreFiles:
 
         Since this was asked last, and as `check` has seen it.
         """
-        if self._log_bytes < self._checkpoint_bytes:
+        # One that was cut (LogLimit, journal_size_limit) has begun anew, and is small again.
+        if self._log_bytes < self._checkpoint_bytes and not self._was_cut:
             return False
         generation = self._read_generation()
-        anew = generation not in (b"", self._generation)
-        if anew:
-            self._generation = generation
+        if not generation:  # it could not be read: the next commit looks again
+            return False
+        self._was_cut = False
+        anew = generation != self._generation
+        self._generation = generation
         return anew
 
     def _read_generation(self) -> bytes:

@@ -20,7 +20,6 @@ class Ledger:
 
     customers: dict[str, tuple[str, str]] = field(default_factory=dict)  # id: name, e-mail
     rooms: dict[str, str] = field(default_factory=dict)  # id: number
-    wishes: dict[str, int] = field(default_factory=dict)  # guest: the status of their one wish
     confirmed: dict[str, dict[str, Any]] = field(default_factory=dict)
     cancelled: dict[str, dict[str, Any]] = field(default_factory=dict)
     tweets: dict[str, str] = field(default_factory=dict)  # id: text

@@ -17,7 +17,6 @@ STAY = {"customer_id": "c1", "room_id": "r1", "check_in": "2100-01-01", "check_o
 LEDGER = Ledger(
     customers={"c1": ("Ann", "ann@example.com"), "c2": ("Bob", "bob@example.com")},
     rooms={"r1": "101"},
-    wishes={"c1": 201, "c2": 201},
     confirmed={"b1": STAY, "b2": STAY | {"customer_id": "c2"}},
     cancelled={"b2": {}},
     tweets={"t1": "hello"},

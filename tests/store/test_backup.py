@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.errors import BackupRefused, StoreCorrupt
+from actors.errors import BackupRefused, StoreCorrupt, StoreLost
 from actors.store.backup import (
     CONTENTS,
     check_backup,
@@ -21,6 +21,7 @@ from actors.store.backup import (
     restore_backup,
     write_backup,
 )
+from actors.store.connection import open_writer
 from actors.store.manifest import read_manifest
 from actors.store.snapshot import Snapshot
 from tests.store.correspondents import act
@@ -58,7 +59,7 @@ def back_up(data_dir: Path, target: Path) -> None:
     manifest = read_manifest(data_dir)
     assert manifest is not None
     prepare(target, data_dir)
-    snapshots = {name: Snapshot(data_dir / f"{name}.db", CONFIG) for name in manifest.stores}
+    snapshots = {path.stem: Snapshot(path, CONFIG) for path in data_dir.glob("*.db")}
     try:
         for snapshot in snapshots.values():
             snapshot.begin()
@@ -183,9 +184,41 @@ async def test_a_damaged_file_makes_no_backup(houses: Neighbours, tmp_path: Path
     with (data_dir / "bob.db").open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * 64)
-    with pytest.raises(StoreCorrupt):
+    with pytest.raises(StoreCorrupt, match=f"{data_dir / 'bob.db'} is damaged"):
         back_up(data_dir, tmp_path / "backup")
     assert list((tmp_path / "backup").iterdir()) == []
+
+
+async def test_a_backup_makes_up_for_no_loss(houses: Neighbours, tmp_path: Path) -> None:
+    """A file that is older than its folder knows is backed up as it is, and missed as before."""
+    data_dir = await lived_in(houses)
+    shutil.copy(houses.file("cat"), tmp_path / "older")
+    await houses.boot()
+    await write(houses, "since")
+    await houses.close()
+    houses.restore("cat", tmp_path / "older")
+    back_up(data_dir, tmp_path / "backup")
+    restore_backup(tmp_path / "backup", data_dir)
+    houses.begin()
+    with pytest.raises(StoreLost, match=r"cat\.db is older"):
+        await houses.open("cat")
+    await houses.open("ann", "bob")
+    await houses.close()
+
+
+async def test_a_file_that_nobody_has_begun_with_is_no_hindrance(
+    houses: Neighbours, tmp_path: Path
+) -> None:
+    """Its service has just made it, or cannot start; restored, it begins where it would have."""
+    await houses.open("ann", "bob")
+    await houses.close()
+    open_writer(houses.file("cat"), CONFIG).close()
+    back_up(houses.path, tmp_path / "backup")
+    restore_backup(tmp_path / "backup", houses.path)
+    await houses.boot()
+    await write(houses, "then")
+    await houses.close()
+    assert labels(houses.path, "cat") == ["then"]
 
 
 async def test_a_backup_is_written_over_nothing(houses: Neighbours, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors.errors import StoreError, StoreForeign, StoreLost
+from actors.errors import StoreError, StoreForeign, StoreLost, StoreUnwritable
 from actors.simulation.place import IN_MEMORY
+from actors.store import connection
 from actors.store.acceptance import accept_loss
 from tests.store.correspondents import act, arriving, labels_to, mark, sends
 from tests.store.ledger import STORES, Add, Ledger, handlers, query_file
@@ -124,6 +126,33 @@ async def test_a_write_ahead_log_of_another_file_is_not_written_into_this_one(
     assert [dead.bytes_of(name) for name in ("ann", "bob")] == before
 
 
+async def test_without_room_another_files_log_is_not_written_into_this_one_either(
+    houses: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk is full, who looks has to do without the log's index, and changes nothing."""
+    await houses.boot()
+    await write(houses, "ann", Add(label="1"))
+    dead = houses.image(tmp_path / "dead")
+    await houses.close()
+    for name in ("ann", "bob"):
+        dead.remove(name, "-shm")
+    dead.file("bob", "-wal").replace(dead.file("ann", "-wal"))
+    before = dead.bytes_of("ann")
+    real = connection._open
+
+    def full(path: Path, config: Any, pragmas: tuple[str, ...], *, mode: str = "rw") -> Any:
+        if mode in {"ro", "rw"} and not any("EXCLUSIVE" in each for each in pragmas):
+            message = f"{path}: database or disk is full"
+            raise StoreUnwritable(message)
+        return real(path, config, pragmas, mode=mode)
+
+    monkeypatch.setattr(connection, "_open", full)
+    with pytest.raises(StoreForeign, match=r"ann\.db"):
+        await dead.open("ann")
+    monkeypatch.undo()
+    assert dead.bytes_of("ann") == before
+
+
 async def test_a_file_of_another_data_folder_is_not_taken_for_its_own(
     houses: Neighbours, tmp_path: Path, clock: ManualClock
 ) -> None:
@@ -173,6 +202,37 @@ async def test_a_lost_write_ahead_log_is_missed(
     await houses.close()
 
 
+@pytest.mark.parametrize(
+    ("kept_kib", "cut_by"), [(64, "SQLite"), (256, "LogLimit")], ids=["small", "after a long read"]
+)
+async def test_a_log_that_was_cut_and_is_lost_is_missed(
+    tmp_path: Path, clock: ManualClock, kept_kib: int, cut_by: str
+) -> None:
+    """It is small again, and what is acknowledged next is in it alone."""
+    houses = Neighbours(
+        tmp_path / "data", clock, "ann",
+        wal_checkpoint_pages=50, wal_kept_kib=kept_kib, wal_kib_max=512,
+    )  # fmt: skip
+    await houses.boot()
+    log = houses.file("ann", "-wal")
+    with closing(sqlite3.connect(houses.file("ann"), isolation_level=None)) as reader:
+        if cut_by == "LogLimit":  # who looks at every 64th batch
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM entry").fetchall()
+        for _ in range(127):
+            before = log.stat().st_size
+            await write(houses, "ann", Add(label="x" * 4000))
+            if log.stat().st_size < before:
+                break
+    await write(houses, "ann", Add(label="acknowledged"))
+    assert log.stat().st_size < 100 * 1024
+    dead = houses.image(tmp_path / "dead")
+    await houses.close()
+    dead.remove("ann", "-wal", "-shm")
+    with pytest.raises(StoreLost, match=r"ann\.db"):
+        await dead.open()
+
+
 @pytest.mark.parametrize("pages", [1000, 8], ids=["no checkpoint", "after checkpoints"])
 async def test_a_log_that_somebody_elses_connection_took_over_is_not_missed(
     tmp_path: Path, clock: ManualClock, pages: int
@@ -220,6 +280,24 @@ async def test_an_older_copy_of_a_file_is_missed(houses: Neighbours, tmp_path: P
     for backup in ("online", "stopped"):
         houses.restore("cat", tmp_path / backup)
         assert "cat.db is older than what was acknowledged from it" in await refused(houses, "cat")
+
+
+async def test_an_older_copy_that_is_read_only_is_missed(
+    houses: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may not be served is not read alone either."""
+    await lives(houses)
+    shutil.copy(houses.file("cat"), tmp_path / "older")
+    await houses.boot()
+    await houses.close()
+    houses.restore("cat", tmp_path / "older")
+    may = os.access  # which allows root everything
+
+    def access(path: Path, mode: int) -> bool:
+        return may(path, mode) and not (mode & os.W_OK and path == houses.file("cat"))
+
+    monkeypatch.setattr(os, "access", access)
+    assert "cat.db is older than what was acknowledged from it" in await refused(houses, "cat")
 
 
 @pytest.mark.parametrize(("name", "other"), [("ann", "bob"), ("bob", "ann")])
