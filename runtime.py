@@ -28,7 +28,7 @@ from actors.kernel.rng import Rng
 from actors.log import configure_logging
 from actors.service.assembly import ServiceSystem
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.backup import refuse_unfinished
+from actors.store.backup import refuse_backup, refuse_unfinished
 from actors.store.directory_lock import DirectoryLock
 from actors.systems.hotel import topology as hotel
 from actors.systems.tweets import topology as tweets
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
             refuse_unfinished(data_dir)
+            refuse_backup(data_dir)
             _warn_if_open(data_dir)
             runner.run(_serve(config, data_dir, clock, sockets, lock))
     except DressRehearsalError as error:

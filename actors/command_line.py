@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors.config import load_config
-from actors.errors import BackupRefused, DressRehearsalError, StoreLocked
+from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
 from actors.store.acceptance import accept_loss
-from actors.store.backup import prepare, refuse_unfinished, restore_backup, write_backup
+from actors.store.backup import (
+    check_backup,
+    prepare,
+    refuse_unfinished,
+    restore_backup,
+    write_backup,
+)
+from actors.store.data_folder import missing_of
 from actors.store.directory_lock import DirectoryLock, address_of_holder
 from actors.store.manifest import read_manifest
 from actors.store.snapshot import Snapshot
@@ -25,10 +32,13 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
 
-    Command = Callable[[argparse.Namespace, Config, Path, Clock], str]
+    # What it says on standard output, and its exit code.
+    Command = Callable[[argparse.Namespace, Config, Path, Clock], tuple[str, int]]
 
 # A backup copies every file and looks it through: a minute a GB, and who knows how many there are.
 BACKUP_S_MAX = 86_400.0
+# States of a service that has its file.
+UP = frozenset({"running", "degraded", "suspended"})
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:
@@ -57,25 +67,51 @@ def run_command(arguments: Sequence[str], clock: Clock) -> int:
     try:
         config = load_config(options.config, options.set)
         data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
-        print(command(options, config, data_dir, clock))  # noqa: T201 - the command's own words
+        text, code = command(options, config, data_dir, clock)
     except DressRehearsalError as error:
-        print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return 2
-    return 0
+    print(text)  # noqa: T201 - likewise
+    return code
 
 
-def _accept_loss(options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock) -> str:
+def _accept_loss(
+    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
+) -> tuple[str, int]:
     del clock
     service = options.subject
+    if read_manifest(data_dir) is not None:
+        refuse_unfinished(data_dir)
+        _insist_on_a_loss(service, config, data_dir)
     accept_loss(data_dir, service)
-    return (
+    text = (
         f"{service} begins with what there is in {data_dir} at its next start: within "
         f"{config.supervisor.park_retry_s:g} s where the system runs, or at once with "
         f"POST /admin/actors/{service}/restart"
     )
+    return text, 0
 
 
-def _backup(options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock) -> str:
+def _insist_on_a_loss(service: str, config: Config, data_dir: Path) -> None:
+    """Raise StoreError where there is none: one that comes later must not be accepted already."""
+    try:
+        lock = DirectoryLock(data_dir).acquire(holder=f"accept-loss {service}")
+    except StoreLocked as locked:
+        told = _ask_holder(data_dir, "GET", "/admin/actors", None, locked)
+        states = {each["name"]: each["state"] for each in told["items"]}
+        if states.get(service) in UP:
+            message = f"{service} is {states[service]}: nothing of it is missing"
+            raise StoreError(message) from None
+        return
+    with lock:
+        if missing_of(service, data_dir, config.store) is None:
+            message = f"nothing of {service} is missing in {data_dir}"
+            raise StoreError(message)
+
+
+def _backup(
+    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
+) -> tuple[str, int]:
     target = Path(options.subject).absolute()
     if not data_dir.is_dir():
         message = f"there is no data folder {data_dir}; name one with --data-dir"
@@ -83,13 +119,12 @@ def _backup(options: argparse.Namespace, config: Config, data_dir: Path, clock: 
     try:
         lock = DirectoryLock(data_dir).acquire(holder=f"backup to {target}")
     except StoreLocked as locked:
-        made = _ask_holder(data_dir, target, locked)
-        down = made["services_down"]
-        rest = f"; down, and backed up as they lie there: {', '.join(down)}" if down else ""
-        return (
+        made = _ask_holder(data_dir, "POST", "/admin/backup", {"dir": str(target)}, locked)
+        text = (
             f"{made['files']} files, {made['bytes']} bytes, of one moment at which no service "
-            f"could commit for {made['held_ms']:g} ms, are in {target}{rest}"
+            f"could commit for {made['held_ms']:g} ms, are in {target}"
         )
+        return text, _report_missing(made["missing"])
     with lock, ExitStack() as stack:
         refuse_unfinished(data_dir)
         manifest = read_manifest(data_dir)
@@ -106,20 +141,38 @@ def _backup(options: argparse.Namespace, config: Config, data_dir: Path, clock: 
         contents = write_backup(
             snapshots, manifest, data_dir=data_dir, target=target, at_us=clock.now_us()
         )
-    return f"{len(contents.files)} files, {contents.bytes} bytes, are in {target}"
+    text = f"{len(contents.files)} files, {contents.bytes} bytes, are in {target}"
+    return text, _report_missing(contents.missing)
 
 
-def _ask_holder(data_dir: Path, target: Path, locked: StoreLocked) -> dict[str, Any]:
-    """Have the process that uses the folder make the backup. Raises BackupRefused."""
+def _report_missing(missing: dict[str, str]) -> int:
+    """Say which services a backup has not whole; return the exit code: something was found."""
+    for service, why in missing.items():
+        print(f"dress-rehearsal: {service} is not whole: {why}", file=sys.stderr)  # noqa: T201
+    return 1 if missing else 0
+
+
+def _ask_holder(
+    data_dir: Path, method: str, path: str, body: Any, locked: StoreLocked
+) -> dict[str, Any]:
+    """Ask the process that uses the folder. Raises BackupRefused."""
     address = address_of_holder(data_dir)
     if address is None:
         message = f"{locked}; it has no address yet at which it could be asked: try again"
         raise BackupRefused(message)
     try:
         token = (data_dir / "admin.token").read_text(encoding="utf-8").strip()
+    except OSError as error:
+        message = (
+            f"{data_dir / 'admin.token'} cannot be read: {error.strerror}; start the process "
+            f"again, which makes it anew"
+        )
+        raise BackupRefused(message) from error
+    try:
         request = urllib.request.Request(  # noqa: S310 - what our own process wrote into its lock
-            f"{address}/admin/backup",
-            data=json.dumps({"dir": str(target)}).encode(),
+            f"{address}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         # No proxy that the environment names: it would be given the token.
@@ -144,13 +197,17 @@ def _detail(body: bytes) -> str:
         return body[:500].decode(errors="replace")
 
 
-def _restore(options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock) -> str:
+def _restore(
+    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
+) -> tuple[str, int]:
     del config, clock
     source = Path(options.subject).absolute()
+    check_backup(source)  # before the data folder is made
     with DirectoryLock(data_dir).acquire(holder=f"restore from {source}"):
         contents, replaced = restore_backup(source, data_dir)
     rest = "" if replaced is None else f"; what was there is now in {replaced}"
-    return f"{len(contents.files)} files, {contents.bytes} bytes, are in {data_dir}{rest}"
+    text = f"{len(contents.files)} files, {contents.bytes} bytes, are in {data_dir}{rest}"
+    return text, _report_missing(contents.missing)
 
 
 COMMANDS: dict[str, tuple[Command, tuple[str, str], str]] = {
@@ -169,7 +226,7 @@ COMMANDS: dict[str, tuple[Command, tuple[str, str], str]] = {
     "restore": (
         _restore,
         ("DIR", "what `backup` has written"),
-        """Put a backup in the place of what the data folder holds, which is kept in a folder
-        beside it. Not beside a running process.""",
+        """Put a backup in the place of what the data folder holds, which is kept there in
+        a folder `replaced.N`. Not beside a running process.""",
     ),
 }

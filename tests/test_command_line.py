@@ -11,7 +11,8 @@ from actors.command_line import run_command
 from actors.kernel.clock import ManualClock
 from actors.store.backup import UNFINISHED
 from actors.store.directory_lock import DirectoryLock
-from actors.store.manifest import Manifest, write_manifest
+from actors.store.manifest import Manifest, Row, write_manifest
+from tests.store.neighbours import Neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def listening() -> Iterator[tuple[str, list[str | None]]]:
-    """Serve 503 to every POST; yields the address, and the tokens that came."""
+def listening(told: bytes = b"") -> Iterator[tuple[str, list[str | None]]]:
+    """Serve 503 to every POST, and `told` to every GET; yields the address, and the tokens."""
     tokens: list[str | None] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             tokens.append(self.headers["Authorization"])
             self.send_error(503)
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(told)
 
         def log_message(self, *_: object) -> None:
             pass
@@ -70,3 +76,36 @@ def test_what_is_of_two_moments_is_not_backed_up(
     assert run_command(arguments, ManualClock()) == 2
     assert "restore DIR" in capsys.readouterr().err
     assert not target.exists()
+
+
+async def test_no_loss_is_accepted_before_it_comes(
+    tmp_path: Path, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing is missing there is nothing to accept; once it is, the command takes it."""
+    houses = Neighbours(tmp_path / "data", clock)
+    await houses.boot()
+    await houses.close()
+    arguments = ["accept-loss", "ann", "--data-dir", str(houses.path)]
+    assert run_command(arguments, clock) == 2
+    assert "nothing of ann is missing" in capsys.readouterr().err
+    houses.remove("ann")
+    assert run_command(arguments, clock) == 0
+    await houses.boot()
+    await houses.close()
+
+
+async def test_a_service_that_is_up_has_no_loss_to_accept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The running process is asked, for its files are in use."""
+    data_dir = tmp_path / "data"
+    lock = DirectoryLock(data_dir).acquire(holder="the system")
+    (data_dir / "admin.token").write_text("secret\n")
+    write_manifest(data_dir, Manifest(folder="f", stores={"ann": Row(store="s", epoch=1)}))
+    told = b'{"items":[{"name":"ann","state":"running"}]}'
+    with listening(told) as (address, _), lock:
+        lock.note_address(address)
+        arguments = ["accept-loss", "ann", "--data-dir", str(data_dir)]
+        assert run_command(arguments, ManualClock()) == 2
+    assert "ann is running: nothing of it is missing" in capsys.readouterr().err
+    assert not list(data_dir.glob("accept-loss.*"))

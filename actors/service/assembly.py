@@ -101,7 +101,12 @@ class ServiceSystem(ActorSystem):
             children.append(hosting.child())
         self._deadline_s = config.edge.deadline_s
         self._backups = Backups(
-            self._hostings, folder, data_dir=data_dir, config=config, clock=context.clock
+            self._hostings,
+            folder,
+            is_parked=lambda name: self.state_of(name) == "parked",
+            data_dir=data_dir,
+            config=config,
+            clock=context.clock,
         )
         super().__init__(
             SupervisorSpec(name="root", children=tuple(children)),

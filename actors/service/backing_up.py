@@ -28,13 +28,16 @@ T = TypeVar("T")
 
 
 class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written where. `held_ms` is for how long no service could commit."""
+    """What was written where. `held_ms` is for how long no service could commit.
+
+    Of the services that are `missing` it has not what the data folder knows of, and each says why.
+    """
 
     dir: str
     files: int
     bytes: int
     held_ms: float
-    services_down: list[str]
+    missing: dict[str, str]
 
 
 class Backups:
@@ -51,13 +54,15 @@ class Backups:
         hostings: Mapping[str, Hosting],
         folder: DataFolder,
         *,
+        is_parked: Callable[[str], bool],
         data_dir: Path,
         config: Config,
         clock: Clock,
     ) -> None:
-        """`hostings` are the services with a store."""
+        """`hostings` are the services with a store; a parked one changes nothing in its file."""
         self._hostings = hostings
         self._folder = folder
+        self._is_parked = is_parked
         self._data_dir = data_dir
         self._config = config
         self._clock = clock
@@ -80,12 +85,12 @@ class Backups:
     # --- Inside ------------------------------------------------------------------------------
 
     async def _take(self, target: Path) -> BackedUp:
+        await self._all_are_up_or_parked()
         await asyncio.to_thread(prepare, target, self._data_dir)
         stopped = threading.Event()
         snapshots = await asyncio.to_thread(self._open)
         try:
             held_s, manifest = await self._begin(snapshots)
-            down = [name for name, each in self._hostings.items() if each.current is None]
             write = partial(
                 write_backup,
                 snapshots,
@@ -104,8 +109,24 @@ class Backups:
             files=len(contents.files),
             bytes=contents.bytes,
             held_ms=round(held_s * 1000, 3),
-            services_down=down,
+            missing=contents.missing,
         )
+
+    async def _all_are_up_or_parked(self) -> None:
+        """Wait a while for those that start: nobody knows yet what they should have."""
+        limits = self._config.backup
+        starting: list[str] = []
+        for _ in range(limits.attempts_max):
+            starting = [
+                name
+                for name, each in self._hostings.items()
+                if each.current is None and not self._is_parked(name)
+            ]
+            if not starting:
+                return
+            await asyncio.sleep(limits.retry_s)
+        message = f"not up yet: {', '.join(starting)}; call again when /readyz says that they are"
+        raise BackupRefused(message)
 
     def _open(self) -> dict[str, Snapshot]:
         snapshots: dict[str, Snapshot] = {}
@@ -172,9 +193,10 @@ class Backups:
             return max(each for each in held if isinstance(each, float))
         for snapshot in snapshots.values():
             snapshot.end()
-        wrong = [each for each in held if isinstance(each, BaseException)]
-        for error in wrong:
-            if not isinstance(error, threading.BrokenBarrierError | StoreError):
+        for error in held:
+            if isinstance(error, BaseException) and not isinstance(
+                error, threading.BrokenBarrierError
+            ):
                 raise error
         return None
 

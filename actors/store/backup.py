@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.errors import BackupRefused
+from actors.errors import BackupRefused, StoreCorrupt
 from actors.store.manifest import MANIFEST, Manifest, sync_folder, write_manifest, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from actors.store.manifest import Row
     from actors.store.snapshot import Snapshot
 
 # Written last: a folder without it is no backup, however much it holds.
@@ -36,10 +38,14 @@ class BackupFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup holds; `at_us` is its moment, in microseconds since the epoch."""
+    """What a backup holds; `at_us` is its moment, in microseconds since the epoch.
+
+    `missing` are the services of which it has not all that the folder knows of, each with why.
+    """
 
     at_us: int
     files: tuple[BackupFile, ...]
+    missing: dict[str, str] = {}
 
     @property
     def bytes(self) -> int:
@@ -52,7 +58,8 @@ def prepare(target: Path, data_dir: Path) -> None:
     if not target.is_absolute():
         message = f"name the backup's folder by its whole path, and not as {target}"
         raise BackupRefused(message)
-    if target == data_dir or data_dir in target.parents or target in data_dir.parents:
+    real, data = target.resolve(), data_dir.resolve()
+    if real == data or data in real.parents or real in data.parents:
         message = f"{target} and the data folder {data_dir} lie in each other; name another folder"
         raise BackupRefused(message)
     try:
@@ -78,29 +85,22 @@ def write_backup(
 
     `manifest` is what the folder knew when they began, or before. On disk when it returns; on any
     failure the folder is empty again. `stopped` is asked between files. Raises BackupRefused, and
-    StoreError where a copy shows that the file is damaged.
+    StoreError where a file cannot be read; one that is damaged is left out, and `missing`.
     """
+    names = [f"{service}.db" for service in snapshots]
+    names += [MANIFEST, *COMPANIONS, CONTENTS]
     try:
-        for service, snapshot in snapshots.items():
-            if stopped():
-                message = "the backup was given up"
-                raise BackupRefused(message)  # noqa: TRY301 - cleaned up as any other end
-            snapshot.copy_to(target / f"{service}.db")
-            row, known = snapshot.row(), manifest.stores.get(service)
-            if row is not None and (known is None or row.epoch >= known.epoch):
-                manifest = manifest.with_row(service, row)
-            # Else its past is missing, or has not begun, and the backup does not make up for that:
-            # restored, the service is parked as it is now.
+        manifest, missing = _copy_all(snapshots, manifest, target, stopped)
         write_manifest(target, manifest)
         for name in COMPANIONS:
             if (data_dir / name).exists():
                 write_whole(target / name, (data_dir / name).read_bytes())
-        files = tuple(_describe(path) for path in sorted(target.iterdir()))
-        contents = Contents(at_us=at_us, files=files)
+        files = tuple(_describe(target / name) for name in names if (target / name).exists())
+        contents = Contents(at_us=at_us, files=files, missing=missing)
         write_whole(target / CONTENTS, msgspec.json.format(msgspec.json.encode(contents)) + b"\n")
     except BaseException as error:
-        for path in target.iterdir():
-            path.unlink(missing_ok=True)
+        for name in names:
+            (target / name).unlink(missing_ok=True)
         if isinstance(error, OSError):
             message = f"cannot write the backup to {target}: {error.strerror or error}"
             raise BackupRefused(message) from error
@@ -138,12 +138,18 @@ def restore_backup(source: Path, data_dir: Path) -> tuple[Contents, Path | None]
     again. Raises BackupRefused.
     """
     contents = check_backup(source)
+    if source.resolve() == data_dir.resolve():
+        message = f"{source} is the backup itself; restore it into another folder"
+        raise BackupRefused(message)
     try:
         (data_dir / UNFINISHED).touch(mode=0o600)
         sync_folder(data_dir)
         replaced = _set_aside(data_dir)
         for file in contents.files:
             _copy(source / file.name, data_dir / file.name)
+            if _describe(data_dir / file.name) != file:
+                message = "what was copied is not what the backup holds"
+                raise OSError(errno.EIO, message)  # noqa: TRY301 - as if the disk had said so
         sync_folder(data_dir)
         (data_dir / UNFINISHED).unlink()
         sync_folder(data_dir)
@@ -166,7 +172,60 @@ def refuse_unfinished(data_dir: Path) -> None:
         raise BackupRefused(message)
 
 
+def refuse_backup(data_dir: Path) -> None:
+    """Raise BackupRefused where the data folder is a backup, which a system would change."""
+    if (data_dir / CONTENTS).exists():
+        message = (
+            f"{data_dir} is a backup, and would be none any more if a system ran in it; "
+            f"`python runtime.py restore {data_dir} --data-dir DIR`, and run that"
+        )
+        raise BackupRefused(message)
+
+
 # --- Inside ----------------------------------------------------------------------------------
+
+
+def _copy_all(
+    snapshots: Mapping[str, Snapshot],
+    manifest: Manifest,
+    target: Path,
+    stopped: Callable[[], bool],
+) -> tuple[Manifest, dict[str, str]]:
+    """Return the manifest of the copies, and what they lack of what the folder knows of."""
+    missing = {
+        service: f"{service}.db is gone"
+        for service, row in manifest.stores.items()
+        if service not in snapshots and row.store is not None
+    }
+    for service, snapshot in snapshots.items():
+        if stopped():
+            message = "the backup was given up"
+            raise BackupRefused(message)
+        path = target / f"{service}.db"
+        try:
+            snapshot.copy_to(path)
+        except StoreCorrupt as error:
+            path.unlink(missing_ok=True)
+            missing[service] = str(error)
+            continue
+        row = snapshot.row()
+        if (wrong := _contradicts(row, manifest.stores.get(service))) is not None:
+            # The backup does not make up for it: restored, the service is parked as it is now.
+            missing[service] = f"{service}.db {wrong}"
+        elif row is not None:
+            manifest = manifest.with_row(service, row)
+    return manifest, missing
+
+
+def _contradicts(row: Row | None, known: Row | None) -> str | None:
+    """Return what the file lacks of what the folder knows of it, in words that follow its name."""
+    if known is None or known.store is None:
+        return None
+    if row is None or row.store != known.store:
+        return "is not the file that the data folder knows"
+    if row.epoch < known.epoch:
+        return "is older than what was acknowledged from it"
+    return None
 
 
 def _describe(path: Path) -> BackupFile:

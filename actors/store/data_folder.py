@@ -114,17 +114,23 @@ class DataFolder:
         )  # fmt: skip
         return Admission(folder=manifest.folder, first=True, epoch_min=epoch_min, renewal=given)
 
-    def opened(self, service: str, store: str, epoch: int, place: tuple[int, int]) -> None:
-        """Note that the service has its file; on disk before it answers anything."""
+    def opened(self, service: str, store: str, epoch: int, place: tuple[int, int]) -> bool:
+        """Note that the service has its file; whether that is on disk.
+
+        Where it is not, the first commit has to see to it, by `reached`: it may stand in a log that
+        began with this epoch, and whoever loses that log would have the file of the epoch before.
+        """
         with self._lock:
             row = None if self._manifest is None else self._manifest.stores.get(service)
             is_first = service not in self._opened
             self._opened[service] = (place, epoch)
         if row is None and not self._is_new:
             log.info("store created", service=service, store=store)
-        if is_first or row is None or row.store != store:
+        noted = is_first or row is None or row.store != store
+        if noted:
             self.reached(service, store, epoch)
         self._forget_acceptance(service)
+        return noted
 
     def mistaken(self, service: str) -> None:
         """Note that the file is not the one this process has had open, for all that its inode is.
@@ -242,3 +248,17 @@ class DataFolder:
             log.warning("manifest not written", data_dir=str(self._path), error=error.strerror)
             return
         self._written = version
+
+
+def missing_of(service: str, folder: Path, config: StoreConfig) -> str | None:
+    """Return what a folder that nobody uses lacks of a service it knows; None where it has all.
+
+    Raises StoreError where its file cannot be read, or is another's.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None or service not in manifest.stores:
+        return "is not known"
+    paths = {name: folder / f"{name}.db" for name in manifest.stores}
+    own = owner_of(paths.pop(service), config, service)
+    others = known_pasts(paths, config)
+    return what_is_missing(service, own, others, manifest.stores[service], manifest.folder)

@@ -87,6 +87,8 @@ class GroupCommit:
         self.files: StoreFiles
         self._checkpoint_pages = config.wal_checkpoint_pages
         self._log_is_new = False
+        # Whether the data folder knows of this epoch.
+        self._is_noted = True
         self.standing = Standing()
         self._abandoned = abandoned
         self._log = LogLimit(connection, spec.path, config)
@@ -99,7 +101,7 @@ class GroupCommit:
         self._take_epoch(admission, first=first)
         self.files = StoreFiles(self._spec.path, self._checkpoint_pages)
         if self._spec.folder is not None:
-            self._spec.folder.opened(
+            self._is_noted = self._spec.folder.opened(
                 self._spec.name, self.standing.store, self._epoch, self.files.place
             )
 
@@ -235,6 +237,9 @@ class GroupCommit:
         After the commit: a file that goes before it is noticed as well as one that goes with it.
         """
         self.files.check()
+        if not self._is_noted and self._spec.folder is not None:
+            self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
+            self._is_noted = True
         # Everything before is in the database, and what was committed now is in the log alone.
         # Before that is acknowledged, the folder knows of an epoch that the database lacks.
         self._log_is_new = self.files.log_began_anew() or self._log_is_new

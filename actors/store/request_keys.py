@@ -72,8 +72,12 @@ class Age:
     wall clock, and never back.
     """
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        """Go on from what the file says; nobody else writes."""
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, *, closed_us_max: int) -> None:
+        """Go on from what the file says; nobody else writes.
+
+        No time between two openings counts for more than `closed_us_max`, or one boot on a clock
+        that is ahead would forget every key.
+        """
         self._connection = connection
         self._clock = clock
         rows = [connection.execute(LATEST.format(table=each)).fetchone() for each in TABLES]
@@ -84,7 +88,8 @@ class Age:
             # Not the future: there are files whose latest key is of a wall clock that was ahead.
             aged_us = min(aged_us, wall_us)
         else:
-            aged_us = max(aged_us, noted[0] + max(0, wall_us - noted[1]))
+            closed_us = min(max(0, wall_us - noted[1]), closed_us_max)
+            aged_us = max(aged_us, noted[0] + closed_us)
         self._begun_us = aged_us - int(clock.monotonic() * 1_000_000)
 
     def now_us(self) -> int:
@@ -112,7 +117,8 @@ class RequestKeys:
 
     def begin(self) -> None:
         """Go on from where the keys were; in the transaction that opens the file."""
-        self._age = Age(self._connection, self._clock)
+        closed_us_max = int(self._config.client_keys_kept_s / 2 * 1_000_000)
+        self._age = Age(self._connection, self._clock, closed_us_max=closed_us_max)
         self._age.note()
 
     def end(self) -> None:

@@ -161,8 +161,9 @@ class BackUp:
             order = msgspec.json.decode(body, type=BackupOrder)
         except (ValueError, RecursionError) as error:
             explain(body, error)
-        if "\0" in order.dir:
-            raise ProblemError(Kind.INVALID, "a path holds no NUL", field="dir")
+        if "\0" in order.dir or not order.dir.startswith("/"):
+            detail = "name a folder of this machine by its whole path"
+            raise ProblemError(Kind.INVALID, detail, field="dir")
         try:
             return 201, await context.system.backup(Path(order.dir))
         except BackupRefused as error:

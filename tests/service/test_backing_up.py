@@ -24,7 +24,7 @@ async def test_a_service_that_left_is_in_the_backup(tmp_path: Path) -> None:
         await shelf.ask("b", Add(label="x"))
     async with hosted(data_dir, "a") as shelf:
         made = await shelf.system.backup(tmp_path / "backup")
-    assert made.services_down == []
+    assert made.missing == {}
     restored = tmp_path / "restored"
     restored.mkdir()
     restore_backup(tmp_path / "backup", restored)

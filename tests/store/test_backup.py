@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.errors import BackupRefused, StoreCorrupt, StoreLost
+from actors.errors import BackupRefused, StoreLost
 from actors.store.backup import (
     CONTENTS,
     check_backup,
     prepare,
+    refuse_backup,
     refuse_unfinished,
     restore_backup,
     write_backup,
@@ -55,7 +56,8 @@ async def write(houses: Neighbours, label: str) -> None:
         assert result.crash is None, result
 
 
-def back_up(data_dir: Path, target: Path) -> None:
+def back_up(data_dir: Path, target: Path) -> dict[str, str]:
+    """Return what is missing in it."""
     manifest = read_manifest(data_dir)
     assert manifest is not None
     prepare(target, data_dir)
@@ -63,10 +65,11 @@ def back_up(data_dir: Path, target: Path) -> None:
     try:
         for snapshot in snapshots.values():
             snapshot.begin()
-        write_backup(snapshots, manifest, data_dir=data_dir, target=target, at_us=1)
+        contents = write_backup(snapshots, manifest, data_dir=data_dir, target=target, at_us=1)
     finally:
         for snapshot in snapshots.values():
             snapshot.close()
+    return contents.missing
 
 
 def labels(data_dir: Path, name: str) -> list[str]:
@@ -173,8 +176,8 @@ async def test_a_restore_that_was_interrupted_starts_nothing_and_goes_on(
     assert labels(data_dir / "replaced.1", "ann") == ["before"], "what there was is still there"
 
 
-async def test_a_damaged_file_makes_no_backup(houses: Neighbours, tmp_path: Path) -> None:
-    """The copy is looked through: what SQLite can find is found now, and nothing is left behind."""
+async def test_a_damaged_file_is_left_out_and_named(houses: Neighbours, tmp_path: Path) -> None:
+    """The copy is looked through: what SQLite can find is found now; the siblings are backed up."""
     data_dir = await lived_in(houses)
     with closing(sqlite3.connect(data_dir / "bob.db")) as connection:
         ((page, size),) = connection.execute(
@@ -184,26 +187,55 @@ async def test_a_damaged_file_makes_no_backup(houses: Neighbours, tmp_path: Path
     with (data_dir / "bob.db").open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * 64)
-    with pytest.raises(StoreCorrupt, match=f"{data_dir / 'bob.db'} is damaged"):
-        back_up(data_dir, tmp_path / "backup")
-    assert list((tmp_path / "backup").iterdir()) == []
+    missing = back_up(data_dir, tmp_path / "backup")
+    assert list(missing) == ["bob"]
+    assert f"{data_dir / 'bob.db'} is damaged" in missing["bob"]
+    restore_backup(tmp_path / "backup", data_dir)
+    await parked_alone(houses, "bob", "is gone")
 
 
-async def test_a_backup_makes_up_for_no_loss(houses: Neighbours, tmp_path: Path) -> None:
-    """A file that is older than its folder knows is backed up as it is, and missed as before."""
+async def parked_alone(houses: Neighbours, name: str, why: str) -> None:
+    """Assert that the next process misses what this service should have, and nothing else."""
+    houses.begin()
+    with pytest.raises(StoreLost, match=rf"{name}\.db {why}"):
+        await houses.open(name)
+    await houses.open(*(each for each in houses.names if each != name))
+    await houses.close()
+
+
+@pytest.mark.parametrize("wrong", ["is older", "is gone"])
+async def test_a_backup_makes_up_for_no_loss(
+    houses: Neighbours, tmp_path: Path, wrong: str
+) -> None:
+    """What its folder misses is named, and missed as before where the backup is restored."""
     data_dir = await lived_in(houses)
     shutil.copy(houses.file("cat"), tmp_path / "older")
     await houses.boot()
     await write(houses, "since")
     await houses.close()
-    houses.restore("cat", tmp_path / "older")
-    back_up(data_dir, tmp_path / "backup")
+    if wrong == "is gone":
+        houses.remove("cat")
+    else:
+        houses.restore("cat", tmp_path / "older")
+    missing = back_up(data_dir, tmp_path / "backup")
+    assert list(missing) == ["cat"]
+    assert wrong in missing["cat"]
     restore_backup(tmp_path / "backup", data_dir)
-    houses.begin()
-    with pytest.raises(StoreLost, match=r"cat\.db is older"):
-        await houses.open("cat")
-    await houses.open("ann", "bob")
-    await houses.close()
+    await parked_alone(houses, "cat", wrong)
+
+
+async def test_a_backup_is_not_restored_into_itself(houses: Neighbours, tmp_path: Path) -> None:
+    """By no name of its folder: it stays whole."""
+    back_up(await lived_in(houses), tmp_path / "backup")
+    (tmp_path / "link").symlink_to(tmp_path / "backup")
+    for source in (tmp_path / "backup", tmp_path / "link"):
+        with pytest.raises(BackupRefused, match="itself"):
+            restore_backup(source, tmp_path / "backup")
+    check_backup(tmp_path / "backup")
+    with pytest.raises(BackupRefused, match="is a backup"):
+        refuse_backup(tmp_path / "backup")
+    with pytest.raises(BackupRefused, match="lie in each other"):
+        prepare(tmp_path / "link" / "deeper", tmp_path / "backup")
 
 
 async def test_a_file_that_nobody_has_begun_with_is_no_hindrance(

@@ -171,6 +171,21 @@ async def test_a_file_of_another_data_folder_is_not_taken_for_its_own(
 # --- What is missing -------------------------------------------------------------------------
 
 
+async def test_a_log_that_a_later_incarnation_began_is_missed(
+    houses: Neighbours, tmp_path: Path
+) -> None:
+    """After a restart in order its whole past is in the file, and what came since in the log."""
+    await houses.boot()
+    await write(houses, "ann", Add(label="before"))
+    await houses.stores["ann"].close()
+    await houses.open("ann")
+    await write(houses, "ann", Add(label="since"))
+    left = houses.image(tmp_path / "left")
+    await houses.close()
+    left.remove("ann", "-wal", "-shm")
+    assert "is older than what was acknowledged" in await refused(left, "ann")
+
+
 async def test_a_lost_file_is_missed(houses: Neighbours) -> None:
     """Nobody had messages with cat, and it is missed all the same; nothing is made in its place."""
     await lives(houses)
