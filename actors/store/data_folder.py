@@ -93,8 +93,9 @@ class DataFolder:
         with self._lock:
             manifest = self._manifest or self._begin()
             row = manifest.stores.get(service)
-            own, missing = self._look(service, manifest, first=first)
             accepted = is_accepted(self._path, service, row)
+            # Who says that something is missing has the file looked at, where it seems the same.
+            own, missing = self._look(service, manifest, first=first or accepted)
             if missing is None:
                 if self._forget_acceptance(service):
                     log.info("acceptance void", service=service, reason="nothing is missing")
