@@ -305,7 +305,7 @@ def _instead(message_type: type[Any], path: str) -> str:
         for each in types
         for one in _alternatives(each)
         if isinstance(one, msgspec.inspect.LiteralType)
-        for value in one.values  # noqa: PD011 - no data frame
+        for value in one.values
     ]
     if not values:
         return ""

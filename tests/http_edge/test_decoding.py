@@ -75,7 +75,7 @@ class Sort(Command, frozen=True, kw_only=True):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b'{"order":"left"}', 'order: Invalid enum value \'left\'; one of "up", "down"'),
+        (b'{"order":"left"}', 'order: Invalid enum value \'left\'; one of "down", "up"'),
         (b'{"only":"old"}', "only: Invalid enum value 'old'; only \"new\""),
         (b'{"columns":[1,3]}', "columns[1]: Invalid enum value 3; one of 1, 2"),
     ],

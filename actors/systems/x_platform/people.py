@@ -46,15 +46,17 @@ CHARACTERS: Final = (
     ("quiet_library", "The Quiet Library"),
     ("rainy_window", "Noor Rahman"),
 )
-FIRST_NAMES: Final = tuple(
+FIRST_NAMES: Final = (
     "Abel Aiko Amara Anton Astrid Bea Bruno Chloe Dario Dina Edda Emre Femi Flora Goran Hugo Ida"
     " Ivan Jana Joao Kaya Lena Lior Mabel Mina Nora Omar Otto Pavel Rafa Rita Sana Sven Tara Udo"
-    " Vito Wanda Yara Yusuf Zora".split()
+    " Vito Wanda Yara Yusuf Zora"
 )
-SURNAMES: Final = tuple(
+SURNAMES: Final = (
     "Adler Bakker Costa Dubois Eriksen Ferrari Garcia Haas Ito Jansen Kaur Laine Meyer Nagy Ochoa"
-    " Park Quist Rossi Silva Torres Ueda Varga Weber Yilmaz Zhou Berg Chen Dahl Kim Lopez".split()
+    " Park Quist Rossi Silva Torres Ueda Varga Weber Yilmaz Zhou Berg Chen Dahl Kim Lopez"
 )
 PEOPLE: Final = CHARACTERS + tuple(
-    (f"{first}_{last}".lower(), f"{first} {last}") for first in FIRST_NAMES for last in SURNAMES
+    (f"{first}_{last}".lower(), f"{first} {last}")
+    for first in FIRST_NAMES.split()
+    for last in SURNAMES.split()
 )
