@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
 
 _NAMED = re.compile(r"(?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+# A step of a path, such as `items[3].kind`.
+_STEP = re.compile(r"[^.\[\]]+")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # What SQLite's functions take for a text's end.
@@ -26,6 +28,8 @@ _NUL = re.compile("\0")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # Names, numbers, types and ids are one line. What may be longer than any of them is a text.
 LINE_CHARS_MAX = 254
+# Of a detail that names what there is to choose from.
+VALUES_CHARS_MAX = 300
 # A day in its quotes.
 _DAY_BYTES = 12
 # RFC 3339's have an offset.
@@ -54,16 +58,20 @@ class JsonBody:
 
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
+        self._type = message_type
         self._numbers = whole_number_fields(message_type)
         self._texts = _text_fields(message_type)
+        fields = msgspec.structs.fields(message_type)
+        # What no body stands for.
+        self._nothing = b"" if any(field.required for field in fields) else b"{}"
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
         if params:
             body = self._merge(body, params)
         try:
-            message = self._decoder.decode(body)
+            message = self._decoder.decode(body or self._nothing)
         except (ValueError, RecursionError) as error:
-            explain(body, error)
+            explain(body, error, self._type)
         _refuse_control(body, message, self._texts)
         return message
 
@@ -96,6 +104,7 @@ class GoBody:
 
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
+        self._type = message_type
         fields = msgspec.structs.fields(message_type)
         self._names = {field.encode_name.casefold(): field.encode_name for field in fields}
         self._days = _date_fields(message_type)
@@ -115,7 +124,7 @@ class GoBody:
             body = msgspec.json.encode(known)
             message = self._decoder.decode(body)
         except (ValueError, RecursionError) as error:
-            explain(body, error, wrong_type=Kind.WRONG_TYPE)
+            explain(body, error, self._type, wrong_type=Kind.WRONG_TYPE)
         _refuse_control(body, message, self._texts)
         return message
 
@@ -151,7 +160,7 @@ class UrlDecoder:
         try:
             return msgspec.convert(fields, self._type, strict=False)
         except msgspec.ValidationError as error:
-            detail, field = blame(error)
+            detail, field = blame(error, self._type)
             raise ProblemError(Kind.INVALID, detail, field=field) from None
 
     def _check(self, name: str, text: str) -> None:
@@ -239,7 +248,13 @@ def _field_types(
     )
 
 
-def explain(body: bytes, error: Exception, *, wrong_type: Kind = Kind.INVALID) -> NoReturn:
+def explain(
+    body: bytes,
+    error: Exception,
+    message_type: type[Any] | None = None,
+    *,
+    wrong_type: Kind = Kind.INVALID,
+) -> NoReturn:
     """Raise the problem behind a failed decoding: off the hot path, so it may look twice.
 
     `wrong_type` is the kind of problem for JSON that is well-formed but does not fit the message.
@@ -253,15 +268,20 @@ def explain(body: bytes, error: Exception, *, wrong_type: Kind = Kind.INVALID) -
         raise ProblemError(Kind.MALFORMED_JSON, "the body is nested too deeply") from None
     if isinstance(error, msgspec.ValidationError):
         _refuse_malformed(body)
-        detail, field = blame(error)
+        detail, field = blame(error, message_type)
         kind = wrong_type if ", got `" in str(error) else Kind.INVALID
         raise ProblemError(kind, detail, field=field) from None
     _refuse_surrogates(text)
     raise ProblemError(Kind.MALFORMED_JSON, str(error)) from None
 
 
-def blame(error: msgspec.ValidationError) -> tuple[str, str | None]:
-    """Return a detail for people and the path of the field at fault, such as `rate.amount`."""
+def blame(
+    error: msgspec.ValidationError, message_type: type[Any] | None = None
+) -> tuple[str, str | None]:
+    """Return a detail for people and the path of the field at fault, such as `rate.amount`.
+
+    Where it is one of a few values, they are named, if `message_type` is known.
+    """
     text, _, path = str(error).rpartition(" - at `$")
     if not text:
         text, path = path, ""
@@ -270,7 +290,46 @@ def blame(error: msgspec.ValidationError) -> tuple[str, str | None]:
     if named is not None:
         path = f"{path}.{named[1]}" if path else named[1]
     detail = text.replace("`", "")
+    if message_type is not None and text.startswith("Invalid enum value"):
+        detail += _instead(message_type, path)
     return (f"{path}: {detail}", path) if path else (detail, None)
+
+
+def _instead(message_type: type[Any], path: str) -> str:
+    """Return which values there are at the path, as far as they fit into a sentence."""
+    types: list[msgspec.inspect.Type] = [msgspec.inspect.type_info(message_type)]
+    for name in _STEP.findall(path):
+        types = [inner for each in types for inner in _inside(each, name)]
+    values = [
+        json.dumps(value, ensure_ascii=False)
+        for each in types
+        for one in _alternatives(each)
+        if isinstance(one, msgspec.inspect.LiteralType)
+        for value in one.values
+    ]
+    if not values:
+        return ""
+    text = ", ".join(values)
+    if len(text) > VALUES_CHARS_MAX:
+        text = text[:VALUES_CHARS_MAX].rpartition(", ")[0] + ", ..."
+    return f"; one of {text}" if len(values) > 1 else f"; only {text}"
+
+
+def _alternatives(each: msgspec.inspect.Type) -> tuple[msgspec.inspect.Type, ...]:
+    return each.types if isinstance(each, msgspec.inspect.UnionType) else (each,)
+
+
+def _inside(outer: msgspec.inspect.Type, name: str) -> list[msgspec.inspect.Type]:
+    """Return the types of a field of this name, or of an item where it is none."""
+    found = []
+    for each in _alternatives(outer):
+        if isinstance(each, msgspec.inspect.StructType):
+            found += [field.type for field in each.fields if field.encode_name == name]
+        elif isinstance(each, msgspec.inspect.DictType):
+            found.append(each.value_type)
+        elif isinstance(each, msgspec.inspect.CollectionType):
+            found.append(each.item_type)
+    return found
 
 
 def _refuse_malformed(body: bytes) -> None:

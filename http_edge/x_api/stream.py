@@ -72,11 +72,16 @@ class Stream:
         self._deadline_s = context.config.deadline_s
         # Midway between the longest backfill, which begins that late, and what is forgotten.
         backfill_s = config.backfill_minutes_max * 60
-        self._lag_us_max = round((backfill_s + config.matches_kept_s) / 2 * _US)
+        lag_s_max = (backfill_s + config.matches_kept_s) / 2
+        self._lag_us_max = round(lag_s_max * _US)
+        # Who began with a backfill has this long to read to the end. Monotonic, for the wall
+        # clock may be set, and what came before that be as old as it likes.
+        self._behind_s_max = lag_s_max - backfill_s
         self._clock = context.system.clock
         self._encode = msgspec.json.Encoder().encode
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[str] = self._loop.create_future()
+        self._at_end_s = self._clock.monotonic()
         self._outlet: Outlet | None = None
         self._cutter: asyncio.TimerHandle | None = None
         if isinstance(call.request.protocol, Connection):
@@ -147,8 +152,11 @@ class Stream:
             while not self._ended.done():
                 # Before the look, so that a commit between it and the wait is not missed.
                 news = self._context.system.committed(SERVICE)
+                looked_s = self._clock.monotonic()
                 page = await self._read(place)
                 place = page.next
+                if len(page.matches) < PAGE_MATCHES:
+                    self._at_end_s = looked_s
                 if not await self._send_all(outlet, page):
                     return SLOW_READER
                 if not page.matches:
@@ -192,11 +200,16 @@ class Stream:
         for match in page.matches:
             if self._ended.done():
                 break
-            if match.at_us < self._clock.now_us() - self._lag_us_max:
+            if self._is_slow(match.at_us):
                 return False
             if not await outlet.send(self._encode(renderer.matched(match)) + END_OF_OBJECT):
                 return False
         return True
+
+    def _is_slow(self, at_us: int) -> bool:
+        """Whether what came then is sent too late, and the client has not read to the end since."""
+        is_old = at_us < self._clock.now_us() - self._lag_us_max
+        return is_old and self._clock.monotonic() - self._at_end_s > self._behind_s_max
 
     async def _has_news(self, news: Awaitable[None], *, until_s: float) -> bool:
         """Wait for a commit or the end; false if it is time for a sign of life instead."""

@@ -62,6 +62,51 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert message == Resolve(flag_id="7", number=1, state=r"\u0000")
 
 
+# --- What there is to choose from -----------------------------------------------------------------
+
+
+class Sort(Command, frozen=True, kw_only=True):
+    order: Literal["up", "down"] = "up"
+    only: Literal["new"] | None = None
+    columns: tuple[Literal[1, 2], ...] = ()
+    shade: Literal[tuple(f"shade number {number}" for number in range(100))] = "shade number 1"  # type: ignore[valid-type]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"order":"left"}', 'order: Invalid enum value \'left\'; one of "down", "up"'),
+        (b'{"only":"old"}', "only: Invalid enum value 'old'; only \"new\""),
+        (b'{"columns":[1,3]}', "columns[1]: Invalid enum value 3; one of 1, 2"),
+    ],
+)
+def test_what_is_none_of_the_values_there_are_is_told_them(body: bytes, said: str) -> None:
+    """By the field, wherever it stands."""
+    with pytest.raises(ProblemError) as caught:
+        JsonBody(Sort).decode(body, {})
+    assert caught.value.problem.detail == said
+
+
+def test_values_are_named_in_an_address_too_and_not_without_end() -> None:
+    """As many as fit into a sentence."""
+    decoder = UrlDecoder(Sort, items_default=1, items_max=1)
+    with pytest.raises(ProblemError) as caught:
+        decoder.decode({}, "shade=none")
+    detail = caught.value.problem.detail
+    assert detail is not None
+    assert 'one of "shade number 0", ' in detail
+    assert detail.endswith(", ...")
+    assert len(detail) < 400
+
+
+def test_no_body_is_an_empty_one_where_nothing_has_to_be_said() -> None:
+    """And where something has to, it is a 400."""
+    assert JsonBody(Sort).decode(b"", {}) == Sort()
+    with pytest.raises(ProblemError) as caught:
+        JsonBody(Resolve).decode(b"", {})
+    assert caught.value.problem.status == 400
+
+
 # --- Null, and nothing --------------------------------------------------------------------------
 
 

@@ -116,6 +116,20 @@ def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
     assert played.applied["crash"] == 1
 
 
+@pytest.mark.parametrize("hours", [-1, 1, -6, 6])
+def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) -> None:
+    """Set, with tweets before and behind it, and set right again: the stream goes on at once."""
+    calls = [Request(0, 0, DELIGHTED), Request(0, 1, ANGRY), Request(SECOND, 2, DELIGHTED)]
+    steps = (
+        Step(0, "step_clock", "clock", hours * 3_600_000),
+        Step(2 * SECOND, "step_clock", "clock", -hours * 3_600_000),
+        Step(0, "reset", "x<>edge"),
+    )
+    played = play(rehearsal, calls, *steps)
+    assert sorted(Watched.rows["stored"]) == ["ann", "ann", "bob"]
+    assert commits(played, "NoteLost") <= 2
+
+
 @pytest.mark.real_time
 def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
     """Two hours cut off: hundreds of attempts; what X does not send again is a gap, and found."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+from actors.config import load_config
+from actors.kernel.rng import Rng
 from actors.systems.x_platform import entities
 from actors.systems.x_platform.language import LANGUAGES
 from actors.systems.x_platform.messages import (
@@ -26,7 +28,6 @@ from tests.systems.x_platform.platform_stage import KEYWORDS, platform
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actors.kernel.rng import Rng
     from tests.systems.x_platform.platform_stage import Platform
 
 BATCH = 100
@@ -53,7 +54,6 @@ async def test_all_kinds_of_tweets_are_made(tmp_path: Path) -> None:
         counts = Counter(map(kinds, tweets))
         assert set(counts) == {"original", "replied_to", "retweeted", "quoted"}
         assert min(counts.values()) > 50
-        assert len({tweet.author_id for tweet in tweets}) == len(PEOPLE)
         languages = Counter(tweet.lang for tweet in tweets)
         assert set(languages) <= LANGUAGES
         assert len(languages) > 5
@@ -68,6 +68,21 @@ async def test_all_kinds_of_tweets_are_made(tmp_path: Path) -> None:
         # Some are longer than what X shows of them.
         assert 280 < max(map(len, texts)) <= 500
         assert any("<3" in text and "&" in text for text in texts)
+
+
+async def test_authors_are_so_many_that_each_can_be_answered(tmp_path: Path) -> None:
+    """An hour at the shipped pace: hardly anybody is heard more often than one is answered."""
+    config = load_config()
+    count = int(config.x_platform.tweets_per_s * config.x_platform.keyword_share * 3_600)
+    assert len({username.lower() for username, _ in PEOPLE}) == len(PEOPLE)
+    assert max(len(username) for username, _ in PEOPLE) <= 15  # X's bound
+    rng = Rng(1)
+    heard = Counter(rng.choice(PEOPLE) for _ in range(count))
+    most = config.tweets.replies_author_hour_max
+    assert sum(max(0, each - most) for each in heard.values()) < count / 100
+    async with platform(tmp_path, keyword_share=1.0) as x:
+        tweets = await compose(x, 500)
+        assert len({tweet.author_id for tweet in tweets}) > 300
 
 
 async def test_nobody_says_the_same_twice_within_a_day(tmp_path: Path) -> None:
