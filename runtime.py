@@ -118,7 +118,7 @@ async def _serve(
     """
     stop = _stop_signal()
     access = _x_access(config, data_dir)
-    system = build_system(config, data_dir, clock, access)
+    system = build_system(config, data_dir, clock, access, lock)
     limits = fit(config.edge, stores=system.stores)
     _log_limits(limits, config)
     edge = Edge(
@@ -265,7 +265,11 @@ def _loopback(url: str) -> str:
 
 
 def build_system(
-    config: Config, data_dir: Path, clock: SystemClock, access: XAccess
+    config: Config,
+    data_dir: Path,
+    clock: SystemClock,
+    access: XAccess,
+    lock: DirectoryLock | None = None,
 ) -> ServiceSystem:
     """Wire the services into a tree, each with a store of its own; nothing runs yet."""
     rng = Rng(config.runtime.seed or secrets.randbits(128))
@@ -293,7 +297,12 @@ def build_system(
         **x_platform.services(embedded, keywords=config.tweets.keywords),
     }
     system = ServiceSystem(
-        services, config=config, data_dir=data_dir, context=context, store=AiosqliteStore
+        services,
+        config=config,
+        data_dir=data_dir,
+        context=context,
+        store=AiosqliteStore,
+        lock=lock,
     )
     return system
 

@@ -137,6 +137,10 @@ class StoreLost(StoreRefused):
     """The service's file is gone, or older than what was acknowledged from it."""
 
 
+class StoreShared(StoreLost, Irreparable):
+    """The data folder's lock is not this process's any more: another may be using the folder."""
+
+
 class StoreForeign(StoreError):
     """The file, or its write-ahead log, is another service's."""
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
     from actors.service.runner import Runner, RunnerType
+    from actors.store.directory_lock import DirectoryLock
     from actors.store.store import Store
 
     AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
@@ -62,10 +63,12 @@ class ServiceSystem(ActorSystem):
         context: KernelContext,
         store: StoreType,
         runner: RunnerType = ThreadRunner,
+        lock: DirectoryLock | None = None,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
-        `runner` is where those run that remember nothing. Raises TypeError where a service with a
+        `runner` is where those run that remember nothing; `lock` is what this process holds on
+        `data_dir`, where others might come. Raises TypeError where a service with a
         store is to have replicas.
         """
         classes = {name: _class_of(name, service) for name, service in services.items()}
@@ -95,6 +98,7 @@ class ServiceSystem(ActorSystem):
                 directory=directory,
                 config=config,
                 folder=folder,
+                lock=lock,
                 context=context,
                 store=store,
             )
@@ -191,6 +195,7 @@ def _make_hosting(
     directory: Directory,
     config: Config,
     folder: DataFolder,
+    lock: DirectoryLock | None,
     context: KernelContext,
     store: StoreType,
 ) -> Hosting:
@@ -203,6 +208,7 @@ def _make_hosting(
         dead_letters_max=config.service.dead_letters_max,
         peers=directory.peers,
         folder=folder,
+        lock=lock,
     )
     rng = context.rng.fork(name)
 

@@ -57,6 +57,9 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         # Not to be papered over with an empty store: what it held was acknowledged.
         message = f"{spec.path} was removed while it was in use; put it back"
         raise StoreLost(message)
+    # After what is missing, as it is with all of the folder.
+    if spec.lock is not None:
+        spec.lock.check()
     connection = open_writer(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row
