@@ -215,6 +215,11 @@ async def test_a_second_process_on_a_data_directory_is_refused(processes: Proces
         found = await client.send("GET", f"/api/v1/customers/{created['id']}")
         assert (found.status, found.json) == (200, created)
         await client.create("/api/v1/customers", CUSTOMER)
+        # On the same port, which stops it before the folder does.
+        port = URL(first.url()).port
+        second = processes.make(f"--set=edge.gateway.port={port}").launch()
+        assert await asyncio.to_thread(second.wait) == 2
+        assert_one_line_naming(second, f":{port}", str(first.data_dir), str(first.pid))
     assert await asyncio.to_thread(first.stop) == 0
     third = processes.make()
     await asyncio.to_thread(third.start)
