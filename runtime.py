@@ -181,6 +181,8 @@ async def _serve(
             log.info("ready", **about, unhealthy=system.unhealthy())
         name = await stop
         log.info("draining", signal=name, limit_s=config.runtime.drain_s)
+        access.leaving = True
+        system.leave()
         await edge.drain(config.runtime.drain_s)
     finally:
         await system.stop()
@@ -192,7 +194,8 @@ async def _start(system: ServiceSystem, edge: Edge, access: XAccess) -> None:
     """Start every service; what reads the embedded X waits for that one alone."""
     starting = asyncio.ensure_future(system.start())
     if access.simulator:
-        await asyncio.sleep(0)  # by then the root has begun its children
+        await asyncio.sleep(0)  # by then the root has begun; and then its children have
+        await system.registry.actor("root").first_start()
         await system.registry.actor("x_platform").first_start()
         access.open(_loopback(edge.addresses["x_platform"]))
     await starting

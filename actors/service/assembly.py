@@ -115,11 +115,16 @@ class ServiceSystem(ActorSystem):
             letter_sources=[hosting.dead_letters for hosting in self._hostings.values()],
         )
         directory.connect(self.router)
+        self._directory = directory
 
     @property
     def stores(self) -> int:
         """How many services keep a file."""
         return len(self._hostings)
+
+    def leave(self) -> None:
+        """Note that the process ends: what it is cut off from now is not to be warned of."""
+        self._directory.leaving = True
 
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""

@@ -110,13 +110,19 @@ async def test_a_chosen_port_is_the_one_in_use(processes: Processes) -> None:
 
 
 async def test_the_listeners_answer_before_every_file_is_open(processes: Processes) -> None:
-    """One file opens slowly: its routes are 503 `starting` at once, the others' serve already."""
+    """Two files open slowly: their routes are 503 `starting` at once, the others' serve already.
+
+    Of an orderly start and stop there is no warning.
+    """
     process = processes.make("--set=store.busy_s_max=20")
     await asyncio.to_thread(process.start)
     await asyncio.to_thread(process.stop)
-    file = process.data_dir / "customer.db"
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    files = [process.data_dir / f"{name}.db" for name in ("customer", "x_platform")]
+    with contextlib.ExitStack() as stack:
+        holders = [sqlite3.connect(file, isolation_level=None) for file in files]
+        for holder in holders:
+            stack.callback(holder.close)
+            holder.execute("BEGIN IMMEDIATE")
         process.launch()
         await asyncio.to_thread(process.wait_for, "listening")
         async with connected(process) as client:
@@ -133,10 +139,14 @@ async def test_the_listeners_answer_before_every_file_is_open(processes: Process
             assert refused.json["type"] == "/problems/starting"
             assert int(refused.headers["Retry-After"]) >= 1
             assert time.monotonic() - begun < DEADLINE_S
-            holder.execute("ROLLBACK")
+            await client.actor_where("reader", lambda actor: actor["state"] == "running")
+            for holder in holders:
+                holder.execute("ROLLBACK")
             await asyncio.to_thread(process.wait_for, "ready")
             await client.create("/api/v1/customers", CUSTOMER)
-    assert process.events("crashed") == []
+            await asyncio.to_thread(process.wait_for, "stream open")
+    assert await asyncio.to_thread(process.stop) == 0
+    assert [line for line in process.lines if line["level"] not in {"info", "debug"}] == []
 
 
 # --- Not up, and why -------------------------------------------------------------------------
