@@ -13,8 +13,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-import structlog
+try:
+    import msgspec
+    import structlog
+except ModuleNotFoundError as missing:
+    python = Path(__file__).parent / ".venv" / "bin" / "python"
+    print(  # noqa: T201 - the command's own words
+        f"dress-rehearsal: {sys.executable} has no {missing.name}; type `make run`, or what works "
+        f"after it: {python} {shlex.join(sys.argv)}",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 from actors.command_line import COMMANDS, add_configuration, run_command
 from actors.config import load_config

@@ -10,6 +10,8 @@ import re
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ from yarl import URL
 
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
-from tests.system.process import LISTENERS
+from tests.system.process import LISTENERS, ROOT
 from tests.system.resources import ACTORS, ROOM, STORES
 
 if TYPE_CHECKING:
@@ -502,3 +504,14 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def test_an_interpreter_without_the_dependencies_is_one_line() -> None:
+    """It says what to type instead; no traceback."""
+    command = [sys.executable, "-S", "runtime.py", "accept-loss", "room"]  # without site-packages
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    (line,) = told.stderr.splitlines()
+    assert (told.returncode, told.stdout) == (2, "")
+    assert sys.executable in line
+    assert "`make run`" in line
+    assert line.endswith("/.venv/bin/python runtime.py accept-loss room")
