@@ -13,8 +13,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-import structlog
+try:
+    import msgspec
+    import structlog
+except ModuleNotFoundError as missing:
+    python = Path(__file__).parent / ".venv" / "bin" / "python"
+    print(  # noqa: T201 - the command's own words
+        f"dress-rehearsal: {sys.executable} has no {missing.name}; type `make run`, or what works "
+        f"after it: {python} {shlex.join(sys.argv)}",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 from actors.command_line import COMMANDS, add_configuration, run_command
 from actors.config import load_config
@@ -27,12 +36,18 @@ from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
 from actors.service.assembly import ServiceSystem
+from actors.service.replicas import Replicas
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.backup import refuse_backup, refuse_unfinished
-from actors.store.directory_lock import DirectoryLock
+from actors.store.directory_lock import DirectoryLock, holder_of
 from actors.systems.hotel import topology as hotel
 from actors.systems.tweets import topology as tweets
-from actors.systems.tweets.credentials import VARIABLES, from_environment, load_credentials
+from actors.systems.tweets.credentials import (
+    VARIABLES,
+    XCredentials,
+    from_environment,
+    load_credentials,
+)
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_platform
 from http_edge.descriptors import fit
@@ -48,10 +63,21 @@ if TYPE_CHECKING:
     from http_edge.descriptors import Fit
     from http_edge.listeners import Sockets
 
+    Ask = Callable[[str, Message], Awaitable[Any]]
+
 log = structlog.get_logger()
 
 # Few enough to read a seed out, enough that two runs never begin with the same.
 FRESH_SEED_BITS = 32
+
+# Whoever only counts the services asks nothing of X.
+NOBODY = XCredentials(
+    bearer_token="none",  # noqa: S106 - no secret
+    consumer_key="none",
+    consumer_secret="none",  # noqa: S106
+    access_token="0-none",  # noqa: S106
+    access_token_secret="none",  # noqa: S106
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,8 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logging(
             config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us
         )
-        # Before any file is made: a process that cannot listen leaves nothing behind.
-        sockets = bind(config.edge, embedded_x=True)
+        # Before any file is made: a process that cannot serve leaves nothing behind.
+        limits = fit(config.edge, stores=count_stores(config))
+        sockets = _bind_all(config, data_dir)
         with (
             DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
@@ -84,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             refuse_unfinished(data_dir)
             refuse_backup(data_dir)
             _warn_if_open(data_dir)
-            runner.run(_serve(config, data_dir, clock, sockets, lock))
+            runner.run(_serve(config, data_dir, clock, sockets, limits, lock))
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return 2
@@ -110,8 +137,28 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
+def _bind_all(config: Config, data_dir: Path) -> Sockets:
+    """Take every listener's address. Raises ConfigError.
+
+    Whoever starts twice in one folder is told so: the ports are that other process's.
+    """
+    try:
+        return bind(config.edge, embedded_x=True)
+    except ConfigError as error:
+        holder = holder_of(data_dir)
+        if holder is None:
+            raise
+        message = f"{error}. {data_dir} is in use already, by {holder}"
+        raise ConfigError(message) from error
+
+
 async def _serve(
-    config: Config, data_dir: Path, clock: SystemClock, sockets: Sockets, lock: DirectoryLock
+    config: Config,
+    data_dir: Path,
+    clock: SystemClock,
+    sockets: Sockets,
+    limits: Fit,
+    lock: DirectoryLock,
 ) -> None:
     """Bring everything up, wait for a signal, take everything down in reverse.
 
@@ -119,8 +166,7 @@ async def _serve(
     """
     stop = _stop_signal()
     access = _x_access(config, data_dir)
-    system = build_system(config, data_dir, clock, access)
-    limits = fit(config.edge, stores=system.stores)
+    system = build_system(config, data_dir, clock, access, lock)
     _log_limits(limits, config)
     edge = Edge(
         system,
@@ -145,6 +191,8 @@ async def _serve(
             log.info("ready", **about, unhealthy=system.unhealthy())
         name = await stop
         log.info("draining", signal=name, limit_s=config.runtime.drain_s)
+        access.leaving = True
+        system.leave()
         await edge.drain(config.runtime.drain_s)
     finally:
         await system.stop()
@@ -156,7 +204,8 @@ async def _start(system: ServiceSystem, edge: Edge, access: XAccess) -> None:
     """Start every service; what reads the embedded X waits for that one alone."""
     starting = asyncio.ensure_future(system.start())
     if access.simulator:
-        await asyncio.sleep(0)  # by then the root has begun its children
+        await asyncio.sleep(0)  # by then the root has begun; and then its children have
+        await system.registry.actor("root").first_start()
         await system.registry.actor("x_platform").first_start()
         access.open(_loopback(edge.addresses["x_platform"]))
     await starting
@@ -248,7 +297,8 @@ def _bind(data_dir: Path, access: XAccess) -> None:
         if not kept:
             path.touch(mode=0o600)
             path.write_text(f"{account}\n", encoding="utf-8")
-        path.chmod(0o600)  # it was made with the umask's mode once
+        if path.stat().st_mode & 0o177:  # it was made with the umask's mode once
+            path.chmod(0o600)
     except (OSError, UnicodeDecodeError) as error:
         message = f"cannot note in {path} whose data this is: {error}"
         raise ConfigError(message) from error
@@ -266,7 +316,11 @@ def _loopback(url: str) -> str:
 
 
 def build_system(
-    config: Config, data_dir: Path, clock: SystemClock, access: XAccess
+    config: Config,
+    data_dir: Path,
+    clock: SystemClock,
+    access: XAccess,
+    lock: DirectoryLock | None = None,
 ) -> ServiceSystem:
     """Wire the services into a tree, each with a store of its own; nothing runs yet."""
     rng = Rng(config.runtime.seed or secrets.randbits(128))
@@ -288,15 +342,35 @@ def build_system(
     embedded = config.x_platform
     if not access.simulator:  # nobody would read them
         embedded = msgspec.structs.replace(embedded, tweets_per_s=0.0)
-    services = {
-        **hotel.services(config.hotel, ask),
-        **tweets.services(config.tweets, config.x, ask, access),
-        **x_platform.services(embedded, keywords=config.tweets.keywords),
-    }
+    services = _services(msgspec.structs.replace(config, x_platform=embedded), ask, access)
     system = ServiceSystem(
-        services, config=config, data_dir=data_dir, context=context, store=AiosqliteStore
+        services,
+        config=config,
+        data_dir=data_dir,
+        context=context,
+        store=AiosqliteStore,
+        lock=lock,
     )
     return system
+
+
+def count_stores(config: Config) -> int:
+    """How many services keep a file, before any is opened. Raises ConfigError."""
+
+    async def ask(service: str, message: Message) -> Any:
+        raise AssertionError(service, message)
+
+    nowhere = XAccess(NOBODY, simulator=True, write=False)
+    services = _services(config, ask, nowhere).values()
+    return sum(not isinstance(each, Replicas) for each in services)
+
+
+def _services(config: Config, ask: Ask, access: XAccess) -> dict[str, Any]:
+    return {
+        **hotel.services(config.hotel, ask),
+        **tweets.services(config.tweets, config.x, ask, access),
+        **x_platform.services(config.x_platform, keywords=config.tweets.keywords),
+    }
 
 
 if __name__ == "__main__":

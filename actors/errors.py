@@ -18,7 +18,11 @@ class DressRehearsalError(Exception):
     """Root of the tree."""
 
 
-class Irreparable(DressRehearsalError):
+class Trouble(DressRehearsalError):
+    """An operator's to mend, and no bug: the message says all, and a stack trace nothing."""
+
+
+class Irreparable(Trouble):
     """No restart mends this: whoever ends with it is parked at once, and tried again seldom."""
 
 
@@ -129,7 +133,7 @@ class StoreCorrupt(StoreError, Irreparable):
     """The database failed its integrity check, or SQLite found it malformed while working."""
 
 
-class StoreRefused(StoreError):
+class StoreRefused(StoreError, Trouble):
     """SQLite could not write (disk full, file read-only); nothing of the batch was kept."""
 
 
@@ -137,8 +141,20 @@ class StoreLost(StoreRefused):
     """The service's file is gone, or older than what was acknowledged from it."""
 
 
-class StoreForeign(StoreError):
+class PastLost(StoreLost, Irreparable):
+    """At an open, the service's file is not what the data folder knows; the message says how on."""
+
+
+class StoreShared(StoreLost, Irreparable):
+    """The data folder's lock is not this process's any more: another may be using the folder."""
+
+
+class StoreForeign(StoreError, Irreparable):
     """The file, or its write-ahead log, is another service's."""
+
+
+class ManifestUnreadable(StoreError, Irreparable):
+    """What the data folder holds cannot be known."""
 
 
 class StoreUnwritable(StoreRefused):

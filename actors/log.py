@@ -130,6 +130,8 @@ class _ConsoleLine:
         )
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
+        if "traceback" in event:  # a crash's, which was no exception of whoever logs it
+            event["exception"] = event.pop("traceback")
         for key, value in event.items():
             unsafe = _UNSAFE_IN_TRACEBACK if key in ("exception", "stack") else _UNSAFE
             text = value if isinstance(value, str) else _describe(value)

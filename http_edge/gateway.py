@@ -229,7 +229,9 @@ class Gateway:
         elif problem.problem.status >= _STATUS_5XX and not isinstance(error, (Busy, Overload)):
             # What was refused for lack of room is counted by its actor: a flood of requests must
             # not become a flood of lines.
-            log.warning(
+            # A probe that is told no has not failed: it was asked to say that.
+            is_probe = problem.problem.type == Kind.NOT_READY.type
+            (log.debug if is_probe else log.warning)(
                 "request failed",
                 method=request.method,
                 path=request.path,

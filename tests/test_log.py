@@ -222,3 +222,14 @@ def test_log_that_cannot_be_written_crashes_nobody() -> None:
     stream.close()
     sink.write("lost")
     assert sink.lost_lines == 1
+
+
+def test_a_crash_s_traceback_can_be_read_on_a_terminal() -> None:
+    """Its lines are lines on a console, as an exception's; in JSON it stays one text."""
+    text = "Traceback (most recent call last):\n  File x\nBoom: y"
+    stream = configured(fmt="console")
+    structlog.get_logger().warning("crashed", traceback=text)
+    assert text in stream.getvalue()
+    stream = configured()
+    structlog.get_logger().warning("crashed", traceback=text)
+    assert [line["traceback"] for line in lines(stream)] == [text]

@@ -26,7 +26,10 @@ class Started(LifecycleEvent, frozen=True, kw_only=True):
 
 
 class Crashed(LifecycleEvent, frozen=True, kw_only=True):
-    """An incarnation ended. `message_type` and `trace` name the culprit, where there is one."""
+    """An incarnation ended. `message_type` and `trace` name the culprit, where there is one.
+
+    With `parks` it could not start, and will not: it is parked, and `Parked` says why.
+    """
 
     incarnation: int
     error: str
@@ -34,6 +37,7 @@ class Crashed(LifecycleEvent, frozen=True, kw_only=True):
     traceback: str | None = None
     message_type: str | None = None
     trace: str | None = None
+    parks: bool = False
 
 
 class Restarted(LifecycleEvent, frozen=True, kw_only=True):

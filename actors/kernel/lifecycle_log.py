@@ -19,13 +19,22 @@ _WARNINGS = (lifecycle.Crashed, lifecycle.DeadLettered, lifecycle.HookFailed)
 
 
 def log_lifecycle(event: LifecycleEvent) -> None:
-    """Log the event under its own name, such as `dead lettered`, with its fields as data."""
-    fields = msgspec.structs.asdict(event)
+    """Log the event under its own name, such as `dead lettered`, with its fields as data.
+
+    What is not there is left out.
+    """
+    fields = {
+        key: value
+        for key, value in msgspec.structs.asdict(event).items()
+        if value is not None and value is not False
+    }
     fields["actor"] = fields.pop("name")
     if (trace := fields.pop("trace", None)) is not None:
         fields["request_id"] = trace
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()
-    if isinstance(event, lifecycle.Parked | lifecycle.Degraded):
+    if fields.pop("parks", False):
+        log.debug(words, **fields)  # one line is enough, and the next says it all
+    elif isinstance(event, lifecycle.Parked | lifecycle.Degraded):
         log.error(words, **fields)
     elif isinstance(event, _WARNINGS):
         log.warning(words, **fields)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import ActorRegistry
 
-from actors.errors import ActorCrashed, ActorError, ActorStopped, ServiceUnavailable, Starting
+from actors.errors import (
+    ActorCrashed,
+    ActorError,
+    ActorStopped,
+    Irreparable,
+    ServiceUnavailable,
+    Starting,
+    Trouble,
+)
 from actors.kernel import lifecycle
 from actors.kernel.incarnation import (
     Escalation,
@@ -157,13 +165,15 @@ class LivingActor(ServingActor):
         self.state = "restarting"
         self._last_error = describe(error)
         killed = isinstance(error, Killed)
+        untold = killed or isinstance(error, Trouble)
         self.context.lifecycle.emit(
             lifecycle.Crashed(
                 name=self.name,
                 incarnation=incarnation.number,
                 error=self._last_error,
                 killed=killed,
-                traceback=None if killed else traceback_of(error),
+                traceback=None if untold else traceback_of(error),
+                parks=isinstance(error, Irreparable) and not incarnation.begun.done(),
                 message_type=None if culprit is None else type(culprit.message).__name__,
                 trace=None if culprit is None else culprit.trace,
             )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
     from actors.service.runner import Runner, RunnerType
+    from actors.store.directory_lock import DirectoryLock
     from actors.store.store import Store
 
     AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
@@ -62,10 +63,12 @@ class ServiceSystem(ActorSystem):
         context: KernelContext,
         store: StoreType,
         runner: RunnerType = ThreadRunner,
+        lock: DirectoryLock | None = None,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
-        `runner` is where those run that remember nothing. Raises TypeError where a service with a
+        `runner` is where those run that remember nothing; `lock` is what this process holds on
+        `data_dir`, where others might come. Raises TypeError where a service with a
         store is to have replicas.
         """
         classes = {name: _class_of(name, service) for name, service in services.items()}
@@ -95,6 +98,7 @@ class ServiceSystem(ActorSystem):
                 directory=directory,
                 config=config,
                 folder=folder,
+                lock=lock,
                 context=context,
                 store=store,
             )
@@ -116,11 +120,16 @@ class ServiceSystem(ActorSystem):
             letter_sources=[hosting.dead_letters for hosting in self._hostings.values()],
         )
         directory.connect(self.router)
+        self._directory = directory
 
     @property
     def stores(self) -> int:
         """How many services keep a file."""
         return len(self._hostings)
+
+    def leave(self) -> None:
+        """Note that the process ends: what it is cut off from now is not to be warned of."""
+        self._directory.leaving = True
 
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
@@ -196,6 +205,7 @@ def _make_hosting(
     directory: Directory,
     config: Config,
     folder: DataFolder,
+    lock: DirectoryLock | None,
     context: KernelContext,
     store: StoreType,
 ) -> Hosting:
@@ -208,6 +218,7 @@ def _make_hosting(
         dead_letters_max=config.service.dead_letters_max,
         peers=directory.peers,
         folder=folder,
+        lock=lock,
     )
     rng = context.rng.fork(name)
 

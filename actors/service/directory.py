@@ -54,6 +54,8 @@ class Directory:
         self._router: Router | None = None
         # Held by the service whose file is read whole: all files are on one disk.
         self.checking = asyncio.Lock()
+        # Set when the process drains: what an effect does not reach any more is no trouble.
+        self.leaving = False
 
     def connect(self, router: Router) -> None:
         """Every message goes through the router from now on."""

@@ -140,7 +140,7 @@ class Effects:
                 waits += 1
                 await asyncio.sleep(self._delay_s(waits))
                 continue
-            log.warning(
+            (log.info if self._directory.leaving else log.warning)(
                 "effect failed",
                 actor=self._name,
                 effect=timer.message_type,

@@ -101,6 +101,7 @@ class ServiceHost(Behavior):
             return
         hosting.suspicious = False
         hosting.opened = True
+        hosting.reopened = 0
         await hosting.waiting.catch_up(self.store, self._handlers)
         hosting.current = self
         hosting.commits.note()  # the last incarnation may have died of one unheard
@@ -212,13 +213,16 @@ class ServiceHost(Behavior):
             self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     async def _probe(self) -> None:
+        hosting = self._hosting
         while True:
-            await asyncio.sleep(self._hosting.config.store.write_probe_s)
+            await asyncio.sleep(hosting.reopen_after_s())
             if await self.store.has_room():
                 break
+            hosting.reopened = 0
         if self.store.unwritable is None:
             self.actor_ref.degrade(self.incarnation, None)
         else:  # the next incarnation opens it for writing
+            hosting.reopened += 1
             self.actor_ref.restart()
 
     async def _check(self) -> None:

@@ -80,6 +80,8 @@ class Hosting:
         self.waiting = Waiting()
         self.commits = Commits(name)
         self.opened = False
+        # How often in a row it was opened again, as there was room, and could not be written still.
+        self.reopened = 0
         # Whether the next open looks for damage before it serves: some was seen.
         self.suspicious = False
         self.check = IntegrityCheck(path, clock)
@@ -96,6 +98,11 @@ class Hosting:
             lane_of=lane_of,
             batch_messages_max=self.config.service.batch_messages_max,
         )
+
+    def reopen_after_s(self) -> float:
+        """Return when to look for room: later and later where room is not what is missing."""
+        at_once_s, seldom_s = self.config.store.write_probe_s, self.config.supervisor.park_retry_s
+        return max(at_once_s, min(seldom_s, at_once_s * 2.0 ** min(self.reopened, 32)))
 
     # --- For operators: a service that is down has nothing to show --------------------------
 

@@ -50,5 +50,6 @@ def forget_acceptance(folder: Path, service: str) -> bool:
     """Remove it, so that it holds once; whether there was one. Raises OSError."""
     path = folder / f"{PREFIX}{service}"
     existed = path.exists()
-    path.unlink(missing_ok=True)
+    if existed:  # a read-only folder refuses to remove what is not there, too
+        path.unlink(missing_ok=True)
     return existed

@@ -7,7 +7,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Final, Self
 
-from actors.errors import StoreError, StoreLocked
+from actors.errors import StoreError, StoreLocked, StoreShared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,24 +33,30 @@ class DirectoryLock:
         self._path = data_dir / "lock"
         self._descriptor: int | None = None
         self._holder = ""
+        self._name = os.fspath(self._path)
+        self._place = (-1, -1)
+        self._is_written = True
 
     def acquire(self, *, holder: str) -> Self:
         """Take the lock, or raise StoreLocked with the pid and the `holder` text of its owner.
 
-        Creates the directory, for this user alone, if it is missing. Raises StoreError where it
-        cannot be used.
+        Creates the directory, for this user alone, if it is missing. On a read-only file system
+        the lock that is there is taken, and says nothing. Raises StoreError where it cannot be
+        used.
         """
         if self._descriptor is not None:
             message = f"this lock on {self._data_dir} is already held"
             raise StoreError(message)
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Descriptors from os.open are not inherited: a child must not keep the lock alive.
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = self._open()
         except OSError as error:
             raise self._unusable(error) from error
         try:
             self._lock(descriptor)
+            status = os.fstat(descriptor)
+            self._place = status.st_dev, status.st_ino
+            self.check()
             self._holder = " ".join(holder.split())[:HOLDER_CHARS_MAX]
             self._write(descriptor, self._holder)
         except OSError as error:
@@ -61,6 +67,25 @@ class DirectoryLock:
             raise
         self._descriptor = descriptor
         return self
+
+    def check(self) -> None:
+        """Raise StoreShared where the file called `lock` is no longer the one that was locked.
+
+        Others lock what has that name: nothing keeps them out of the folder any more.
+        """
+        try:
+            found = os.stat(self._name)  # noqa: PTH116 - twice as fast, at each commit
+            if (found.st_dev, found.st_ino) == self._place:
+                return
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # no permission: that says nothing of the file
+            return
+        message = (
+            f"{self._path} was removed or replaced while it was locked: a second process may be "
+            f"using the folder; stop every process that does, and start one again"
+        )
+        raise StoreShared(message)
 
     def note_address(self, url: str) -> None:
         """Note where the holder can be asked for what only it can do; see `address_of_holder`."""
@@ -73,7 +98,8 @@ class DirectoryLock:
         if descriptor is None:
             return
         # The file stays: removing it would let two processes lock two files of the same name.
-        os.ftruncate(descriptor, 0)
+        if self._is_written:
+            os.ftruncate(descriptor, 0)
         # Explicit, as a forked copy of the descriptor would outlive the close.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
@@ -94,6 +120,20 @@ class DirectoryLock:
         """Release."""
         self.release()
 
+    def _open(self) -> int:
+        # Descriptors from os.open are not inherited: a child must not keep the lock alive.
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            try:  # what is there can be read; and others, who cannot write either, are kept out
+                descriptor = os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                raise error from None
+            self._is_written = False
+            return descriptor
+
     def _lock(self, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,6 +145,8 @@ class DirectoryLock:
             raise StoreLocked(message) from error
 
     def _write(self, descriptor: int, *lines: str) -> None:
+        if not self._is_written:
+            return
         text = "".join(f"{line}\n" for line in (os.getpid(), *lines)).encode()[:LOCK_BYTES_MAX]
         # Over what is there, which needs no room; and a full disk keeps nobody from reading.
         try:
@@ -131,12 +173,26 @@ def address_of_holder(data_dir: Path) -> str | None:
     return lines[2] if len(lines) > 2 else None  # noqa: PLR2004 - pid, command line, address
 
 
+def holder_of(data_dir: Path) -> str | None:
+    """Return who says in the lock that it uses the folder, and lives; without asking for it."""
+    try:
+        return _named((data_dir / "lock").read_bytes()[:LOCK_BYTES_MAX])
+    except OSError:
+        return None
+
+
 def _read_holder(descriptor: int) -> str:
-    text = os.pread(descriptor, LOCK_BYTES_MAX, 0).decode(errors="replace")
-    pid, holder = (*text.split("\n", 2), "", "")[:2]
     # Between taking the lock and writing its name a process has none, or a dead one's.
+    return (
+        _named(os.pread(descriptor, LOCK_BYTES_MAX, 0))
+        or "another process, which has not written its pid to the file `lock` there"
+    )
+
+
+def _named(content: bytes) -> str | None:
+    pid, holder = (*content.decode(errors="replace").split("\n", 2), "", "")[:2]
     if not (pid.isascii() and pid.isdigit()) or not _is_alive(int(pid)):
-        return "another process, which has not written its pid to the file `lock` there yet"
+        return None
     return f"process {pid} ({holder.strip() or 'unnamed'})"
 
 

@@ -97,6 +97,7 @@ class GroupCommit:
         """Become the store's owner: every earlier incarnation's transactions fail from now on.
 
         `first` is the process's first open: no redelivery of an earlier one can come any more.
+        Where another process has had the file meanwhile, its numbers are the same as ours.
         """
         self._take_epoch(admission, first=first)
         self.files = StoreFiles(self._spec.path, self._checkpoint_pages)
@@ -127,9 +128,10 @@ class GroupCommit:
         self._epoch = epoch + 1
         self._connection.execute(TAKE_EPOCH, (self._epoch,))
         now_us = self._clock.now_us()
-        if first:
+        if first or self._spec.tenure.was_interrupted(epoch):
             self._connection.execute(FORGET_EDGE)
             self._connection.execute(later_table.FORGET_EDGE)
+        if first:
             self._identify(admission, self._rng.new_id(now_us))
         self._keys.begin()
         self.outbox.begin(self._spec.peers, now_us)
@@ -139,7 +141,7 @@ class GroupCommit:
             channels=self.outbox.standing(),
             timer_us=self._connection.execute(FIRST).fetchone()[0],
         )
-        self._connection.execute("COMMIT")
+        self._commit_epoch(self._epoch)
 
     def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> WriteResult:
         """Run the batch and commit it. What is in the result's outcomes is on disk.
@@ -174,11 +176,28 @@ class GroupCommit:
 
     def _move_on(self) -> None:
         """Take the next epoch, and have the data folder remember it: what is older has less."""
-        if not self._connection.execute(NEXT_EPOCH, (self._epoch,)).rowcount:
-            return  # a successor owns it
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._connection.execute(NEXT_EPOCH, (self._epoch,)).rowcount:
+                self._roll_back()
+                return  # a successor owns it
+            self._commit_epoch(self._epoch + 1)
+        except sqlite3.Error:
+            self._roll_back()
+            raise
         self._epoch += 1
         if self._spec.folder is not None:
             self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
+
+    def _commit_epoch(self, epoch: int) -> None:
+        """Commit the transaction that has taken it; for who opens next, it is this process's."""
+        tenure = self._spec.tenure
+        before, tenure.epoch = tenure.epoch, epoch
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            tenure.epoch = before  # the lock is still held
+            raise
 
     def _write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
@@ -187,6 +206,9 @@ class GroupCommit:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._fence()
+            if self._spec.lock is not None:
+                # Before anything is done: from here on SQLite's own lock keeps others away.
+                self._spec.lock.check()
             result = self._apply(batch, handlers, first)
             if not self._connection.in_transaction:
                 self._discard()  # SQLite itself rolled back: the interrupted statement wrote

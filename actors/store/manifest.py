@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
-from actors.errors import StoreError
+from actors.errors import ManifestUnreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the folder's manifest; None where it has none. Raises StoreError."""
+    """Return the folder's manifest; None where it has none. Raises ManifestUnreadable."""
     path = folder / MANIFEST
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
@@ -45,7 +45,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             f"cannot read {path}: {error}; put it back from a backup, or move it away, and it is "
             f"made anew from the files that are there"
         )
-        raise StoreError(message) from error
+        raise ManifestUnreadable(message) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from actors.errors import StoreLost, StoreRefused, StoreUnwritable
+from actors.errors import PastLost, StoreLost, StoreRefused, StoreUnwritable
 from actors.store.connection import open_without_room, open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
 from actors.store.integrity import OWN_TABLES, IntegrityCheck, check_tables
@@ -52,11 +52,16 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         except StoreUnwritable as error:
             # Not to be read alone either: nobody knows whose it is.
             raise StoreRefused(str(error)) from error
+        except StoreLost as error:
+            raise PastLost(str(error)) from error
         first = admission.first
     elif not first and not spec.path.exists():
         # Not to be papered over with an empty store: what it held was acknowledged.
         message = f"{spec.path} was removed while it was in use; put it back"
         raise StoreLost(message)
+    # After what is missing, as it is with all of the folder.
+    if spec.lock is not None:
+        spec.lock.check()
     connection = open_writer(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row

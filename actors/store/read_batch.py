@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from actors.kernel.envelope import Envelope
+    from actors.store.directory_lock import DirectoryLock
     from actors.store.group_commit import Run
     from actors.store.store import Handler, StoreSpec
     from actors.store.store_files import StoreFiles
@@ -37,7 +38,7 @@ def read_batch(
     What a file that is gone still says is no answer: nobody could find it again. Without `files`
     nobody writes there.
     """
-    if (lost := _lost(files)) is not None:
+    if (lost := _lost(files, spec.lock)) is not None:
         return BatchResult(outcomes=[lost] * len(batch), crash=lost)
     outcomes: list[Any] = []
     index = 0
@@ -70,10 +71,12 @@ def read_batch(
     return BatchResult(outcomes=outcomes)
 
 
-def _lost(files: StoreFiles | None) -> StoreLost | None:
+def _lost(files: StoreFiles | None, lock: DirectoryLock | None) -> StoreLost | None:
     try:
         if files is not None:
             files.check()
+        if lock is not None:
+            lock.check()
     except StoreLost as lost:
         return lost
     return None

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.kernel.behavior import BatchResult
 from actors.store.peers import Peers
+from actors.store.tenure import Tenure
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from actors.store.channels import Sent
     from actors.store.data_folder import DataFolder
     from actors.store.departures import Departures
+    from actors.store.directory_lock import DirectoryLock
     from actors.store.integrity import IntegrityCheck
 
 T = TypeVar("T")
@@ -48,6 +50,9 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     peers: Peers = Peers()
     # What the folder knows of the file; without it, a file is whatever lies there.
     folder: DataFolder | None = None
+    # What keeps other processes away from the file, where something does.
+    lock: DirectoryLock | None = None
+    tenure: Tenure = msgspec.field(default_factory=Tenure)
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):

@@ -62,7 +62,9 @@ async def test_ready_means_every_service_is_up() -> None:
     async with serving() as served:
         assert (await served.send("GET", "/readyz")).status == 200
         served.system.down = ["room", "tweets"]
-        reply = await served.send("GET", "/readyz")
+        with structlog.testing.capture_logs() as logs:
+            reply = await served.send("GET", "/readyz")
+        assert [line["log_level"] for line in logs] == ["debug"], "a probe is no failed request"
         is_problem(reply, 503)
         assert reply.json["services"] == ["room", "tweets"]
         assert "room (parked), tweets (parked)" in reply.json["detail"]

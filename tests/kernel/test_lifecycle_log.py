@@ -25,7 +25,6 @@ LINES = [
             "log_level": "warning",
             "incarnation": 1,
             "error": "Boom: x",
-            "killed": False,
             "message_type": "Book",
             "request_id": "request-1",
         },
@@ -75,13 +74,22 @@ LINES = [
 def test_each_event_is_one_structured_line(
     event: lifecycle.LifecycleEvent, line: dict[str, object]
 ) -> None:
-    """An event's fields are the line's; its name is the line's; no field is lost or renamed."""
+    """An event's fields, but those that say nothing, are the line's; none is lost or renamed."""
     with capture_logs() as logged:
         log_lifecycle(event)
-    entries = [
-        {key: value for key, value in entry.items() if value is not None} for entry in logged
+    assert logged == [{"actor": "room", **line}]
+
+
+def test_a_start_that_parks_is_one_line() -> None:
+    """That it is parked says all, and comes next."""
+    with capture_logs() as logged:
+        crashed = lifecycle.Crashed(name="room", incarnation=1, error="x", killed=False, parks=True)
+        log_lifecycle(crashed)
+        log_lifecycle(lifecycle.Parked(name="room", error="x", retry_s=30.0))
+    assert [(line["event"], line["log_level"]) for line in logged] == [
+        ("crashed", "debug"),
+        ("parked", "error"),
     ]
-    assert entries == [{"actor": "room", **line}]
 
 
 def test_no_event_is_forgotten() -> None:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from actors.errors import DeadLettered, StoreError
 from actors.kernel.clock import SystemClock
@@ -319,6 +320,22 @@ async def test_service_is_told_when_the_last_attempt_has_failed(
         assert await run.letters() == []
         await run.advance(100.0, steps=10)
         assert world.calls == {"x": 4}
+
+
+async def test_what_fails_during_the_drain_is_no_warning(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It is done after the next start; that nothing is reached any more is in order."""
+    world.answer = failing
+    for leaves, level in ((False, "warning"), (True, "info")):
+        async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+            if leaves:
+                run.system.leave()
+            with structlog.testing.capture_logs() as logs:
+                await run.ask("a", calls(level))
+                await run.until(lambda: any(line["event"] == "effect failed" for line in logs))
+        lines = {line["log_level"] for line in logs if line["event"] == "effect failed"}
+        assert lines == {level}
 
 
 async def test_where_nobody_listens_the_request_is_a_dead_letter_that_can_be_replayed(

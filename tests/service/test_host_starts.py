@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from actors.errors import DressRehearsalError, ServiceUnavailable, Starting
+from actors.errors import DressRehearsalError, ServiceUnavailable, Starting, StoreUnwritable
 from actors.kernel import lifecycle
 from actors.store import connection, opening
 from actors.store.acceptance import accept_loss
@@ -96,6 +98,34 @@ async def test_start_that_fails_for_a_while_succeeds_by_itself(tmp_path: Path) -
         await shelf.until("a", "running")
         assert isinstance(await shelf.ask("a", Add(label="late")), Added)
         assert len(shelf.happened(lifecycle.Started, "a")) == 1
+
+
+async def test_where_room_is_no_help_the_pauses_double(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room, and its file cannot be opened for writing all the same: the pauses double."""
+    async with hosted(tmp_path, "a") as shelf:
+        await shelf.ask("a", Add(label="precious"))
+    shutil.copytree(tmp_path, kept := tmp_path.with_name("kept"))
+    opened: list[float] = []
+
+    def refuse(path: Path, _config: object) -> NoReturn:
+        opened.append(time.monotonic())
+        message = f"{path} is on a disk that fails"
+        raise StoreUnwritable(message)
+
+    async with hosted(kept, "a", settings=["store.write_probe_s=0.005"]) as shelf:
+        monkeypatch.setattr(opening, "open_writer", refuse)
+        shelf.system.kill("a")
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(opened) < 6:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.005)
+        pauses = [after - before for before, after in itertools.pairwise(opened)]
+        assert all(pause >= 0.005 * 2**number for number, pause in enumerate(pauses)), pauses
+        assert await shelf.ask("a", Count()) == 1
+        monkeypatch.undo()
+        await shelf.until("a", "running")
+        assert isinstance(await shelf.ask("a", Add(label="more")), Added)
 
 
 @pytest.mark.parametrize("by", ["kill", "time limit"])

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from actors.errors import StoreError, StoreForeign, StoreLost, StoreUnwritable
+from actors.errors import (
+    Irreparable,
+    ManifestUnreadable,
+    StoreError,
+    StoreForeign,
+    StoreLost,
+    StoreUnwritable,
+)
 from actors.simulation.place import IN_MEMORY
 from actors.store import connection
 from actors.store.acceptance import accept_loss
@@ -72,6 +79,7 @@ async def refused(houses: Neighbours, name: str) -> str:
     with pytest.raises(StoreError) as refusal:
         await houses.open(name)
     assert isinstance(refusal.value, StoreLost | StoreForeign), refusal.value
+    assert isinstance(refusal.value, Irreparable), "no restart mends it"
     for other in houses.names:  # the rest serves on
         if other != name:
             await houses.open(other)
@@ -488,7 +496,7 @@ async def test_a_damaged_manifest_is_named(houses: Neighbours) -> None:
     await lives(houses)
     (houses.path / "manifest.json").write_text("{")
     houses.begin()
-    with pytest.raises(StoreError, match=r"cannot read .*manifest\.json.*move it away"):
+    with pytest.raises(ManifestUnreadable, match=r"cannot read .*manifest\.json.*move it away"):
         await houses.open("ann")
 
 

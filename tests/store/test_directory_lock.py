@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -144,3 +145,27 @@ def test_long_or_many_lined_holder_is_one_short_line(tmp_path: Path) -> None:
         assert len(content) <= 1024
         with pytest.raises(StoreLocked, match=f"process {os.getpid()} \\(ü ü"):
             DirectoryLock(tmp_path).acquire(holder="second")
+
+
+def test_a_folder_that_can_only_be_read_is_locked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a read-only file system the lock that is there excludes others; its text stays."""
+    path = tmp_path / "lock"
+    path.write_text("")
+    opened = os.open
+
+    def open_read_only(name: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return opened(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", open_read_only)
+    with DirectoryLock(tmp_path).acquire(holder="first") as lock:
+        lock.note_address("http://127.0.0.1:1")
+        with pytest.raises(StoreLocked):
+            DirectoryLock(tmp_path).acquire(holder="second")
+    assert path.read_text() == ""
+    path.unlink()
+    with pytest.raises(StoreError, match="Read-only file system"):
+        DirectoryLock(tmp_path).acquire(holder="first")

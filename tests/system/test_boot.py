@@ -10,6 +10,8 @@ import re
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ from yarl import URL
 
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
-from tests.system.process import LISTENERS
+from tests.system.process import LISTENERS, ROOT
 from tests.system.resources import ACTORS, ROOM, STORES
 
 if TYPE_CHECKING:
@@ -110,13 +112,19 @@ async def test_a_chosen_port_is_the_one_in_use(processes: Processes) -> None:
 
 
 async def test_the_listeners_answer_before_every_file_is_open(processes: Processes) -> None:
-    """One file opens slowly: its routes are 503 `starting` at once, the others' serve already."""
+    """Two files open slowly: their routes are 503 `starting` at once, the others' serve already.
+
+    Of an orderly start and stop there is no warning.
+    """
     process = processes.make("--set=store.busy_s_max=20")
     await asyncio.to_thread(process.start)
     await asyncio.to_thread(process.stop)
-    file = process.data_dir / "customer.db"
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
+    files = [process.data_dir / f"{name}.db" for name in ("customer", "x_platform")]
+    with contextlib.ExitStack() as stack:
+        holders = [sqlite3.connect(file, isolation_level=None) for file in files]
+        for holder in holders:
+            stack.callback(holder.close)
+            holder.execute("BEGIN IMMEDIATE")
         process.launch()
         await asyncio.to_thread(process.wait_for, "listening")
         async with connected(process) as client:
@@ -133,10 +141,14 @@ async def test_the_listeners_answer_before_every_file_is_open(processes: Process
             assert refused.json["type"] == "/problems/starting"
             assert int(refused.headers["Retry-After"]) >= 1
             assert time.monotonic() - begun < DEADLINE_S
-            holder.execute("ROLLBACK")
+            await client.actor_where("reader", lambda actor: actor["state"] == "running")
+            for holder in holders:
+                holder.execute("ROLLBACK")
             await asyncio.to_thread(process.wait_for, "ready")
             await client.create("/api/v1/customers", CUSTOMER)
-    assert process.events("crashed") == []
+            await asyncio.to_thread(process.wait_for, "stream open")
+    assert await asyncio.to_thread(process.stop) == 0
+    assert [line for line in process.lines if line["level"] not in {"info", "debug"}] == []
 
 
 # --- Not up, and why -------------------------------------------------------------------------
@@ -215,6 +227,11 @@ async def test_a_second_process_on_a_data_directory_is_refused(processes: Proces
         found = await client.send("GET", f"/api/v1/customers/{created['id']}")
         assert (found.status, found.json) == (200, created)
         await client.create("/api/v1/customers", CUSTOMER)
+        # On the same port, which stops it before the folder does.
+        port = URL(first.url()).port
+        second = processes.make(f"--set=edge.gateway.port={port}").launch()
+        assert await asyncio.to_thread(second.wait) == 2
+        assert_one_line_naming(second, f":{port}", str(first.data_dir), str(first.pid))
     assert await asyncio.to_thread(first.stop) == 0
     third = processes.make()
     await asyncio.to_thread(third.start)
@@ -487,3 +504,14 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def test_an_interpreter_without_the_dependencies_is_one_line() -> None:
+    """It says what to type instead; no traceback."""
+    command = [sys.executable, "-S", "runtime.py", "accept-loss", "room"]  # without site-packages
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    (line,) = told.stderr.splitlines()
+    assert (told.returncode, told.stdout) == (2, "")
+    assert sys.executable in line
+    assert "`make run`" in line
+    assert line.endswith("/.venv/bin/python runtime.py accept-loss room")

@@ -51,8 +51,8 @@ async def book(client: Client, guest: dict[str, Any], room: dict[str, Any], mont
 
 
 async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Processes) -> None:
-    """Not one 201 after `rm customer.db*`; readyz says so, nothing is made in silence."""
-    process = processes.make("--set=supervisor.intensity=1")
+    """Not one 201 after `rm customer.db*`; readyz and two lines say so; nothing is made again."""
+    process = processes.make()
     await asyncio.to_thread(process.start)
     file = process.data_dir / "customer.db"
     async with connected(process) as client:
@@ -64,6 +64,9 @@ async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Proces
         assert f"{file} was removed while it was in use" in refused.json["detail"]
         parked = await asyncio.to_thread(process.wait_for, "parked", actor="customer")
         assert "accept-loss customer" in parked["error"]
+        (crashed,) = process.events("crashed")
+        assert "removed while it was in use" in crashed["error"]
+        assert "traceback" not in crashed
         ready = await client.send("GET", "/readyz")
         assert (ready.status, ready.json["services"]) == (503, ["customer"])
         await client.create(ROOMS, ROOM)
@@ -73,9 +76,31 @@ async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Proces
     async with connected(process) as client:
         parked = await asyncio.to_thread(process.wait_for, "parked", actor="customer")
         assert f"{file} is gone" in parked["error"]
+        assert process.events("crashed") == [crashed]
         await revive(client, process, "customer")
         assert await client.list_all(CUSTOMERS) == []
         await client.create(CUSTOMERS, CUSTOMER)
+
+
+async def test_a_process_whose_lock_was_removed_stops_where_another_begins(
+    processes: Processes,
+) -> None:
+    """Two in one folder: the first acknowledges nothing more, and says why; the second serves."""
+    first = await asyncio.to_thread(processes.make().start)
+    async with connected(first) as client:
+        await client.create(CUSTOMERS, CUSTOMER)
+        (first.data_dir / "lock").unlink()
+        second = await asyncio.to_thread(processes.make().start)
+        refused = await client.send("POST", CUSTOMERS, json=CUSTOMER)
+        is_problem(refused, 503)
+        parked = await asyncio.to_thread(first.wait_for, "parked", actor="customer")
+        assert "a second process may be using the folder" in parked["error"]
+        assert (await client.send("GET", "/readyz")).status == 503
+    assert await asyncio.to_thread(first.stop) == 0
+    async with connected(second) as client:
+        await client.create(CUSTOMERS, CUSTOMER)
+        assert len(await client.list_all(CUSTOMERS)) == 2
+    assert await asyncio.to_thread(second.stop) == 0
 
 
 async def test_after_an_older_backup_of_one_file_bookings_go_on(

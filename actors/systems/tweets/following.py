@@ -123,7 +123,7 @@ class Following:
         self.reason = blocked
         if blocked is not None:
             pause_s = max(pause_s, self._access.pauses.app.bar(blocked))
-        log.warning(
+        (log.info if self._access.leaving else log.warning)(
             "stream lost" if blocked is None else "stream blocked",
             reason=reason,
             failures=self._failures,

@@ -41,6 +41,8 @@ class XAccess:
         self.write = write or simulator
         self.pauses = Pauses(s_min=BARRED_S_MIN, s_max=BARRED_S_MAX)
         self._base_url = checked_base_url(base_url, simulator=simulator) if base_url else None
+        # Set when the process drains: what ends from then on is ended in order.
+        self.leaving = False
         self._opened = asyncio.Event()
         if not simulator:
             self._opened.set()
