@@ -148,7 +148,7 @@ def refusal_not_rolled_back() -> Iterator[None]:
 def no_request_keys() -> Iterator[None]:
     with (
         patch.object(RequestKeys, "find", lambda self, envelope, handler: MISSING),
-        patch.object(RequestKeys, "keep", lambda self, envelope, reply, now_us: None),
+        patch.object(RequestKeys, "keep", lambda self, envelope, reply: None),
     ):
         yield
 
