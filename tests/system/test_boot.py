@@ -12,7 +12,7 @@ import sqlite3
 import stat
 import time
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -359,7 +359,7 @@ async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
 async def test_a_second_signal_exits_at_once(processes: Processes) -> None:
     """With the number of the signal, as a shell says it; and the next boot needs no help."""
     process = processes.make("--set=edge.deadline_s=60", "--set=runtime.drain_s=60")
-    created = []
+    created: list[dict[str, Any]] = []
     for signal in (SIGTERM, SIGINT):
         await asyncio.to_thread(process.start)
         async with connected(process) as client:
