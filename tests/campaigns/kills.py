@@ -49,6 +49,14 @@ SERVICES = (
 FIRST_DAY = dt.date(2100, 1, 1)
 DAYS = 300
 ROOMS_WANTED = 3
+# As much is tweeted in a minute as in hours elsewhere, and each tweet is to be answered once.
+UNBOUNDED = tuple(
+    f"--set=tweets.{bound}=1000000"
+    for bound in (
+        "replies_hour_max", "replies_author_hour_max", "replies_conversation_day_max",
+        "likes_author_hour_max",
+    )
+)  # fmt: skip
 RATE = {"amount": 10_001, "currency": "EUR"}
 # Approved, declined, without funds, approved with its first answer lost.
 CARDS = ("4242424242424242",) * 6 + ("4000000000000002", "4000000000009995", "4000000000001000")
@@ -237,7 +245,7 @@ async def settle(client: Client) -> None:
 async def campaign(data_dir: Path, seconds: float, seed: int) -> list[str]:
     """Return what does not agree, with the figures of the run printed."""
     chance = random.Random(seed)
-    process = SystemProcess(data_dir, "--set=breaker.open_s=0.05")
+    process = SystemProcess(data_dir, "--set=breaker.open_s=0.05", *UNBOUNDED)
     try:
         await asyncio.to_thread(process.start)
         async with connected(process) as client:

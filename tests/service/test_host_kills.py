@@ -38,10 +38,12 @@ ASKS = 60
 KILLS_MIN = 200
 
 
-async def client(shelf: Shelf, name: str, rng: Rng) -> set[str]:
-    """Ask one after the other; return the labels of what was added."""
+async def client(shelf: Shelf, name: str, rng: Rng, answered: asyncio.Event) -> set[str]:
+    """Ask one after the other, and tell of each answer; return the labels of what was added."""
     labels: set[str] = set()
     for number in range(ASKS):
+        if number:
+            answered.set()
         label = f"{name}-{number}"
         service = rng.choice(SERVICES)
         match rng.randrange(5):
@@ -72,10 +74,19 @@ async def test_no_ask_is_lost_or_applied_twice_in_hundreds_of_kills(
     hosts: weakref.WeakSet[ServiceHost] = weakref.WeakSet()
     kills = 0
     async with hosted(tmp_path, *SERVICES, seed=rng.getrandbits(32)) as shelf:
+        answered = asyncio.Event()
         work = asyncio.gather(
-            *[client(shelf, f"c{number}", rng.fork(str(number))) for number in range(CLIENTS)]
+            *[
+                client(shelf, f"c{number}", rng.fork(str(number)), answered)
+                for number in range(CLIENTS)
+            ]
         )
+        work.add_done_callback(lambda _: answered.set())
         while not work.done() or kills < KILLS_MIN:
+            if rng.randrange(2):  # else nobody gets to an answer where a start takes a while
+                await answered.wait()
+            if not work.done():
+                answered.clear()
             getattr(shelf.system, way)(rng.choice(SERVICES))
             kills += 1
             for hosting in shelf.hostings.values():

@@ -54,10 +54,10 @@ class Nursery:
             self._rehearsals[plant.system, plant.profile] = found
         return found
 
-    def failures(self, plant: Plant) -> Iterator[Played]:
-        """Play seeds from 1 on with the bug; yield each run in which something is wrong."""
+    def failures(self, plant: Plant, *, first: int = 1) -> Iterator[Played]:
+        """Play seeds from `first` on with the bug; yield each run in which something is wrong."""
         rehearsal = self.rehearsal(plant)
-        seed = 0
+        seed = first - 1
         while True:
             seed += 1
             with plant.planted():

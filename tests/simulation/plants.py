@@ -148,7 +148,7 @@ def refusal_not_rolled_back() -> Iterator[None]:
 def no_request_keys() -> Iterator[None]:
     with (
         patch.object(RequestKeys, "find", lambda self, envelope, handler: MISSING),
-        patch.object(RequestKeys, "keep", lambda self, envelope, reply, now_us: None),
+        patch.object(RequestKeys, "keep", lambda self, envelope, reply: None),
     ):
         yield
 
@@ -178,7 +178,7 @@ def no_dedup() -> Iterator[None]:
 def mark_after_commit() -> Iterator[None]:
     def flush(self: Any) -> None:
         late = getattr(self, "late", {})
-        rows = [(sender, *mark) for sender, mark in late.items()]
+        rows = [(*file, applied) for file, applied in late.items()]
         self._connection.executemany(channels.KEEP_MARK, rows)
 
     def committed(self: Any) -> None:

@@ -27,6 +27,10 @@ def nursery() -> Iterator[Nursery]:
 
 # Those that take thousands of handler calls to show; `make simulate-plants` finds them, too.
 RARE = {"gaps_accepted"}
+# Where the search begins, near what it finds; `make simulate-plants` begins with 1.
+FIRST = {"acknowledged_too_much": 80}
+# What a bug says that no longer fits the code it is planted in, and is found for that alone.
+OUT_OF_DATE = ("TypeError", "AttributeError", "NameError", "processor time")
 
 
 @pytest.mark.parametrize(
@@ -34,10 +38,11 @@ RARE = {"gaps_accepted"}
     [pytest.param(name, marks=pytest.mark.long) if name in RARE else name for name in PLANTS],
 )
 def test_a_planted_bug_is_found(nursery: Nursery, name: str) -> None:
-    """Within 2,000 schedules; without it, what found it finds nothing."""
+    """Within 2,000 schedules, for what it does; without it, what found it finds nothing."""
     plant = PLANTS[name]
-    played = next(nursery.failures(plant))
+    played = next(nursery.failures(plant, first=FIRST.get(name, 1)))
     assert played.script.seed <= SCHEDULES_MAX
+    assert [word for word in OUT_OF_DATE if word in repr(played.troubles)] == []
     assert nursery.rehearsal(plant).play(played.script).troubles == ()
 
 

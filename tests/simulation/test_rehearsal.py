@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,34 +19,54 @@ from actors.simulation.silence import silence
 from tests.simulation.planting import SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    Rehearse = Callable[[str, str], Rehearsal]
+    from actors.simulation.rehearsal import Played
 
 ROOT: Final = Path(__file__).parent.parent.parent
-FIXED_SEEDS: Final = 8
-FRESH_SEEDS: Final = 8
+FIXED_SEEDS: Final = 5
+FRESH_SEEDS: Final = 5
 # `make simulate-coverage` wants all of them hit, by 500.
 COVERAGE_SEEDS: Final = 60
 COVERED_MIN: Final = 0.9
 
 
+class Hall:
+    """Where a system is rehearsed under a profile: each is furnished once."""
+
+    def __init__(self, place: Path) -> None:
+        """`ran` is which crash points of a system a run has passed, whoever asked for the run."""
+        self.ran: dict[str, set[str]] = {system: set() for system in SYSTEMS}
+        self._place = place
+        self._made: dict[tuple[str, str], Rehearsal] = {}
+        self._played: set[tuple[str, str, int]] = set()
+
+    def rehearsal(self, system: str, profile: str) -> Rehearsal:
+        if (system, profile) not in self._made:
+            folder = self._place / f"{system}-{profile}"
+            folder.mkdir()
+            self._made[system, profile] = Rehearsal(
+                SYSTEMS[system], load_config(), folder, profile=profile
+            )
+        return self._made[system, profile]
+
+    def play(self, system: str, profile: str, seed: int) -> Played:
+        rehearsal = self.rehearsal(system, profile)
+        played = rehearsal.play(rehearsal.script(seed))
+        self.ran[system].update(played.passed)
+        self._played.add((system, profile, seed))
+        return played
+
+    def play_once(self, system: str, profile: str, seed: int) -> None:
+        """Play what no test has played yet."""
+        if (system, profile, seed) not in self._played:
+            self.play(system, profile, seed)
+
+
 @pytest.fixture(scope="module")
-def rehearse() -> Iterator[Rehearse]:
-    """Return a rehearsal of a system under a profile; each is furnished once."""
-    made: dict[tuple[str, str], Rehearsal] = {}
+def hall() -> Iterator[Hall]:
     with place_for_files() as place, silence():
-
-        def rehearsal(system: str, profile: str) -> Rehearsal:
-            if (system, profile) not in made:
-                folder = place / f"{system}-{profile}"
-                folder.mkdir()
-                made[system, profile] = Rehearsal(
-                    SYSTEMS[system], load_config(), folder, profile=profile
-                )
-            return made[system, profile]
-
-        yield rehearsal
+        yield Hall(place)
 
 
 # --- Nothing is wrong --------------------------------------------------------------------------
@@ -55,20 +74,18 @@ def rehearse() -> Iterator[Rehearse]:
 
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_fixed_seeds_find_nothing(rehearse: Rehearse, system: str, profile: str) -> None:
+def test_fixed_seeds_find_nothing(hall: Hall, system: str, profile: str) -> None:
     """The same each time: what a change breaks, it has broken."""
-    rehearsal = rehearse(system, profile)
     for seed in range(1, FIXED_SEEDS + 1):
-        assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"--seed {seed}"
+        assert hall.play(system, profile, seed).troubles == (), f"--seed {seed}"
 
 
 @pytest.mark.parametrize("profile", ["kills", "chaos"])
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_fresh_seeds_find_nothing(rehearse: Rehearse, system: str, profile: str, seed: int) -> None:
+def test_fresh_seeds_find_nothing(hall: Hall, system: str, profile: str, seed: int) -> None:
     """Others each time, from the run's seed on: what is found, its number finds again."""
-    rehearsal = rehearse(system, profile)
     for number in range(seed, seed + FRESH_SEEDS):
-        troubles = rehearsal.play(rehearsal.script(number)).troubles
+        troubles = hall.play(system, profile, number).troubles
         assert troubles == (), f"simulate --system {system} --faults {profile} --seed {number}"
 
 
@@ -76,10 +93,9 @@ def test_fresh_seeds_find_nothing(rehearse: Rehearse, system: str, profile: str,
 
 
 @pytest.mark.parametrize("system", SCENARIOS)
-def test_a_seed_plays_the_same_twice(rehearse: Rehearse, system: str) -> None:
+def test_a_seed_plays_the_same_twice(hall: Hall, system: str) -> None:
     """Trace by trace, whatever was played before it."""
-    rehearsal = rehearse(system, "chaos")
-    digests = [rehearsal.play(rehearsal.script(seed)).digest for seed in (1, 2, 3, 3, 2, 1)]
+    digests = [hall.play(system, "chaos", seed).digest for seed in (1, 2, 3, 3, 2, 1)]
     assert digests[:3] == digests[:2:-1]
     assert len(set(digests)) == 3
 
@@ -105,16 +121,21 @@ def test_a_seed_plays_the_same_in_every_process() -> None:
 # --- Kills strike everywhere -------------------------------------------------------------------
 
 
-def test_kills_strike_everywhere(rehearse: Rehearse) -> None:
-    """Every handler runs, and most crash points are hit, in few seeds."""
-    for system in SCENARIOS:
-        rehearsal = rehearse(system, "kills")
-        passed: Counter[str] = Counter()
-        hit: Counter[str] = Counter()
-        for seed in range(1, COVERAGE_SEEDS + 1):
-            played = rehearsal.play(rehearsal.script(seed))
-            passed.update(played.passed)
-            hit.update(played.hit)
-        assert passed.keys() <= set(rehearsal.points)
-        assert [point for point in rehearsal.points if not passed[point]] == []
-        assert len(hit) >= COVERED_MIN * len(rehearsal.points)
+@pytest.mark.parametrize("system", SCENARIOS)
+def test_every_handler_runs(hall: Hall, system: str) -> None:
+    """In few seeds; what the tests above have played counts, and is not played again."""
+    points = set(hall.rehearsal(system, "kills").points)
+    seeds = iter(range(1, COVERAGE_SEEDS + 1))
+    while points - hall.ran[system] and (seed := next(seeds, None)):
+        hall.play_once(system, "kills", seed)
+    assert hall.ran[system] == points
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("system", SCENARIOS)
+def test_kills_strike_everywhere(hall: Hall, system: str) -> None:
+    """Most crash points are hit in few seeds."""
+    points = hall.rehearsal(system, "kills").points
+    seeds = range(1, COVERAGE_SEEDS + 1)
+    hit = {point for seed in seeds for point in hall.play(system, "kills", seed).hit}
+    assert len(hit) >= COVERED_MIN * len(points)

@@ -14,25 +14,32 @@ import subprocess
 import sys
 import time
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from yarl import URL
 
+import runtime
+from actors.errors import DressRehearsalError
+from actors.store.directory_lock import DirectoryLock
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
+from tests.system.conftest import Processes
 from tests.system.process import LISTENERS, ROOT
 from tests.system.resources import ACTORS, ROOM, STORES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from signal import Signals
 
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
-    from tests.system.conftest import Processes, Report
+    from tests.system.conftest import Report
     from tests.system.process import SystemProcess
+
+    Refusal = Callable[..., str]
 
 pytestmark = pytest.mark.real_time
 
@@ -44,12 +51,41 @@ CUSTOMER = {"name": "Ada", "email": "ada@example.com"}
 SIGNALS = pytest.mark.parametrize("signal", [SIGTERM, SIGINT], ids=lambda signal: signal.name)
 
 
+@pytest.fixture(scope="module")
+def first_boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SystemProcess, float]]:
+    """Return a process that the tests do not end, and how much CPU it took until it was ready."""
+    made = Processes(tmp_path_factory.mktemp("first") / "data")
+    umask = os.umask(0)
+    try:
+        process = made.make().start()
+        yield process, process.cpu_s
+    finally:
+        os.umask(umask)
+        made.kill()
+
+
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refusal:
+    """Call what the command line calls, in this process, and return what it says why it is 2."""
+    # Both are the process's, and stay.
+    monkeypatch.setattr(runtime, "configure_logging", lambda *_args, **_options: None)
+    monkeypatch.setattr(os, "umask", lambda _mode: 0)
+
+    def say(*arguments: str) -> str:
+        assert runtime.main(arguments) == 2
+        return capsys.readouterr().err
+
+    return say
+
+
 # --- Up --------------------------------------------------------------------------------------
 
 
-def test_the_ready_line_says_where_everything_listens(processes: Processes) -> None:
+def test_the_ready_line_says_where_everything_listens(
+    first_boot: tuple[SystemProcess, float],
+) -> None:
     """One line with `event: ready`; each address is taken, on loopback, and not port 0."""
-    process = processes.make().start()
+    process, _ = first_boot
     (ready,) = process.events("ready")
     assert list(ready["listeners"]) == list(LISTENERS)
     ports = set()
@@ -65,18 +101,19 @@ def test_the_ready_line_says_where_everything_listens(processes: Processes) -> N
 
 
 def test_a_boot_takes_less_than_two_seconds_of_one_core(
-    processes: Processes, report: Report
+    first_boot: tuple[SystemProcess, float], report: Report
 ) -> None:
     """Of CPU: how long that is on the wall is the machine's, and a row of `make bench`."""
-    process = processes.make().start()
-    cpu_s = process.cpu_s
+    process, cpu_s = first_boot
     report(f"ready after {process.ready_s:.2f} s, {cpu_s:.2f} s of CPU")
     assert cpu_s < READY_CPU_S_MAX
 
 
-async def test_everything_up_takes_less_than_120_mb(processes: Processes, report: Report) -> None:
+async def test_everything_up_takes_less_than_120_mb(
+    first_boot: tuple[SystemProcess, float], report: Report
+) -> None:
     """At rest, and after a few thousand requests."""
-    process = await asyncio.to_thread(processes.make().start)
+    process, _ = first_boot
     at_rest_mb = process.rss_mb
     async with connected(process) as client:
         for _ in range(100):
@@ -92,23 +129,16 @@ def test_an_overlay_and_settings_are_laid_over_the_shipped_numbers(
     """--config over config.toml, --set over both, --data-dir over all; the rest stays."""
     overlay = tmp_path / "overlay.toml"
     overlay.write_text('[runtime]\ndrain_s = 3.5\ndata_dir = "nowhere"\n[log]\nlevel = "debug"\n')
-    process = processes.make(f"--config={overlay}", "--set=log.level=info").start()
+    port = free_port()
+    settings = ("--set=log.level=info", f"--set=edge.gateway.port={port}")
+    process = processes.make(f"--config={overlay}", *settings).start()
+    assert process.url() == f"http://127.0.0.1:{port}"  # a later --set wins over an earlier one
     (ready,) = process.events("ready")
     assert ready["data_dir"] == str(process.data_dir)
     assert process.stop() == 0
     (draining,) = process.events("draining")
     assert draining["limit_s"] == 3.5
     assert "debug" not in {line["level"] for line in process.lines}
-
-
-async def test_a_chosen_port_is_the_one_in_use(processes: Processes) -> None:
-    """A later --set wins over an earlier one."""
-    port = free_port()
-    process = processes.make(f"--set=edge.gateway.port={port}")
-    await asyncio.to_thread(process.start)
-    assert process.url() == f"http://127.0.0.1:{port}"
-    async with connected(process) as client:
-        assert (await client.send("GET", "/healthz")).status == 200
 
 
 async def test_the_listeners_answer_before_every_file_is_open(processes: Processes) -> None:
@@ -155,19 +185,18 @@ async def test_the_listeners_answer_before_every_file_is_open(processes: Process
 
 
 @pytest.mark.parametrize("listener", LISTENERS)
-def test_a_port_in_use_is_named_and_ends_the_boot(processes: Processes, listener: str) -> None:
+def test_a_port_in_use_is_named(refusal: Refusal, tmp_path: Path, listener: str) -> None:
     """Exit 2 with the address and the key to change; nothing was made on disk."""
+    data_dir = tmp_path / "data"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = processes.make(f"--set=edge.{listener}.port={port}").launch()
-        assert process.wait() == 2
-    assert_one_line_naming(process, f"127.0.0.1:{port}", f"edge.{listener}.port", "in use")
-    assert process.events("listening") == process.events("ready") == []
-    assert not process.data_dir.exists()
-    assert processes.make().start().stop() == 0
+        others = [f"--set=edge.{name}.port=0" for name in LISTENERS]
+        said = refusal(f"--data-dir={data_dir}", *others, f"--set=edge.{listener}.port={port}")
+    assert_one_line_naming(said, f"127.0.0.1:{port}", f"edge.{listener}.port", "in use")
+    assert not data_dir.exists()
 
 
-def test_all_ports_in_use_are_named_at_once(processes: Processes) -> None:
+def test_all_ports_in_use_are_named_at_once_and_end_the_boot(processes: Processes) -> None:
     """One sentence for all: who mends one after the other would start it as often."""
     with contextlib.ExitStack() as stack:
         taken = {
@@ -178,7 +207,8 @@ def test_all_ports_in_use_are_named_at_once(processes: Processes) -> None:
         process = processes.make(*settings).launch()
         assert process.wait() == 2
     named = [text for name, port in taken.items() for text in (f":{port}", f"edge.{name}.port")]
-    assert_one_line_naming(process, *named)
+    assert_one_line_naming(process.stderr, *named)
+    assert process.events("listening") == process.events("ready") == []
     assert not process.data_dir.exists()
 
 
@@ -196,33 +226,31 @@ def test_all_ports_in_use_are_named_at_once(processes: Processes) -> None:
     ids="-".join,
 )
 def test_a_wrong_configuration_is_named(
-    processes: Processes, arguments: list[str], named: list[str]
+    refusal: Refusal, tmp_path: Path, arguments: list[str], named: list[str]
 ) -> None:
     """Exit 2 and the key; nothing is made on disk."""
-    process = processes.make(*arguments).launch()
-    assert process.wait() == 2
-    assert_one_line_naming(process, *named)
-    assert not process.data_dir.exists()
+    data_dir = tmp_path / "data"
+    assert_one_line_naming(refusal(f"--data-dir={data_dir}", *arguments), *named)
+    assert not data_dir.exists()
 
 
-def test_an_unknown_key_in_an_overlay_is_named(processes: Processes, tmp_path: Path) -> None:
+def test_an_unknown_key_in_an_overlay_is_named(refusal: Refusal, tmp_path: Path) -> None:
     """As on the command line; of a file that is no TOML, the file."""
     overlay = tmp_path / "overlay.toml"
     for text, named in [("[store]\ncache_kb = 1\n", "cache_kb"), ("[store\n", str(overlay))]:
         overlay.write_text(text)
-        process = processes.make(f"--config={overlay}").launch()
-        assert process.wait() == 2
-        assert_one_line_naming(process, named)
+        said = refusal(f"--data-dir={tmp_path / 'data'}", f"--config={overlay}")
+        assert_one_line_naming(said, named)
 
 
 async def test_a_second_process_on_a_data_directory_is_refused(processes: Processes) -> None:
-    """Exit 2, naming the holder's pid and command; the first serves on, and so does a third."""
+    """Exit 2, naming the holder's pid and command; the first serves on."""
     first = await asyncio.to_thread(processes.make().start)
     async with connected(first) as client:
         created = await client.create("/api/v1/customers", CUSTOMER)
         second = processes.make().launch()
         assert await asyncio.to_thread(second.wait) == 2
-        assert_one_line_naming(second, str(first.data_dir), str(first.pid), "runtime.py")
+        assert_one_line_naming(second.stderr, str(first.data_dir), str(first.pid), "runtime.py")
         assert second.events("ready") == []
         found = await client.send("GET", f"/api/v1/customers/{created['id']}")
         assert (found.status, found.json) == (200, created)
@@ -232,19 +260,18 @@ async def test_a_second_process_on_a_data_directory_is_refused(processes: Proces
         second = processes.make(f"--set=edge.gateway.port={port}").launch()
         assert await asyncio.to_thread(second.wait) == 2
         assert_one_line_naming(second, f":{port}", str(first.data_dir), str(first.pid))
-    assert await asyncio.to_thread(first.stop) == 0
-    third = processes.make()
-    await asyncio.to_thread(third.start)
 
 
 def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: Path) -> None:
     """A file in its place, or a place where none can be made."""
     place = tmp_path / "file"
     place.write_text("")
-    for data_dir in (place, place / "below", tmp_path / ("x" * 300)):
-        process = processes.make(data_dir=data_dir).launch()
-        assert process.wait() == 2
-        assert_one_line_naming(process, str(data_dir)[:200])
+    process = processes.make(data_dir=place).launch()
+    assert process.wait() == 2
+    assert_one_line_naming(process.stderr, str(place))
+    for data_dir in (place / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(DressRehearsalError, match=re.escape(str(data_dir)[:200])):
+            DirectoryLock(data_dir).acquire(holder="a test")
 
 
 # --- Down ------------------------------------------------------------------------------------
@@ -282,10 +309,7 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     )
 
 
-@SIGNALS
-async def test_a_request_in_flight_at_the_signal_is_served(
-    processes: Processes, signal: Signals
-) -> None:
+async def test_a_request_in_flight_at_the_signal_is_served(processes: Processes) -> None:
     """Its body may even come later; the answer says that the connection ends; it is kept."""
     process = await asyncio.to_thread(processes.make().start)
     url = URL(process.url())
@@ -298,7 +322,7 @@ async def test_a_request_in_flight_at_the_signal_is_served(
         # An unheard request is none in flight.
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(body[:5])
-        process.signal(signal)
+        process.signal(SIGTERM)
         await asyncio.to_thread(process.wait_for, "draining")
         await refuses_connections(url)
         await asyncio.sleep(0.2)  # what the drain closes, it has closed by now
@@ -349,25 +373,24 @@ async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
     assert line["connections_cut"] == 1
 
 
-@SIGNALS
-async def test_a_second_signal_exits_at_once(processes: Processes, signal: Signals) -> None:
+async def test_a_second_signal_exits_at_once(processes: Processes) -> None:
     """With the number of the signal, as a shell says it; and the next boot needs no help."""
     process = processes.make("--set=edge.deadline_s=60", "--set=runtime.drain_s=60")
-    await asyncio.to_thread(process.start)
-    async with connected(process) as client:
-        created = await client.create("/api/v1/customers", CUSTOMER)
-        waiting = await start_unanswerable(client)
-        process.signal(signal)
-        await asyncio.to_thread(process.wait_for, "draining")
-        begun = time.monotonic()
-        process.signal(signal)
-        assert await asyncio.to_thread(process.wait) == 128 + signal
-        assert time.monotonic() - begun < 30  # half of what a drain may take
-        (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
-        assert isinstance(outcome, aiohttp.ClientError)
-    await asyncio.to_thread(process.start)
-    async with connected(process) as client:
-        assert await client.list_all("/api/v1/customers") == [created]
+    created: list[dict[str, Any]] = []
+    for signal in (SIGTERM, SIGINT):
+        await asyncio.to_thread(process.start)
+        async with connected(process) as client:
+            assert await client.list_all("/api/v1/customers") == created
+            created.append(await client.create("/api/v1/customers", CUSTOMER))
+            waiting = await start_unanswerable(client)
+            process.signal(signal)
+            await asyncio.to_thread(process.wait_for, "draining")
+            begun = time.monotonic()
+            process.signal(signal)
+            assert await asyncio.to_thread(process.wait) == 128 + signal
+            assert time.monotonic() - begun < 30  # half of what a drain may take
+            (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+            assert isinstance(outcome, aiohttp.ClientError)
 
 
 async def test_writes_around_the_signal_are_answered_or_not_done(processes: Processes) -> None:
@@ -412,6 +435,7 @@ async def test_a_boot_after_kill_9_needs_no_help(processes: Processes) -> None:
     async with connected(process) as client:
         assert await client.list_all("/api/v1/customers") == [created]
     assert process.token == token
+    assert stat.S_IMODE((process.data_dir / "admin.token").stat().st_mode) == 0o600
 
 
 # --- Logs and secrets ------------------------------------------------------------------------
@@ -450,22 +474,13 @@ async def test_logs_are_json_lines_with_request_ids_and_no_secrets(processes: Pr
     assert token not in "\n".join(process.stdout)
 
 
-def test_the_admin_token_is_its_owners_alone(processes: Processes) -> None:
-    """Mode 0600 whatever the umask, in a directory nobody else may enter, over restarts."""
-    umask = os.umask(0)
-    try:
-        process = processes.make().start()
-    finally:
-        os.umask(umask)
+def test_the_admin_token_is_its_owners_alone(first_boot: tuple[SystemProcess, float]) -> None:
+    """Mode 0600 whatever the umask, in a directory nobody else may enter."""
+    process, _ = first_boot
     path = process.data_dir / "admin.token"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(process.data_dir.stat().st_mode) == 0o700
     assert len(process.token) >= 32
-    token = process.token
-    process.stop()
-    process.start()
-    assert process.token == token
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 # --- Inside ----------------------------------------------------------------------------------
@@ -492,12 +507,12 @@ async def refuses_connections(url: URL) -> None:
             await hang_up(writer)
 
 
-def assert_one_line_naming(process: SystemProcess, *names: str) -> None:
+def assert_one_line_naming(said: str, *names: str) -> None:
     """Whoever typed the command gets one line that says what is wrong, and no stack trace."""
-    assert process.stderr.startswith("dress-rehearsal: "), process.stderr
-    assert process.stderr.count("\n") == 1, process.stderr
+    assert said.startswith("dress-rehearsal: "), said
+    assert said.count("\n") == 1, said
     for name in names:
-        assert name in process.stderr, (name, process.stderr)
+        assert name in said, (name, said)
 
 
 def free_port() -> int:
