@@ -259,7 +259,7 @@ async def test_a_second_process_on_a_data_directory_is_refused(processes: Proces
         port = URL(first.url()).port
         second = processes.make(f"--set=edge.gateway.port={port}").launch()
         assert await asyncio.to_thread(second.wait) == 2
-        assert_one_line_naming(second, f":{port}", str(first.data_dir), str(first.pid))
+        assert_one_line_naming(second.stderr, f":{port}", str(first.data_dir), str(first.pid))
 
 
 def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: Path) -> None:
