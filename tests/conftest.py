@@ -95,15 +95,18 @@ def pytest_runtest_makereport(
 
 # What takes a worker ten seconds and more, as measured, the longest first.
 LONGEST = (
-    "tests/simulation/test_plants.py",
+    "tests/systems/hotel/test_saga_commit_boundaries.py",
+    "tests/systems/hotel/test_saga_interleavings.py",
     "tests/simulation/test_rehearsal.py",
+    "tests/store/test_crash_points.py",
+    "tests/systems/tweets/test_brand_commit_boundaries.py",
     "tests/system/test_boot.py",
     "tests/simulation/test_command.py",
-    "tests/systems/hotel/test_saga_commit_boundaries.py",
-    "tests/systems/tweets/test_brand_commit_boundaries.py",
+    "tests/simulation/test_plants.py",
+    "tests/http_edge/x_api/test_garbage.py",
+    "tests/simulation/test_searches.py",
     "tests/system/test_disk.py",
     "tests/system/test_bookings.py",
-    "tests/store/test_crash_points.py",
     "tests/test_docs.py",
 )
 
