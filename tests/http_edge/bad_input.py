@@ -112,8 +112,9 @@ def bad_inputs(row: Row, listener: str) -> Iterator[Bad]:
     if row.method in {"POST", "PUT", "PATCH"}:
         go = row.body is GoBody
         yield from _bad_framing(row)
-        # Where the address says something already, no body says no more.
-        yield from _bad_json(go=go, empty=not _names_in(row.path))
+        # Where the address says something already, or nothing need be said, no body says no more.
+        needed = any(each.required for each in msgspec.structs.fields(row.message))
+        yield from _bad_json(go=go, empty=needed and not _names_in(row.path))
         yield from _bad_fields(valid_body(row), row.message, (), go=go)
     yield from (each for each in _bad_params(row) if not (mux and _is_mux_well(each)))
 
