@@ -152,8 +152,8 @@ class Post:
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
 
 
-# The same schedules each time: one run in many found a thing that takes longer to shrink than a run
-# may last. Look for it with `derandomize=False` and more examples.
+# The same schedules each time, and so not all that there are: of those drawn at random, few enough
+# are slow to shrink to outlast a run. `derandomize=False` looks further.
 @settings(max_examples=60, derandomize=True)
 @given(schedule=steps)
 async def test_whichever_file_is_restored_nothing_is_swallowed_or_applied_twice(
