@@ -88,7 +88,7 @@ class Guests:
 async def test_a_backup_under_load_is_of_one_moment(
     processes: Processes, tmp_path: Path, seed: int, report: Report, command: Command
 ) -> None:
-    """Of three one holds nobody up for 50 ms; restored, they hold what was told, and books agree."""
+    """Of three, one holds nobody up for 50 ms; restored, they hold what was told; books agree."""
     process = await asyncio.to_thread(processes.make().start)
     known: list[int] = []
     held: list[float] = []
