@@ -21,7 +21,8 @@ from http_edge.x_api.api import XApi
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actors.config import EdgeConfig, ListenerConfig, XPlatformConfig
+    from actors.config import EdgeConfig, ListenerConfig
+    from actors.systems.x_platform.config import XPlatformConfig
     from http_edge.listeners import Sockets
     from http_edge.system import System
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 def listeners(config: EdgeConfig, *, embedded_x: bool) -> dict[str, ListenerConfig]:
     """Return the listeners there are, by name."""
-    found = {"gateway": config.gateway, "hotel": config.hotel, "tweets": config.tweets}
-    if embedded_x:
-        found["x_platform"] = config.x_platform
-    return found
+    return {
+        name: listener
+        for name, listener in config.listeners()
+        if embedded_x or name != "x_platform"
+    }
 
 
 def bind(config: EdgeConfig, *, embedded_x: bool) -> dict[str, list[socket.socket]]:

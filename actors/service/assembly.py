@@ -15,6 +15,7 @@ from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
+from actors.service.group import grouped
 from actors.service.hosting import Hosting
 from actors.service.replicas import Replicas, actor_names
 from actors.service.runner import RunnerSpec
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
+    from actors.service.group import Group
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
     from actors.service.runner import Runner, RunnerType
@@ -64,12 +66,13 @@ class ServiceSystem(ActorSystem):
         store: StoreType,
         runner: RunnerType = ThreadRunner,
         lock: DirectoryLock | None = None,
+        groups: Sequence[Group] = (),
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
         `runner` is where those run that remember nothing; `lock` is what this process holds on
-        `data_dir`, where others might come. Raises TypeError where a service with a
-        store is to have replicas.
+        `data_dir`, where others might come. Services in none of the `groups` restart by
+        themselves. Raises TypeError where a service with a store is to have replicas.
         """
         classes = {name: _class_of(name, service) for name, service in services.items()}
         directory = Directory(classes)
@@ -81,10 +84,10 @@ class ServiceSystem(ActorSystem):
             rng=context.rng.fork("data folder"),
         )
         self._hostings: dict[str, Hosting] = {}
-        children: list[ChildSpec] = []
+        children: dict[str, Sequence[ChildSpec]] = {}
         for name, service in services.items():
             if issubclass(classes[name], StatelessService):
-                children += _make_replicas(
+                children[name] = _make_replicas(
                     name,
                     cast("Callable[[], StatelessService] | Replicas", service),
                     config=config,
@@ -102,7 +105,7 @@ class ServiceSystem(ActorSystem):
                 context=context,
                 store=store,
             )
-            children.append(hosting.child())
+            children[name] = [hosting.child()]
         self._deadline_s = config.edge.deadline_s
         self._backups = Backups(
             self._hostings,
@@ -113,7 +116,7 @@ class ServiceSystem(ActorSystem):
             clock=context.clock,
         )
         super().__init__(
-            SupervisorSpec(name="root", children=tuple(children)),
+            SupervisorSpec(name="root", children=grouped(children, groups)),
             context=context,
             mailbox=config.mailbox,
             supervisor=config.supervisor,

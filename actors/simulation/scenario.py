@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from actors.simulation.choice import Choose
     from actors.simulation.client import Client
     from actors.simulation.history import History
-    from actors.simulation.machine import Ask
+    from actors.system import System
 
 
 class Scenario(Protocol):
@@ -44,12 +44,9 @@ class Scenario(Protocol):
     def prepare(self, folder: Path) -> None:
         """Put files into the folder of a machine that has never been booted, if any."""
 
-    def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
-        """Return a factory for each service."""
-        ...
-
-    def ready(self, addresses: Mapping[str, str]) -> None:
-        """The machine listens: `addresses` are URLs by listener. Called at each boot."""
+    def systems(self, own: System) -> Sequence[System]:
+        """Return what the machine boots: the scenario's own system, and any that it needs."""
+        return (own,)
 
     async def furnish(self, system: ServiceSystem) -> None:
         """Put in what all runs begin with, if anything; once, and the same every time."""
@@ -71,5 +68,8 @@ class Scenario(Protocol):
         return []
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
-        """Return a sentence for everything that is wrong with the files and the history."""
+        """Return a sentence for everything that is wrong beyond what the systems' audits find.
+
+        Such as what clients were told (the history) and is not in the files.
+        """
         ...

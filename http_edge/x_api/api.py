@@ -29,7 +29,7 @@ from http_edge.x_api.users import UserEndpoints
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actors.config import XPlatformConfig
+    from actors.systems.x_platform.config import XPlatformConfig
     from http_edge.handler import Context, Handler, Row
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from actors.config import XPlatformConfig
     from actors.kernel.clock import Clock
+    from actors.systems.x_platform.config import XPlatformConfig
 
 _US: Final = 1_000_000
 

@@ -22,7 +22,7 @@ from http_edge.x_api.rendering import Renderer
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from actors.config import XPlatformConfig
+    from actors.systems.x_platform.config import XPlatformConfig
     from actors.systems.x_platform.messages import MatchPage
     from http_edge.handler import Context
     from http_edge.x_api.endpoint import Call

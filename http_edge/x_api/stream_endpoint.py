@@ -14,7 +14,7 @@ from http_edge.x_api.stream import Stream
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from actors.config import XPlatformConfig
+    from actors.systems.x_platform.config import XPlatformConfig
     from http_edge.handler import Context
     from http_edge.x_api.endpoint import Call
     from http_edge.x_api.streams import Streams

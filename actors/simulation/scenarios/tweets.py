@@ -23,7 +23,7 @@ from actors.simulation.scenarios.tweets_call import (
 )
 from actors.simulation.scenarios.tweets_checks import Told, tweets_violations
 from actors.simulation.scenarios.tweets_performance import TUTORIAL_PORT, TweetsPerformance
-from actors.systems.tweets import topology
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.likes import PostponeLike
 from actors.systems.tweets.messages import (
     GetReader,
@@ -40,8 +40,7 @@ from actors.systems.tweets.reader_messages import (
     PlanFilling,
 )
 from actors.systems.tweets.replies import PostponeReply
-from actors.systems.tweets.x_access import XAccess
-from actors.systems.x_platform import topology as x_topology
+from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     DeleteRules,
     DeleteTweet,
@@ -49,9 +48,9 @@ from actors.systems.x_platform.messages import (
     LockAccount,
     ReadMatches,
 )
+from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from actors.config import Config
@@ -61,7 +60,7 @@ if TYPE_CHECKING:
     from actors.simulation.choice import Choose
     from actors.simulation.client import Client
     from actors.simulation.history import History
-    from actors.simulation.machine import Ask
+    from actors.system import System
 
 # Short enough for a run to see their ends: X's windows, and the pause after a failed like.
 WINDOW_S: Final = 20.0
@@ -107,7 +106,6 @@ class TweetsScenario(Scenario):
     def __init__(self) -> None:
         """Nobody has said anything yet."""
         self._told = Told()
-        self._access: XAccess
 
     # --- The system --------------------------------------------------------------------------
 
@@ -119,11 +117,15 @@ class TweetsScenario(Scenario):
             tweets=ListenerConfig(host=ANY, port=TUTORIAL_PORT),
             x_platform=ListenerConfig(host=embedded_x.ADDRESS, port=embedded_x.PORT),
         )
-        x_platform = replace(
-            config.x_platform, tweets_per_s=0.0, window_s=WINDOW_S, requests_max=WINDOW_REQUESTS
+        config = replace(config, edge=edge).changed(
+            XPlatformConfig,
+            tweets_per_s=0.0,
+            keywords=(KEYWORD,),
+            window_s=WINDOW_S,
+            requests_max=WINDOW_REQUESTS,
         )
-        tweets = replace(
-            config.tweets,
+        config = config.changed(
+            TweetsConfig,
             keywords=(KEYWORD,),
             retry_s=RETRY_S,
             likes_author_hour_max=AUTHOR_HOUR_MAX,
@@ -131,30 +133,21 @@ class TweetsScenario(Scenario):
             replies_conversation_day_max=CONVERSATION_DAY_MAX,
             replies_hour_max=HOUR_MAX,
         )
-        x = replace(
-            config.x,
+        return config.changed(
+            XConfig,
             rules_check_s=RULES_CHECK_S,
             gap_wait_s=GAP_WAIT_S,
             gap_retry_s=RETRY_S,
             barred_s_max=BARRED_S_MAX,
         )
-        return replace(config, edge=edge, x_platform=x_platform, tweets=tweets, x=x)
+
+    def systems(self, own: System) -> tuple[System, ...]:
+        """Boot the embedded X beside it."""
+        return (own, X_PLATFORM)
 
     def prepare(self, folder: Path) -> None:
         """Give X the keys that the monitor has."""
         embedded_x.lay_out_credentials(folder)
-
-    def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
-        """Return a factory for each service, the embedded X's among them."""
-        self._access = XAccess(embedded_x.CREDENTIALS, simulator=True, write=True)
-        return {
-            **topology.services(config.tweets, config.x, ask, self._access),
-            **x_topology.services(config.x_platform, keywords=config.tweets.keywords),
-        }
-
-    def ready(self, addresses: Mapping[str, str]) -> None:
-        """Tell the monitor where X is."""
-        self._access.open(addresses["x_platform"])
 
     async def furnish(self, system: ServiceSystem) -> None:
         """Let the reader make its rule and be connected once: from then on X owes it everything."""
@@ -211,7 +204,7 @@ class TweetsScenario(Scenario):
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
-        """Compare the books with each other, with X's, and with what the clients were told."""
+        """Compare the books with what the clients were told, and with what X did."""
         return tweets_violations(folder, config, clock, history, self._told)
 
     # --- Its people --------------------------------------------------------------------------

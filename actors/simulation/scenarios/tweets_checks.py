@@ -13,11 +13,11 @@ from actors.simulation.exactly_once import check_exactly_once
 from actors.simulation.linearizability import check_linearizability
 from actors.simulation.models import Register
 from actors.simulation.virtual_clock import START_US, VirtualClock
+from actors.systems.tweets.config import XConfig
 from actors.systems.tweets.flagger import ORDER
-from actors.systems.tweets.invariants import Monitor, violations
 from actors.systems.tweets.messages import FlagStatus  # noqa: TC001 - msgspec may read it
 from actors.systems.x_platform import snowflake
-from actors.systems.x_platform.messages import ACCOUNT_ID, XTweet
+from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,6 @@ def tweets_violations(
 ) -> list[str]:
     """Return a sentence for everything that is wrong."""
     found = list(told.troubles)
-    monitor = Monitor(config=config.tweets, user_id=ACCOUNT_ID, writes=True)
-    found += violations(folder, monitor=monitor, now_us=clock.now_us())
     found += _what_x_acknowledged_is_stored(folder, told)
     found += _a_gap_had_its_outage(folder, config, clock, told)
     found += _flags_do_not_move_back(folder, told)
@@ -100,9 +98,10 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
     """
     if isinstance(clock, VirtualClock) and clock.was_set_forward:
         return
-    reach_s = config.x.backfill_minutes_max * 60 - config.x.stall_s - NOTE_S_MAX
+    x = config.section(XConfig)
+    reach_s = x.backfill_minutes_max * 60 - x.stall_s - NOTE_S_MAX
     lasted_s = max(asyncio.get_running_loop().time(), (clock.now_us() - START_US) / SECOND_US)
-    begun_us = START_US - (config.x.stall_s + NOTE_S_MAX) * SECOND_US
+    begun_us = START_US - (x.stall_s + NOTE_S_MAX) * SECOND_US
     for since_us, until_us in _rows(folder, "reader", GAPS):
         if lasted_s < reach_s and since_us >= begun_us and not told.deleted_rules:
             yield f"a gap from {since_us} to {until_us}, and X was there"

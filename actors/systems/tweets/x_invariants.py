@@ -13,8 +13,8 @@ from actors.systems.tweets.stream_rules import TAG, rule_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.config import TweetsConfig
     from actors.systems.tweets.books import Books
+    from actors.systems.tweets.config import TweetsConfig
 
 
 def what_was_read_is_stored(books: Books) -> Iterator[str]:
