@@ -56,7 +56,7 @@ def main(arguments: Sequence[str], *, program: Path, systems: Sequence[System] =
     name, *rest = arguments or [""]
     if name == "simulate":
         # Here, for a server that starts needs none of it.
-        from actors.simulation.command import simulate  # noqa: PLC0415
+        from actors.simulation.command.command import simulate  # noqa: PLC0415
 
         seed = secrets.randbits(FRESH_SEED_BITS)
         return simulate(rest, program=program, fresh_seed=seed, clock=clock, systems=systems)

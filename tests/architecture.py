@@ -45,7 +45,7 @@ LOOP = "only runtime.py starts a loop"
 CLOCK = "time comes from the Clock that was handed in"
 CHANCE = "chance comes from the Rng that was handed in"
 # Takes both away from everybody else for the length of a simulation, and uses neither.
-GUARDS = "actors/simulation/forbidden.py"
+GUARDS = "actors/simulation/sealed/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
     "tweepy": (("actors/systems/tweets/x_client.py",), "one file knows tweepy"),

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.config import load_config
-from actors.simulation.minimise import minimise
-from actors.simulation.place import place_for_files
-from actors.simulation.rehearsal import Rehearsal
+from actors.simulation.command.place import place_for_files
+from actors.simulation.command.settled_heap import settled_heap
+from actors.simulation.command.silence import silence
 from actors.simulation.scenarios import SCENARIOS
-from actors.simulation.settled_heap import settled_heap
-from actors.simulation.silence import silence
+from actors.simulation.shrink.minimise import minimise
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TallyScenario
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from actors.simulation.rehearsal import Played, Script
+    from actors.simulation.stage.rehearsal import Played, Script
     from tests.simulation.plants import Plant
 
 SYSTEMS: Final = {**SCENARIOS, "tally": TallyScenario}

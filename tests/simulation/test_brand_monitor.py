@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.simulation.place import place_for_files
-from actors.simulation.rehearsal import Rehearsal, Script
+from actors.simulation.command.place import place_for_files
+from actors.simulation.command.silence import silence
 from actors.simulation.scenarios.tweets import TweetsScenario
 from actors.simulation.scenarios.tweets_call import TweetsCall
-from actors.simulation.schedule import Schedule, Step
-from actors.simulation.silence import silence
-from actors.simulation.workload import Request
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import Request
+from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.systems.tweets.x_client import StreamConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from actors.simulation.rehearsal import Played
+    from actors.simulation.stage.rehearsal import Played
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.simulation.options import Options
-from actors.simulation.rehearsal import Rehearsal
-from actors.simulation.silence import silence
+from actors.simulation.command.options import Options
+from actors.simulation.command.silence import silence
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.test_docs import PRELUDE, PYTHON, ROOT
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.config import load_config
-from actors.simulation.profile import PROFILES
-from actors.simulation.rehearsal import Rehearsal, Script
-from actors.simulation.scenario import Scenario
-from actors.simulation.strategies import drawn, schedules, workloads
+from actors.simulation.script.profile import PROFILES
+from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.scenario import Scenario
+from actors.simulation.script.strategies import drawn, schedules, workloads
 """
 SCHEMAS = {
     "counter": "CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.simulation.place import place_for_files
-from actors.simulation.schedule import Schedule, Step
-from actors.simulation.silence import silence
-from actors.simulation.workload import Request
+from actors.simulation.command.place import place_for_files
+from actors.simulation.command.silence import silence
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import Request
 from tests.simulation.planting import SCHEDULES_MAX, Nursery, harvest
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TallyCall

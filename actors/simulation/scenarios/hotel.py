@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.exactly_once import check_exactly_once
-from actors.simulation.linearizability import check_linearizability
-from actors.simulation.models import Register
-from actors.simulation.scenario import Scenario
+from actors.simulation.check.exactly_once import check_exactly_once
+from actors.simulation.check.linearizability import check_linearizability
+from actors.simulation.check.models import Register
 from actors.simulation.scenarios.hotel_call import (
     CARDS,
     ROOMS,
@@ -24,6 +23,7 @@ from actors.simulation.scenarios.hotel_call import (
     HotelCall,
     choose_hotel_call,
 )
+from actors.simulation.stage.scenario import Scenario
 from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.choice import Choose
-    from actors.simulation.client import Client
-    from actors.simulation.history import History, Operation
+    from actors.simulation.check.history import History, Operation
+    from actors.simulation.script.choice import Choose
+    from actors.simulation.stage.client import Client
 
 # Ten days after the simulated clock's start: a cancellation is free, until clocks are set forward.
 FIRST_NIGHT: Final = dt.date(2023, 11, 24)

@@ -9,7 +9,7 @@ import msgspec
 from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
 
 if TYPE_CHECKING:
-    from actors.simulation.choice import Choose
+    from actors.simulation.script.choice import Choose
 
 # Few of everything, so that guests get in each other's way.
 ROOMS: Final = 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 if TYPE_CHECKING:
-    from actors.simulation.choice import Choose
+    from actors.simulation.script.choice import Choose
 
 KEYWORD: Final = "tutorialedge"
 # Each mood with its sentence. What pleases most is liked, but where it names a failure; what is bad

@@ -28,9 +28,9 @@ from actors.systems.x_platform.messages import (
 )
 
 if TYPE_CHECKING:
-    from actors.simulation.client import Client, Reply
-    from actors.simulation.history import History
+    from actors.simulation.check.history import History
     from actors.simulation.scenarios.tweets_checks import Told
+    from actors.simulation.stage.client import Client, Reply
 
 TUTORIAL_PORT: Final = 8_001
 

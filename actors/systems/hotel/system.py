@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from actors.service.service import Service
-    from actors.simulation.scenario import Scenario
+    from actors.simulation.stage.scenario import Scenario
     from actors.system import Audit, Wiring
 
 

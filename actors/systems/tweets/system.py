@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config, Rule
     from actors.service.assembly import AnyService
-    from actors.simulation.scenario import Scenario
+    from actors.simulation.stage.scenario import Scenario
     from actors.system import Audit, Wiring
     from actors.systems.tweets.actions import Writer
     from actors.systems.tweets.x_access import XAccess
