@@ -100,6 +100,12 @@ class App:
         )
 
     @property
+    def edge(self) -> Edge:
+        """What listens, once it does."""
+        assert self._edge is not None, "`listen` comes first"
+        return self._edge
+
+    @property
     def addresses(self) -> dict[str, str]:
         """Each listener's URL with the port it is really bound to; empty before `listen`."""
         return {} if self._edge is None else self._edge.addresses

@@ -118,9 +118,11 @@ async def _ask_nobody(service: str, message: Message) -> Any:
     raise LookupError(f"{service} does not run: nobody takes {message}")
 
 
-def unbooted(systems: Sequence[System], config: Config, data_dir: Path) -> Wiring:
+def unbooted(
+    systems: Sequence[System], config: Config, data_dir: Path, ask: Ask = _ask_nobody
+) -> Wiring:
     """Return a wiring by which to look at systems that are not booted; it touches no file."""
-    wiring = Wiring(config=config, data_dir=data_dir, ask=_ask_nobody, process=_NoProcess())
+    wiring = Wiring(config=config, data_dir=data_dir, ask=ask, process=_NoProcess())
     return with_outside(systems, wiring, simulated=True)
 
 

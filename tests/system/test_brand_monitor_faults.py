@@ -10,6 +10,7 @@ import pytest
 
 from actors.kernel.messages import Refusal
 from actors.systems.tweets import invariants
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.x_platform.messages import TweetAs
 from tests.systems.tweets.rough_link import KINDS, Trouble
 from tests.systems.tweets.rough_monitor import Monitor, monitor
@@ -158,7 +159,7 @@ async def test_every_tweet_is_handled_once_whatever_breaks(
         )
         config = on.config
     ours = invariants.Monitor(
-        config=config.tweets, user_id=on.access.user_id, writes=True, is_garbled=True
+        config=config.section(TweetsConfig), user_id=on.access.user_id, writes=True, is_garbled=True
     )
     now_us = on.system.clock.now_us()
     odd = frozenset({"OddLine"})  # lines that were garbled; what was in them came again

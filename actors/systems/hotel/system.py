@@ -53,7 +53,7 @@ def card_processor(wiring: Wiring) -> CardProcessorClient:
 
 
 def _scenario() -> Callable[[], Scenario]:
-    from actors.simulation.scenarios.hotel import HotelScenario  # noqa: PLC0415 - no server's
+    from actors.systems.hotel.scenario.scenario import HotelScenario  # noqa: PLC0415 - no server's
 
     return HotelScenario
 

@@ -103,7 +103,7 @@ def relations(config: Config) -> Iterable[Rule]:
 
 
 def _scenario() -> Callable[[], Scenario]:
-    from actors.simulation.scenarios.tweets import TweetsScenario  # noqa: PLC0415 - no server's
+    from actors.systems.tweets.scenario.scenario import TweetsScenario  # noqa: PLC0415 - no server's
 
     return TweetsScenario
 

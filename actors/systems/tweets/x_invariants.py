@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from actors.systems.tweets.config import TweetsConfig
 
 
+def tweeted_at_us(tweet_id: int) -> int:
+    """Return when it was tweeted, in epoch microseconds: X's ids have the time in them."""
+    return ((tweet_id >> 22) + 1_288_834_974_657) * 1000
+
+
 def what_was_read_is_stored(books: Books) -> Iterator[str]:
     """Each tweet that the reader has passed on, once; an edited one with all its versions."""
     stored = books.x_ids()
@@ -42,7 +47,7 @@ def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[st
             continue
         if ours.isdisjoint(msgspec.json.decode(row["rule_ids"])):
             continue  # it stood there for others, who share the account
-        at_us = ((number >> 22) + 1_288_834_974_657) * 1000  # X's ids have the time in them
+        at_us = tweeted_at_us(number)
         if not any(gap["from_us"] <= at_us <= gap["to_us"] for gap in gaps):
             yield f"{number} stood in X's stream and is not stored"
 

@@ -18,17 +18,15 @@ import msgspec
 from oauthlib import oauth1
 from yarl import URL
 
+from actors.app import App
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.store.inline_store import InlineStore
+from actors.systems import SYSTEMS
+from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import ACCOUNT_ID
-from actors.systems.x_platform.topology import services
-from http_edge.edge import Edge
+from actors.systems.x_platform.system import X_PLATFORM
 from http_edge.x_api.credentials import EmbeddedCredentials, read_embedded_credentials
 from tests.http_edge.serving import READ_S_MAX, Reply
 from tests.http_edge.x_api.open_stream import OpenStream
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.service.assembly import ServiceSystem
+    from http_edge.edge import Edge
 
 STREAM = "/2/tweets/search/stream"
 RULES = f"{STREAM}/rules"
@@ -50,8 +50,7 @@ NOW_US = 1_790_000_000_000_000
 
 @dataclass
 class EmbeddedX:
-    edge: Edge
-    system: ServiceSystem
+    booted: App
     clock: Any
     config: Config
     keys: EmbeddedCredentials
@@ -59,6 +58,14 @@ class EmbeddedX:
     session: aiohttp.ClientSession
     streams: list[OpenStream] = field(default_factory=list)
     _nonces: int = 0
+
+    @property
+    def edge(self) -> Edge:
+        return self.booted.edge
+
+    @property
+    def system(self) -> ServiceSystem:
+        return self.booted.system
 
     @property
     def url(self) -> str:
@@ -183,40 +190,31 @@ async def embedded_x(
     *, edge: dict[str, Any] | None = None, clock: Clock | None = None, **changes: Any
 ) -> AsyncIterator[EmbeddedX]:
     """Run it on the shipped configuration; `changes` are x_platform's, `edge` the edge's."""
-    config = load_config(None, PORTS)
+    config = load_config(None, PORTS, SYSTEMS)
     config = msgspec.structs.replace(
         config,
         edge=msgspec.structs.replace(
             config.edge, **{"linger_s": 0.05, "hosts": ("x",), **(edge or {})}
         ),
-        x_platform=msgspec.structs.replace(config.x_platform, tweets_per_s=0.0, **changes),
-    )
+    ).changed(XPlatformConfig, **{"tweets_per_s": 0.0, **changes})
     clock = clock or ManualClock(now_us=NOW_US)
-    events = Lifecycle()
-    context = KernelContext(
-        loop=asyncio.get_running_loop(),
-        clock=clock,
-        rng=Rng(1),
-        lifecycle=events,
-        dead_letters=DeadLetters(capacity=100, clock=clock, events=events),
-    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
-        system = ServiceSystem(
-            services(config.x_platform, keywords=config.tweets.keywords),
-            config=config,
+        app = App(
+            [X_PLATFORM],
+            config,
             data_dir=path,
-            context=context,
+            clock=clock,
+            rng=Rng(1),
             store=InlineStore,
+            simulated=True,
         )
-        await system.start()
-        listening = Edge(system, config.edge, data_dir=path, x_platform=config.x_platform)
-        await listening.start()
+        await app.start()
+        await app.listen()
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as session:
                 x = EmbeddedX(
-                    listening,
-                    system,
+                    app,
                     clock,
                     config,
                     read_embedded_credentials(path),
@@ -229,8 +227,8 @@ async def embedded_x(
                     for stream in x.streams:
                         await stream.close()
         finally:
-            await listening.drain(1.0)
-            await system.stop()
+            await app.drain()
+            await app.stop()
 
 
 async def until(holds: Callable[[], bool]) -> None:

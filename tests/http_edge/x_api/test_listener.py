@@ -9,6 +9,8 @@ import pytest
 
 from actors.config import ListenerConfig, load_config
 from actors.errors import ConfigError
+from actors.systems.x_platform.config import XPlatformConfig
+from actors.systems.x_platform.system import X_PLATFORM
 from http_edge.edge import Edge
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import is_problem, serving
@@ -40,7 +42,9 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         taken = int(x.url.rpartition(":")[2])
         listener = ListenerConfig(host="127.0.0.1", port=taken)
         config = msgspec.structs.replace(x.config.edge, x_platform=listener)
-        edge = Edge(FakeSystem(), config, data_dir=tmp_path, x_platform=x.config.x_platform)
+        edge = Edge(
+            FakeSystem(), config, data_dir=tmp_path, x_platform=x.config.section(XPlatformConfig)
+        )
         with pytest.raises(ConfigError, match=rf"{taken}.*edge\.x_platform\.port"):
             await edge.start()
 
@@ -48,9 +52,11 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 async def test_damaged_credentials_are_no_edge_at_all(tmp_path: Path) -> None:
     """A configuration error, before anything listens."""
     (tmp_path / "x.credentials.json").write_text("{}")
-    config = load_config()
+    config = load_config(systems=[X_PLATFORM])
     with pytest.raises(ConfigError, match=r"x\.credentials\.json"):
-        Edge(FakeSystem(), config.edge, data_dir=tmp_path, x_platform=config.x_platform)
+        Edge(
+            FakeSystem(), config.edge, data_dir=tmp_path, x_platform=config.section(XPlatformConfig)
+        )
 
 
 async def test_only_an_operator_ends_streams() -> None:

@@ -16,6 +16,7 @@ from actors.simulation.net.network import Network
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.runner import run
+from actors.systems import SYSTEMS
 from actors.systems.x_platform.messages import (
     FindHead,
     Head,
@@ -98,7 +99,7 @@ async def _read(url: str, bearer_token: str, told: list[tuple[float, bytes]]) ->
 async def _hour(loop: SimulationLoop, config: Config, folder: Path, told: Any) -> None:
     system = FakeX(loop)
     with on_host("edge"):
-        edge = Edge(system, config.edge, data_dir=folder, x_platform=config.x_platform)
+        edge = Edge(system, config.edge, data_dir=folder, x_platform=config.named("x_platform"))
         await edge.start()
     token = read_embedded_credentials(folder).bearer_token
     with on_host("client"):
@@ -122,7 +123,7 @@ def test_an_hour_of_a_stream_takes_no_time() -> None:
         (folder / "admin.token").write_text("a-token-that-is-not-secret\n")
         (folder / "admin.token").chmod(0o600)
         load_embedded_credentials(folder)
-        config = load_config(None, [f"edge.{each}.host=edge" for each in LISTENERS])
+        config = load_config(None, [f"edge.{each}.host=edge" for each in LISTENERS], SYSTEMS)
         with forbid(loop):
             run(_hour(loop, config, folder, told), loop=loop)
     assert loop.unhandled == []
@@ -130,7 +131,7 @@ def test_an_hour_of_a_stream_takes_no_time() -> None:
     texts = [msgspec.json.decode(line)["data"]["text"] for _, line in lines if line]
     assert texts == [f"cats {number}" for number in range(1, TWEETS + 1)]
     pauses = [after - before for (before, _), (after, _) in itertools.pairwise(lines)]
-    assert max(pauses) <= config.x_platform.keepalive_s + 1
+    assert max(pauses) <= config.named("x_platform").keepalive_s + 1
     assert len([line for _, line in lines if not line]) >= SPAN_S / 15 - 2 * TWEETS
     assert msgspec.json.decode(last)["errors"][0]["disconnect_type"] == "OperationalDisconnect"
     assert loop.time() >= SPAN_S

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
+from actors.systems import SYSTEMS
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, XDetails
 from actors.systems.tweets.reader import ReaderService
@@ -44,9 +46,9 @@ NOW = ("x.gap_wait_s=0.01", "x.gap_retry_s=0.05")
 
 @asynccontextmanager
 async def books(folder: Path, *settings: str) -> AsyncIterator[Stage]:
-    config = load_config(settings=["x.stall_s=21", *settings])
+    config = load_config(settings=["x.stall_s=21", *settings], systems=SYSTEMS)
     access = XAccess(CREDENTIALS, simulator=True, write=True)
-    reader = ReaderService(config.tweets, config.x, access)
+    reader = ReaderService(config.section(TweetsConfig), config.section(XConfig), access)
     async with stage(reader, folder, name="reader", others={"tweets": TweetsService}) as on:
         yield on
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.scenarios.tweets_call import (
+from actors.systems.tweets.scenario.call import (
     KEYWORD,
     LOCKS_S,
     MOODS,
@@ -29,8 +29,8 @@ from actors.systems.x_platform.messages import (
 
 if TYPE_CHECKING:
     from actors.simulation.check.history import History
-    from actors.simulation.scenarios.tweets_checks import Told
     from actors.simulation.stage.client import Client, Reply
+    from actors.systems.tweets.scenario.checks import Told
 
 TUTORIAL_PORT: Final = 8_001
 

@@ -16,7 +16,7 @@ from actors.simulation.time.virtual_clock import START_US, VirtualClock
 from actors.systems.tweets.config import XConfig
 from actors.systems.tweets.flagger import ORDER
 from actors.systems.tweets.messages import FlagStatus  # noqa: TC001 - msgspec may read it
-from actors.systems.x_platform import snowflake
+from actors.systems.tweets.x_invariants import tweeted_at_us
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _what_x_acknowledged_is_stored(folder: Path, told: Told) -> Iterator[str]:
     stored = {each for (each,) in _rows(folder, "tweets", EXTERNAL_IDS)}
     gaps = _rows(folder, "reader", NOT_FILLED)
     for tweet_id, who in told.tweeted.items():
-        at_us = snowflake.time_us(int(tweet_id))
+        at_us = tweeted_at_us(int(tweet_id))
         if tweet_id not in stored and not any(since <= at_us <= until for since, until in gaps):
             yield f"{who} tweeted {tweet_id} about the keyword, and it is not stored"
 

@@ -13,15 +13,6 @@ import msgspec
 
 from actors.config import ListenerConfig
 from actors.simulation.net.names import ANY
-from actors.simulation.scenarios import embedded_x
-from actors.simulation.scenarios.tweets_call import (
-    KEYWORD,
-    MOODS,
-    TweetsCall,
-    choose_tweets_call,
-)
-from actors.simulation.scenarios.tweets_checks import Told, tweets_violations
-from actors.simulation.scenarios.tweets_performance import TUTORIAL_PORT, TweetsPerformance
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.likes import PostponeLike
@@ -40,6 +31,15 @@ from actors.systems.tweets.reader_messages import (
     PlanFilling,
 )
 from actors.systems.tweets.replies import PostponeReply
+from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.call import (
+    KEYWORD,
+    MOODS,
+    TweetsCall,
+    choose_tweets_call,
+)
+from actors.systems.tweets.scenario.checks import Told, tweets_violations
+from actors.systems.tweets.scenario.performance import TUTORIAL_PORT, TweetsPerformance
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     DeleteRules,

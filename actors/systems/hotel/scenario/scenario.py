@@ -14,7 +14,10 @@ import msgspec
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.models import Register
-from actors.simulation.scenarios.hotel_call import (
+from actors.simulation.stage.scenario import Scenario
+from actors.systems.hotel.config import HotelConfig
+from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
+from actors.systems.hotel.scenario.call import (
     CARDS,
     ROOMS,
     STOPPED,
@@ -23,9 +26,6 @@ from actors.simulation.scenarios.hotel_call import (
     HotelCall,
     choose_hotel_call,
 )
-from actors.simulation.stage.scenario import Scenario
-from actors.systems.hotel.config import HotelConfig
-from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
 
 if TYPE_CHECKING:
     from pathlib import Path
