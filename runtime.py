@@ -41,6 +41,7 @@ from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.backup import refuse_backup, refuse_unfinished
 from actors.store.directory_lock import DirectoryLock, holder_of
 from actors.systems.hotel import topology as hotel
+from actors.systems.served import NAMES, listener, listeners
 from actors.systems.tweets import topology as tweets
 from actors.systems.tweets.credentials import (
     VARIABLES,
@@ -50,10 +51,10 @@ from actors.systems.tweets.credentials import (
 )
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_platform
+from actors.systems.x_platform.api.embedded_credentials import load_embedded_credentials
 from http_edge.descriptors import fit
 from http_edge.edge import Edge
-from http_edge.listeners import bind
-from http_edge.x_api.credentials import load_embedded_credentials
+from http_edge.listener import bind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.messages import Message
     from http_edge.descriptors import Fit
-    from http_edge.listeners import Sockets
+    from http_edge.listener import Listener, Sockets
 
     Ask = Callable[[str, Message], Awaitable[Any]]
 
@@ -102,8 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us
         )
         # Before any file is made: a process that cannot serve leaves nothing behind.
-        limits = fit(config.edge, stores=count_stores(config))
-        sockets = _bind_all(config, data_dir)
+        places = [listener(config, name) for name in NAMES]
+        limits = fit(config.edge, stores=count_stores(config), listeners=len(places))
+        sockets = _bind_all(places, data_dir)
         with (
             DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
@@ -137,13 +139,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-def _bind_all(config: Config, data_dir: Path) -> Sockets:
+def _bind_all(places: Sequence[Listener], data_dir: Path) -> Sockets:
     """Take every listener's address. Raises ConfigError.
 
     Whoever starts twice in one folder is told so: the ports are that other process's.
     """
     try:
-        return bind(config.edge, embedded_x=True)
+        return bind(places)
     except ConfigError as error:
         holder = holder_of(data_dir)
         if holder is None:
@@ -171,10 +173,10 @@ async def _serve(
     edge = Edge(
         system,
         limits.config,
+        listeners(config, data_dir),
         data_dir=data_dir,
         descriptors_max=limits.descriptors_max,
         log_requests=config.log.level == "debug",
-        x_platform=config.x_platform,
         sockets=sockets,
     )
     await edge.start()

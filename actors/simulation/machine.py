@@ -19,6 +19,7 @@ from actors.simulation.effect_points import with_effect_points
 from actors.simulation.host import on_host
 from actors.simulation.simulated_runner import runners_on
 from actors.simulation.simulated_store import stores_on
+from actors.systems.served import listeners
 from http_edge.admin_token import FILE
 from http_edge.edge import Edge
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     Ask = Callable[[str, Message], Awaitable[Any]]
 
 HOST: Final = "edge"
-# The service for which the edge has a listener more.
-X_PLATFORM: Final = "x_platform"
 # No secret: nobody but the simulation can reach it.
 TOKEN: Final = "simulated-admin-token"  # noqa: S105
 # How long a request to the outside world is on its way, in virtual seconds.
@@ -84,7 +83,7 @@ class Machine:
         self._trace = trace
         self._rng = rng
         self._boots = 0
-        self._has_x = False
+        self._services: frozenset[str] = frozenset()
         self._edge: Edge | None = None
         self.system: ServiceSystem
         (folder / FILE).write_text(TOKEN)
@@ -102,8 +101,8 @@ class Machine:
             self._edge = Edge(
                 self.system,
                 self._config.edge,
+                listeners(self._config, self._folder, self._services),
                 data_dir=self._folder,
-                x_platform=self._config.x_platform if self._has_x else None,
             )
             await self._edge.start()
             self._scenario.ready(self._edge.addresses)
@@ -198,7 +197,7 @@ class Machine:
             return await system.ask(service, message, timeout_s=self._config.effect.effect_s_max)
 
         services = self._scenario.services(self._config, ask)
-        self._has_x = X_PLATFORM in services
+        self._services = frozenset(services)
         system = ServiceSystem(
             {
                 name: with_effect_points(name, factory, self._passes)

@@ -20,12 +20,13 @@ import structlog
 
 from actors.config import load_config
 from actors.kernel.clock import SystemClock
+from actors.systems.served import listeners
 from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader
 from actors.systems.tweets.x_access import XAccess
+from actors.systems.x_platform.api.embedded_credentials import load_embedded_credentials
 from actors.systems.x_platform.messages import TweetAs
 from http_edge.edge import Edge
-from http_edge.x_api.credentials import load_embedded_credentials
 from runtime import build_system
 from tests.benchmarks.probe import probed
 from tests.benchmarks.server_process import FREE_PORTS
@@ -52,7 +53,7 @@ async def _running(folder: Path) -> AsyncIterator[tuple[ServiceSystem, Edge, XAc
     access = XAccess(credentials, simulator=True, write=True)
     system = build_system(config, folder, SystemClock(), access)
     await system.start()
-    edge = Edge(system, config.edge, data_dir=folder, x_platform=config.x_platform)
+    edge = Edge(system, config.edge, listeners(config, folder), data_dir=folder)
     await edge.start()
     try:
         yield system, edge, access

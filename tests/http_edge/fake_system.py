@@ -123,7 +123,13 @@ class FakeSystem:
             "memory-1": LetterNotReplayable("memory-1 is kept in memory only, as text"),
             "spaced/é": "refused",
         }
+        self.unhandled: set[tuple[str, type[Message]]] = set()
         self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
+
+    def handles(self, service: str, message_type: type[Message], /) -> bool:
+        if service not in self.items:
+            raise NoSuchActor(service)
+        return (service, message_type) not in self.unhandled
 
     async def backup(self, target: Path) -> FakeReplayed:
         raise BackupRefused(f"{target} is not empty")

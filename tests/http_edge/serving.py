@@ -15,8 +15,9 @@ import msgspec
 from yarl import URL
 
 from actors.config import EdgeConfig, load_config
+from actors.systems.served import listeners
 from http_edge.edge import Edge
-from tests.http_edge.fake_system import FakeSystem
+from tests.http_edge.fake_system import SERVICES, FakeSystem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,11 +89,14 @@ async def serving(
     settings = [f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets")]
     # The pause that lets a client read its refusal is not what is tested.
     changes = {"linger_s": 0.02, "hosts": ("x",), **changes}
-    config = msgspec.structs.replace(load_config(None, settings).edge, **changes)
+    whole = load_config(None, settings)
+    config = msgspec.structs.replace(whole.edge, **changes)
     with tempfile.TemporaryDirectory() as data_dir:
-        edge = Edge(system, config, data_dir=Path(data_dir), log_requests=log_requests)
+        path = Path(data_dir)
+        there = listeners(whole, path, SERVICES)
+        edge = Edge(system, config, there, data_dir=path, log_requests=log_requests)
         await edge.start()
-        token = (Path(data_dir) / "admin.token").read_text().strip()
+        token = (path / "admin.token").read_text().strip()
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as session:
                 yield Served(edge, system, config, edge.addresses, session, token)

@@ -22,8 +22,9 @@ from actors.simulation.host import on_host
 from actors.simulation.loop import SimulationLoop
 from actors.simulation.network import Network
 from actors.simulation.runner import run
+from actors.systems.served import listeners
 from http_edge.edge import Edge
-from tests.http_edge.fake_system import FakeSystem
+from tests.http_edge.fake_system import SERVICES, FakeSystem
 
 if TYPE_CHECKING:
     from actors.simulation.link import Link
@@ -65,7 +66,7 @@ def simulate(
         token = Path(folder) / "admin.token"
         token.write_text("a-token-that-is-not-secret\n")
         token.chmod(0o600)
-        config = load_config(None, [f"edge.{name}.host=edge" for name in _LISTENERS]).edge
+        config = load_config(None, [f"edge.{name}.host=edge" for name in _LISTENERS])
         with forbid(loop):
             run(_session(loop, config, Path(folder), Rng(seed), outcome, requests), loop=loop)
     outcome.seconds = loop.time()
@@ -83,7 +84,8 @@ async def _session(
     system = FakeSystem()
     system.clock = loop.clock  # type: ignore[assignment]
     with on_host("edge"):
-        edge = Edge(system, config, data_dir=folder)
+        there = listeners(config, folder, SERVICES)
+        edge = Edge(system, config.edge, there, data_dir=folder)
         await edge.start()
     async with asyncio.TaskGroup() as clients:
         for number in range(1, CLIENTS + 1):

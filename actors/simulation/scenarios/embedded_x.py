@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.systems.tweets.credentials import XCredentials
+from actors.systems.x_platform.api.embedded_credentials import FILE
 from actors.systems.x_platform.messages import ACCOUNT_ID
-from http_edge.x_api.credentials import FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,6 +17,8 @@ from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.stream_line import parse_line
 from actors.systems.tweets.x_client import STREAM_FIELDS
 from actors.systems.x_platform import topology as x_topology
+from actors.systems.x_platform.api.fields import select
+from actors.systems.x_platform.api.rendering import Renderer
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -25,8 +27,6 @@ from actors.systems.x_platform.messages import (
     TweetAs,
     XTweet,
 )
-from http_edge.x_api.fields import select
-from http_edge.x_api.rendering import Renderer
 from tests.systems.tweets.faulty_x import FaultyX
 from tests.systems.whole import Whole
 

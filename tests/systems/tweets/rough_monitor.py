@@ -15,13 +15,14 @@ from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceSystem
 from actors.store.aiosqlite_store import AiosqliteStore
+from actors.systems.served import listeners
 from actors.systems.tweets import topology as tweets
 from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader, ReaderState
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform import topology as x_platform
+from actors.systems.x_platform.api.embedded_credentials import load_embedded_credentials
 from http_edge.edge import Edge
-from http_edge.x_api.credentials import load_embedded_credentials
 from tests.systems.tweets.rough_link import rough_link
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ async def monitor(folder: Path, rng: Rng, *settings: str) -> AsyncIterator[Monit
         services, config=config, data_dir=folder, context=context, store=AiosqliteStore
     )
     await system.start()
-    edge = Edge(system, config.edge, data_dir=folder, x_platform=config.x_platform)
+    edge = Edge(system, config.edge, listeners(config, folder, services), data_dir=folder)
     try:
         await edge.start()
         async with rough_link(edge.addresses["x_platform"]) as link:
