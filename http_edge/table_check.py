@@ -26,8 +26,9 @@ def joined(listeners: Iterable[Listener]) -> list[Listener]:
     found: dict[str, Listener] = {}
     faults = []
     for listener in listeners:
-        known = found.setdefault(listener.name, listener)
-        if known is listener:
+        known = found.get(listener.name)
+        if known is None:
+            found[listener.name] = listener
             continue
         if known != replace(listener, addresses=known.addresses):
             faults.append(

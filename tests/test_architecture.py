@@ -104,6 +104,14 @@ def test_product_code_keeps_the_rules() -> None:
     assert check_tree(ROOT) == []
 
 
+def test_the_edge_names_no_system() -> None:
+    """Not in a comment, either: whoever adds a system has nothing to read there."""
+    systems = [path.name for path in (ROOT / "actors" / "systems").iterdir() if path.is_dir()]
+    named = re.compile(rf"\b({'|'.join(name for name in systems if name[0] != '_')})\b")
+    files = [*(ROOT / "http_edge").rglob("*.py"), *(ROOT / "http_edge").rglob("*.html")]
+    assert [path.name for path in files if named.search(path.read_text())] == []
+
+
 def test_every_product_file_is_looked_at() -> None:
     """The check above looks at the tree, and not at nothing."""
     seen = {path.relative_to(ROOT).as_posix() for path in product_files(ROOT)}

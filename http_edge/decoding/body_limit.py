@@ -6,6 +6,7 @@ six bytes a UTF-16 unit, of which a character beyond U+FFFF has two.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import inspect
@@ -30,7 +31,9 @@ _FIXED_BYTES: Final[dict[type, int]] = {
 }
 
 
-def body_bytes_max(message_type: type, *, without: Collection[str] = ()) -> int | None:
+# Remembered, as a message's fields are: a simulation makes an edge for each of its runs.
+@cache
+def body_bytes_max(message_type: type, *, without: tuple[str, ...] = ()) -> int | None:
     """Return how large a body may be: the largest legal one fits. None where a field has no limit.
 
     `without` are the fields that do not stand in the body.

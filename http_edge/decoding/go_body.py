@@ -35,8 +35,7 @@ class GoBody:
     def __init__(self, message_type: type[Message]) -> None:
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(message_type)
         self._type = message_type
-        fields = msgspec.structs.fields(message_type)
-        self._names = {field.encode_name.casefold(): field.encode_name for field in fields}
+        self._names = {name.casefold(): name for name in message_type.__struct_encode_fields__}
         self._days = date_fields(message_type)
         self._texts = text_fields(message_type)
 

@@ -34,8 +34,8 @@ class UrlDecoder:
         self._nullable = nullable_fields(message_type)
         # An id that is only looked up, and has no limit, is stored nowhere: it finds nothing.
         self._texts = text_fields(message_type, unlimited=True)
-        fields = {field.encode_name for field in msgspec.structs.fields(message_type)}
-        self._defaults = {"limit": str(items_default)} if "limit" in fields else {}
+        has_limit = "limit" in message_type.__struct_encode_fields__
+        self._defaults = {"limit": str(items_default)} if has_limit else {}
 
     def decode(self, params: dict[str, str], query: str) -> Message:
         """Return the message, or raise a 422 that names the parameter, or a 400."""

@@ -33,6 +33,7 @@ _POLICY = (
 )
 _VARY = ("Vary", "Accept")
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told from where one can go
+_PAGE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
 _TEXT = """\
 Dress Rehearsal: a whole system of microservices in one process, to break before production does.
 
@@ -55,7 +56,6 @@ class FrontPageEndpoint(Endpoint):
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         del method, path, context
-        page = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
         html, text = make_head(200, HTML, _POLICY, _VARY), make_head(200, TEXT, _VARY)
 
         async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
@@ -64,7 +64,7 @@ class FrontPageEndpoint(Endpoint):
             urls = {name: _reachable(url, request) for name, url in self.urls().items()}
             if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
                 listeners = "\n".join(self._in_html(urls))
-                return Answer(html, page.substitute(listeners=listeners).encode())
+                return Answer(html, _PAGE.substitute(listeners=listeners).encode())
             return Answer(text, "\n".join([_TEXT, *self._in_text(urls)]).encode())
 
         return answer

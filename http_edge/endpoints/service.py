@@ -25,6 +25,8 @@ from http_edge.target import refuse_query
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from multidict import CIMultiDictProxy
+
     from actors.kernel.messages import Message
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
@@ -53,7 +55,7 @@ class ServiceEndpoint(Endpoint):
     `reply` may choose the status and another body from the service's reply; text stays text.
     An answer that the service put off past the deadline is a 202 with what there is so far, also
     through `reply`. Its Location is made likewise, or is the address itself with PUT, PATCH and
-    DELETE; a tutorial's address names none, as its 201 does not.
+    DELETE; else it has none, as a 201 without `location` has none.
     `body` reads the body; strict JSON unless another program did otherwise.
     """
 
@@ -94,7 +96,9 @@ class ServiceEndpoint(Endpoint):
         async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
             timeout_s = request.left_s
             message = decode(params, query)
-            key = _key_of(request) if writes else None
+            key = request.headers.get(IDEMPOTENCY_KEY) if writes else None
+            if key is not None:
+                _check_key(key, request.headers)
             reply = await ask(service, message, timeout_s=timeout_s, key=key)
             return respond(reply, params)
 
@@ -103,14 +107,14 @@ class ServiceEndpoint(Endpoint):
     def _from_body(self, path: str, context: EdgeContext, respond: Respond) -> HttpHandler:
         service, writes, ask = self.service, self.writes, context.system.ask
         body_of = self.body(self.message)
-        limit = body_bytes_max(self.message, without=parameters_of(path))
+        limit = body_bytes_max(self.message, without=tuple(parameters_of(path)))
         reader = BodyReader(context.config, bytes_max=limit)
         bytes_max = reader.bytes_max
 
         async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
-            coding = request.headers.get(hdrs.CONTENT_ENCODING)
-            if coding is not None:
-                _check_encoding(coding)
+            headers = request.headers
+            if hdrs.CONTENT_ENCODING in headers:
+                _check_encoding(headers[hdrs.CONTENT_ENCODING])
             timeout_s = request.left_s
             if query and not body_of.ignores_query:
                 refuse_query(query)
@@ -124,7 +128,9 @@ class ServiceEndpoint(Endpoint):
                 body = await reader.read(request)
                 timeout_s = request.look_again()
             message = body_of.decode(body, params)
-            key = _key_of(request) if writes else None
+            key = headers.get(IDEMPOTENCY_KEY) if writes else None
+            if key is not None:
+                _check_key(key, headers)
             reply = await ask(service, message, timeout_s=timeout_s, key=key)
             return respond(reply, params)
 
@@ -176,9 +182,8 @@ def faults_of(
     service: str, message: type[Message], path: str, system: ServedSystem
 ) -> Iterator[str]:
     """Yield why requests there would never be answered."""
-    fields = {field.encode_name for field in msgspec.structs.fields(message)}
     for name in parameters_of(path):
-        if name not in fields:
+        if name not in message.__struct_encode_fields__:
             yield f"{message.__name__} has no field {name}"
     try:
         if not system.handles(service, message):
@@ -200,13 +205,7 @@ def _check_encoding(coding: str) -> None:
         raise ProblemError(Kind.UNSUPPORTED_MEDIA_TYPE, detail, headers=accepted)
 
 
-def _key_of(request: Request) -> str | None:
-    """Return the client's key for what it wants to happen once, if it has one."""
-    headers = request.headers
-    key = headers.get(IDEMPOTENCY_KEY)
-    if key is None:
-        return None
+def _check_key(key: str, headers: CIMultiDictProxy[str]) -> None:
     if len(headers.getall(IDEMPOTENCY_KEY)) > 1 or not _KEY.fullmatch(key):
         detail = "Idempotency-Key is one header of 1 to 255 visible ASCII characters"
         raise ProblemError(Kind.INVALID, detail, field=IDEMPOTENCY_KEY)
-    return key

@@ -22,6 +22,8 @@ from tests.http_edge.fake_system import SERVICES, FakeSystem
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from http_edge.listener import Listener
+
 READ_S_MAX = 60.0
 
 
@@ -82,9 +84,13 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    system: FakeSystem | None = None, *, log_requests: bool = False, **changes: Any
+    system: FakeSystem | None = None,
+    *,
+    log_requests: bool = False,
+    there: list[Listener] | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Served]:
-    """Run an edge whose configuration is the shipped one with `changes`."""
+    """Run an edge whose configuration is the shipped one with `changes`, as its listeners."""
     system = system or FakeSystem()
     settings = [f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets")]
     # The pause that lets a client read its refusal is not what is tested.
@@ -93,7 +99,7 @@ async def serving(
     config = msgspec.structs.replace(whole.edge, **changes)
     with tempfile.TemporaryDirectory() as data_dir:
         path = Path(data_dir)
-        there = listeners(whole, path, SERVICES)
+        there = there or listeners(whole, path, SERVICES)
         edge = Edge(system, config, there, data_dir=path, log_requests=log_requests)
         await edge.start()
         token = (path / "admin.token").read_text().strip()
