@@ -13,7 +13,7 @@ from actors.service.assembly import ServiceSystem
 from actors.service.replicas import Replicas
 from actors.service.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.system import Wiring, services_of, unbooted, with_outside
+from actors.system import Wiring, listeners_of, services_of, unbooted, with_outside
 from http_edge.edge import Edge
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actors.service.runner import RunnerType
     from actors.store.directory_lock import DirectoryLock
     from actors.system import Ask, System
-    from http_edge.listeners import Sockets
+    from http_edge.listener import Sockets
 
 
 class App:
@@ -87,7 +87,7 @@ class App:
         wiring = with_outside(systems, wiring, simulated=simulated)
         self.outside = wiring.outside
         services = services_of(systems, wiring)
-        self._has_x = "x_platform" in services
+        self._listeners = listeners_of(systems, wiring)
         self.system = ServiceSystem(
             {name: instrument(name, service) for name, service in services.items()},
             config=config,
@@ -125,9 +125,9 @@ class App:
         self._edge = Edge(
             self.system,
             config or self.config.edge,
+            self._listeners,
             data_dir=self._data_dir,
             log_requests=self.config.log.level == "debug",
-            x_platform=self.config.named("x_platform") if self._has_x else None,
             sockets=sockets,
             descriptors_max=descriptors_max,
         )

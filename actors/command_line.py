@@ -28,9 +28,10 @@ from actors.kernel.rng import Rng
 from actors.log import configure_logging
 from actors.store.backup import refuse_backup, refuse_unfinished
 from actors.store.directory_lock import DirectoryLock, holder_of
+from actors.system import places_of
 from actors.systems import SYSTEMS
 from http_edge.descriptors import fit
-from http_edge.listeners import bind
+from http_edge.listener import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.system import System
     from http_edge.descriptors import Fit
-    from http_edge.listeners import Sockets
+    from http_edge.listener import Listener, Sockets
 
 log = structlog.get_logger()
 
@@ -77,8 +78,10 @@ def _run(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> i
             config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us
         )
         # Before any file is made: a process that cannot serve leaves nothing behind.
-        limits = fit(config.edge, stores=count_stores(systems, config, data_dir))
-        sockets = _bind_all(config, data_dir)
+        places = places_of(systems, config)
+        stores = count_stores(systems, config, data_dir)
+        limits = fit(config.edge, stores=stores, listeners=len(places))
+        sockets = _bind_all(places, data_dir)
         with (
             DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
@@ -112,13 +115,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-def _bind_all(config: Config, data_dir: Path) -> Sockets:
+def _bind_all(places: Sequence[Listener], data_dir: Path) -> Sockets:
     """Take every listener's address. Raises ConfigError.
 
     Whoever starts twice in one folder is told so: the ports are that other process's.
     """
     try:
-        return bind(config.edge, embedded_x=True)
+        return bind(places)
     except ConfigError as error:
         holder = holder_of(data_dir)
         if holder is None:

@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from actors.errors import ConfigError
+from http_edge.gateway import Gateway
+from http_edge.listener import GATEWAY, Listener
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
     from pathlib import Path
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.service.assembly import AnyService
     from actors.service.group import Group
-    from http_edge.handler import Row
+    from http_edge.address import Address
 
 # How an effect reaches a service of the same process, as over a network: (service, message).
 Ask = Callable[[str, "Message"], "Awaitable[Any]"]
@@ -64,10 +68,14 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class ListenerSpec:
-    """A listener of a system's own, and where it listens if the configuration does not say."""
+    """A listener of a system's own, and where it listens if the configuration does not say.
+
+    `gateway` is the dialect that it speaks.
+    """
 
     name: str
     port: int
+    gateway: type[Gateway] = Gateway
     host: str = "127.0.0.1"
 
 
@@ -85,7 +93,7 @@ class System:
     name: str
     services: Callable[[Wiring], Mapping[str, AnyService]]
     # Addresses by listener: its own, and the gateway's, which every system shares.
-    addresses: Callable[[Wiring], Mapping[str, Sequence[Row]]] = lambda _: {}
+    addresses: Callable[[Wiring], Mapping[str, Sequence[Address]]] = lambda _: {}
     listeners: tuple[ListenerSpec, ...] = ()
     # Its sections of the configuration by name, with a default for each key.
     config: Mapping[str, type[Section]] = field(default_factory=dict)
@@ -152,3 +160,30 @@ def services_of(systems: Sequence[System], wiring: Wiring) -> dict[str, AnyServi
                 raise TypeError(message)
             found[name] = service
     return found
+
+
+def places_of(systems: Sequence[System], config: Config) -> list[Listener]:
+    """Return every listener, where the configuration has it, without an address yet."""
+    gateway = ListenerSpec(GATEWAY, 0)
+    specs = {gateway.name: gateway}
+    specs.update((each.name, each) for system in systems for each in system.listeners)
+    found = []
+    for spec in specs.values():
+        there = config.edge.listener(spec.name)
+        found.append(Listener(spec.name, there.host, there.port, gateway=spec.gateway))
+    return found
+
+
+def listeners_of(systems: Sequence[System], wiring: Wiring) -> list[Listener]:
+    """Return every listener with what all systems answer there.
+
+    Raises ConfigError where a system has addresses at a listener that none declares.
+    """
+    places = {each.name: each for each in places_of(systems, wiring.config)}
+    for system in systems:
+        for name, addresses in system.addresses(wiring).items():
+            if name not in places:
+                message = f"{system.name}: it has addresses at {name}, which no system declares"
+                raise ConfigError(message)
+            places[name] = places[name].also(addresses)
+    return list(places.values())

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from actors.kernel.child_spec import ChildSpec
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
+    from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
@@ -76,6 +77,7 @@ class ServiceSystem(ActorSystem):
         """
         classes = {name: _class_of(name, service) for name, service in services.items()}
         directory = Directory(classes)
+        self._classes = classes
         folder = DataFolder(
             data_dir,
             [name for name, each in classes.items() if issubclass(each, Service)],
@@ -129,6 +131,15 @@ class ServiceSystem(ActorSystem):
     def stores(self) -> int:
         """How many services keep a file."""
         return len(self._hostings)
+
+    def handles(self, service: str, message_type: type[Message]) -> bool:
+        """Whether the service can be asked such a message. Raises NoSuchActor."""
+        found = self._classes.get(service)
+        if found is None:
+            message = f"no service is called {service!r}; there are {', '.join(self._classes)}"
+            raise NoSuchActor(message)
+        spec = found.handlers.get(message_type)
+        return spec is not None and spec.kind in {"command", "query"}
 
     def leave(self) -> None:
         """Note that the process ends: what it is cut off from now is not to be warned of."""

@@ -25,6 +25,8 @@ from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import StoreTweet, Tweet, TweetStored
 from actors.systems.tweets.tweet_rows import INSERT, x_columns
 from actors.systems.tweets.tweets import TweetsService
+from http_edge.address import Address
+from http_edge.endpoints.service import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -161,6 +163,10 @@ class TallyScenario(Scenario):
         return found
 
 
+def _stored(reply: TweetStored) -> tuple[int, Tweet]:
+    return 201, reply.tweet
+
+
 def tally(
     tweets: type[TalliedTweets] = TalliedTweets, scenario: Callable[[], Scenario] | None = None
 ) -> System:
@@ -173,11 +179,13 @@ def tally(
     return System(
         name="tally",
         services=services,
+        addresses=lambda _: {"gateway": [STORE]},
         config={"tweets": TweetsConfig},
         scenario=lambda: scenario or TallyScenario,
     )
 
 
+STORE = Address("POST", "/api/v1/tweets", service("tweets", StoreTweet, 201, reply=_stored))
 TALLY = tally()
 
 

@@ -127,7 +127,7 @@ async def settle(on: Monitor) -> None:
 def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     minute_us = int(MINUTE_S * 1_000_000)
     monkeypatch.setattr("actors.systems.tweets.reader.MINUTE_US", minute_us)
-    monkeypatch.setattr("http_edge.x_api.stream_endpoint._MINUTE_US", minute_us)
+    monkeypatch.setattr("actors.systems.x_platform.api.connecting._MINUTE_US", minute_us)
     monkeypatch.setattr("actors.systems.tweets.following.NOTE_EVERY_S", NOTE_EVERY_S)
 
 

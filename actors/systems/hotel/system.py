@@ -16,6 +16,8 @@ from actors.systems.hotel.messages import Money
 from actors.systems.hotel.notification import NotificationService
 from actors.systems.hotel.payment import PaymentService
 from actors.systems.hotel.room import RoomService
+from actors.systems.hotel.routes import ADDRESSES
+from http_edge.go_gateway import NetHttpGateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +69,8 @@ def _audit() -> Audit:
 HOTEL = System(
     name="hotel",
     services=services,
-    listeners=(ListenerSpec("hotel", 8080),),  # the tutorial's hotel service
+    addresses=lambda _: ADDRESSES,
+    listeners=(ListenerSpec("hotel", 8080, NetHttpGateway),),  # the tutorial's hotel service
     config={"hotel": HotelConfig},
     outside={"card_processor": Dependency(live=card_processor, simulated=card_processor)},
     scenario=_scenario,

@@ -16,9 +16,11 @@ from actors.systems.tweets.outside import live_x, simulated_x
 from actors.systems.tweets.reader import ReaderService
 from actors.systems.tweets.reply_text import ReplyText
 from actors.systems.tweets.responder import ResponderService
+from actors.systems.tweets.routes import ADDRESSES
 from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
 from actors.systems.tweets.x_client import XWriter
+from http_edge.go_gateway import MuxGateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -117,7 +119,8 @@ def _audit() -> Audit:
 TWEETS = System(
     name="tweets",
     services=services,
-    listeners=(ListenerSpec("tweets", 10_000),),  # the tutorial's REST service
+    addresses=lambda _: ADDRESSES,
+    listeners=(ListenerSpec("tweets", 10_000, MuxGateway),),  # the tutorial's REST service
     config={"tweets": TweetsConfig, "x": XConfig},
     relations=relations,
     supervision=(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.system import ListenerSpec, System
+from actors.systems.x_platform.api.addresses import addresses
+from actors.systems.x_platform.api.embedded_credentials import read_embedded_credentials
+from actors.systems.x_platform.api.x_gateway import XGateway
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.x_platform import XPlatformService
-from http_edge.x_api.credentials import read_embedded_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +38,9 @@ def lay_out(data_dir: Path) -> None:
 X_PLATFORM = System(
     name="x_platform",
     services=services,
-    listeners=(ListenerSpec("x_platform", 8100),),  # any client of X API v2 finds it here
+    addresses=lambda wiring: addresses(wiring.config.section(XPlatformConfig), wiring.data_dir),
+    # Where any client of X API v2 finds it.
+    listeners=(ListenerSpec("x_platform", 8100, XGateway),),
     config={"x_platform": XPlatformConfig},
     lay_out=lay_out,
 )

@@ -15,6 +15,8 @@ from actors.systems.tweets.reader_messages import TweetRead
 from actors.systems.tweets.stream_line import parse_line
 from actors.systems.tweets.system import TWEETS, acting, services
 from actors.systems.tweets.x_client import STREAM_FIELDS
+from actors.systems.x_platform.api.fields import select
+from actors.systems.x_platform.api.rendering import Renderer
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -24,8 +26,6 @@ from actors.systems.x_platform.messages import (
     XTweet,
 )
 from actors.systems.x_platform.system import X_PLATFORM
-from http_edge.x_api.fields import select
-from http_edge.x_api.rendering import Renderer
 from tests.systems.tweets.faulty_x import FaultyX
 from tests.systems.whole import Whole
 

@@ -27,17 +27,17 @@ from actors.systems.tweets.reader_messages import (
 )
 from actors.systems.tweets.tweets import TweetsService
 from actors.systems.tweets.x_access import XAccess
-from tests.http_edge.x_api.embedded_x import embedded_x
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.reading import CREDENTIALS, Reading, ShiftedClock, reading
 from tests.systems.tweets.rough_x import SEARCH, STREAM, answers, opens, rough_x, tweet_line
+from tests.systems.x_platform.api.embedded_x import embedded_x
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.http_edge.x_api.embedded_x import EmbeddedX
     from tests.systems.tweets.rough_x import Act, RoughX
+    from tests.systems.x_platform.api.embedded_x import EmbeddedX
 
 HOUR_S = 3_600.0
 DAY_S = 86_400.0
