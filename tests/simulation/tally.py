@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.choice import Choose
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.machine import Ask
+    from actors.simulation.stage.scenario import Ask
 
 AUTHORS: Final = 2
 TWEETS_MAX: Final = 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors.simulation.command.moment import mark
 from actors.simulation.script.fault import FAULTS
-from actors.simulation.stage.machine import HOST
+from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -85,7 +85,7 @@ class Teller:
 
     def _crash(self, line: Line) -> Iterator[Mark]:
         """A handler's crash; the process's is told as the fault that it is."""
-        if line.who == HOST:
+        if line.who == EDGE_HOST:
             self._process_is_up = False
         elif line.who != "network":
             self._messages = []
@@ -134,7 +134,7 @@ class Teller:
     def _connection(self, line: Line) -> Iterator[Mark]:
         fields = dict(FIELD.findall(line.text))
         ends = [fields[name] for name in ("to", "at", "source") if name in fields]
-        lane = next((end for end in ends if end != HOST), HOST)
+        lane = next((end for end in ends if end != EDGE_HOST), EDGE_HOST)
         number = fields.get("connection")
         texts = {
             "reset": f"connection {number} is reset",
@@ -147,7 +147,7 @@ class Teller:
     # --- The rest ----------------------------------------------------------------------------
 
     def _trouble(self, line: Line) -> Iterator[Mark]:
-        yield mark(line.at_us, HOST, "wrong", line.text)
+        yield mark(line.at_us, EDGE_HOST, "wrong", line.text)
 
     def _nothing(self, line: Line) -> Iterable[Mark]:
         del line
@@ -155,13 +155,13 @@ class Teller:
 
     def _other(self, line: Line) -> Iterator[Mark]:
         kind: Kind = "refusal" if line.kind == "deadlettered" else "crash"
-        lane = line.who if line.who not in {"network", "root", ""} else HOST
+        lane = line.who if line.who not in {"network", "root", ""} else EDGE_HOST
         yield mark(line.at_us, lane, kind, f"{line.kind} {line.text}".rstrip())
 
 
 def _lane(target: str) -> str:
     """Return whose lane a target belongs to: `payment.Charge.after`, `client-0<>edge`, `clock`."""
     if target in {"process", "clock", ""}:
-        return HOST
-    ends = [end for end in re.split(r"[<>]+", target) if end != HOST]
-    return ends[0].partition(".")[0] if ends else HOST
+        return EDGE_HOST
+    ends = [end for end in re.split(r"[<>]+", target) if end != EDGE_HOST]
+    return ends[0].partition(".")[0] if ends else EDGE_HOST

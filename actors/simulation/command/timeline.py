@@ -8,7 +8,7 @@ import msgspec
 
 from actors.simulation.command.moment import Moment, SpanKind, mark
 from actors.simulation.command.teller import Teller
-from actors.simulation.stage.machine import HOST
+from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -133,6 +133,6 @@ def _spans(marks: Sequence[Mark]) -> tuple[Span, ...]:
 
 def _lanes(marks: Iterable[Mark], services: Sequence[str]) -> tuple[str, ...]:
     used = {each.moment.lane for each in marks}
-    known = (HOST, *services)
+    known = (EDGE_HOST, *services)
     clients = sorted(used.difference(known))
     return (*clients, *(lane for lane in known if lane in used))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NoReturn
 
-from actors.simulation.sealed.escapes import escape
+from actors.simulation.sealed.watch import escape
 
 
 def _refusing(what: str) -> Any:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.choice import Choose
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.machine import Ask
+    from actors.simulation.stage.scenario import Ask
 
 # Ten days after the simulated clock's start: a cancellation is free, until clocks are set forward.
 FIRST_NIGHT: Final = dt.date(2023, 11, 24)

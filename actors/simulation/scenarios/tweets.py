@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History
     from actors.simulation.script.choice import Choose
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.machine import Ask
+    from actors.simulation.stage.scenario import Ask
 
 # Short enough for a run to see their ends: X's windows, and the pause after a failed like.
 WINDOW_S: Final = 20.0

@@ -27,6 +27,7 @@ _OWN = tuple(
         "sealed/forbidden",
         "sealed/guard",
         "sealed/replacing",
+        "sealed/watch",
         "stage/patience",
         "time/loop",
         "time/runner",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 import msgspec
 
 from actors.errors import DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
-from actors.simulation.stage.machine import HOST, TOKEN
+from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from actors.kernel.messages import Message
-    from actors.simulation.stage.machine import Machine
+    from actors.service.assembly import ServiceSystem
     from actors.simulation.stage.trace import Trace
 
 # How often and how long a client asks for one thing, in virtual seconds: a crash, a full disk or a
@@ -47,10 +47,16 @@ class Reply(msgspec.Struct, frozen=True):
     body: Any = None
 
 
+class Booted(Protocol):
+    """A machine: at each boot it is another system that runs there."""
+
+    system: ServiceSystem
+
+
 class Client:
     """One client of the gateway. `async with` it; requests of one client follow each other."""
 
-    def __init__(self, name: str, machine: Machine, port: int, trace: Trace) -> None:
+    def __init__(self, name: str, machine: Booted, port: int, trace: Trace) -> None:
         """`name` is its host's, `port` the gateway's on the machine."""
         self.name = name
         self._machine = machine
@@ -119,7 +125,7 @@ class Client:
         self, method: str, path: str, body: Any = None, *, key: str | None = None
     ) -> Reply:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         if key is None:
             return await self._ask(method, path, body, headers, AGAIN)
         return await self._ask(
@@ -135,7 +141,7 @@ class Client:
         again: frozenset[int],
         port: int | None = None,
     ) -> Reply:
-        base = f"http://{HOST}:{port or self._port}"
+        base = f"http://{EDGE_HOST}:{port or self._port}"
         status = 0
         for attempt in range(ATTEMPTS_MAX):
             if attempt:

@@ -11,7 +11,7 @@ import msgspec
 from actors.simulation.net.rules import Attempt, Chunk, Drop, Partition, Slow, Truncate
 from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.targets import directions
-from actors.simulation.stage.machine import HOST
+from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,7 @@ def links_of(clients: int, wired: tuple[str, ...] = ()) -> tuple[str, ...]:
     """
     names = [f"client-{number}" for number in range(clients)]
     names += [name for name in wired for _ in range(max(1, clients))]
-    both = [f"{name}<>{HOST}" for name in names]
-    one = [f"{name}>{HOST}" for name in names]
-    other = [f"{HOST}>{name}" for name in names]
+    both = [f"{name}<>{EDGE_HOST}" for name in names]
+    one = [f"{name}>{EDGE_HOST}" for name in names]
+    other = [f"{EDGE_HOST}>{name}" for name in names]
     return (*both, *one, *other)

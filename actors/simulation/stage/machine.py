@@ -16,6 +16,7 @@ from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceSystem
 from actors.simulation.net.host import on_host
 from actors.simulation.stage.disk import Disk
+from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
@@ -23,7 +24,6 @@ from http_edge.admin_token import FILE
 from http_edge.edge import Edge
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from actors.config import Config
@@ -34,13 +34,8 @@ if TYPE_CHECKING:
     from actors.simulation.stage.trace import Trace
     from actors.simulation.time.loop import SimulationLoop
 
-    Ask = Callable[[str, Message], Awaitable[Any]]
-
-HOST: Final = "edge"
 # The service for which the edge has a listener more.
 X_PLATFORM: Final = "x_platform"
-# No secret: nobody but the simulation can reach it.
-TOKEN: Final = "simulated-admin-token"  # noqa: S105
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 FRAME: Final = re.compile(r'^ *File ".*?([^/"]+)", line (\d+)', re.MULTILINE)
@@ -87,16 +82,16 @@ class Machine:
         self._has_x = False
         self._edge: Edge | None = None
         self.system: ServiceSystem
-        (folder / FILE).write_text(TOKEN)
+        (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
         for address, name in scenario.wires.items():
-            network.names.wire(HOST, address, name)
+            network.names.wire(EDGE_HOST, address, name)
 
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
-        with on_host(HOST):
+        with on_host(EDGE_HOST):
             self.system = self._build()
             await self.system.start()
             self._edge = Edge(
@@ -108,20 +103,20 @@ class Machine:
             await self._edge.start()
             self._scenario.ready(self._edge.addresses)
         self.up = True
-        self._trace.add("boot", HOST, f"process {self._boots}")
+        self._trace.add("boot", EDGE_HOST, f"process {self._boots}")
 
     async def crash(self) -> None:
         """End the process at once: nothing is drained, nothing is said, nothing more commits."""
-        self._trace.add("crash", HOST, "kill -9")
+        self._trace.add("crash", EDGE_HOST, "kill -9")
         self.up = False
         self.disk.lost = True
-        self._network.crash(HOST)
+        self._network.crash(EDGE_HOST)
         actors = self.system.registry.actors()
         for actor in actors:  # the root first: nobody restarts anybody
             actor.terminate()
         for actor in actors:
             await actor.settled()
-        tasks = self._loop.tasks(HOST)
+        tasks = self._loop.tasks(EDGE_HOST)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

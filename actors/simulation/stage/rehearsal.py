@@ -24,7 +24,8 @@ from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
-from actors.simulation.stage.machine import HOST, Machine
+from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.patience import RUN_CPU_S_MAX, patience
 from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.time.loop import SimulationLoop
@@ -323,7 +324,7 @@ def _simulated(config: Config) -> Config:
         gateway=replace(config.edge.gateway, host=ANY, port=config.edge.gateway.port or PORT),
         hotel=replace(config.edge.hotel, host=ANY),
         tweets=replace(config.edge.tweets, host=ANY),
-        hosts=(*config.edge.hosts, HOST),
+        hosts=(*config.edge.hosts, EDGE_HOST),
     )
     return replace(
         config,

@@ -6,16 +6,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.kernel.messages import Message
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
     from actors.simulation.script.choice import Choose
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.machine import Ask
+
+    # Asks a service in the name of the outside world.
+    Ask = Callable[[str, Message], Awaitable[Any]]
 
 
 class Scenario(Protocol):

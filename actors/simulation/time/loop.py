@@ -14,7 +14,7 @@ from actors.kernel.rng import Rng
 from actors.simulation.errors import Deadlock
 from actors.simulation.net.host import HOST
 from actors.simulation.net.network_loop import NetworkLoop
-from actors.simulation.sealed.escapes import escape
+from actors.simulation.sealed.watch import escape
 from actors.simulation.time.budget import Budget, Spending
 from actors.simulation.time.deadlock import describe_waiting
 from actors.simulation.time.generators import Generators
@@ -244,6 +244,7 @@ class SimulationLoop(NetworkLoop):
     def describe_waiting(self) -> list[str]:
         """Return who waits for what: every task, and what the witnesses know."""
         lines = describe_waiting(self.tasks())
+        lines += self.network.describe() if self.network is not None else ()
         return lines + [line for witness in self._witnesses for line in witness()]
 
     def add_witness(self, witness: Callable[[], Iterable[str]]) -> None:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from actors.service.service import Service
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.machine import Ask
-    from actors.simulation.stage.scenario import Scenario
+    from actors.simulation.stage.scenario import Ask, Scenario
 
 ROOT = Path(__file__).parents[3]
 RUNTIME = ROOT / "runtime.py"

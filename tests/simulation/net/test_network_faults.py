@@ -360,6 +360,7 @@ def test_a_crashed_host_is_gone() -> None:
     """Its peers are reset, its port is free; its own tasks hear nothing and are listed."""
 
     async def main(network: Network) -> None:
+        loop: Any = asyncio.get_running_loop()
         await listening(network)
         reader, _ = await connected()
         await asyncio.sleep(1)
@@ -367,11 +368,11 @@ def test_a_crashed_host_is_gone() -> None:
         with pytest.raises(ConnectionResetError):
             await reader.read()
         await asyncio.sleep(60)
-        (left,) = network.loop.tasks("edge")
+        (left,) = loop.tasks("edge")
         left.cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        network.loop.unhandled.clear()  # asyncio 3.11 stumbles over a server's cancelled task
+        loop.unhandled.clear()  # asyncio 3.11 stumbles over a server's cancelled task
         with pytest.raises(ConnectionRefusedError):
             await connected()
         await listening(network)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.service.service import Service
-    from actors.simulation.stage.machine import Ask
+    from actors.simulation.stage.scenario import Ask
 
 CPU_S_MAX = 0.3
 
