@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.simulation.command.moment import seconds
+from actors.simulation.command.timeline_entry import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from actors.simulation.command.moment import Moment
     from actors.simulation.command.timeline import Span, Timeline
+    from actors.simulation.command.timeline_entry import TimelineEntry
     from actors.simulation.stage.rehearsal import Played
 
 # From this on, time that goes by without anything is worth a line of its own, in microseconds.
@@ -166,16 +166,16 @@ def _head(lane: str) -> str:
 
 def _rows(timeline: Timeline) -> Iterator[str]:
     before_us = 0
-    for index, moment in enumerate(timeline.moments):
-        gap_us = moment.at_us - before_us
+    for index, entry in enumerate(timeline.entries):
+        gap_us = entry.at_us - before_us
         if gap_us >= GAP_US:
             yield _gap(timeline, index, gap_us)
-        before_us = max(moment.until_us, before_us)
-        mark = "wrong-row" if moment.kind == "wrong" else moment.kind
-        cells = "".join(_cell(timeline, lane, index, moment) for lane in timeline.lanes)
+        before_us = max(entry.until_us, before_us)
+        mark = "wrong-row" if entry.kind == "wrong" else entry.kind
+        cells = "".join(_cell(timeline, lane, index, entry) for lane in timeline.lanes)
         yield (
-            f'<tr class="{mark}"><td class="at">{seconds(moment.at_us)}</td>{cells}'
-            f'<td class="text"><b>{escape(moment.lane)}</b> {_text(moment)}</td></tr>\n'
+            f'<tr class="{mark}"><td class="at">{seconds(entry.at_us)}</td>{cells}'
+            f'<td class="text"><b>{escape(entry.lane)}</b> {_text(entry)}</td></tr>\n'
         )
 
 
@@ -188,13 +188,13 @@ def _gap(timeline: Timeline, index: int, gap_us: int) -> str:
 
 
 def _across(timeline: Timeline, lane: str, index: int) -> list[Span]:
-    """Return what lasts across the gap before a moment."""
+    """Return what lasts across the gap before an entry."""
     return [
         each for each in timeline.spans if each.lane == lane and each.first < index <= each.last
     ]
 
 
-def _cell(timeline: Timeline, lane: str, index: int, moment: Moment) -> str:
+def _cell(timeline: Timeline, lane: str, index: int, entry: TimelineEntry) -> str:
     spans = [
         span for span in timeline.spans if span.lane == lane and span.first <= index <= span.last
     ]
@@ -202,7 +202,7 @@ def _cell(timeline: Timeline, lane: str, index: int, moment: Moment) -> str:
         f'<i class="bar {span.kind}{_end(span, index)}" title="{escape(span.text)}"></i>'
         for span in spans
     )
-    dot = f'<i class="dot {moment.kind}"></i>' if moment.lane == lane else ""
+    dot = f'<i class="dot {entry.kind}"></i>' if entry.lane == lane else ""
     return f'<td class="lane">{bars}{dot}</td>'
 
 
@@ -216,8 +216,8 @@ def _end(span: Span, index: int) -> str:
     return " first" if index == span.first else " end" if index == span.last else ""
 
 
-def _text(moment: Moment) -> str:
+def _text(entry: TimelineEntry) -> str:
     often = ""
-    if moment.times > 1:
-        often = f' <span class="soft">{moment.times} times, until {seconds(moment.until_us)}</span>'
-    return f"{escape(moment.text)}{often}"
+    if entry.times > 1:
+        often = f' <span class="soft">{entry.times} times, until {seconds(entry.until_us)}</span>'
+    return f"{escape(entry.text)}{often}"

@@ -7,14 +7,14 @@ import errno
 from typing import TYPE_CHECKING
 
 from actors.kernel.rng import Rng
+from actors.simulation.net.fault_rules import ConnectAttempt, Delay, Drop, Reset
 from actors.simulation.net.link import CONNECT_RETRIES_MAX, CONNECT_RETRY_S_MIN
-from actors.simulation.net.rules import Attempt, Delay, Drop, Reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.simulation.net.medium import Medium
-    from actors.simulation.net.server import SimulatedServer
+    from actors.simulation.net.simulated_server import SimulatedServer
 
 
 class Handshakes:
@@ -50,19 +50,19 @@ class Handshakes:
 
     async def _ask(self, source: str, target: str, ip: str, port: int) -> SimulatedServer | None:
         """Return nothing if request or answer is lost."""
-        there = Attempt(source=source, target=target, port=port)
+        there = ConnectAttempt(source=source, target=target, port=port)
         if not await self._arrives(there):
             return None
         server = self._find(target, ip, port)
         serves = server is not None and server.is_serving()
-        back = Attempt(source=target, target=source, port=port, answer=True)
+        back = ConnectAttempt(source=target, target=source, port=port, answer=True)
         if not await self._arrives(back):
             return None
         if server is None or not serves:
             raise self._refused(there)
         return server
 
-    async def _arrives(self, attempt: Attempt) -> bool:
+    async def _arrives(self, attempt: ConnectAttempt) -> bool:
         link = self._medium.link(attempt.source, attempt.target)
         rng = self._rng(attempt.source, attempt.target)
         await asyncio.sleep(link.latency_s + rng.random() * link.jitter_s)
@@ -78,7 +78,7 @@ class Handshakes:
             self._rngs[source, target] = Rng(f"{self._seed}:{source}>{target}")
         return self._rngs[source, target]
 
-    def _refused(self, attempt: Attempt) -> ConnectionRefusedError:
+    def _refused(self, attempt: ConnectAttempt) -> ConnectionRefusedError:
         self._medium.record(
             "refuse", source=attempt.source, target=attempt.target, port=attempt.port
         )

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Rule, Verdict
     from actors.simulation.net.link import Link
-    from actors.simulation.net.rules import Attempt, Chunk, Rule, Verdict
 
 
 class Medium(Protocol):
@@ -26,7 +26,7 @@ class Medium(Protocol):
         """Return what lies between two hosts in this direction."""
         ...
 
-    def judge(self, arrival: Attempt | Chunk) -> Verdict:
+    def judge(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Return what the rules say of it."""
         ...
 

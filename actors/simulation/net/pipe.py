@@ -6,17 +6,17 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from actors.simulation.net.fault_rules import Chunk, Delay, Drop, Reset
 from actors.simulation.net.link import RETRIES_MAX, RETRY_S_MAX, RETRY_S_MIN
-from actors.simulation.net.rules import Chunk, Delay, Drop, Reset
 
 if TYPE_CHECKING:
     import asyncio
     from contextvars import Context
 
     from actors.kernel.rng import Rng
+    from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.link import Link
     from actors.simulation.net.medium import Medium
-    from actors.simulation.net.rules import Verdict
 
     Kind = Literal["open", "data", "eof", "reset"]
 

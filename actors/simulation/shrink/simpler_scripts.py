@@ -10,7 +10,7 @@ import msgspec
 
 from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.script.workload import Request
+from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.simpler_calls import (
     fields_of,
     nearer_calls,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.simulation.script.fault import FaultName
     from actors.simulation.stage.rehearsal import Script
 
-T = TypeVar("T", bound=Step | Request[Any])
+T = TypeVar("T", bound=Step | ClientRequest[Any])
 
 # Tried first as a gap, in microseconds: most gaps do not matter, and the rest within a magnitude.
 GAP_LADDER_US: Final = (0, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -236,12 +236,12 @@ def _with_step(script: Script, index: int, step: Step) -> Script:
     return with_steps(script, (*steps[:index], step, *steps[index + 1 :]))
 
 
-def _with_all(script: Script, change: Callable[[Request[Any]], Request[Any]]) -> Script:
+def _with_all(script: Script, change: Callable[[ClientRequest[Any]], ClientRequest[Any]]) -> Script:
     workload = tuple(change(request) for request in script.workload)
     return msgspec.structs.replace(script, workload=workload)
 
 
-def _moved(request: Request[Any], old: int, new: int) -> Request[Any]:
+def _moved(request: ClientRequest[Any], old: int, new: int) -> ClientRequest[Any]:
     if request.client != old:
         return request
     return msgspec.structs.replace(request, client=new)

@@ -14,7 +14,7 @@ from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceSystem
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points

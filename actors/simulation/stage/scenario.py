@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
 
     # Asks a service in the name of the outside world.
@@ -60,7 +60,7 @@ class Scenario(Protocol):
     def age(self, folder: Path) -> None:
         """Change the furnished files, whose process has ended, if that is wanted."""
 
-    def choose_call(self, choose: Choose) -> Any:
+    def choose_call(self, choose: Chooser) -> Any:
         """Choose what a client does; 0 is always the simplest."""
         ...
 

@@ -11,9 +11,9 @@ import pytest
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.simulation.command.campaign import Campaign, Failure, Plan, Tally
+from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.report import Report
-from actors.simulation.command.second_process import Told, compare
-from actors.simulation.command.silence import silence
+from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.suspicious import SuspiciousHotel
 from tests.simulation.tally import TallyScenario
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def silent() -> Iterator[None]:
     """What is killed on purpose need not be logged."""
-    with silence():
+    with without_logs():
         yield
 
 
@@ -142,7 +142,7 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
     campaign = campaign_of(tmp_path, tweets=TallyScenario)
     rehearsal = campaign.rehearsals["tweets"]
     played = rehearsal.play(rehearsal.script(1), keep=True)
-    told = Told.of("tweets", played)
+    told = TracedRun.of("tweets", played)
     assert compare("tweets", played, told) is None
     lines = list(told.lines)
     lines[6] = msgspec.structs.replace(lines[6], text="something else")

@@ -18,17 +18,17 @@ import aiohttp
 
 from actors.config import load_config
 from actors.kernel.rng import Rng
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from http_edge.edge import Edge
 from tests.http_edge.fake_system import FakeSystem
 
 if TYPE_CHECKING:
+    from actors.simulation.net.fault_rules import Rule
     from actors.simulation.net.link import Link
-    from actors.simulation.net.rules import Rule
 
 REQUESTS = 1_000
 CLIENTS = 4

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.kernel.rng import Rng
-from actors.simulation.script.choice import Seeded
+from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.profile import PROFILES, choose_gap, draw_schedule
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.targets import Targets
@@ -70,7 +70,7 @@ def superset(rng: Rng, core: Schedule) -> Schedule:
     noise = list(draw_schedule(rng, PROFILES["chaos"], TARGETS, slots=rng.randint(5, 60)).steps)
     for step in reversed(core.steps):
         at = rng.randint(0, len(noise))
-        gap_us = step.gap_us + choose_gap(Seeded(rng))
+        gap_us = step.gap_us + choose_gap(SeededChooser(rng))
         noise = [*noise[:at], msgspec.structs.replace(step, gap_us=gap_us), *noise[at:]]
     return Schedule(tuple(noise))
 
@@ -95,7 +95,7 @@ def test_a_gap_within_a_window_shrinks_to_its_start(rng: Rng) -> None:
         return 1_300 <= at.get("crash", 0) - at.get("kill", 10**9) <= 1_700
 
     for _ in range(20):
-        first_us, gap_us = choose_gap(Seeded(rng)), rng.randint(1_300, 1_700)
+        first_us, gap_us = choose_gap(SeededChooser(rng)), rng.randint(1_300, 1_700)
         schedule = Schedule((Step(first_us, "kill", "room"), Step(gap_us, "crash", "process")))
         least = Schedule((Step(0, "kill", "room"), Step(1_300, "crash", "process")))
         assert shrink(schedule, fails) == least

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from actors.config import load_config
-from actors.simulation.command.place import place_for_files
-from actors.simulation.command.silence import silence
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.scenarios import SCENARIOS
 from actors.simulation.script.profile import PROFILES
 from actors.simulation.stage.rehearsal import Rehearsal
@@ -65,7 +65,7 @@ class Hall:
 
 @pytest.fixture(scope="module")
 def hall() -> Iterator[Hall]:
-    with place_for_files() as place, silence():
+    with scratch_folder() as place, without_logs():
         yield Hall(place)
 
 

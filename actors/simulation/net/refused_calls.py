@@ -20,7 +20,7 @@ _FILE = "a file descriptor"
 _BARE = "a bare socket, which is not simulated,"
 
 
-class NoOutsideWorld(asyncio.AbstractEventLoop):
+class RefusedCalls(asyncio.AbstractEventLoop):
     """An event loop without threads, signals, processes and files."""
 
     add_reader = _refusing(_FILE)

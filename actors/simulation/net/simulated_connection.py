@@ -6,19 +6,19 @@ import errno
 from typing import TYPE_CHECKING, Literal
 
 from actors.simulation.net.pipe import Pipe
-from actors.simulation.net.transport import SimulatedTransport
+from actors.simulation.net.simulated_transport import SimulatedTransport
 
 if TYPE_CHECKING:
     from contextvars import Context
 
     from actors.kernel.rng import Rng
     from actors.simulation.net.medium import Medium
-    from actors.simulation.net.server import SimulatedServer
+    from actors.simulation.net.simulated_server import SimulatedServer
 
     Address = tuple[str, int]
 
 
-class Connection:
+class SimulatedConnection:
     """An established connection, from the handshake until both ends have heard of its end."""
 
     def __init__(
@@ -159,7 +159,7 @@ class Connection:
 class _Acceptor:
     """The end of a pipe at a listener, until the connection is accepted."""
 
-    def __init__(self, connection: Connection, context: Context) -> None:
+    def __init__(self, connection: SimulatedConnection, context: Context) -> None:
         self.context = context
         self._connection = connection
 

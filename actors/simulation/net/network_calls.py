@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.simulation.net.no_outside_world import NoOutsideWorld
+from actors.simulation.net.refused_calls import RefusedCalls
 from actors.simulation.sealed.watch import escape
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class HostNetwork(Protocol):
     def close(self) -> None: ...
 
 
-class NetworkLoop(NoOutsideWorld):
+class NetworkCalls(RefusedCalls):
     """Without a network, each of these is an Escape. `network` is set by the one made for it."""
 
     network: HostNetwork | None = None
