@@ -12,7 +12,7 @@ from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.simulation.command.campaign import Campaign, Failure, Plan, Tally
 from actors.simulation.command.log_output import without_logs
-from actors.simulation.command.report import Report
+from actors.simulation.command.report import CLEAR_LINE, Report
 from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.suspicious import SuspiciousHotel
@@ -176,6 +176,20 @@ def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> Non
     assert ("█" in written, "\x1b" in written) == (is_terminal, is_terminal)
     assert "20 schedules in 20.0 s, 60 a minute; " in written
     assert written.endswith(f"\ndigest {campaign.tally.digest}\n")
+
+
+def test_a_bar_is_no_wider_than_its_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What wraps could not be drawn over: each step would leave a line behind."""
+    monkeypatch.setenv("COLUMNS", "60")
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    stream, clock = io.StringIO(), ManualClock()
+    clock.advance(1.0)
+    Report(stream, clock, is_terminal=True).progress(Plan(first=1, seeds=20), campaign)
+    (bar,) = stream.getvalue().split(CLEAR_LINE)[1:]
+    assert len(bar) == 59
+    assert "░ 0 schedules, " in bar
 
 
 class Choking(TallyScenario):
