@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import check_python, check_sql, check_tree, product_files
+from tests.architecture import (
+    CIRCLES,
+    check_python,
+    check_sql,
+    check_tree,
+    circles,
+    product_files,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,6 +39,10 @@ VIOLATIONS = [
     ),
     ("actors/service/a.py", "import actors.simulation.net.network", "imports point down only"),
     ("http_edge/app.py", "from actors.simulation.net import network", "imports point down only"),
+    ("actors/simulation/net/a.py", "import actors.simulation.time.loop", "no room below net"),
+    ("actors/simulation/check/a.py", "import actors.simulation.script.fault", "no room below"),
+    ("actors/simulation/time/a.py", "import actors.kernel.clock", "time stands apart"),
+    ("actors/simulation/attic/a.py", "import actors.kernel.clock", "no known room"),
     ("actors/junk/a.py", "import os", "no known part"),
     ("runtime.py", "import actors.junk", "no known part"),
     # Absences.
@@ -80,7 +91,9 @@ ALLOWED = [
     ("runtime.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
     ("runtime.py", "import actors.simulation.net.network, http_edge.app, actors.store.store"),
     ("runtime.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
-    ("actors/simulation/a.py", "import http_edge.app, actors.store.inline_store"),
+    ("actors/simulation/stage/a.py", "import http_edge.app, actors.store.inline_store"),
+    ("actors/simulation/stage/a.py", "import actors.simulation.net.pipe, actors.simulation.errors"),
+    ("actors/simulation/time/a.py", "import actors.kernel.rng, actors.simulation.errors"),
     ("actors/simulation/sealed/forbidden.py", "import random, tempfile, time, uuid"),
     ("http_edge/admin_token.py", "import secrets"),
     ("actors/systems/hotel/routes.py", "from http_edge.endpoints.service import service"),
@@ -110,6 +123,29 @@ def test_the_edge_names_no_system() -> None:
     named = re.compile(rf"\b({'|'.join(name for name in systems if name[0] != '_')})\b")
     files = [*(ROOT / "http_edge").rglob("*.py"), *(ROOT / "http_edge").rglob("*.html")]
     assert [path.name for path in files if named.search(path.read_text())] == []
+
+
+def test_no_circle_of_files_but_those_that_are_named() -> None:
+    """A file can be read without those that read it: imports go one way, annotations' too."""
+    sources = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in product_files(ROOT)
+        if path.suffix == ".py"
+    }
+    assert circles(sources) == sorted(CIRCLES)
+
+
+def test_a_circle_is_found_whatever_its_length() -> None:
+    """One by way of a third file and of TYPE_CHECKING is one; a chain and a pair apart are not."""
+    sources = {
+        "a/__init__.py": "",
+        "a/b.py": "from a import c\nimport os, a.outside",
+        "a/c.py": "from a.d import D",
+        "a/d.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a.b",
+        "a/outside.py": "import a.end",
+        "a/end.py": "import a",
+    }
+    assert circles(sources) == [("a/b.py", "a/c.py", "a/d.py")]
 
 
 def test_every_product_file_is_looked_at() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.simulation.net.network import Network
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

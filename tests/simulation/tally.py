@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History, Operation
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
     from actors.system import Wiring
 
@@ -128,7 +128,7 @@ class TallyScenario(Scenario):
     async def furnish(self, system: ServiceSystem) -> None:
         pass
 
-    def choose_call(self, choose: Choose) -> TallyCall:
+    def choose_call(self, choose: Chooser) -> TallyCall:
         return TallyCall(author=choose(AUTHORS), again=bool(choose(2)))
 
     async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:

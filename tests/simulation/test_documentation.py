@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
+from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.options import Options
-from actors.simulation.command.silence import silence
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.test_docs import PRELUDE, PYTHON, ROOT
 
@@ -49,7 +49,7 @@ def cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     for name, sql in SCHEMAS.items():
         (folder / "schema" / name).mkdir(parents=True)
         (folder / "schema" / name / "0001_cafe.sql").write_text(sql, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch, silence():
+    with pytest.MonkeyPatch.context() as patch, without_logs():
         patch.syspath_prepend(folder)
         yield importlib.import_module("simulated_cafe")
 

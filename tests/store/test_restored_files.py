@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors.errors import StoreLost
 from actors.kernel.clock import ManualClock
-from actors.simulation.command.place import IN_MEMORY
+from actors.simulation.command.scratch_folder import IN_MEMORY
 from actors.store.acceptance import accept_loss
 from tests.store.correspondents import act, arriving, sends
 from tests.store.ledger import Add, handlers

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Final, TextIO
 from actors.config import load_config
 from actors.errors import DressRehearsalError
 from actors.simulation.command.campaign import Campaign, Failure
+from actors.simulation.command.log_output import log_virtual_time, without_logs
 from actors.simulation.command.options import Options
 from actors.simulation.command.page import render
-from actors.simulation.command.place import place_for_files
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.report import Report
-from actors.simulation.command.second_process import SecondProcess, Told
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.command.second_process import SecondProcess, TracedRun
 from actors.simulation.command.settled_heap import settled_heap
-from actors.simulation.command.silence import log_virtual_time, silence
 from actors.simulation.command.stopping import stop_on_signal
-from actors.simulation.command.timeline import tell
+from actors.simulation.command.timeline import build_timeline
 from actors.simulation.stage.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class _Simulation:
         with ExitStack() as stack:
             stream = stack.enter_context(_nowhere()) if options.traces else sys.stdout
             self._report = Report(stream, self._clock, is_terminal=stream.isatty())
-            place = stack.enter_context(place_for_files())
-            stack.enter_context(silence())
+            place = stack.enter_context(scratch_folder())
+            stack.enter_context(without_logs())
             if options.logs:
                 log_virtual_time(self._config.log, self._clock)
             campaign = Campaign(self._rehearsals(place), keep=options.keeps_traces)
@@ -165,7 +165,7 @@ class _Simulation:
 
     def _see(self, campaign: Campaign, system: str, played: Played) -> None:
         if self._options.traces:
-            sys.stdout.write(f"{Told.of(system, played).to_json()}\n")
+            sys.stdout.write(f"{TracedRun.of(system, played).to_json()}\n")
             sys.stdout.flush()
         if self._options.verbose:
             self._report.trace(played)
@@ -200,7 +200,7 @@ class _Simulation:
 
     def _tell(self, campaign: Campaign, failure: Failure) -> None:
         services = campaign.rehearsals[failure.system].targets.services
-        self._report.line(f"\n{tell(failure.played, services)}\n")
+        self._report.line(f"\n{build_timeline(failure.played, services)}\n")
 
     def _save(self, campaign: Campaign, failure: Failure, seed: int, summary: str) -> None:
         page = self._options.page
@@ -231,7 +231,7 @@ class _Simulation:
         played = failure.played
         services = campaign.rehearsals[failure.system].targets.services
         text = render(
-            tell(played, services),
+            build_timeline(played, services),
             system=failure.system,
             seed=seed,
             played=played,

@@ -8,7 +8,7 @@ import msgspec
 
 from actors.errors import ConfigError
 from actors.simulation.script.schedule import Schedule  # noqa: TC001 - decoded by its type
-from actors.simulation.script.workload import Request
+from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Script
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             if system is None or system.scenario is None:
                 raise ConfigError(f"{path}: there is no system {raw.system!r} to simulate")
             call: Any = system.scenario()().call_type
-            workload = msgspec.json.decode(raw.script.workload, type=tuple[Request[call], ...])
+            workload = msgspec.json.decode(
+                raw.script.workload, type=tuple[ClientRequest[call], ...]
+            )
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}") from error
         except msgspec.MsgspecError as error:

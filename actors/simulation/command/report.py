@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from textwrap import fill
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -134,6 +135,8 @@ class Report:
         return max(self._last_s - self._began_s, 1e-6)
 
     def _draw(self, text: str) -> None:
+        # A line that wraps could not be drawn over.
+        text = text[: shutil.get_terminal_size().columns - 1]
         self._stream.write(f"{CLEAR_LINE}{text}")
         self._stream.flush()
         self._is_bar = True

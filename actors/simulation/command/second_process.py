@@ -23,7 +23,7 @@ HASH_SEED: Final = "PYTHONHASHSEED"
 HASH_SEEDS: Final = 2**32
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class TracedRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run as the second process tells it, on one line of JSON."""
 
     system: str
@@ -61,7 +61,7 @@ class SecondProcess:
     """Plays what this one plays, a little behind or ahead. Use it in a `with` block."""
 
     def __init__(self, program: Path, arguments: Sequence[str]) -> None:
-        """Start `program` with `arguments`; it must write a `Told` a run, in order."""
+        """Start `program` with `arguments`; it must write a `TracedRun` a run, in order."""
         environment = {**os.environ, HASH_SEED: _other_hash_seed(os.environ.get(HASH_SEED))}
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, str(program), *arguments],
@@ -86,13 +86,13 @@ class SecondProcess:
         line = self._process.stdout.readline()
         if not line:
             raise SimulationError(f"the second process ended with {self._process.wait()}")
-        told = msgspec.json.decode(line, type=Told)
+        told = msgspec.json.decode(line, type=TracedRun)
         if (told.system, told.seed) != (system, played.script.seed):
             raise SimulationError(f"the second process plays seed {told.seed} of {told.system}")
         return compare(system, played, told)
 
 
-def compare(system: str, played: Played, told: Told) -> Disagreement | None:
+def compare(system: str, played: Played, told: TracedRun) -> Disagreement | None:
     """Return the first line that differs, if any does."""
     if told.digest == played.digest:
         return None

@@ -6,7 +6,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from actors.simulation.stage.patience import end_run
+from actors.simulation.stage.watchdog import end_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

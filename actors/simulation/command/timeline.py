@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.simulation.command.moment import Moment, SpanKind, mark
-from actors.simulation.command.teller import Teller
-from actors.simulation.stage.machine import HOST
+from actors.simulation.command.timeline_entry import SpanKind, TimelineEntry, mark
+from actors.simulation.command.trace_reader import TraceReader
+from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from actors.simulation.check.history import Operation
-    from actors.simulation.command.moment import Mark
+    from actors.simulation.command.timeline_entry import TimelineMark
     from actors.simulation.stage.rehearsal import Played
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that lasts in a lane, from one moment to another: numbers from 0, both included."""
+    """Something that lasts in a lane, from one entry to another: numbers from 0, both included."""
 
     lane: str
     kind: SpanKind
@@ -29,33 +29,33 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """The moments of a run in order; `lanes` are those in which anything happens, clients first."""
+    """The entries of a run in order; `lanes` are those in which anything happens, clients first."""
 
     lanes: tuple[str, ...]
-    moments: tuple[Moment, ...]
+    entries: tuple[TimelineEntry, ...]
     spans: tuple[Span, ...]
 
     def __str__(self) -> str:
-        return "\n".join(str(moment) for moment in self.moments)
+        return "\n".join(str(entry) for entry in self.entries)
 
 
-def tell(played: Played, services: Sequence[str]) -> Timeline:
+def build_timeline(played: Played, services: Sequence[str]) -> Timeline:
     """Pick from a run whose trace was kept what matters. `services` orders the lanes."""
-    teller = Teller(played.script.schedule, services)
-    marks = [*teller.tell(played.lines), *_operations(played.operations)]
+    reader = TraceReader(played.script.schedule, services)
+    marks = [*reader.read(played.lines), *_operations(played.operations)]
     # Of one instant, what was asked and answered comes after what it came of: the sort is stable.
-    marks.sort(key=lambda each: (each.moment.kind == "wrong", each.moment.at_us))
+    marks.sort(key=lambda each: (each.entry.kind == "wrong", each.entry.at_us))
     marks = list(_folded(_joined(marks)))
     return Timeline(
         lanes=_lanes(marks, services),
-        moments=tuple(each.moment for each in marks),
+        entries=tuple(each.entry for each in marks),
         spans=_spans(marks),
     )
 
 
-def _operations(operations: Iterable[Operation]) -> list[Mark]:
+def _operations(operations: Iterable[Operation]) -> list[TimelineMark]:
     """Return invocations and returns, in the order of the history's own numbers."""
-    found: list[tuple[int, Mark]] = []
+    found: list[tuple[int, TimelineMark]] = []
     for each in operations:
         name = f"#{each.number}"
         text = f"{name} {_call(each)}"
@@ -76,30 +76,30 @@ def _call(operation: Operation) -> str:
     return f"{operation.name}{argument}"
 
 
-def _joined(marks: Iterable[Mark]) -> list[Mark]:
+def _joined(marks: Iterable[TimelineMark]) -> list[TimelineMark]:
     """Tell an operation's end in one line with the answer that it came of."""
-    found: list[Mark] = []
+    found: list[TimelineMark] = []
     for each in marks:
-        if found and each.ends and each.moment.kind == "answer":
-            old, new = found[-1].moment, each.moment
+        if found and each.ends and each.entry.kind == "answer":
+            old, new = found[-1].entry, each.entry
             if (old.kind, old.lane, old.at_us) == ("answer", new.lane, new.at_us):
-                moment = msgspec.structs.replace(new, text=f"{new.text}  ({old.text})")
-                found[-1] = msgspec.structs.replace(each, moment=moment)
+                entry = msgspec.structs.replace(new, text=f"{new.text}  ({old.text})")
+                found[-1] = msgspec.structs.replace(each, entry=entry)
                 continue
         found.append(each)
     return found
 
 
-def _folded(marks: Iterable[Mark]) -> Iterator[Mark]:
+def _folded(marks: Iterable[TimelineMark]) -> Iterator[TimelineMark]:
     """Tell once what happens again and again with nothing in between."""
-    last: Mark | None = None
+    last: TimelineMark | None = None
     for each in marks:
         if last is not None:
-            old, new = last.moment, each.moment
+            old, new = last.entry, each.entry
             if (old.lane, old.kind, old.text) == (new.lane, new.kind, new.text):
-                moment = msgspec.structs.replace(old, times=old.times + 1, until_us=new.at_us)
+                entry = msgspec.structs.replace(old, times=old.times + 1, until_us=new.at_us)
                 ends = tuple(dict.fromkeys(last.ends + each.ends))
-                last = msgspec.structs.replace(last, moment=moment, ends=ends)
+                last = msgspec.structs.replace(last, entry=entry, ends=ends)
                 continue
             yield last
         last = each
@@ -107,17 +107,15 @@ def _folded(marks: Iterable[Mark]) -> Iterator[Mark]:
         yield last
 
 
-def _spans(marks: Sequence[Mark]) -> tuple[Span, ...]:
+def _spans(marks: Sequence[TimelineMark]) -> tuple[Span, ...]:
     spans: list[Span] = []
     begun: dict[str, tuple[int, SpanKind]] = {}
 
     def close(name: str, last: int) -> None:
         if name in begun:
             first, kind = begun.pop(name)
-            moment = marks[first].moment
-            spans.append(
-                Span(lane=moment.lane, kind=kind, first=first, last=last, text=moment.text)
-            )
+            entry = marks[first].entry
+            spans.append(Span(lane=entry.lane, kind=kind, first=first, last=last, text=entry.text))
 
     for index, each in enumerate(marks):
         for name in each.ends:
@@ -131,8 +129,8 @@ def _spans(marks: Sequence[Mark]) -> tuple[Span, ...]:
     return tuple(sorted(spans, key=lambda span: (span.first, span.last)))
 
 
-def _lanes(marks: Iterable[Mark], services: Sequence[str]) -> tuple[str, ...]:
-    used = {each.moment.lane for each in marks}
-    known = (HOST, *services)
+def _lanes(marks: Iterable[TimelineMark], services: Sequence[str]) -> tuple[str, ...]:
+    used = {each.entry.lane for each in marks}
+    known = (EDGE_HOST, *services)
     clients = sorted(used.difference(known))
     return (*clients, *(lane for lane in known if lane in used))

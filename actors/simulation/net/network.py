@@ -7,23 +7,23 @@ import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.kernel.rng import Rng
-from actors.simulation.net.connection import Connection
+from actors.simulation.net.current_host import CURRENT_HOST
 from actors.simulation.net.handshakes import Handshakes
-from actors.simulation.net.host import HOST
+from actors.simulation.net.host_table import LOOPBACK, HostTable
 from actors.simulation.net.link import Link
-from actors.simulation.net.listeners import Listeners
-from actors.simulation.net.names import LOOPBACK, Names
-from actors.simulation.net.server import SimulatedServer
+from actors.simulation.net.port_table import PortTable
+from actors.simulation.net.simulated_connection import SimulatedConnection
+from actors.simulation.net.simulated_server import SimulatedServer
 from actors.simulation.net.simulated_socket import SimulatedSocket
-from actors.simulation.sealed.escapes import escape
+from actors.simulation.net.simulated_transport import SimulatedTransport
+from actors.simulation.sealed.watch import escape
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
 
-    from actors.simulation.net.rules import Attempt, Chunk, Rule, Verdict
-    from actors.simulation.net.transport import SimulatedTransport
-    from actors.simulation.time.loop import SimulationLoop
+    from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Rule, Verdict
+    from actors.simulation.net.network_calls import NetworkCalls
 
     class Recorder(Protocol):
         """Writes down what happens, in the order it happens."""
@@ -45,28 +45,27 @@ class Network:
 
     def __init__(
         self,
-        loop: SimulationLoop,
+        loop: NetworkCalls,
         *,
         seed: int | str = 0,
         link: Link | None = None,
         record: Recorder | None = None,
     ) -> None:
         """Become the network of `loop`; `link` lies between two hosts unless `set_link` says."""
-        self.loop = loop
-        self.names = Names()
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.names = HostTable()
         self.rules: list[Rule] = []
         self._seed = seed
         self._default = link or Link()
         self._record = record
         self._links: dict[tuple[str, str], Link] = {}
-        self._handshakes = Handshakes(self, seed=seed)
-        self.listeners = Listeners(self.names, self._free_port)
-        self._connections: dict[int, Connection] = {}
+        self._listeners = PortTable(self.names, self._free_port)
+        self._handshakes = Handshakes(self, self._listeners.find, seed=seed)
+        self._connections: dict[int, SimulatedConnection] = {}
         self._numbers = 0
         self._ports: dict[str, int] = {}
         self._endings: list[tuple[int, int, Callable[[], None]]] = []
         loop.network = self
-        loop.add_witness(self._describe)
 
     def time(self) -> float:
         """Return the loop's time, in seconds."""
@@ -89,7 +88,7 @@ class Network:
 
         return remove
 
-    def judge(self, arrival: Attempt | Chunk) -> Verdict:
+    def judge(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Return the first verdict that is not to let it pass."""
         for rule in self.rules:
             if (verdict := rule(arrival)) is not None:
@@ -113,7 +112,7 @@ class Network:
         Its peers are reset. The tasks of the host (`loop.tasks(host)`) are the caller's to end.
         """
         for part in self.names.parts_of(host):
-            for server in self.listeners.of(part):
+            for server in self._listeners.of(part):
                 server.close()
             for connection in list(self._connections.values()):
                 if part in (connection.source, connection.target):
@@ -169,7 +168,7 @@ class Network:
         """As `socket.getnameinfo`."""
         address, port = sockaddr[:2]
         numeric = flags & socket.NI_NUMERICHOST
-        host = address if numeric else self.names.host_of(address, asker=HOST.get())
+        host = address if numeric else self.names.host_of(address, asker=CURRENT_HOST.get())
         return host, str(port)
 
     # --- Listening ---------------------------------------------------------------------------
@@ -193,7 +192,7 @@ class Network:
         _refuse_tls(ssl)
         if sock is not None:
             raise escape("a real socket")
-        here = HOST.get()
+        here = CURRENT_HOST.get()
         own = self.names.add(here)
         hosts = [host] if host is None or isinstance(host, str) else list(host)
         first = hosts[0] or ""
@@ -201,13 +200,14 @@ class Network:
         if wired is not None:
             here, own = wired, first
         server = SimulatedServer(
-            self,
+            self.loop,
             protocol_factory,
             host=here,
-            addresses=[self.listeners.bind(here, own, name, port or 0) for name in hosts],
+            addresses=[self._listeners.bind(here, own, name, port or 0) for name in hosts],
             context=contextvars.copy_context(),
+            closed=self._listeners.remove,
         )
-        self.listeners.add(server)
+        self._listeners.add(server)
         if start_serving:
             server.begin()
         return server
@@ -246,7 +246,7 @@ class Network:
         """Shake hands. Raises ConnectionRefusedError, TimeoutError and OSError as connect()."""
         if not isinstance(sock, SimulatedSocket):
             raise escape("a real socket")
-        source = HOST.get()
+        source = CURRENT_HOST.get()
         own = self.names.add(source)
         ip, port = address
         target = self.names.host_of(ip, asker=source)
@@ -254,7 +254,7 @@ class Network:
         self._numbers += 1
         number = self._numbers
         client = (LOOPBACK if target == source else own, self._free_port(source))
-        connection = self._connections[number] = Connection(
+        connection = self._connections[number] = SimulatedConnection(
             self,
             number,
             source=source,
@@ -277,9 +277,9 @@ class Network:
         if self._record is not None:
             self._record(event, **fields)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, number: int) -> None:
         """Keep no connection whose both ends are over."""
-        self._connections.pop(connection.number, None)
+        self._connections.pop(number, None)
 
     def at_turns_end(self, number: int, side: int, action: Callable[[], None]) -> None:
         """End one side of a connection, in the order of numbers among all that end this turn.
@@ -296,7 +296,8 @@ class Network:
         for _, _, action in sorted(endings, key=lambda ending: ending[:2]):
             action()
 
-    def _describe(self) -> list[str]:
+    def describe(self) -> list[str]:
+        """Return a line a connection: where its bytes are stuck, if any are."""
         return [connection.describe() for connection in self._connections.values()]
 
 
@@ -306,6 +307,6 @@ def _refuse_tls(ssl: Any) -> None:
 
 
 def _connected(sock: Any) -> SimulatedTransport:
-    if not isinstance(sock, SimulatedSocket) or sock.end is None:
+    if not isinstance(sock, SimulatedSocket) or not isinstance(sock.end, SimulatedTransport):
         raise escape("a real socket")
     return sock.end

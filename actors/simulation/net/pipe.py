@@ -6,20 +6,29 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from actors.simulation.net.fault_rules import Chunk, Delay, Drop, Reset
 from actors.simulation.net.link import RETRIES_MAX, RETRY_S_MAX, RETRY_S_MIN
-from actors.simulation.net.rules import Chunk, Delay, Drop, Reset
 
 if TYPE_CHECKING:
     import asyncio
     from contextvars import Context
 
     from actors.kernel.rng import Rng
-    from actors.simulation.net.connection import Connection
+    from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.link import Link
-    from actors.simulation.net.network import Network
-    from actors.simulation.net.rules import Verdict
+    from actors.simulation.net.medium import Medium
 
     Kind = Literal["open", "data", "eof", "reset"]
+
+    class PipeOwner(Protocol):
+        """The connection of which a pipe is one direction."""
+
+        number: int
+        port: int
+
+        def break_off(self, cause: str) -> None: ...
+
+        def give_up(self, pipe: Pipe) -> None: ...
 
     class Receiver(Protocol):
         """Where a pipe ends."""
@@ -53,8 +62,8 @@ class Pipe:
 
     def __init__(
         self,
-        network: Network,
-        connection: Connection,
+        medium: Medium,
+        connection: PipeOwner,
         source: str,
         target: str,
         *,
@@ -67,7 +76,7 @@ class Pipe:
         self.waiting_bytes = 0  # written, but the window is full
         self.sender: Sender
         self.receiver: Receiver
-        self._network = network
+        self._medium = medium
         self._connection = connection
         self._link = link
         self._rng = rng
@@ -170,7 +179,7 @@ class Pipe:
         if self._broken:
             return
         link = self._link
-        leaves_s = max(self._network.time(), self._line_free_s)
+        leaves_s = max(self._medium.time(), self._line_free_s)
         if link.bandwidth_bytes_s is not None:
             leaves_s += len(data) / link.bandwidth_bytes_s
         self._line_free_s = leaves_s
@@ -182,16 +191,16 @@ class Pipe:
             self._schedule()
 
     def _schedule(self) -> None:
-        self._timer = self._network.loop.call_at(
+        self._timer = self._medium.loop.call_at(
             self._way[0].due_s, self._arrive, context=self.receiver.context
         )
 
     def _arrive(self) -> None:
         self._timer = None
-        now = self._network.time()
+        now = self._medium.time()
         while self._way and self._way[0].due_s <= now:
             item = self._way[0]
-            verdict = self._network.judge(self._chunk(item)) if self._network.rules else None
+            verdict = self._medium.judge(self._chunk(item)) if self._medium.rules else None
             if verdict is None or (item.delayed and isinstance(verdict, Delay)):
                 self._way.popleft()
                 self._deliver(item.kind, item.data)
@@ -205,7 +214,7 @@ class Pipe:
         match verdict:
             case Delay(seconds=seconds):
                 item.delayed = True  # once is enough
-                item.due_s = self._network.time() + seconds
+                item.due_s = self._medium.time() + seconds
             case Reset(after_bytes=size):
                 self._way.popleft()
                 if item.data[:size]:
@@ -221,7 +230,7 @@ class Pipe:
                     self._connection.give_up(self)
                     return False
                 wait_s = min(RETRY_S_MAX, RETRY_S_MIN * 2 ** (item.tries - 1))
-                item.due_s = self._network.time() + wait_s
+                item.due_s = self._medium.time() + wait_s
         return True
 
     def _chunk(self, item: _Item) -> Chunk:
@@ -237,7 +246,7 @@ class Pipe:
 
     def _deliver(self, kind: Kind, data: bytes) -> None:
         self._arrived_bytes += len(data)
-        self._network.record(
+        self._medium.record(
             kind,
             connection=self._connection.number,
             to=self.target,

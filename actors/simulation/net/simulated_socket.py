@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.simulation.net.transport import SimulatedTransport
+    import asyncio
 
 _NOWHERE = ("0.0.0.0", 0)  # noqa: S104 - what an unbound socket says, and nothing is bound
 
@@ -27,7 +27,7 @@ class SimulatedSocket:
         self._sockname = sockname
         self._peername = peername
         # Set by the loop's sock_connect, taken by its create_connection.
-        self.end: SimulatedTransport | None = None
+        self.end: asyncio.Transport | None = None
 
     def fileno(self) -> int:
         """There is no file descriptor: -1, as of a closed socket."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from actors.simulation.script.choice import Seeded
+from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.fault import FAULTS, FaultName
 from actors.simulation.script.schedule import Schedule, Step
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from actors.kernel.rng import Rng
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.script.targets import Targets
 
 # 100 seconds: longer than any time-out that a fault should run into. Every magnitude below is as
@@ -94,12 +94,12 @@ def draw_schedule(
 
     `slots`, the most faults there may be, is the profile's own unless given.
     """
-    choose = Seeded(rng)
+    choose = SeededChooser(rng)
     count = profile.slots if slots is None else slots
     return assemble(choose_slot(choose, profile, targets) for _ in range(count))
 
 
-def choose_slot(choose: Choose, profile: Profile, targets: Targets) -> Slot | None:
+def choose_slot(choose: Chooser, profile: Profile, targets: Targets) -> Slot | None:
     """Choose one fault to one target, or nothing."""
     menu: list[FaultName | None] = [None] * profile.nothing
     for name, fault in FAULTS.items():
@@ -120,7 +120,7 @@ def choose_slot(choose: Choose, profile: Profile, targets: Targets) -> Slot | No
     )
 
 
-def choose_gap(choose: Choose) -> int:
+def choose_gap(choose: Chooser) -> int:
     """Choose a time to wait, in microseconds."""
     return choose.magnitude(GAP_US_LIMIT)
 

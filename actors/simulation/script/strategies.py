@@ -13,7 +13,7 @@ from actors.simulation.script.profile import PROFILES, Profile, assemble, choose
 from actors.simulation.script.workload import (
     CLIENTS,
     REQUESTS_MAX,
-    Request,
+    ClientRequest,
     Workload,
     choose_request,
     present,
@@ -22,7 +22,7 @@ from actors.simulation.script.workload import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.script.schedule import Schedule
     from actors.simulation.script.targets import Targets
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 
 @st.composite
-def drawn(draw: st.DrawFn, function: Callable[[Choose], T]) -> T:
-    """Turn a function that draws by `Choose` into a strategy."""
+def drawn(draw: st.DrawFn, function: Callable[[Chooser], T]) -> T:
+    """Turn a function that draws by `Chooser` into a strategy."""
     return function(_Drawn(draw))
 
 
@@ -55,7 +55,7 @@ def workloads(
     """
 
     @st.composite
-    def request(draw: st.DrawFn) -> Request[T] | None:
+    def request(draw: st.DrawFn) -> ClientRequest[T] | None:
         return choose_request(_Drawn(draw), lambda _choose: draw(calls), clients)
 
     return st.lists(request(), max_size=requests_max).map(present)

@@ -20,16 +20,17 @@ _OWN = tuple(
     for name in (
         "net/handshakes",
         "net/network",
-        "net/network_loop",
-        "net/no_outside_world",
+        "net/network_calls",
+        "net/refused_calls",
         "sealed/callers",
         "sealed/escapes",
         "sealed/forbidden",
         "sealed/guard",
         "sealed/replacing",
-        "stage/patience",
+        "sealed/watch",
+        "stage/watchdog",
         "time/loop",
-        "time/runner",
+        "time/run",
     )
 )
 

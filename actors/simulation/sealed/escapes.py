@@ -21,16 +21,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from actors.simulation.errors import Escape, SimulationError
-from actors.simulation.sealed.callers import find_caller
+from actors.simulation.errors import SimulationError
+from actors.simulation.sealed.replacing import replaced
+from actors.simulation.sealed.watch import Watch, escape, in_force, put_in_force, watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.time.loop import SimulationLoop
+    from actors.simulation.sealed.watch import VirtualWorld
 
 AUDITED = {
     "_thread.start_new_thread": "a thread",
@@ -58,58 +58,24 @@ AUDITED = {
 }
 
 
-class Watch:
-    """What is in force: whose thread it is, who serves what is allowed, what has escaped so far."""
-
-    def __init__(self, loop: SimulationLoop | None) -> None:
-        self.loop = loop
-        self.thread = get_ident()
-        self.escapes: list[Escape] = []
-
-
-_watch: Watch | None = None
 _hooked = False
 
 
-def watching() -> Watch | None:
-    """Return the watch that is in force on this thread, if any.
-
-    Other threads of the process, a test runner's say, are not in the simulation.
-    """
-    return _watch if _watch is not None and _watch.thread == get_ident() else None
-
-
-def escape(what: str) -> Escape:
-    """Make the error for `what`, such as "a socket", and keep it in the watch; the caller raises.
-
-    Names the innermost frame that is neither the standard library's nor the simulation's own.
-    """
-    caller, through = find_caller()
-    error = Escape(what, caller=caller, through=through)
-    if (watch := watching()) is not None:
-        watch.escapes.append(error)
-    return error
-
-
 @contextlib.contextmanager
-def forbid(loop: SimulationLoop | None = None) -> Iterator[Watch]:
+def forbid(world: VirtualWorld | None = None) -> Iterator[Watch]:
     """Let no thread, socket, process, sleep, clock or entropy of the real world be used.
 
-    `loop` serves the few libraries that may ask (`guard.ALLOWED`) from its virtual time and
-    its seed; without it they are refused too. Does not nest. Raises, besides what its block
+    `world`, a loop, serves the few libraries that may ask (`guard.ALLOWED`) from its virtual time
+    and its seed; without it they are refused too. Does not nest. Raises, besides what its block
     raises, the first Escape that the block caught and forgot.
     """
-    # Down here: what stands in for what is forbidden needs this module.
-    from actors.simulation.sealed.replacing import replaced  # noqa: PLC0415
-
-    global _watch  # noqa: PLW0603 - an audit hook and a patched type are the process's, not ours
-    if _watch is not None:
+    if in_force():
         message = "forbid() is in force already"
         raise SimulationError(message)
     _hook()
-    watch = Watch(loop)
+    watch = Watch(world)
     with replaced():
-        _watch = watch
+        put_in_force(watch)
         try:
             yield watch
         except BaseException as error:
@@ -118,7 +84,7 @@ def forbid(loop: SimulationLoop | None = None) -> Iterator[Watch]:
                     error.add_note(f"before that: {hidden}")
             raise
         finally:
-            _watch = None
+            put_in_force(None)
     if watch.escapes:
         raise watch.escapes[0]
 
@@ -131,5 +97,5 @@ def _hook() -> None:
 
 
 def _on_audit(event: str, _arguments: tuple[Any, ...]) -> None:
-    if _watch is not None and event in AUDITED and watching() is not None:
+    if event in AUDITED and watching() is not None:
         raise escape(AUDITED[event])

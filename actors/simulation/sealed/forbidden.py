@@ -21,14 +21,14 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from actors.simulation.sealed.escapes import escape, watching
 from actors.simulation.sealed.guard import Guard, OfNow, decide
+from actors.simulation.sealed.watch import escape, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-    from actors.simulation.time.loop import SimulationLoop
+    from actors.simulation.sealed.watch import VirtualWorld
 
 # --- Functions, replaced by name -------------------------------------------------------------
 
@@ -85,28 +85,28 @@ def _entropy() -> Iterator[Guard]:
     yield Guard(uuid.uuid1, "uuid.uuid1()")  # asks the machine's own generator, in C
     # Drawn from a generator that may have been seeded before; a name tells nothing but itself.
     names = tempfile._get_candidate_names  # type: ignore[attr-defined]  # noqa: SLF001
-    yield Guard(names, "a temporary name", kind="entropy", serve=lambda _loop: names())
+    yield Guard(names, "a temporary name", kind="entropy", serve=lambda _world: names())
 
 
-def _random_bytes(loop: SimulationLoop, size: int, _flags: int = 0) -> bytes:
-    return loop.entropy.randbytes(size)
+def _random_bytes(world: VirtualWorld, size: int, _flags: int = 0) -> bytes:
+    return world.entropy.randbytes(size)
 
 
 def _drawn(name: str) -> Callable[..., Any]:
-    return lambda loop, *arguments, **options: getattr(loop.entropy, name)(*arguments, **options)
+    return lambda world, *arguments, **options: getattr(world.entropy, name)(*arguments, **options)
 
 
-_CLOCKS: dict[str, Callable[[SimulationLoop], float]] = {
-    "time": lambda loop: loop.clock.now_us() / 1_000_000,
-    "time_ns": lambda loop: loop.clock.now_us() * 1000,
-    "monotonic": lambda loop: loop.time(),
-    "monotonic_ns": lambda loop: round(loop.time() * 1e9),
-    "perf_counter": lambda loop: loop.time(),
-    "perf_counter_ns": lambda loop: round(loop.time() * 1e9),
-    "process_time": lambda loop: loop.time(),
-    "process_time_ns": lambda loop: round(loop.time() * 1e9),
-    "thread_time": lambda loop: loop.time(),
-    "thread_time_ns": lambda loop: round(loop.time() * 1e9),
+_CLOCKS: dict[str, Callable[[VirtualWorld], float]] = {
+    "time": lambda world: world.clock.now_us() / 1_000_000,
+    "time_ns": lambda world: world.clock.now_us() * 1000,
+    "monotonic": lambda world: world.time(),
+    "monotonic_ns": lambda world: round(world.time() * 1e9),
+    "perf_counter": lambda world: world.time(),
+    "perf_counter_ns": lambda world: round(world.time() * 1e9),
+    "process_time": lambda world: world.time(),
+    "process_time_ns": lambda world: round(world.time() * 1e9),
+    "thread_time": lambda world: world.time(),
+    "thread_time_ns": lambda world: round(world.time() * 1e9),
 }
 
 
@@ -153,11 +153,11 @@ def _moment(name: str) -> Any:
     original = dt.datetime.__dict__[name]
 
     def moment(cls: type[dt.datetime], tz: dt.tzinfo | None = None) -> Any:
-        answer, loop = decide("time", f"datetime.{name}()")
+        answer, world = decide("time", f"datetime.{name}()")
         if answer == "real":
             return original.__get__(None, cls)(*([] if tz is None else [tz]))
         zone = dt.UTC if name == "utcnow" else tz
-        found = cls.fromtimestamp(loop.clock.now_us() / 1_000_000, zone)
+        found = cls.fromtimestamp(world.clock.now_us() / 1_000_000, zone)
         return found.replace(tzinfo=None) if name == "utcnow" else found
 
     return classmethod(moment)
@@ -198,8 +198,8 @@ def _unless_it_would_wait(original: Callable[..., Any]) -> Callable[..., Any]:
 def _if_told(original: Callable[..., None]) -> Callable[..., None]:
     def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
         if a is None and watching() is not None:
-            answer, loop = decide("entropy", "a Random without a seed")
-            a = loop.entropy.getrandbits(128) if answer == "virtual" else None
+            answer, world = decide("entropy", "a Random without a seed")
+            a = world.entropy.getrandbits(128) if answer == "virtual" else None
         original(self, a, version)
 
     return seed

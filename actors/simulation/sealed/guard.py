@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from actors.simulation.sealed.escapes import escape, watching
+from actors.simulation.sealed.watch import escape, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.simulation.time.loop import SimulationLoop
+    from actors.simulation.sealed.watch import VirtualWorld
 
 Answer = Literal["virtual", "real"]
 
@@ -56,21 +56,21 @@ class Guard:
         kind: str = "",
         serve: Callable[..., Any] | None = None,
     ) -> None:
-        """`serve(loop, *arguments)` answers who is allowed to ask for this `kind`."""
+        """`serve(world, *arguments)` answers who is allowed to ask for this `kind`."""
         self.original = original
         self._what = what
         self._kind = kind
         self._serve = serve
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        answer, loop = decide(self._kind, self._what)
+        answer, world = decide(self._kind, self._what)
         if answer == "real":
             return self.original(*arguments, **options)
         assert self._serve is not None
-        return self._serve(loop, *arguments, **options)
+        return self._serve(world, *arguments, **options)
 
 
-def decide(kind: str, what: str) -> tuple[Answer, SimulationLoop]:
+def decide(kind: str, what: str) -> tuple[Answer, VirtualWorld]:
     """Return who answers a call two frames up. Raises Escape."""
     watch = watching()
     if watch is None:
@@ -80,8 +80,8 @@ def decide(kind: str, what: str) -> tuple[Answer, SimulationLoop]:
         if kind in allowance.kinds and _is_within(asker, allowance.asker):
             if allowance.answer == "real":
                 return "real", None  # type: ignore[return-value]
-            if watch.loop is not None:
-                return "virtual", watch.loop
+            if watch.world is not None:
+                return "virtual", watch.world
     if kind and _is_import():
         return "real", None  # type: ignore[return-value]
     raise escape(what)

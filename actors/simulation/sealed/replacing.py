@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohappyeyeballs.impl
 
 from actors.simulation.sealed.builtin_types import replace_method
-from actors.simulation.sealed.escapes import watching
 from actors.simulation.sealed.forbidden import functions, methods
 from actors.simulation.sealed.guard import Guard
+from actors.simulation.sealed.watch import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,9 @@ class _SocketModule:
 
     def __getattr__(self, name: str) -> Any:
         watch = watching()
-        loop = watch.loop if watch is not None else None
-        if name == "socket" and loop is not None and loop.network is not None:
-            return loop.network.socket
+        world = watch.world if watch is not None else None
+        if name == "socket" and world is not None and world.network is not None:
+            return world.network.socket
         return getattr(socket, name)
 
 

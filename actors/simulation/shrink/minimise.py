@@ -16,7 +16,6 @@ import msgspec
 from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.shrink import simpler_scripts as simpler
-from actors.simulation.shrink.shrink import GAP_LADDER_US, shrink
 from actors.simulation.shrink.simpler_calls import fields_of
 
 if TYPE_CHECKING:
@@ -153,10 +152,13 @@ class _Search:
                 lambda: self.best.workload,
                 lambda kept: msgspec.structs.replace(self.best, workload=kept),
             )
-            self._leave_out_of(
-                lambda: self.best.schedule.steps,
-                lambda kept: simpler.with_steps(self.best, kept),
-            )
+            self._leave_out_steps()
+
+    def _leave_out_steps(self) -> None:
+        self._leave_out_of(
+            lambda: self.best.schedule.steps,
+            lambda kept: simpler.with_steps(self.best, kept),
+        )
 
     def _leave_out_of(
         self, items: Callable[[], tuple[Any, ...]], made: Callable[[Any], Script]
@@ -168,7 +170,7 @@ class _Search:
             parts = min(parts, count)
             cuts = [count * part // parts for part in range(parts + 1)]
             if any(
-                self._accept(made(kept) for kept in simpler.without(items(), low, high))
+                self._accept(made(kept) for kept in simpler.without(items(), range(low, high)))
                 for low, high in pairwise(cuts)
             ):
                 parts = max(parts - 1, 1)
@@ -196,13 +198,34 @@ class _Search:
         self._accept(simpler.sooner(self.best))
         for index in range(len(self.best.schedule)):
             gap_us = self.best.schedule.steps[index].gap_us
-            gaps_us = [*[each for each in GAP_LADDER_US if each < gap_us], gap_us]
+            gaps_us = [*[each for each in simpler.GAP_LADDER_US if each < gap_us], gap_us]
             self._accept(simpler.with_simpler_step(self.best, index, self._mishaps(), gaps_us))
-        if self.best.schedule.steps:  # the exact gaps, and what only two at a time can be left out
-            shrink(
-                self.best.schedule,
-                lambda schedule: self._accept([simpler.with_steps(self.best, schedule.steps)]),
-            )
+        before = None
+        while before != self.best:
+            before = self.best
+            self._leave_out_steps()
+            while self._accept(simpler.without_two_steps(self.best)):
+                pass
+            for index in range(len(self.best.schedule)):
+                self._shorten(index)
+
+    def _shorten(self, index: int) -> None:
+        """Find the least gap that fails: up the ladder, then between the last two rungs."""
+        gap_us = self.best.schedule.steps[index].gap_us
+        least_us = 0
+        for rung_us in simpler.GAP_LADDER_US:
+            if rung_us >= gap_us:
+                break
+            if self._accept(simpler.with_sooner_step(self.best, index, rung_us)):
+                gap_us = rung_us
+                break
+            least_us = rung_us + 1
+        while least_us < gap_us:
+            middle_us = (least_us + gap_us) // 2
+            if self._accept(simpler.with_sooner_step(self.best, index, middle_us)):
+                gap_us = middle_us
+            else:
+                least_us = middle_us + 1
 
     def _trade(self) -> None:
         """Leave something out, or make a request simpler, and change one other thing in any way.

@@ -14,7 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.script.workload import Request, Workload
+    from actors.simulation.script.workload import ClientRequest, Workload
 
 # More requests than this are not put in another order.
 PERMUTED_MAX: Final = 3
@@ -47,7 +47,7 @@ def nearer_calls(call: Any, name: str) -> Iterator[Any]:
             yield msgspec.structs.replace(call, **{name: type(default)(nearer)})
 
 
-def renamed(request: Request[Any], name: str, old: int, new: int) -> Request[Any]:
+def renamed(request: ClientRequest[Any], name: str, old: int, new: int) -> ClientRequest[Any]:
     """Return the request with this field `new` if it was `old`."""
     if getattr(request.call, name, None) != old:
         return request

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.script.workload import Request
-from actors.simulation.shrink.shrink import GAP_LADDER_US
+from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.simpler_calls import (
     fields_of,
     nearer_calls,
@@ -19,12 +20,16 @@ from actors.simulation.shrink.simpler_calls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from actors.simulation.script.fault import FaultName
     from actors.simulation.stage.rehearsal import Script
 
-T = TypeVar("T", bound=Step | Request[Any])
+T = TypeVar("T", bound=Step | ClientRequest[Any])
+
+# Tried first as a gap, in microseconds: most gaps do not matter, and the rest within a magnitude.
+GAP_LADDER_US: Final = (0, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+_RANK: Final = {name: number for number, name in enumerate(FAULTS)}
 
 
 class Mishap(NamedTuple):
@@ -34,26 +39,43 @@ class Mishap(NamedTuple):
     target: str
     amount_ms: int
 
+    def is_worse_than(self, other: Mishap) -> bool:
+        """Whether it is a later fault, or the same and more of it."""
+        mine, its = _RANK[self.fault], _RANK[other.fault]
+        return mine > its or (mine == its and abs(self.amount_ms) > abs(other.amount_ms))
+
 
 # --- One request or step less ------------------------------------------------------------------
 
 
-def without(items: tuple[T, ...], low: int, high: int) -> Iterator[tuple[T, ...]]:
+def without(items: tuple[T, ...], gone: Collection[int]) -> Iterator[tuple[T, ...]]:
     """Leave out items with their gaps; or the rest at its times, if that is what matters."""
-    yield (*items[:low], *items[high:])
-    gap_us = sum(item.gap_us for item in items[low:high])
-    if gap_us and high < len(items):
-        later = msgspec.structs.replace(items[high], gap_us=items[high].gap_us + gap_us)
-        yield (*items[:low], later, *items[high + 1 :])
+    yield tuple([item for index, item in enumerate(items) if index not in gone])
+    rest: list[T] = []
+    lost_us = 0
+    for index, item in enumerate(items):
+        if index in gone:
+            lost_us += item.gap_us
+        else:
+            rest.append(msgspec.structs.replace(item, gap_us=item.gap_us + lost_us))
+            lost_us = 0
+    yield tuple(rest)
 
 
 def smaller(script: Script) -> Iterator[Script]:
     """Leave out a step, or a request while there are others."""
     for index in range(len(script.workload) if len(script.workload) > 1 else 0):
-        for kept in without(script.workload, index, index + 1):
+        for kept in without(script.workload, {index}):
             yield msgspec.structs.replace(script, workload=kept)
     for index in range(len(script.schedule)):
-        for steps in without(script.schedule.steps, index, index + 1):
+        for steps in without(script.schedule.steps, {index}):
+            yield with_steps(script, steps)
+
+
+def without_two_steps(script: Script) -> Iterator[Script]:
+    """Leave out two steps: what one does the other may undo."""
+    for pair in combinations(range(len(script.schedule)), 2):
+        for steps in without(script.schedule.steps, pair):
             yield with_steps(script, steps)
 
 
@@ -143,9 +165,20 @@ def with_simpler_step(
     own = Mishap(step.fault, step.target, step.amount_ms)
     for gap_us in gaps_us:
         for mishap in mishaps:
-            if gap_us == step.gap_us and mishap == own:
+            if gap_us == step.gap_us and (mishap == own or mishap.is_worse_than(own)):
                 break
             yield _with_step(script, index, Step(gap_us, *mishap))
+
+
+def with_sooner_step(script: Script, index: int, gap_us: int) -> Iterator[Script]:
+    """Let step `index`, and all after it, come sooner; or it alone, if the rest's times matter."""
+    steps = script.schedule.steps
+    step = msgspec.structs.replace(steps[index], gap_us=gap_us)
+    yield _with_step(script, index, step)
+    for after in steps[index + 1 : index + 2]:
+        later_us = after.gap_us + steps[index].gap_us - gap_us
+        later = msgspec.structs.replace(after, gap_us=later_us)
+        yield with_steps(script, (*steps[:index], step, later, *steps[index + 2 :]))
 
 
 def with_another_step(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:
@@ -177,7 +210,7 @@ def with_another_target(script: Script, mishaps: Sequence[Mishap]) -> Iterator[S
 def with_step_for_request(script: Script, mishaps: Sequence[Mishap]) -> Iterator[Script]:
     """Let something happen at the start instead of a request."""
     for index in range(len(script.workload) if len(script.workload) > 1 else 0):
-        for kept in without(script.workload, index, index + 1):
+        for kept in without(script.workload, {index}):
             fewer = msgspec.structs.replace(script, workload=kept)
             for mishap in mishaps:
                 yield with_steps(fewer, (Step(0, *mishap), *script.schedule.steps))
@@ -203,12 +236,12 @@ def _with_step(script: Script, index: int, step: Step) -> Script:
     return with_steps(script, (*steps[:index], step, *steps[index + 1 :]))
 
 
-def _with_all(script: Script, change: Callable[[Request[Any]], Request[Any]]) -> Script:
+def _with_all(script: Script, change: Callable[[ClientRequest[Any]], ClientRequest[Any]]) -> Script:
     workload = tuple(change(request) for request in script.workload)
     return msgspec.structs.replace(script, workload=workload)
 
 
-def _moved(request: Request[Any], old: int, new: int) -> Request[Any]:
+def _moved(request: ClientRequest[Any], old: int, new: int) -> ClientRequest[Any]:
     if request.client != old:
         return request
     return msgspec.structs.replace(request, client=new)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 import msgspec
 
 from actors.errors import DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
-from actors.simulation.stage.machine import HOST, TOKEN
+from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from actors.kernel.messages import Message
-    from actors.simulation.stage.machine import Machine
+    from actors.service.assembly import ServiceSystem
     from actors.simulation.stage.trace import Trace
 
 # How often and how long a client asks for one thing, in virtual seconds: a crash, a full disk or a
@@ -40,17 +40,23 @@ STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
-class Reply(msgspec.Struct, frozen=True):
+class ClientReply(msgspec.Struct, frozen=True):
     """A status and its decoded body. A status of 0: nobody answered, however often it was tried."""
 
     status: int
     body: Any = None
 
 
+class Booted(Protocol):
+    """A machine: at each boot it is another system that runs there."""
+
+    system: ServiceSystem
+
+
 class Client:
     """One client of the gateway. `async with` it; requests of one client follow each other."""
 
-    def __init__(self, name: str, machine: Machine, port: int, trace: Trace) -> None:
+    def __init__(self, name: str, machine: Booted, port: int, trace: Trace) -> None:
         """`name` is its host's, `port` the gateway's on the machine."""
         self.name = name
         self._machine = machine
@@ -81,7 +87,7 @@ class Client:
         *,
         key: str | None = None,
         port: int | None = None,
-    ) -> Reply:
+    ) -> ClientReply:
         """Ask until there is an answer; a key makes asking again harmless.
 
         `port` is another listener's than the gateway's.
@@ -89,7 +95,7 @@ class Client:
         headers = {} if key is None else {IDEMPOTENCY_KEY: key}
         return await self._ask(method, path, body, headers, AGAIN | ACCEPTED, port)
 
-    async def tell(self, service: str, message: Message, *, key: str | None = None) -> Reply:
+    async def tell(self, service: str, message: Message, *, key: str | None = None) -> ClientReply:
         """Ask a service past the edge, as patiently: for a system that has no addresses yet.
 
         The body is what the service replied: status 200, or 409 with its Refusal.
@@ -108,18 +114,18 @@ class Client:
             status = STATUS.get(type(body), OK)
             self._trace.add("client", self.name, f"{name} {status}")
             if status not in AGAIN | ACCEPTED:
-                return Reply(status, body)
-        return Reply(0)
+                return ClientReply(status, body)
+        return ClientReply(0)
 
-    async def operate(self, action: str, actor: str) -> Reply:
+    async def operate(self, action: str, actor: str) -> ClientReply:
         """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses."""
         return await self.administer("POST", f"/admin/actors/{actor}/{action}")
 
     async def administer(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
-    ) -> Reply:
+    ) -> ClientReply:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         if key is None:
             return await self._ask(method, path, body, headers, AGAIN)
         return await self._ask(
@@ -134,8 +140,8 @@ class Client:
         headers: dict[str, str],
         again: frozenset[int],
         port: int | None = None,
-    ) -> Reply:
-        base = f"http://{HOST}:{port or self._port}"
+    ) -> ClientReply:
+        base = f"http://{EDGE_HOST}:{port or self._port}"
         status = 0
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
@@ -145,11 +151,11 @@ class Client:
                     method, f"{base}{path}", json=body, headers=headers
                 ) as response:
                     status = response.status
-                    reply = Reply(status, await response.json(content_type=None))
+                    reply = ClientReply(status, await response.json(content_type=None))
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
                 continue
             self._trace.add("client", self.name, f"{method} {path} {status}")
             if status not in again:
                 return reply
-        return Reply(0)
+        return ClientReply(0)

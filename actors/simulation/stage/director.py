@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.simulation.net.rules import Attempt, Chunk, Drop, Partition, Slow, Truncate
+from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
 from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.targets import directions
-from actors.simulation.stage.machine import HOST
+from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.network import Network
-    from actors.simulation.net.rules import Verdict
     from actors.simulation.script.fault import FaultName
     from actors.simulation.script.schedule import Schedule, Step
     from actors.simulation.stage.machine import Machine
@@ -34,7 +34,7 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
     hosts: frozenset[str]
     last: int
 
-    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Lose what comes by them."""
         dead = isinstance(arrival, Chunk) and arrival.connection <= self.last
         return Drop() if dead and {arrival.source, arrival.target} == self.hosts else None
@@ -163,7 +163,7 @@ def links_of(clients: int, wired: tuple[str, ...] = ()) -> tuple[str, ...]:
     """
     names = [f"client-{number}" for number in range(clients)]
     names += [name for name in wired for _ in range(max(1, clients))]
-    both = [f"{name}<>{HOST}" for name in names]
-    one = [f"{name}>{HOST}" for name in names]
-    other = [f"{HOST}>{name}" for name in names]
+    both = [f"{name}<>{EDGE_HOST}" for name in names]
+    one = [f"{name}>{EDGE_HOST}" for name in names]
+    other = [f"{EDGE_HOST}>{name}" for name in names]
     return (*both, *one, *other)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.app import App
 from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.disk import Disk
+from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from actors.simulation.time.loop import SimulationLoop
     from actors.system import Ask, System
 
-HOST: Final = "edge"
-# No secret: nobody but the simulation can reach it.
-TOKEN: Final = "simulated-admin-token"  # noqa: S105
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 FRAME: Final = re.compile(r'^ *File ".*?([^/"]+)", line (\d+)', re.MULTILINE)
@@ -82,10 +80,10 @@ class Machine:
         self._boots = 0
         self._app: App
         self.system: ServiceSystem
-        (folder / FILE).write_text(TOKEN)
+        (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
         for address, name in scenario.wires.items():
-            network.names.wire(HOST, address, name)
+            network.names.wire(EDGE_HOST, address, name)
 
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
@@ -97,20 +95,20 @@ class Machine:
             await self._app.listen()
             await self._app.start()
         self.up = True
-        self._trace.add("boot", HOST, f"process {self._boots}")
+        self._trace.add("boot", EDGE_HOST, f"process {self._boots}")
 
     async def crash(self) -> None:
         """End the process at once: nothing is drained, nothing is said, nothing more commits."""
-        self._trace.add("crash", HOST, "kill -9")
+        self._trace.add("crash", EDGE_HOST, "kill -9")
         self.up = False
         self.disk.lost = True
-        self._network.crash(HOST)
+        self._network.crash(EDGE_HOST)
         actors = self.system.registry.actors()
         for actor in actors:  # the root first: nobody restarts anybody
             actor.terminate()
         for actor in actors:
             await actor.settled()
-        tasks = self._loop.tasks(HOST)
+        tasks = self._loop.tasks(EDGE_HOST)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

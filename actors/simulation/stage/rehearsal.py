@@ -13,8 +13,8 @@ from actors.kernel.rng import Rng
 from actors.service.replicas import Replicas, actor_names
 from actors.simulation.check.history import History
 from actors.simulation.errors import Endless, SimulationError
-from actors.simulation.net.host import on_host
-from actors.simulation.net.names import ANY
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.host_table import ANY
 from actors.simulation.net.network import Network
 from actors.simulation.script.profile import PROFILES, draw_schedule
 from actors.simulation.script.schedule import Schedule
@@ -24,11 +24,12 @@ from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
-from actors.simulation.stage.machine import HOST, Machine
-from actors.simulation.stage.patience import RUN_CPU_S_MAX, patience
+from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.trace import Line, Trace
+from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ class Rehearsal:
                 trace.add(event, "network", " ".join(f"{k}={v}" for k, v in fields.items()))
 
         network = Network(loop, seed=seed, record=record)
-        with patience(self._cpu_s_max), forbid(loop):
+        with watchdog(self._cpu_s_max), forbid(loop):
             machine = Machine(
                 loop,
                 network,
@@ -330,7 +331,7 @@ def _simulated(config: Config) -> Config:
     listeners = {name: replace(each, host=ANY) for name, each in config.edge.listeners()}
     gateway = listeners["gateway"]
     listeners["gateway"] = replace(gateway, port=gateway.port or PORT)
-    edge = replace(config.edge, hosts=(*config.edge.hosts, HOST), **listeners)
+    edge = replace(config.edge, hosts=(*config.edge.hosts, EDGE_HOST), **listeners)
     return replace(
         config,
         edge=edge,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
     from actors.system import System
 
@@ -54,7 +54,7 @@ class Scenario(Protocol):
     def age(self, folder: Path) -> None:
         """Change the furnished files, whose process has ended, if that is wanted."""
 
-    def choose_call(self, choose: Choose) -> Any:
+    def choose_call(self, choose: Chooser) -> Any:
         """Choose what a client does; 0 is always the simplest."""
         ...
 

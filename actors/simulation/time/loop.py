@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from actors.kernel.rng import Rng
 from actors.simulation.errors import Deadlock
-from actors.simulation.net.host import HOST
-from actors.simulation.net.network_loop import NetworkLoop
-from actors.simulation.sealed.escapes import escape
+from actors.simulation.net.current_host import CURRENT_HOST
+from actors.simulation.net.network_calls import NetworkCalls
+from actors.simulation.sealed.watch import escape
 from actors.simulation.time.budget import Budget, Spending
 from actors.simulation.time.deadlock import describe_waiting
 from actors.simulation.time.generators import Generators
@@ -45,7 +45,7 @@ _COLLECT_EVERY_CALLBACKS = 20_000
 _COLLECT_ALL_EVERY = 50  # collections of what is young
 
 
-class SimulationLoop(NetworkLoop):
+class SimulationLoop(NetworkCalls):
     """An event loop that never waits: time jumps to the next timer.
 
     Callbacks run first in, first out; of timers of one instant, the one made first. Nothing ready
@@ -149,7 +149,9 @@ class SimulationLoop(NetworkLoop):
             made: asyncio.Task[Any] = self._task_factory(self, coro, context=context, **options)
             made.set_name(name)
             return made
-        host = HOST.get() if context is None else context.get(HOST, HOST.get())
+        host = (
+            CURRENT_HOST.get() if context is None else context.get(CURRENT_HOST, CURRENT_HOST.get())
+        )
         task = NumberedTask(
             self._numbers, coro, host=host, loop=self, name=name, context=context, **options
         )
@@ -244,6 +246,7 @@ class SimulationLoop(NetworkLoop):
     def describe_waiting(self) -> list[str]:
         """Return who waits for what: every task, and what the witnesses know."""
         lines = describe_waiting(self.tasks())
+        lines += self.network.describe() if self.network is not None else ()
         return lines + [line for witness in self._witnesses for line in witness()]
 
     def add_witness(self, witness: Callable[[], Iterable[str]]) -> None:

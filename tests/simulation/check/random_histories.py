@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.simulation.check.history import Operation, Outcome
 from actors.simulation.check.model import UNKNOWN
-from actors.simulation.check.models import Counter, Members, Register
+from actors.simulation.check.standard_models import Counter, Members, Register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

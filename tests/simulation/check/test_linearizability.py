@@ -11,8 +11,8 @@ import pytest
 from actors.simulation.check.history import Operation
 from actors.simulation.check.linearizability import LINES_MAX, check_linearizability
 from actors.simulation.check.model import UNKNOWN
-from actors.simulation.check.models import Counter, Members, Register
 from actors.simulation.check.search_exceeded import SearchExceeded
+from actors.simulation.check.standard_models import Counter, Members, Register
 from tests.simulation.check.random_histories import KINDS, draw_history, is_linearizable, precedes
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.simulation.command.campaign import Campaign, Failure, Plan, Tally
-from actors.simulation.command.report import Report
-from actors.simulation.command.second_process import Told, compare
-from actors.simulation.command.silence import silence
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.report import CLEAR_LINE, Report
+from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.suspicious import SuspiciousHotel
 from tests.simulation.tally import TallyScenario, tally
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def silent() -> Iterator[None]:
     """What is killed on purpose need not be logged."""
-    with silence():
+    with without_logs():
         yield
 
 
@@ -144,7 +144,7 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
     campaign = campaign_of(tmp_path, tweets=TallyScenario)
     rehearsal = campaign.rehearsals["tweets"]
     played = rehearsal.play(rehearsal.script(1), keep=True)
-    told = Told.of("tweets", played)
+    told = TracedRun.of("tweets", played)
     assert compare("tweets", played, told) is None
     lines = list(told.lines)
     lines[6] = msgspec.structs.replace(lines[6], text="something else")
@@ -178,6 +178,20 @@ def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> Non
     assert ("█" in written, "\x1b" in written) == (is_terminal, is_terminal)
     assert "20 schedules in 20.0 s, 60 a minute; " in written
     assert written.endswith(f"\ndigest {campaign.tally.digest}\n")
+
+
+def test_a_bar_is_no_wider_than_its_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What wraps could not be drawn over: each step would leave a line behind."""
+    monkeypatch.setenv("COLUMNS", "60")
+    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    stream, clock = io.StringIO(), ManualClock()
+    clock.advance(1.0)
+    Report(stream, clock, is_terminal=True).progress(Plan(first=1, seeds=20), campaign)
+    (bar,) = stream.getvalue().split(CLEAR_LINE)[1:]
+    assert len(bar) == 59
+    assert "░ 0 schedules, " in bar
 
 
 class Choking(TallyScenario):

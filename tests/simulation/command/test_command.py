@@ -18,9 +18,9 @@ import pytest
 
 from actors.kernel.clock import SystemClock
 from actors.simulation.command.command import simulate
-from actors.simulation.command.place import IN_MEMORY, PREFIX
 from actors.simulation.command.recording import Recording
-from actors.simulation.command.second_process import Told
+from actors.simulation.command.scratch_folder import IN_MEMORY, PREFIX
+from actors.simulation.command.second_process import TracedRun
 from actors.system import System
 from actors.systems.hotel.system import HOTEL
 from tests.simulation.suspicious import SuspiciousHotel
@@ -96,7 +96,7 @@ def test_what_is_played_twice_is_compared_line_by_line() -> None:
 def test_traces_are_a_line_of_json_a_run() -> None:
     """--traces prints what a second process is compared by, and nothing else."""
     told = [
-        msgspec.json.decode(line, type=Told)
+        msgspec.json.decode(line, type=TracedRun)
         for line in command("--seed", "4", "--traces").splitlines()
     ]
     assert [(each.system, each.seed) for each in told] == [("hotel", 4), ("tweets", 4)]
@@ -182,7 +182,7 @@ def test_misuse_is_told(words: tuple[str, ...], says: str) -> None:
 def test_a_fresh_seed_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a number, a hundred seeds from a fresh one; here the first of them is found."""
     inside("--page", os.devnull, "--traces", fresh_seed=77)
-    assert msgspec.json.decode(capsys.readouterr().out.splitlines()[0], type=Told).seed == 77
+    assert msgspec.json.decode(capsys.readouterr().out.splitlines()[0], type=TracedRun).seed == 77
 
 
 # --- Where something is found ----------------------------------------------------------------

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from actors.config import load_config
-from actors.simulation.command.page import STYLE, render
-from actors.simulation.command.silence import silence
-from actors.simulation.command.timeline import Timeline, tell
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.page import render
+from actors.simulation.command.timeline import Timeline, build_timeline
 from actors.simulation.stage.rehearsal import Played, Rehearsal
 from actors.systems.hotel.system import HOTEL
 
@@ -44,13 +44,13 @@ class Tree(HTMLParser):
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Timeline, str]:
     """A run with faults of every kind, and the page that is made of it."""
-    with silence():
+    with without_logs():
         rehearsal = Rehearsal(
             HOTEL, load_config(systems=[HOTEL]), tmp_path_factory.mktemp("page"), profile="chaos"
         )
         played = rehearsal.play(rehearsal.script(8), keep=True)
     played = msgspec.structs.replace(played, troubles=(NASTY,))
-    timeline = tell(played, rehearsal.targets.services)
+    timeline = build_timeline(played, rehearsal.targets.services)
     page = render(
         timeline, system="hotel", seed=8, played=played, again=AGAIN, summary=["It takes <3."]
     )
@@ -76,29 +76,29 @@ def test_page_stands_alone(told: tuple[Played, Timeline, str]) -> None:
 
 
 def test_page_says_what_the_timeline_says(told: tuple[Played, Timeline, str]) -> None:
-    """What was wrong, how to repeat it, every moment, every line of the trace, word for word."""
+    """What was wrong, how to repeat it, every entry, every line of the trace, word for word."""
     played, timeline, page = told
     tree = read(page)
     for text in (NASTY, AGAIN, "It takes <3.", played.digest, "Seed 8 breaks the hotel"):
         assert text in tree.text
-    for moment in timeline.moments:
-        assert f"{moment.lane} {moment.text}" in tree.text
+    for entry in timeline.entries:
+        assert f"{entry.lane} {entry.text}" in tree.text
     for line in played.lines:
         assert str(line) in tree.text
     assert played.script.schedule.literal() in tree.text
 
 
 def test_page_draws_every_moment_and_span_in_its_lane(told: tuple[Played, Timeline, str]) -> None:
-    """One mark a moment, and a bar in each row that a span lasts."""
+    """One mark an entry, and a bar in each row that a span lasts."""
     _, timeline, page = told
     body = page.partition("<tbody>")[2].partition("</tbody>")[0]
-    rows = [row for row in body.strip().splitlines() if not row.startswith('<tr class="gap"')]
-    assert len(rows) == len(timeline.moments)
+    rows = [row for row in body.split("<tr ")[1:] if not row.startswith('class="gap"')]
+    assert len(rows) == len(timeline.entries)
     for index, row in enumerate(rows):
         cells = row.split('<td class="lane">')[1:]
         assert [
             lane for lane, cell in zip(timeline.lanes, cells, strict=True) if "dot" in cell
-        ] == [timeline.moments[index].lane]
+        ] == [timeline.entries[index].lane]
         for lane, cell in zip(timeline.lanes, cells, strict=True):
             lasting = [
                 span
@@ -116,9 +116,9 @@ def test_a_run_that_held_is_called_so(told: tuple[Played, Timeline, str]) -> Non
     assert "<title>Seed 8 of the hotel: all held</title>" in page
 
 
-def test_every_color_has_a_dark_twin() -> None:
+def test_every_color_has_a_dark_twin(told: tuple[Played, Timeline, str]) -> None:
     """Each custom property of the light page is set for the dark one as well."""
-    light, _, dark = STYLE.partition("prefers-color-scheme: dark")
-    names = re.findall(r"(--[a-z-]+):", light.partition("}")[0])
+    light, _, dark = told[2].partition("prefers-color-scheme: dark")
+    names = re.findall(r"(--[a-z-]+):", light.rpartition("}")[0])
     assert len(names) > 10
     assert re.findall(r"(--[a-z-]+):", dark.partition("} }")[0]) == names

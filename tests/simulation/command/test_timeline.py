@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.config import load_config
-from actors.simulation.command.silence import silence
-from actors.simulation.command.timeline import Timeline, tell
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.timeline import Timeline, build_timeline
 from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.script.workload import Request
+from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.systems.hotel.scenario.call import HotelCall
 from actors.systems.hotel.system import HOTEL
@@ -18,7 +18,7 @@ from actors.systems.hotel.system import HOTEL
 if TYPE_CHECKING:
     from pathlib import Path
 
-BOOK = Request(0, 0, HotelCall("book"))
+BOOK = ClientRequest(0, 0, HotelCall("book"))
 STORY = Schedule(
     (
         Step(0, "suspend", "payment"),
@@ -34,21 +34,21 @@ STORY = Schedule(
 @pytest.fixture
 def timeline(tmp_path: Path) -> Timeline:
     """One booking in spite of all that."""
-    with silence():
+    with without_logs():
         rehearsal = Rehearsal(HOTEL, load_config(systems=[HOTEL]), tmp_path)
         played = rehearsal.play(Script(seed=1, workload=(BOOK,), schedule=STORY), keep=True)
     assert played.troubles == ()
-    return tell(played, rehearsal.targets.services)
+    return build_timeline(played, rehearsal.targets.services)
 
 
 def told(timeline: Timeline, kind: str) -> list[tuple[str, str]]:
     """Return what of that kind happens, where."""
-    return [(each.lane, each.text) for each in timeline.moments if each.kind == kind]
+    return [(each.lane, each.text) for each in timeline.entries if each.kind == kind]
 
 
 def test_moments_are_in_order_of_time(timeline: Timeline) -> None:
     """Virtual time never goes back from line to line."""
-    times = [each.at_us for each in timeline.moments]
+    times = [each.at_us for each in timeline.entries]
     assert times == sorted(times)
     assert str(timeline).count("\n") == len(times) - 1
 
@@ -73,9 +73,9 @@ def test_requests_faults_and_commits_are_told(timeline: Timeline) -> None:
 
 
 def test_what_lasts_is_a_span(timeline: Timeline) -> None:
-    """From the moment it begins to the moment that ends it."""
+    """From the entry it begins to the entry that ends it."""
     ends = {
-        each.text: timeline.moments[each.last].text
+        each.text: timeline.entries[each.last].text
         for each in timeline.spans
         if each.kind != "request"
     }
@@ -87,7 +87,7 @@ def test_what_lasts_is_a_span(timeline: Timeline) -> None:
         "cut client-0<>edge": "client-0<>edge is whole and fast again",
     }
     (request,) = [each for each in timeline.spans if each.kind == "request"]
-    assert timeline.moments[request.last].text.startswith("#0 -> ")
+    assert timeline.entries[request.last].text.startswith("#0 -> ")
 
 
 def test_lanes_are_clients_the_edge_and_the_services(timeline: Timeline) -> None:
@@ -100,10 +100,10 @@ def test_lanes_are_clients_the_edge_and_the_services(timeline: Timeline) -> None
         "card_processor",
         "notification",
     }
-    assert {each.lane for each in timeline.moments} == set(timeline.lanes)
+    assert {each.lane for each in timeline.entries} == set(timeline.lanes)
 
 
 def test_what_happens_again_is_told_once(timeline: Timeline) -> None:
     """No two neighbours say the same."""
-    pairs = zip(timeline.moments, timeline.moments[1:], strict=False)
+    pairs = zip(timeline.entries, timeline.entries[1:], strict=False)
     assert all((one.lane, one.text) != (other.lane, other.text) for one, other in pairs)

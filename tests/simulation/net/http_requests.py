@@ -18,11 +18,11 @@ import aiohttp
 
 from actors.config import load_config
 from actors.kernel.rng import Rng
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from actors.system import listeners_of, unbooted
 from actors.systems.hotel.system import HOTEL
 from actors.systems.tweets.system import TWEETS
@@ -30,8 +30,8 @@ from http_edge.edge import Edge
 from tests.http_edge.fake_system import FakeSystem
 
 if TYPE_CHECKING:
+    from actors.simulation.net.fault_rules import Rule
     from actors.simulation.net.link import Link
-    from actors.simulation.net.rules import Rule
 
 SYSTEMS = (HOTEL, TWEETS)
 REQUESTS = 1_000

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.fault_rules import Break, Delay, Drop, Reset
 from actors.simulation.net.link import Link
-from actors.simulation.net.rules import Break, Delay, Drop, Reset
 from tests.simulation.simulated import on_network
 
 if TYPE_CHECKING:
+    from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Rule, Verdict
     from actors.simulation.net.network import Network
-    from actors.simulation.net.rules import Attempt, Chunk, Rule, Verdict
 
 LINKS = st.builds(
     Link,
@@ -213,7 +213,7 @@ def test_a_reset_at_any_arrival_loses_a_suffix_only(
     """Whichever chunk, or sign, of either direction breaks the connection."""
     seen = 0
 
-    def rule(_arrival: Attempt | Chunk) -> Verdict:
+    def rule(_arrival: ConnectAttempt | Chunk) -> Verdict:
         nonlocal seen
         seen += 1
         return Reset() if seen == nth + 1 else None

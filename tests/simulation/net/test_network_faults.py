@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.simulation.errors import Deadlock, Escape
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.fault_rules import (
+    Chunk,
+    ConnectAttempt,
+    Delay,
+    Partition,
+    Refuse,
+    Reset,
+    Slow,
+)
 from actors.simulation.net.link import Link
-from actors.simulation.net.rules import Attempt, Chunk, Delay, Partition, Refuse, Reset, Slow
 from tests.simulation import simulated
 
 if TYPE_CHECKING:
@@ -312,7 +320,7 @@ def test_slow_delays_one_direction() -> None:
 
 def test_a_rule_sees_everything_that_arrives() -> None:
     """Both halves of the handshake, the opening, the bytes with their place, the end."""
-    seen: list[Attempt | Chunk] = []
+    seen: list[ConnectAttempt | Chunk] = []
 
     async def main(network: Network) -> None:
         await listening(network)
@@ -326,8 +334,8 @@ def test_a_rule_sees_everything_that_arrives() -> None:
 
     on_network(main, link=STEADY)
     assert seen[:2] == [
-        Attempt(source="client", target="edge", port=80),
-        Attempt(source="edge", target="client", port=80, answer=True),
+        ConnectAttempt(source="client", target="edge", port=80),
+        ConnectAttempt(source="edge", target="client", port=80, answer=True),
     ]
     chunks = [(each.kind, each.source, each.first_byte, each.size) for each in seen[2:]]  # type: ignore[union-attr]
     assert chunks == [
@@ -360,6 +368,7 @@ def test_a_crashed_host_is_gone() -> None:
     """Its peers are reset, its port is free; its own tasks hear nothing and are listed."""
 
     async def main(network: Network) -> None:
+        loop: Any = asyncio.get_running_loop()
         await listening(network)
         reader, _ = await connected()
         await asyncio.sleep(1)
@@ -367,11 +376,11 @@ def test_a_crashed_host_is_gone() -> None:
         with pytest.raises(ConnectionResetError):
             await reader.read()
         await asyncio.sleep(60)
-        (left,) = network.loop.tasks("edge")
+        (left,) = loop.tasks("edge")
         left.cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        network.loop.unhandled.clear()  # asyncio 3.11 stumbles over a server's cancelled task
+        loop.unhandled.clear()  # asyncio 3.11 stumbles over a server's cancelled task
         with pytest.raises(ConnectionRefusedError):
             await connected()
         await listening(network)
@@ -539,7 +548,7 @@ def test_ends_of_one_turn_come_in_order() -> None:
     def run(order: int) -> list[int]:
         seen: list[int] = []
 
-        def rule(arrival: Attempt | Chunk) -> None:
+        def rule(arrival: ConnectAttempt | Chunk) -> None:
             if isinstance(arrival, Chunk) and arrival.kind == "eof":
                 seen.append(arrival.connection)
 
@@ -573,8 +582,8 @@ def test_a_delayed_attempt_is_late_and_a_reset_one_refused() -> None:
     on_network(main, link=STEADY)
 
 
-def _late(arrival: Attempt | Chunk) -> Delay | None:
-    return Delay(seconds=4) if isinstance(arrival, Attempt) and not arrival.answer else None
+def _late(arrival: ConnectAttempt | Chunk) -> Delay | None:
+    return Delay(seconds=4) if isinstance(arrival, ConnectAttempt) and not arrival.answer else None
 
 
 def test_wait_closed_waits_for_connections() -> None:

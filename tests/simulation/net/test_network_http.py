@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from actors.simulation.net.fault_rules import Break, Partition
 from actors.simulation.net.link import Link
-from actors.simulation.net.rules import Break, Partition
 from tests.simulation.net.http_requests import REQUESTS, SPAN_S, simulate
 
 ROOT = Path(__file__).parents[3]

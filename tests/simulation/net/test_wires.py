@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.simulation.net.host import on_host
-from actors.simulation.net.rules import Slow, Truncate
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.fault_rules import Slow, Truncate
 from tests.simulation.simulated import on_network
 
 if TYPE_CHECKING:

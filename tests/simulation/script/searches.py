@@ -14,7 +14,7 @@ from actors.simulation.script.profile import PROFILES
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.strategies import drawn, schedules, workloads
 from actors.simulation.script.targets import Targets
-from actors.simulation.script.workload import Request, draw_workload
+from actors.simulation.script.workload import ClientRequest, draw_workload
 from tests.simulation.script.test_schedule import choose_call
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_a_workload_shrinks_to_the_requests_that_matter() -> None:
         workloads(drawn(choose_call)),
         lambda workload: [request.call[0] for request in workload].count("write") >= 2,
     )
-    assert found == (Request(0, 0, ("write", 0)), Request(0, 0, ("write", 0)))
+    assert found == (ClientRequest(0, 0, ("write", 0)), ClientRequest(0, 0, ("write", 0)))
 
 
 def test_a_seeded_workload_has_all_clients_and_calls(rng: Rng) -> None:

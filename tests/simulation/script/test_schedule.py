@@ -22,7 +22,7 @@ from actors.simulation.script.targets import Targets, directions
 
 if TYPE_CHECKING:
     from actors.kernel.rng import Rng
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
 
 T = TypeVar("T")
 
@@ -172,7 +172,7 @@ def test_slots_bound_the_faults(rng: Rng) -> None:
     assert len(draw_schedule(rng, PROFILES["chaos"], TARGETS, slots=1_000)) > 400
 
 
-def choose_call(choose: Choose) -> tuple[str, int]:
+def choose_call(choose: Chooser) -> tuple[str, int]:
     return ("read", "write")[choose(2)], choose(10)
 
 

@@ -29,7 +29,7 @@ from actors.simulation.errors import Escape, SimulationError
 from actors.simulation.net.network import Network
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from tests.simulation.sealed import planted_escapes as held
 from tests.simulation.sealed.planted_escapes import PLANTED, POOL
 

@@ -10,7 +10,7 @@ import pytest
 from actors.simulation.script.profile import PROFILES, draw_schedule
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.targets import Targets
-from actors.simulation.script.workload import Request, draw_workload
+from actors.simulation.script.workload import ClientRequest, draw_workload
 from actors.simulation.shrink.minimise import SEEDS, Minimum, minimise
 from actors.simulation.stage.rehearsal import Played, Script
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.rng import Rng
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
 
 TARGETS = Targets(
     services=("room", "booking"),
@@ -35,7 +35,7 @@ class Call(msgspec.Struct, frozen=True):
     again: bool = False
 
 
-def choose_call(choose: Choose) -> Call:
+def choose_call(choose: Chooser) -> Call:
     kinds: tuple[Literal["look", "book", "cancel"], ...] = ("look", "book", "cancel")
     return Call(kinds[choose(3)], room=choose(3), nights=1 + choose(3), again=bool(choose(2)))
 
@@ -92,7 +92,7 @@ def test_only_what_it_takes_is_left(rng: Rng) -> None:
     assert {script for _, script in minima} == {
         Script(
             seed=0,
-            workload=(Request(0, 0, Call("book", nights=2)),),
+            workload=(ClientRequest(0, 0, Call("book", nights=2)),),
             schedule=Schedule((Step(0, "kill", "booking"),)),
         )
     }
@@ -101,20 +101,20 @@ def test_only_what_it_takes_is_left(rng: Rng) -> None:
 def test_calls_become_plain(rng: Rng) -> None:
     """Where any call will do, it is the first kind with all at its default."""
     found = minimum(draw(rng), lambda each: len(each.workload) >= 2)
-    assert found.script.workload == (Request(0, 0, Call("look")),) * 2
+    assert found.script.workload == (ClientRequest(0, 0, Call("look")),) * 2
     assert found.script.schedule == Schedule()
 
 
 def test_requests_come_in_order_of_their_calls() -> None:
     """A booking and a look: the look, which is simpler, first."""
-    requests = (Request(5, 2, Call("book")), Request(7, 1, Call("look")))
+    requests = (ClientRequest(5, 2, Call("book")), ClientRequest(7, 1, Call("look")))
     script = Script(seed=9, workload=requests, schedule=Schedule())
     found = minimum(script, lambda each: books(each) and len(each.workload) == 2)
     assert [request.call.kind for request in found.script.workload] == ["look", "book"]
 
 
 def test_clients_that_differ_stay_different() -> None:
-    requests = (Request(0, 2, Call("look")), Request(0, 1, Call("look")))
+    requests = (ClientRequest(0, 2, Call("look")), ClientRequest(0, 1, Call("look")))
     script = Script(seed=9, workload=requests, schedule=Schedule())
     found = minimum(script, lambda each: len({request.client for request in each.workload}) == 2)
     assert {request.client for request in found.script.workload} == {0, 1}
@@ -123,7 +123,7 @@ def test_clients_that_differ_stay_different() -> None:
 def test_gaps_that_matter_are_kept() -> None:
     """The least that fails; what does not matter comes at once."""
     steps = (Step(70, "kill", "room"), Step(123_456, "crash", "process"))
-    script = Script(seed=9, workload=(Request(0, 0, Call("look")),), schedule=Schedule(steps))
+    script = Script(seed=9, workload=(ClientRequest(0, 0, Call("look")),), schedule=Schedule(steps))
 
     def late_crash(each: Script) -> bool:
         moments = each.schedule.moments()
@@ -136,7 +136,7 @@ def test_gaps_that_matter_are_kept() -> None:
 
 def test_a_request_gives_way_to_a_step() -> None:
     """Two ways to fail: the one with fewer requests is the simpler."""
-    requests = (Request(0, 0, Call("look")), Request(0, 0, Call("cancel")))
+    requests = (ClientRequest(0, 0, Call("look")), ClientRequest(0, 0, Call("cancel")))
     script = Script(seed=9, workload=requests, schedule=Schedule())
 
     def fails(each: Script) -> bool:
@@ -146,13 +146,13 @@ def test_a_request_gives_way_to_a_step() -> None:
         )
 
     found = minimum(script, fails).script
-    assert found.workload == (Request(0, 0, Call("look")),)
+    assert found.workload == (ClientRequest(0, 0, Call("look")),)
     assert found.schedule == Schedule((Step(0, "kill", "booking"),))
 
 
 def test_a_seed_that_matters_is_kept() -> None:
     """What fails under its own seed alone keeps it; else it ends with the first that will do."""
-    script = Script(seed=4_711, workload=(Request(0, 0, Call("look")),), schedule=Schedule())
+    script = Script(seed=4_711, workload=(ClientRequest(0, 0, Call("look")),), schedule=Schedule())
     assert minimum(script, lambda each: each.seed == 4_711).script.seed == 4_711
     assert minimum(script, lambda each: each.seed in {2, 4_711}).script.seed == 2
     assert minimum(script, lambda each: each.seed > max(SEEDS)).script.seed == max(SEEDS) + 1
@@ -188,7 +188,7 @@ def test_what_does_not_fail_cannot_be_simplified(rng: Rng) -> None:
 
 def test_calls_of_any_shape_are_left_alone() -> None:
     """Text is a call, too: it has no fields."""
-    workload: Any = (Request(3, 1, "look"), Request(4, 1, "book"))
+    workload: Any = (ClientRequest(3, 1, "look"), ClientRequest(4, 1, "book"))
     script = Script(seed=9, workload=workload, schedule=Schedule())
     found = minimum(script, lambda each: any(request.call == "book" for request in each.workload))
-    assert found.script.workload == (Request(0, 0, "book"),)
+    assert found.script.workload == (ClientRequest(0, 0, "book"),)

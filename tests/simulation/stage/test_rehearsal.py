@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from actors.simulation.command.place import place_for_files
-from actors.simulation.command.silence import silence
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.profile import PROFILES
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import PLANTED, config_of
@@ -63,7 +63,7 @@ class Hall:
 
 @pytest.fixture(scope="module")
 def hall() -> Iterator[Hall]:
-    with place_for_files() as place, silence():
+    with scratch_folder() as place, without_logs():
         yield Hall(place)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.simulation.errors import Escape
-from actors.simulation.net.host import HOST, on_host
+from actors.simulation.net.current_host import CURRENT_HOST, on_host
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from actors.simulation.time.virtual_clock import START_US
 from tests.simulation.simulated import simulated
 
@@ -136,7 +136,7 @@ def test_tasks_know_their_host() -> None:
         with on_host("edge"):
             kept = [asyncio.create_task(rest()), asyncio.create_task(rest(), name="poller")]
         assert loop.tasks("edge") == kept
-        assert HOST.get() == "main"
+        assert CURRENT_HOST.get() == "main"
         return [(task.get_name(), task.host) for task in loop.tasks()]  # type: ignore[attr-defined]
 
     expected = [("main", "main"), ("task-2", "edge"), ("poller", "edge")]

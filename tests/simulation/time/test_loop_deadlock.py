@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.simulation.errors import BudgetSpent, Deadlock, Livelock
-from actors.simulation.net.host import on_host
+from actors.simulation.net.current_host import on_host
 from actors.simulation.time.budget import Budget
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from tests.simulation.simulated import simulated
 
 if TYPE_CHECKING:

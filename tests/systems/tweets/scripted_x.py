@@ -13,7 +13,7 @@ import msgspec
 from actors.config import load_config
 from actors.service.inline_runner import InlineRunner
 from actors.simulation.time.loop import SimulationLoop
-from actors.simulation.time.runner import run
+from actors.simulation.time.run import run
 from actors.store.inline_store import InlineStore
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import Action, ListActions

@@ -13,7 +13,7 @@ import msgspec
 
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
-from actors.simulation.check.models import Register
+from actors.simulation.check.standard_models import Register
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History, Operation
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
 
 # Ten days after the simulated clock's start: a cancellation is free, until clocks are set forward.
@@ -79,7 +79,7 @@ class HotelScenario(Scenario):
         guest = RegisterCustomer(id="guest", name="Ada", email="ada@example.org")
         await system.ask("customer", guest, timeout_s=60.0)
 
-    def choose_call(self, choose: Choose) -> HotelCall:
+    def choose_call(self, choose: Chooser) -> HotelCall:
         """Choose what a guest does, or an operator."""
         return choose_hotel_call(choose)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
-from actors.simulation.check.models import Register
+from actors.simulation.check.standard_models import Register
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
 from actors.systems.tweets.config import XConfig
 from actors.systems.tweets.flagger import ORDER

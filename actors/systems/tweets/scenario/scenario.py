@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.config import ListenerConfig
-from actors.simulation.net.names import ANY
+from actors.simulation.net.host_table import ANY
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.likes import PostponeLike
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Query
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
-    from actors.simulation.script.choice import Choose
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
     from actors.system import System
 
@@ -209,7 +209,7 @@ class TweetsScenario(Scenario):
 
     # --- Its people --------------------------------------------------------------------------
 
-    def choose_call(self, choose: Choose) -> TweetsCall:
+    def choose_call(self, choose: Chooser) -> TweetsCall:
         """Choose what a client does."""
         return choose_tweets_call(choose)
 

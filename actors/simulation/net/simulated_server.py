@@ -11,29 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextvars import Context
 
-    from actors.simulation.net.network import Network
-    from actors.simulation.net.transport import SimulatedTransport
-
 
 class SimulatedServer(asyncio.AbstractServer):
     """What `create_server` returns. `wait_closed` waits for the connections too, as from 3.12."""
 
     def __init__(
         self,
-        network: Network,
+        loop: asyncio.AbstractEventLoop,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         *,
         host: str,
         addresses: Sequence[tuple[str, int]],
         context: Context,
+        closed: Callable[[SimulatedServer], None],
     ) -> None:
-        """Accept on `addresses` of `host`; the protocols run in copies of `context`."""
+        """Accept on `addresses` of `host`; the protocols run in copies of `context`.
+
+        `closed(self)` is called once, when it accepts nobody any more.
+        """
         self.host = host
         self.addresses = tuple(addresses)
         self.context = context
         self.make_protocol = protocol_factory
-        self._network = network
-        self._ends: dict[SimulatedTransport, None] = {}
+        self._loop = loop
+        self._tell_closed = closed
+        self._ends: dict[asyncio.Transport, None] = {}
         self._serving = False
         self._closed = False
         self._waiters: list[asyncio.Future[None]] = []
@@ -47,7 +49,7 @@ class SimulatedServer(asyncio.AbstractServer):
         return tuple(SimulatedSocket(sockname=address) for address in self.addresses)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self._network.loop
+        return self._loop
 
     def is_serving(self) -> bool:
         return self._serving
@@ -76,7 +78,7 @@ class SimulatedServer(asyncio.AbstractServer):
         if self._closed:
             return
         self._closed, self._serving = True, False
-        self._network.listeners.remove(self)
+        self._tell_closed(self)
         if self._forever is not None:
             self._forever.cancel()
         self._wake()
@@ -98,11 +100,11 @@ class SimulatedServer(asyncio.AbstractServer):
         for end in list(self._ends):
             end.abort()
 
-    def attach(self, end: SimulatedTransport) -> None:
+    def attach(self, end: asyncio.Transport) -> None:
         """Count a connection that was accepted."""
         self._ends[end] = None
 
-    def detach(self, end: SimulatedTransport) -> None:
+    def detach(self, end: asyncio.Transport) -> None:
         """Count a connection that is over."""
         self._ends.pop(end, None)
         self._wake()

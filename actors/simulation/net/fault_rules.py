@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """Half of a handshake is about to arrive: the request, or with `answer` its answer."""
 
     source: str  # hosts
@@ -53,7 +53,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
 
 Verdict: TypeAlias = Delay | Drop | Reset | None
 # None lets it pass, as far as this rule is concerned: the first that says more decides.
-Rule: TypeAlias = "Callable[[Attempt | Chunk], Verdict]"
+Rule: TypeAlias = "Callable[[ConnectAttempt | Chunk], Verdict]"
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     target: frozenset[str]
     one_way: bool = False
 
-    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Lose what crosses."""
         forth = arrival.source in self.source and arrival.target in self.target
         back = arrival.source in self.target and arrival.target in self.source
@@ -77,7 +77,7 @@ class Slow(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     seconds: float
 
-    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Delay what goes that way."""
         goes = (arrival.source, arrival.target) == (self.source, self.target)
         return Delay(seconds=self.seconds) if goes else None
@@ -88,9 +88,9 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
 
-    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Refuse attempts."""
-        refused = isinstance(arrival, Attempt) and not arrival.answer
+        refused = isinstance(arrival, ConnectAttempt) and not arrival.answer
         return Reset() if refused and arrival.target == self.target else None
 
 
@@ -104,7 +104,7 @@ class Truncate:
         self._hosts = (source, target)
         self._is_spent = False
 
-    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Reset amid the first chunk of data that goes that way."""
         if self._is_spent or not isinstance(arrival, Chunk) or arrival.kind != "data":
             return None
@@ -121,7 +121,7 @@ class Break(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     after_bytes: int
 
-    def __call__(self, arrival: Attempt | Chunk) -> Verdict:
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Reset at the chunk that holds the byte."""
         if not isinstance(arrival, Chunk) or arrival.kind == "reset":
             return None

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.errors import ConfigError
-from actors.simulation.command import place
-from actors.simulation.command.place import PREFIX, place_for_files
+from actors.simulation.command.scratch_folder import PREFIX, scratch_folder
 from actors.store.directory_lock import DirectoryLock
 
 if TYPE_CHECKING:
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let memory be a folder of the test's."""
-    monkeypatch.setattr(place, "IN_MEMORY", tmp_path)
+    monkeypatch.setattr(f"{scratch_folder.__module__}.IN_MEMORY", tmp_path)
 
 
 def test_the_folder_is_private_and_goes(tmp_path: Path) -> None:
     """For this user alone; removed with what is in it, also where something was raised."""
 
     def use() -> None:
-        with place_for_files() as folder:
+        with scratch_folder() as folder:
             assert folder.parent == tmp_path
             assert folder.stat().st_mode & 0o777 == 0o700
             (folder / "run").mkdir()
@@ -39,7 +38,7 @@ def test_the_folder_is_private_and_goes(tmp_path: Path) -> None:
 
 def test_two_at_a_time_have_two_folders() -> None:
     """A name that is taken is left alone."""
-    with place_for_files() as one, place_for_files() as other:
+    with scratch_folder() as one, scratch_folder() as other:
         assert one != other
         assert one.is_dir()
 
@@ -52,7 +51,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "file").write_text("x")
     linked.symlink_to(target)
-    with DirectoryLock(used).acquire(holder="somebody"), place_for_files():
+    with DirectoryLock(used).acquire(holder="somebody"), scratch_folder():
         assert not left.exists()
         assert (used / "file").exists()
     assert [each.name for each in target.iterdir()] == ["file"]
@@ -62,10 +61,10 @@ def test_without_memory_it_is_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A system without /dev/shm serves as well; without any folder the error names it."""
-    monkeypatch.setattr(place, "IN_MEMORY", tmp_path / "none")
+    monkeypatch.setattr(f"{scratch_folder.__module__}.IN_MEMORY", tmp_path / "none")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with place_for_files() as folder:
+    with scratch_folder() as folder:
         assert folder.parent == tmp_path
     monkeypatch.setenv("TMPDIR", str(tmp_path / "neither"))
-    with pytest.raises(ConfigError, match=r"no folder can be made in .*neither"), place_for_files():
+    with pytest.raises(ConfigError, match=r"no folder can be made in .*neither"), scratch_folder():
         pass

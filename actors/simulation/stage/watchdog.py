@@ -23,7 +23,7 @@ AGAIN_S: Final = 1.0
 
 
 @contextmanager
-def patience(cpu_s_max: float) -> Iterator[None]:
+def watchdog(cpu_s_max: float) -> Iterator[None]:
     """End the simulation inside the block with `Endless` after so much processor time.
 
     Processor time, so that a machine that is busy with something else spoils nothing. There is such

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from actors.simulation.net.simulated_socket import SimulatedSocket
 
@@ -13,9 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextvars import Context
 
-    from actors.simulation.net.connection import Connection
-    from actors.simulation.net.network import Network
+    from actors.simulation.net.medium import Medium
     from actors.simulation.net.pipe import Kind, Pipe
+
+    class TransportOwner(Protocol):
+        """The connection of which a transport is one end."""
+
+        number: int
+
+        def ended(self, end: SimulatedTransport) -> None: ...
+
 
 # asyncio's own defaults.
 _HIGH_BYTES = 65_536
@@ -31,8 +38,8 @@ class SimulatedTransport(asyncio.Transport):
 
     def __init__(
         self,
-        network: Network,
-        connection: Connection,
+        medium: Medium,
+        connection: TransportOwner,
         side: Literal[0, 1],
         *,
         outgoing: Pipe,
@@ -48,8 +55,8 @@ class SimulatedTransport(asyncio.Transport):
         self.context = context
         self.outgoing = outgoing
         self._incoming = incoming
-        self._network = network
-        self._loop = network.loop
+        self._medium = medium
+        self._loop = medium.loop
         self._connection = connection
         self._protocol: asyncio.Protocol | None = None
         self._unread: deque[bytes | None] = deque()  # None: the end
@@ -212,7 +219,7 @@ class SimulatedTransport(asyncio.Transport):
     def close(self) -> None:
         if not self._closing:
             self._stop_reading()
-            self._network.at_turns_end(self._connection.number, self.side, self._close)
+            self._medium.at_turns_end(self._connection.number, self.side, self._close)
 
     def _close(self) -> None:
         if not self.outgoing.waiting_bytes:
@@ -221,7 +228,7 @@ class SimulatedTransport(asyncio.Transport):
     def abort(self) -> None:
         if not self._lost:
             self._stop_reading()
-            self._network.at_turns_end(self._connection.number, self.side, self._abort)
+            self._medium.at_turns_end(self._connection.number, self.side, self._abort)
 
     def _abort(self) -> None:
         if not self._lost:

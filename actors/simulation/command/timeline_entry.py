@@ -25,7 +25,7 @@ UUID: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-([0
 ID_DIGITS: Final = 6
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happens, `times` times over in a row, the last time at `until_us`.
 
     Microseconds of virtual time from the start. `lane` is the client, the service or the edge.
@@ -43,10 +43,10 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
         return f"{MARKS[self.kind]} {seconds(self.at_us):>14}  {self.lane:<15} {self.text}{often}"
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment that begins or ends what lasts, each by a name of its own."""
+class TimelineMark(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that begins or ends what lasts, each by a name of its own."""
 
-    moment: Moment
+    entry: TimelineEntry
     begins: tuple[str, SpanKind] | None = None
     ends: tuple[str, ...] = ()
 
@@ -59,10 +59,10 @@ def mark(
     *,
     begins: tuple[str, SpanKind] | None = None,
     ends: tuple[str, ...] = (),
-) -> Mark:
-    """Return the mark of a moment, its text without what nobody reads."""
-    moment = Moment(at_us=at_us, lane=lane, kind=kind, text=short(text), until_us=at_us)
-    return Mark(moment=moment, begins=begins, ends=ends)
+) -> TimelineMark:
+    """Return the mark of an entry, its text without what nobody reads."""
+    entry = TimelineEntry(at_us=at_us, lane=lane, kind=kind, text=short(text), until_us=at_us)
+    return TimelineMark(entry=entry, begins=begins, ends=ends)
 
 
 def seconds(at_us: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from actors.config import load_config
 from actors.service.service import command
 from actors.simulation.command.campaign import Campaign, Plan
-from actors.simulation.command.silence import silence
+from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.stopping import stop_on_signal
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.transaction import Transaction
@@ -48,13 +48,13 @@ def campaign_with(tweets: type[TalliedTweets], folder: Path) -> Campaign:
 @pytest.mark.real_time
 def test_an_endless_handler_is_a_finding(tmp_path: Path) -> None:
     """It is told with its line, and made no smaller: every attempt would take as long."""
-    with silence():
+    with without_logs():
         campaign = campaign_with(Spinning, tmp_path)
         failure = campaign.play(Plan(first=1, seeds=9), lambda *_: None)
         assert failure is not None
         (trouble,) = failure.played.troubles
         assert trouble.startswith("0.3 s of processor time were not enough, at ")
-        assert "test_patience.py:" in trouble
+        assert "test_watchdog.py:" in trouble
         minimised = campaign.minimise(failure, lambda _: None)
     assert (minimised.runs, minimised.repeatable) == (0, True)
     assert minimised.failure.played.lines
@@ -64,7 +64,7 @@ def test_an_endless_handler_is_a_finding(tmp_path: Path) -> None:
 @pytest.mark.real_time
 def test_the_second_ctrl_c_ends_an_endless_handler(tmp_path: Path) -> None:
     """Whoever catches it inside the simulation, it comes out."""
-    with silence():
+    with without_logs():
         campaign = campaign_with(Interrupted, tmp_path)
         with stop_on_signal(campaign.stop), pytest.raises(KeyboardInterrupt):
             campaign.play(Plan(first=1, seeds=9), lambda *_: None)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
 
 
-class Choose(Protocol):
+class Chooser(Protocol):
     """Chooses a number; 0 stands for the simplest there is: where it can be, for nothing.
 
     What is drawn by this alone is drawn alike from a seed and by Hypothesis, and shrinks well.
@@ -23,7 +23,7 @@ class Choose(Protocol):
         ...
 
 
-class Seeded:
+class SeededChooser:
     """Lets a generator choose: each alternative alike, each power of two alike."""
 
     def __init__(self, rng: Rng) -> None:

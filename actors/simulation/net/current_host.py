@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Tasks and callbacks inherit it, as every context variable.
-HOST: ContextVar[str] = ContextVar("host", default="main")
+CURRENT_HOST: ContextVar[str] = ContextVar("host", default="main")
 
 
 @contextlib.contextmanager
@@ -19,8 +19,8 @@ def on_host(name: str) -> Iterator[None]:
 
     It is where their servers listen, where their connections come from, and what "localhost" means.
     """
-    token = HOST.set(name)
+    token = CURRENT_HOST.set(name)
     try:
         yield
     finally:
-        HOST.reset(token)
+        CURRENT_HOST.reset(token)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from actors.simulation.net.names import ANY, LOOPBACK
+from actors.simulation.net.host_table import ANY, LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.simulation.net.names import Names
-    from actors.simulation.net.server import SimulatedServer
+    from actors.simulation.net.host_table import HostTable
+    from actors.simulation.net.simulated_server import SimulatedServer
 
 
-class Listeners:
+class PortTable:
     """Servers by host, address and port; one that listens at all addresses is found at each."""
 
-    def __init__(self, names: Names, free_port: Callable[[str], int]) -> None:
+    def __init__(self, names: HostTable, free_port: Callable[[str], int]) -> None:
         """`free_port(host)` is for who does not care."""
         self._names = names
         self._free_port = free_port

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NoReturn
 
-from actors.simulation.sealed.escapes import escape
+from actors.simulation.sealed.watch import escape
 
 
 def _refusing(what: str) -> Any:
@@ -20,7 +20,7 @@ _FILE = "a file descriptor"
 _BARE = "a bare socket, which is not simulated,"
 
 
-class NoOutsideWorld(asyncio.AbstractEventLoop):
+class RefusedCalls(asyncio.AbstractEventLoop):
     """An event loop without threads, signals, processes and files."""
 
     add_reader = _refusing(_FILE)

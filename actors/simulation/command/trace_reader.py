@@ -6,14 +6,14 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from actors.simulation.command.moment import mark
+from actors.simulation.command.timeline_entry import mark
 from actors.simulation.script.fault import FAULTS
-from actors.simulation.stage.machine import HOST
+from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from actors.simulation.command.moment import Kind, Mark, SpanKind
+    from actors.simulation.command.timeline_entry import Kind, SpanKind, TimelineMark
     from actors.simulation.script.schedule import Schedule, Step
     from actors.simulation.stage.trace import Line
 
@@ -21,7 +21,7 @@ FIELD: Final = re.compile(r"(\w+)=(.*?)(?= \w+=|$)")
 HANDLED: Final = " handled"
 
 
-class Teller:
+class TraceReader:
     """Tells the lines of one trace, in their order."""
 
     def __init__(self, schedule: Schedule, services: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ class Teller:
         self._services = tuple(services)
         self._messages: list[str] = []
         self._process_is_up = False
-        self._tellers: dict[str, Callable[[Line], Iterable[Mark]]] = {
+        self._readers: dict[str, Callable[[Line], Iterable[TimelineMark]]] = {
             "boot": self._boot,
             "client": self._client,
             "commit": self._commit,
@@ -49,14 +49,14 @@ class Teller:
             **dict.fromkeys(("reset", "break", "give up"), self._connection),
         }
 
-    def tell(self, lines: Iterable[Line]) -> Iterator[Mark]:
+    def read(self, lines: Iterable[Line]) -> Iterator[TimelineMark]:
         """Yield what matters."""
         for line in lines:
-            yield from self._tellers.get(line.kind, self._other)(line)
+            yield from self._readers.get(line.kind, self._other)(line)
 
     # --- Faults, crashes and what ends them --------------------------------------------------
 
-    def _fault(self, line: Line) -> Iterator[Mark]:
+    def _fault(self, line: Line) -> Iterator[TimelineMark]:
         """Every fault is the schedule's next step, but for what a trap brings about."""
         if not self._steps or str(self._steps[0]) != line.text:
             killed = line.text.startswith("killed")
@@ -83,36 +83,36 @@ class Teller:
             return None
         return (f"{step.fault} {step.target}", "down" if step.fault == "suspend" else "lasts")
 
-    def _crash(self, line: Line) -> Iterator[Mark]:
+    def _crash(self, line: Line) -> Iterator[TimelineMark]:
         """A handler's crash; the process's is told as the fault that it is."""
-        if line.who == HOST:
+        if line.who == EDGE_HOST:
             self._process_is_up = False
         elif line.who != "network":
             self._messages = []
             yield mark(line.at_us, line.who, "crash", f"a handler raises {line.text}")
 
-    def _crashed(self, line: Line) -> Iterator[Mark]:
+    def _crashed(self, line: Line) -> Iterator[TimelineMark]:
         """An incarnation's end, where it was not killed: then that is told."""
         if self._process_is_up and not line.text.startswith("Killed: "):
             text = f"crashes: {line.text}"
             yield mark(line.at_us, line.who, "crash", text, begins=(line.who, "down"))
 
-    def _boot(self, line: Line) -> Iterator[Mark]:
+    def _boot(self, line: Line) -> Iterator[TimelineMark]:
         self._process_is_up = True
         # A suspension is not written down: the next process knows nothing of it.
         ends = ("process", *self._services, *(f"suspend {name}" for name in self._services))
         yield mark(line.at_us, line.who, "up", f"{line.text} is up", ends=ends)
 
-    def _restarted(self, line: Line) -> Iterator[Mark]:
+    def _restarted(self, line: Line) -> Iterator[TimelineMark]:
         yield mark(line.at_us, line.who, "up", "is up again", ends=(line.who,))
 
     # --- Commits -----------------------------------------------------------------------------
 
-    def _message(self, line: Line) -> Iterable[Mark]:
+    def _message(self, line: Line) -> Iterable[TimelineMark]:
         self._messages.append(line.text)
         return ()
 
-    def _commit(self, line: Line) -> Iterator[Mark]:
+    def _commit(self, line: Line) -> Iterator[TimelineMark]:
         messages, self._messages = self._messages, []
         done = [each.removesuffix(HANDLED) for each in messages if each.endswith(HANDLED)]
         if done:
@@ -123,18 +123,18 @@ class Teller:
 
     # --- Clients and their connections -------------------------------------------------------
 
-    def _client(self, line: Line) -> Iterator[Mark]:
+    def _client(self, line: Line) -> Iterator[TimelineMark]:
         yield mark(line.at_us, line.who, "answer", line.text)
 
-    def _refuse(self, line: Line) -> Iterable[Mark]:
+    def _refuse(self, line: Line) -> Iterable[TimelineMark]:
         if line.who == "network":
             return self._connection(line)
         return [mark(line.at_us, line.who, "refusal", f"writes nothing: {line.text}")]
 
-    def _connection(self, line: Line) -> Iterator[Mark]:
+    def _connection(self, line: Line) -> Iterator[TimelineMark]:
         fields = dict(FIELD.findall(line.text))
         ends = [fields[name] for name in ("to", "at", "source") if name in fields]
-        lane = next((end for end in ends if end != HOST), HOST)
+        lane = next((end for end in ends if end != EDGE_HOST), EDGE_HOST)
         number = fields.get("connection")
         texts = {
             "reset": f"connection {number} is reset",
@@ -146,22 +146,22 @@ class Teller:
 
     # --- The rest ----------------------------------------------------------------------------
 
-    def _trouble(self, line: Line) -> Iterator[Mark]:
-        yield mark(line.at_us, HOST, "wrong", line.text)
+    def _trouble(self, line: Line) -> Iterator[TimelineMark]:
+        yield mark(line.at_us, EDGE_HOST, "wrong", line.text)
 
-    def _nothing(self, line: Line) -> Iterable[Mark]:
+    def _nothing(self, line: Line) -> Iterable[TimelineMark]:
         del line
         return ()
 
-    def _other(self, line: Line) -> Iterator[Mark]:
+    def _other(self, line: Line) -> Iterator[TimelineMark]:
         kind: Kind = "refusal" if line.kind == "deadlettered" else "crash"
-        lane = line.who if line.who not in {"network", "root", ""} else HOST
+        lane = line.who if line.who not in {"network", "root", ""} else EDGE_HOST
         yield mark(line.at_us, lane, kind, f"{line.kind} {line.text}".rstrip())
 
 
 def _lane(target: str) -> str:
     """Return whose lane a target belongs to: `payment.Charge.after`, `client-0<>edge`, `clock`."""
     if target in {"process", "clock", ""}:
-        return HOST
-    ends = [end for end in re.split(r"[<>]+", target) if end != HOST]
-    return ends[0].partition(".")[0] if ends else HOST
+        return EDGE_HOST
+    ends = [end for end in re.split(r"[<>]+", target) if end != EDGE_HOST]
+    return ends[0].partition(".")[0] if ends else EDGE_HOST

@@ -12,7 +12,7 @@ ANY = "0.0.0.0"  # noqa: S104 - any address of one simulated host
 _FIRST = int(ipaddress.IPv4Address("10.0.0.1"))
 
 
-class Names:
+class HostTable:
     """Gives every host an IPv4 address, in the order they are added."""
 
     def __init__(self) -> None:

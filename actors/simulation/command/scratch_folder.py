@@ -22,7 +22,7 @@ NAMES_MAX: Final = 100
 
 
 @contextmanager
-def place_for_files() -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     """Make a folder, for this user alone, and remove it with all that is in it.
 
     What a killed simulation left behind is removed as well. Raises ConfigError where no folder can

@@ -6,24 +6,24 @@ import errno
 from typing import TYPE_CHECKING, Literal
 
 from actors.simulation.net.pipe import Pipe
-from actors.simulation.net.transport import SimulatedTransport
+from actors.simulation.net.simulated_transport import SimulatedTransport
 
 if TYPE_CHECKING:
     from contextvars import Context
 
     from actors.kernel.rng import Rng
-    from actors.simulation.net.network import Network
-    from actors.simulation.net.server import SimulatedServer
+    from actors.simulation.net.medium import Medium
+    from actors.simulation.net.simulated_server import SimulatedServer
 
     Address = tuple[str, int]
 
 
-class Connection:
+class SimulatedConnection:
     """An established connection, from the handshake until both ends have heard of its end."""
 
     def __init__(
         self,
-        network: Network,
+        medium: Medium,
         number: int,
         *,
         source: str,
@@ -38,23 +38,23 @@ class Connection:
         self.target = target
         self.server = server
         self.port = addresses[1][1]
-        self._network = network
+        self._medium = medium
         self._addresses = addresses
         self._pipes = (
             Pipe(
-                network,
+                medium,
                 self,
                 source,
                 target,
-                link=network.link(source, target),
+                link=medium.link(source, target),
                 rng=rng.fork("there"),
             ),
             Pipe(
-                network,
+                medium,
                 self,
                 target,
                 source,
-                link=network.link(target, source),
+                link=medium.link(target, source),
                 rng=rng.fork("back"),
             ),
         )
@@ -78,7 +78,7 @@ class Connection:
             protocol = self.server.make_protocol()
         except Exception as error:  # noqa: BLE001 - as asyncio: one failed accept is not the server's end
             message = {"message": "the server's protocol factory failed", "exception": error}
-            self._network.loop.call_exception_handler(message)
+            self._medium.loop.call_exception_handler(message)
             self._decline()
             return
         end = self._make_end(1, context)
@@ -91,7 +91,7 @@ class Connection:
 
     def _make_end(self, side: Literal[0, 1], context: Context) -> SimulatedTransport:
         end = SimulatedTransport(
-            self._network,
+            self._medium,
             self,
             side,
             outgoing=self._pipes[side],
@@ -109,16 +109,16 @@ class Connection:
 
     def break_off(self, cause: str) -> None:
         """Reset both ends now; what is on the way is lost."""
-        self._network.record("break", connection=self.number, cause=cause)
+        self._medium.record("break", connection=self.number, cause=cause)
         for pipe in self._pipes:
             pipe.break_off()
         for end in self._ends:
             end.lose(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
-        self._network.forget(self)
+        self._medium.forget(self.number)
 
     def give_up(self, pipe: Pipe) -> None:
         """End the sender's side, whose bytes were never acknowledged; the other hears nothing."""
-        self._network.record("give up", connection=self.number, at=pipe.source)
+        self._medium.record("give up", connection=self.number, at=pipe.source)
         pipe.lose_all()
         if len(self._ends) < len(self._pipes):
             self._ended += 1  # it was never accepted
@@ -143,7 +143,7 @@ class Connection:
             self.server.detach(end)
         self._ended += 1
         if self._ended == len(self._pipes):
-            self._network.forget(self)
+            self._medium.forget(self.number)
 
     def describe(self) -> str:
         """Return a line that says where its bytes are stuck, if any are."""
@@ -159,7 +159,7 @@ class Connection:
 class _Acceptor:
     """The end of a pipe at a listener, until the connection is accepted."""
 
-    def __init__(self, connection: Connection, context: Context) -> None:
+    def __init__(self, connection: SimulatedConnection, context: Context) -> None:
         self.context = context
         self._connection = connection
 

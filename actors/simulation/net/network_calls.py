@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.simulation.net.no_outside_world import NoOutsideWorld
-from actors.simulation.sealed.escapes import escape
+from actors.simulation.net.refused_calls import RefusedCalls
+from actors.simulation.sealed.watch import escape
 
 if TYPE_CHECKING:
-    from actors.simulation.net.network import Network
+    import asyncio
+    from collections.abc import Iterable
 
 
-class NetworkLoop(NoOutsideWorld):
+class HostNetwork(Protocol):
+    """A network of hosts, as a loop asks it."""
+
+    def socket(self, *arguments: Any, **options: Any) -> Any: ...
+
+    def look_up(self, *arguments: Any, **options: Any) -> Any: ...
+
+    def name_of(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]: ...
+
+    def listen(self, *arguments: Any, **options: Any) -> asyncio.AbstractServer: ...
+
+    async def connect(self, *arguments: Any, **options: Any) -> Any: ...
+
+    async def connect_socket(self, sock: Any, address: Any) -> None: ...
+
+    def describe(self) -> Iterable[str]: ...
+
+    def close(self) -> None: ...
+
+
+class NetworkCalls(RefusedCalls):
     """Without a network, each of these is an Escape. `network` is set by the one made for it."""
 
-    network: Network | None = None
+    network: HostNetwork | None = None
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """Look a host of the network up: IPv4 and TCP alone. Raises socket.gaierror."""
@@ -36,7 +57,7 @@ class NetworkLoop(NoOutsideWorld):
         """Connect a simulated socket. Raises OSError as the kernel would, Escape for a real one."""
         await self._reachable().connect_socket(sock, address)
 
-    def _reachable(self) -> Network:
+    def _reachable(self) -> HostNetwork:
         if self.network is None:
             raise escape("a network, and the simulation has none,")
         return self.network

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def silence() -> Iterator[None]:
+def without_logs() -> Iterator[None]:
     """Drop every log line; afterwards, logging is what it was."""
     before, disabled = structlog.get_config(), logging.root.manager.disable
     structlog.configure(
