@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.rehearsal import Played, Script
     from tests.simulation.plants import Plant
 
-PLANTED: Final = {each.name: each for each in (*SYSTEMS, TALLY)}
+PLANTED: Final = {each.name: each for each in (*SYSTEMS, TALLY) if each.scenario}
 SCHEDULES_MAX: Final = 2_000
 STARTS: Final = 20
 RUNS_MAX: Final = 20_000

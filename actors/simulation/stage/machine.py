@@ -89,7 +89,7 @@ class Machine:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
-        with on_host(HOST):
+        with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.system
             await self._app.listen()
