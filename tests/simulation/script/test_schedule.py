@@ -209,7 +209,7 @@ def test_a_seed_draws_the_same_in_every_process() -> None:
 def test_product_code_needs_no_hypothesis() -> None:
     """Only the strategies import what only tests have."""
     code = (
-        "import sys, actors.simulation.shrink.shrink, actors.simulation.script.workload,"
+        "import sys, actors.simulation.shrink.minimise, actors.simulation.script.workload,"
         " actors.simulation.check.linearizability; print('hypothesis' in sys.modules)"
     )
     printed = subprocess.run(
