@@ -76,7 +76,7 @@ def test_a_literal_can_be_pasted_into_a_test() -> None:
 def test_a_schedule_comes_back_whole(schedule: Schedule) -> None:
     """From its literal, from JSON, and from its own times."""
     assert eval(schedule.literal(), {"Schedule": Schedule, "Step": Step}) == schedule  # noqa: S307
-    assert Schedule.from_json(schedule.to_json()) == schedule
+    assert msgspec.json.decode(msgspec.json.encode(schedule), type=Schedule) == schedule
     assert Schedule.at(schedule.moments()) == schedule
     assert len(str(schedule).splitlines()) >= len(schedule)
 
@@ -98,7 +98,7 @@ def test_a_schedule_comes_back_whole(schedule: Schedule) -> None:
 def test_what_is_no_schedule_is_refused(json: str, trouble: str) -> None:
     """And the message names what is wrong."""
     with pytest.raises(msgspec.ValidationError, match=trouble):
-        Schedule.from_json(json)
+        msgspec.json.decode(json, type=Schedule)
 
 
 def test_every_fault_has_its_name_and_its_end() -> None:
@@ -177,13 +177,15 @@ def choose_call(choose: Chooser) -> tuple[str, int]:
 
 
 DRAW = """
+import msgspec
 from actors.kernel.rng import Rng
 from actors.simulation.script.profile import PROFILES, draw_schedule
 from actors.simulation.script.workload import draw_workload
 from tests.simulation.script.test_schedule import TARGETS, choose_call
 rng = Rng(4711)
 for number in range(200):
-    print(draw_schedule(rng, PROFILES[list(PROFILES)[number % len(PROFILES)]], TARGETS).to_json())
+    schedule = draw_schedule(rng, PROFILES[list(PROFILES)[number % len(PROFILES)]], TARGETS)
+    print(msgspec.json.encode(schedule).decode())
     print(draw_workload(rng, choose_call))
 """
 
@@ -209,7 +211,7 @@ def test_a_seed_draws_the_same_in_every_process() -> None:
 def test_product_code_needs_no_hypothesis() -> None:
     """Only the strategies import what only tests have."""
     code = (
-        "import sys, actors.simulation.shrink.shrink, actors.simulation.script.workload,"
+        "import sys, actors.simulation.shrink.minimise, actors.simulation.script.workload,"
         " actors.simulation.check.linearizability; print('hypothesis' in sys.modules)"
     )
     printed = subprocess.run(
