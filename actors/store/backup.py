@@ -239,7 +239,8 @@ def _set_aside(data_dir: Path) -> Path | None:
     own = [
         path
         for path in sorted(data_dir.iterdir())
-        if path.name in (MANIFEST, *COMPANIONS)
+        if path.name == MANIFEST
+        or path.match(COMPANIONS)
         or path.name.endswith((".db", ".db-wal", ".db-shm", ".db-checked"))
         or path.name.startswith("accept-loss.")
     ]
