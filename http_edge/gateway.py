@@ -19,6 +19,7 @@ from actors.log import request_id
 from http_edge.answer import Answer
 from http_edge.body import BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
+from http_edge.failure_log import FailureLog
 from http_edge.options_handler import OptionsHandler
 from http_edge.problems import Kind, Overload, ProblemError, from_error
 from http_edge.router import Match, Router
@@ -74,15 +75,19 @@ class Gateway:
         self._static["*"] = Match({"OPTIONS": OptionsHandler(allowed)}, {}, "")
         self.has_vital = any(_is_vital(path) for path in self._static)
         self._context = context
+        self._turnstile = context.turnstile
         self.clock = context.system.clock
         self._date = context.date
         self._log_requests = context.log_requests
+        self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
     async def __call__(self, request: Request) -> web.StreamResponse:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
         headers = message.headers
         given = self._id_of(headers.get(X_REQUEST_ID))
+        if not self._turnstile.passes() and not _is_vital(message.path):
+            await self._turnstile.wait()
         begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
@@ -98,12 +103,8 @@ class Gateway:
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
             answer = await handler(request, params, query)
-        except Exception as error:  # noqa: BLE001 - the one catch-all: everything gets an answer
-            answer = self._failed(request, error)
-        except asyncio.CancelledError as error:
-            # Unless it is us who are cancelled, somebody else's end must not be taken for ours.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+        except (Exception, asyncio.CancelledError) as error:  # the one catch-all
+            if _are_we_cancelled(error):
                 raise
             answer = self._failed(request, error)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is a Connection
@@ -113,13 +114,7 @@ class Gateway:
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         if self._log_requests:
-            log.debug(
-                "request",
-                method=request.method,
-                path=request.path,
-                status=answer.status,
-                duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
-            )
+            self._log(request, answer, begun)
         return answer
 
     def bound_to(self, addresses: Iterable[str]) -> None:
@@ -211,7 +206,16 @@ class Gateway:
         """Return what is at the raw target, or raise a 404, or a 400 for a bad escape."""
         return self._router.match(target)
 
-    def _failed(self, request: web.BaseRequest, error: BaseException) -> Answer:
+    def _log(self, request: Request, answer: web.StreamResponse, begun: float) -> None:
+        log.debug(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=answer.status,
+            duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
+        )
+
+    def _failed(self, request: Request, error: BaseException) -> Answer:
         problem: ProblemError | None = None
         if isinstance(error, ProblemError):
             problem = error
@@ -227,18 +231,15 @@ class Gateway:
             # What went wrong is for the log; the client can only pass on the id.
             problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
         elif problem.problem.status >= _STATUS_5XX and not isinstance(error, (Busy, Overload)):
-            # What was refused for lack of room is counted by its actor: a flood of requests must
-            # not become a flood of lines.
-            # A probe that is told no has not failed: it was asked to say that.
-            is_probe = problem.problem.type == Kind.NOT_READY.type
-            (log.debug if is_probe else log.warning)(
-                "request failed",
-                method=request.method,
-                path=request.path,
-                problem=problem.problem.type,
-                detail=problem.problem.detail,
-            )
+            # What was refused for lack of room is counted by its actor.
+            self._failures.note(request, problem.problem)
         return self.refusal(problem, request)
+
+
+def _are_we_cancelled(error: BaseException) -> bool:
+    """Somebody else's end must not be taken for ours: everything else gets an answer."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
 def _authority(request: web.BaseRequest) -> tuple[str | None, str]:

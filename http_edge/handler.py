@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from http_edge.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -47,4 +49,5 @@ class Context:
     date: HttpDate
     admin_token: str
     log_requests: bool
+    turnstile: Turnstile = field(default_factory=Turnstile)
     draining: bool = False

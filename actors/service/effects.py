@@ -123,9 +123,10 @@ class Effects:
                 async with asyncio.timeout(self._config.effect_s_max):
                     outcome = await self.functions[type_of(message)](message)
             except Starting:
-                pass
+                gate.withdrawn()
             except (Exception, asyncio.CancelledError) as error:
                 if _is_cancelled():  # by us, and not by what it awaited
+                    gate.withdrawn()
                     raise
                 gate.failed(error)
                 reason = describe(error)
