@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from actors.errors import OutOfOrder
+from actors.errors import PROGRAM, OutOfOrder
 from actors.store.departures import Outgoing
 from actors.store.past import former_of
 
@@ -256,7 +256,7 @@ class Inbox:
                 "channel rewound", sender=origin.sender, receiver=self._name,
                 applied=applied, last=origin.last,
                 advice="the sender's file is older than this one, and its messages wait; start the "
-                f"system again, and then: python runtime.py accept-loss {origin.sender}",
+                f"system again, and then: {PROGRAM} accept-loss {origin.sender}",
             )  # fmt: skip
 
     def apply(self, origin: ChannelOrigin) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from actors.errors import StoreLost
+from actors.errors import PROGRAM, StoreLost
 from actors.store.acceptance import forget_acceptance, is_accepted
 from actors.store.generation import Renewal, renewal
 from actors.store.manifest import MANIFEST, Manifest, Row, read_manifest, write_manifest
@@ -219,7 +219,7 @@ class DataFolder:
         return (
             f"{path} {missing}; put back what belongs there (with its {path.name}-wal, if there is "
             f"one), or begin with what there is: "
-            f"python runtime.py accept-loss {service} --data-dir {self._path}"
+            f"{PROGRAM} accept-loss {service} --data-dir {self._path}"
         )
 
     def _forget_acceptance(self, service: str) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import (
+    PROGRAM,
     Irreparable,
     ManifestUnreadable,
     StoreError,
@@ -200,7 +201,7 @@ async def test_a_lost_file_is_missed(houses: Neighbours) -> None:
     houses.remove("cat")
     said = await refused(houses, "cat")
     assert f"{houses.file('cat')} is gone" in said
-    assert f"python runtime.py accept-loss cat --data-dir {houses.path}" in said
+    assert f"{PROGRAM} accept-loss cat --data-dir {houses.path}" in said
     assert not houses.file("cat").exists()
 
 
