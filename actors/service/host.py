@@ -232,14 +232,20 @@ class ServiceHost(Behavior):
         """Read the file whole, while it is served: damage parks the service."""
         hosting = self._hosting
         # Those who wait for the service come first, and a life of milliseconds reads nothing.
-        await asyncio.sleep(hosting.config.store.check_after_s)
-        try:
-            async with hosting.directory.checking:  # a file at a time: there is one disk
-                await self.store.check(hosting.check)
-        except StoreCorrupt as error:
-            self.fail(error)
-        except StoreError as error:
-            log.warning("check cut short", service=hosting.name, error=str(error))
+        after_s = hosting.config.store.check_after_s
+        while True:
+            await asyncio.sleep(after_s)
+            try:
+                async with hosting.directory.checking:  # a file at a time: there is one disk
+                    await self.store.check(hosting.check)
+            except StoreCorrupt as error:
+                self.fail(error)
+                return
+            except StoreError as error:
+                log.warning("check cut short", service=hosting.name, error=str(error))
+                after_s = hosting.config.supervisor.park_retry_s  # as seldom as for what is down
+            else:
+                return
 
     def _leave(self) -> None:
         for task in (self._checking, self._probing):

@@ -196,6 +196,7 @@ class AiosqliteStore:
                 await lane.look(partial(check.look_at, table=table))
         except StoreError:
             if self._checks:
+                await lane.close()
                 raise
         await lane.close()
 

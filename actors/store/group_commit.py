@@ -171,7 +171,7 @@ class GroupCommit:
         if admission is None:
             return
         if admission.renewal is not None:
-            begin_anew(self._connection, admission.renewal)
+            begin_anew(self._connection, admission.renewal, store)
         self._connection.execute(STAMP, (admission.folder, self._spec.name))
 
     def _move_on(self) -> None:

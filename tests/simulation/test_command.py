@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from actors.errors import PROGRAM
 from actors.kernel.clock import SystemClock
 from actors.simulation.command import simulate
 from actors.simulation.place import IN_MEMORY, PREFIX
@@ -223,9 +224,7 @@ def test_what_is_found_is_made_small_and_told(found: tuple[Path, str]) -> None:
         r"^! .* the room service lived once more, and \d+ bookings", printed, re.MULTILINE
     )
     assert f"the page:      {page}" in printed
-    assert (
-        f"play it again: python runtime.py simulate --replay {page.with_suffix('.json')}" in printed
-    )
+    assert f"play it again: {PROGRAM} simulate --replay {page.with_suffix('.json')}" in printed
     assert digest(printed)
     assert "the room service lived once more" in page.read_text(encoding="utf-8")
 
