@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clock = SystemClock()
     if arguments[:1] == ["simulate"]:
         # Here, for a server that starts needs none of it.
-        from actors.simulation.command import simulate  # noqa: PLC0415
+        from actors.simulation.command.command import simulate  # noqa: PLC0415
 
         seed = secrets.randbits(FRESH_SEED_BITS)
         return simulate(arguments[1:], program=Path(__file__), fresh_seed=seed, clock=clock)

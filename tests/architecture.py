@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 # From the top down. A part may import any part of a later row, and itself, and nothing else: the
@@ -32,6 +32,52 @@ ROWS = (
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
 
+# The rooms of actors/simulation, likewise.
+ROOMS = (
+    ("command",),
+    ("scenarios", "shrink"),
+    ("stage",),
+    ("check", "script"),
+    ("time",),
+    ("net",),
+    ("sealed",),
+    ("errors",),
+)
+ROOM_OF = {room: number for number, row in enumerate(ROOMS) for room in row}
+# An event loop, a network and a guard for anybody's asyncio: all that these rooms know of the rest.
+APART = ("time", "net", "sealed")
+KNOWN_APART = ("actors.errors", "actors.kernel.rng", "actors.simulation")
+
+# Files that import each other in a circle, under TYPE_CHECKING too: who has to be read together.
+# None is defended; each is to be opened, and its row then goes.
+CIRCLES = (
+    (
+        "actors/kernel/actor.py",
+        "actors/kernel/behavior.py",
+        "actors/kernel/incarnation.py",
+        "actors/kernel/lives.py",
+        "actors/kernel/ref.py",
+        "actors/kernel/turns.py",
+    ),
+    ("actors/service/host.py", "actors/service/hosting.py"),
+    (
+        "http_edge/body.py",
+        "http_edge/connection.py",
+        "http_edge/gateway.py",
+        "http_edge/handler.py",
+        "http_edge/places.py",
+        "http_edge/request.py",
+        "http_edge/router.py",
+        "http_edge/routes/health.py",
+    ),
+    (
+        "http_edge/routes/route.py",
+        "http_edge/service_handler.py",
+        "http_edge/stream_handler.py",
+    ),
+    ("http_edge/x_api/stream.py", "http_edge/x_api/streams.py"),
+)
+
 # What a part does not know, whatever the rows say.
 UNKNOWN_TO = {
     "http_edge": ("actors.store", "sqlite3"),
@@ -45,7 +91,7 @@ LOOP = "only runtime.py starts a loop"
 CLOCK = "time comes from the Clock that was handed in"
 CHANCE = "chance comes from the Rng that was handed in"
 # Takes both away from everybody else for the length of a simulation, and uses neither.
-GUARDS = "actors/simulation/forbidden.py"
+GUARDS = "actors/simulation/sealed/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
     "tweepy": (("actors/systems/tweets/x_client.py",), "one file knows tweepy"),
@@ -106,6 +152,41 @@ def product_files(root: Path) -> Iterator[Path]:
             yield from sorted((root / package).rglob(f"*.{suffix}"))
 
 
+def circles(sources: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Return the groups of files that import each other, directly or by others; each sorted.
+
+    `sources` are texts by path. A package counts for what its `__init__.py` imports itself.
+    """
+    paths = {module_name(path): path for path in sources}
+    known: dict[str, set[str]] = {}
+    for path, text in sources.items():
+        targets = {_file_of(target, paths) for _, target, _ in imports(ast.parse(text), path)}
+        known[path] = {each for each in targets if each is not None and each != path}
+    reached = {path: _reached(path, known) for path in known}
+    groups = {
+        tuple(sorted(other for other in reached[path] if path in reached[other]))
+        for path in known
+        if path in reached[path]
+    }
+    return sorted(groups)
+
+
+def _file_of(target: str, paths: Mapping[str, str]) -> str | None:
+    while target and target not in paths:
+        target = target.rpartition(".")[0]
+    return paths.get(target)
+
+
+def _reached(path: str, known: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    ahead = [path]
+    while ahead:
+        fresh = known[ahead.pop()] - reached
+        reached |= fresh
+        ahead += fresh
+    return reached
+
+
 def check_sql(_path: str, text: str) -> Iterator[str]:
     """Yield `line: trouble` where SQL would read a clock or draw at random."""
     for number, line in enumerate(text.splitlines(), 1):
@@ -154,6 +235,8 @@ def check_import(module: str, target: str) -> Iterator[str]:
         yield f"{here} imports {target}: imports point down only"
     elif there == "actors.systems":
         yield from check_system_import(module, target)
+    elif here == "actors.simulation":
+        yield from check_room_import(module, target)
 
 
 def check_system_import(module: str, target: str) -> Iterator[str]:
@@ -162,6 +245,17 @@ def check_system_import(module: str, target: str) -> Iterator[str]:
         yield f"{module} imports {target}: the edge knows a system's messages only"
     if part_of(module) == "actors.systems" and system_of(module) != system_of(target):
         yield f"{module} imports {target}: systems do not know each other"
+
+
+def check_room_import(module: str, target: str) -> Iterator[str]:
+    """Rooms know those of later rows; the last ones know next to nothing of ours."""
+    here, there = room_of(module), room_of(target)
+    if here and here not in ROOM_OF:
+        yield f"{here} is no known room: give it a row"
+    elif here in APART and not any(is_within(target, known) for known in KNOWN_APART):
+        yield f"{module} imports {target}: {here} stands apart"
+    elif here in ROOM_OF and there in ROOM_OF and here != there and ROOM_OF[there] <= ROOM_OF[here]:
+        yield f"{module} imports {target}: {there} is no room below {here}"
 
 
 def check_name(path: str, name: str) -> Iterator[str]:
@@ -218,6 +312,11 @@ def part_of(module: str) -> str:
 def system_of(module: str) -> str:
     """Return `hotel` for `actors.systems.hotel.room`."""
     return ".".join(module.split(".")[2:3])
+
+
+def room_of(module: str) -> str:
+    """Return `net` for `actors.simulation.net.pipe`, and nothing outside the simulation."""
+    return system_of(module) if part_of(module) == "actors.simulation" else ""
 
 
 def is_within(name: str, prefix: str) -> bool:

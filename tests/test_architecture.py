@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import check_python, check_sql, check_tree, product_files
+from tests.architecture import (
+    CIRCLES,
+    check_python,
+    check_sql,
+    check_tree,
+    circles,
+    product_files,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,8 +36,12 @@ VIOLATIONS = [
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from runtime import main",
         "imports point down only",
     ),
-    ("actors/service/a.py", "import actors.simulation.network", "imports point down only"),
-    ("http_edge/app.py", "from actors.simulation import network", "imports point down only"),
+    ("actors/service/a.py", "import actors.simulation.net.network", "imports point down only"),
+    ("http_edge/app.py", "from actors.simulation.net import network", "imports point down only"),
+    ("actors/simulation/net/a.py", "import actors.simulation.time.loop", "no room below net"),
+    ("actors/simulation/check/a.py", "import actors.simulation.script.fault", "no room below"),
+    ("actors/simulation/time/a.py", "import actors.kernel.clock", "time stands apart"),
+    ("actors/simulation/attic/a.py", "import actors.kernel.clock", "no known room"),
     ("actors/junk/a.py", "import os", "no known part"),
     ("runtime.py", "import actors.junk", "no known part"),
     # Absences.
@@ -53,8 +64,8 @@ VIOLATIONS = [
     ("http_edge/app.py", "import asyncio\nasyncio.new_event_loop()", "starts a loop"),
     ("http_edge/app.py", "from aiohttp import web\nweb.run_app(app)", "starts a loop"),
     ("actors/kernel/a.py", "import uvloop", "starts a loop"),
-    ("actors/simulation/loop.py", "loop.run_until_complete(f())", "starts a loop"),
-    ("actors/simulation/loop.py", "self._loop.run_forever()", "starts a loop"),
+    ("actors/simulation/time/loop.py", "loop.run_until_complete(f())", "starts a loop"),
+    ("actors/simulation/time/loop.py", "self._loop.run_forever()", "starts a loop"),
     # Clock and chance.
     ("actors/kernel/a.py", "import time", "comes from the Clock"),
     ("actors/kernel/a.py", "from time import monotonic as now", "comes from the Clock"),
@@ -69,9 +80,9 @@ VIOLATIONS = [
     ("actors/store/a.py", "import os\nos.urandom(8)", "comes from the Rng"),
     ("actors/store/a.py", "from os import urandom", "comes from the Rng"),
     ("http_edge/app.py", "import secrets", "comes from the Rng"),
-    ("actors/simulation/loop.py", "import time", "comes from the Clock"),
-    ("actors/simulation/network.py", "import random", "comes from the Rng"),
-    ("actors/simulation/forbidden.py", "import os\nos.urandom(8)", "comes from the Rng"),
+    ("actors/simulation/time/loop.py", "import time", "comes from the Clock"),
+    ("actors/simulation/net/network.py", "import random", "comes from the Rng"),
+    ("actors/simulation/sealed/forbidden.py", "import os\nos.urandom(8)", "comes from the Rng"),
     ("actors/store/a.py", "SQL = 'SELECT random()'", "SQL uses random()"),
     ("actors/store/a.py", "SQL = \"SELECT datetime('now')\"", "SQL uses 'now'"),
     ("actors/store/a.py", "SQL = f'{t} > current_timestamp'", "SQL uses current_timestamp"),
@@ -79,10 +90,12 @@ VIOLATIONS = [
 
 ALLOWED = [
     ("runtime.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
-    ("runtime.py", "import actors.simulation.network, http_edge.app, actors.store.store"),
+    ("runtime.py", "import actors.simulation.net.network, http_edge.app, actors.store.store"),
     ("runtime.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
-    ("actors/simulation/a.py", "import http_edge.app, actors.store.inline_store"),
-    ("actors/simulation/forbidden.py", "import random, tempfile, time, uuid"),
+    ("actors/simulation/stage/a.py", "import http_edge.app, actors.store.inline_store"),
+    ("actors/simulation/stage/a.py", "import actors.simulation.net.pipe, actors.simulation.errors"),
+    ("actors/simulation/time/a.py", "import actors.kernel.rng, actors.simulation.errors"),
+    ("actors/simulation/sealed/forbidden.py", "import random, tempfile, time, uuid"),
     ("http_edge/admin_token.py", "import secrets"),
     ("http_edge/routes/a.py", "from actors.systems.hotel.messages import CreateRoom"),
     ("http_edge/routes/a.py", "from actors.systems.hotel import messages"),
@@ -104,6 +117,29 @@ ALLOWED = [
 def test_product_code_keeps_the_rules() -> None:
     """Arrows point down, and what must be absent is absent, in every file there is."""
     assert check_tree(ROOT) == []
+
+
+def test_no_circle_of_files_but_those_that_are_named() -> None:
+    """A file can be read without those that read it: imports go one way, annotations' too."""
+    sources = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in product_files(ROOT)
+        if path.suffix == ".py"
+    }
+    assert circles(sources) == sorted(CIRCLES)
+
+
+def test_a_circle_is_found_whatever_its_length() -> None:
+    """One by way of a third file and of TYPE_CHECKING is one; a chain and a pair apart are not."""
+    sources = {
+        "a/__init__.py": "",
+        "a/b.py": "from a import c\nimport os, a.outside",
+        "a/c.py": "from a.d import D",
+        "a/d.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a.b",
+        "a/outside.py": "import a.end",
+        "a/end.py": "import a",
+    }
+    assert circles(sources) == [("a/b.py", "a/c.py", "a/d.py")]
 
 
 def test_every_product_file_is_looked_at() -> None:

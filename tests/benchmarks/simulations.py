@@ -13,15 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from actors.config import load_config
-from actors.simulation.host import on_host
-from actors.simulation.loop import SimulationLoop
-from actors.simulation.network import Network
-from actors.simulation.place import place_for_files
-from actors.simulation.rehearsal import Rehearsal
-from actors.simulation.runner import run
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.command.settled_heap import settled_heap
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.network import Network
 from actors.simulation.scenarios.hotel import HotelScenario
-from actors.simulation.settled_heap import settled_heap
-from actors.simulation.silence import silence
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.run import run
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR
 from tests.benchmarks.virtual_workloads import converse, tick, wait_for_timers
 
@@ -76,7 +76,7 @@ def rival_conversing(seed: int, *, reorder: bool) -> float:
 @contextmanager
 def hotel() -> Iterator[Play]:
     """Prepare the hotel, with kills, on files in memory."""
-    with place_for_files() as place, silence():
+    with scratch_folder() as place, without_logs():
         rehearsal = Rehearsal(HotelScenario, load_config(), place, profile="kills")
 
         def play(seed: int) -> float:

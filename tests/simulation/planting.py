@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.config import load_config
-from actors.simulation.minimise import minimise
-from actors.simulation.place import place_for_files
-from actors.simulation.rehearsal import Rehearsal
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.command.settled_heap import settled_heap
 from actors.simulation.scenarios import SCENARIOS
-from actors.simulation.settled_heap import settled_heap
-from actors.simulation.silence import silence
+from actors.simulation.shrink.minimise import minimise
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TallyScenario
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from actors.simulation.rehearsal import Played, Script
+    from actors.simulation.stage.rehearsal import Played, Script
     from tests.simulation.plants import Plant
 
 SYSTEMS: Final = {**SCENARIOS, "tally": TallyScenario}
@@ -139,7 +139,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PLANTS))
     options = parser.parse_args()
     good = True
-    with place_for_files() as place, silence(), settled_heap():
+    with scratch_folder() as place, without_logs(), settled_heap():
         nursery = Nursery(place)
         for name in options.names or PLANTS:
             result = harvest(nursery, PLANTS[name], starts=options.starts)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.simulation.loop import SimulationLoop
-from actors.simulation.network import Network
-from actors.simulation.runner import run
+from actors.simulation.net.network import Network
+from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from actors.simulation.budget import Budget
-    from actors.simulation.link import Link
+    from actors.simulation.net.link import Link
+    from actors.simulation.time.budget import Budget
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
-    from actors.simulation.history import History
+    from actors.simulation.check.history import History
 
 # The room service opens its file for the furnishing, and again for the run; each time it also
 # closes it, which is an epoch more.

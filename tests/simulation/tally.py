@@ -16,9 +16,9 @@ import msgspec
 
 from actors.kernel.messages import Command, Refusal
 from actors.service.service import Service, command, effect
-from actors.simulation.conservation import check_conserved
-from actors.simulation.exactly_once import check_exactly_once
-from actors.simulation.scenario import Scenario
+from actors.simulation.check.conservation import check_conserved
+from actors.simulation.check.exactly_once import check_exactly_once
+from actors.simulation.stage.scenario import Scenario
 from actors.store.transaction import Transaction
 from actors.systems.tweets.messages import StoreTweet, Tweet, TweetStored
 from actors.systems.tweets.tweet_rows import INSERT, x_columns
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.choice import Choose
-    from actors.simulation.client import Client
-    from actors.simulation.history import History, Operation
-    from actors.simulation.machine import Ask
+    from actors.simulation.check.history import History, Operation
+    from actors.simulation.script.chooser import Chooser
+    from actors.simulation.stage.client import Client
+    from actors.simulation.stage.scenario import Ask
 
 AUTHORS: Final = 2
 TWEETS_MAX: Final = 3
@@ -127,7 +127,7 @@ class TallyScenario(Scenario):
     async def furnish(self, system: ServiceSystem) -> None:
         pass
 
-    def choose_call(self, choose: Choose) -> TallyCall:
+    def choose_call(self, choose: Chooser) -> TallyCall:
         return TallyCall(author=choose(AUTHORS), again=bool(choose(2)))
 
     async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.simulation.place import place_for_files
-from actors.simulation.rehearsal import Rehearsal, Script
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.scenarios.tweets import TweetsScenario
 from actors.simulation.scenarios.tweets_call import TweetsCall
-from actors.simulation.schedule import Schedule, Step
-from actors.simulation.silence import silence
-from actors.simulation.workload import Request
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import ClientRequest
+from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.systems.tweets.x_client import StreamConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from actors.simulation.rehearsal import Played
+    from actors.simulation.stage.rehearsal import Played
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -54,11 +54,11 @@ class Watched(TweetsScenario):
 
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
-    with place_for_files() as place, silence():
+    with scratch_folder() as place, without_logs():
         yield Rehearsal(Watched, load_config(), place, profile="network")
 
 
-def play(rehearsal: Rehearsal, calls: list[Request[Any]], *steps: Step) -> Played:
+def play(rehearsal: Rehearsal, calls: list[ClientRequest[Any]], *steps: Step) -> Played:
     """Play it; nothing may be wrong."""
     script = Script(seed=1, workload=tuple(calls), schedule=Schedule(steps))
     played = rehearsal.play(script, keep=True)
@@ -72,7 +72,7 @@ def commits(played: Played, message_type: str) -> int:
 
 def test_a_tweet_goes_all_the_way(rehearsal: Rehearsal) -> None:
     """Read through tweepy, scored by a replica, liked or flagged, answered: X's books agree."""
-    play(rehearsal, [Request(0, 0, DELIGHTED), Request(SECOND, 1, ANGRY)])
+    play(rehearsal, [ClientRequest(0, 0, DELIGHTED), ClientRequest(SECOND, 1, ANGRY)])
     assert Watched.rows["stored"] == ["ann", "bob"]
     assert Watched.rows["liked"] == ["done"]
     assert Watched.rows["answered"] == ["done", "done"]
@@ -82,7 +82,7 @@ def test_a_tweet_goes_all_the_way(rehearsal: Rehearsal) -> None:
 @pytest.mark.parametrize("link", ["x<>edge", "x>edge", "edge>x"])
 def test_what_is_tweeted_while_the_wire_is_cut_comes_later(rehearsal: Rehearsal, link: str) -> None:
     """Cut both ways or one: two minutes are within what X sends again, and no gap is noted."""
-    calls = [Request(MINUTE, 0, DELIGHTED), Request(SECOND, 1, ANGRY)]
+    calls = [ClientRequest(MINUTE, 0, DELIGHTED), ClientRequest(SECOND, 1, ANGRY)]
     steps = Step(0, "partition", link), Step(2 * MINUTE, "heal", link)
     play(rehearsal, calls, *steps)
     assert Watched.rows["stored"] == ["ann", "bob"]
@@ -94,7 +94,11 @@ def test_what_is_tweeted_while_the_wire_is_cut_comes_later(rehearsal: Rehearsal,
 )
 def test_what_breaks_the_stream_costs_no_tweet(rehearsal: Rehearsal, fault: Step) -> None:
     """Reset, cut amid a line, silently dead: each tweet is stored once all the same."""
-    calls = [Request(SECOND, 0, DELIGHTED), Request(0, 1, ANGRY), Request(0, 2, DELIGHTED)]
+    calls = [
+        ClientRequest(SECOND, 0, DELIGHTED),
+        ClientRequest(0, 1, ANGRY),
+        ClientRequest(0, 2, DELIGHTED),
+    ]
     steps = (
         Step(SECOND - 1_000, fault.fault, fault.target),
         Step(MINUTE, "heal", fault.target),
@@ -107,7 +111,7 @@ def test_what_breaks_the_stream_costs_no_tweet(rehearsal: Rehearsal, fault: Step
 
 def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
     """The process dies amid the stream; the next one asks X for what this one has not committed."""
-    calls = [Request(SECOND, 0, DELIGHTED), Request(0, 1, ANGRY)]
+    calls = [ClientRequest(SECOND, 0, DELIGHTED), ClientRequest(0, 1, ANGRY)]
     played = play(
         rehearsal, calls, Step(0, "stall_at", "reader.TweetRead.before", 30_000),
         Step(2 * SECOND, "crash", "process"),
@@ -119,7 +123,11 @@ def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
 @pytest.mark.parametrize("hours", [-1, 1, -6, 6])
 def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) -> None:
     """Set, with tweets before and behind it, and set right again: the stream goes on at once."""
-    calls = [Request(0, 0, DELIGHTED), Request(0, 1, ANGRY), Request(SECOND, 2, DELIGHTED)]
+    calls = [
+        ClientRequest(0, 0, DELIGHTED),
+        ClientRequest(0, 1, ANGRY),
+        ClientRequest(SECOND, 2, DELIGHTED),
+    ]
     steps = (
         Step(0, "step_clock", "clock", hours * 3_600_000),
         Step(2 * SECOND, "step_clock", "clock", -hours * 3_600_000),
@@ -133,7 +141,7 @@ def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) ->
 @pytest.mark.real_time
 def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
     """Two hours cut off: hundreds of attempts; what X does not send again is a gap, and found."""
-    calls = [Request(HOUR, 0, DELIGHTED), Request(HOUR + MINUTE, 1, ANGRY)]
+    calls = [ClientRequest(HOUR, 0, DELIGHTED), ClientRequest(HOUR + MINUTE, 1, ANGRY)]
     steps = Step(0, "partition", "x<>edge"), Step(2 * HOUR, "heal", "x<>edge")
     begun = time.process_time()
     played = play(rehearsal, calls, *steps)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
-from actors.simulation.options import Options
-from actors.simulation.rehearsal import Rehearsal
-from actors.simulation.silence import silence
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.options import Options
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.test_docs import PRELUDE, PYTHON, ROOT
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.config import load_config
-from actors.simulation.profile import PROFILES
-from actors.simulation.rehearsal import Rehearsal, Script
-from actors.simulation.scenario import Scenario
-from actors.simulation.strategies import drawn, schedules, workloads
+from actors.simulation.script.profile import PROFILES
+from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.scenario import Scenario
+from actors.simulation.script.strategies import drawn, schedules, workloads
 """
 SCHEMAS = {
     "counter": "CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;",
@@ -49,7 +49,7 @@ def cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     for name, sql in SCHEMAS.items():
         (folder / "schema" / name).mkdir(parents=True)
         (folder / "schema" / name / "0001_cafe.sql").write_text(sql, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch, silence():
+    with pytest.MonkeyPatch.context() as patch, without_logs():
         patch.syspath_prepend(folder)
         yield importlib.import_module("simulated_cafe")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.simulation.place import place_for_files
-from actors.simulation.schedule import Schedule, Step
-from actors.simulation.silence import silence
-from actors.simulation.workload import Request
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import ClientRequest
 from tests.simulation.planting import SCHEDULES_MAX, Nursery, harvest
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TallyCall
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
-    with place_for_files() as place, silence():
+    with scratch_folder() as place, without_logs():
         yield Nursery(place)
 
 
@@ -51,7 +51,7 @@ def test_all_starts_end_in_one_script(nursery: Nursery) -> None:
     result = harvest(nursery, PLANTS["timer_twice"], starts=2)
     (script,) = result.minima
     assert script.seed <= 1  # the first that does it
-    assert script.workload == (Request(0, 0, TallyCall()),)
+    assert script.workload == (ClientRequest(0, 0, TallyCall()),)
     assert script.schedule == Schedule((Step(0, "kill_at", "tally.ReviewTweet.before"),))
 
 

@@ -22,7 +22,7 @@ from actors.errors import (
     StoreLost,
     StoreUnwritable,
 )
-from actors.simulation.place import IN_MEMORY
+from actors.simulation.command.scratch_folder import IN_MEMORY
 from actors.store import connection
 from actors.store.acceptance import accept_loss
 from tests.store.correspondents import act, arriving, labels_to, mark, sends

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from actors.errors import StoreLost
 from actors.kernel.clock import ManualClock
-from actors.simulation.place import IN_MEMORY
+from actors.simulation.command.scratch_folder import IN_MEMORY
 from actors.store.acceptance import accept_loss
 from actors.store.origin import Numbering
 from tests.store.correspondents import act, sends

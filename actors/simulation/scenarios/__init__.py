@@ -10,7 +10,7 @@ from actors.simulation.scenarios.tweets import TweetsScenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actors.simulation.scenario import Scenario
+    from actors.simulation.stage.scenario import Scenario
 
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "hotel": HotelScenario,

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.exactly_once import check_exactly_once
-from actors.simulation.linearizability import check_linearizability
-from actors.simulation.models import Register
-from actors.simulation.scenario import Scenario
+from actors.simulation.check.exactly_once import check_exactly_once
+from actors.simulation.check.linearizability import check_linearizability
+from actors.simulation.check.standard_models import Register
 from actors.simulation.scenarios.hotel_call import (
     CARDS,
     ROOMS,
@@ -24,6 +23,7 @@ from actors.simulation.scenarios.hotel_call import (
     HotelCall,
     choose_hotel_call,
 )
+from actors.simulation.stage.scenario import Scenario
 from actors.systems.hotel import topology
 from actors.systems.hotel.invariants import violations
 from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.choice import Choose
-    from actors.simulation.client import Client
-    from actors.simulation.history import History, Operation
-    from actors.simulation.machine import Ask
+    from actors.simulation.check.history import History, Operation
+    from actors.simulation.script.chooser import Chooser
+    from actors.simulation.stage.client import Client
+    from actors.simulation.stage.scenario import Ask
 
 # Ten days after the simulated clock's start: a cancellation is free, until clocks are set forward.
 FIRST_NIGHT: Final = dt.date(2023, 11, 24)
@@ -83,7 +83,7 @@ class HotelScenario(Scenario):
         guest = RegisterCustomer(id="guest", name="Ada", email="ada@example.org")
         await system.ask("customer", guest, timeout_s=60.0)
 
-    def choose_call(self, choose: Choose) -> HotelCall:
+    def choose_call(self, choose: Chooser) -> HotelCall:
         """Choose what a guest does, or an operator."""
         return choose_hotel_call(choose)
 

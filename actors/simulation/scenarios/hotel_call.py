@@ -9,7 +9,7 @@ import msgspec
 from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
 
 if TYPE_CHECKING:
-    from actors.simulation.choice import Choose
+    from actors.simulation.script.chooser import Chooser
 
 # Few of everything, so that guests get in each other's way.
 ROOMS: Final = 2
@@ -97,7 +97,7 @@ class HotelCall(msgspec.Struct, frozen=True):
                 return f"stop {STOPPED[self.service]} for {STOPS_S[self.lasts]:g} s"
 
 
-def choose_hotel_call(choose: Choose) -> HotelCall:
+def choose_hotel_call(choose: Chooser) -> HotelCall:
     """Choose what a client does."""
     kind = MENU[choose(len(MENU))]
     if kind == "stop":

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.config import ListenerConfig
-from actors.simulation.names import ANY
-from actors.simulation.scenario import Scenario
+from actors.simulation.net.host_table import ANY
 from actors.simulation.scenarios import embedded_x
 from actors.simulation.scenarios.tweets_call import (
     KEYWORD,
@@ -23,6 +22,7 @@ from actors.simulation.scenarios.tweets_call import (
 )
 from actors.simulation.scenarios.tweets_checks import Told, tweets_violations
 from actors.simulation.scenarios.tweets_performance import TUTORIAL_PORT, TweetsPerformance
+from actors.simulation.stage.scenario import Scenario
 from actors.systems.tweets import topology
 from actors.systems.tweets.likes import PostponeLike
 from actors.systems.tweets.messages import (
@@ -58,10 +58,10 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.messages import Query
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.choice import Choose
-    from actors.simulation.client import Client
-    from actors.simulation.history import History
-    from actors.simulation.machine import Ask
+    from actors.simulation.check.history import History
+    from actors.simulation.script.chooser import Chooser
+    from actors.simulation.stage.client import Client
+    from actors.simulation.stage.scenario import Ask
 
 # Short enough for a run to see their ends: X's windows, and the pause after a failed like.
 WINDOW_S: Final = 20.0
@@ -216,7 +216,7 @@ class TweetsScenario(Scenario):
 
     # --- Its people --------------------------------------------------------------------------
 
-    def choose_call(self, choose: Choose) -> TweetsCall:
+    def choose_call(self, choose: Chooser) -> TweetsCall:
         """Choose what a client does."""
         return choose_tweets_call(choose)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 if TYPE_CHECKING:
-    from actors.simulation.choice import Choose
+    from actors.simulation.script.chooser import Chooser
 
 KEYWORD: Final = "tutorialedge"
 # Each mood with its sentence. What pleases most is liked, but where it names a failure; what is bad
@@ -161,7 +161,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
                 return SENTENCES[self.kind]
 
 
-def choose_tweets_call(choose: Choose) -> TweetsCall:  # noqa: PLR0911 - one a kind
+def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a kind
     """Choose what a client does; 0 is always the simplest."""
     kind = MENU[choose(len(MENU))]
     if kind == "stop":
@@ -191,5 +191,5 @@ def choose_tweets_call(choose: Choose) -> TweetsCall:  # noqa: PLR0911 - one a k
             return TweetsCall(kind)
 
 
-def _choose_mood(choose: Choose) -> int:
+def _choose_mood(choose: Chooser) -> int:
     return MOOD_PARTS[choose(len(MOOD_PARTS))]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.exactly_once import check_exactly_once
-from actors.simulation.linearizability import check_linearizability
-from actors.simulation.models import Register
-from actors.simulation.virtual_clock import START_US, VirtualClock
+from actors.simulation.check.exactly_once import check_exactly_once
+from actors.simulation.check.linearizability import check_linearizability
+from actors.simulation.check.standard_models import Register
+from actors.simulation.time.virtual_clock import START_US, VirtualClock
 from actors.systems.tweets.flagger import ORDER
 from actors.systems.tweets.invariants import Monitor, violations
 from actors.systems.tweets.messages import FlagStatus  # noqa: TC001 - msgspec may read it
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
-    from actors.simulation.history import History, Operation
+    from actors.simulation.check.history import History, Operation
 
 SECOND_US: Final = 1_000_000
 # What connecting may take, and a note on how far has been read be late, in seconds.

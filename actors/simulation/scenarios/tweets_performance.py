@@ -28,9 +28,9 @@ from actors.systems.x_platform.messages import (
 )
 
 if TYPE_CHECKING:
-    from actors.simulation.client import Client, Reply
-    from actors.simulation.history import History
+    from actors.simulation.check.history import History
     from actors.simulation.scenarios.tweets_checks import Told
+    from actors.simulation.stage.client import Client, ClientReply
 
 TUTORIAL_PORT: Final = 8_001
 
@@ -194,8 +194,8 @@ class TweetsPerformance:
         *,
         port: int | None = None,
         is_admin: bool = False,
-    ) -> Reply:
-        async def ask() -> Reply:
+    ) -> ClientReply:
+        async def ask() -> ClientReply:
             if is_admin:
                 return await self._client.administer(method, path, body, key=self._key)
             return await self._client.ask(method, path, body, key=self._key, port=port)
@@ -210,6 +210,6 @@ class TweetsPerformance:
                 )
         return reply
 
-    def _expect(self, reply: Reply, status: int) -> None:
+    def _expect(self, reply: ClientReply, status: int) -> None:
         if reply.status not in {0, status}:
             self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.config import load_config
-from actors.simulation.escapes import forbid
-from actors.simulation.host import on_host
-from actors.simulation.loop import SimulationLoop
-from actors.simulation.network import Network
-from actors.simulation.runner import run
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.network import Network
+from actors.simulation.sealed.escapes import forbid
+from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.run import run
 from actors.systems.x_platform.messages import (
     FindHead,
     Head,

@@ -17,8 +17,8 @@ from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.rng import Rng
 from actors.service.assembly import ServiceSystem
 from actors.service.inline_runner import InlineRunner
-from actors.simulation.loop import SimulationLoop
-from actors.simulation.runner import run
+from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.run import run
 from actors.store.inline_store import InlineStore
 from actors.systems.tweets import topology
 from actors.systems.tweets.failure_words import FailureWords

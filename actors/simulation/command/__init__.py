@@ -1,0 +1,1 @@
+"""`runtime.py simulate`: campaigns, what they print and what they leave behind."""

@@ -1,0 +1,263 @@
+"""`runtime.py simulate`: look for a seed that breaks a system, and tell what it takes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+from actors.config import load_config
+from actors.errors import PROGRAM, DressRehearsalError
+from actors.simulation.command.campaign import Campaign, Failure
+from actors.simulation.command.log_output import log_virtual_time, without_logs
+from actors.simulation.command.options import Options
+from actors.simulation.command.page import render
+from actors.simulation.command.recording import Recording
+from actors.simulation.command.report import Report
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.command.second_process import SecondProcess, TracedRun
+from actors.simulation.command.settled_heap import settled_heap
+from actors.simulation.command.stopping import stop_on_signal
+from actors.simulation.command.timeline import build_timeline
+from actors.simulation.scenarios import SCENARIOS
+from actors.simulation.stage.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from actors.kernel.clock import Clock
+    from actors.simulation.command.campaign import Minimised
+    from actors.simulation.command.second_process import Disagreement
+    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.scenario import Scenario
+
+# Below the data directory: what was found, to look at and to play again.
+FOLDER: Final = "simulations"
+HELD: Final = 0
+FOUND: Final = 1
+MISUSED: Final = 2
+
+
+def simulate(
+    arguments: Sequence[str],
+    *,
+    program: Path,
+    fresh_seed: int,
+    clock: Clock,
+    scenarios: Mapping[str, Callable[[], Scenario]] = SCENARIOS,
+) -> int:
+    """Run the command; returns the exit code: 0 all held, 1 something was found, 2 misused.
+
+    `program` is what a second process runs; `fresh_seed` is where to begin if nobody says.
+    """
+    options = Options.parse(arguments, systems=scenarios, fresh_seed=fresh_seed)
+    try:
+        return _Simulation(options, program, clock, scenarios).run()
+    except DressRehearsalError as error:
+        print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
+        return MISUSED
+    except BrokenPipeError:
+        # Who read has gone. The interpreter would complain about it at the end, once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HELD
+
+
+class _Simulation:
+    """One run of the command."""
+
+    def __init__(
+        self,
+        options: Options,
+        program: Path,
+        clock: Clock,
+        scenarios: Mapping[str, Callable[[], Scenario]],
+    ) -> None:
+        self._options = options
+        self._program = program
+        self._clock = clock
+        self._scenarios = scenarios
+        self._config = load_config(options.config, options.set)
+        self._recording: Recording | None = None
+        if options.replay is not None:
+            self._recording = Recording.read(options.replay, scenarios)
+        self._second: SecondProcess | None = None
+        self._differs: Disagreement | None = None
+        self._report: Report
+
+    def run(self) -> int:
+        """Play, and say what was found."""
+        options = self._options
+        with ExitStack() as stack:
+            stream = stack.enter_context(_nowhere()) if options.traces else sys.stdout
+            self._report = Report(stream, self._clock, is_terminal=stream.isatty())
+            place = stack.enter_context(scratch_folder())
+            stack.enter_context(without_logs())
+            if options.logs:
+                log_virtual_time(self._config.log, self._clock)
+            campaign = Campaign(self._rehearsals(place), keep=options.keeps_traces)
+            stack.enter_context(settled_heap())
+            stack.enter_context(stop_on_signal(campaign.stop))
+            if options.check_determinism:
+                second = SecondProcess(self._program, options.for_second_process())
+                self._second = stack.enter_context(second)
+            code = self._search(campaign) if self._recording is None else self._replay(campaign)
+            held = code == HELD
+            twice = options.check_determinism and held
+            named = held and (options.cover or campaign.tally.schedules > len(options.systems))
+            self._report.end(campaign, names_missed=named, played_twice=twice)
+            if options.cover and campaign.tally.missed_points:
+                code = FOUND
+        return code
+
+    def _rehearsals(self, place: Path) -> dict[str, Rehearsal]:
+        recording, rehearsals = self._recording, {}
+        for name in self._options.systems if recording is None else (recording.system,):
+            folder = place / name
+            folder.mkdir()
+            rehearsals[name] = Rehearsal(
+                self._scenarios[name], self._config, folder, profile=self._options.faults
+            )
+        return rehearsals
+
+    # --- Playing -----------------------------------------------------------------------------
+
+    def _search(self, campaign: Campaign) -> int:
+        plan = self._options.plan
+        self._report.begin(plan, campaign, self._options.faults)
+
+        def seen(system: str, played: Played) -> None:
+            self._see(campaign, system, played)
+            self._report.progress(plan, campaign)
+
+        failure = campaign.play(plan, seen)
+        if campaign.stopping and self._differs is None:
+            self._report.line("stopped before the end")
+        if self._differs is not None:
+            self._report.line(f"NOT DETERMINISTIC: {self._differs}")
+        elif failure is not None:
+            self._tell_found(campaign, failure)
+        return HELD if failure is None and self._differs is None else FOUND
+
+    def _replay(self, campaign: Campaign) -> int:
+        recording = self._recording
+        assert recording is not None, "there is something to replay"
+        system, script = recording.system, recording.script
+        self._report.line(f"{self._options.replay}: found with seed {recording.seed}; {system}")
+        played = campaign.rehearse(system, script, keep=True)
+        self._report.lap()
+        self._see(campaign, system, played)
+        if self._differs is not None:
+            self._report.line(f"NOT DETERMINISTIC: {self._differs}")
+            return FOUND
+        failure = Failure(system=system, played=played)
+        self._tell(campaign, failure)
+        if self._options.page is not None:
+            page = self._options.page
+            try:
+                self._write_page(campaign, failure, page, recording.seed, self._again(), [])
+            except OSError as error:
+                self._report.line(f"no page: {error}")
+        return FOUND if played.troubles else HELD
+
+    def _see(self, campaign: Campaign, system: str, played: Played) -> None:
+        if self._options.traces:
+            sys.stdout.write(f"{TracedRun.of(system, played).to_json()}\n")
+            sys.stdout.flush()
+        if self._options.verbose:
+            self._report.trace(played)
+        if self._second is not None:
+            self._differs = self._second.compare(system, played)
+            if self._differs is not None:
+                campaign.stop()
+
+    # --- Telling -----------------------------------------------------------------------------
+
+    def _tell_found(self, campaign: Campaign, failure: Failure) -> None:
+        script = failure.played.script
+        self._report.line(f"FAILED: seed {script.seed} of {failure.system}")
+        for trouble in failure.played.troubles:
+            self._report.line(f"  {trouble}")
+        if self._options.traces:
+            return
+        minimised = campaign.minimise(failure, self._report.shrinking)
+        if not minimised.repeatable:
+            self._report.line("played again, it does not fail: try --check-determinism")
+            return
+        summary = _summary(failure, minimised)
+        self._report.line(f"\n{summary}")
+        self._tell(campaign, minimised.failure)
+        try:
+            self._save(campaign, minimised.failure, script.seed, summary)
+        except OSError as error:  # what took minutes to find is told to its end all the same
+            self._report.line(f"not kept: {error}")
+            words = ("--system", failure.system, "--faults", self._options.faults)
+            again = self._words(*words, "--seed", str(script.seed))
+            self._report.line(f"find it again: {again}\n")
+
+    def _tell(self, campaign: Campaign, failure: Failure) -> None:
+        services = campaign.rehearsals[failure.system].targets.services
+        self._report.line(f"\n{build_timeline(failure.played, services)}\n")
+
+    def _save(self, campaign: Campaign, failure: Failure, seed: int, summary: str) -> None:
+        page = self._options.page
+        if page is None:
+            folder = Path(self._config.runtime.data_dir) / FOLDER
+            page = folder / f"{failure.system}-{seed}.html"
+        file = page.with_suffix(".json")
+        page.parent.mkdir(parents=True, exist_ok=True)
+        recording = Recording(
+            system=failure.system,
+            seed=seed,
+            script=failure.played.script,
+            troubles=failure.played.troubles,
+        )
+        file.write_text(recording.to_json(), encoding="utf-8")
+        self._write_page(campaign, failure, page, seed, self._again(file), [summary])
+        self._report.line(f"play it again: {self._again(file)}\n")
+
+    def _write_page(
+        self,
+        campaign: Campaign,
+        failure: Failure,
+        page: Path,
+        seed: int,
+        again: str,
+        summary: list[str],
+    ) -> None:
+        played = failure.played
+        services = campaign.rehearsals[failure.system].targets.services
+        text = render(
+            build_timeline(played, services),
+            system=failure.system,
+            seed=seed,
+            played=played,
+            again=again,
+            summary=summary,
+        )
+        page.write_text(text, encoding="utf-8")
+        self._report.line(f"the page:      {page}")
+
+    def _again(self, file: Path | None = None) -> str:
+        return self._words("--replay", str(file or self._options.replay))
+
+    def _words(self, *words: str) -> str:
+        settings = self._options.settings()
+        return f"{PROGRAM} {shlex.join(['simulate', *settings, *words])}"
+
+
+def _summary(failure: Failure, minimised: Minimised) -> str:
+    before, after = failure.played.script, minimised.failure.played.script
+    return (
+        f"It takes {len(after.workload)} of {len(before.workload)} requests and "
+        f"{len(after.schedule)} of {len(before.schedule)} faults, as {minimised.runs} more runs "
+        "found out."
+    )
+
+
+@contextmanager
+def _nowhere() -> Iterator[TextIO]:
+    with Path(os.devnull).open("w", encoding="utf-8") as stream:
+        yield stream

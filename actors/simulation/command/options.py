@@ -1,0 +1,155 @@
+"""The command line of `runtime.py simulate`, as a value that can be said again."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from actors.simulation.command.campaign import Plan
+from actors.simulation.script.profile import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# How many seeds, where nobody says.
+SEEDS: Final = 100
+PROFILE: Final = "kills"
+HOUR_S: Final = 3600.0
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for. `plan` is what to play, unless `replay` is a file to play again."""
+
+    plan: Plan
+    systems: tuple[str, ...]
+    faults: str = PROFILE
+    replay: Path | None = None
+    page: Path | None = None
+    check_determinism: bool = False
+    cover: bool = False
+    verbose: bool = False
+    traces: bool = False
+    logs: bool = False
+    config: Path | None = None
+    set: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, words: Sequence[str], *, systems: Iterable[str], fresh_seed: int) -> Self:
+        """Return what the words ask for; ends the process, saying why, where they are wrong.
+
+        `fresh_seed` is where to begin if they name none.
+        """
+        every = tuple(systems)
+        parser = _parser(every)
+        given = parser.parse_args(words)
+        if given.seeds is not None and given.hours is not None:
+            parser.error("either --seeds or --hours")
+        if given.replay is not None and (given.seed, given.seeds, given.hours) != (None,) * 3:
+            parser.error("a file has a seed of its own: --replay alone")
+        if given.page is not None and given.page.suffix == ".json":
+            parser.error("beside --page FILE stands the script, as FILE.json: name it otherwise")
+        return cls(
+            plan=_plan(given, fresh_seed),
+            systems=every if given.system is None else (given.system,),
+            faults=given.faults,
+            replay=given.replay,
+            page=given.page,
+            check_determinism=given.check_determinism,
+            cover=given.cover,
+            verbose=given.verbose,
+            traces=given.traces,
+            logs=given.logs,
+            config=given.config,
+            set=tuple(given.set),
+        )
+
+    @property
+    def keeps_traces(self) -> bool:
+        """Whether anything but the digest is looked at."""
+        return self.traces or self.verbose or self.check_determinism
+
+    def settings(self) -> list[str]:
+        """Return the words that make the configuration what it is."""
+        found = [] if self.config is None else ["--config", str(self.config)]
+        return found + [word for each in self.set for word in ("--set", each)]
+
+    def for_second_process(self) -> list[str]:
+        """Return the words with which another process plays the same, and tells its traces."""
+        words = ["simulate", *self.settings(), "--traces"]
+        if self.replay is not None:
+            return [*words, "--replay", str(self.replay)]
+        plan = self.plan
+        words += ["--seed", str(plan.first), "--faults", self.faults]
+        if plan.virtual_s is not None:
+            words += ["--hours", repr(plan.virtual_s / HOUR_S)]
+        else:
+            words += ["--seeds", str(plan.seeds)]
+        return words + (["--system", *self.systems] if len(self.systems) == 1 else [])
+
+
+def _plan(given: argparse.Namespace, fresh_seed: int) -> Plan:
+    if given.hours is not None:
+        first = fresh_seed if given.seed is None else given.seed
+        return Plan(first=first, seeds=None, virtual_s=given.hours * HOUR_S)
+    if given.seed is not None:
+        return Plan(first=given.seed, seeds=given.seeds or 1)
+    if given.seeds is not None:
+        return Plan(first=1, seeds=given.seeds)
+    return Plan(first=fresh_seed, seeds=SEEDS)
+
+
+def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="runtime.py simulate",
+        description="Play whole systems on virtual time, each seed another course of events, until "
+        "one breaks; make small what broke it, and tell it. Without a number, 100 fresh seeds.",
+        epilog="Exit codes: 0 all held, 1 something was found, 2 used wrongly.",
+    )
+    add = parser.add_argument
+    add("--seed", type=_seed, metavar="N", help="play this; with --seeds or --hours, begin here")
+    add("--seeds", type=_count, metavar="N", help="play seeds 1 to N, or N from --seed on")
+    add("--hours", type=_hours, metavar="H", help="go on until H virtual hours were played")
+    add("--system", choices=systems, help="play this alone (default: all)")
+    add("--faults", choices=tuple(PROFILES), default=PROFILE, help="default: %(default)s")
+    add("--check-determinism", action="store_true", help="play all in a second process, too")
+    add("--cover", action="store_true", help="fail where a crash point was not hit, too")
+    add("--page", type=Path, metavar="FILE", help="where to tell a failure, as HTML")
+    add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
+    add("--verbose", action="store_true", help="print the trace of every run")
+    add("--traces", action="store_true", help="print a line of JSON a run, and nothing else")
+    add("--logs", action="store_true", help="let the system log, to standard error")
+    add("--config", type=Path, metavar="FILE", help="laid over the shipped config.toml")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="overrides one key (repeatable)",
+    )
+    return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a number from 0 on, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a number from 1 on, not {text!r}")
+    return int(text)
+
+
+def _hours(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"hours, more than 0, not {text!r}")
+    return number

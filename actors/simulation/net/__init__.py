@@ -1,0 +1,1 @@
+"""A network in memory, under asyncio's own calls."""

@@ -1,0 +1,1 @@
+"""What happens in a run, as a value: requests, faults, and when."""

@@ -1,0 +1,140 @@
+"""Which faults are likely, and how schedules are drawn from that."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from actors.simulation.script.chooser import SeededChooser
+from actors.simulation.script.fault import FAULTS, FaultName
+from actors.simulation.script.schedule import Schedule, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from actors.kernel.rng import Rng
+    from actors.simulation.script.chooser import Chooser
+    from actors.simulation.script.targets import Targets
+
+# 100 seconds: longer than any time-out that a fault should run into. Every magnitude below is as
+# likely, so that a race within a commit is hit as well.
+GAP_US_LIMIT: Final = 100_000_000
+
+SLOTS: Final = 12
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """How likely each fault is, in parts; of `slots` chances each stays unused in `nothing` parts.
+
+    Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
+    more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
+    """
+
+    weights: Mapping[FaultName, int]
+    nothing: int
+    slots: int = SLOTS
+    traps: int = 0
+    traps_seldom: int = 0
+
+
+KILLS: Final[Mapping[FaultName, int]] = {
+    "restart": 2,
+    "kill": 6,
+    "kill_at": 6,
+    "stall_at": 3,
+    "suspend": 2,
+    "crash": 2,
+}
+NETWORK: Final[Mapping[FaultName, int]] = {
+    "slow_link": 3,
+    "reset": 4,
+    "truncate": 2,
+    "drop": 2,
+    "partition": 3,
+}
+DISK: Final[Mapping[FaultName, int]] = {
+    "slow_store": 4,
+    "full_at": 4,
+    "fill_disk": 4,
+    "kill": 2,
+    "crash": 2,
+}
+
+# Half of all chances stay unused, so that short schedules are common: they are quick and readable.
+PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
+    {
+        "calm": Profile(weights={}, nothing=1),
+        "kills": Profile(weights=KILLS, nothing=18, traps=8, traps_seldom=6),
+        "network": Profile(weights=NETWORK, nothing=12),
+        "disk": Profile(weights=DISK, nothing=14),
+        "chaos": Profile(weights={**NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=44),
+    }
+)
+
+
+class Slot(NamedTuple):
+    """A fault that was drawn, before its place in time is known. Microseconds.
+
+    `lasts_us` is 0 for a fault that nothing in the schedule ends.
+    """
+
+    gap_us: int
+    fault: FaultName
+    target: str
+    amount_ms: int
+    lasts_us: int
+
+
+def draw_schedule(
+    rng: Rng, profile: Profile, targets: Targets, *, slots: int | None = None
+) -> Schedule:
+    """Draw from a seed what `strategies.schedules` draws in Hypothesis.
+
+    `slots`, the most faults there may be, is the profile's own unless given.
+    """
+    choose = SeededChooser(rng)
+    count = profile.slots if slots is None else slots
+    return assemble(choose_slot(choose, profile, targets) for _ in range(count))
+
+
+def choose_slot(choose: Chooser, profile: Profile, targets: Targets) -> Slot | None:
+    """Choose one fault to one target, or nothing."""
+    menu: list[FaultName | None] = [None] * profile.nothing
+    for name, fault in FAULTS.items():
+        if targets.of(fault.scope):
+            menu += [name] * profile.weights.get(name, 0)
+    chosen = menu[choose(len(menu))] if menu else None
+    if chosen is None:
+        return None
+    fault = FAULTS[chosen]
+    gap_us = choose_gap(choose)
+    names, amounts = targets.of(fault.scope), fault.amounts_ms
+    return Slot(
+        gap_us=gap_us,
+        fault=chosen,
+        target=names[choose(len(names))],
+        amount_ms=amounts[choose(len(amounts))] if amounts else 0,
+        lasts_us=choose_gap(choose) if fault.ended_by else 0,
+    )
+
+
+def choose_gap(choose: Chooser) -> int:
+    """Choose a time to wait, in microseconds."""
+    return choose.magnitude(GAP_US_LIMIT)
+
+
+def assemble(slots: Iterable[Slot | None]) -> Schedule:
+    """Put what was drawn in order of time, with the ends of what lasts."""
+    moments: list[tuple[int, Step]] = []
+    at_us = 0
+    for slot in slots:
+        if slot is None:
+            continue
+        at_us += slot.gap_us
+        moments.append((at_us, Step(0, slot.fault, slot.target, slot.amount_ms)))
+        end = FAULTS[slot.fault].ended_by
+        if end is not None and slot.lasts_us:
+            moments.append((at_us + slot.lasts_us, Step(0, end, slot.target)))
+    return Schedule.at(moments)

@@ -1,0 +1,117 @@
+"""What goes wrong, and when, as a value: it can be drawn, run, shrunk, printed and pasted back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from actors.simulation.script.fault import FAULTS, FaultName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Step(msgspec.Struct, frozen=True):
+    """`gap_us` microseconds after the step before, `fault` happens to `target`.
+
+    Gaps and not times: they shrink one by one, to one minimum. `amount_ms` is how much, for a
+    fault that has an amount, in milliseconds; only a clock steps by a negative one.
+    """
+
+    gap_us: int
+    fault: FaultName
+    target: str
+    amount_ms: int = 0
+
+    def __post_init__(self) -> None:
+        fault = FAULTS.get(self.fault)
+        if fault is None:
+            raise ValueError(f"there is no fault {self.fault!r}, but: {', '.join(FAULTS)}")
+        if self.gap_us < 0:
+            raise ValueError(f"no step comes before the one before it: gap_us={self.gap_us}")
+        if bool(fault.amounts_ms) != bool(self.amount_ms):
+            needs = "needs" if fault.amounts_ms else "has no"
+            raise ValueError(f"{self.fault} {needs} an amount_ms: {self.amount_ms}")
+        if self.amount_ms < 0 and fault.scope != "clock":
+            raise ValueError(f"{self.fault} cannot take less time: amount_ms={self.amount_ms}")
+
+    def __str__(self) -> str:
+        seconds = f"{self.amount_ms / 1000:{'+' if self.fault == 'step_clock' else ''}g} s"
+        return FAULTS[self.fault].text.format(target=self.target, seconds=seconds)
+
+    def literal(self) -> str:
+        """Return it as Python, for a test."""
+        amount = f", {self.amount_ms:_}" if self.amount_ms else ""
+        return f'Step({self.gap_us:_}, "{self.fault}", {_quoted(self.target)}{amount})'
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """Steps, one after the other; the first gap counts from the start of the workload."""
+
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def at(cls, moments: Iterable[tuple[int, Step]]) -> Self:
+        """Make one of steps at times (microseconds from the start) instead of their gaps.
+
+        Of steps at one time the earlier in `moments` comes first.
+        """
+        steps = []
+        last_us = 0
+        for at_us, step in sorted(moments, key=lambda moment: moment[0]):
+            steps.append(msgspec.structs.replace(step, gap_us=at_us - last_us))
+            last_us = at_us
+        return cls(tuple(steps))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return what `to_json` was called on; `msgspec.ValidationError` names what is wrong."""
+        return msgspec.json.decode(text, type=cls)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __str__(self) -> str:
+        """Return a timeline: one step a line, at its time from the start, in seconds."""
+        if not self.steps:
+            return "nothing goes wrong"
+        return "\n".join(f"{at_us / 1_000_000:14.6f} s  {step}" for at_us, step in self.moments())
+
+    def moments(self) -> tuple[tuple[int, Step], ...]:
+        """Return each step with its time, in microseconds from the start."""
+        found = []
+        at_us = 0
+        for step in self.steps:
+            at_us += step.gap_us
+            found.append((at_us, step))
+        return tuple(found)
+
+    def unended(self) -> tuple[Step, ...]:
+        """Return the steps that end what still lasts after the last one, in order, without gaps.
+
+        A run appends them where it wants to see the system recover.
+        """
+        lasting: dict[tuple[FaultName, str], Step] = {}
+        for step in self.steps:
+            lasting.pop((step.fault, step.target), None)
+            end = FAULTS[step.fault].ended_by
+            if end is not None:
+                lasting[end, step.target] = Step(0, end, step.target)
+        return tuple(lasting.values())
+
+    def literal(self) -> str:
+        """Return it as Python that evaluates to it, given `Schedule` and `Step`."""
+        if not self.steps:
+            return "Schedule()"
+        lines = "".join(f"        {step.literal()},\n" for step in self.steps)
+        return f"Schedule(\n    (\n{lines}    )\n)"
+
+    def to_json(self) -> str:
+        """Return it as one line of JSON."""
+        return msgspec.json.encode(self).decode()
+
+
+def _quoted(text: str) -> str:
+    # As ruff would quote it, where it may.
+    return f'"{text}"' if text.isprintable() and not set(text) & {'"', "\\"} else repr(text)

@@ -1,0 +1,52 @@
+"""What there is to be broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from actors.simulation.script.fault import Scope
+
+PROCESS: Final = "process"
+CLOCK: Final = "clock"
+
+
+class Targets(msgspec.Struct, frozen=True, kw_only=True):
+    """The names of a system's parts, the simplest to think about first.
+
+    A point is named service.Message.before or .after, of the commit that holds the message. A link
+    is named `client-1>edge`, one direction, or `client-1<>edge`, both. The process and the
+    wall clock are always there.
+    """
+
+    services: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+
+    def of(self, scope: Scope) -> tuple[str, ...]:
+        """Return what a fault of that scope can be done to."""
+        match scope:
+            case "service":
+                return self.services
+            case "store":
+                return self.stores
+            case "point":
+                return self.points
+            case "link":
+                return self.links
+            case "process":
+                return (PROCESS,)
+            case "clock":
+                return (CLOCK,)
+
+
+def directions(link: str) -> tuple[tuple[str, str], ...]:
+    """Return a link's (from, to): one of `a>b`, two of `a<>b`; else `ValueError`."""
+    both = "<>" in link
+    one, arrow, other = link.partition("<>" if both else ">")
+    if not (one and arrow and other):
+        raise ValueError(f"a link is named a>b or a<>b, not {link!r}")
+    return ((one, other), (other, one)) if both else ((one, other),)

@@ -1,0 +1,1 @@
+"""What asks for the real world is refused, and named."""

@@ -1,0 +1,111 @@
+"""Puts the guards in the place of what they guard, and takes them out again."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import aiohappyeyeballs.impl
+
+from actors.simulation.sealed.builtin_types import replace_method
+from actors.simulation.sealed.forbidden import functions, methods
+from actors.simulation.sealed.guard import Guard
+from actors.simulation.sealed.watch import watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+
+class _SocketModule:
+    """The module `socket`, but for the class, which makes sockets of the simulated network."""
+
+    def __getattr__(self, name: str) -> Any:
+        watch = watching()
+        world = watch.world if watch is not None else None
+        if name == "socket" and world is not None and world.network is not None:
+            return world.network.socket
+        return getattr(socket, name)
+
+
+_SERVED_SOCKETS = _SocketModule()
+
+
+class _Site(NamedTuple):
+    """One name in one module."""
+
+    namespace: dict[str, Any]
+    name: str
+    guard: Guard
+
+
+# Made once: looking through a thousand modules takes ten milliseconds, more than many a simulation.
+_guards: dict[Any, Guard] = {}
+_sites: list[_Site] = []
+_scanned: dict[str, ModuleType] = {}
+_replacements: list[tuple[type, str, Any]] = []
+
+
+@contextlib.contextmanager
+def replaced() -> Iterator[None]:
+    """Put every guard in its place, and the originals back at the end."""
+    if not _guards:
+        _guards.update({guard.original: guard for guard in functions()})
+        _replacements.extend(methods())
+    _scan()
+    for site in _sites:
+        site.namespace[site.name] = site.guard
+    # The one place where aiohttp's client makes a socket.
+    vars(aiohappyeyeballs.impl)["socket"] = _SERVED_SOCKETS
+    originals = [(cls, name, _replace(cls, name, method)) for cls, name, method in _replacements]
+    try:
+        yield
+    finally:
+        vars(aiohappyeyeballs.impl)["socket"] = socket
+        for cls, name, method in originals:
+            _replace(cls, name, method)
+        _scan()  # modules imported meanwhile hold guards
+        for site in _sites:
+            if site.namespace.get(site.name) is site.guard:
+                site.namespace[site.name] = site.guard.original
+
+
+def _replace(cls: type, name: str, method: Any) -> Any:
+    if cls.__flags__ & _IMMUTABLE or not cls.__flags__ & _HEAP:
+        return replace_method(cls, name, method)
+    before = cls.__dict__[name]
+    setattr(cls, name, method)
+    return before
+
+
+# Py_TPFLAGS_IMMUTABLETYPE and Py_TPFLAGS_HEAPTYPE of the C API.
+_IMMUTABLE = 1 << 8
+_HEAP = 1 << 9
+
+
+def _scan() -> None:
+    """Find every name in a loaded module that stands for something forbidden."""
+    for module_name, module in list(sys.modules.items()):
+        if _scanned.get(module_name) is module or module_name == __name__:
+            continue
+        _scanned[module_name] = module
+        namespace = getattr(module, "__dict__", None)
+        if namespace is None:
+            continue
+        for name, value in list(namespace.items()):
+            if isinstance(value, Guard):
+                _sites.append(_Site(namespace, name, value))
+            elif isinstance(value, BuiltinFunctionType | FunctionType | MethodType):
+                guard = _guarding(value)
+                if guard is not None:
+                    _sites.append(_Site(namespace, name, guard))
+
+
+def _guarding(value: Any) -> Guard | None:
+    try:
+        return _guards.get(value)
+    except TypeError:  # a method of something that cannot be hashed
+        return None

@@ -1,0 +1,1 @@
+"""A failing script becomes the simplest that still fails."""

@@ -1,0 +1,1 @@
+"""The system and its machines in a run, and what is done to them."""

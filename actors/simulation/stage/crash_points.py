@@ -1,0 +1,83 @@
+"""Where a service may die: just before and just after the commit of every message it handles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from actors.kernel.messages import GaveUp, Refused, type_name
+from actors.service.replicas import Replicas
+from actors.service.service import Service
+from actors.simulation.script.schedule import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PHASES: Final = ("before", "after")
+# What a service is told only once something has failed: it is passed in few runs.
+TOLD_OF_FAILURE: Final = (Refused, GaveUp)
+# How long a service is stopped by a trap.
+STALL_MS: Final = 2_000
+
+
+class CrashPoints(msgspec.Struct, frozen=True):
+    """All points of a system (service.Message.phase), and those of them that are seldom passed."""
+
+    every: tuple[str, ...]
+    seldom: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        factories: Mapping[str, Any],
+        *,
+        seldom: tuple[Any, ...] = (),
+        unreached: tuple[Any, ...] = (),
+    ) -> Self:
+        """List the points of these services, each replica's own.
+
+        A store's queries commit nothing and have none; what a stateless service is asked has two.
+        `seldom` are the messages that few runs pass, besides those that tell of a failure; those
+        that are `unreached` have no points.
+        """
+        every, seldom_points = [], []
+        for name, factory in factories.items():
+            is_many = isinstance(factory, Replicas)
+            made = factory.factory() if is_many else factory()
+            for spec in type(made).handlers.values():
+                if spec.message in unreached:
+                    continue
+                if spec.kind == "query" and isinstance(made, Service):
+                    continue
+                points = [
+                    f"{actor}.{type_name(spec.message)}.{phase}"
+                    for actor in (factory.names(name) if is_many else [name])
+                    for phase in PHASES
+                ]
+                every += points
+                told_of_failure = getattr(spec.message, "__origin__", None) in TOLD_OF_FAILURE
+                if told_of_failure or spec.message in seldom:
+                    seldom_points += points
+        return cls(tuple(every), tuple(seldom_points))
+
+    def traps(self, seed: int, *, count: int, count_seldom: int) -> Iterator[Step]:
+        """Yield the traps that the run of a seed begins with: kills, at each point in turn.
+
+        `count` kills at any points, and stalls at others before them. How far before grows with
+        each round: some points are passed only where another service was too slow. And
+        `count_seldom` kills at points that are seldom passed, each of which has its turn more often
+        than the others.
+        """
+        every, seldom = self.every, self.seldom
+        for number in _turns(seed, min(count, len(every))):
+            kill, before = number % len(every), number // len(every) % len(every)
+            yield Step(0, "kill_at", every[kill])
+            if before:
+                yield Step(0, "stall_at", every[(kill - before) % len(every)], STALL_MS)
+        for number in _turns(seed, min(count_seldom, len(seldom))):
+            yield Step(0, "kill_at", seldom[number % len(seldom)])
+
+
+def _turns(seed: int, count: int) -> range:
+    return range(seed * count, (seed + 1) * count)

@@ -1,0 +1,169 @@
+"""Does to a running simulation what a schedule says, and undoes it in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
+from actors.simulation.script.fault import FAULTS
+from actors.simulation.script.targets import directions
+from actors.simulation.stage.edge_host import EDGE_HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.simulation.net.fault_rules import Verdict
+    from actors.simulation.net.network import Network
+    from actors.simulation.script.fault import FaultName
+    from actors.simulation.script.schedule import Schedule, Step
+    from actors.simulation.stage.machine import Machine
+    from actors.simulation.stage.trace import Trace
+    from actors.simulation.time.loop import SimulationLoop
+
+# How long a crashed process stays away, in virtual seconds: whoever restarts it takes as long.
+REBOOT_S: Final = 0.2
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the connections between two hosts, all up to this number are dead, and nobody was told."""
+
+    hosts: frozenset[str]
+    last: int
+
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
+        """Lose what comes by them."""
+        dead = isinstance(arrival, Chunk) and arrival.connection <= self.last
+        return Drop() if dead and {arrival.source, arrival.target} == self.hosts else None
+
+
+class Director:
+    """Applies steps; `applied` counts them by fault."""
+
+    def __init__(
+        self, machine: Machine, network: Network, loop: SimulationLoop, trace: Trace
+    ) -> None:
+        """Nothing is broken yet."""
+        self._machine = machine
+        self._network = network
+        self._clock = loop.clock
+        self._trace = trace
+        self._removers: dict[str, list[Callable[[], None]]] = {}
+        self._stepped_s = self._stepped_s_max = 0.0
+        self.applied: Counter[str] = Counter()
+
+    async def play(self, schedule: Schedule) -> None:
+        """Apply each step at its time."""
+        for step in schedule.steps:
+            await asyncio.sleep(step.gap_us / 1_000_000)
+            await self.apply(step)
+
+    async def mend(self, schedule: Schedule) -> None:
+        """End what still lasts, so that the system can come to rest.
+
+        Traps stay: a kill is over at once, and some points are passed late only.
+        """
+        for step in schedule.unended():
+            await self.apply(step)
+        for link in list(self._removers):
+            self._heal(link)
+        for service in self._machine.suspended():
+            self._machine.signal("resume", service)
+        # Forward, to where it has been: what was scheduled there must not be an hour away.
+        self._clock.step(self._stepped_s_max - self._stepped_s)
+        self._stepped_s = self._stepped_s_max
+
+    async def apply(self, step: Step) -> None:
+        """Do it now."""
+        self.applied[step.fault] += 1
+        self._trace.add("fault", step.target, str(step))
+        amount_s = step.amount_ms / 1000
+        match FAULTS[step.fault].scope:
+            case "service" | "point" | "process":
+                await self._to_machine(step.fault, step.target, amount_s)
+            case "store":
+                self._to_disk(step.fault, step.target, amount_s)
+            case "link":
+                self._to_network(step.fault, step.target, amount_s)
+            case "clock":
+                self._stepped_s += amount_s
+                self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
+                self._clock.step(amount_s)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    async def _to_machine(self, fault: FaultName, target: str, amount_s: float) -> None:
+        match fault:
+            case "restart" | "kill" | "suspend" | "resume":
+                self._machine.signal(fault, target)
+            case "kill_at":
+                self._machine.traps.add(target)
+            case "stall_at":
+                self._machine.stalls[target] = amount_s
+            case "full_at":
+                self._machine.refusals.add(target)
+            case "crash":
+                await self._machine.crash()
+                await asyncio.sleep(REBOOT_S)
+                await self._machine.boot()
+
+    def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
+        disk = self._machine.disk
+        match fault:
+            case "slow_store":
+                disk.slower_s[target] = amount_s
+            case "mend_store":
+                disk.slower_s.pop(target, None)
+            case "fill_disk":
+                disk.full[target] = True
+            case "free_disk":
+                disk.full.pop(target, None)
+
+    def _to_network(self, fault: FaultName, target: str, amount_s: float) -> None:
+        match fault:
+            case "slow_link" | "partition" | "drop" | "truncate":
+                self._break(fault, target, amount_s)
+            case "heal":
+                self._heal(target)
+            case "reset":
+                for source, end in directions(target):
+                    self._network.reset(source, end)
+
+    def _break(self, fault: str, link: str, amount_s: float) -> None:
+        removers = self._removers.setdefault(link, [])
+        for source, target in directions(link):
+            if fault == "slow_link":
+                rule = Slow(source=source, target=target, seconds=amount_s)
+                removers.append(self._network.install(rule))
+            elif fault == "partition":
+                cut = Partition(
+                    source=frozenset({source}), target=frozenset({target}), one_way=True
+                )
+                removers.append(self._network.install(cut))
+            elif fault == "truncate":
+                amid = Truncate(source=source, target=target)
+                removers.append(self._network.install(amid))
+            else:
+                lost = Lost(hosts=frozenset({source, target}), last=self._network.connected)
+                removers.append(self._network.install(lost))
+
+    def _heal(self, link: str) -> None:
+        for remove in self._removers.pop(link, ()):
+            remove()
+
+
+def links_of(clients: int, wired: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the links of so many clients, and of what is wired to the edge, with the edge.
+
+    Each in both directions and in one. A wire is named as often as all clients together: there is
+    one, and it is always in use.
+    """
+    names = [f"client-{number}" for number in range(clients)]
+    names += [name for name in wired for _ in range(max(1, clients))]
+    both = [f"{name}<>{EDGE_HOST}" for name in names]
+    one = [f"{name}>{EDGE_HOST}" for name in names]
+    other = [f"{EDGE_HOST}>{name}" for name in names]
+    return (*both, *one, *other)

@@ -1,0 +1,247 @@
+"""One simulated machine that runs a whole system: boots, crashes, boots again on its files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.errors import NoSuchActor
+from actors.kernel import lifecycle
+from actors.kernel.context import KernelContext
+from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.lifecycle import Lifecycle
+from actors.service.assembly import ServiceSystem
+from actors.simulation.net.current_host import on_host
+from actors.simulation.stage.disk import Disk
+from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
+from actors.simulation.stage.effect_points import with_effect_points
+from actors.simulation.stage.simulated_runner import runners_on
+from actors.simulation.stage.simulated_store import stores_on
+from http_edge.admin_token import FILE
+from http_edge.edge import Edge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.messages import Message
+    from actors.kernel.rng import Rng
+    from actors.simulation.net.network import Network
+    from actors.simulation.stage.scenario import Scenario
+    from actors.simulation.stage.trace import Trace
+    from actors.simulation.time.loop import SimulationLoop
+
+# The service for which the edge has a listener more.
+X_PLATFORM: Final = "x_platform"
+# How long a request to the outside world is on its way, in virtual seconds.
+OUTSIDE_S_MAX: Final = 0.02
+FRAME: Final = re.compile(r'^ *File ".*?([^/"]+)", line (\d+)', re.MULTILINE)
+
+
+class Machine:
+    """The process that `runtime.py` would be: real services, kernel, SQLite and edge.
+
+    Its files outlive it in `folder`. `crashes` are those that nobody wished for.
+    """
+
+    def __init__(
+        self,
+        loop: SimulationLoop,
+        network: Network,
+        *,
+        folder: Path,
+        config: Config,
+        scenario: Scenario,
+        trace: Trace,
+        rng: Rng,
+    ) -> None:
+        """`scenario` makes the factories of a system, as its topology does."""
+        self.disk = Disk(trace)
+        self.up = False
+        self.crashes: list[str] = []
+        # Crash points at which the service is to be killed when it passes there next, or stopped
+        # for some seconds, or at which its next write finds the disk full; how often each was
+        # passed, and how often a kill struck there.
+        self.traps: set[str] = set()
+        self.stalls: dict[str, float] = {}
+        self.refusals: set[str] = set()
+        self.passed: Counter[str] = Counter()
+        self.hit: Counter[str] = Counter()
+        self.disk.passes = self._passes
+        self._loop = loop
+        self._network = network
+        self._folder = folder
+        self._config = config
+        self._scenario = scenario
+        self._trace = trace
+        self._rng = rng
+        self._boots = 0
+        self._has_x = False
+        self._edge: Edge | None = None
+        self.system: ServiceSystem
+        (folder / FILE).write_text(ADMIN_TOKEN)
+        (folder / FILE).chmod(0o600)
+        for address, name in scenario.wires.items():
+            network.names.wire(EDGE_HOST, address, name)
+
+    async def boot(self) -> None:
+        """Start the process; returns when it listens."""
+        self._boots += 1
+        self.disk.lost = False
+        with on_host(EDGE_HOST):
+            self.system = self._build()
+            await self.system.start()
+            self._edge = Edge(
+                self.system,
+                self._config.edge,
+                data_dir=self._folder,
+                x_platform=self._config.x_platform if self._has_x else None,
+            )
+            await self._edge.start()
+            self._scenario.ready(self._edge.addresses)
+        self.up = True
+        self._trace.add("boot", EDGE_HOST, f"process {self._boots}")
+
+    async def crash(self) -> None:
+        """End the process at once: nothing is drained, nothing is said, nothing more commits."""
+        self._trace.add("crash", EDGE_HOST, "kill -9")
+        self.up = False
+        self.disk.lost = True
+        self._network.crash(EDGE_HOST)
+        actors = self.system.registry.actors()
+        for actor in actors:  # the root first: nobody restarts anybody
+            actor.terminate()
+        for actor in actors:
+            await actor.settled()
+        tasks = self._loop.tasks(EDGE_HOST)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """End the process in order, as SIGTERM does."""
+        assert self._edge is not None, "it was booted"
+        self.up = False
+        await self._edge.drain(self._config.runtime.drain_s)
+        await self.system.stop()
+
+    async def end(self) -> None:
+        """Leave nothing running and nothing open, whatever has become of the run."""
+        if self._boots and not self.disk.lost:
+            await self.crash()
+
+    def signal(self, what: str, service: str) -> None:
+        """Kill, restart, suspend or resume a service, as an operator would."""
+        if self.up:
+            getattr(self.system, what)(service)
+
+    def has(self, service: str) -> bool:
+        """Whether a service of that name runs."""
+        try:
+            return self.system.registry.actor(service).state == "running"
+        except NoSuchActor:
+            return False
+
+    def suspended(self) -> list[str]:
+        """Return the services that somebody has suspended: a client's resume may have got lost."""
+        return [each.name for each in self.system.actors() if each.state == "suspended"]
+
+    async def busy(self) -> list[str]:
+        """Return what is still under way; empty where the system is at rest."""
+        found = [
+            f"{each.name} is {each.state} with {each.mailbox_depth} messages"
+            for each in self.system.actors()
+            if each.state != "running" or each.mailbox_depth
+        ]
+        found += [
+            f"{each.depth} messages from {each.sender} to {each.receiver} ({each.state})"
+            for each in await self.system.channels()
+            if each.depth
+        ]
+        found += [
+            f"{each.service}: {each.due} timers due, {each.effects_running} effects"
+            for each in await self.system.timers()
+            if each.due or each.effects_running
+        ]
+        return found or await self._scenario.busy(self.system)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _build(self) -> ServiceSystem:
+        events = Lifecycle()
+        events.subscribe(self._note)
+        clock = self._loop.clock
+        context = KernelContext(
+            loop=self._loop,
+            clock=clock,
+            rng=self._rng.fork(f"process {self._boots}"),
+            lifecycle=events,
+            dead_letters=DeadLetters(
+                capacity=self._config.service.dead_letters_max, clock=clock, events=events
+            ),
+            ambient=contextvars.copy_context(),
+        )
+        system: ServiceSystem
+
+        distance = context.rng.fork("outside")
+
+        async def ask(service: str, message: Message) -> Any:
+            await asyncio.sleep(distance.uniform(0.0, OUTSIDE_S_MAX))
+            return await system.ask(service, message, timeout_s=self._config.effect.effect_s_max)
+
+        services = self._scenario.services(self._config, ask)
+        self._has_x = X_PLATFORM in services
+        system = ServiceSystem(
+            {
+                name: with_effect_points(name, factory, self._passes)
+                for name, factory in services.items()
+            },
+            config=self._config,
+            data_dir=self._folder,
+            context=context,
+            store=stores_on(self.disk),
+            runner=runners_on(self.disk),
+        )
+        return system
+
+    def _passes(self, service: str, message_type: str, phase: str) -> bool:
+        """Note that a crash point is passed; return whether the service is killed there."""
+        point = f"{service}.{message_type}.{phase}"
+        self.passed[point] += 1
+        if not self.up:
+            return False
+        stall_s = self.stalls.pop(point, None)
+        if stall_s is not None:
+            self._trace.add("fault", service, f"stopped at {point}")
+            self.system.suspend(service)
+            self._loop.call_later(stall_s, self.signal, "resume", service)
+        if point in self.refusals:
+            self.refusals.discard(point)
+            self.disk.full_once.add(service)
+        if point not in self.traps:
+            return False
+        self.traps.discard(point)
+        self.hit[point] += 1
+        self._trace.add("fault", service, f"killed at {point}")
+        self.system.kill(service)
+        return True
+
+    def _note(self, event: lifecycle.LifecycleEvent) -> None:
+        name = type(event).__name__.lower()
+        text = ""
+        if isinstance(event, lifecycle.Crashed):
+            text = event.error.replace(str(self._folder), "DATA")
+            if not event.killed and self.up:
+                self.crashes.append(f"{event.name}: {text}{_where(event)}")
+        elif isinstance(event, lifecycle.DeadLettered):
+            text = event.message_type
+        self._trace.add(name, event.name, text)
+
+
+def _where(event: lifecycle.Crashed) -> str:
+    """Return the line that raised, unless the error names one itself, as an Escape does."""
+    frames = FRAME.findall(event.traceback or "")
+    return f", at {':'.join(frames[-1])}" if frames and ", at " not in event.error else ""

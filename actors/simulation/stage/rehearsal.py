@@ -1,0 +1,339 @@
+"""Plays a system through one workload and one schedule of faults, and says whether all held."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.kernel.rng import Rng
+from actors.service.replicas import Replicas, actor_names
+from actors.simulation.check.history import History
+from actors.simulation.errors import Endless, SimulationError
+from actors.simulation.net.current_host import on_host
+from actors.simulation.net.host_table import ANY
+from actors.simulation.net.network import Network
+from actors.simulation.script.profile import PROFILES, draw_schedule
+from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.targets import Targets
+from actors.simulation.script.workload import CLIENTS, draw_workload
+from actors.simulation.sealed.escapes import forbid
+from actors.simulation.stage.client import Client
+from actors.simulation.stage.crash_points import CrashPoints
+from actors.simulation.stage.director import Director, links_of
+from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.machine import Machine
+from actors.simulation.stage.trace import Line, Trace
+from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, watchdog
+from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.run import run
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.simulation.check.history import Operation
+    from actors.simulation.script.workload import Workload
+    from actors.simulation.stage.scenario import Scenario
+
+# Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
+REQUESTS_MAX: Final = 10
+# How long a system may still be busy after its scenario's rest, and how often that is looked at.
+REST_POLLS_MAX: Final = 40
+REST_POLL_S: Final = 5.0
+# Where the gateway listens if it may listen anywhere: clients must know.
+PORT: Final = 8_000
+# Bytes that arrive are most of what happens, and tell the least.
+QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides a run: a seed for order and delays, the requests, and the faults."""
+
+    seed: int
+    workload: Any
+    schedule: Schedule
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a script. `troubles` is empty where all held.
+
+    `applied` counts faults, `passed` crash points (service.Message.phase) that were passed and
+    `hit` those at which a kill struck; `virtual_s` is how long it lasted, in virtual seconds.
+    `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
+    is whether it took too long to wait for its end.
+    """
+
+    script: Script
+    troubles: tuple[str, ...]
+    digest: str
+    lines: tuple[Line, ...]
+    virtual_s: float
+    applied: dict[str, int]
+    passed: dict[str, int]
+    hit: dict[str, int]
+    operations: tuple[Operation, ...] = ()
+    endless: bool = False
+
+
+class Rehearsal:
+    """One system, ready to be played any number of times, each time on fresh files."""
+
+    def __init__(
+        self,
+        scenario: Callable[[], Scenario],
+        config: Config,
+        place: Path,
+        *,
+        profile: str = "kills",
+        clients: int = CLIENTS,
+        cpu_s_max: float = RUN_CPU_S_MAX,
+    ) -> None:
+        """Furnish the files that every run begins with, in a folder below `place`.
+
+        A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
+        """
+        self._scenario = scenario
+        self._config = scenario().configure(_simulated(config))
+        self._place = place
+        self._clients = clients
+        self._cpu_s_max = cpu_s_max
+        self._profile = PROFILES[profile]
+        self._template = place / "template"
+        self._template.mkdir()
+        self._runs = 0
+        factories = scenario().services(self._config, _nobody)
+        self._points = CrashPoints.of(
+            factories, seldom=scenario().seldom, unreached=scenario().unreached
+        )
+        self.points = self._points.every
+        self.targets = Targets(
+            services=tuple(actor_names(factories)),
+            stores=tuple(
+                [name for name, each in factories.items() if not isinstance(each, Replicas)]
+            ),
+            links=links_of(clients, tuple(scenario().wires.values())),
+            points=self.points,
+        )
+        scenario().prepare(self._template)
+        self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        scenario().age(self._template)
+
+    def script(self, seed: int) -> Script:
+        """Draw what this seed plays."""
+        rng = Rng(seed)
+        scenario = self._scenario()
+        workload = draw_workload(
+            rng.fork("workload"),
+            scenario.choose_call,
+            clients=self._clients,
+            requests_max=REQUESTS_MAX,
+        )
+        profile = self._profile
+        traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
+        drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
+        schedule = Schedule((*traps, *drawn.steps))
+        return Script(seed=seed, workload=workload, schedule=schedule)
+
+    def play(self, script: Script, *, keep: bool = False) -> Played:
+        """Run it on fresh files; with `keep` its trace is in the result."""
+        self._runs += 1
+        folder = self._place / f"run-{self._runs}"
+        shutil.copytree(self._template, folder)
+        try:
+            return self._play(script, folder, keep=keep)
+        finally:
+            shutil.rmtree(folder)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _play(self, script: Script, folder: Path, *, keep: bool) -> Played:
+        trace: Trace
+        troubles: list[str] = []
+        counts: list[Counter[str]] = []
+        elapsed: list[float] = []
+        history: list[History] = []
+
+        async def stage(machine: Machine, network: Network, loop: SimulationLoop) -> None:
+            director = Director(machine, network, loop, trace)
+            counts.extend((director.applied, machine.passed, machine.hit))
+            history.append(History(loop.clock))
+            try:
+                troubles.extend(
+                    await self._act(script, machine, director, loop, folder, trace, history[0])
+                )
+            except BaseException:
+                # Nobody is left to start anything again, and no file stays open.
+                await machine.end()
+                raise
+            finally:
+                elapsed.append(loop.time())
+
+        now: list[Callable[[], float]] = [lambda: 0.0]
+        endless = False
+        trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
+        try:
+            self._on_machine(script.seed, folder, trace, stage, now)
+        except SimulationError as error:
+            endless = isinstance(error, Endless)
+            troubles.append(str(error).replace(str(folder), "DATA"))
+        except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
+            troubles.append(f"{_place_of(error)}: {type(error).__name__}: {error}")
+        for trouble in troubles:
+            trace.add("trouble", "", trouble)
+        applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
+        return Played(
+            script=script,
+            troubles=tuple(troubles),
+            digest=trace.digest,
+            lines=tuple(trace.lines),
+            virtual_s=sum(elapsed),
+            applied=applied,
+            passed=passed,
+            hit=hit,
+            operations=history[0].operations if history else (),
+            endless=endless,
+        )
+
+    def _on_machine(
+        self,
+        seed: int,
+        folder: Path,
+        trace: Trace,
+        stage: Callable[[Machine, Network, SimulationLoop], Coroutine[Any, Any, None]],
+        now: list[Callable[[], float]] | None = None,
+    ) -> None:
+        loop = SimulationLoop(seed=seed)
+        if now is not None:
+            now[0] = loop.time
+
+        def record(event: str, /, **fields: str | int) -> None:
+            if event not in QUIET_EVENTS:
+                trace.add(event, "network", " ".join(f"{k}={v}" for k, v in fields.items()))
+
+        network = Network(loop, seed=seed, record=record)
+        with watchdog(self._cpu_s_max), forbid(loop):
+            machine = Machine(
+                loop,
+                network,
+                folder=folder,
+                config=self._config,
+                scenario=self._scenario(),
+                trace=trace,
+                rng=Rng(seed).fork("machine"),
+            )
+            run(stage(machine, network, loop), loop=loop)
+
+    async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
+        del network, loop
+        await machine.boot()
+        await self._scenario().furnish(machine.system)
+        await machine.stop()
+
+    async def _act(
+        self,
+        script: Script,
+        machine: Machine,
+        director: Director,
+        loop: SimulationLoop,
+        folder: Path,
+        trace: Trace,
+        history: History,
+    ) -> list[str]:
+        scenario = self._scenario()
+        await machine.boot()
+        await _together(
+            director.play(script.schedule),
+            *[
+                self._client(number, script.workload, scenario, history, machine, trace)
+                for number in range(self._clients)
+            ],
+        )
+        await director.mend(script.schedule)
+        await asyncio.sleep(scenario.rest_s)
+        troubles = [f"it does not come to rest: {each}" for each in await self._rest(machine)]
+        await machine.stop()
+        troubles += [f"crashed by itself: {each}" for each in machine.crashes]
+        troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+        troubles += scenario.violations(folder, self._config, loop.clock, history)
+        for operation in history.operations:
+            trace.add("operation", operation.process, str(operation))
+        # Once each: what crashes one message crashes it again at every attempt.
+        return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
+
+    async def _client(
+        self, number: int, workload: Workload[Any], scenario: Scenario, history: History,
+        machine: Machine, trace: Trace,
+    ) -> None:  # fmt: skip
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        due_s = 0.0
+        name, port = f"client-{number}", self._config.edge.gateway.port
+        with on_host(name):
+            async with Client(name, machine, port, trace) as client:
+                for index, request in enumerate(workload):
+                    due_s += request.gap_us / 1_000_000
+                    if request.client == number:
+                        await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
+                        await scenario.perform(client, index, request.call, history)
+
+    async def _rest(self, machine: Machine) -> list[str]:
+        busy: list[str] = []
+        for _ in range(REST_POLLS_MAX):
+            for service in machine.suspended():  # by a request that was long on its way
+                machine.signal("resume", service)
+            busy = await machine.busy()
+            if not busy:
+                return []
+            await asyncio.sleep(REST_POLL_S)
+        return busy
+
+
+async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run them to their ends; where one fails, the others end with it."""
+    tasks = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the line on which a client or a check failed."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+
+
+def _simulated(config: Config) -> Config:
+    """Listen to the other hosts, by our name there; poll the wall clock less; lose patience sooner.
+
+    Most of a run's virtual time is waiting for timers; and what happens only after 25 failures does
+    not happen in ten requests.
+    """
+    replace = msgspec.structs.replace
+    edge = replace(
+        config.edge,
+        gateway=replace(config.edge.gateway, host=ANY, port=config.edge.gateway.port or PORT),
+        hotel=replace(config.edge.hotel, host=ANY),
+        tweets=replace(config.edge.tweets, host=ANY),
+        hosts=(*config.edge.hosts, EDGE_HOST),
+    )
+    return replace(
+        config,
+        edge=edge,
+        timer=replace(config.timer, poll_s_max=20.0),
+        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
+        breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
+    )
+
+
+async def _nobody(service: str, message: Any) -> Any:
+    raise LookupError(f"{service} does not run: nobody takes {message}")

@@ -1,0 +1,78 @@
+"""What a simulation plays: a system, what its clients ask for, and what must hold in the end."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.kernel.messages import Message
+    from actors.service.assembly import ServiceSystem
+    from actors.simulation.check.history import History
+    from actors.simulation.script.chooser import Chooser
+    from actors.simulation.stage.client import Client
+
+    # Asks a service in the name of the outside world.
+    Ask = Callable[[str, Message], Awaitable[Any]]
+
+
+class Scenario(Protocol):
+    """One system under simulation; made afresh for each run.
+
+    A call is a plain value or a frozen struct that says what one client does next; it decides
+    nothing itself, so that a shrunk workload still means what it meant.
+    """
+
+    # Of what type all calls are: what a recorded workload is read back with.
+    call_type: Any = Any
+    # Virtual seconds after the last request in which everything must have come to rest.
+    rest_s: float = 60.0
+    # Loopback addresses to which the machine speaks over a link, and what that link leads to is
+    # called: faults strike `edge<>name`.
+    wires: Mapping[str, str] = MappingProxyType({})
+    # Messages that few runs pass: kills are set at their crash points more often.
+    seldom: tuple[Any, ...] = ()
+    # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
+    unreached: tuple[Any, ...] = ()
+
+    def configure(self, config: Config) -> Config:
+        """Return the configuration to play under, such as one with shorter times."""
+        return config
+
+    def prepare(self, folder: Path) -> None:
+        """Put files into the folder of a machine that has never been booted, if any."""
+
+    def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
+        """Return a factory for each service."""
+        ...
+
+    def ready(self, addresses: Mapping[str, str]) -> None:
+        """The machine listens: `addresses` are URLs by listener. Called at each boot."""
+
+    async def furnish(self, system: ServiceSystem) -> None:
+        """Put in what all runs begin with, if anything; once, and the same every time."""
+
+    def age(self, folder: Path) -> None:
+        """Change the furnished files, whose process has ended, if that is wanted."""
+
+    def choose_call(self, choose: Chooser) -> Any:
+        """Choose what a client does; 0 is always the simplest."""
+        ...
+
+    async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
+        """Do it. `number` is the request's own, for its key and its ids."""
+        ...
+
+    async def busy(self, system: ServiceSystem) -> list[str]:
+        """Return what is still under way and cannot be told from mailboxes, channels and timers."""
+        del system
+        return []
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Return a sentence for everything that is wrong with the files and the history."""
+        ...

@@ -1,0 +1,169 @@
+"""Real SQLite in a simulation: in place, at a simulated cost, on a disk slow or full at will."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from actors.errors import Fenced, StoreError, StoreRefused
+from actors.kernel.messages import Refusal, type_name, type_of
+from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
+from actors.store.inline_store import InlineStore
+from actors.store.store import WriteResult
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping, Sequence
+
+    from actors.config import StoreConfig
+    from actors.kernel.behavior import BatchResult
+    from actors.kernel.clock import Clock
+    from actors.kernel.envelope import Envelope
+    from actors.kernel.rng import Rng
+    from actors.simulation.stage.disk import Disk, Phase
+    from actors.store.store import Handler, StoreSpec
+
+T = TypeVar("T")
+
+# A kill is heard within a turn or two of the loop.
+KILL_S_MAX = 0.001
+
+
+class SimulatedStore(InlineStore):
+    """Takes its time before a commit and after it: a kill can come at either moment.
+
+    Before it, nothing was written; after it, everything was, and nobody has heard of it. As a
+    thread would, a batch that was under way when its incarnation was killed goes on and tries to
+    commit: the store must see to it that it cannot.
+    """
+
+    def __init__(
+        self, spec: StoreSpec, config: StoreConfig, *, clock: Clock, rng: Rng, disk: Disk
+    ) -> None:
+        """`disk` is the machine's."""
+        super().__init__(spec, config, clock=clock, rng=rng)
+        self._name = spec.name
+        self._disk = disk
+        self._costs = rng.fork("costs")
+        self._leftover: asyncio.Task[None] | None = None
+
+    async def open(self, *, verify: bool, first: bool) -> None:
+        """Open as the real one does, but never verify: whole files are not what is simulated."""
+        await self._take_time()
+        del verify
+        full = self._disk.refuse(self._name)
+        if full is not None and self._spec.path.exists():
+            self._degrade(full, verified=False)
+            self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
+            return
+        await super().open(verify=False, first=first)
+        self._disk.trace.add("open", self._name)
+
+    async def has_room(self) -> bool:
+        """As the simulated disk has it."""
+        await self._take_time()
+        return not self._disk.full.get(self._name)
+
+    async def write(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+    ) -> WriteResult:
+        """Run commands in one transaction."""
+        types = [type_name(type_of(envelope.message)) for envelope in batch]
+        try:
+            await self._take_time()
+            await self._pass(types, "before")
+        except asyncio.CancelledError:
+            if not self._disk.lost:
+                leftover = self._go_on(batch, handlers)
+                self._leftover = asyncio.get_running_loop().create_task(leftover)
+            raise
+        refused = self._disk.refuse(self._name)
+        if refused is not None:
+            self._disk.trace.add("refuse", self._name, "the disk is full")
+            return WriteResult(outcomes=[refused] * len(batch))
+        result = await super().write(batch, handlers)
+        self._note(types, result)
+        await self._take_time()
+        await self._pass(types, "after")
+        return result
+
+    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+        """Run queries on one snapshot."""
+        await self._take_time(of_disk=False)
+        return await super().read(batch, handlers)
+
+    def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Run `function(connection)` on the reader, a little later."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        loop.call_later(self._cost_s(), self._look_now, function, future)
+        return future
+
+    async def abandon(self) -> None:
+        """Let nothing more commit; what the batch under way still tries is seen to the end."""
+        self._abandoned = True
+        if self._leftover is not None:
+            await asyncio.wait([self._leftover])
+        await super().abandon()
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> None:
+        await self._take_time()
+        result = await super().write(batch, handlers)
+        if isinstance(result.crash, Fenced):
+            self._disk.trace.add("fenced", self._name, "a dead incarnation's batch")
+
+    def _look_now(
+        self, function: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]
+    ) -> None:
+        if future.done():
+            return
+        try:
+            looked = super().look(function)
+        except StoreError as error:
+            future.set_exception(error)
+            return
+        failed = looked.exception()
+        if failed is None:
+            future.set_result(looked.result())
+        else:
+            future.set_exception(failed)
+
+    async def _take_time(self, *, of_disk: bool = True) -> None:
+        slower_s = self._disk.slower_s.get(self._name, 0.0) if of_disk else 0.0
+        await asyncio.sleep(self._cost_s() + slower_s)
+
+    def _cost_s(self) -> float:
+        factor = SLOW_FACTOR if self._costs.random() < SLOW_CHANCE else 1.0
+        return self._costs.uniform(0.0, COST_S_MAX) * factor
+
+    async def _pass(self, types: Sequence[str], phase: Phase) -> None:
+        passes = self._disk.passes
+        if passes is not None and not self._abandoned:
+            struck = [passes(self._name, name, phase) for name in dict.fromkeys(types)]
+            if any(struck):
+                await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
+
+    def _note(self, types: Sequence[str], result: WriteResult) -> None:
+        add = self._disk.trace.add
+        for name, outcome in zip(types, result.outcomes, strict=False):
+            add("message", self._name, f"{name} {_outcome(outcome)}")
+        if result.crash is None:
+            add("commit", self._name, f"{len(types)} messages")
+        else:
+            add("crash", self._name, type(result.crash).__name__)
+
+
+def _outcome(outcome: Any) -> str:
+    if isinstance(outcome, Refusal):
+        return f"refused: {outcome.kind}"
+    if isinstance(outcome, StoreRefused | BaseException):
+        return f"failed: {type(outcome).__name__}"
+    return "handled"
+
+
+def stores_on(disk: Disk) -> Any:
+    """Return what ServiceSystem makes its stores with."""
+    return partial(SimulatedStore, disk=disk)

@@ -1,0 +1,311 @@
+"""`runtime.py simulate` from the outside: what it prints, saves, ends with and leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from actors.errors import PROGRAM
+from actors.kernel.clock import SystemClock
+from actors.simulation.command.command import simulate
+from actors.simulation.command.recording import Recording
+from actors.simulation.command.scratch_folder import IN_MEMORY, PREFIX
+from actors.simulation.command.second_process import TracedRun
+from tests.simulation.suspicious import SuspiciousHotel
+from tests.simulation.tally import CountTweet, TallyCall, TallyScenario, TallyService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.service.service import Service
+    from actors.simulation.check.history import History
+    from actors.simulation.stage.client import Client
+    from actors.simulation.stage.scenario import Ask, Scenario
+
+ROOT = Path(__file__).parents[3]
+RUNTIME = ROOT / "runtime.py"
+DIGEST = re.compile(r"^digest ([0-9a-f]{32})$", re.MULTILINE)
+SCENARIOS = {"hotel": SuspiciousHotel}
+COMMAND_S_MAX = 200.0
+
+
+def command(*words: str, hash_seed: str = "0", code: int = 0) -> str:
+    """Run the command in a process of its own; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, str(RUNTIME), "simulate", *words],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S_MAX,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if not code else done.stdout + done.stderr
+
+
+def inside(
+    *words: str,
+    fresh_seed: int = 1,
+    scenarios: Mapping[str, Callable[[], Scenario]] = SCENARIOS,
+) -> int:
+    """Run the command in this process, unless told otherwise on a hotel that takes offence."""
+    return simulate(
+        words, program=RUNTIME, fresh_seed=fresh_seed, clock=SystemClock(), scenarios=scenarios
+    )
+
+
+def digest(printed: str) -> str:
+    """Return the last line's digest."""
+    assert DIGEST.fullmatch(printed.splitlines()[-1]), printed
+    return str(DIGEST.findall(printed)[-1])
+
+
+# --- Where all holds -------------------------------------------------------------------------
+
+
+@pytest.mark.real_time
+def test_what_is_played_twice_is_compared_line_by_line() -> None:
+    """--check-determinism plays all of it again in a second process; the digest stays the same."""
+    words = ("--seed", "11", "--seeds", "1", "--faults", "chaos", "--system", "hotel")
+    twice = command(*words, "--check-determinism")
+    assert "in a second process, with another PYTHONHASHSEED: the same, line by line" in twice
+    assert digest(twice) == digest(command(*words))
+
+
+class CountingScenario(TallyScenario):
+    def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
+        """Return the one whose every handler each request reaches."""
+        return {"tally": TallyService}
+
+    async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:
+        """Have a tweet counted that nobody has stored."""
+        await client.tell("tally", CountTweet(), key=f"k{number}")
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Compare nothing."""
+        return []
+
+
+COUNTING = {"tally": CountingScenario}
+
+
+def test_traces_are_a_line_of_json_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """--traces prints what a second process is compared by, and nothing else."""
+    scenarios = {"one": CountingScenario, "other": CountingScenario}
+    assert inside("--seed", "4", "--traces", scenarios=scenarios) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = [msgspec.json.decode(line, type=Told) for line in lines]
+    assert [(each.system, each.seed) for each in told] == [("one", 4), ("other", 4)]
+    assert all(each.lines for each in told)
+
+
+def test_coverage_can_be_required(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
+    assert inside("--cover", "--seeds", "9", scenarios=COUNTING) == 0
+    assert "crash points hit: 8 of 8\ndigest" in capsys.readouterr().out
+    words = ("--seed", "1", "--faults", "calm")
+    assert inside(*words, "--cover", scenarios=COUNTING) == 1
+    assert "crash points hit: 0 of 8\n  not in tally: CountTweet.before," in capsys.readouterr().out
+    assert inside(*words, scenarios=COUNTING) == 0
+
+
+def test_hours_are_played_to_their_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """--hours H begins with a fresh seed, printed, and repeats from there."""
+    words = ("--hours", "0.05")
+    assert inside(*words, fresh_seed=77, scenarios=COUNTING) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("from seed 77, for 0.05 virtual hours; tally;")
+    assert inside(*words, "--seed", "77", scenarios=COUNTING) == 0
+    assert digest(printed) == digest(capsys.readouterr().out)
+
+
+@pytest.mark.real_time
+def test_ctrl_c_ends_in_order() -> None:
+    """SIGINT ends it after the run in hand: what was covered, the digest, no file left."""
+    process = subprocess.Popen(
+        [sys.executable, str(RUNTIME), "simulate", "--hours", "10000"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("from seed ")
+        folder = f"{PREFIX}{process.pid}-*"
+        assert not IN_MEMORY.is_dir() or list(IN_MEMORY.glob(folder))
+        process.send_signal(signal.SIGINT)
+        printed = process.stdout.read()
+    assert process.returncode == 0
+    assert printed.startswith("stopped before the end\n")
+    assert digest(printed)
+    assert list(IN_MEMORY.glob(folder)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--seed", "x"), "a seed is a number from 0 on, not 'x'"),
+        (("--seeds", "0"), "a number from 1 on, not '0'"),
+        (("--hours", "nan"), "hours, more than 0, not 'nan'"),
+        (("--seeds", "1", "--hours", "1"), "either --seeds or --hours"),
+        (("--replay", "x", "--seed", "1"), "a file has a seed of its own"),
+        (("--replay", "no-such-file.json"), "no-such-file.json: No such file or directory"),
+        (("--page", "page.json"), "name it otherwise"),
+        (("--set", "hotel.no_such_key=1"), "no_such_key"),
+        (("--faults", "hail"), "invalid choice: 'hail'"),
+    ],
+)
+def test_misuse_is_told(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    """What cannot be meant is exit code 2, with the reason."""
+    try:
+        code: int | str | None = inside(*words)
+    except SystemExit as ended:  # by who reads the command line
+        code = ended.code
+    assert code == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.real_time
+def test_misuse_ends_the_process_with_2() -> None:
+    """And a finding, which is 1, cannot be taken for it."""
+    assert "no-such-file.json" in command("--replay", "no-such-file.json", code=2)
+
+
+def test_a_fresh_seed_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a number, a hundred seeds from a fresh one; here the first of them is found."""
+    inside("--page", os.devnull, "--traces", fresh_seed=77)
+    assert msgspec.json.decode(capsys.readouterr().out.splitlines()[0], type=TracedRun).seed == 77
+
+
+# --- Where something is found ----------------------------------------------------------------
+
+
+class QuietScenario(TallyScenario):
+    """Any tweet is one too many: found in the first run, and made small in no time."""
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Complain of whatever was asked for."""
+        return ["somebody tweeted"] if history.operations else []
+
+
+QUIET = {"tally": QuietScenario}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The page of something that was found, and what was printed meanwhile."""
+    page = tmp_path_factory.mktemp("found") / "below" / "found.html"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert inside("--seeds", "50", "--page", str(page)) == 1
+    return page, printed.getvalue()
+
+
+def test_what_is_found_is_made_small_and_told(found: tuple[Path, str]) -> None:
+    """The failing seed, what is wrong, a minimal timeline, where the page is, how to repeat it."""
+    page, printed = found
+    assert re.search(r"^FAILED: seed \d+ of hotel$", printed, re.MULTILINE)
+    assert re.search(r"^It takes 1 of \d+ requests and 1 of \d+ faults,", printed, re.MULTILINE)
+    assert re.search(
+        r"^\* +\d+\.\d{6} s  room            (restart|kill) room$", printed, re.MULTILINE
+    )
+    assert re.search(
+        r"^! .* the room service lived once more, and \d+ bookings", printed, re.MULTILINE
+    )
+    assert f"the page:      {page}" in printed
+    assert f"play it again: {PROGRAM} simulate --replay {page.with_suffix('.json')}" in printed
+    assert digest(printed)
+    assert "the room service lived once more" in page.read_text(encoding="utf-8")
+
+
+def test_what_was_found_can_be_played_again(
+    found: tuple[Path, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that was printed fails in the same way, by the same timeline, each time."""
+    page, printed = found
+    timeline = printed.partition("\n\n")[2].partition("\n\n")[2].partition("\n\n")[0]
+    file = page.with_suffix(".json")
+    digests = set()
+    for _ in range(2):
+        assert inside("--replay", str(file)) == 1
+        again = capsys.readouterr().out
+        assert timeline.strip() in again
+        digests.add(digest(again))
+    assert len(digests) == 1
+    recording = Recording.read(file, SCENARIOS)
+    assert recording.troubles[0].startswith("the room service lived once more")
+    assert len(recording.script.schedule) == len(recording.script.workload) == 1
+
+
+@pytest.mark.real_time
+def test_a_replay_that_holds_is_told_too(found: tuple[Path, str], tmp_path: Path) -> None:
+    """The real hotel takes no offence: exit code 0, a timeline, and a page where one is wanted."""
+    page, again = found[0], tmp_path / "again.html"
+    words = ("--replay", str(page.with_suffix(".json")), "--page", str(again))
+    printed = command(*words, "--check-determinism")
+    assert re.search(r"^> .* #\d+ book room", printed, re.MULTILINE)
+    assert "all held" in again.read_text(encoding="utf-8")
+
+
+def test_the_page_stands_in_the_data_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --page it is in `simulations` there, named after the system and the seed."""
+    setting = f"runtime.data_dir={tmp_path / 'data'}"
+    assert inside("--seeds", "50", "--set", setting, scenarios=QUIET) == 1
+    printed = capsys.readouterr().out
+    (page,) = (tmp_path / "data" / "simulations").glob("tally-*.html")
+    assert f"simulate --set {setting} --replay {page.with_suffix('.json')}" in printed
+
+
+@pytest.mark.parametrize("page", ["{}", "{}/file/page.html"])
+def test_a_page_that_cannot_be_written_spoils_no_finding(
+    page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The timeline is told, the reason, and how to find it again; then comes the end as always."""
+    (tmp_path / "file").touch()
+    assert inside("--seeds", "50", "--page", page.format(tmp_path), scenarios=QUIET) == 1
+    printed = capsys.readouterr().out
+    assert re.search(r"^> .* #\d+ tweet tweet", printed, re.MULTILINE)
+    assert re.search(r"^not kept: .*Errno", printed, re.MULTILINE)
+    again = re.search(r"^find it again: .* simulate (.*)$", printed, re.MULTILINE)
+    assert again is not None
+    assert inside(*again[1].split(), "--page", os.devnull, scenarios=QUIET) == 1
+    assert digest(printed)
+
+
+@pytest.mark.parametrize(
+    ("system", "workload", "schedule", "says"),
+    [
+        ("moon", "[]", "{}", "'moon'"),
+        ("hotel", "[3]", "{}", "$[0]"),
+        ("hotel", "[]", '{"steps": [{"gap_us": 1, "fault": "hail", "target": "room"}]}', "hail"),
+        ("hotel", "[", "{}", "malformed"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_told(
+    system: str,
+    workload: str,
+    schedule: str,
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was edited wrongly is exit code 2, with the place of the mistake."""
+    file = tmp_path / "edited.json"
+    script = f'{{"seed": 1, "workload": {workload}, "schedule": {schedule}}}'
+    file.write_text(f'{{"system": "{system}", "seed": 1, "script": {script}}}', encoding="utf-8")
+    assert inside("--replay", str(file)) == 2
+    assert says in capsys.readouterr().err

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from actors.simulation.net.fault_rules import Break, Partition
+from actors.simulation.net.link import Link
+from tests.simulation.net.http_requests import REQUESTS, SPAN_S, simulate
+
+ROOT = Path(__file__).parents[3]
+
+# A slow machine under load; it takes half a second on a quiet one.
+REAL_S_MAX = 100.0
+
+
+@pytest.mark.real_time
+def test_a_thousand_requests_over_ten_minutes_take_no_time() -> None:
+    """The real client talks to the real edge through the network: every request is answered."""
+    begun = time.perf_counter()
+    outcome = simulate(1)
+    taken = time.perf_counter() - begun
+    assert len(outcome.statuses) == REQUESTS
+    assert set(outcome.statuses) == {200, 201, 404}
+    assert outcome.seconds > SPAN_S * 0.8
+    assert taken < REAL_S_MAX
+
+
+def test_equal_seeds_give_equal_traces(seed: int) -> None:
+    """Two runs in one process write down the same, line for line; another seed does not."""
+    first, second, other = simulate(seed), simulate(seed), simulate(seed + 1)
+    assert first.trace == second.trace
+    assert (first.seconds, first.callbacks) == (second.seconds, second.callbacks)
+    assert first.trace != other.trace
+
+
+@pytest.mark.real_time
+def test_equal_seeds_give_equal_traces_in_any_process(seed: int) -> None:
+    """Fresh processes with different hash seeds, and this one, come to the same digest."""
+    command = [sys.executable, "-m", "tests.simulation.net.http_requests", str(seed)]
+    printed = {
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    outcome = simulate(seed)
+    assert printed == {f"{outcome.digest} {outcome.seconds} {outcome.callbacks}\n"}
+
+
+def test_a_client_hears_of_broken_connections(seed: int) -> None:
+    """Connections that break in an answer are errors for the client, not wrong answers."""
+    broken = Break(source="edge", target="client-2", after_bytes=1_000)
+    outcome = simulate(seed, rules=(broken,))
+    counts = Counter(type(status) for status in outcome.statuses)
+    assert len(outcome.statuses) == REQUESTS
+    assert 0 < counts[str] < REQUESTS / 4
+    assert simulate(seed, rules=(broken,)).trace == outcome.trace
+
+
+def test_http_survives_any_cut(seed: int) -> None:
+    """Heads and bodies that arrive three bytes at a time, or one, are the same requests."""
+    shreds = Link(latency_s=0.0, jitter_s=0.01, chunk_bytes_max=3, cut_chance=0.5, window_bytes=50)
+    outcome = simulate(seed, requests=200, link=shreds)
+    assert len(outcome.statuses) == 200
+    assert set(outcome.statuses) == {200, 201, 404}
+
+
+def test_a_partitioned_client_times_out(seed: int) -> None:
+    """Who cannot reach the edge gets errors; the others get answers."""
+    partition = Partition(source=frozenset({"client-1"}), target=frozenset({"edge"}))
+    outcome = simulate(seed, requests=40, rules=(partition,))
+    names = [status for status in outcome.statuses if isinstance(status, str)]
+    assert len(names) == 10
+    assert set(names) == {"ConnectionTimeoutError"}

@@ -1,0 +1,143 @@
+"""Whole systems under faults: nothing is wrong, it happens again, and kills strike everywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from actors.config import load_config
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.scenarios import SCENARIOS
+from actors.simulation.script.profile import PROFILES
+from actors.simulation.stage.rehearsal import Rehearsal
+from tests.simulation.planting import SYSTEMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actors.simulation.stage.rehearsal import Played
+
+ROOT: Final = Path(__file__).parents[3]
+FIXED_SEEDS: Final = 5
+FRESH_SEEDS: Final = 3
+# `make simulate-coverage` wants all of them hit, by 500.
+COVERAGE_SEEDS: Final = 60
+COVERED_MIN: Final = 0.9
+
+
+class Hall:
+    """Where a system is rehearsed under a profile: each is furnished once."""
+
+    def __init__(self, place: Path) -> None:
+        """`ran` is which crash points of a system a run has passed, whoever asked for the run."""
+        self.ran: dict[str, set[str]] = {system: set() for system in SYSTEMS}
+        self._place = place
+        self._made: dict[tuple[str, str], Rehearsal] = {}
+        self._played: set[tuple[str, str, int]] = set()
+
+    def rehearsal(self, system: str, profile: str) -> Rehearsal:
+        if (system, profile) not in self._made:
+            folder = self._place / f"{system}-{profile}"
+            folder.mkdir()
+            self._made[system, profile] = Rehearsal(
+                SYSTEMS[system], load_config(), folder, profile=profile
+            )
+        return self._made[system, profile]
+
+    def play(self, system: str, profile: str, seed: int) -> Played:
+        rehearsal = self.rehearsal(system, profile)
+        played = rehearsal.play(rehearsal.script(seed))
+        self.ran[system].update(played.passed)
+        self._played.add((system, profile, seed))
+        return played
+
+    def play_once(self, system: str, profile: str, seed: int) -> None:
+        """Play what no test has played yet."""
+        if (system, profile, seed) not in self._played:
+            self.play(system, profile, seed)
+
+
+@pytest.fixture(scope="module")
+def hall() -> Iterator[Hall]:
+    with scratch_folder() as place, without_logs():
+        yield Hall(place)
+
+
+# --- Nothing is wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_fixed_seeds_find_nothing(hall: Hall, system: str, profile: str) -> None:
+    """The same each time: what a change breaks, it has broken."""
+    for seed in range(1, FIXED_SEEDS + 1):
+        assert hall.play(system, profile, seed).troubles == (), f"--seed {seed}"
+
+
+@pytest.mark.parametrize("profile", ["kills", "chaos"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_fresh_seeds_find_nothing(hall: Hall, system: str, profile: str, seed: int) -> None:
+    """Others each time, from the run's seed on: what is found, its number finds again."""
+    for number in range(seed, seed + FRESH_SEEDS):
+        troubles = hall.play(system, profile, number).troubles
+        assert troubles == (), f"simulate --system {system} --faults {profile} --seed {number}"
+
+
+# --- It happens again --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("system", SCENARIOS)
+def test_a_seed_plays_the_same_twice(hall: Hall, system: str) -> None:
+    """Trace by trace, whatever was played before it."""
+    digests = [hall.play(system, "chaos", seed).digest for seed in (1, 2, 3, 3, 2, 1)]
+    assert digests[:3] == digests[:2:-1]
+    assert len(set(digests)) == 3
+
+
+@pytest.mark.real_time
+def test_a_seed_plays_the_same_in_every_process() -> None:
+    """Whatever the hash seed; `make simulate-determinism` compares 1,000."""
+    digests = set()
+    for hash_seed in ("0", "4711"):
+        printed = subprocess.run(
+            [sys.executable, "runtime.py", "simulate", "--seeds", "5", "--faults", "chaos"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+            timeout=250,
+        ).stdout
+        assert printed.startswith(b"seeds 1 to 5; hotel, tweets; faults: chaos\n")
+        assert b"10 schedules in " in printed
+        digests.add(printed.splitlines()[-1])
+    (digest,) = digests
+    assert digest.startswith(b"digest ")
+
+
+# --- Kills strike everywhere -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("system", SCENARIOS)
+def test_every_handler_runs(hall: Hall, system: str) -> None:
+    """In few seeds; what the tests above have played counts, and is not played again."""
+    points = set(hall.rehearsal(system, "kills").points)
+    seeds = iter(range(1, COVERAGE_SEEDS + 1))
+    while points - hall.ran[system] and (seed := next(seeds, None)):
+        hall.play_once(system, "kills", seed)
+    assert hall.ran[system] == points
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("system", SCENARIOS)
+def test_kills_strike_everywhere(hall: Hall, system: str) -> None:
+    """Most crash points are hit in few seeds."""
+    points = hall.rehearsal(system, "kills").points
+    seeds = range(1, COVERAGE_SEEDS + 1)
+    hit = {point for seed in seeds for point in hall.play(system, "kills", seed).hit}
+    assert len(hit) >= COVERED_MIN * len(points)
