@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.dead_letters import DeadLetter
-    from actors.kernel.incarnation import Exit
+    from actors.kernel.exit import Exit
     from actors.kernel.mailbox import Signal
     from actors.kernel.messages import Message
     from actors.kernel.registry import Registration
