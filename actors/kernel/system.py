@@ -215,7 +215,7 @@ class _RootKeeper:
 
     def exited(self, actor: AsyncioActor, exit_: Exit) -> None:  # noqa: ARG002 - ExitHandler's
         """Start again, whatever the reason: without a root nobody restarts anything."""
-        if not self.stopping:
+        if not self.stopping and actor.ref.is_alive():
             self.start(actor)
 
     def restart_requested(self, actor: AsyncioActor) -> None:
