@@ -14,10 +14,26 @@ from actors.kernel.future import AsyncioFuture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from actors.kernel.actor import AsyncioActor
+    from actors.kernel.context import KernelContext
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.stats import ActorStats
+
+    class Addressee(Protocol):
+        """What an actor is to its ref, beside what pykka takes from it."""
+
+        name: str
+        context: KernelContext
+
+        def fail(self, number: int, error: BaseException) -> None: ...
+
+        def degrade(self, number: int, error: str | None) -> None: ...
+
+        def add_watcher(self, watcher: Callable[[ActorRef], None]) -> None: ...
+
+        def stats(self) -> ActorStats: ...
+
 
 # For the loop to end a blocking ask with DeadlineExceeded, before the thread gives up on the loop.
 DEADLINE_HEAD_START_S = 1.0
@@ -26,12 +42,17 @@ DEADLINE_HEAD_START_S = 1.0
 waiting_path: ContextVar[tuple[str, ...]] = ContextVar("waiting_path", default=())
 
 
-class ActorRef(pykka.ActorRef["AsyncioActor"]):
+class ActorRef(pykka.ActorRef[Any]):
     """What others hold of an actor. All but `send` may be called from any thread."""
+
+    __slots__ = (
+        "_actor", "_actor_weakref", "_clock", "_loop", "actor_class", "actor_inbox",
+        "actor_stopped", "actor_urn", "name",
+    )  # fmt: skip
 
     actor_inbox: Mailbox  # type: ignore[assignment]  # pykka asks for a blocking get(); ours never waits
 
-    def __init__(self, actor: AsyncioActor) -> None:
+    def __init__(self, actor: Addressee) -> None:
         """Made by the actor itself, once."""
         super().__init__(actor)
         self.name = actor.name

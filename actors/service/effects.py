@@ -10,7 +10,7 @@ import structlog
 from actors.errors import Starting
 from actors.kernel.backoff import full_jitter_s
 from actors.kernel.envelope import Envelope
-from actors.kernel.incarnation import describe
+from actors.kernel.exit import describe
 from actors.kernel.messages import Command, GaveUp, type_of
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate

@@ -1111,4 +1111,4 @@ async def test_terminate_leaves_no_task() -> None:
         actor.terminate()
         await actor.settled()
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert not actor._tasks
+        assert not actor.tasks
