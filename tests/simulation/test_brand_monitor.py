@@ -137,11 +137,11 @@ def test_a_clock_that_is_set_while_the_rule_lacks_costs_no_tweet(
 ) -> None:
     """X's ids do not go back with it: what was tweeted lies behind the gap's end by our clock."""
     calls = [
-        Request(MINUTE, 0, TweetsCall("unrule")),
+        Request(MINUTE + SECOND, 0, TweetsCall("unrule")),
         Request(SECOND, 1, DELIGHTED),
         Request(SECOND, 1, ANGRY),
     ]
-    play(rehearsal, calls, Step(MINUTE + SECOND // 2, "step_clock", "clock", step_ms))
+    play(rehearsal, calls, Step(MINUTE + 3 * SECOND // 2, "step_clock", "clock", step_ms))
     assert sorted(Watched.rows["stored"]) == ["ann", "bob"]
     assert len(Watched.rows["gaps"]) == 1
 

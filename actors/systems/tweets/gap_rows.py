@@ -3,8 +3,8 @@
 Our clock may be off by anything, and be set at any time; X's is in the ids of its tweets. So
 `from_us` and `to_us` are for people, and X is asked for what cannot be wrong:
 
-- From where the last tweet was made that was read before (`left_from_us`): what came between it and
-  the gap was read, so where the gap begins by our clock does not matter.
+- From where the last tweet was made that was read before, or else our first rule (`left_from_us`):
+  what came between it and the gap was read, so where that begins by our clock does not matter.
 - Up to whatever X has (`left_to_us` is NULL). A search that begins after the gap has ended, and has
   had the time to take it in (`gap_wait.py`, by a clock that nobody sets), covers it, whenever that
   was; what it brings besides is known by its id. It has an end only where an id says when all of
@@ -54,6 +54,11 @@ LOSE = (
     "UPDATE gap SET state = 'lost', why_not = ? || coalesce('; ' || why_not, '')"
     " WHERE state = 'open' AND coalesce(left_to_us, to_us) <= ?"
 )
+# The clock that said so was ahead, and has been put right.
+REGAIN = (
+    "UPDATE gap SET state = 'open', why_not = NULL"
+    " WHERE state = 'lost' AND coalesce(left_to_us, to_us) > ?"
+)
 # What of it is too old, as a gap of its own; the rest can be had.
 SPLIT = (
     "INSERT INTO gap (seq, from_us, to_us, reason, state, why_not)"
@@ -101,9 +106,10 @@ def add(
 def plan(tx: Transaction, by: GapsFilledBy) -> FillPlan:
     """Return what X is to be asked for, the oldest first.
 
-    What X does not reach any more is lost, from here on.
+    What X does not reach any more is lost, for as long as our clock says so.
     """
     oldest_us = tx.now_us - SEARCH_US_MAX
+    tx.execute(REGAIN, oldest_us)
     tx.execute(LOSE, TOO_OLD, oldest_us)
     for row in tx.all(OLDER, oldest_us):
         tx.execute(SPLIT, oldest_us, TOO_OLD, row["seq"])

@@ -89,7 +89,10 @@ NOTE_OPEN = (
     " gaps = gaps + ?"
 )
 COUNT_GAP = "UPDATE progress SET gaps = gaps + ?"
-NOTE_RULE = "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?"
+NOTE_RULE = (
+    "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?,"
+    " first_rule_us = coalesce(first_rule_us, ?)"
+)
 BURIED = "SELECT message FROM dead_letter WHERE message_type = ?"
 REASONS: Final = {
     "on": "the outage was longer than X sends again",
@@ -194,13 +197,16 @@ class ReaderService(Service):
     # --- Gaps ------------------------------------------------------------------------------------
 
     def _add_gap(self, tx: Transaction, gap: GapFound) -> bool:
-        """Put a gap on the books whose times are ours: it begins behind the last tweet read."""
+        """Put a gap on the books whose times are ours: it begins behind what was surely read."""
         row = tx.one(PROGRESS)
         assert row is not None, "the schema has made it"
         last: str | None = row["last_tweet_id"]
+        read_us: int = row["first_rule_us"] or tx.now_us
+        if last is not None:
+            read_us = made_at_us(last)
         # What X was late with may be older than what it had sent before.
-        read_us = (tx.now_us if last is None else made_at_us(last)) - self._slack_us
-        return gap_rows.add(tx, gap, left_from_us=min(gap.from_us, read_us))
+        left_from_us = min(gap.from_us, read_us - self._slack_us)
+        return gap_rows.add(tx, gap, left_from_us=left_from_us)
 
     @command
     def plan_filling(self, tx: Transaction, cmd: PlanFilling) -> FillPlan:
@@ -281,9 +287,9 @@ class ReaderService(Service):
             gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=RULE_GONE)
             is_new = self._add_gap(tx, gap)
         if cmd.stands:
-            tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new)
+            tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new, cmd.made_us)
         elif is_gone:
-            tx.execute(NOTE_RULE, rule, tx.now_us, 1, is_new)
+            tx.execute(NOTE_RULE, rule, tx.now_us, 1, is_new, None)
         return GapNoted(gap=gap if is_new else None)
 
     @command

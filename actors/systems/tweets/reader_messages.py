@@ -141,13 +141,15 @@ class GapNoted(msgspec.Struct, frozen=True, kw_only=True):
 class NoteRule(Command, frozen=True, kw_only=True):
     """The account's rules were found so, `age_s` seconds ago or later.
 
-    `rule` is the reader's; `stands` is whether it does now, or is yet to be added.
+    `rule` is the reader's; `stands` is whether it does now, or is yet to be added. It was made at
+    `made_us`, by X's id of it.
     """
 
     rule: str
     found: tuple[str, ...]
     stands: bool
     age_s: float
+    made_us: int | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

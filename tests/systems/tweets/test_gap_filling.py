@@ -6,6 +6,7 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from actors.config import load_config
@@ -220,6 +221,32 @@ def test_a_gap_waits_until_xs_search_has_what_was_in_it() -> None:
     assert turns.choose((grown, second), 41.0) == (second, None)
     assert turns.choose((grown,), 41.0) == (None, 20.0)
     assert turns.choose((grown,), 61.0) == (grown, None)
+
+
+async def test_what_a_clock_that_was_ahead_gave_up_is_asked_for_again(tmp_path: Path) -> None:
+    """Eight days ahead and put back: X has all of it."""
+    async with books(tmp_path) as on:
+        await outage(on, HOUR_S)
+        (gap,) = await planned(on)
+        on.clock.step(8 * DAY_S)
+        assert await planned(on) == []
+        on.clock.step(-8 * DAY_S)
+        assert await planned(on) == [gap]
+
+
+async def test_where_nothing_was_read_x_is_asked_for_all_since_the_first_rule(
+    tmp_path: Path,
+) -> None:
+    """By its id: X's time, whatever ours has become since; a later rule changes nothing."""
+    async with books(tmp_path) as on:
+        first_us = on.clock.now_us() - int(HOUR_S * 1e6)
+        for made_us in (first_us, first_us + 60_000_000):
+            rule = rule_found("a", stands=True)
+            await on.ask(msgspec.structs.replace(rule, made_us=made_us))
+        on.clock.advance(60.0)
+        await on.ask(rule_found(stands=False))
+        (gap,) = await planned(on)
+        assert gap.from_us == first_us - 21_000_000
 
 
 async def test_nothing_is_asked_where_the_configuration_says_so(tmp_path: Path) -> None:
