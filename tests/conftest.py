@@ -16,7 +16,7 @@ import pytest
 
 from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
-from actors.simulation.place import IN_MEMORY
+from actors.simulation.command.scratch_folder import IN_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator

@@ -106,7 +106,7 @@ def test_traces_are_a_line_of_json_a_run(capsys: pytest.CaptureFixture[str]) -> 
     scenarios = {"one": CountingScenario, "other": CountingScenario}
     assert inside("--seed", "4", "--traces", scenarios=scenarios) == 0
     lines = capsys.readouterr().out.splitlines()
-    told = [msgspec.json.decode(line, type=Told) for line in lines]
+    told = [msgspec.json.decode(line, type=TracedRun) for line in lines]
     assert [(each.system, each.seed) for each in told] == [("one", 4), ("other", 4)]
     assert all(each.lines for each in told)
 
