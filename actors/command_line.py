@@ -1,232 +1,210 @@
-"""What is done to a data folder from the command line: accept a loss, back it up, put it back."""
+"""The command line: a configuration, the one loop, the systems on it; and the other commands.
+
+Exit codes: 0 held or done, 1 found something, 2 misuse, 3 stopped before its end.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
+import asyncio
+import os
+import secrets
+import shlex
+import signal
+import stat
 import sys
-import urllib.error
-import urllib.request
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
+from actors.app import App, count_stores, loopback
 from actors.config import load_config
-from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
-from actors.store.acceptance import accept_loss
-from actors.store.backup import (
-    check_backup,
-    prepare,
-    refuse_unfinished,
-    restore_backup,
-    write_backup,
-)
-from actors.store.data_folder import missing_of
-from actors.store.directory_lock import DirectoryLock, address_of_holder
-from actors.store.manifest import read_manifest
-from actors.store.snapshot import Snapshot
+from actors.data_commands import COMMANDS, add_configuration, run_command
+from actors.errors import ConfigError, DressRehearsalError
+from actors.kernel.clock import SystemClock
+from actors.kernel.lifecycle_log import log_lifecycle
+from actors.kernel.rng import Rng
+from actors.log import configure_logging
+from actors.store.backup import refuse_backup, refuse_unfinished
+from actors.store.directory_lock import DirectoryLock, holder_of
+from actors.system import places_of
+from actors.systems import SYSTEMS
+from http_edge.descriptors import fit
+from http_edge.listener import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.system import System
+    from http_edge.descriptors import Fit
+    from http_edge.listener import Listener, Sockets
 
-    # What it says on standard output, and its exit code.
-    Command = Callable[[argparse.Namespace, Config, Path, Clock], tuple[str, int]]
+log = structlog.get_logger()
 
-# A backup copies every file and looks it through: a minute a GB, and who knows how many there are.
-BACKUP_S_MAX = 86_400.0
-# States of a service that has its file.
-UP = frozenset({"running", "degraded", "suspended"})
-
-
-def add_configuration(parser: argparse.ArgumentParser) -> None:
-    """Add what every command takes: --config, --data-dir, --set."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="overrides runtime.data_dir")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="overrides one key, such as edge.gateway.port=0 (repeatable)",
-    )
+# Few enough to read a seed out, enough that two runs never begin with the same.
+FRESH_SEED_BITS = 32
 
 
-def run_command(arguments: Sequence[str], clock: Clock) -> int:
-    """Run `accept-loss`, `backup` or `restore`, whose name comes first; return the exit code."""
-    name = arguments[0]
-    command, (metavar, what), description = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"runtime.py {name}", description=description)
-    parser.add_argument("subject", metavar=metavar, help=what)
-    add_configuration(parser)
-    options = parser.parse_args(arguments[1:])
+def main(arguments: Sequence[str], *, program: Path, systems: Sequence[System] = SYSTEMS) -> int:
+    """Do what the arguments say with the systems; returns the process's exit code.
+
+    `program` is what another process would run to do the same.
+    """
+    clock = SystemClock()
+    name, *rest = arguments or [""]
+    if name == "simulate":
+        # Here, for a server that starts needs none of it.
+        from actors.simulation.command.command import simulate  # noqa: PLC0415
+
+        seed = secrets.randbits(FRESH_SEED_BITS)
+        return simulate(rest, program=program, fresh_seed=seed, clock=clock, systems=systems)
+    if name in COMMANDS:
+        return run_command(arguments, clock, systems)
+    return _run(rest if name == "run" else arguments, clock, systems)
+
+
+def _run(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    options = _parse(arguments)
     try:
-        config = load_config(options.config, options.set)
+        config = load_config(options.config, options.set, systems)
         data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
-        text, code = command(options, config, data_dir, clock)
+        # What is in the data folder is nobody else's: also what SQLite makes there.
+        os.umask(0o077)
+        configure_logging(
+            config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us
+        )
+        # Before any file is made: a process that cannot serve leaves nothing behind.
+        places = places_of(systems, config)
+        stores = count_stores(systems, config, data_dir)
+        limits = fit(config.edge, stores=stores, listeners=len(places))
+        sockets = _bind_all(places, data_dir)
+        with (
+            DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,
+            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        ):
+            refuse_unfinished(data_dir)
+            refuse_backup(data_dir)
+            _warn_if_open(data_dir)
+            runner.run(_serve(systems, config, data_dir, clock, sockets, limits, lock))
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return 2
-    print(text)  # noqa: T201 - likewise
-    return code
+    return 0
 
 
-def _accept_loss(
-    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
-) -> tuple[str, int]:
-    del clock
-    service = options.subject
-    if read_manifest(data_dir) is not None:
-        refuse_unfinished(data_dir)
-        _insist_on_a_loss(service, config, data_dir)
-    accept_loss(data_dir, service)
-    text = (
-        f"{service} begins with what there is in {data_dir} at its next start: within "
-        f"{config.supervisor.park_retry_s:g} s where the system runs, or at once with "
-        f"POST /admin/actors/{service}/restart"
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="runtime.py",
+        description="Boot the whole microservice system in this process.",
+        epilog="`runtime.py simulate` plays it on virtual time instead; `runtime.py backup`, "
+        "`restore` and `accept-loss` are about its data; see their --help.",
     )
-    return text, 0
+    add_configuration(parser)
+    return parser.parse_args(arguments)
 
 
-def _insist_on_a_loss(service: str, config: Config, data_dir: Path) -> None:
-    """Raise StoreError where there is none: one that comes later must not be accepted already."""
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
-        lock = DirectoryLock(data_dir).acquire(holder=f"accept-loss {service}")
-    except StoreLocked as locked:
-        told = _ask_holder(data_dir, "GET", "/admin/actors", None, locked)
-        states = {each["name"]: each["state"] for each in told["items"]}
-        if states.get(service) in UP:
-            message = f"{service} is {states[service]}: nothing of it is missing"
-            raise StoreError(message) from None
-        return
-    with lock:
-        if missing_of(service, data_dir, config.store) is None:
-            message = f"nothing of {service} is missing in {data_dir}"
-            raise StoreError(message)
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
 
 
-def _backup(
-    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
-) -> tuple[str, int]:
-    target = Path(options.subject).absolute()
-    if not data_dir.is_dir():
-        message = f"there is no data folder {data_dir}; name one with --data-dir"
-        raise BackupRefused(message)
+def _bind_all(places: Sequence[Listener], data_dir: Path) -> Sockets:
+    """Take every listener's address. Raises ConfigError.
+
+    Whoever starts twice in one folder is told so: the ports are that other process's.
+    """
     try:
-        lock = DirectoryLock(data_dir).acquire(holder=f"backup to {target}")
-    except StoreLocked as locked:
-        made = _ask_holder(data_dir, "POST", "/admin/backup", {"dir": str(target)}, locked)
-        text = (
-            f"{made['files']} files, {made['bytes']} bytes, of one moment at which no service "
-            f"could commit for {made['held_ms']:g} ms, are in {target}"
+        return bind(places)
+    except ConfigError as error:
+        holder = holder_of(data_dir)
+        if holder is None:
+            raise
+        message = f"{error}. {data_dir} is in use already, by {holder}"
+        raise ConfigError(message) from error
+
+
+async def _serve(
+    systems: Sequence[System],
+    config: Config,
+    data_dir: Path,
+    clock: Clock,
+    sockets: Sockets,
+    limits: Fit,
+    lock: DirectoryLock,
+) -> None:
+    """Bring everything up, wait for a signal, take everything down in reverse.
+
+    The listeners come first: whoever asks a service that is not up yet is told so at once.
+    """
+    stop = _stop_signal()
+    rng = Rng(config.runtime.seed or secrets.randbits(128))
+    app = App(
+        systems, config, data_dir=data_dir, clock=clock, rng=rng, lock=lock, heard=log_lifecycle
+    )
+    _log_limits(limits, config)
+    await app.listen(limits.config, sockets=sockets, descriptors_max=limits.descriptors_max)
+    lock.note_address(loopback(app.addresses["gateway"]))
+    about = {"listeners": app.addresses, "data_dir": str(data_dir), "pid": os.getpid()}
+    log.info("listening", **about)
+    starting = asyncio.ensure_future(app.start())
+    try:
+        # A signal need not wait until a large database is open.
+        first: set[asyncio.Future[Any]] = {starting, stop}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.done():
+            starting.result()
+            log.info("ready", **about, unhealthy=app.system.unhealthy())
+        name = await stop
+        log.info("draining", signal=name, limit_s=config.runtime.drain_s)
+        await app.drain()
+    finally:
+        await app.stop()
+        await starting
+        log.info("stopped")
+
+
+def _log_limits(limits: Fit, config: Config) -> None:
+    """Say how many files and connections there may be; a warning where fewer than configured."""
+    edge = limits.config
+    fits = edge == config.edge
+    (log.info if fits else log.warning)(
+        "limits" if fits else "connections limited by the open files allowed",
+        open_files=limits.limit,
+        connections_max=edge.connections_max,
+        connections_reserved=edge.connections_reserved,
+        backlog_connections=edge.backlog_connections,
+    )
+
+
+def _warn_if_open(data_dir: Path) -> None:
+    """Say so where others may read what is in the data folder, which was not made by us."""
+    mode = stat.S_IMODE(data_dir.stat().st_mode)
+    if mode & 0o077:
+        log.warning(
+            "the data folder is open to others",
+            path=str(data_dir),
+            mode=f"{mode:04o}",
+            remedy=f"chmod 700 {shlex.quote(str(data_dir))}",
         )
-        return text, _report_missing(made["missing"])
-    with lock, ExitStack() as stack:
-        refuse_unfinished(data_dir)
-        manifest = read_manifest(data_dir)
-        if manifest is None:
-            message = f"{data_dir} holds no manifest.json: no system has run there"
-            raise BackupRefused(message)
-        prepare(target, data_dir)
-        snapshots = {}
-        for service in manifest.stores:
-            if (path := data_dir / f"{service}.db").exists():
-                snapshots[service] = Snapshot(path, config.store)
-                stack.callback(snapshots[service].close)
-                snapshots[service].begin()
-        contents = write_backup(
-            snapshots, manifest, data_dir=data_dir, target=target, at_us=clock.now_us()
-        )
-    text = f"{len(contents.files)} files, {contents.bytes} bytes, are in {target}"
-    return text, _report_missing(contents.missing)
 
 
-def _report_missing(missing: dict[str, str]) -> int:
-    """Say which services a backup has not whole; return the exit code: something was found."""
-    for service, why in missing.items():
-        print(f"dress-rehearsal: {service} is not whole: {why}", file=sys.stderr)  # noqa: T201
-    return 1 if missing else 0
+def _stop_signal() -> asyncio.Future[str]:
+    """Return a future that the first SIGTERM or SIGINT ends; a second one exits at once."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[str] = loop.create_future()
 
+    def on_signal(number: signal.Signals) -> None:
+        if stop.done():
+            os._exit(128 + number)
+        stop.set_result(number.name)
 
-def _ask_holder(
-    data_dir: Path, method: str, path: str, body: Any, locked: StoreLocked
-) -> dict[str, Any]:
-    """Ask the process that uses the folder. Raises BackupRefused."""
-    address = address_of_holder(data_dir)
-    if address is None:
-        message = f"{locked}; it has no address yet at which it could be asked: try again"
-        raise BackupRefused(message)
-    try:
-        token = (data_dir / "admin.token").read_text(encoding="utf-8").strip()
-    except OSError as error:
-        message = (
-            f"{data_dir / 'admin.token'} cannot be read: {error.strerror}; start the process "
-            f"again, which makes it anew"
-        )
-        raise BackupRefused(message) from error
-    try:
-        request = urllib.request.Request(  # noqa: S310 - what our own process wrote into its lock
-            f"{address}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-        # No proxy that the environment names: it would be given the token.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=BACKUP_S_MAX) as answer:
-            made: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            detail = _detail(error.read())
-        message = f"the process that uses {data_dir} says no ({error.code}): {detail}"
-        raise BackupRefused(message) from error
-    except (OSError, ValueError) as error:
-        message = f"the process that uses {data_dir} cannot be asked at {address}: {error}"
-        raise BackupRefused(message) from error
-    return made
-
-
-def _detail(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, LookupError, TypeError):
-        return body[:500].decode(errors="replace")
-
-
-def _restore(
-    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
-) -> tuple[str, int]:
-    del config, clock
-    source = Path(options.subject).absolute()
-    check_backup(source)  # before the data folder is made
-    with DirectoryLock(data_dir).acquire(holder=f"restore from {source}"):
-        contents, replaced = restore_backup(source, data_dir)
-    rest = "" if replaced is None else f"; what was there is now in {replaced}"
-    text = f"{len(contents.files)} files, {contents.bytes} bytes, are in {data_dir}{rest}"
-    return text, _report_missing(contents.missing)
-
-
-COMMANDS: dict[str, tuple[Command, tuple[str, str], str]] = {
-    "accept-loss": (
-        _accept_loss,
-        ("SERVICE", "as its parked error names it"),
-        """Let a parked service whose file is gone, or older than what was acknowledged from it,
-        begin with what there is. Beside a running process, or before its next start.""",
-    ),
-    "backup": (
-        _backup,
-        ("DIR", "a new or empty folder, which will hold the backup"),
-        """Write all services' files, as they are at one moment, into a folder, and look them
-        through. Beside a running process, which serves on, or without one.""",
-    ),
-    "restore": (
-        _restore,
-        ("DIR", "what `backup` has written"),
-        """Put a backup in the place of what the data folder holds, which is kept there in
-        a folder `replaced.N`. Not beside a running process.""",
-    ),
-}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop

@@ -1,18 +1,22 @@
-"""config.toml as frozen structs; an unknown, missing or wrong key is an error that names it."""
+"""The configuration as frozen structs; an unknown, missing or wrong key is an error that names it.
+
+What is here is the framework's, and its numbers stand in config.toml. Each system brings sections
+of its own, with defaults, and listeners: they are loaded, laid over and checked as ours are.
+"""
 
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeVar
 
 import msgspec
 
 from actors.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 DEFAULTS = Path(__file__).parent.parent / "config.toml"
 
@@ -20,34 +24,40 @@ DEFAULTS = Path(__file__).parent.parent / "config.toml"
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+NotNegativeCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 # As a URL has it, without a port: a name, an IPv4 address, an IPv6 one with or without brackets.
 HostName = Annotated[
     str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+\]?)\Z")
 ]
-Compound = Annotated[float, msgspec.Meta(ge=-1, le=1)]
-NotNegativeCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-FailureWord = Annotated[str, msgspec.Meta(max_length=100, pattern=r"[^\W_]")]
-# No space, quote or minus: the rule that the reader makes of it must mean the word itself.
-Keyword = Annotated[str, msgspec.Meta(pattern=r'^[^\s"():-][^\s"():]{0,99}\Z')]
+
+# What keys that are right by themselves must be to each other, and whether they are.
+Rule = tuple[bool, str]
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of config.toml. Reasons and units stand there, beside the numbers."""
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the configuration. A reason and a unit stand beside each number's default."""
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        return ()
 
 
-class RuntimeConfig(_Section, frozen=True, kw_only=True):
+S = TypeVar("S", bound=Section)
+
+
+class RuntimeConfig(Section, frozen=True, kw_only=True):
     data_dir: str
     seed: Annotated[int, msgspec.Meta(ge=0)]
     drain_s: NotNegative
 
 
-class LogConfig(_Section, frozen=True, kw_only=True):
+class LogConfig(Section, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["auto", "console", "json"]
 
 
-class MailboxConfig(_Section, frozen=True, kw_only=True):
+class MailboxConfig(Section, frozen=True, kw_only=True):
     capacity: Count
     overflow: Literal["reject", "drop_oldest", "drop_newest", "wait"]
     retry_after_s: Positive
@@ -55,7 +65,7 @@ class MailboxConfig(_Section, frozen=True, kw_only=True):
     stalled_s: Positive
 
 
-class SupervisorConfig(_Section, frozen=True, kw_only=True):
+class SupervisorConfig(Section, frozen=True, kw_only=True):
     intensity: Annotated[int, msgspec.Meta(ge=0)]
     period_s: Positive
     backoff_s_min: NotNegative
@@ -66,15 +76,22 @@ class SupervisorConfig(_Section, frozen=True, kw_only=True):
     shutdown_s: NotNegative
     park_retry_s: Positive
 
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield (
+            self.backoff_s_min <= self.backoff_s_max,
+            "supervisor.backoff_s_min is at most supervisor.backoff_s_max",
+        )
 
-class ServiceConfig(_Section, frozen=True, kw_only=True):
+
+class ServiceConfig(Section, frozen=True, kw_only=True):
     attempts_max: Count
     handler_s_max: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     batch_messages_max: Count
     dead_letters_max: Count
 
 
-class StoreConfig(_Section, frozen=True, kw_only=True):
+class StoreConfig(Section, frozen=True, kw_only=True):
     busy_s_max: NotNegative
     cache_kib: Count
     wal_checkpoint_pages: Count
@@ -89,18 +106,18 @@ class StoreConfig(_Section, frozen=True, kw_only=True):
     events_kept_max: Count
 
 
-class ChannelConfig(_Section, frozen=True, kw_only=True):
+class ChannelConfig(Section, frozen=True, kw_only=True):
     window_messages: Count
     retry_s: Positive
 
 
-class TimerConfig(_Section, frozen=True, kw_only=True):
+class TimerConfig(Section, frozen=True, kw_only=True):
     window_timers: Count
     poll_s_max: Positive
     retry_s: Positive
 
 
-class EffectConfig(_Section, frozen=True, kw_only=True):
+class EffectConfig(Section, frozen=True, kw_only=True):
     effect_s_max: Positive
     attempts_max: Count
     backoff_s_min: NotNegative
@@ -109,26 +126,33 @@ class EffectConfig(_Section, frozen=True, kw_only=True):
     waiting_max: Count
     silence_s: Positive
 
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield (
+            self.backoff_s_min <= self.backoff_s_max,
+            "effect.backoff_s_min is at most effect.backoff_s_max",
+        )
 
-class BackupConfig(_Section, frozen=True, kw_only=True):
+
+class BackupConfig(Section, frozen=True, kw_only=True):
     hold_s_max: Positive
     retry_s: Positive
     attempts_max: Count
 
 
-class BreakerConfig(_Section, frozen=True, kw_only=True):
+class BreakerConfig(Section, frozen=True, kw_only=True):
     failures_max: Count
     open_s: Positive
     probes_max: Count
     probe_s_max: Positive
 
 
-class ListenerConfig(_Section, frozen=True, kw_only=True):
+class ListenerConfig(Section, frozen=True, kw_only=True):
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Port
 
 
-class EdgeConfig(_Section, frozen=True, kw_only=True):
+class EdgeConfig(Section, frozen=True, kw_only=True):
     deadline_s: Positive
     head_s_max: Positive
     body_bytes_max: Count
@@ -146,81 +170,28 @@ class EdgeConfig(_Section, frozen=True, kw_only=True):
     hosts: tuple[HostName, ...]
     suspend_s_max: Positive
     gateway: ListenerConfig
-    hotel: ListenerConfig
-    tweets: ListenerConfig
-    x_platform: ListenerConfig
+
+    def listener(self, name: str) -> ListenerConfig:
+        """Return where the listener of this name listens: the gateway, or one of a system's."""
+        found: ListenerConfig = getattr(self, name)
+        return found
+
+    def listeners(self) -> Iterator[tuple[str, ListenerConfig]]:
+        """Yield every listener's section with its name."""
+        for name in self.__struct_fields__:
+            if isinstance(found := getattr(self, name), ListenerConfig):
+                yield name, found
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield (
+            self.page_items_default <= self.page_items_max,
+            "edge.page_items_default is at most edge.page_items_max",
+        )
 
 
-class TweetsConfig(_Section, frozen=True, kw_only=True):
-    keywords: Annotated[tuple[Keyword, ...], msgspec.Meta(min_length=1, max_length=20)]
-    sentiment_replicas: Annotated[int, msgspec.Meta(ge=1, le=64)]
-    negative_max: Compound
-    positive_min: Compound
-    rant_max: Compound
-    scored_chars_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
-    like_min: Compound
-    like_never: Annotated[tuple[FailureWord, ...], msgspec.Meta(max_length=1_000)]
-    likes_author_hour_max: NotNegativeCount
-    replies_author_hour_max: NotNegativeCount
-    replies_conversation_day_max: NotNegativeCount
-    replies_hour_max: NotNegativeCount
-    replies_to_replies: bool
-    reply_text: Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
-    retry_s: Positive
-    reply_s_max: Positive
-    seen_kept_s: Positive
-
-
-class XConfig(_Section, frozen=True, kw_only=True):
-    platform: Literal["auto", "simulator", "x"]
-    credentials_file: str
-    write: bool
-    backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)]
-    stall_s: Positive
-    reconnect_s_min: Positive
-    reconnect_s_max: Positive
-    rules_check_s: Positive
-    window_tweets: Count
-    base_url: str
-    barred_s_min: Positive
-    barred_s_max: Positive
-    gaps_filled_by: Literal["search", "stream", "nothing"]
-    gap_wait_s: Positive
-    gap_retry_s: Positive
-
-
-class XPlatformConfig(_Section, frozen=True, kw_only=True):
-    tweets_per_s: Annotated[float, msgspec.Meta(ge=0, le=10_000)]
-    keyword_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
-    keepalive_s: Positive
-    connections_max: Count
-    rules_max: Count
-    rule_chars_max: Count
-    window_s: Positive
-    requests_max: Count
-    backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)]
-    matches_kept_s: Positive
-    recovery_s_max: Positive
-
-
-class MoneyConfig(_Section, frozen=True, kw_only=True):
-    amount: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
-    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
-
-
-class HotelConfig(_Section, frozen=True, kw_only=True):
-    room_rate_default: MoneyConfig
-    nights_max: Annotated[int, msgspec.Meta(ge=1, le=3660)]
-    time_zone: Annotated[str, msgspec.Meta(min_length=1)]
-    hold_s: Positive
-    booking_s_max: Positive
-    settle_retry_s: Positive
-    refund_full_days: Annotated[int, msgspec.Meta(ge=0, le=36_600)]
-    refund_late_percent: Annotated[int, msgspec.Meta(ge=0, le=100)]
-
-
-class Config(_Section, frozen=True, kw_only=True):
-    """The whole of config.toml."""
+class Config(Section, frozen=True, kw_only=True):
+    """The whole configuration; what is loaded has a field more for each section of a system."""
 
     runtime: RuntimeConfig
     log: LogConfig
@@ -234,113 +205,150 @@ class Config(_Section, frozen=True, kw_only=True):
     effect: EffectConfig
     breaker: BreakerConfig
     edge: EdgeConfig
-    tweets: TweetsConfig
-    x: XConfig
-    x_platform: XPlatformConfig
-    hotel: HotelConfig
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        """Yield every section with its name, the systems' among them."""
+        yield from ((name, getattr(self, name)) for name in self.__struct_fields__)
+
+    def section(self, kind: type[S]) -> S:
+        """Return a system's section. Raises ConfigError where no system that is booted has it."""
+        for _, section in self.sections():
+            if isinstance(section, kind):
+                return section
+        message = f"configuration: no system that is booted has a section {kind.__name__}"
+        raise ConfigError(message)
+
+    def named(self, name: str) -> Any:
+        """Return the section of this name, whose type one need not know; None where there is none.
+
+        So a system reads another's, which it does not import and which may not be booted.
+        """
+        return getattr(self, name, None)
+
+    def changed(self, kind: type[Section], **changes: Any) -> Self:
+        """Return a copy in which keys of one section have other values; they are not checked."""
+        section = self.section(kind)
+        (name,) = (name for name, each in self.sections() if each is section)
+        changed = msgspec.structs.replace(section, **changes)
+        return msgspec.structs.replace(self, **{name: changed})
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what keys of different sections must be to each other."""
+        yield (
+            self.effect.effect_s_max <= self.breaker.probe_s_max,
+            "effect.effect_s_max is at most breaker.probe_s_max",
+        )
+        yield (
+            # Else what is redelivered within its deadline is taken for new.
+            self.edge.deadline_s <= min(self.store.edge_keys_kept_s, self.store.client_keys_kept_s),
+            "edge.deadline_s is at most store.edge_keys_kept_s and store.client_keys_kept_s",
+        )
 
 
-def load_config(overlay: Path | None = None, settings: Iterable[str] = ()) -> Config:
-    """Read the shipped config.toml, lay `overlay` over it, then each `SECTION.KEY=VALUE`.
+class HasListener(Protocol):
+    """A listener, as a system declares it: where it listens if nobody says otherwise."""
 
-    A setting's VALUE is TOML where it parses as TOML (`5`, `"x"`, `{...}`), else a plain string.
-    Raises ConfigError, naming the file or the key.
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+class HasSections(Protocol):
+    """What of the configuration is a system's."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> Mapping[str, type[Section]]: ...
+    @property
+    def listeners(self) -> Sequence[HasListener]: ...
+    def rules(self, config: Config) -> Iterable[Rule]: ...
+
+
+def load_config(
+    overlay: Path | None = None,
+    settings: Iterable[str] = (),
+    systems: Sequence[HasSections] = (),
+) -> Config:
+    """Read the defaults, lay `overlay` over them, then each `SECTION.KEY=VALUE`.
+
+    The defaults are config.toml's and those of the `systems`. A setting's VALUE is TOML where it
+    parses as TOML (`5`, `"x"`, `{...}`), else a plain string. Raises ConfigError, naming the file
+    or the key.
     """
-    tree = _read(DEFAULTS)
+    sections = _sections_of(systems)
+    listeners = {each.name: each for system in systems for each in system.listeners}
+    tree = _defaults_of(sections)
+    _merge(tree, _read(DEFAULTS))
+    for name, listener in listeners.items():
+        tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
     if overlay is not None:
         _merge(tree, _read(overlay))
     for setting in settings:
         _merge(tree, _parse_setting(setting))
     try:
-        config = msgspec.convert(tree, Config)
+        config = msgspec.convert(tree, _whole(tuple(sections.items()), tuple(listeners)))
     except msgspec.ValidationError as error:
-        message = f"configuration: {error}; config.toml lists every key with its unit"
+        message = (
+            f"configuration: {error}; config.toml and the config.py of each system list every key "
+            f"with its unit"
+        )
         raise ConfigError(message) from error
-    _check_relations(config)
-    _check_time_zone(config.hotel.time_zone)
-    return config
-
-
-def _check_relations(config: Config) -> None:
-    """Raise ConfigError where two keys that are right by themselves contradict each other."""
-    edge, supervisor = config.edge, config.supervisor
-    for holds, rule in (
-        (
-            edge.page_items_default <= edge.page_items_max,
-            "edge.page_items_default is at most edge.page_items_max",
-        ),
-        (
-            supervisor.backoff_s_min <= supervisor.backoff_s_max,
-            "supervisor.backoff_s_min is at most supervisor.backoff_s_max",
-        ),
-        (
-            config.effect.backoff_s_min <= config.effect.backoff_s_max,
-            "effect.backoff_s_min is at most effect.backoff_s_max",
-        ),
-        (
-            config.tweets.negative_max < config.tweets.positive_min,
-            "tweets.negative_max is below tweets.positive_min",
-        ),
-        (
-            config.x.reconnect_s_min <= config.x.reconnect_s_max,
-            "x.reconnect_s_min is at most x.reconnect_s_max",
-        ),
-        (
-            # Else the reader takes each quiet stream for dead. The real X has its own pace.
-            config.x.platform == "x" or config.x_platform.keepalive_s < config.x.stall_s,
-            "x_platform.keepalive_s is below x.stall_s",
-        ),
-        (
-            # Else a backfill has less than was asked for, and nobody is told.
-            config.x_platform.backfill_minutes_max * 60 < config.x_platform.matches_kept_s,
-            "x_platform.backfill_minutes_max is less time than x_platform.matches_kept_s",
-        ),
-        (
-            config.effect.effect_s_max <= config.breaker.probe_s_max,
-            "effect.effect_s_max is at most breaker.probe_s_max",
-        ),
-        (
-            # Else the room is given away while the booking may still be paid.
-            config.hotel.booking_s_max <= config.hotel.hold_s,
-            "hotel.booking_s_max is at most hotel.hold_s",
-        ),
-        (
-            # Else what is redelivered within its deadline is taken for new.
-            edge.deadline_s <= min(config.store.edge_keys_kept_s, config.store.client_keys_kept_s),
-            "edge.deadline_s is at most store.edge_keys_kept_s and store.client_keys_kept_s",
-        ),
-        (
-            # Else we like in public what we call neutral ourselves.
-            config.tweets.positive_min <= config.tweets.like_min,
-            "tweets.positive_min is at most tweets.like_min",
-        ),
-        (
-            # Else a reply that has failed is given up before it is tried again.
-            config.tweets.retry_s < config.tweets.reply_s_max,
-            "tweets.retry_s is below tweets.reply_s_max",
-        ),
-        (
-            # Else a reconnect brings again what the reader has forgotten.
-            config.x.backfill_minutes_max * 60 < config.tweets.seen_kept_s,
-            "x.backfill_minutes_max is less time than tweets.seen_kept_s",
-        ),
-    ):
+    rules = [rule for _, section in config.sections() for rule in section.rules()]
+    rules += config.rules()
+    rules += [rule for system in systems for rule in system.rules(config)]
+    for holds, rule in rules:
         if not holds:
             message = f"configuration: {rule}; set both together"
             raise ConfigError(message)
+    return config
 
 
-def _check_time_zone(name: str) -> None:
-    if name == "UTC":  # needs no data, which a small image may lack
-        return
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = (
-            f"configuration: hotel.time_zone: no time zone {name!r} on this system; write an IANA "
-            f'name such as "Europe/Zurich", and install time zone data (tzdata) if it has none'
-        )
-        raise ConfigError(message) from error
+def _sections_of(systems: Sequence[HasSections]) -> dict[str, type[Section]]:
+    """Return the systems' sections by name. Raises ConfigError where two have one name."""
+    found: dict[str, type[Section]] = {}
+    taken = dict.fromkeys(Config.__struct_fields__, "the framework")
+    edges = dict.fromkeys(EdgeConfig.__struct_fields__, "the framework")
+    for system in systems:
+        for name, kind in system.config.items():
+            if name in taken:
+                message = f"{system.name}: {taken[name]} has a section {name!r} already"
+                raise ConfigError(message)
+            found[name], taken[name] = kind, system.name
+        for listener in system.listeners:
+            if edges.get(listener.name) == "the framework" and listener.name != "gateway":
+                message = f"{system.name}: edge.{listener.name} is no listener's name, but a key"
+                raise ConfigError(message)
+    return found
+
+
+def _defaults_of(sections: Mapping[str, type[Section]]) -> dict[str, Any]:
+    """Return what the sections are if nobody says otherwise, as TOML would have it."""
+    tree = {}
+    for name, kind in sections.items():
+        try:
+            tree[name] = msgspec.to_builtins(kind())
+        except TypeError as error:
+            message = f"configuration: a key of {name} has no default: {error}"
+            raise ConfigError(message) from error
+    return tree
+
+
+@lru_cache(maxsize=32)
+def _whole(
+    sections: tuple[tuple[str, type[Section]], ...], listeners: tuple[str, ...]
+) -> type[Config]:
+    """Return the type of a configuration with these sections and listeners."""
+    options: dict[str, Any] = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True}
+    more = [(name, ListenerConfig) for name in listeners if name != "gateway"]
+    edge = msgspec.defstruct("EdgeConfig", more, bases=(EdgeConfig,), **options)
+    whole: Any = msgspec.defstruct(
+        "Config", [("edge", edge), *sections], bases=(Config,), **options
+    )
+    return whole  # type: ignore[no-any-return]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from http_edge.connection import Connection
+from http_edge.http_connection import HttpConnection
 from http_edge.places import Places
 from http_edge.request import Request
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionFactory(web.Server):
-    """Makes a `Connection` for each client that connects to one listener."""
+    """Makes an `HttpConnection` for each client that connects to one listener."""
 
     def __init__(
         self, gateway: Gateway, config: EdgeConfig, *, descriptors_max: int | None = None
@@ -36,8 +36,8 @@ class ConnectionFactory(web.Server):
         self._places = Places(config.connections_max, reserved)
         self._orphans: set[asyncio.Task[None]] = set()
 
-    def __call__(self) -> Connection:
-        return Connection(
+    def __call__(self) -> HttpConnection:
+        return HttpConnection(
             self,
             gateway=self._gateway,
             places=self._places,
@@ -49,7 +49,7 @@ class ConnectionFactory(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Keep the connection, or answer one too many with a 503 and close it."""
         super().connection_made(handler, transport)
-        assert isinstance(handler, Connection)
+        assert isinstance(handler, HttpConnection)
         if not self._places.enter(handler, full=self._is_out_of_descriptors(transport)):
             handler.refuse_place()
 
@@ -67,7 +67,7 @@ class ConnectionFactory(web.Server):
         self,
         message: RawRequestMessage,
         payload: StreamReader,
-        protocol: Connection,  # type: ignore[override]  # we make no other
+        protocol: HttpConnection,  # type: ignore[override]  # we make no other
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> Request:

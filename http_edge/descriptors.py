@@ -12,7 +12,6 @@ from actors.errors import ConfigError
 if TYPE_CHECKING:
     from actors.config import EdgeConfig
 
-LISTENERS: Final = 4
 # A file's writer and reader, their WALs and the shared memory are five. Another five for whoever
 # reads the file beside them: its verification, and a backup with the copy that it makes.
 FILES_A_STORE: Final = 10
@@ -31,7 +30,7 @@ class Fit(NamedTuple):
     descriptors_max: int
 
 
-def fit(config: EdgeConfig, *, stores: int) -> Fit:
+def fit(config: EdgeConfig, *, stores: int, listeners: int) -> Fit:
     """Raise the soft limit, and lower what is configured where it would not fit below it.
 
     `descriptors_max` is the number from which on a descriptor is one of those that the stores may
@@ -41,15 +40,15 @@ def fit(config: EdgeConfig, *, stores: int) -> Fit:
     kept = FILES_OTHER + stores * FILES_A_STORE
     # Those that come at once are all accepted before any is refused; hardly on all listeners.
     at_once = config.backlog_connections
-    wanted = kept + at_once + LISTENERS * (config.connections_max + config.connections_reserved)
+    wanted = kept + at_once + listeners * (config.connections_max + config.connections_reserved)
     limit = _raise_limit(wanted)
     if limit >= wanted:
         return Fit(config, limit, limit - kept // 2)
-    needed = kept + 2 * LISTENERS * (CONNECTIONS_MIN + 1)
+    needed = kept + 2 * listeners * (CONNECTIONS_MIN + 1)
     if limit < needed:
         message = (
             f"only {limit} files may be open at once, and {needed} are needed for {stores} stores "
-            f"and {CONNECTIONS_MIN} connections on each of {LISTENERS} listeners; raise the hard "
+            f"and {CONNECTIONS_MIN} connections on each of {listeners} listeners; raise the hard "
             f"limit: `ulimit -n 4096` as root, LimitNOFILE= of a systemd unit, or --ulimit nofile= "
             f"of a container"
         )
@@ -57,7 +56,7 @@ def fit(config: EdgeConfig, *, stores: int) -> Fit:
     # Half for these, and half in equal parts for the listeners, so that none takes another's; of
     # that an eighth to find out what those want that are one too many.
     at_once = min(at_once, (limit - kept) // 2)
-    part = (limit - kept - at_once) // LISTENERS
+    part = (limit - kept - at_once) // listeners
     reserved = min(config.connections_reserved, max(1, part // 8))
     reduced = msgspec.structs.replace(
         config,

@@ -11,59 +11,67 @@ from actors.errors import ConfigError
 from http_edge.admin_token import load_admin_token
 from http_edge.answer import HttpDate
 from http_edge.connection_factory import ConnectionFactory
-from http_edge.gateway import Gateway
-from http_edge.handler import Context
-from http_edge.listeners import listeners
-from http_edge.routes import rows
-from http_edge.tutorial_gateway import MuxGateway, TutorialGateway
-from http_edge.x_api.api import XApi
+from http_edge.edge_context import EdgeContext
+from http_edge.endpoints.admin import ADMIN
+from http_edge.endpoints.front_page import front_page
+from http_edge.endpoints.health import HEALTH
+from http_edge.listener import GATEWAY
+from http_edge.table_check import check, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from actors.config import EdgeConfig, ListenerConfig, XPlatformConfig
-    from http_edge.listeners import Sockets
-    from http_edge.system import System
+    from actors.config import EdgeConfig
+    from http_edge.address import Address
+    from http_edge.gateway import Gateway
+    from http_edge.listener import Listener, Sockets
+    from http_edge.served_system import ServedSystem
 
 log = structlog.get_logger()
 
 # What is still running after the drain's limit gets this long to notice that it is cancelled.
 _CANCEL_S = 0.1
-# The listeners of the published tutorials, by what their programs route with.
-_TUTORIALS = {"hotel": TutorialGateway, "tweets": MuxGateway}
 
 
 class Edge:
     """The HTTP side of a running system.
 
     From a descriptor of the number `descriptors_max` on, a connection is one too many.
-    `log_requests` logs one line a request at debug; off, building it costs nothing. With
-    `x_platform` there is a listener more, on which the embedded X speaks X API v2.
+    `log_requests` logs one line a request at debug; off, building it costs nothing.
     """
 
     def __init__(
         self,
-        system: System,
+        system: ServedSystem,
         config: EdgeConfig,
+        listeners: Iterable[Listener],
         *,
         data_dir: Path,
         log_requests: bool = False,
-        x_platform: XPlatformConfig | None = None,
         sockets: Sockets | None = None,
         descriptors_max: int | None = None,
     ) -> None:
-        """`sockets` are bound already, by listener; without them `start` binds."""
+        """`listeners` of one name are one; `sockets` are bound already, else `start` binds.
+
+        Raises ConfigError that names all that is wrong with the addresses.
+        """
         self._config = config
         self._sockets = sockets or {}
         self._descriptors_max = descriptors_max
-        self._context = Context(
+        self._context = EdgeContext(
             system=system,
             config=config,
             date=HttpDate(system.clock),
             admin_token=load_admin_token(data_dir),
             log_requests=log_requests,
         )
-        self._x = None if x_platform is None else XApi(self._context, x_platform, data_dir)
+        found = _with(joined(listeners), (*HEALTH, *ADMIN))
+        found = _with(found, front_page(found, lambda: self.addresses))
+        check(found, system)
+        self._gateways = [
+            (each, each.gateway(each.addresses, self._context, host=each.host)) for each in found
+        ]
         self._factories: dict[str, ConnectionFactory] = {}
         self._servers: dict[str, list[asyncio.Server]] = {}
 
@@ -74,19 +82,19 @@ class Edge:
 
     async def start(self) -> None:
         """Listen on all addresses, or on none and raise ConfigError naming the one in the way."""
-        for name, listener in listeners(self._config, embedded_x=self._x is not None).items():
+        for listener, gateway in self._gateways:
             try:
-                await self._listen(name, listener)
+                await self._listen(listener, gateway)
             except OSError as error:
                 await self.drain(0)
                 message = (
                     f"cannot listen on {listener.host}:{listener.port}: {error.strerror or error};"
-                    f" choose another edge.{name}.port, or 0 for any that is free"
+                    f" choose another edge.{listener.name}.port, or 0 for any that is free"
                 )
                 raise ConfigError(message) from error
 
-    async def _listen(self, name: str, listener: ListenerConfig) -> None:
-        gateway = self._gateway(name)
+    async def _listen(self, listener: Listener, gateway: Gateway) -> None:
+        name = listener.name
         factory = ConnectionFactory(gateway, self._config, descriptors_max=self._descriptors_max)
         loop, backlog = asyncio.get_running_loop(), self._config.backlog_connections
         self._factories[name] = factory
@@ -98,13 +106,6 @@ class Edge:
             host, port = listener.host, listener.port
             servers.append(await loop.create_server(factory, host, port, backlog=backlog))
         gateway.bound_to(sock.getsockname()[0] for server in servers for sock in server.sockets)
-
-    def _gateway(self, listener: str) -> Gateway:
-        if self._x is not None and listener == "x_platform":
-            return self._x.gateway()
-        more = self._x.admin_rows() if self._x is not None and listener == "gateway" else []
-        made = _TUTORIALS.get(listener, Gateway)
-        return made([*rows(listener), *more], self._context, listener=listener)
 
     async def drain(self, limit_s: float) -> None:
         """Accept nothing more, end what is in flight within `limit_s` seconds, close the rest.
@@ -118,8 +119,7 @@ class Edge:
         # A request that has just arrived needs two turns of the loop until its handler runs.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        if self._x is not None:
-            self._x.drain()
+        self._context.end_the_endless()
         try:
             async with asyncio.timeout(limit_s):
                 await asyncio.gather(*(each.finish() for each in self._factories.values()))
@@ -129,6 +129,11 @@ class Edge:
             await asyncio.gather(*(each.shutdown(_CANCEL_S) for each in self._factories.values()))
         self._factories.clear()
         self._servers.clear()
+
+
+def _with(listeners: Iterable[Listener], own: Iterable[Address]) -> list[Listener]:
+    """Return the listeners, the gateway with the edge's own addresses."""
+    return [each.also(own) if each.name == GATEWAY else each for each in listeners]
 
 
 def _url(server: asyncio.Server) -> str:

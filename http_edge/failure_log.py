@@ -10,7 +10,6 @@ import structlog
 from http_edge.problems import Kind
 
 if TYPE_CHECKING:
-    from http_edge.problems import Problem
     from http_edge.request import Request
 
 log = structlog.get_logger()
@@ -27,9 +26,8 @@ class FailureLog:
         # How many were not told, by the kinds that were within the last second.
         self._untold: dict[str, int] = {}
 
-    def note(self, request: Request, problem: Problem) -> None:
+    def note(self, request: Request, kind: str, reason: str) -> None:
         """Tell of it, or count it."""
-        kind = problem.type
         if kind in self._untold:
             self._untold[kind] += 1
             return
@@ -41,7 +39,7 @@ class FailureLog:
             method=request.method,
             path=request.path,
             problem=kind,
-            detail=problem.detail,
+            reason=reason,
         )
 
     def _sum_up(self, kind: str) -> None:

@@ -1,7 +1,4 @@
-"""The way in: each request gets an id, its handler and exactly one answer. Routes are tables.
-
-Adding a service adds a table under `http_edge/routes/`; nothing here changes.
-"""
+"""The way in: each request gets an id, its handler and exactly one answer. Addresses are values."""
 
 from __future__ import annotations
 
@@ -13,34 +10,30 @@ import structlog
 from aiohttp import web
 from multidict import istr
 
-from actors.errors import Busy, DressRehearsalError
-from actors.kernel.messages import Command
+from actors.errors import Busy, DressRehearsalError, NoSuchActor
 from actors.log import request_id
-from http_edge.answer import Answer
-from http_edge.body import BodyReader, refuse_body
+from http_edge.address_table import AddressMatch, AddressTable
+from http_edge.answer import TEXT, Answer, make_head
+from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.failure_log import FailureLog
-from http_edge.options_handler import OptionsHandler
 from http_edge.problems import Kind, Overload, ProblemError, from_error
-from http_edge.router import Match, Router
-from http_edge.routes.health import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from http_edge.handler import Context, Handler, Row
+    from http_edge.address import Address, HttpHandler
+    from http_edge.edge_context import EdgeContext
     from http_edge.request import Request
 
 log = structlog.get_logger()
 
-HOST = istr("Host")
-X_REQUEST_ID = istr("X-Request-ID")
+_HOST = istr("Host")
+_X_REQUEST_ID = istr("X-Request-ID")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
 _READING = frozenset({"GET", "HEAD"})
-# Whose body is part of what they ask.
-_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 # What keeps the system reachable when all places are taken.
 _VITAL = ("/healthz", "/readyz", "/admin/")
 
@@ -53,26 +46,28 @@ class Gateway:
     # Whether a body that nobody reads is refused.
     refuses_bodies: ClassVar[bool] = True
 
-    def __init__(self, rows: Iterable[Row], context: Context, *, listener: str) -> None:
-        """`listener` is its name in the configuration, which says where it is bound."""
+    def __init__(self, addresses: Iterable[Address], context: EdgeContext, *, host: str) -> None:
+        """`host` is where it listens. Raises ValueError where two addresses are one."""
         config = context.config
-        self._door = Doorkeeper(getattr(config, listener).host, config.hosts)
+        self._door = Doorkeeper(host, config.hosts)
         self._known_hosts = self._door.known
         self._body_reader = BodyReader(config)
         self._probes: set[str] = set()
         # What changes something, and what has no use for a body.
-        self._changing: set[Handler] = set()
-        self._bodiless: set[Handler] = set()
-        routes = [(row, row.handler(context)) for row in rows]
-        for row, handler in routes:
-            self._note(row, handler)
-        self._router = Router(
-            ((row.method, row.path, handler) for row, handler in routes), heads=self.serves_heads
-        )
-        self._static = self._router.static
+        self._changing: set[HttpHandler] = set()
+        self._bodiless: set[HttpHandler] = set()
+        # Whom a client is told of, and what may tell everything: it asks for the token itself.
+        self._service_of: dict[HttpHandler, str] = {}
+        self._open: set[HttpHandler] = set()
+        self._table = AddressTable(heads=self.serves_heads)
+        for address in addresses:
+            handler = address.endpoint.bind(address.method, address.path, context)
+            self._table.add(address.method, address.path, handler)
+            self._note(address, handler)
+        self._static = self._table.static
         # RFC 9110 section 9.3.7: asked of the server as a whole.
-        allowed = ", ".join(sorted({*self._router.methods, "OPTIONS"}))
-        self._static["*"] = Match({"OPTIONS": OptionsHandler(allowed)}, {}, "")
+        allowed = ", ".join(sorted({*self._table.methods, "OPTIONS"}))
+        self._static["*"] = AddressMatch({"OPTIONS": _tell_methods(allowed)}, {}, "")
         self.has_vital = any(_is_vital(path) for path in self._static)
         self._context = context
         self._turnstile = context.turnstile
@@ -85,16 +80,17 @@ class Gateway:
     async def __call__(self, request: Request) -> web.StreamResponse:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
         headers = message.headers
-        given = self._id_of(headers.get(X_REQUEST_ID))
+        given = self._id_of(headers.get(_X_REQUEST_ID))
         if not self._turnstile.passes() and not _is_vital(message.path):
             await self._turnstile.wait()
         begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
+        handler: HttpHandler | None = None
         try:
             request.check(begun)
             target = message.path
-            if request.beyond or headers.get(HOST) not in self._known_hosts:
+            if request.beyond or headers.get(_HOST) not in self._known_hosts:
                 self._check_way_in(request, target)
             methods, params, query = self._static.get(target) or self._match(request)
             handler = methods.get(message.method) or self.other_method(request, methods)
@@ -106,8 +102,8 @@ class Gateway:
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
                 raise
-            answer = self._failed(request, error)
-        request.protocol.answered = True  # type: ignore[attr-defined]  # it is a Connection
+            answer = self._failed(request, error, handler)
+        request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
@@ -122,7 +118,9 @@ class Gateway:
         for address in addresses:
             self._door.goes_by(address)
 
-    def other_method(self, request: web.BaseRequest, methods: Mapping[str, Handler]) -> Handler:
+    def other_method(
+        self, request: web.BaseRequest, methods: Mapping[str, HttpHandler]
+    ) -> HttpHandler:
         """Refuse a method that the address has not, and say which it has."""
         allowed = ", ".join(sorted(methods))
         detail = f"{request.method} is not among the methods of this address: {allowed}"
@@ -165,16 +163,19 @@ class Gateway:
             return f"{self._random_bits(64):016x}"
         return given
 
-    def _note(self, row: Row, handler: Handler) -> None:
-        """Remember what a request for this row needs to be looked at for."""
-        if isinstance(row, Probe):
-            self._probes.add(row.path)
-        # The tutorial's GET writes: it is a command that says so, whatever the method.
-        writes = issubclass(getattr(row, "message", object), Command)
-        if writes or row.method not in _READING:
+    def _note(self, address: Address, handler: HttpHandler) -> None:
+        """Remember what a request for it needs to be looked at for."""
+        method, path, endpoint = address
+        if endpoint.is_probe:
+            self._probes.add(path)
+        if endpoint.writes or method not in _READING:
             self._changing.add(handler)
-        if self.refuses_bodies and row.method not in _BODY_METHODS:
+        if self.refuses_bodies and method not in BODY_METHODS:
             self._bodiless.add(handler)
+        if endpoint.for_operators:
+            self._open.add(handler)
+        elif endpoint.asked is not None:
+            self._service_of[handler] = endpoint.asked
 
     def _check_way_in(self, request: Request, target: str) -> None:
         """Raise a 503 where there is no place for it, a 421 where it is not for us."""
@@ -194,7 +195,7 @@ class Gateway:
         if SEC_FETCH_SITE in headers or ORIGIN in headers or REFERER in headers:
             self._door.check_source(headers, _authority(request)[0])
 
-    def _match(self, request: web.BaseRequest) -> Match:
+    def _match(self, request: web.BaseRequest) -> AddressMatch:
         target = request.raw_path
         if not target.startswith("/"):
             # Absolute form, as sent to proxies: what counts is behind the host, which stands here.
@@ -202,9 +203,9 @@ class Gateway:
             target = request.rel_url.raw_path_qs
         return self.find(target)
 
-    def find(self, target: str) -> Match:
+    def find(self, target: str) -> AddressMatch:
         """Return what is at the raw target, or raise a 404, or a 400 for a bad escape."""
-        return self._router.match(target)
+        return self._table.match(target)
 
     def _log(self, request: Request, answer: web.StreamResponse, begun: float) -> None:
         log.debug(
@@ -215,14 +216,17 @@ class Gateway:
             duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
         )
 
-    def _failed(self, request: Request, error: BaseException) -> Answer:
+    def _failed(
+        self, request: Request, error: BaseException, handler: HttpHandler | None
+    ) -> Answer:
         problem: ProblemError | None = None
+        reason = str(error)
         if isinstance(error, ProblemError):
             problem = error
         elif isinstance(error, DressRehearsalError):
-            problem = from_error(error)
+            problem = self._told(error, handler)
         elif isinstance(error, web.RequestPayloadError):
-            problem = ProblemError(Kind.INCOMPLETE_BODY, str(error))
+            problem = ProblemError(Kind.INCOMPLETE_BODY, reason)
         elif isinstance(error, ConnectionError):
             # The client left while its body was read; nobody hears this, and it is no bug.
             problem = ProblemError(Kind.INCOMPLETE_BODY, "the connection closed")
@@ -232,8 +236,19 @@ class Gateway:
             problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
         elif problem.problem.status >= _STATUS_5XX and not isinstance(error, (Busy, Overload)):
             # What was refused for lack of room is counted by its actor.
-            self._failures.note(request, problem.problem)
+            self._failures.note(request, problem.problem.type, reason)
         return self.refusal(problem, request)
+
+    def _told(self, error: DressRehearsalError, handler: HttpHandler | None) -> ProblemError | None:
+        """Return what is said of it: to an operator all, to a client the service's state."""
+        if handler in self._open:
+            return from_error(error, detail=str(error))
+        service = None if handler is None else self._service_of.get(handler)
+        try:
+            state = "" if service is None else self._context.system.state_of(service)
+        except NoSuchActor:
+            state = ""
+        return from_error(error, service=service or "the service", state=state)
 
 
 def _are_we_cancelled(error: BaseException) -> bool:
@@ -247,8 +262,19 @@ def _authority(request: web.BaseRequest) -> tuple[str | None, str]:
     target = request.raw_path
     if (found := _ABSOLUTE_TARGET.fullmatch(target)) is not None:
         return found[1].rpartition("@")[2], found[2]
-    return request.headers.get(HOST), target.partition("?")[0]
+    return request.headers.get(_HOST), target.partition("?")[0]
 
 
 def _is_vital(target: str) -> bool:
     return target.startswith(_VITAL)
+
+
+def _tell_methods(allowed: str) -> HttpHandler:
+    """Return what answers `OPTIONS *`: which methods any address takes."""
+    head = make_head(200, TEXT, ("Allow", allowed))
+
+    async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        del request, params, query
+        return Answer(head, b"")
+
+    return answer

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from http_edge.connection import Connection
+from typing import Final, Protocol
 
 # Of this many connections, the one that has been silent longest is taken for the slowest of all:
 # to keep them all in order would cost each request, and to look at all of them each newcomer.
 SAMPLE_CONNECTIONS: Final = 64
+
+
+class Occupant(Protocol):
+    """What a place needs to know of the connection that has it."""
+
+    # Whether its place is one of the reserved.
+    beyond: bool
+    # When its client last sent something.
+    heard_s: float
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether nothing can be done before the client sends something."""
+        ...
+
+    def make_room(self) -> None:
+        """Close, for somebody else needs the place."""
+        ...
 
 
 class Places:
@@ -22,13 +37,13 @@ class Places:
         self._reserved = reserved
         # Those without a whole head, who has been so longest first; and all others in the order in
         # which they will be looked at.
-        self._heads: OrderedDict[Connection, None] = OrderedDict()
-        self._others: OrderedDict[Connection, None] = OrderedDict()
+        self._heads: OrderedDict[Occupant, None] = OrderedDict()
+        self._others: OrderedDict[Occupant, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._heads) + len(self._others)
 
-    def enter(self, connection: Connection, *, full: bool = False) -> bool:
+    def enter(self, connection: Occupant, *, full: bool = False) -> bool:
         """Give it a place, another's if need be; False where all are at work for their clients.
 
         `full` says that there is no room for another reason. The connection is told where its
@@ -46,13 +61,13 @@ class Places:
         self._heads[connection] = None
         return True
 
-    def head_begins(self, connection: Connection) -> None:
+    def head_begins(self, connection: Occupant) -> None:
         """It was served before, and has sent half a head."""
         if connection in self._others:
             del self._others[connection]
             self._heads[connection] = None
 
-    def head_ends(self, connection: Connection) -> None:
+    def head_ends(self, connection: Occupant) -> None:
         """It has something to do; one on a reserved place gets a proper one if there is any now."""
         if connection not in self._heads:  # it lost its place, and closes
             return
@@ -61,16 +76,16 @@ class Places:
         if connection.beyond and len(self) <= self._max:
             connection.beyond = False
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: Occupant) -> None:
         """Its place is free; nothing where it had none."""
         self._heads.pop(connection, None)
         self._others.pop(connection, None)
 
-    def _slowest(self) -> Connection | None:
+    def _slowest(self) -> Occupant | None:
         """Return who has been without a whole head longest, else a client that is waited for."""
         for connection in self._heads:
             return connection
-        slowest: Connection | None = None
+        slowest: Occupant | None = None
         for _ in range(min(SAMPLE_CONNECTIONS, len(self._others))):
             connection, _ = self._others.popitem(last=False)
             self._others[connection] = None

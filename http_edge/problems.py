@@ -147,17 +147,49 @@ _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.StoreError, Kind.STORE_UNAVAILABLE),
 )
 
+_AGAIN = "ask again, with the same Idempotency-Key if it changes something"
+_TOLD = {
+    Kind.MAILBOX_FULL: "{} has as many requests waiting as it may; try again later",
+    Kind.STARTING: "{} is not up yet; try again in a moment",
+    Kind.SERVICE_UNAVAILABLE: "{} takes nothing at present; try again later",
+    Kind.DEADLINE_EXCEEDED: (
+        "{} did not answer in time, and may yet do what it was asked; " + _AGAIN
+    ),
+    Kind.DEAD_LETTERED: (
+        "{} crashed over this each time and has set it aside; quote the X-Request-ID to whoever"
+        " runs it"
+    ),
+    Kind.ACTOR_CRASHED: "{} crashed while it worked on this; " + _AGAIN,
+    Kind.ACTOR_STOPPED: "{} has stopped; " + _AGAIN + " when it is back",
+    Kind.STORE_REFUSED: "{} cannot write at present, and kept nothing of this; try again later",
+    Kind.STORE_UNAVAILABLE: "{} cannot use what it has stored at present; try again later",
+}
+# States of which there is nothing to say.
+_UP = frozenset({"", "running"})
+
 
 def from_refusal(refusal: Refusal) -> ProblemError:
     """A service's expected "no"."""
     return ProblemError(_REFUSALS[refusal.kind], refusal.detail, field=refusal.field)
 
 
-def from_error(error: errors.DressRehearsalError) -> ProblemError | None:
-    """A limit or a crash that the client is told of; None for an error that is a bug of ours."""
+def from_error(
+    error: errors.DressRehearsalError,
+    *,
+    service: str = "",
+    state: str = "",
+    detail: str | None = None,
+) -> ProblemError | None:
+    """A limit or a crash that the client is told of; None for an error that is a bug of ours.
+
+    What the error itself says names files, tables and exceptions, and is for the log. A client is
+    told who could not, in what state that service is, and what to do; or `detail`, if given.
+    """
     for error_type, kind in _ERRORS:
         if isinstance(error, error_type):
-            return ProblemError(kind, str(error), retry_after_s=_retry_after_s(error))
+            if detail is None:
+                detail = _TOLD[kind].format(service if state in _UP else f"{service} ({state})")
+            return ProblemError(kind, detail, retry_after_s=_retry_after_s(error))
     return None
 
 

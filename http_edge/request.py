@@ -13,7 +13,7 @@ from http_edge.problems import Kind, Overload, ProblemError
 if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
 
-    from http_edge.connection import Connection
+    from actors.kernel.clock import Clock
 
 # RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
 _HOST: Final = re.compile(
@@ -42,8 +42,8 @@ class Request(web.BaseRequest):
 
     def look_again(self) -> float:
         """Bring `left_s` up to date, and return it."""
-        connection: Connection = self._protocol  # type: ignore[assignment]
-        self.left_s = self.deadline - connection.clock.monotonic()
+        clock: Clock = self._protocol.clock  # type: ignore[attr-defined]  # an HttpConnection's
+        self.left_s = self.deadline - clock.monotonic()
         return self.left_s
 
     def check(self, now: float) -> None:

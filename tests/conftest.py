@@ -117,7 +117,7 @@ LONGEST = (
     "tests/system/test_boot.py",
     "tests/simulation/command/test_command.py",
     "tests/simulation/test_plants.py",
-    "tests/http_edge/x_api/test_garbage.py",
+    "tests/systems/x_platform/api/test_garbage.py",
     "tests/simulation/script/test_searches.py",
     "tests/system/test_disk.py",
     "tests/system/test_bookings.py",

@@ -7,11 +7,12 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from actors.command_line import run_command
+from actors.data_commands import run_command
 from actors.kernel.clock import ManualClock
 from actors.store.backup import UNFINISHED
 from actors.store.directory_lock import DirectoryLock
 from actors.store.manifest import Manifest, Row, write_manifest
+from actors.systems import SYSTEMS
 from tests.store.neighbours import Neighbours
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def test_the_running_process_is_asked_without_a_proxy(
         monkeypatch.delenv("no_proxy", raising=False)
         lock.note_address(address)
         arguments = ["backup", str(tmp_path / "backup"), "--data-dir", str(data_dir)]
-        assert run_command(arguments, ManualClock()) == 2
+        assert run_command(arguments, ManualClock(), SYSTEMS) == 2
     assert (seen, asked) == ([], ["Bearer secret"])
     assert "says no (503)" in capsys.readouterr().err
 
@@ -73,7 +74,7 @@ def test_what_is_of_two_moments_is_not_backed_up(
     (tmp_path / UNFINISHED).touch()
     target = tmp_path.with_name(f"{tmp_path.name}-backup")
     arguments = ["backup", str(target), "--data-dir", str(tmp_path)]
-    assert run_command(arguments, ManualClock()) == 2
+    assert run_command(arguments, ManualClock(), SYSTEMS) == 2
     assert "restore DIR" in capsys.readouterr().err
     assert not target.exists()
 
@@ -86,10 +87,10 @@ async def test_no_loss_is_accepted_before_it_comes(
     await houses.boot()
     await houses.close()
     arguments = ["accept-loss", "ann", "--data-dir", str(houses.path)]
-    assert run_command(arguments, clock) == 2
+    assert run_command(arguments, clock, SYSTEMS) == 2
     assert "nothing of ann is missing" in capsys.readouterr().err
     houses.remove("ann")
-    assert run_command(arguments, clock) == 0
+    assert run_command(arguments, clock, SYSTEMS) == 0
     await houses.boot()
     await houses.close()
 
@@ -106,6 +107,6 @@ async def test_a_service_that_is_up_has_no_loss_to_accept(
     with listening(told) as (address, _), lock:
         lock.note_address(address)
         arguments = ["accept-loss", "ann", "--data-dir", str(data_dir)]
-        assert run_command(arguments, ManualClock()) == 2
+        assert run_command(arguments, ManualClock(), SYSTEMS) == 2
     assert "ann is running: nothing of it is missing" in capsys.readouterr().err
     assert not list(data_dir.glob("accept-loss.*"))

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from actors.config import DEFAULTS, Config, load_config
 from actors.errors import ConfigError
+from actors.systems import SYSTEMS
+from actors.systems.tweets.config import XConfig
+from actors.systems.x_platform.config import XPlatformConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +29,6 @@ def test_shipped_configuration_is_whole() -> None:
     config = load_config()
     assert config.edge.gateway.port == 9000
     assert config.edge.gateway.host == "127.0.0.1"
-    assert config.hotel.room_rate_default.currency == "EUR"
 
 
 def test_configuration_is_frozen() -> None:
@@ -64,8 +66,8 @@ def test_setting_wins_over_overlay_and_the_last_wins(tmp_path: Path) -> None:
         (
             "hotel.room_rate_default={amount=1}",
             lambda config: (
-                config.hotel.room_rate_default.amount,
-                config.hotel.room_rate_default.currency,
+                config.named("hotel").room_rate_default.amount,
+                config.named("hotel").room_rate_default.currency,
             ),
             (1, "EUR"),
         ),
@@ -73,14 +75,14 @@ def test_setting_wins_over_overlay_and_the_last_wins(tmp_path: Path) -> None:
 )
 def test_setting_is_toml_or_else_text(setting: str, read: Any, value: object) -> None:
     """A VALUE that is TOML is taken as that, and anything else as a string."""
-    assert read(load_config(settings=[setting])) == value
+    assert read(load_config(settings=[setting], systems=SYSTEMS)) == value
 
 
 @pytest.mark.parametrize("setting", ["", "mailbox", "=1", ".=1", "mailbox..capacity=1", "a.=1"])
 def test_setting_of_another_form_is_refused(setting: str) -> None:
     """A --set that is no SECTION.KEY=VALUE is repeated and the right form is shown."""
     with pytest.raises(ConfigError, match=r"SECTION\.KEY=VALUE") as caught:
-        load_config(settings=[setting])
+        load_config(settings=[setting], systems=SYSTEMS)
     assert repr(setting) in str(caught.value)
 
 
@@ -108,7 +110,7 @@ def test_setting_of_another_form_is_refused(setting: str) -> None:
 def test_error_names_the_key(setting: str, names: list[str]) -> None:
     """An unknown key, a wrong type or an impossible value is an error that says where."""
     with pytest.raises(ConfigError) as caught:
-        load_config(settings=[setting])
+        load_config(settings=[setting], systems=SYSTEMS)
     for name in names:
         assert name in str(caught.value)
 
@@ -145,7 +147,7 @@ def test_any_setting_is_taken_or_refused(text: str) -> None:
     """Whatever stands after --set: a configuration or a ConfigError, nothing else."""
     for setting in (text, f"runtime.data_dir={text}", f"mailbox.capacity={text}"):
         try:
-            load_config(settings=[setting])
+            load_config(settings=[setting], systems=SYSTEMS)
         except ConfigError as error:
             assert str(error)  # noqa: PT017 - a success is as good
 
@@ -184,11 +186,11 @@ def test_every_key_is_read() -> None:
 def test_numbers_that_make_no_sense_are_refused(setting: str, named: str) -> None:
     """Infinity, a slip of the finger, and two keys that contradict each other name the keys."""
     with pytest.raises(ConfigError) as refused:
-        load_config(settings=[setting])
+        load_config(settings=[setting], systems=SYSTEMS)
     assert named in str(refused.value)
 
 
 def test_the_embedded_xs_pace_binds_no_reader_of_the_real_one() -> None:
     """Which sends its signs of life as it likes."""
-    config = load_config(settings=["x.platform=x", "x.stall_s=10"])
-    assert config.x.stall_s < config.x_platform.keepalive_s
+    config = load_config(settings=["x.platform=x", "x.stall_s=10"], systems=SYSTEMS)
+    assert config.section(XConfig).stall_s < config.section(XPlatformConfig).keepalive_s

@@ -15,6 +15,7 @@ from actors.kernel.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
+from actors.service.group import grouped
 from actors.service.hosting import Hosting
 from actors.service.replicas import Replicas, actor_names
 from actors.service.runner import RunnerSpec
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from actors.kernel.child_spec import ChildSpec
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
+    from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
+    from actors.service.group import Group
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
     from actors.service.runner import Runner, RunnerType
@@ -64,15 +67,17 @@ class ServiceSystem(ActorSystem):
         store: StoreType,
         runner: RunnerType = ThreadRunner,
         lock: DirectoryLock | None = None,
+        groups: Sequence[Group] = (),
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
         `runner` is where those run that remember nothing; `lock` is what this process holds on
-        `data_dir`, where others might come. Raises TypeError where a service with a
-        store is to have replicas.
+        `data_dir`, where others might come. Services in none of the `groups` restart by
+        themselves. Raises TypeError where a service with a store is to have replicas.
         """
         classes = {name: _class_of(name, service) for name, service in services.items()}
         directory = Directory(classes)
+        self._classes = classes
         folder = DataFolder(
             data_dir,
             [name for name, each in classes.items() if issubclass(each, Service)],
@@ -81,10 +86,10 @@ class ServiceSystem(ActorSystem):
             rng=context.rng.fork("data folder"),
         )
         self._hostings: dict[str, Hosting] = {}
-        children: list[ChildSpec] = []
+        children: dict[str, Sequence[ChildSpec]] = {}
         for name, service in services.items():
             if issubclass(classes[name], StatelessService):
-                children += _make_replicas(
+                children[name] = _make_replicas(
                     name,
                     cast("Callable[[], StatelessService] | Replicas", service),
                     config=config,
@@ -102,7 +107,7 @@ class ServiceSystem(ActorSystem):
                 context=context,
                 store=store,
             )
-            children.append(hosting.child())
+            children[name] = [hosting.child()]
         self._deadline_s = config.edge.deadline_s
         self._backups = Backups(
             self._hostings,
@@ -113,7 +118,7 @@ class ServiceSystem(ActorSystem):
             clock=context.clock,
         )
         super().__init__(
-            SupervisorSpec(name="root", children=tuple(children)),
+            SupervisorSpec(name="root", children=grouped(children, groups)),
             context=context,
             mailbox=config.mailbox,
             supervisor=config.supervisor,
@@ -126,6 +131,15 @@ class ServiceSystem(ActorSystem):
     def stores(self) -> int:
         """How many services keep a file."""
         return len(self._hostings)
+
+    def handles(self, service: str, message_type: type[Message]) -> bool:
+        """Whether the service can be asked such a message. Raises NoSuchActor."""
+        found = self._classes.get(service)
+        if found is None:
+            message = f"no service is called {service!r}; there are {', '.join(self._classes)}"
+            raise NoSuchActor(message)
+        spec = found.handlers.get(message_type)
+        return spec is not None and spec.kind in {"command", "query"}
 
     def leave(self) -> None:
         """Note that the process ends: what it is cut off from now is not to be warned of."""

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.config import load_config
 from actors.kernel.messages import Command, Query
-from actors.service.assembly import ServiceSystem
 from actors.service.service import Service, command, query
-from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.transaction import ReadTransaction, Transaction
-from tests.benchmarks.echo import make_context
 from tests.benchmarks.probe import probed
+from tests.booting import app_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from actors.service.assembly import ServiceSystem
 
 # Commands under way at a time: as many as wrk keeps under way at the edge.
 WINDOW = 64
@@ -123,13 +123,7 @@ class Run:
 async def measure(*, rounds: int, count: int, folder: str) -> dict[str, list[tuple[float, float]]]:
     """Measure each candidate once a round, after a round that does not count."""
     services: dict[str, Callable[[], Service]] = {"source": Source, "sink": Sink}
-    system = ServiceSystem(
-        services,
-        config=load_config(),
-        data_dir=Path(folder),
-        context=make_context(),
-        store=AiosqliteStore,
-    )
+    system = app_of(services, Path(folder), load_config()).system
     await system.start()
     run = Run(system)
     candidates = {"a command a message": 1, "a command 100 messages": 100}

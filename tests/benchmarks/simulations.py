@@ -18,10 +18,10 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.settled_heap import settled_heap
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
-from actors.simulation.scenarios.hotel import HotelScenario
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
+from actors.systems.hotel.system import HOTEL
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR
 from tests.benchmarks.virtual_workloads import converse, tick, wait_for_timers
 
@@ -77,7 +77,7 @@ def rival_conversing(seed: int, *, reorder: bool) -> float:
 def hotel() -> Iterator[Play]:
     """Prepare the hotel, with kills, on files in memory."""
     with scratch_folder() as place, without_logs():
-        rehearsal = Rehearsal(HotelScenario, load_config(), place, profile="kills")
+        rehearsal = Rehearsal(HOTEL, load_config(systems=[HOTEL]), place, profile="kills")
 
         def play(seed: int) -> float:
             played = rehearsal.play(rehearsal.script(seed))

@@ -1,39 +1,45 @@
 """X's stream from its socket through tweepy to rows that are committed and scored, file to file.
 
 Run as a program by `Probe`; prints a list of tweets a second and CPU microseconds a tweet. The
-whole system is up, as runtime.py builds it. While the reader does not know where X is, tweets are
-posted; then it is told, and X sends it all that it has missed.
+whole system is up, as the command line boots it. While the reader does not know where X is, tweets
+are posted; then it is told, and X sends it all that it has missed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import sqlite3
 import sys
 import time
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from actors.app import App
 from actors.config import load_config
 from actors.kernel.clock import SystemClock
+from actors.kernel.rng import Rng
+from actors.system import Dependency
+from actors.systems import SYSTEMS
+from actors.systems.hotel.system import HOTEL
 from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader
+from actors.systems.tweets.outside import EMBEDDED_CREDENTIALS, simulated_x
+from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.x_platform.messages import TweetAs
-from http_edge.edge import Edge
-from http_edge.x_api.credentials import load_embedded_credentials
-from runtime import build_system
+from actors.systems.x_platform.system import X_PLATFORM
 from tests.benchmarks.probe import probed
 from tests.benchmarks.server_process import FREE_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from actors.service.assembly import ServiceSystem
 
 # Posts under way at a time, before the clock runs.
 WINDOW = 64
@@ -45,35 +51,37 @@ SCORED = "SELECT count(*) FROM tweet WHERE score IS NOT NULL"
 
 
 @asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[tuple[ServiceSystem, Edge, XAccess]]:
+async def _running(folder: Path) -> AsyncIterator[tuple[App, XAccess]]:
     settings = [option.removeprefix("--set=") for option in FREE_PORTS]
-    config = load_config(settings=settings)
-    credentials = load_credentials(load_embedded_credentials(folder))
+    config = load_config(settings=settings, systems=SYSTEMS)
+    X_PLATFORM.lay_out(folder)
+    credentials = load_credentials(folder / EMBEDDED_CREDENTIALS)
     access = XAccess(credentials, simulator=True, write=True)
-    system = build_system(config, folder, SystemClock(), access)
-    await system.start()
-    edge = Edge(system, config.edge, data_dir=folder, x_platform=config.x_platform)
-    await edge.start()
+    x = Dependency(live=lambda _: access, simulated=simulated_x)
+    systems = (HOTEL, replace(TWEETS, outside={"x": x}), X_PLATFORM)
+    app = App(systems, config, data_dir=folder, clock=SystemClock(), rng=Rng(secrets.randbits(128)))
+    await app.start()
+    await app.listen()
     try:
-        yield system, edge, access
+        yield app, access
     finally:
-        await edge.drain(config.runtime.drain_s)
-        await system.stop()
+        await app.drain()
+        await app.stop()
 
 
 async def _introduce(folder: Path) -> None:
     """Let the reader make its rule and be connected once: from then on X owes it everything."""
-    async with _running(folder) as (system, edge, access):
-        access.open(edge.addresses["x_platform"])
+    async with _running(folder) as (app, access):
+        access.open(app.addresses["x_platform"])
         while True:
-            reader = await system.ask("reader", GetReader(), timeout_s=ANSWER_S_MAX)
+            reader = await app.system.ask("reader", GetReader(), timeout_s=ANSWER_S_MAX)
             if reader.status == "connected":
                 return
             await asyncio.sleep(POLL_S)
 
 
 async def _timed(folder: Path, count: int) -> tuple[float, float]:
-    async with _running(folder) as (system, edge, access):
+    async with _running(folder) as (app, access):
         numbers = iter(range(count))
 
         async def post() -> None:
@@ -82,11 +90,11 @@ async def _timed(folder: Path, count: int) -> tuple[float, float]:
                     username=f"author{number % AUTHORS}",
                     text=f"tutorialedge has a good page number {number}, I like it",
                 )
-                await system.ask("x_platform", tweet, timeout_s=ANSWER_S_MAX)
+                await app.system.ask("x_platform", tweet, timeout_s=ANSWER_S_MAX)
 
         await asyncio.gather(*(post() for _ in range(WINDOW)))
         began, began_cpu = time.perf_counter(), time.process_time()
-        access.open(edge.addresses["x_platform"])
+        access.open(app.addresses["x_platform"])
         with closing(sqlite3.connect(folder / "tweets.db")) as connection:
             while (scored := connection.execute(SCORED).fetchone()[0]) < count:  # noqa: ASYNC110 - only its file knows
                 await asyncio.sleep(POLL_S)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.kernel.messages import Command
-from http_edge.decoding import GoBody
-from http_edge.routes.admin import Guarded
-from http_edge.routes.route import Route
+from http_edge.decoding.go_body import GoBody
+from http_edge.endpoints.admin import GuardedEndpoint
+from http_edge.endpoints.service import ServiceEndpoint
 from tests.http_edge.bad_values import bad_texts, bad_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from http_edge.handler import Row
+    from http_edge.address import Address
 
 # A field with a pattern needs an example here; `valid_body` fails for a new one that has none.
 EXAMPLES: dict[str, object] = {
@@ -48,16 +48,16 @@ class Bad:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def valid_path(row: Row) -> str:
+def valid_path(row: Address) -> str:
     return re.sub(r"\{\w+\*?\}", "room", row.path)
 
 
-def valid_body(row: Route) -> dict[str, Any]:
+def valid_body(row: Any) -> dict[str, Any]:
     """Return a body that the row accepts, with every field that its address does not name."""
-    info = msgspec.inspect.type_info(row.message)
+    info = msgspec.inspect.type_info(row.endpoint.message)
     assert isinstance(info, msgspec.inspect.StructType)
     fields = {each.encode_name: _example(each.encode_name, each.type) for each in info.fields}
-    msgspec.convert(fields, row.message)
+    msgspec.convert(fields, row.endpoint.message)
     return {name: value for name, value in fields.items() if name not in _names_in(row.path)}
 
 
@@ -88,7 +88,7 @@ def _takes_null(kind: Any) -> bool:
     return _inner(kind) is not kind
 
 
-def bad_inputs(row: Row, listener: str) -> Iterator[Bad]:
+def bad_inputs(row: Address, listener: str) -> Iterator[Bad]:
     """Yield what fits the row; nothing here may be answered with less than a 4xx.
 
     The tutorials' addresses mind no query, and those of the brand monitor's no method either.
@@ -96,26 +96,26 @@ def bad_inputs(row: Row, listener: str) -> Iterator[Bad]:
     mux = listener == "tweets"
     if not mux:
         yield Bad("a method it lacks", 405, method="PROPFIND")
-    if not mux and listener != "hotel" and getattr(row, "body", None) is not GoBody:
+    if not mux and listener != "hotel" and getattr(row.endpoint, "body", None) is not GoBody:
         yield Bad("an unknown parameter", 422, "surprise", query="?surprise=1")
         yield Bad("a broken escape in the query", 400, "x", query="?x=%zz")
         yield Bad("a query that is no UTF-8", 400, "x", query="?x=%ff")
     if "*" not in row.path:
         yield Bad("an address below it", 404, path=f"{valid_path(row).rstrip('/')}/no/such/thing")
-    if isinstance(row, Guarded):
-        row = row.row
-    if not isinstance(row, Route):
+    if isinstance(row.endpoint, GuardedEndpoint):
+        row = row._replace(endpoint=row.endpoint.inner)
+    if not isinstance(row.endpoint, ServiceEndpoint):
         yield from _bad_names(row)
         return
-    if issubclass(row.message, Command):
+    if issubclass(row.endpoint.message, Command):
         yield from _bad_keys(row)
     if row.method in {"POST", "PUT", "PATCH"}:
-        go = row.body is GoBody
+        go = row.endpoint.body is GoBody
         yield from _bad_framing(row)
         # Where the address says something already, or nothing need be said, no body says no more.
-        needed = any(each.required for each in msgspec.structs.fields(row.message))
+        needed = any(each.required for each in msgspec.structs.fields(row.endpoint.message))
         yield from _bad_json(go=go, empty=needed and not _names_in(row.path))
-        yield from _bad_fields(valid_body(row), row.message, (), go=go)
+        yield from _bad_fields(valid_body(row), row.endpoint.message, (), go=go)
     yield from (each for each in _bad_params(row) if not (mux and _is_mux_well(each)))
 
 
@@ -124,7 +124,7 @@ def _is_mux_well(bad: Bad) -> bool:
     return bad.query != "" or (bad.path is not None and bad.path.endswith("/"))
 
 
-def _bad_names(row: Row) -> Iterator[Bad]:
+def _bad_names(row: Address) -> Iterator[Bad]:
     """Yield what names nothing, for the operator's addresses that name something."""
     for name in _names_in(row.path):
         texts = {
@@ -140,14 +140,14 @@ def _bad_names(row: Row) -> Iterator[Bad]:
             yield Bad(f"{name} {label}", status, name, path=path)
 
 
-def _bad_keys(row: Route) -> Iterator[Bad]:
+def _bad_keys(row: Any) -> Iterator[Bad]:
     valid = {"json": valid_body(row)} if row.method in {"POST", "PATCH"} else {}
     for label, key in [("empty", ""), ("long", "k" * 256), ("spaced", "a b"), ("foreign", "é")]:
         options = {**valid, "headers": {"Idempotency-Key": key}}
         yield Bad(f"a key that is {label}", 422, "Idempotency-Key", options=options)
 
 
-def _bad_framing(row: Route) -> Iterator[Bad]:
+def _bad_framing(row: Any) -> Iterator[Bad]:
     data = json.dumps(valid_body(row)).encode()
     yield Bad("a body too large", 413, options={"data": b" " * 132_000})
     packed = {"data": data, "headers": {"Content-Encoding": "gzip"}}
@@ -219,11 +219,11 @@ def _replaced(
     return {**body, name: "@@" if str(value).startswith("@@") else value}
 
 
-def _bad_params(row: Route) -> Iterator[Bad]:
+def _bad_params(row: Any) -> Iterator[Bad]:
     in_path = _names_in(row.path)
-    writes = issubclass(row.message, Command)
+    writes = issubclass(row.endpoint.message, Command)
     options = {"json": valid_body(row)} if row.method in {"POST", "PUT", "PATCH"} else {}
-    info = msgspec.inspect.type_info(row.message)
+    info = msgspec.inspect.type_info(row.endpoint.message)
     assert isinstance(info, msgspec.inspect.StructType)
     for each in info.fields:
         name, kind = each.encode_name, _inner(each.type)

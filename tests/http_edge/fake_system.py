@@ -19,7 +19,9 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
 from actors.systems.hotel import messages as hotel
+from actors.systems.hotel.system import HOTEL
 from actors.systems.tweets import messages as tweets
+from actors.systems.tweets.system import TWEETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +48,8 @@ PAGES: dict[type, Any] = {
     tweets.ListFlags: tweets.FlagPage,
     tweets.ListActions: tweets.ActionPage,
 }
+# The systems whose services it has.
+SERVED = (HOTEL, TWEETS)
 SERVICES = (
     *("customer", "room", "booking", "notification"),
     *("tweets", "flagger", "favouriter", "responder", "reader"),
@@ -123,7 +127,13 @@ class FakeSystem:
             "memory-1": LetterNotReplayable("memory-1 is kept in memory only, as text"),
             "spaced/é": "refused",
         }
+        self.unhandled: set[tuple[str, type[Message]]] = set()
         self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
+
+    def handles(self, service: str, message_type: type[Message], /) -> bool:
+        if service not in self.items:
+            raise NoSuchActor(service)
+        return (service, message_type) not in self.unhandled
 
     async def backup(self, target: Path) -> FakeReplayed:
         raise BackupRefused(f"{target} is not empty")

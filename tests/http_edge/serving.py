@@ -15,11 +15,14 @@ import msgspec
 from yarl import URL
 
 from actors.config import EdgeConfig, load_config
+from actors.system import listeners_of, unbooted
 from http_edge.edge import Edge
-from tests.http_edge.fake_system import FakeSystem
+from tests.http_edge.fake_system import SERVED, FakeSystem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from http_edge.listener import Listener
 
 READ_S_MAX = 60.0
 
@@ -81,18 +84,25 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    system: FakeSystem | None = None, *, log_requests: bool = False, **changes: Any
+    system: FakeSystem | None = None,
+    *,
+    log_requests: bool = False,
+    there: list[Listener] | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Served]:
-    """Run an edge whose configuration is the shipped one with `changes`."""
+    """Run an edge whose configuration is the shipped one with `changes`, as its listeners."""
     system = system or FakeSystem()
     settings = [f"edge.{name}.port=0" for name in ("gateway", "hotel", "tweets")]
     # The pause that lets a client read its refusal is not what is tested.
     changes = {"linger_s": 0.02, "hosts": ("x",), **changes}
-    config = msgspec.structs.replace(load_config(None, settings).edge, **changes)
+    whole = load_config(None, settings, SERVED)
+    config = msgspec.structs.replace(whole.edge, **changes)
     with tempfile.TemporaryDirectory() as data_dir:
-        edge = Edge(system, config, data_dir=Path(data_dir), log_requests=log_requests)
+        path = Path(data_dir)
+        there = there or listeners_of(SERVED, unbooted(SERVED, whole, path))
+        edge = Edge(system, config, there, data_dir=path, log_requests=log_requests)
         await edge.start()
-        token = (Path(data_dir) / "admin.token").read_text().strip()
+        token = (path / "admin.token").read_text().strip()
         try:
             async with aiohttp.ClientSession(auto_decompress=False) as session:
                 yield Served(edge, system, config, edge.addresses, session, token)

@@ -15,12 +15,13 @@ from actors.kernel.messages import Accepted, Command, Refusal
 from actors.systems.hotel.messages import Booking
 from actors.systems.tweets.messages import Tweet, TweetStored
 from http_edge.answer import HttpDate
-from http_edge.handler import Context
-from http_edge.routes.route import Route
+from http_edge.edge_context import EdgeContext
+from http_edge.endpoints.service import ServiceEndpoint
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import is_problem, serving
 
 if TYPE_CHECKING:
+    from http_edge.address import Endpoint
     from http_edge.answer import Answer
 
 SO_FAR = Booking(
@@ -139,17 +140,17 @@ class Change(Command, frozen=True, kw_only=True):
     part: str = ""
 
 
-async def answer(route: Route, body: bytes, **params: str) -> Answer:
-    """What `route` answers, when its service puts the answer off."""
+async def answer(method: str, path: str, endpoint: Endpoint, **params: str) -> Answer:
+    """What `endpoint` answers, when its service puts the answer off."""
     system = FakeSystem()
     system.on_ask = lambda _: Accepted(value=SO_FAR)
     config = load_config().edge
     date = HttpDate(system.clock)
-    context = Context(system=system, config=config, date=date, admin_token="", log_requests=False)
-    content = SimpleNamespace(is_eof=lambda: True, read_nowait=lambda: body)
+    context = EdgeContext(system=system, config=config, date=date, admin_token="")
+    content = SimpleNamespace(is_eof=lambda: True, read_nowait=lambda: b"{}")
     headers = CIMultiDictProxy(CIMultiDict[str]())
     request: Any = SimpleNamespace(headers=headers, content=content, left_s=5.0)
-    reply: Any = await route.handler(context)(request, params, "")
+    reply: Any = await endpoint.bind(method, path, context)(request, params, "")
     return reply  # type: ignore[no-any-return]
 
 
@@ -170,8 +171,8 @@ async def test_what_changes_in_place_is_found_where_it_is(
     """A thing's own address is its Location unless its route has another; a POST's is not one."""
     params = {"thing_id": "a/b?é", "part": "p\r"}
     params = {name: text for name, text in params.items() if f"{{{name}}}" in path}
-    route = Route(method, path, "booking", Change, 200, location=location)
-    accepted = await answer(route, b"{}", **params)
+    endpoint = ServiceEndpoint("booking", Change, 200, location=location)
+    accepted = await answer(method, path, endpoint, **params)
     assert accepted.status == 202
     lines = accepted._head.split("\r\n")
     assert [line for line in lines if line.startswith("Location")] == (

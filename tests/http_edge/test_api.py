@@ -176,5 +176,5 @@ async def test_a_location_is_one_path_segment_whatever_the_id() -> None:
 async def test_an_unknown_address_is_a_404() -> None:
     """No address but those of the tables answers; a trailing slash is another address."""
     async with serving() as served:
-        for path in ("/", "/api/v1", "/api/v1/customers/a/b", "//", "/healthz/", "/all", "/%00"):
+        for path in ("/api", "/api/v1", "/api/v1/customers/a/b", "//", "/healthz/", "/all", "/%00"):
             is_problem(await served.send("GET", path), 404)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from http_edge.routes import TABLES, rows
 from tests.http_edge.bad_input import Bad, bad_inputs, valid_path
+from tests.http_edge.rows import rows
 from tests.http_edge.serving import Served, is_problem, serving
 
 LISTENERS = ("gateway", "hotel", "tweets")
@@ -77,11 +77,3 @@ async def test_a_405_lists_what_is_allowed() -> None:
                 for method in allowed:
                     answered = await served.send(method, path, listener)
                     assert answered.status != 405, (method, path)
-
-
-def test_no_address_is_in_two_tables() -> None:
-    """A new table cannot silently take over an address of another."""
-    for listener in LISTENERS:
-        found = [(row.method, row.path) for row in rows(listener)]
-        assert len(found) == len(set(found))
-    assert sum(len(table.get("gateway", ())) for table in TABLES) == len(rows("gateway"))

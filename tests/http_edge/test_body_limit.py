@@ -12,25 +12,27 @@ import pytest
 
 from actors.config import load_config
 from actors.systems.x_platform.messages import TweetAs
-from http_edge.body_limit import READ_BYTES_MIN, body_bytes_max
-from http_edge.routes import rows
-from http_edge.routes.route import Route
+from http_edge.decoding.body_limit import READ_BYTES_MIN, body_bytes_max
+from http_edge.endpoints.service import ServiceEndpoint
 from tests.http_edge.bad_input import EXAMPLES, valid_path
+from tests.http_edge.rows import rows
 from tests.http_edge.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from http_edge.address import Address
 
 EMOJI = "\N{GRINNING FACE}"
 LISTENERS = ("gateway", "hotel", "tweets")
 BODY_METHODS = {"POST", "PUT", "PATCH"}
 
 
-def routes_with_bodies() -> Iterator[tuple[str, Route]]:
+def routes_with_bodies() -> Iterator[tuple[str, Address, type]]:
     for listener in LISTENERS:
         for row in rows(listener):
-            if isinstance(row, Route) and row.method in BODY_METHODS:
-                yield listener, row
+            if isinstance(row.endpoint, ServiceEndpoint) and row.method in BODY_METHODS:
+                yield listener, row, row.endpoint.message
 
 
 def largest(kind: Any, name: str = "") -> Any:
@@ -53,8 +55,8 @@ async def test_the_largest_legal_message_is_taken_at_every_address() -> None:
     """Every field as long as it may be, each character escaped, and indented: never a 413."""
     config = load_config().edge
     async with serving() as served:
-        for listener, row in routes_with_bodies():
-            fields = largest(msgspec.inspect.type_info(row.message))
+        for listener, row, message in routes_with_bodies():
+            fields = largest(msgspec.inspect.type_info(message))
             body = {name: fields[name] for name in fields if f"{{{name}}}" not in row.path}
             data = json.dumps(body, indent=8).encode()
             assert len(data) <= config.body_bytes_max, row.path
@@ -66,9 +68,11 @@ async def test_the_largest_legal_message_is_taken_at_every_address() -> None:
 def test_no_field_of_a_body_is_without_a_limit() -> None:
     """Of every address, an operator's included; and the cap is no less than what they need."""
     cap = load_config().edge.body_bytes_max
-    found: list[tuple[type, str]] = [(row.message, row.path) for _, row in routes_with_bodies()]
+    found: list[tuple[type, str]] = [
+        (message, row.path) for _, row, message in routes_with_bodies()
+    ]
     for message, path in [(TweetAs, "/admin/x/tweets"), *found]:
-        size = body_bytes_max(message, without=re.findall(r"\{(\w+)\}", path))
+        size = body_bytes_max(message, without=tuple(re.findall(r"\{(\w+)\}", path)))
         assert size is not None, message
         assert READ_BYTES_MIN <= size <= cap, (message, size)
 

@@ -12,7 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from actors.kernel.messages import Command, Query
 from actors.systems.hotel.messages import Money  # noqa: TC001 - msgspec reads it at run time
-from http_edge.decoding import GoBody, JsonBody, UrlDecoder
+from http_edge.decoding.go_body import GoBody
+from http_edge.decoding.json_body import JsonBody
+from http_edge.decoding.url_decoder import UrlDecoder
 from http_edge.problems import ProblemError
 from tests.http_edge.bad_values import CONTROLS, NO_DATES
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from actors.config import load_config
 from actors.errors import ConfigError
-from http_edge.descriptors import FILES_A_STORE, FILES_OTHER, LISTENERS, fit
+from http_edge.descriptors import FILES_A_STORE, FILES_OTHER, fit
 
+LISTENERS = 4
 CONFIG = load_config().edge
 # Eight on each of four listeners, one more to ask what a newcomer wants, and as many at once.
 FOR_CONNECTIONS_MIN = 72
@@ -51,9 +52,9 @@ def test_what_is_allowed_fits_or_is_refused(soft: int, more: int, stores: int) -
         limits = given_limits(soft, soft + more, patch)
         if soft + more < kept + FOR_CONNECTIONS_MIN:
             with pytest.raises(ConfigError, match="ulimit -n"):
-                fit(CONFIG, stores=stores)
+                fit(CONFIG, stores=stores, listeners=LISTENERS)
             return
-        config, limit, descriptors_max = fit(CONFIG, stores=stores)
+        config, limit, descriptors_max = fit(CONFIG, stores=stores, listeners=LISTENERS)
         assert limit == limits.soft
     each = config.connections_max + config.connections_reserved
     assert LISTENERS * each + config.backlog_connections + kept <= limit
@@ -68,7 +69,7 @@ def test_the_soft_limit_is_raised_to_what_is_needed(
 ) -> None:
     """And no further, however high it may be; nothing that is configured is lowered then."""
     limits = given_limits(1024, hard, monkeypatch)
-    config, limit, _ = fit(CONFIG, stores=12)
+    config, limit, _ = fit(CONFIG, stores=12, listeners=LISTENERS)
     assert config == CONFIG
     assert limit == limits.soft
     assert 16_384 < limit < 32_768
@@ -78,5 +79,5 @@ def test_a_limit_that_is_enough_is_left_alone(monkeypatch: pytest.MonkeyPatch) -
     """Also one that is none."""
     for soft in (100_000, INFINITY):
         limits = given_limits(soft, soft, monkeypatch)
-        assert fit(CONFIG, stores=12).config == CONFIG
+        assert fit(CONFIG, stores=12, listeners=LISTENERS).config == CONFIG
         assert limits.soft == soft

@@ -9,16 +9,16 @@ import pytest
 
 from actors.kernel.messages import Command
 from http_edge.doorkeeper import Doorkeeper
+from http_edge.endpoints.service import ServiceEndpoint
 from http_edge.problems import ProblemError
-from http_edge.routes import rows
-from http_edge.routes.route import Route
 from tests.http_edge.bad_input import valid_body, valid_path
+from tests.http_edge.rows import rows
 from tests.http_edge.serving import is_problem, serving
-from tests.http_edge.x_api.embedded_x import RULES, embedded_x
+from tests.systems.x_platform.api.embedded_x import RULES, embedded_x
 
 if TYPE_CHECKING:
     from tests.http_edge.serving import Served
-    from tests.http_edge.x_api.embedded_x import EmbeddedX
+    from tests.systems.x_platform.api.embedded_x import EmbeddedX
 
 LISTENERS = ("gateway", "hotel", "tweets")
 # As browsers, proxies and people write the one host; {port} is the listener's.
@@ -79,8 +79,8 @@ def requests(served: Served, listener: str) -> list[tuple[str, str, dict[str, ob
     for row in rows(listener):
         writes = row.method not in {"GET", "HEAD"}
         options: dict[str, object] = {}
-        if isinstance(row, Route):
-            writes = writes or issubclass(row.message, Command)
+        if isinstance(row.endpoint, ServiceEndpoint):
+            writes = writes or issubclass(row.endpoint.message, Command)
             if row.method in {"POST", "PUT", "PATCH"}:
                 options["json"] = valid_body(row)
         methods = (row.method, "HEAD") if row.method == "GET" else (row.method,)

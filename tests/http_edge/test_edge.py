@@ -7,13 +7,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 import structlog
 
-from actors.config import ListenerConfig
 from actors.errors import ConfigError
 from http_edge.edge import Edge
+from http_edge.listener import Listener
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import hang_up, is_problem, serving
 
@@ -49,9 +48,8 @@ async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(tmp_path: Pa
     """All listeners or none; the error says which one and what to change."""
     async with serving() as served:
         taken = int(served.addresses["tweets"].rpartition(":")[2])
-        listener = ListenerConfig(host="127.0.0.1", port=taken)
-        config = msgspec.structs.replace(served.config, tweets=listener)
-        edge = Edge(FakeSystem(), config, data_dir=tmp_path)
+        there = [Listener("gateway", "127.0.0.1", 0), Listener("tweets", "127.0.0.1", taken)]
+        edge = Edge(FakeSystem(), served.config, there, data_dir=tmp_path)
         with pytest.raises(ConfigError, match=rf"{taken}.*edge\.tweets\.port"):
             await edge.start()
         assert edge.addresses == {}

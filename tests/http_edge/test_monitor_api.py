@@ -19,7 +19,7 @@ from actors.systems.tweets.messages import (
     StoreTweet,
     Tweet,
 )
-from tests.http_edge.fake_system import FLAG, FakeStats
+from tests.http_edge.fake_system import FLAG
 from tests.http_edge.serving import is_problem, serving
 
 ACTION = Action(tweet_id="t-1", external_id="19", status="done", text="@ada hello", reply_id="20")
@@ -167,19 +167,16 @@ async def test_the_reader_says_how_it_stands() -> None:
         assert (reply.status, reply.json["status"], reply.json["gaps"]) == (200, "connected", 0)
 
 
-async def test_the_reader_says_that_it_is_parked_and_why() -> None:
+async def test_the_reader_says_that_it_is_parked_and_where_the_reason_stands() -> None:
     """That is when it is asked; where it is only busy, that is a 503 as anywhere."""
     async with serving() as served:
         served.system.on_ask = lambda _: raises(Busy("reader is not running", retry_after_s=1.0))
         reply = await served.send("GET", "/api/v1/reader")
         assert reply.status == 503
-        parked = FakeStats(name="reader", state="parked", last_error="RuntimeError: no")
-        served.system.actors = lambda: [parked]  # type: ignore[method-assign]
+        served.system.down = ["reader"]
         reply = await served.send("GET", "/api/v1/reader")
-        assert (reply.status, reply.json) == (
-            200,
-            {"status": "parked", "reason": "RuntimeError: no"},
-        )
+        assert (reply.status, reply.json["status"]) == (200, "parked")
+        assert "/admin/actors" in reply.json["reason"]
 
 
 async def raises(error: Exception) -> None:

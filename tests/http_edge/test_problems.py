@@ -76,6 +76,50 @@ async def test_a_limit_or_a_crash_is_told_by_its_own_type(
         assert reply.headers.get("Retry-After") == wanted
 
 
+SECRET = "/srv/data/customer.db: OperationalError: no such table: hold"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.MailboxFull(SECRET, retry_after_s=1),
+        errors.ServiceUnavailable(SECRET, retry_after_s=1),
+        errors.Starting(SECRET, retry_after_s=1),
+        errors.OutboxFull(SECRET, retry_after_s=1),
+        errors.NoSuchActor(SECRET),
+        errors.DeadlineExceeded(SECRET),
+        errors.DeadLettered(SECRET),
+        errors.ActorCrashed(SECRET),
+        errors.ActorStopped(SECRET),
+        errors.StoreRefused(SECRET),
+        errors.StoreLost(SECRET),
+        errors.StoreCorrupt(SECRET),
+        RuntimeError(SECRET),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("state", ["running", "parked"])
+async def test_a_client_is_told_whose_trouble_it_is_and_not_what_we_call_it(
+    error: Exception, state: str
+) -> None:
+    """The service, its state, what to do; no path, table or exception. The log has the reason."""
+    with structlog.testing.capture_logs() as logs:
+        async with serving() as served:
+            served.system.on_ask = fail(error)
+            served.system.down = ["customer"] if state == "parked" else []
+            reply = await served.send("GET", GET, headers={"X-Request-ID": "r-1"})
+    assert reply.status in {500, 503, 504}
+    assert reply.headers["X-Request-ID"] == "r-1"
+    for word in ("/srv", ".db", "Error", "table", "hold"):
+        assert word not in reply.json["detail"], word
+    if reply.status != 500:
+        assert reply.json["detail"].startswith("customer ")
+        assert (" (parked) " in reply.json["detail"]) == (state == "parked")
+    if not isinstance(error, errors.Busy):
+        (line,) = logs
+        assert SECRET in str(line.get("reason") or line["exc_info"])
+
+
 @pytest.mark.parametrize(
     "error", [RuntimeError("secret"), errors.AskCycle(["secret", "b"]), errors.BlockingCall("x")]
 )

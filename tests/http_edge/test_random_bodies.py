@@ -8,16 +8,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from http_edge.routes import rows
-from http_edge.routes.route import Route
+from http_edge.endpoints.service import ServiceEndpoint
 from tests.http_edge.bad_input import valid_body, valid_path
+from tests.http_edge.rows import rows
 from tests.http_edge.serving import serving
 
 WRITES = [
     (listener, row)
     for listener in ("gateway", "hotel")
     for row in rows(listener)
-    if isinstance(row, Route) and row.method in {"POST", "PATCH"}
+    if isinstance(row.endpoint, ServiceEndpoint) and row.method in {"POST", "PATCH"}
 ]
 TEXT = st.text(st.characters(codec=None), max_size=30)
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | TEXT

@@ -18,23 +18,29 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.settled_heap import settled_heap
-from actors.simulation.scenarios import SCENARIOS
 from actors.simulation.shrink.minimise import minimise
 from actors.simulation.stage.rehearsal import Rehearsal
+from actors.systems import SYSTEMS
 from tests.simulation.plants import PLANTS
-from tests.simulation.tally import TallyScenario
+from tests.simulation.tally import TALLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from actors.config import Config
     from actors.simulation.stage.rehearsal import Played, Script
     from tests.simulation.plants import Plant
 
-SYSTEMS: Final = {**SCENARIOS, "tally": TallyScenario}
+PLANTED: Final = {each.name: each for each in (*SYSTEMS, TALLY) if each.scenario}
 SCHEDULES_MAX: Final = 2_000
 STARTS: Final = 20
 RUNS_MAX: Final = 20_000
+
+
+def config_of(system: str) -> Config:
+    """Return the shipped configuration, for one of them."""
+    return load_config(systems=[TALLY] if system == TALLY.name else SYSTEMS)
 
 
 class Nursery:
@@ -50,7 +56,8 @@ class Nursery:
         if found is None:
             folder = self._place / f"{plant.system}-{plant.profile}"
             folder.mkdir()
-            found = Rehearsal(SYSTEMS[plant.system], load_config(), folder, profile=plant.profile)
+            system, config = PLANTED[plant.system], config_of(plant.system)
+            found = Rehearsal(system, config, folder, profile=plant.profile)
             self._rehearsals[plant.system, plant.profile] = found
         return found
 

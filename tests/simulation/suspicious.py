@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from actors.simulation.scenarios.hotel import HotelScenario
+from actors.systems.hotel.scenario.scenario import HotelScenario
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,9 +20,13 @@ from actors.simulation.check.conservation import check_conserved
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.stage.scenario import Scenario
 from actors.store.transaction import Transaction
+from actors.system import System
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import StoreTweet, Tweet, TweetStored
 from actors.systems.tweets.tweet_rows import INSERT, x_columns
 from actors.systems.tweets.tweets import TweetsService
+from http_edge.address import Address
+from http_edge.endpoints.service import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.scenario import Ask
+    from actors.system import Wiring
 
 AUTHORS: Final = 2
 TWEETS_MAX: Final = 3
@@ -121,9 +125,6 @@ class TallyScenario(Scenario):
     def __init__(self) -> None:
         self._troubles: list[str] = []
 
-    def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
-        return {"tweets": lambda: TalliedTweets(config.tweets, ask), "tally": TallyService}
-
     async def furnish(self, system: ServiceSystem) -> None:
         pass
 
@@ -160,6 +161,32 @@ class TallyScenario(Scenario):
         ):
             found += check_conserved("tweets", {"stored": len(texts)}, {name: number})
         return found
+
+
+def _stored(reply: TweetStored) -> tuple[int, Tweet]:
+    return 201, reply.tweet
+
+
+def tally(
+    tweets: type[TalliedTweets] = TalliedTweets, scenario: Callable[[], Scenario] | None = None
+) -> System:
+    """Return the system, or one that is broken."""
+
+    def services(wiring: Wiring) -> Mapping[str, Callable[[], Service]]:
+        config = wiring.config.section(TweetsConfig)
+        return {"tweets": lambda: tweets(config, wiring.ask), "tally": TallyService}
+
+    return System(
+        name="tally",
+        services=services,
+        addresses=lambda _: {"gateway": [STORE]},
+        config={"tweets": TweetsConfig},
+        scenario=lambda: scenario or TallyScenario,
+    )
+
+
+STORE = Address("POST", "/api/v1/tweets", service("tweets", StoreTweet, 201, reply=_stored))
+TALLY = tally()
 
 
 def _text(operation: Operation) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +13,14 @@ import pytest
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
-from actors.simulation.scenarios.tweets import TweetsScenario
-from actors.simulation.scenarios.tweets_call import TweetsCall
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.simulation.time.virtual_clock import START_US
+from actors.systems import SYSTEMS
+from actors.systems.tweets.scenario.call import TweetsCall
+from actors.systems.tweets.scenario.scenario import TweetsScenario
+from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x_client import StreamConnection
 
 if TYPE_CHECKING:
@@ -55,8 +58,9 @@ class Watched(TweetsScenario):
 
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
+    watched = replace(TWEETS, scenario=lambda: Watched)
     with scratch_folder() as place, without_logs():
-        yield Rehearsal(Watched, load_config(), place, profile="network")
+        yield Rehearsal(watched, load_config(systems=SYSTEMS), place, profile="network")
 
 
 def play(rehearsal: Rehearsal, calls: list[ClientRequest[Any]], *steps: Step) -> Played:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 # Event -> where in its arguments the address is.
@@ -35,9 +36,10 @@ def main() -> int:
 
     sys.addaudithook(hook)
     sys.modules["uvloop"] = None  # type: ignore[assignment]
-    from runtime import main as run  # noqa: PLC0415 - it must see the hook from its first line on
+    # It must see the hook from its first line on.
+    from actors.command_line import main as run  # noqa: PLC0415
 
-    return run(arguments)
+    return run(arguments, program=Path("runtime.py"))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.command_line import run_command
+from actors.data_commands import run_command
 from actors.kernel.clock import SystemClock
+from actors.systems import SYSTEMS
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
 from tests.system.guests import BOOKINGS, at_rest, check_books, new_customers, new_rooms, stay
@@ -48,7 +49,7 @@ class Command:
     async def __call__(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Return its exit code, and what it said on stdout and stderr."""
         self._capsys.readouterr()
-        code = await asyncio.to_thread(run_command, [*map(str, arguments)], SystemClock())
+        code = await asyncio.to_thread(run_command, [*map(str, arguments)], SystemClock(), SYSTEMS)
         return code, *self._capsys.readouterr()
 
 

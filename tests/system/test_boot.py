@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-import runtime
+from actors import command_line
 from actors.errors import DressRehearsalError
 from actors.store.directory_lock import DirectoryLock
 from tests.http_edge.serving import hang_up, is_problem
@@ -31,7 +32,6 @@ from tests.system.resources import ACTORS, ROOM, STORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from signal import Signals
 
     from tests.http_edge.serving import Reply
@@ -68,11 +68,11 @@ def first_boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Syste
 def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refusal:
     """Call what the command line calls, in this process, and return what it says why it is 2."""
     # Both are the process's, and stay.
-    monkeypatch.setattr(runtime, "configure_logging", lambda *_args, **_options: None)
+    monkeypatch.setattr(command_line, "configure_logging", lambda *_args, **_options: None)
     monkeypatch.setattr(os, "umask", lambda _mode: 0)
 
     def say(*arguments: str) -> str:
-        assert runtime.main(arguments) == 2
+        assert command_line.main(arguments, program=Path("runtime.py")) == 2
         return capsys.readouterr().err
 
     return say

@@ -10,6 +10,7 @@ import pytest
 
 from actors.kernel.messages import Refusal
 from actors.systems.tweets import invariants
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.x_platform.messages import TweetAs
 from tests.systems.tweets.rough_link import KINDS, Trouble
 from tests.systems.tweets.rough_monitor import Monitor, monitor
@@ -126,7 +127,7 @@ async def settle(on: Monitor) -> None:
 def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     minute_us = int(MINUTE_S * 1_000_000)
     monkeypatch.setattr("actors.systems.tweets.reader.MINUTE_US", minute_us)
-    monkeypatch.setattr("http_edge.x_api.stream_endpoint._MINUTE_US", minute_us)
+    monkeypatch.setattr("actors.systems.x_platform.api.connecting._MINUTE_US", minute_us)
     monkeypatch.setattr("actors.systems.tweets.following.NOTE_EVERY_S", NOTE_EVERY_S)
 
 
@@ -158,7 +159,7 @@ async def test_every_tweet_is_handled_once_whatever_breaks(
         )
         config = on.config
     ours = invariants.Monitor(
-        config=config.tweets, user_id=on.access.user_id, writes=True, is_garbled=True
+        config=config.section(TweetsConfig), user_id=on.access.user_id, writes=True, is_garbled=True
     )
     now_us = on.system.clock.now_us()
     odd = frozenset({"OddLine"})  # lines that were garbled; what was in them came again

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.kernel.messages import Command
-from http_edge.routes import rows
-from http_edge.routes.route import Route
+from http_edge.endpoints.service import ServiceEndpoint
+from tests.http_edge.rows import rows
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
 from tests.system.resources import CUSTOMER, ROOM, TWEET
@@ -93,7 +93,7 @@ def writing_addresses() -> set[tuple[str, str]]:
         (row.method, pattern(row.path))
         for listener in LISTENERS
         for row in rows(listener)
-        if isinstance(row, Route) and issubclass(row.message, Command)
+        if isinstance(row.endpoint, ServiceEndpoint) and issubclass(row.endpoint.message, Command)
     }
 
 

@@ -16,8 +16,8 @@ import tweepy.asynchronous
 
 from actors.kernel.clock import SystemClock
 from actors.systems.x_platform.messages import ACCOUNT_ID
-from tests.http_edge.x_api.embedded_x import embedded_x
 from tests.system.x_server import X_HOST, Rebased, RebasedSession, x_server
+from tests.systems.x_platform.api.embedded_x import embedded_x
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

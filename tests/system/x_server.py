@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from requests.adapters import HTTPAdapter
 
 from actors.kernel.clock import SystemClock
-from tests.http_edge.x_api.embedded_x import EmbeddedX, embedded_x
+from tests.systems.x_platform.api.embedded_x import EmbeddedX, embedded_x
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from requests import PreparedRequest
 
-    from http_edge.x_api.credentials import EmbeddedCredentials
+    from actors.systems.x_platform.api.embedded_credentials import EmbeddedCredentials
 
 X_HOST = "https://api.twitter.com"
 CALL_S_MAX = 100.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,19 +18,15 @@ from actors.config import load_config
 from actors.kernel.messages import Refusal
 from actors.service.replicas import Replicas
 from actors.store.transaction import ReadTransaction
+from actors.system import services_of, unbooted
+from actors.systems import SYSTEMS
 from actors.systems.hotel import card_processor
-from actors.systems.hotel import topology as hotel
 from actors.systems.hotel.messages import CreateRoom, Money
-from actors.systems.tweets import topology as tweets
-from actors.systems.tweets.x_access import XAccess
-from actors.systems.x_platform import topology as x_platform
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from tests.systems.stage import stage
-from tests.systems.tweets.reading import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from actors.service.service import Service
 
@@ -55,20 +52,10 @@ THERE = {
 ABOUT_ALL = {card_processor.SUMS}
 
 
-async def nobody(service: str, message: Any) -> None:
-    """No effect runs here."""
-
-
 def services() -> dict[str, Service]:
     """Return one of each service of every system that has a store."""
-    config = load_config()
-    makers: dict[str, Any] = {
-        **hotel.services(config.hotel, nobody),
-        **tweets.services(
-            config.tweets, config.x, nobody, XAccess(CREDENTIALS, simulator=True, write=True)
-        ),
-        **x_platform.services(config.x_platform, keywords=config.tweets.keywords),
-    }
+    config = load_config(systems=SYSTEMS)
+    makers: dict[str, Any] = services_of(SYSTEMS, unbooted(SYSTEMS, config, Path()))
     return {name: make() for name, make in makers.items() if not isinstance(make, Replicas)}
 
 

@@ -13,26 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.app import App
 from actors.config import load_config
 from actors.kernel import lifecycle
 from actors.kernel.clock import ManualClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.service.inline_runner import InlineRunner
 from actors.store.inline_store import InlineStore
+from actors.systems import SYSTEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from actors.service.assembly import AnyService, StoreType
+    from actors.service.assembly import StoreType
     from actors.service.runner import RunnerType
+    from actors.system import System
     from tests.systems.fate import Fate
-
-    Ask = Callable[[str, Any], Awaitable[Any]]
 
 # Every wait of the runtime's that a test would sit through is short; and a key is remembered for
 # longer than a test sets the clock forward.
@@ -55,7 +52,7 @@ TICK_S = 0.002
 
 def config_of_tests(**sections: dict[str, Any]) -> Any:
     """Return the shipped configuration with short times; `sections` replace more of it."""
-    config = load_config()
+    config = load_config(systems=SYSTEMS)
     for changes in (TIMES, sections):
         for name, values in changes.items():
             section = msgspec.structs.replace(getattr(config, name), **values)
@@ -69,8 +66,8 @@ class Whole:
     `crashes` are the crashes that were nobody's wish.
     """
 
-    def services(self, ask: Ask) -> Mapping[str, AnyService]:
-        """Return the system's topology."""
+    def systems(self) -> Sequence[System]:
+        """Return what a process boots."""
         raise NotImplementedError
 
     def violations(self, **known: Any) -> list[str]:
@@ -102,32 +99,21 @@ class Whole:
         """Start a process on the folder's files."""
         # Of its own, as the time that has passed would make it: the clock here may stand still.
         rng = self._rng.fork("process")
-        events = Lifecycle()
-        events.subscribe(self._note)
-        context = KernelContext(
-            loop=asyncio.get_running_loop(),
+        self._app = App(
+            self.systems(),
+            self.config,
+            data_dir=self.folder,
             clock=self.clock,
             rng=rng,
-            lifecycle=events,
-            dead_letters=DeadLetters(capacity=100, clock=self.clock, events=events),
-        )
-        system: ServiceSystem
-
-        async def ask(service: str, message: Any) -> Any:
-            return await system.ask(service, message, timeout_s=self.config.effect.effect_s_max)
-
-        system = ServiceSystem(
-            self.services(ask),
-            config=self.config,
-            data_dir=self.folder,
-            context=context,
             store=self._store,
             runner=self._runner,
+            simulated=True,
+            heard=self._note,
         )
-        self.system = system
+        self.system = self._app.system
         if self._fate is not None:
-            self._fate.system = system
-        await system.start()
+            self._fate.system = self.system
+        await self.system.start()
 
     async def die(self) -> None:
         """End the process at once: nothing is drained, nothing is said, nothing more commits."""

@@ -22,17 +22,16 @@ from actors.simulation.command.second_process import SecondProcess, TracedRun
 from actors.simulation.command.settled_heap import settled_heap
 from actors.simulation.command.stopping import stop_on_signal
 from actors.simulation.command.timeline import build_timeline
-from actors.simulation.scenarios import SCENARIOS
 from actors.simulation.stage.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from actors.kernel.clock import Clock
     from actors.simulation.command.campaign import Minimised
     from actors.simulation.command.second_process import Disagreement
     from actors.simulation.stage.rehearsal import Played
-    from actors.simulation.stage.scenario import Scenario
+    from actors.system import System
 
 # Below the data directory: what was found, to look at and to play again.
 FOLDER: Final = "simulations"
@@ -47,15 +46,17 @@ def simulate(
     program: Path,
     fresh_seed: int,
     clock: Clock,
-    scenarios: Mapping[str, Callable[[], Scenario]] = SCENARIOS,
+    systems: Sequence[System],
 ) -> int:
     """Run the command; returns the exit code: 0 all held, 1 something was found, 2 misused.
 
-    `program` is what a second process runs; `fresh_seed` is where to begin if nobody says.
+    `program` is what a second process runs; `fresh_seed` is where to begin if nobody says; of
+    the `systems` those are played that have a scenario.
     """
-    options = Options.parse(arguments, systems=scenarios, fresh_seed=fresh_seed)
+    played = {each.name: each for each in systems if each.scenario is not None}
+    options = Options.parse(arguments, systems=played, fresh_seed=fresh_seed)
     try:
-        return _Simulation(options, program, clock, scenarios).run()
+        return _Simulation(options, program, clock, systems).run()
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return MISUSED
@@ -73,16 +74,16 @@ class _Simulation:
         options: Options,
         program: Path,
         clock: Clock,
-        scenarios: Mapping[str, Callable[[], Scenario]],
+        systems: Sequence[System],
     ) -> None:
         self._options = options
         self._program = program
         self._clock = clock
-        self._scenarios = scenarios
-        self._config = load_config(options.config, options.set)
+        self._systems = {each.name: each for each in systems}
+        self._config = load_config(options.config, options.set, systems)
         self._recording: Recording | None = None
         if options.replay is not None:
-            self._recording = Recording.read(options.replay, scenarios)
+            self._recording = Recording.read(options.replay, self._systems)
         self._second: SecondProcess | None = None
         self._differs: Disagreement | None = None
         self._report: Report
@@ -118,7 +119,7 @@ class _Simulation:
             folder = place / name
             folder.mkdir()
             rehearsals[name] = Rehearsal(
-                self._scenarios[name], self._config, folder, profile=self._options.faults
+                self._systems[name], self._config, folder, profile=self._options.faults
             )
         return rehearsals
 

@@ -12,10 +12,10 @@ from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from actors.simulation.stage.scenario import Scenario
+    from actors.system import System
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,13 +34,14 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
 
     @classmethod
-    def read(cls, path: Path, scenarios: Mapping[str, Callable[[], Scenario]]) -> Self:
+    def read(cls, path: Path, systems: Mapping[str, System]) -> Self:
         """Return what was written; `ConfigError` says what is wrong with the file."""
         try:
             raw = msgspec.json.decode(path.read_bytes(), type=_Raw)
-            if raw.system not in scenarios:
+            system = systems.get(raw.system)
+            if system is None or system.scenario is None:
                 raise ConfigError(f"{path}: there is no system {raw.system!r} to simulate")
-            call: Any = scenarios[raw.system]().call_type
+            call: Any = system.scenario()().call_type
             workload = msgspec.json.decode(
                 raw.script.workload, type=tuple[ClientRequest[call], ...]
             )

@@ -8,12 +8,9 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.app import App
 from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
-from actors.service.assembly import ServiceSystem
 from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -21,21 +18,21 @@ from actors.simulation.stage.effect_points import with_effect_points
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from http_edge.admin_token import FILE
-from http_edge.edge import Edge
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from actors.config import Config
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.service.assembly import ServiceSystem
     from actors.simulation.net.network import Network
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
     from actors.simulation.time.loop import SimulationLoop
+    from actors.system import Ask, System
 
-# The service for which the edge has a listener more.
-X_PLATFORM: Final = "x_platform"
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 FRAME: Final = re.compile(r'^ *File ".*?([^/"]+)", line (\d+)', re.MULTILINE)
@@ -54,11 +51,12 @@ class Machine:
         *,
         folder: Path,
         config: Config,
+        systems: Sequence[System],
         scenario: Scenario,
         trace: Trace,
         rng: Rng,
     ) -> None:
-        """`scenario` makes the factories of a system, as its topology does."""
+        """It boots the `systems`, of whose rest the `scenario` knows more than we do."""
         self.disk = Disk(trace)
         self.up = False
         self.crashes: list[str] = []
@@ -75,12 +73,12 @@ class Machine:
         self._network = network
         self._folder = folder
         self._config = config
+        self._systems = systems
         self._scenario = scenario
         self._trace = trace
         self._rng = rng
         self._boots = 0
-        self._has_x = False
-        self._edge: Edge | None = None
+        self._app: App
         self.system: ServiceSystem
         (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
@@ -92,16 +90,10 @@ class Machine:
         self._boots += 1
         self.disk.lost = False
         with on_host(EDGE_HOST):
-            self.system = self._build()
-            await self.system.start()
-            self._edge = Edge(
-                self.system,
-                self._config.edge,
-                data_dir=self._folder,
-                x_platform=self._config.x_platform if self._has_x else None,
-            )
-            await self._edge.start()
-            self._scenario.ready(self._edge.addresses)
+            self._app = self._build()
+            self.system = self._app.system
+            await self._app.listen()
+            await self._app.start()
         self.up = True
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}")
 
@@ -123,10 +115,9 @@ class Machine:
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
-        assert self._edge is not None, "it was booted"
         self.up = False
-        await self._edge.drain(self._config.runtime.drain_s)
-        await self.system.stop()
+        await self._app.drain()
+        await self._app.stop()
 
     async def end(self) -> None:
         """Leave nothing running and nothing open, whatever has become of the run."""
@@ -170,42 +161,31 @@ class Machine:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _build(self) -> ServiceSystem:
-        events = Lifecycle()
-        events.subscribe(self._note)
-        clock = self._loop.clock
-        context = KernelContext(
-            loop=self._loop,
-            clock=clock,
-            rng=self._rng.fork(f"process {self._boots}"),
-            lifecycle=events,
-            dead_letters=DeadLetters(
-                capacity=self._config.service.dead_letters_max, clock=clock, events=events
-            ),
-            ambient=contextvars.copy_context(),
-        )
-        system: ServiceSystem
+    def _build(self) -> App:
+        rng = self._rng.fork(f"process {self._boots}")
+        distance = rng.fork("outside")
 
-        distance = context.rng.fork("outside")
+        def at_a_distance(ask: Ask) -> Ask:
+            async def far(service: str, message: Message) -> Any:
+                await asyncio.sleep(distance.uniform(0.0, OUTSIDE_S_MAX))
+                return await ask(service, message)
 
-        async def ask(service: str, message: Message) -> Any:
-            await asyncio.sleep(distance.uniform(0.0, OUTSIDE_S_MAX))
-            return await system.ask(service, message, timeout_s=self._config.effect.effect_s_max)
+            return far
 
-        services = self._scenario.services(self._config, ask)
-        self._has_x = X_PLATFORM in services
-        system = ServiceSystem(
-            {
-                name: with_effect_points(name, factory, self._passes)
-                for name, factory in services.items()
-            },
-            config=self._config,
+        return App(
+            self._systems,
+            self._config,
             data_dir=self._folder,
-            context=context,
+            clock=self._loop.clock,
+            rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),
+            simulated=True,
+            heard=self._note,
+            ambient=contextvars.copy_context(),
+            instrument=lambda name, service: with_effect_points(name, service, self._passes),
+            at_a_distance=at_a_distance,
         )
-        return system
 
     def _passes(self, service: str, message_type: str, phase: str) -> bool:
         """Note that a crash point is passed; return whether the service is killed there."""

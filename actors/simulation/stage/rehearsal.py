@@ -30,6 +30,7 @@ from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
+from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import Operation
     from actors.simulation.script.workload import Workload
     from actors.simulation.stage.scenario import Scenario
+    from actors.system import System
 
 # Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
 REQUESTS_MAX: Final = 10
@@ -86,7 +88,7 @@ class Rehearsal:
 
     def __init__(
         self,
-        scenario: Callable[[], Scenario],
+        system: System,
         config: Config,
         place: Path,
         *,
@@ -94,11 +96,14 @@ class Rehearsal:
         clients: int = CLIENTS,
         cpu_s_max: float = RUN_CPU_S_MAX,
     ) -> None:
-        """Furnish the files that every run begins with, in a folder below `place`.
+        """Furnish the files that every run of its scenario begins with, in a folder below `place`.
 
         A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
         """
-        self._scenario = scenario
+        assert system.scenario is not None, f"{system.name} has a scenario"
+        self._scenario: Callable[[], Scenario] = system.scenario()
+        scenario = self._scenario
+        self._systems = tuple(scenario().systems(system))
         self._config = scenario().configure(_simulated(config))
         self._place = place
         self._clients = clients
@@ -107,7 +112,7 @@ class Rehearsal:
         self._template = place / "template"
         self._template.mkdir()
         self._runs = 0
-        factories = scenario().services(self._config, _nobody)
+        factories = services_of(self._systems, unbooted(self._systems, self._config, place))
         self._points = CrashPoints.of(
             factories, seldom=scenario().seldom, unreached=scenario().unreached
         )
@@ -223,6 +228,7 @@ class Rehearsal:
                 network,
                 folder=folder,
                 config=self._config,
+                systems=self._systems,
                 scenario=self._scenario(),
                 trace=trace,
                 rng=Rng(seed).fork("machine"),
@@ -260,6 +266,9 @@ class Rehearsal:
         await machine.stop()
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+        for system in self._systems:
+            if system.audit is not None:
+                troubles += system.audit()(folder, self._config, loop.clock.now_us())
         troubles += scenario.violations(folder, self._config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
@@ -319,13 +328,10 @@ def _simulated(config: Config) -> Config:
     not happen in ten requests.
     """
     replace = msgspec.structs.replace
-    edge = replace(
-        config.edge,
-        gateway=replace(config.edge.gateway, host=ANY, port=config.edge.gateway.port or PORT),
-        hotel=replace(config.edge.hotel, host=ANY),
-        tweets=replace(config.edge.tweets, host=ANY),
-        hosts=(*config.edge.hosts, EDGE_HOST),
-    )
+    listeners = {name: replace(each, host=ANY) for name, each in config.edge.listeners()}
+    gateway = listeners["gateway"]
+    listeners["gateway"] = replace(gateway, port=gateway.port or PORT)
+    edge = replace(config.edge, hosts=(*config.edge.hosts, EDGE_HOST), **listeners)
     return replace(
         config,
         edge=edge,
@@ -333,7 +339,3 @@ def _simulated(config: Config) -> Config:
         effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
         breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
     )
-
-
-async def _nobody(service: str, message: Any) -> Any:
-    raise LookupError(f"{service} does not run: nobody takes {message}")

@@ -6,19 +6,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config
     from actors.kernel.clock import Clock
-    from actors.kernel.messages import Message
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
-
-    # Asks a service in the name of the outside world.
-    Ask = Callable[[str, Message], Awaitable[Any]]
+    from actors.system import System
 
 
 class Scenario(Protocol):
@@ -47,12 +44,9 @@ class Scenario(Protocol):
     def prepare(self, folder: Path) -> None:
         """Put files into the folder of a machine that has never been booted, if any."""
 
-    def services(self, config: Config, ask: Ask) -> Mapping[str, Any]:
-        """Return a factory for each service."""
-        ...
-
-    def ready(self, addresses: Mapping[str, str]) -> None:
-        """The machine listens: `addresses` are URLs by listener. Called at each boot."""
+    def systems(self, own: System) -> Sequence[System]:
+        """Return what the machine boots: the scenario's own system, and any that it needs."""
+        return (own,)
 
     async def furnish(self, system: ServiceSystem) -> None:
         """Put in what all runs begin with, if anything; once, and the same every time."""
@@ -74,5 +68,8 @@ class Scenario(Protocol):
         return []
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
-        """Return a sentence for everything that is wrong with the files and the history."""
+        """Return a sentence for everything that is wrong beyond what the systems' audits find.
+
+        Such as what clients were told (the history) and is not in the files.
+        """
         ...

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import datetime as dt
     import sqlite3
 
-    from actors.config import HotelConfig
+    from actors.systems.hotel.config import HotelConfig
 
 
 class BookingCancellation(Service):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.service.at_rest import file_is_sound, nothing_is_under_way, read_tables
+from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import Money
 from actors.systems.hotel.refund_policy import RefundPolicy
 from actors.systems.hotel.stay import nights, zone
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from actors.config import HotelConfig
+    from actors.config import Config
     from actors.service.at_rest import Row
 
 SERVICES = ("customer", "room", "booking", "payment", "card_processor", "notification")
@@ -87,6 +88,11 @@ def violations(
         *every_request_is_answered(books),
         *nothing_is_under_way(books.of, now_us=now_us, planted=planted),
     ]
+
+
+def audit(folder: Path, config: Config, now_us: int) -> list[str]:
+    """Return what is wrong with the hotel's files, as `System.audit` wants it."""
+    return violations(folder, config=config.section(HotelConfig), now_us=now_us)
 
 
 # --- Bookings and nights -----------------------------------------------------------------------

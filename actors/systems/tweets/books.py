@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from actors.config import TweetsConfig
     from actors.service.at_rest import Row
+    from actors.systems.tweets.config import TweetsConfig
 
 SERVICES = ("tweets", "flagger", "favouriter", "responder")
 # They run where X is read, and where it is the embedded one.

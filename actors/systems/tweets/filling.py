@@ -27,8 +27,8 @@ from actors.systems.tweets.x_pause import Pause
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actors.config import XConfig
     from actors.kernel.messages import Message
+    from actors.systems.tweets.config import XConfig
     from actors.systems.tweets.reader_messages import OpenGap
     from actors.systems.tweets.x_access import XAccess
 

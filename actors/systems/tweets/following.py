@@ -30,8 +30,8 @@ from actors.systems.tweets.x_errors import OutsideAddress, RuleRefused, XStatus,
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from actors.config import XConfig
     from actors.kernel.messages import Message
+    from actors.systems.tweets.config import XConfig
     from actors.systems.tweets.messages import ReaderStatus
     from actors.systems.tweets.reader_messages import Backfill, GapNoted, Pause
     from actors.systems.tweets.x_access import XAccess

@@ -15,13 +15,15 @@ import msgspec
 from actors.service.at_rest import file_is_sound, nothing_is_under_way
 from actors.systems.tweets import x_invariants
 from actors.systems.tweets.books import READER, Books, Monitor, X, differ
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import TweetScored
+from actors.systems.tweets.outside import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from actors.config import TweetsConfig
+    from actors.config import Config
     from actors.service.at_rest import Row
 
 __all__ = ["Books", "Monitor", "violations"]
@@ -60,6 +62,14 @@ def violations(
     if READER in books.of and X in books.of:
         found += x_invariants.what_x_streamed_is_stored(books, monitor.config)
     return [*found, *nothing_is_under_way(books.of, now_us=now_us, planted=planted)]
+
+
+def audit(folder: Path, config: Config, now_us: int) -> list[str]:
+    """Return what is wrong with the monitor's files, as `System.audit` wants it."""
+    user_id, is_embedded = account_of(folder)
+    writes = is_embedded or config.section(XConfig).write
+    monitor = Monitor(config=config.section(TweetsConfig), user_id=user_id, writes=writes)
+    return violations(folder, monitor=monitor, now_us=now_us)
 
 
 # --- Tweets ------------------------------------------------------------------------------------

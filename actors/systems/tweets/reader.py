@@ -44,7 +44,7 @@ from actors.systems.tweets.stream_line import UnreadableLine, made_at_us
 from actors.systems.tweets.x_pause import PAUSE_S_MAX
 
 if TYPE_CHECKING:
-    from actors.config import TweetsConfig, XConfig
+    from actors.systems.tweets.config import TweetsConfig, XConfig
     from actors.systems.tweets.x_access import XAccess
 
 SECOND_US: Final = 1_000_000

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Awaitable, Callable
 
-    from actors.config import TweetsConfig
     from actors.kernel.messages import Message
+    from actors.systems.tweets.config import TweetsConfig
 
     Ask = Callable[[str, Message], Awaitable[Any]]
 

@@ -12,6 +12,8 @@ from actors.systems.tweets.x_errors import OutsideAddress
 from actors.systems.tweets.x_pause import Pauses
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from actors.systems.tweets.credentials import XCredentials
 
 # What tweepy writes before every path; it takes no other host.
@@ -19,6 +21,7 @@ X_HOST: Final = "https://api.twitter.com"
 # Until the configuration says otherwise: x.barred_s_min and x.barred_s_max.
 BARRED_S_MIN: Final = 5.0
 BARRED_S_MAX: Final = 900.0
+EMBEDDED_ACCOUNT: Final = "the embedded simulator"
 
 
 class XAccess:
@@ -29,23 +32,38 @@ class XAccess:
     """
 
     def __init__(
-        self, credentials: XCredentials, *, simulator: bool, write: bool, base_url: str = ""
+        self,
+        credentials: XCredentials,
+        *,
+        simulator: bool,
+        write: bool,
+        base_url: str = "",
+        pauses: Pauses | None = None,
+        where: Callable[[], Awaitable[str]] | None = None,
+        is_leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         """`write` is whether likes and replies are sent; at the simulator they always are.
 
-        `base_url` is where X is reached, such as a proxy or a stub; empty for X's own host. Raises
-        ConfigError where that is no address to send credentials to.
+        `base_url` is where X is reached, such as a proxy or a stub; empty for X's own host. The
+        embedded one is `where` that says, or waited for until it is opened. `is_leaving` is
+        whether the process drains: what ends from then on is ended in order. Raises
+        ConfigError where `base_url` is no address to send credentials to.
         """
         self.credentials = credentials
         self.simulator = simulator
         self.write = write or simulator
-        self.pauses = Pauses(s_min=BARRED_S_MIN, s_max=BARRED_S_MAX)
+        self.pauses = pauses or Pauses(s_min=BARRED_S_MIN, s_max=BARRED_S_MAX)
+        self._where = where
+        self._is_leaving = is_leaving
         self._base_url = checked_base_url(base_url, simulator=simulator) if base_url else None
-        # Set when the process drains: what ends from then on is ended in order.
-        self.leaving = False
         self._opened = asyncio.Event()
         if not simulator:
             self._opened.set()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the process drains."""
+        return self._is_leaving()
 
     @property
     def user_id(self) -> str:
@@ -56,7 +74,7 @@ class XAccess:
     def account(self) -> str:
         """Whose data are made here: the account, and the X that its ids are of."""
         if self.simulator:
-            return f"the embedded simulator, {self.user_id}"
+            return f"{EMBEDDED_ACCOUNT}, {self.user_id}"
         return f"X{'' if self._base_url is None else f' at {self._base_url}'}, {self.user_id}"
 
     def open(self, base_url: str) -> None:
@@ -73,6 +91,8 @@ class XAccess:
 
     async def base_url(self) -> str | None:
         """Return what to put in place of X_HOST, once it is known; None for X itself."""
+        if self._where is not None and not self._opened.is_set():
+            self.open(await self._where())
         await self._opened.wait()
         return self._base_url
 

@@ -13,8 +13,13 @@ from actors.systems.tweets.stream_rules import TAG, rule_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.config import TweetsConfig
     from actors.systems.tweets.books import Books
+    from actors.systems.tweets.config import TweetsConfig
+
+
+def tweeted_at_us(tweet_id: int) -> int:
+    """Return when it was tweeted, in epoch microseconds: X's ids have the time in them."""
+    return ((tweet_id >> 22) + 1_288_834_974_657) * 1000
 
 
 def what_was_read_is_stored(books: Books) -> Iterator[str]:
@@ -42,7 +47,7 @@ def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[st
             continue
         if ours.isdisjoint(msgspec.json.decode(row["rule_ids"])):
             continue  # it stood there for others, who share the account
-        at_us = ((number >> 22) + 1_288_834_974_657) * 1000  # X's ids have the time in them
+        at_us = tweeted_at_us(number)
         if not any(gap["from_us"] <= at_us <= gap["to_us"] for gap in gaps):
             yield f"{number} stood in X's stream and is not stored"
 

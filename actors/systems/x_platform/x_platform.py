@@ -58,7 +58,7 @@ from actors.systems.x_platform.tweet_rows import find_tweets, find_users, gather
 from actors.systems.x_platform.users import ensure_user, find_user, find_username
 
 if TYPE_CHECKING:
-    from actors.config import XPlatformConfig
+    from actors.systems.x_platform.config import XPlatformConfig
 
 log = structlog.get_logger()
 
@@ -68,14 +68,13 @@ class XPlatformService(Service):
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "x_platform"
 
-    def __init__(self, config: XPlatformConfig, *, keywords: tuple[str, ...]) -> None:
-        """`keywords` are what `keyword_share` of the authors' tweets is about."""
+    def __init__(self, config: XPlatformConfig) -> None:
         self._config = config
         # The stream's past is there for backfill, and for its recovery.
         kept_s = max(config.matches_kept_s, config.recovery_s_max)
         self._kept_us = round(kept_s * 1_000_000)
         self._rules = RuleBook(rules_max=config.rules_max, rule_chars_max=config.rule_chars_max)
-        self._author = Author(keywords, keyword_share=config.keyword_share)
+        self._author = Author(config.keywords, keyword_share=config.keyword_share)
 
     async def run(self) -> None:
         """Let the authors tweet, at their rate; what could not be tweeted in time never is."""

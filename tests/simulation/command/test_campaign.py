@@ -16,15 +16,16 @@ from actors.simulation.command.report import CLEAR_LINE, Report
 from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.suspicious import SuspiciousHotel
-from tests.simulation.tally import TallyScenario
+from tests.simulation.tally import TallyScenario, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
     from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.scenario import Scenario
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +35,13 @@ def silent() -> Iterator[None]:
         yield
 
 
-def campaign_of(folder: Path, **scenarios: type) -> Campaign:
-    """Make a campaign of these scenarios."""
+def campaign_of(folder: Path, **scenarios: Callable[[], Scenario]) -> Campaign:
+    """Make a campaign of these scenarios, each under a name of its own."""
     rehearsals = {}
     for name, scenario in scenarios.items():
         (folder / name).mkdir()
-        rehearsals[name] = Rehearsal(scenario, load_config(), folder / name)
+        system = tally(scenario=scenario)
+        rehearsals[name] = Rehearsal(system, load_config(systems=[system]), folder / name)
     return Campaign(rehearsals)
 
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,23 +22,23 @@ from actors.simulation.command.command import simulate
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.scratch_folder import IN_MEMORY, PREFIX
 from actors.simulation.command.second_process import TracedRun
+from actors.system import System
+from actors.systems.hotel.system import HOTEL
 from tests.simulation.suspicious import SuspiciousHotel
-from tests.simulation.tally import CountTweet, TallyCall, TallyScenario, TallyService
+from tests.simulation.tally import CountTweet, TallyCall, TallyScenario, TallyService, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Sequence
 
     from actors.config import Config
     from actors.kernel.clock import Clock
-    from actors.service.service import Service
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.scenario import Ask, Scenario
 
 ROOT = Path(__file__).parents[3]
 RUNTIME = ROOT / "runtime.py"
 DIGEST = re.compile(r"^digest ([0-9a-f]{32})$", re.MULTILINE)
-SCENARIOS = {"hotel": SuspiciousHotel}
+SUSPICIOUS = replace(HOTEL, scenario=lambda: SuspiciousHotel)
 COMMAND_S_MAX = 200.0
 
 
@@ -58,11 +59,11 @@ def command(*words: str, hash_seed: str = "0", code: int = 0) -> str:
 def inside(
     *words: str,
     fresh_seed: int = 1,
-    scenarios: Mapping[str, Callable[[], Scenario]] = SCENARIOS,
+    systems: Sequence[System] = (SUSPICIOUS,),
 ) -> int:
     """Run the command in this process, unless told otherwise on a hotel that takes offence."""
     return simulate(
-        words, program=RUNTIME, fresh_seed=fresh_seed, clock=SystemClock(), scenarios=scenarios
+        words, program=RUNTIME, fresh_seed=fresh_seed, clock=SystemClock(), systems=systems
     )
 
 
@@ -85,10 +86,6 @@ def test_what_is_played_twice_is_compared_line_by_line() -> None:
 
 
 class CountingScenario(TallyScenario):
-    def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
-        """Return the one whose every handler each request reaches."""
-        return {"tally": TallyService}
-
     async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:
         """Have a tweet counted that nobody has stored."""
         await client.tell("tally", CountTweet(), key=f"k{number}")
@@ -98,13 +95,18 @@ class CountingScenario(TallyScenario):
         return []
 
 
-COUNTING = {"tally": CountingScenario}
+# The service whose every handler each request reaches.
+COUNTING = [
+    System(
+        name="tally", services=lambda _: {"tally": TallyService}, scenario=lambda: CountingScenario
+    )
+]
 
 
 def test_traces_are_a_line_of_json_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     """--traces prints what a second process is compared by, and nothing else."""
-    scenarios = {"one": CountingScenario, "other": CountingScenario}
-    assert inside("--seed", "4", "--traces", scenarios=scenarios) == 0
+    systems = [replace(each, name=name) for each in COUNTING for name in ("one", "other")]
+    assert inside("--seed", "4", "--traces", systems=systems) == 0
     lines = capsys.readouterr().out.splitlines()
     told = [msgspec.json.decode(line, type=TracedRun) for line in lines]
     assert [(each.system, each.seed) for each in told] == [("one", 4), ("other", 4)]
@@ -113,21 +115,21 @@ def test_traces_are_a_line_of_json_a_run(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_coverage_can_be_required(capsys: pytest.CaptureFixture[str]) -> None:
     """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
-    assert inside("--cover", "--seeds", "9", scenarios=COUNTING) == 0
+    assert inside("--cover", "--seeds", "9", systems=COUNTING) == 0
     assert "crash points hit: 8 of 8\ndigest" in capsys.readouterr().out
     words = ("--seed", "1", "--faults", "calm")
-    assert inside(*words, "--cover", scenarios=COUNTING) == 1
+    assert inside(*words, "--cover", systems=COUNTING) == 1
     assert "crash points hit: 0 of 8\n  not in tally: CountTweet.before," in capsys.readouterr().out
-    assert inside(*words, scenarios=COUNTING) == 0
+    assert inside(*words, systems=COUNTING) == 0
 
 
 def test_hours_are_played_to_their_end(capsys: pytest.CaptureFixture[str]) -> None:
     """--hours H begins with a fresh seed, printed, and repeats from there."""
     words = ("--hours", "0.05")
-    assert inside(*words, fresh_seed=77, scenarios=COUNTING) == 0
+    assert inside(*words, fresh_seed=77, systems=COUNTING) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("from seed 77, for 0.05 virtual hours; tally;")
-    assert inside(*words, "--seed", "77", scenarios=COUNTING) == 0
+    assert inside(*words, "--seed", "77", systems=COUNTING) == 0
     assert digest(printed) == digest(capsys.readouterr().out)
 
 
@@ -201,7 +203,7 @@ class QuietScenario(TallyScenario):
         return ["somebody tweeted"] if history.operations else []
 
 
-QUIET = {"tally": QuietScenario}
+QUIET = tally(scenario=QuietScenario)
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +246,7 @@ def test_what_was_found_can_be_played_again(
         assert timeline.strip() in again
         digests.add(digest(again))
     assert len(digests) == 1
-    recording = Recording.read(file, SCENARIOS)
+    recording = Recording.read(file, {"hotel": SUSPICIOUS})
     assert recording.troubles[0].startswith("the room service lived once more")
     assert len(recording.script.schedule) == len(recording.script.workload) == 1
 
@@ -264,7 +266,7 @@ def test_the_page_stands_in_the_data_directory(
 ) -> None:
     """Without --page it is in `simulations` there, named after the system and the seed."""
     setting = f"runtime.data_dir={tmp_path / 'data'}"
-    assert inside("--seeds", "50", "--set", setting, scenarios=QUIET) == 1
+    assert inside("--seeds", "50", "--set", setting, systems=[QUIET]) == 1
     printed = capsys.readouterr().out
     (page,) = (tmp_path / "data" / "simulations").glob("tally-*.html")
     assert f"simulate --set {setting} --replay {page.with_suffix('.json')}" in printed
@@ -276,13 +278,13 @@ def test_a_page_that_cannot_be_written_spoils_no_finding(
 ) -> None:
     """The timeline is told, the reason, and how to find it again; then comes the end as always."""
     (tmp_path / "file").touch()
-    assert inside("--seeds", "50", "--page", page.format(tmp_path), scenarios=QUIET) == 1
+    assert inside("--seeds", "50", "--page", page.format(tmp_path), systems=[QUIET]) == 1
     printed = capsys.readouterr().out
     assert re.search(r"^> .* #\d+ tweet tweet", printed, re.MULTILINE)
     assert re.search(r"^not kept: .*Errno", printed, re.MULTILINE)
     again = re.search(r"^find it again: .* simulate (.*)$", printed, re.MULTILINE)
     assert again is not None
-    assert inside(*again[1].split(), "--page", os.devnull, scenarios=QUIET) == 1
+    assert inside(*again[1].split(), "--page", os.devnull, systems=[QUIET]) == 1
     assert digest(printed)
 
 

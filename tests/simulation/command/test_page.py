@@ -12,8 +12,8 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.page import render
 from actors.simulation.command.timeline import Timeline, build_timeline
-from actors.simulation.scenarios.hotel import HotelScenario
 from actors.simulation.stage.rehearsal import Played, Rehearsal
+from actors.systems.hotel.system import HOTEL
 
 VOID = {"meta", "br"}
 NASTY = "room <b>1</b> & \"others\" were sold twice: '</pre><script>'"
@@ -46,7 +46,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Timeline, st
     """A run with faults of every kind, and the page that is made of it."""
     with without_logs():
         rehearsal = Rehearsal(
-            HotelScenario, load_config(), tmp_path_factory.mktemp("page"), profile="chaos"
+            HOTEL, load_config(systems=[HOTEL]), tmp_path_factory.mktemp("page"), profile="chaos"
         )
         played = rehearsal.play(rehearsal.script(8), keep=True)
     played = msgspec.structs.replace(played, troubles=(NASTY,))

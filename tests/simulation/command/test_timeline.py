@@ -9,11 +9,11 @@ import pytest
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.timeline import Timeline, build_timeline
-from actors.simulation.scenarios.hotel import HotelScenario
-from actors.simulation.scenarios.hotel_call import HotelCall
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.systems.hotel.scenario.call import HotelCall
+from actors.systems.hotel.system import HOTEL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ STORY = Schedule(
 def timeline(tmp_path: Path) -> Timeline:
     """One booking in spite of all that."""
     with without_logs():
-        rehearsal = Rehearsal(HotelScenario, load_config(), tmp_path)
+        rehearsal = Rehearsal(HOTEL, load_config(systems=[HOTEL]), tmp_path)
         played = rehearsal.play(Script(seed=1, workload=(BOOK,), schedule=STORY), keep=True)
     assert played.troubles == ()
     return build_timeline(played, rehearsal.targets.services)

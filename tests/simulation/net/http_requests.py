@@ -23,6 +23,9 @@ from actors.simulation.net.network import Network
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
+from actors.system import listeners_of, unbooted
+from actors.systems.hotel.system import HOTEL
+from actors.systems.tweets.system import TWEETS
 from http_edge.edge import Edge
 from tests.http_edge.fake_system import FakeSystem
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from actors.simulation.net.fault_rules import Rule
     from actors.simulation.net.link import Link
 
+SYSTEMS = (HOTEL, TWEETS)
 REQUESTS = 1_000
 CLIENTS = 4
 SPAN_S = 600.0
@@ -66,7 +70,7 @@ def simulate(
         token = Path(folder) / "admin.token"
         token.write_text("a-token-that-is-not-secret\n")
         token.chmod(0o600)
-        config = load_config(None, [f"edge.{name}.host=edge" for name in _LISTENERS]).edge
+        config = load_config(None, [f"edge.{name}.host=edge" for name in _LISTENERS], SYSTEMS)
         with forbid(loop):
             run(_session(loop, config, Path(folder), Rng(seed), outcome, requests), loop=loop)
     outcome.seconds = loop.time()
@@ -84,7 +88,8 @@ async def _session(
     system = FakeSystem()
     system.clock = loop.clock  # type: ignore[assignment]
     with on_host("edge"):
-        edge = Edge(system, config, data_dir=folder)
+        there = listeners_of(SYSTEMS, unbooted(SYSTEMS, config, folder))
+        edge = Edge(system, config.edge, there, data_dir=folder)
         await edge.start()
     async with asyncio.TaskGroup() as clients:
         for number in range(1, CLIENTS + 1):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 from actors.config import load_config
-from actors.simulation.scenarios.tweets import TweetsScenario
 from actors.simulation.stage.crash_points import CrashPoints
-
-if TYPE_CHECKING:
-    from actors.kernel.messages import Message
+from actors.system import services_of, unbooted
+from actors.systems.tweets.system import TWEETS
+from actors.systems.x_platform.system import X_PLATFORM
 
 POINTS = CrashPoints(
     every=tuple([f"room.Hold{number}.before" for number in range(7)]),
@@ -18,13 +17,15 @@ POINTS = CrashPoints(
 )
 
 
-async def nobody(service: str, message: Message) -> Any:
-    raise LookupError(service)
+def points_of_the_monitor() -> CrashPoints:
+    systems = (TWEETS, X_PLATFORM)
+    wiring = unbooted(systems, load_config(systems=systems), Path())
+    return CrashPoints.of(services_of(systems, wiring))
 
 
 def test_what_commits_has_two_points() -> None:
     """Commands, events and effects; a query has none. What is said after a failure is seldom."""
-    points = CrashPoints.of(TweetsScenario().services(load_config(), nobody))
+    points = points_of_the_monitor()
     assert points.every[:2] == ("tweets.StoreTweet.before", "tweets.StoreTweet.after")
     assert {"tweets.ScoreTweet.before", "flagger.TweetScored.after"} <= set(points.every)
     assert not any("ListTweets" in point for point in points.every)
@@ -34,7 +35,7 @@ def test_what_commits_has_two_points() -> None:
 
 def test_a_replica_dies_by_itself() -> None:
     """What has no store is killed before and after it answers, each replica under its own name."""
-    points = CrashPoints.of(TweetsScenario().services(load_config(), nobody))
+    points = points_of_the_monitor()
     assert [each for each in points.every if "ScoreText." in each] == [
         f"sentiment-{number}.ScoreText.{phase}"
         for number in (1, 2)

@@ -15,15 +15,10 @@ from actors.simulation.command.stopping import stop_on_signal
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.transaction import Transaction
 from actors.systems.tweets.messages import StoreTweet, TweetStored
-from tests.simulation.tally import TalliedTweets, TallyScenario, TallyService
+from tests.simulation.tally import TALLY, TalliedTweets, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from actors.config import Config
-    from actors.service.service import Service
-    from actors.simulation.stage.scenario import Ask
 
 CPU_S_MAX = 0.3
 
@@ -45,11 +40,8 @@ class Interrupted(TalliedTweets):
 
 
 def campaign_with(tweets: type[TalliedTweets], folder: Path) -> Campaign:
-    class Scenario(TallyScenario):
-        def services(self, config: Config, ask: Ask) -> Mapping[str, Callable[[], Service]]:
-            return {"tweets": lambda: tweets(config.tweets, ask), "tally": TallyService}
-
-    rehearsal = Rehearsal(Scenario, load_config(), folder, profile="calm", cpu_s_max=CPU_S_MAX)
+    config = load_config(systems=[TALLY])
+    rehearsal = Rehearsal(tally(tweets), config, folder, profile="calm", cpu_s_max=CPU_S_MAX)
     return Campaign({"tally": rehearsal})
 
 

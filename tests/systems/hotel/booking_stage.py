@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.messages import Later, Refusal, Refused
+from actors.system import unbooted
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_events import AbandonBooking, PursueCancellation
 from actors.systems.hotel.holds import (
@@ -27,7 +29,7 @@ from actors.systems.hotel.payments import (
     PaymentTaken,
     RefundAccepted,
 )
-from actors.systems.hotel.topology import services
+from actors.systems.hotel.system import HOTEL, services
 from tests.systems.hotel.house import CONFIG
 from tests.systems.stage import Stage, stage
 
@@ -53,11 +55,9 @@ REGISTER = RegisterBooking(
 
 
 def bookings(folder: Path, **settings: Any) -> AbstractAsyncContextManager[Stage]:
-    async def nobody(service: str, message: Any) -> None:
-        """No processor is asked: no effect runs here."""
-
     config = msgspec.structs.replace(CONFIG, **settings)
-    types = {name: type(make()) for name, make in services(config, nobody).items()}
+    wiring = unbooted([HOTEL], load_config(systems=[HOTEL]), folder)
+    types = {name: type(make()) for name, make in services(wiring).items()}
     return stage(BookingService(config), folder, name="booking", others=types)
 
 

@@ -18,6 +18,8 @@ import msgspec
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.messages import GaveUp, Later, Refusal, Refused, type_of
+from actors.system import unbooted
+from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import (
     Booking,
     CreateBooking,
@@ -30,7 +32,7 @@ from actors.systems.hotel.messages import (
 )
 from actors.systems.hotel.processor_messages import GetLedger
 from actors.systems.hotel.sandbox_cards import APPROVED_CARD
-from actors.systems.hotel.topology import services
+from actors.systems.hotel.system import HOTEL, services
 from tests.systems.stage import stage
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 RATE = Money(amount=10_001, currency="EUR")
 ATTEMPTS_MAX = 3
 CONFIG = msgspec.structs.replace(
-    load_config().hotel, hold_s=300.0, booking_s_max=120.0, settle_retry_s=30.0
+    HotelConfig(), hold_s=300.0, booking_s_max=120.0, settle_retry_s=30.0
 )
 # Beyond every timer of a booking that nobody touches any more.
 LONG_S = 1000.0
@@ -274,14 +276,16 @@ def _order(timer: Timer) -> tuple[int, int]:
 @contextlib.asynccontextmanager
 async def house(folder: Path, **settings: Any) -> AsyncIterator[House]:
     """Open all of the hotel's services in this folder; `settings` replace `[hotel]`'s."""
-    config = msgspec.structs.replace(CONFIG, **settings)
+    changes = msgspec.structs.asdict(msgspec.structs.replace(CONFIG, **settings))
     clock = ManualClock()
     built: list[House] = []
 
     async def ask(service: str, message: Any) -> Any:
         return await built[0].ask(service, message)
 
-    made = {name: make() for name, make in services(config, ask).items()}
+    shipped = load_config(systems=[HOTEL])
+    wiring = unbooted([HOTEL], shipped.changed(HotelConfig, **changes), folder, ask)
+    made = {name: make() for name, make in services(wiring).items()}
     types = {name: type(service) for name, service in made.items()}
     async with contextlib.AsyncExitStack() as stack:
         stages = {

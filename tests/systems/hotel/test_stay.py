@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from actors.config import load_config
 from actors.errors import ConfigError
 from actors.kernel.messages import Refusal
+from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.stay import nights, refuse_stay, zone
+from actors.systems.hotel.system import HOTEL
 
 DAY = dt.date(2024, 2, 28)
 
@@ -67,6 +69,6 @@ def test_utc_needs_no_time_zone_data() -> None:
 @pytest.mark.parametrize("name", ["Mars/Olympus", "Europe", "../../etc/passwd", "/etc", ""])
 def test_a_time_zone_that_there_is_not_is_refused_before_boot(name: str) -> None:
     """The error names the key."""
-    assert load_config(settings=["hotel.time_zone=Europe/Zurich"]).hotel.time_zone
+    assert HotelConfig(time_zone="Europe/Zurich").time_zone
     with pytest.raises(ConfigError, match="time_zone"):
-        load_config(settings=[f"hotel.time_zone={name}"])
+        load_config(settings=[f"hotel.time_zone={name}"], systems=[HOTEL])

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.systems.hotel import invariants, topology
+from actors.systems.hotel import invariants
+from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import CreateCustomer, CreateRoom, Money
+from actors.systems.hotel.system import HOTEL
 from tests.systems.whole import Whole as WholeSystem
 from tests.systems.whole import copy_files
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from actors.service.assembly import AnyService
-    from tests.systems.whole import Ask
+    from actors.system import System
 
 RATE = Money(amount=10_001, currency="EUR")
 
@@ -25,12 +26,14 @@ RATE = Money(amount=10_001, currency="EUR")
 class Whole(WholeSystem):
     """The hotel of one folder."""
 
-    def services(self, ask: Ask) -> Mapping[str, AnyService]:
-        return topology.services(self.config.hotel, ask)
+    def systems(self) -> Sequence[System]:
+        return (HOTEL,)
 
     def violations(self, **known: Any) -> list[str]:
         now_us = self.clock.now_us()
-        return invariants.violations(self.folder, config=self.config.hotel, now_us=now_us, **known)
+        return invariants.violations(
+            self.folder, config=self.config.section(HotelConfig), now_us=now_us, **known
+        )
 
 
 @contextlib.asynccontextmanager

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.systems.tweets import invariants, topology
-from actors.systems.tweets.failure_words import FailureWords
-from actors.systems.tweets.favouriter import FavouriterService
+from actors.systems.tweets import invariants
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.reader import ReaderService
 from actors.systems.tweets.reader_messages import TweetRead
-from actors.systems.tweets.reply_text import ReplyText
-from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.stream_line import parse_line
+from actors.systems.tweets.system import TWEETS, acting, services
 from actors.systems.tweets.x_client import STREAM_FIELDS
-from actors.systems.x_platform import topology as x_topology
+from actors.systems.x_platform.api.fields import select
+from actors.systems.x_platform.api.rendering import Renderer
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -25,18 +25,17 @@ from actors.systems.x_platform.messages import (
     TweetAs,
     XTweet,
 )
-from http_edge.x_api.fields import select
-from http_edge.x_api.rendering import Renderer
+from actors.systems.x_platform.system import X_PLATFORM
 from tests.systems.tweets.faulty_x import FaultyX
 from tests.systems.whole import Whole
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from actors.service.assembly import AnyService
+    from actors.system import System, Wiring
     from actors.systems.x_platform.messages import Matched, MatchPage, Things
-    from tests.systems.whole import Ask
 
 # All of them stand alone but the scorers, of which there are two.
 NAMES = ("tweets", "flagger", "favouriter", "responder", "reader", "x_platform")
@@ -69,38 +68,23 @@ class BrandMonitor(Whole):
         self.x = FaultyX(self.clock.now_us)
         self._writes = writes
 
-    def services(self, ask: Ask) -> Mapping[str, AnyService]:
-        config = self.config.tweets
-        self.x.ask = ask
-        text = ReplyText(config.reply_text)
-        acts: dict[str, Any] = {"user_id": ACCOUNT_ID, "retry_s": config.retry_s}
+    def systems(self) -> Sequence[System]:
+        return (replace(TWEETS, services=self._services), X_PLATFORM)
+
+    def _services(self, wiring: Wiring) -> Mapping[str, AnyService]:
+        config = wiring.config.section(TweetsConfig)
+        x_config = wiring.config.section(XConfig)
+        self.x.ask = wiring.ask
         writer = self.x if self._writes else None
-        like_never = FailureWords(config.like_never)
         return {
-            **topology.services(config, self.config.x, ask, None),
-            "favouriter": lambda: FavouriterService(
-                writer,
-                like_min=config.like_min,
-                like_never=like_never,
-                bounds=topology.like_bounds(config),
-                **acts,
-            ),
-            "responder": lambda: ResponderService(
-                text,
-                writer,
-                ask,
-                bounds=topology.reply_bounds(config),
-                replies_to_replies=config.replies_to_replies,
-                reply_s_max=config.reply_s_max,
-                **acts,
-            ),
-            "reader": lambda: FedReader(config, self.config.x, access=None),  # type: ignore[arg-type]
-            **x_topology.services(self.config.x_platform, keywords=config.keywords),
+            **services(wiring),
+            **acting(wiring, config, writer, user_id=ACCOUNT_ID),
+            "reader": lambda: FedReader(config, x_config, access=None),  # type: ignore[arg-type]
         }
 
     def violations(self, **known: Any) -> list[str]:
         monitor = invariants.Monitor(
-            config=self.config.tweets, user_id=ACCOUNT_ID, writes=self._writes
+            config=self.config.section(TweetsConfig), user_id=ACCOUNT_ID, writes=self._writes
         )
         now_us = self.clock.now_us()
         return invariants.violations(self.folder, monitor=monitor, now_us=now_us, **known)

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.config import load_config
 from actors.kernel.clock import SystemClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.messages import Query
-from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.service.service import Service, command, query
-from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.credentials import XCredentials
 from actors.systems.tweets.messages import GetReader, ReaderState, StoreXTweet
 from actors.systems.tweets.reader import ReaderService
+from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x_access import XAccess
+from tests.booting import app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from actors.service.assembly import ServiceSystem
 
 WAIT_S_MAX = 100.0
 # Short, for tests wait for them; the reasons for the real ones are in config.toml.
@@ -121,16 +120,8 @@ async def reading(
     credentials: XCredentials = CREDENTIALS,
 ) -> AsyncIterator[Reading]:
     """Run a reader of the X at `url`; without one the X has not opened yet."""
-    config = load_config(settings=[*SETTINGS, *settings])
+    config = load_config(settings=[*SETTINGS, *settings], systems=[TWEETS])
     clock = clock or ShiftedClock()
-    lifecycle = Lifecycle()
-    context = KernelContext(
-        loop=asyncio.get_running_loop(),
-        clock=clock,
-        rng=Rng(1),
-        lifecycle=lifecycle,
-        dead_letters=DeadLetters(capacity=100, clock=clock, events=lifecycle),
-    )
     access = XAccess(credentials, simulator=True, write=True)
     if url is not None:
         access.open(url)
@@ -141,13 +132,9 @@ async def reading(
     class Placed(Shelf):
         schema: ClassVar[Path] = migrations
 
-    system = ServiceSystem(
-        {"reader": lambda: ReaderService(config.tweets, config.x, access), "tweets": Placed},
-        config=config,
-        data_dir=folder,
-        context=context,
-        store=AiosqliteStore,
-    )
+    tweets, x = config.section(TweetsConfig), config.section(XConfig)
+    services = {"reader": lambda: ReaderService(tweets, x, access), "tweets": Placed}
+    system = app_of(services, folder, config, clock=clock).system
     await system.start()
     try:
         yield Reading(system, clock, access)

@@ -6,31 +6,30 @@ import asyncio
 import contextlib
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from actors.app import App
 from actors.config import load_config
 from actors.kernel.clock import SystemClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
-from actors.service.assembly import ServiceSystem
-from actors.store.aiosqlite_store import AiosqliteStore
-from actors.systems.tweets import topology as tweets
+from actors.system import Dependency
+from actors.systems import SYSTEMS
 from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader, ReaderState
+from actors.systems.tweets.outside import EMBEDDED_CREDENTIALS, simulated_x
+from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x_access import XAccess
-from actors.systems.x_platform import topology as x_platform
-from http_edge.edge import Edge
-from http_edge.x_api.credentials import load_embedded_credentials
+from actors.systems.x_platform.system import X_PLATFORM
 from tests.systems.tweets.rough_link import rough_link
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from actors.config import Config
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.service.assembly import ServiceSystem
     from tests.systems.tweets.rough_link import RoughLink
 
 ASK_S_MAX = 100.0
@@ -45,6 +44,7 @@ SETTINGS = (
     "x.reconnect_s_max=0.05",
     "tweets.retry_s=0.2",
     "effect.effect_s_max=1",
+    "runtime.drain_s=1",
 )
 
 
@@ -86,35 +86,25 @@ class Monitor:
 @contextlib.asynccontextmanager
 async def monitor(folder: Path, rng: Rng, *settings: str) -> AsyncIterator[Monitor]:
     """Run it on real stores and real sockets; its X stands behind a link that can break."""
-    config = load_config(settings=[*SETTINGS, *settings])
-    clock, lifecycle = SystemClock(), Lifecycle()
-    context = KernelContext(
-        loop=asyncio.get_running_loop(),
-        clock=clock,
-        rng=rng,
-        lifecycle=lifecycle,
-        dead_letters=DeadLetters(capacity=1000, clock=clock, events=lifecycle),
-    )
-
-    def ask(service: str, message: Message) -> Awaitable[Any]:
-        return system.ask(service, message, timeout_s=config.effect.effect_s_max)
-
-    keys = load_credentials(load_embedded_credentials(folder))
+    config = load_config(settings=[*SETTINGS, *settings], systems=SYSTEMS)
+    X_PLATFORM.lay_out(folder)
+    keys = load_credentials(folder / EMBEDDED_CREDENTIALS)
     access = XAccess(keys, simulator=True, write=True)
-    services = {
-        **tweets.services(config.tweets, config.x, ask, access),
-        **x_platform.services(config.x_platform, keywords=config.tweets.keywords),
-    }
-    system = ServiceSystem(
-        services, config=config, data_dir=folder, context=context, store=AiosqliteStore
+    x = Dependency(live=lambda _: access, simulated=simulated_x)
+    app = App(
+        [replace(TWEETS, outside={"x": x}), X_PLATFORM],
+        config,
+        data_dir=folder,
+        clock=SystemClock(),
+        rng=rng,
     )
-    await system.start()
-    edge = Edge(system, config.edge, data_dir=folder, x_platform=config.x_platform)
+    system = app.system
+    await app.start()
     try:
-        await edge.start()
-        async with rough_link(edge.addresses["x_platform"]) as link:
+        await app.listen()
+        async with rough_link(app.addresses["x_platform"]) as link:
             access.open(link.url)
             yield Monitor(system, folder, config, access, link)
     finally:
-        await edge.drain(1.0)
-        await system.stop()
+        await app.drain()
+        await app.stop()

@@ -11,32 +11,28 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.config import load_config
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
-from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.service.inline_runner import InlineRunner
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.store.inline_store import InlineStore
-from actors.systems.tweets import topology
-from actors.systems.tweets.failure_words import FailureWords
-from actors.systems.tweets.favouriter import FavouriterService
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import Action, ListActions
-from actors.systems.tweets.reply_text import ReplyText
-from actors.systems.tweets.responder import ResponderService
+from actors.systems.tweets.system import TWEETS
+from actors.systems.tweets.system import acting as make_acting
 from actors.systems.tweets.x_access import XAccess
 from actors.systems.tweets.x_client import XWriter
 from actors.systems.tweets.x_errors import XStatus
 from actors.systems.tweets.x_limits import reset_of, wait_until
 from actors.systems.tweets.x_pause import Pauses
+from tests.booting import app_of
 from tests.systems.tweets.reading import CREDENTIALS
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from actors.service.assembly import ServiceSystem
 
     # An answer: its status, its body, and its headers by name.
     Answer = tuple[int, Any, dict[str, str]]
@@ -152,55 +148,27 @@ class Acting:
 async def acting(folder: Path, loop: SimulationLoop, *settings: str) -> AsyncIterator[Acting]:
     """Boot the two services in the folder, on inline stores."""
     many = ("tweets.likes_author_hour_max=1000", "tweets.replies_author_hour_max=1000")
-    config = load_config(settings=(*many, *settings))
-    lifecycle = Lifecycle()
-    context = KernelContext(
-        loop=loop,
-        clock=loop.clock,
-        rng=Rng(1),
-        lifecycle=lifecycle,
-        dead_letters=DeadLetters(capacity=100, clock=loop.clock, events=lifecycle),
+    config = load_config(settings=(*many, *settings), systems=[TWEETS])
+    x_config = config.section(XConfig)
+    access = XAccess(
+        CREDENTIALS,
+        simulator=True,
+        write=True,
+        pauses=Pauses(s_min=x_config.barred_s_min, s_max=x_config.barred_s_max),
     )
-    access = XAccess(CREDENTIALS, simulator=True, write=True)
     access.open("http://127.0.0.1:1")
-    access.pauses = Pauses(s_min=config.x.barred_s_min, s_max=config.x.barred_s_max)
     x = ScriptedX(loop)
-    writer = ScriptedWriter(access, x)
-    tweets = config.tweets
-
-    async def ask(service: str, message: Any) -> Any:
-        return await system.ask(service, message, timeout_s=config.effect.effect_s_max)
-
-    def responder() -> ResponderService:
-        return ResponderService(
-            ReplyText("@{author} thanks [{ref}]"),
-            writer,
-            ask,
-            user_id=OURSELVES,
-            bounds=topology.reply_bounds(tweets),
-            replies_to_replies=tweets.replies_to_replies,
-            retry_s=tweets.retry_s,
-            reply_s_max=tweets.reply_s_max,
-        )
-
-    system = ServiceSystem(
-        {
-            "favouriter": lambda: FavouriterService(
-                writer,
-                user_id=OURSELVES,
-                like_min=tweets.like_min,
-                like_never=FailureWords(tweets.like_never),
-                bounds=topology.like_bounds(tweets),
-                retry_s=tweets.retry_s,
-            ),
-            "responder": responder,
-        },
-        config=config,
-        data_dir=folder,
-        context=context,
+    tweets = msgspec.structs.replace(
+        config.section(TweetsConfig), reply_text="@{author} thanks [{ref}]"
+    )
+    system = app_of(
+        lambda wiring: make_acting(wiring, tweets, ScriptedWriter(access, x), user_id=OURSELVES),
+        folder,
+        config,
+        clock=loop.clock,
         store=InlineStore,
         runner=InlineRunner,
-    )
+    ).system
     await system.start()
     try:
         yield Acting(system, x, access)

@@ -10,15 +10,14 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.messages import GaveUp
-from actors.systems.tweets import topology
+from actors.system import unbooted
 from actors.systems.tweets.actions import Later, Outcome
-from actors.systems.tweets.failure_words import FailureWords
-from actors.systems.tweets.favouriter import FavouriterService
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
 from actors.systems.tweets.messages import Action, ListActions
 from actors.systems.tweets.replies import PostponeReply, PostReply, RecordReply
-from actors.systems.tweets.reply_text import ReplyText
-from actors.systems.tweets.responder import NOBODY, ResponderService
+from actors.systems.tweets.responder import NOBODY
+from actors.systems.tweets.system import TWEETS, acting
 from actors.systems.tweets.x_errors import XBusy, XRefused, XUnreachable
 from actors.systems.tweets.x_pause import PAUSE_S_MAX
 from tests.systems.stage import Stage, stage
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from actors.systems.tweets.actions import Writer
 
-CONFIG = load_config().tweets
+CONFIG = TweetsConfig(reply_text="@{author} thanks [{ref}]")
 ID = x_id(1)
 POSITIVE = scored(1, 0.9)
 DUPLICATE = (
@@ -70,34 +69,14 @@ class Kind(NamedTuple):
 
     @contextlib.asynccontextmanager
     async def on(self, folder: Path, writer: Writer | None) -> AsyncIterator[Stage]:
-        service: FavouriterService | ResponderService
-
         async def ask(name: str, message: Any) -> Any:
             assert name == self.name
             return await on.ask(message)
 
-        if self.name == "favouriter":
-            service = FavouriterService(
-                writer,
-                user_id=OURSELVES,
-                like_min=CONFIG.like_min,
-                like_never=FailureWords(CONFIG.like_never),
-                bounds=topology.like_bounds(CONFIG),
-                retry_s=CONFIG.retry_s,
-            )
-        else:
-            text = ReplyText("@{author} thanks [{ref}]")
-            service = ResponderService(
-                text,
-                writer,
-                ask,
-                user_id=OURSELVES,
-                bounds=topology.reply_bounds(CONFIG),
-                replies_to_replies=CONFIG.replies_to_replies,
-                retry_s=CONFIG.retry_s,
-                reply_s_max=CONFIG.reply_s_max,
-            )
-        async with stage(service, folder, name=self.name) as on:
+        wiring = unbooted([TWEETS], load_config(systems=[TWEETS]), folder, ask)
+        made = acting(wiring, CONFIG, writer, user_id=OURSELVES)
+        service: Any = made[self.name]
+        async with stage(service(), folder, name=self.name) as on:
             yield on
 
     def action(self, status: Any, **fields: Any) -> Action:

@@ -6,10 +6,12 @@ import pytest
 
 from actors.config import load_config
 from actors.errors import ConfigError
+from actors.systems import SYSTEMS
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.x_platform.phrases import DELIGHTED, FILLERS
 
-SHIPPED = FailureWords(load_config().tweets.like_never)
+SHIPPED = FailureWords(TweetsConfig().like_never)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_an_entry_is_a_word_or_a_phrase() -> None:
     assert words.found_in("stopped working") == "stopped working"
     assert words.found_in("lost, stop it working, stop") is None
     with pytest.raises(ConfigError, match="like_never"):
-        load_config(settings=['tweets.like_never=["!!"]'])
+        load_config(settings=['tweets.like_never=["!!"]'], systems=SYSTEMS)
 
 
 def test_a_long_text_costs_little() -> None:

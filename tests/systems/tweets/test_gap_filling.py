@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.systems import SYSTEMS
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.gap_wait import GapWait
 from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, XDetails
@@ -30,17 +32,17 @@ from actors.systems.tweets.reader_messages import (
 from actors.systems.tweets.stream_line import first_id_at
 from actors.systems.tweets.tweets import TweetsService
 from actors.systems.tweets.x_access import XAccess
-from tests.http_edge.x_api.embedded_x import embedded_x
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.reading import CREDENTIALS, Reading, ShiftedClock, reading
 from tests.systems.tweets.rough_x import SEARCH, STREAM, answers, opens, rough_x, tweet_line
+from tests.systems.x_platform.api.embedded_x import embedded_x
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.http_edge.x_api.embedded_x import EmbeddedX
     from tests.systems.tweets.rough_x import Act, RoughX
+    from tests.systems.x_platform.api.embedded_x import EmbeddedX
 
 HOUR_S = 3_600.0
 DAY_S = 86_400.0
@@ -49,9 +51,9 @@ NOW = ("x.gap_wait_s=0.01", "x.gap_retry_s=0.05")
 
 @asynccontextmanager
 async def books(folder: Path, *settings: str) -> AsyncIterator[Stage]:
-    config = load_config(settings=["x.stall_s=21", *settings])
+    config = load_config(settings=["x.stall_s=21", *settings], systems=SYSTEMS)
     access = XAccess(CREDENTIALS, simulator=True, write=True)
-    reader = ReaderService(config.tweets, config.x, access)
+    reader = ReaderService(config.section(TweetsConfig), config.section(XConfig), access)
     async with stage(reader, folder, name="reader", others={"tweets": TweetsService}) as on:
         yield on
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.config import load_config
+from actors.systems import SYSTEMS
+from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.credentials import XCredentials
 from actors.systems.tweets.messages import GetReader, StoreXTweet, XDetails
 from actors.systems.tweets.reader import RATE_WINDOW_S, ReaderService
@@ -34,9 +36,9 @@ STALL_S = 21.0
 
 @asynccontextmanager
 async def books(folder: Path, *settings: str) -> AsyncIterator[Stage]:
-    config = load_config(settings=[f"x.stall_s={STALL_S}", *settings])
+    config = load_config(settings=[f"x.stall_s={STALL_S}", *settings], systems=SYSTEMS)
     access = XAccess(CREDENTIALS, simulator=True, write=True)
-    reader = ReaderService(config.tweets, config.x, access)
+    reader = ReaderService(config.section(TweetsConfig), config.section(XConfig), access)
     others = {"tweets": TweetsService}
     async with stage(reader, folder, name="reader", others=others) as on:
         yield on

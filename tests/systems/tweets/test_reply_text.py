@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.config import load_config
 from actors.errors import ConfigError
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.reply_text import ReplyText, short
 
 X_CHARS_MAX = 280
@@ -25,7 +25,7 @@ def test_it_names_the_author_and_the_tweet() -> None:
 @given(snowflakes)
 def test_the_shipped_text_fits_into_a_tweet(tweet_id: str) -> None:
     """For the longest name and the longest id that X has."""
-    text = ReplyText(load_config().tweets.reply_text)
+    text = ReplyText(TweetsConfig().reply_text)
     assert len(text.fill_in(author="a" * 15, tweet_id=tweet_id)) <= X_CHARS_MAX
     assert len(short(tweet_id)) <= 11
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.config import load_config
 from actors.errors import MailboxFull
 from actors.kernel.messages import GaveUp
 from actors.systems.tweets.backlog import FindBacklog, ScoreBacklog
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.messages import (
     GetTweet,
@@ -33,7 +33,7 @@ DETAILS = XDetails(author_id="42", kind="quote", lang="en", posted_at_us=7)
 
 
 def tweeting(folder: Path, scorer: Scorer | None = None) -> AbstractAsyncContextManager[Stage]:
-    service = TweetsService(load_config().tweets, (scorer or Scorer()).ask)
+    service = TweetsService(TweetsConfig(), (scorer or Scorer()).ask)
     return stage(service, folder, name="tweets", others={"flagger": FlaggerService})
 
 
@@ -99,7 +99,7 @@ async def test_a_score_that_nobody_gives_is_asked_for_again(tmp_path: Path) -> N
         effect = ScoreTweet(tweet_id="t", text="x")
         for _ in range(3):
             await on.ask(GaveUp(command=effect, reason="no replica"))
-            assert on.timers == [(load_config().tweets.retry_s, effect)]
+            assert on.timers == [(TweetsConfig().retry_s, effect)]
 
 
 async def test_an_error_of_the_replicas_is_a_failed_attempt(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_tweets_of_an_older_file_are_scored_too(tmp_path: Path, count: int
     old.mkdir()
     shutil.copy(TweetsService.schema / "0001_tweet.sql", old)
     TweetsBefore.schema = old
-    before = TweetsBefore(load_config().tweets, Scorer().ask)
+    before = TweetsBefore(TweetsConfig(), Scorer().ask)
     async with stage(before, tmp_path, name="tweets") as on:
         for number in range(count):
             on.execute(
@@ -153,7 +153,7 @@ async def test_the_backlog_is_worked_off_at_the_start_and_waits_where_it_must(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full mailbox is no crash: the old tweets have waited for long."""
-    config = load_config(settings=["tweets.retry_s=0.001"]).tweets
+    config = TweetsConfig(retry_s=0.001)
     service = TweetsService(config, Scorer().ask)
     answers = [True, MailboxFull("full", retry_after_s=1.0), True, None, True, None, False]
     asked = []

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.config import load_config
 from actors.kernel.clock import SystemClock
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import ScoreText, ScoreTweet
 from actors.systems.tweets.sentences import parts, sentences
 from actors.systems.tweets.sentiment import SentimentService, is_spoken
 from actors.systems.tweets.tweets import TweetsService
 
-CONFIG = load_config().tweets
+CONFIG = TweetsConfig()
 CALM = "The pages on queues and on sockets are long and plain. "
 PRAISE = "I love how the pages on queues and on sockets are written. "
 RANT = "But the last course is terrible and broken, I hate it and want my money back."

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from actors.config import load_config
 from actors.systems.tweets.analyser import Analyser
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import ScoreText
 from actors.systems.tweets.sentiment import SentimentService
 
 ORIGINAL = SentimentIntensityAnalyzer()
 OURS = Analyser()
-CONFIG = load_config().tweets
+CONFIG = TweetsConfig()
 
 # What the rules look for, near and far from a word of the lexicon; and words that are in none.
 WORDS = [

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from actors.config import load_config
 from actors.kernel.messages import Refusal
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import (
     GetTweet,
     ListTweets,
@@ -33,7 +33,7 @@ SCORES = {"negative": -0.5, "neutral": 0.0, "positive": 0.5}
 
 
 def tweeting(folder: Path) -> AbstractAsyncContextManager[Stage]:
-    return stage(TweetsService(load_config().tweets, Scorer().ask), folder, name="tweets")
+    return stage(TweetsService(TweetsConfig(), Scorer().ask), folder, name="tweets")
 
 
 async def store(on: Stage, *authors: str) -> list[Tweet]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.config import load_config
 from actors.kernel.clock import ManualClock
+from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     AddRules,
     FindHead,
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-CONFIG = msgspec.structs.replace(load_config().x_platform, tweets_per_s=0.0)
-KEYWORDS = ("tutorialedge",)
+CONFIG = XPlatformConfig(tweets_per_s=0.0)
 
 
 class Platform:
@@ -73,11 +72,10 @@ class Platform:
 async def platform(
     folder: Path,
     *,
-    keywords: tuple[str, ...] = KEYWORDS,
     clock: ManualClock | None = None,
     **settings: Any,
 ) -> AsyncIterator[Platform]:
     """Open the folder's platform; `settings` replace [x_platform]'s."""
-    service = XPlatformService(msgspec.structs.replace(CONFIG, **settings), keywords=keywords)
+    service = XPlatformService(msgspec.structs.replace(CONFIG, **settings))
     async with stage(service, folder, name="x_platform", clock=clock or ManualClock()) as on:
         yield Platform(on)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from actors.config import load_config
 from actors.kernel.rng import Rng
+from actors.systems.tweets.config import TweetsConfig
 from actors.systems.x_platform import entities
+from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.language import LANGUAGES
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -23,7 +24,7 @@ from actors.systems.x_platform.messages import (
 )
 from actors.systems.x_platform.people import PEOPLE
 from actors.systems.x_platform.phrases import ANGRY, DELIGHTED, FILLERS, SUBJECTS
-from tests.systems.x_platform.platform_stage import KEYWORDS, platform
+from tests.systems.x_platform.platform_stage import platform
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,13 +73,13 @@ async def test_all_kinds_of_tweets_are_made(tmp_path: Path) -> None:
 
 async def test_authors_are_so_many_that_each_can_be_answered(tmp_path: Path) -> None:
     """An hour at the shipped pace: hardly anybody is heard more often than one is answered."""
-    config = load_config()
-    count = int(config.x_platform.tweets_per_s * config.x_platform.keyword_share * 3_600)
+    config = XPlatformConfig()
+    count = int(config.tweets_per_s * config.keyword_share * 3_600)
     assert len({username.lower() for username, _ in PEOPLE}) == len(PEOPLE)
     assert max(len(username) for username, _ in PEOPLE) <= 15  # X's bound
     rng = Rng(1)
     heard = Counter(rng.choice(PEOPLE) for _ in range(count))
-    most = config.tweets.replies_author_hour_max
+    most = TweetsConfig().replies_author_hour_max
     assert sum(max(0, each - most) for each in heard.values()) < count / 100
     async with platform(tmp_path, keyword_share=1.0) as x:
         tweets = await compose(x, 500)
@@ -97,7 +98,7 @@ async def test_nobody_says_the_same_twice_within_a_day(tmp_path: Path) -> None:
 async def test_the_share_of_the_keyword_is_kept(tmp_path: Path, share: float) -> None:
     """Over what its rule matches, quotes included."""
     async with platform(tmp_path, keyword_share=share) as x:
-        await x.add(*KEYWORDS)
+        await x.add("tutorialedge")
         tweets = await compose(x, 1000)
         assert len(await x.matches()) == pytest.approx(share * len(tweets), abs=70)
 

@@ -6,18 +6,16 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
-from actors.config import load_config
+from actors.app import App
+from actors.config import SupervisorConfig, load_config
 from actors.kernel.clock import ManualClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Crashed, Lifecycle
+from actors.kernel.lifecycle import Crashed
 from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
+from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -31,14 +29,14 @@ from actors.systems.x_platform.messages import (
     ReadMatches,
     XTweet,
 )
-from actors.systems.x_platform.topology import services
+from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from actors.kernel.lifecycle import LifecycleEvent
-    from actors.service.assembly import StoreType
+    from actors.service.assembly import ServiceSystem, StoreType
 
 NAME = "x_platform"
 ASK_S_MAX = 100.0
@@ -80,31 +78,25 @@ async def running(
     folder: Path, seed: int, *, store: StoreType = InlineStore, **settings: Any
 ) -> AsyncIterator[Running]:
     """Run the platform in the folder; `settings` replace [x_platform]'s."""
-    config = load_config()
-    changed = msgspec.structs.replace(config.x_platform, **{"tweets_per_s": 0.0, **settings})
-    supervisor = msgspec.structs.replace(config.supervisor, backoff_s_max=0.002)
-    config = msgspec.structs.replace(config, x_platform=changed, supervisor=supervisor)
-    clock, lifecycle = ManualClock(), Lifecycle()
+    silent = {"tweets_per_s": 0.0, "keywords": ("cat",), **settings}
+    config = load_config(systems=[X_PLATFORM]).changed(XPlatformConfig, **silent)
     crashes: list[LifecycleEvent] = []
-    lifecycle.subscribe(
-        lambda event: (
-            crashes.append(event) if isinstance(event, Crashed) and not event.killed else None
-        )
-    )
-    context = KernelContext(
-        loop=asyncio.get_running_loop(),
-        clock=clock,
-        rng=Rng(seed),
-        lifecycle=lifecycle,
-        dead_letters=DeadLetters(capacity=100, clock=clock, events=lifecycle),
-    )
-    system = ServiceSystem(
-        services(config.x_platform, keywords=("cat",)),
-        config=config,
+
+    def note(event: LifecycleEvent) -> None:
+        if isinstance(event, Crashed) and not event.killed:
+            crashes.append(event)
+
+    app = App(
+        [X_PLATFORM],
+        config.changed(SupervisorConfig, backoff_s_max=0.002),
         data_dir=folder,
-        context=context,
+        clock=ManualClock(),
+        rng=Rng(seed),
         store=store,
+        simulated=True,
+        heard=note,
     )
+    system = app.system
     await system.start()
     try:
         yield Running(system, crashes)

@@ -1,0 +1,170 @@
+"""The one composition root: systems and a configuration become a tree, its stores, and an edge."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.context import KernelContext
+from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.lifecycle import Lifecycle
+from actors.service.assembly import ServiceSystem
+from actors.service.replicas import Replicas
+from actors.service.thread_runner import ThreadRunner
+from actors.store.aiosqlite_store import AiosqliteStore
+from actors.system import Wiring, listeners_of, services_of, unbooted, with_outside
+from http_edge.edge import Edge
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from actors.config import Config, EdgeConfig
+    from actors.kernel.clock import Clock
+    from actors.kernel.lifecycle import LifecycleEvent
+    from actors.kernel.messages import Message
+    from actors.kernel.rng import Rng
+    from actors.service.assembly import AnyService, StoreType
+    from actors.service.runner import RunnerType
+    from actors.store.directory_lock import DirectoryLock
+    from actors.system import Ask, System
+    from http_edge.listener import Sockets
+
+
+class App:
+    """One process's systems. Made on the loop's thread, of what the command line or a test has.
+
+    `system` is the tree of services, `outside` what was made of the dependencies, by name.
+    """
+
+    def __init__(  # noqa: PLR0913 - all that two processes may differ by
+        self,
+        systems: Sequence[System],
+        config: Config,
+        *,
+        data_dir: Path,
+        clock: Clock,
+        rng: Rng,
+        store: StoreType = AiosqliteStore,
+        runner: RunnerType = ThreadRunner,
+        lock: DirectoryLock | None = None,
+        simulated: bool = False,
+        heard: Callable[[LifecycleEvent], None] | None = None,
+        ambient: Context | None = None,
+        instrument: Callable[[str, AnyService], AnyService] = lambda _, service: service,
+        at_a_distance: Callable[[Ask], Ask] = lambda ask: ask,
+    ) -> None:
+        """Wire everything; nothing runs yet, but files are laid out in `data_dir`.
+
+        `simulated` chooses the world outside. `heard` is told what becomes of actors, which work
+        in the context `ambient`. A simulation may `instrument` services, by name, and put a
+        distance between an effect and a service that it asks. Raises ConfigError and TypeError.
+        """
+        self.config = config
+        self.leaving = False
+        self._data_dir = data_dir
+        self._edge: Edge | None = None
+        self._listening = asyncio.Event()
+        events = Lifecycle()
+        if heard is not None:
+            events.subscribe(heard)
+        context = KernelContext(
+            loop=asyncio.get_running_loop(),
+            clock=clock,
+            rng=rng,
+            lifecycle=events,
+            dead_letters=DeadLetters(
+                capacity=config.service.dead_letters_max, clock=clock, events=events
+            ),
+            ambient=Context() if ambient is None else ambient,
+        )
+        for system in systems:
+            system.lay_out(data_dir)
+        wiring = Wiring(
+            config=config, data_dir=data_dir, ask=at_a_distance(self._ask), process=self
+        )
+        wiring = with_outside(systems, wiring, simulated=simulated)
+        self.outside = wiring.outside
+        services = services_of(systems, wiring)
+        self._listeners = listeners_of(systems, wiring)
+        self.system = ServiceSystem(
+            {name: instrument(name, service) for name, service in services.items()},
+            config=config,
+            data_dir=data_dir,
+            context=context,
+            store=store,
+            runner=runner,
+            lock=lock,
+            groups=[group for system in systems for group in system.supervision],
+        )
+
+    @property
+    def edge(self) -> Edge:
+        """What listens, once it does."""
+        assert self._edge is not None, "`listen` comes first"
+        return self._edge
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Each listener's URL with the port it is really bound to; empty before `listen`."""
+        return {} if self._edge is None else self._edge.addresses
+
+    async def listen(
+        self,
+        config: EdgeConfig | None = None,
+        *,
+        sockets: Sockets | None = None,
+        descriptors_max: int | None = None,
+    ) -> None:
+        """Serve at every address; whoever asks a service that is not up yet is told so.
+
+        `config` has the edge's limits as they are possible, else they are as configured; see Edge.
+        Raises ConfigError.
+        """
+        self._edge = Edge(
+            self.system,
+            config or self.config.edge,
+            self._listeners,
+            data_dir=self._data_dir,
+            log_requests=self.config.log.level == "debug",
+            sockets=sockets,
+            descriptors_max=descriptors_max,
+        )
+        await self._edge.start()
+        self._listening.set()
+
+    async def start(self) -> None:
+        """Start every service; returns when each is up, or has failed its first start."""
+        await self.system.start()
+
+    async def drain(self) -> None:
+        """Accept nothing more, and answer what has been asked."""
+        self.leaving = True
+        self.system.leave()
+        if self._edge is not None:
+            await self._edge.drain(self.config.runtime.drain_s)
+
+    async def stop(self) -> None:
+        """Stop the tree in reverse order."""
+        await self.system.stop()
+
+    async def url_of(self, listener: str, *, service: str) -> str:
+        """Return where this process itself reaches its listener, once `service` is up."""
+        await self._listening.wait()
+        await self.system.registry.actor(service).first_start()
+        return loopback(self.addresses[listener])
+
+    def _ask(self, service: str, message: Message) -> Awaitable[Any]:
+        return self.system.ask(service, message, timeout_s=self.config.effect.effect_s_max)
+
+
+def loopback(url: str) -> str:
+    """Return where this process itself reaches a listener, which may be on all interfaces."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def count_stores(systems: Sequence[System], config: Config, data_dir: Path) -> int:
+    """How many services keep a file, before any is opened. Raises ConfigError."""
+    services = services_of(systems, unbooted(systems, config, data_dir))
+    return sum(not isinstance(each, Replicas) for each in services.values())

@@ -1,0 +1,189 @@
+"""`System`: everything about a system as one value, and the first file of its folder to read.
+
+Nothing in it runs or reads anything: it says what is to be made, and `App` makes it. What is not
+needed to serve (the scenario, the audit) is behind a function that imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from actors.errors import ConfigError
+from http_edge.gateway import Gateway
+from http_edge.listener import GATEWAY, Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable
+    from pathlib import Path
+
+    from actors.config import Config, Rule, Section
+    from actors.kernel.messages import Message
+    from actors.service.assembly import AnyService
+    from actors.service.group import Group
+    from http_edge.address import Address
+
+# How an effect reaches a service of the same process, as over a network: (service, message).
+Ask = Callable[[str, "Message"], "Awaitable[Any]"]
+
+
+class Process(Protocol):
+    """The process in which a system runs, as far as its makers may ask it."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it drains: what ends from then on is ended in order."""
+        ...
+
+    async def url_of(self, listener: str, *, service: str) -> str:
+        """Return where this process itself reaches its listener, once `service` is up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What a system's makers are given.
+
+    `outside` is what was made of the dependencies of all systems of the process, by name.
+    """
+
+    config: Config
+    data_dir: Path
+    ask: Ask
+    process: Process
+    outside: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something outside the system, as its services are handed it.
+
+    `simulated` reads and writes nothing: who only looks at a system is given it, too.
+    """
+
+    live: Callable[[Wiring], Any]
+    simulated: Callable[[Wiring], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSpec:
+    """A listener of a system's own, and where it listens if the configuration does not say.
+
+    `gateway` is the dialect that it speaks.
+    """
+
+    name: str
+    port: int
+    gateway: type[Gateway] = Gateway
+    host: str = "127.0.0.1"
+
+
+# What is wrong with the files of a system at rest: (folder, configuration, now in epoch us).
+Audit = Callable[["Path", "Config", int], list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A system: what an `App` boots, the edge serves, a simulation plays and an audit reads.
+
+    Only the name and the services must be there. A service's name is its address, and its file's.
+    """
+
+    name: str
+    services: Callable[[Wiring], Mapping[str, AnyService]]
+    # Addresses by listener: its own, and the gateway's, which every system shares.
+    addresses: Callable[[Wiring], Mapping[str, Sequence[Address]]] = lambda _: {}
+    listeners: tuple[ListenerSpec, ...] = ()
+    # Its sections of the configuration by name, with a default for each key.
+    config: Mapping[str, type[Section]] = field(default_factory=dict)
+    # What keys of different sections must be to each other, where a section cannot know.
+    relations: Callable[[Config], Iterable[Rule]] = lambda _: ()
+    # Who restarts with whom, and how often; a service in no group stands by itself.
+    supervision: tuple[Group, ...] = ()
+    outside: Mapping[str, Dependency] = field(default_factory=dict)
+    # Puts files into the data folder before anything is made: what others look for there.
+    lay_out: Callable[[Path], None] = lambda _: None
+    # What a simulation plays with it; the type is the simulation's, which no server imports.
+    scenario: Callable[[], Callable[[], Any]] | None = None
+    audit: Callable[[], Audit] | None = None
+
+    def rules(self, config: Config) -> Iterable[Rule]:
+        """Say what its keys must be to each other, and to others'."""
+        return self.relations(config)
+
+
+class _NoProcess:
+    """Whoever only looks at a system boots nothing."""
+
+    leaving = False
+
+    async def url_of(self, listener: str, *, service: str) -> str:
+        raise LookupError(f"nothing runs: {service} is not at {listener}")
+
+
+async def _ask_nobody(service: str, message: Message) -> Any:
+    raise LookupError(f"{service} does not run: nobody takes {message}")
+
+
+def unbooted(
+    systems: Sequence[System], config: Config, data_dir: Path, ask: Ask = _ask_nobody
+) -> Wiring:
+    """Return a wiring by which to look at systems that are not booted; it touches no file."""
+    wiring = Wiring(config=config, data_dir=data_dir, ask=ask, process=_NoProcess())
+    return with_outside(systems, wiring, simulated=True)
+
+
+def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) -> Wiring:
+    """Return the wiring with the world outside, as all systems' dependencies make it."""
+    outside: dict[str, Any] = {}
+    for system in systems:
+        for name, dependency in system.outside.items():
+            make = dependency.simulated if simulated else dependency.live
+            outside[name] = make(wiring)
+    return Wiring(
+        config=wiring.config,
+        data_dir=wiring.data_dir,
+        ask=wiring.ask,
+        process=wiring.process,
+        outside=outside,
+    )
+
+
+def services_of(systems: Sequence[System], wiring: Wiring) -> dict[str, AnyService]:
+    """Return the services of all systems by name. Raises TypeError where two have one name."""
+    found: dict[str, AnyService] = {}
+    for system in systems:
+        for name, service in system.services(wiring).items():
+            if name in found:
+                message = f"{system.name}: another system has a service {name!r} already"
+                raise TypeError(message)
+            found[name] = service
+    return found
+
+
+def places_of(systems: Sequence[System], config: Config) -> list[Listener]:
+    """Return every listener, where the configuration has it, without an address yet."""
+    gateway = ListenerSpec(GATEWAY, 0)
+    specs = {gateway.name: gateway}
+    specs.update((each.name, each) for system in systems for each in system.listeners)
+    found = []
+    for spec in specs.values():
+        there = config.edge.listener(spec.name)
+        found.append(Listener(spec.name, there.host, there.port, gateway=spec.gateway))
+    return found
+
+
+def listeners_of(systems: Sequence[System], wiring: Wiring) -> list[Listener]:
+    """Return every listener with what all systems answer there.
+
+    Raises ConfigError where a system has addresses at a listener that none declares.
+    """
+    places = {each.name: each for each in places_of(systems, wiring.config)}
+    for system in systems:
+        for name, addresses in system.addresses(wiring).items():
+            if name not in places:
+                message = f"{system.name}: it has addresses at {name}, which no system declares"
+                raise ConfigError(message)
+            places[name] = places[name].also(addresses)
+    return list(places.values())

@@ -1,0 +1,215 @@
+"""Does what a client of the brand monitor is to do, and notes what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.systems.tweets.scenario.call import (
+    KEYWORD,
+    LOCKS_S,
+    MOODS,
+    STOPS_S,
+    TweetsCall,
+)
+from actors.systems.tweets.stream_rules import TAG
+from actors.systems.x_platform.messages import (
+    ACCOUNT_ID,
+    AddRules,
+    ComposeTweet,
+    DeleteRules,
+    Like,
+    NewRule,
+    Unlike,
+    XTweet,
+)
+
+if TYPE_CHECKING:
+    from actors.simulation.check.history import History
+    from actors.simulation.stage.client import Client, ClientReply
+    from actors.systems.tweets.scenario.checks import Told
+
+TUTORIAL_PORT: Final = 8_001
+
+
+class TweetsPerformance:
+    """One call of one client. Its key, and the end of its texts, are made of its number."""
+
+    def __init__(
+        self, told: Told, client: Client, number: int, call: TweetsCall, history: History
+    ) -> None:
+        self._told = told
+        self._client = client
+        self._call = call
+        self._history = history
+        self._key = f"k{number}"
+        self._number = number
+        sentence = list(MOODS.values())[call.mood]
+        about = sentence.format(it="the weather" if call.off else KEYWORD)
+        self._text = f"{about} ({client.name} {number})"
+
+    async def run(self) -> None:
+        """Do it, and where the call says so, a second time under the same key."""
+        match self._call.kind:
+            case "say" | "answer" | "repeat" | "edit" | "retort":
+                await self._tweet()
+            case "store" | "insert":
+                await self._store()
+            case "flag":
+                await self._change_flag()
+            case "look":
+                self._expect(await self._client.ask("GET", "/api/v1/reader"), HTTPStatus.OK)
+            case "stop":
+                await self._stop()
+            case _:
+                await self._act_on_x()
+
+    # --- At X --------------------------------------------------------------------------------
+
+    async def _tweet(self) -> None:
+        body = {"username": self._call.username, "text": self._text, "lang": self._call.lang}
+        body.update(await self._refers())
+        repeats = "retweet_tweet_id" in body
+        name = "retweet" if repeats else "tweet"
+        with self._history.invoke(self._client.name, name, self._text) as attempt:
+            reply = await self._twice("POST", "/admin/x/tweets", body, is_admin=True)
+            if reply.status == HTTPStatus.CREATED:
+                tweet = msgspec.convert(reply.body, XTweet)
+                self._told.last, self._told.last_by = tweet, body["username"]
+                if KEYWORD in tweet.text:
+                    self._told.tweeted[tweet.id] = self._client.name
+                attempt.ok(tweet.id)
+            elif reply.status == HTTPStatus.CONFLICT and (repeats or "edits" in body):
+                attempt.fail("retweeted already, or not to be edited")
+            else:
+                self._expect(reply, HTTPStatus.CREATED)
+
+    async def _refers(self) -> dict[str, str]:
+        """Return what the tweet refers to, where there is such a thing."""
+        last = self._told.last
+        match self._call.kind:
+            case "answer" if last is not None:
+                return {"in_reply_to_tweet_id": last.id}
+            case "repeat" if last is not None:
+                return {"retweet_tweet_id": last.id}
+            case "edit" if last is not None and self._told.last_by is not None:
+                return {"username": self._told.last_by, "edits": last.id}
+            case "retort":
+                replies = await self._client.ask("GET", "/api/v1/replies?status=done")
+                items = replies.body["items"] if replies.status == HTTPStatus.OK else []
+                ids = [each["reply_id"] for each in items if each["reply_id"] is not None]
+                field = ("in_reply_to_tweet_id", "quote_tweet_id")[self._call.number % 2]
+                return {field: ids[-1]} if ids else {}
+            case _:
+                return {}
+
+    async def _act_on_x(self) -> None:
+        client, last = self._client, self._told.last
+        match self._call.kind:
+            case "compose":
+                reply = await client.tell("x_platform", ComposeTweet(), key=self._key)
+                if reply.status == HTTPStatus.OK:
+                    self._told.last, self._told.last_by = reply.body, None
+            case "fickle" if last is not None and last.author_id != ACCOUNT_ID:
+                like = Like(user_id=last.author_id, tweet_id=last.id)
+                await client.tell("x_platform", like, key=self._key)
+                unlike = Unlike(user_id=last.author_id, tweet_id=last.id)
+                await client.tell("x_platform", unlike, key=f"{self._key}-back")
+            case "meddle":
+                rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
+                await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
+            case "unrule":
+                self._told.deleted_rules = True
+                await client.tell("x_platform", DeleteRules(all=True), key=self._key)
+            case "lock":
+                body = {"for_s": LOCKS_S[self._call.lasts]}
+                await client.administer("POST", "/admin/x/lock", body)
+            case "requeue":
+                await self._requeue()
+            case "disconnect":
+                await client.administer("POST", "/admin/x/disconnect")
+
+    async def _requeue(self) -> None:
+        kind = ("replies", "likes")[self._call.number % 2]
+        address = f"/admin/{kind}/requeue"
+        if self._call.number > 1:
+            done = await self._client.ask("GET", f"/api/v1/{kind}")
+            items = done.body["items"] if done.status == HTTPStatus.OK else []
+            one = items[-1]["external_id"] if items else "1"
+            address = f"/admin/{kind}/{one}/requeue"
+        await self._client.administer("POST", address, {})
+
+    # --- At the monitor ----------------------------------------------------------------------
+
+    async def _store(self) -> None:
+        key, port = self._text, None
+        method, path, body = "GET", f"/insert/ada/{self._text}", None
+        if self._call.kind == "store":
+            key = f"x{self._call.number}"
+            method, path = "POST", "/api/v1/tweets"
+            body = {"author": "ada", "text": self._text, "external_id": key}
+        else:
+            port = TUTORIAL_PORT
+        with self._history.invoke(
+            self._client.name, "put_if_absent", self._text, key=key
+        ) as attempt:
+            reply = await self._twice(method, path, body, port=port)
+            if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                attempt.ok(self._text if body is None else reply.body["text"])
+            else:
+                self._expect(reply, HTTPStatus.CREATED)
+
+    async def _change_flag(self) -> None:
+        flags = await self._client.ask("GET", "/api/v1/flags")
+        if flags.status != HTTPStatus.OK or not flags.body["items"]:
+            return
+        flag = flags.body["items"][self._number % len(flags.body["items"])]["id"]
+        change = self._call.flag_change
+        if change.get("assignee", "") is None:
+            self._told.unassigned.add(flag)
+        reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", change)
+        if reply.status == HTTPStatus.OK:
+            self._told.flags.setdefault(flag, set()).add(reply.body["status"])
+        elif reply.status != HTTPStatus.CONFLICT:
+            self._expect(reply, HTTPStatus.OK)
+
+    async def _stop(self) -> None:
+        stopped = self._call.stopped
+        for service in stopped:
+            await self._client.operate("suspend", service)
+        await asyncio.sleep(STOPS_S[self._call.lasts])
+        for service in stopped:
+            await self._client.operate("resume", service)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    async def _twice(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        *,
+        port: int | None = None,
+        is_admin: bool = False,
+    ) -> ClientReply:
+        async def ask() -> ClientReply:
+            if is_admin:
+                return await self._client.administer(method, path, body, key=self._key)
+            return await self._client.ask(method, path, body, key=self._key, port=port)
+
+        reply = await ask()
+        if self._call.again and reply.status:
+            second = await ask()
+            if second.status and second != reply:
+                self._told.troubles.append(
+                    f"{self._client.name}: {self._call} under one key was answered {reply}, "
+                    f"then {second}"
+                )
+        return reply
+
+    def _expect(self, reply: ClientReply, status: int) -> None:
+        if reply.status not in {0, status}:
+            self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")

@@ -1,0 +1,220 @@
+"""The brand monitor and the X that it reads: people tweet, the stream breaks, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sqlite3
+from contextlib import closing
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.config import ListenerConfig
+from actors.simulation.net.host_table import ANY
+from actors.simulation.stage.scenario import Scenario
+from actors.systems.tweets.config import TweetsConfig, XConfig
+from actors.systems.tweets.likes import PostponeLike
+from actors.systems.tweets.messages import (
+    GetReader,
+    ListActions,
+    ListTweets,
+    RequeueAction,
+    RequeueActions,
+)
+from actors.systems.tweets.reader_messages import (
+    KeepLine,
+    NoteFound,
+    NoteNotFilled,
+    OddLine,
+    PlanFilling,
+)
+from actors.systems.tweets.replies import PostponeReply
+from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.call import (
+    KEYWORD,
+    MOODS,
+    TweetsCall,
+    choose_tweets_call,
+)
+from actors.systems.tweets.scenario.checks import Told, tweets_violations
+from actors.systems.tweets.scenario.performance import TUTORIAL_PORT, TweetsPerformance
+from actors.systems.x_platform.config import XPlatformConfig
+from actors.systems.x_platform.messages import (
+    DeleteRules,
+    DeleteTweet,
+    ListRules,
+    LockAccount,
+    ReadMatches,
+)
+from actors.systems.x_platform.system import X_PLATFORM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.config import Config
+    from actors.kernel.clock import Clock
+    from actors.kernel.messages import Query
+    from actors.service.assembly import ServiceSystem
+    from actors.simulation.check.history import History
+    from actors.simulation.script.chooser import Chooser
+    from actors.simulation.stage.client import Client
+    from actors.system import System
+
+# Short enough for a run to see their ends: X's windows, and the pause after a failed like.
+WINDOW_S: Final = 20.0
+WINDOW_REQUESTS: Final = 3
+RETRY_S: Final = 5.0
+BARRED_S_MAX: Final = 10.0
+RULES_CHECK_S: Final = 15.0
+GAP_WAIT_S: Final = 12.0
+# Few enough for a run to reach.
+AUTHOR_HOUR_MAX: Final = 4
+CONVERSATION_DAY_MAX: Final = 2
+HOUR_MAX: Final = 8
+# A dead stream has been noticed by then, and the next one has sent what it had.
+SETTLED_S: Final = 45.0
+ROWS_MAX: Final = 1_000
+ASK_S_MAX: Final = 60.0
+POLL_S: Final = 0.01
+OLD_TWEET: Final = (
+    "INSERT INTO tweet (seq, id, author, text) VALUES (1, 'old-tweet', 'old', ?)",
+    "INSERT INTO backlog (seq) VALUES (1)",
+)
+
+
+class TweetsScenario(Scenario):
+    """People tweet; in the end each tweet was read, scored, flagged, liked and answered once."""
+
+    call_type = TweetsCall
+    rest_s = SETTLED_S
+    wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
+    seldom = (
+        PostponeLike,
+        PostponeReply,
+        RequeueAction,
+        RequeueActions,
+        PlanFilling,
+        NoteFound,
+        DeleteRules,
+        LockAccount,
+    )
+    # Its wires garble no line, X's search answers whenever X does, and nobody deletes a tweet.
+    unreached = (KeepLine, OddLine, NoteNotFilled, DeleteTweet)
+
+    def __init__(self) -> None:
+        """Nobody has said anything yet."""
+        self._told = Told()
+
+    # --- The system --------------------------------------------------------------------------
+
+    def configure(self, config: Config) -> Config:
+        """Put X at the end of a wire, silence its authors, and let it count in short windows."""
+        replace = msgspec.structs.replace
+        edge = replace(
+            config.edge,
+            tweets=ListenerConfig(host=ANY, port=TUTORIAL_PORT),
+            x_platform=ListenerConfig(host=embedded_x.ADDRESS, port=embedded_x.PORT),
+        )
+        config = replace(config, edge=edge).changed(
+            XPlatformConfig,
+            tweets_per_s=0.0,
+            keywords=(KEYWORD,),
+            window_s=WINDOW_S,
+            requests_max=WINDOW_REQUESTS,
+        )
+        config = config.changed(
+            TweetsConfig,
+            keywords=(KEYWORD,),
+            retry_s=RETRY_S,
+            likes_author_hour_max=AUTHOR_HOUR_MAX,
+            replies_author_hour_max=AUTHOR_HOUR_MAX,
+            replies_conversation_day_max=CONVERSATION_DAY_MAX,
+            replies_hour_max=HOUR_MAX,
+        )
+        return config.changed(
+            XConfig,
+            rules_check_s=RULES_CHECK_S,
+            gap_wait_s=GAP_WAIT_S,
+            gap_retry_s=RETRY_S,
+            barred_s_max=BARRED_S_MAX,
+        )
+
+    def systems(self, own: System) -> tuple[System, ...]:
+        """Boot the embedded X beside it."""
+        return (own, X_PLATFORM)
+
+    def prepare(self, folder: Path) -> None:
+        """Give X the keys that the monitor has."""
+        embedded_x.lay_out_credentials(folder)
+
+    async def furnish(self, system: ServiceSystem) -> None:
+        """Let the reader make its rule and be connected once: from then on X owes it everything."""
+        while True:
+            reader = await system.ask("reader", GetReader(), timeout_s=ASK_S_MAX)
+            if reader.status == "connected":
+                return
+            await asyncio.sleep(POLL_S)
+
+    def age(self, folder: Path) -> None:
+        """Leave a tweet there from the time before there were scores, which is to be flagged."""
+        with closing(sqlite3.connect(folder / "tweets.db")) as connection, connection:
+            text = MOODS["angry"].format(it=KEYWORD)
+            connection.execute(OLD_TWEET[0], [text])
+            connection.execute(OLD_TWEET[1])
+
+    async def busy(self, system: ServiceSystem) -> list[str]:
+        """Return what is not done: something to read, to score, to like or to answer."""
+
+        async def ask(service: str, question: Query) -> Any:
+            return await system.ask(service, question, timeout_s=ASK_S_MAX)
+
+        found = []
+        reader = await ask("reader", GetReader())
+        if reader.status != "connected":
+            found.append(f"the reader is {reader.status}")
+        rules = (await ask("x_platform", ListRules())).rules
+        if all(rule.value != KEYWORD for rule in rules):
+            found.append("the reader's rule is gone")
+        if reader.gaps_open:
+            found.append(f"{reader.gaps_open} gaps are open")
+        tweets = (await ask("tweets", ListTweets(limit=ROWS_MAX))).items
+        found += [f"tweet {each.id} has no score" for each in tweets if each.sentiment is None]
+        stored = {each.external_id: each.text for each in tweets}
+        # Of an edited tweet, the version that X sent last is what is to stand.
+        latest = {}
+        for match in (await ask("x_platform", ReadMatches(after=0, limit=ROWS_MAX))).matches:
+            at = dt.datetime.fromtimestamp(match.tweet.created_at_us / 1_000_000, tz=dt.UTC)
+            is_lost = any(
+                gap.state == "lost" and gap.since <= at <= gap.until for gap in reader.latest_gaps
+            )
+            if not is_lost:
+                latest[(*match.tweet.history, match.tweet.id)[0]] = match.tweet
+        for first_id, tweet in latest.items():
+            text = stored.get(first_id)
+            if text is None or (tweet.history and text != tweet.text):
+                found.append(f"{tweet.id} is not read")
+        for service in ("favouriter", "responder"):
+            found += [
+                f"{service}: {each.external_id} is {each.status}"
+                for each in (await ask(service, ListActions(limit=ROWS_MAX))).items
+                if each.status in {"pending", "failed"}
+            ]
+        return found
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Compare the books with what the clients were told, and with what X did."""
+        return tweets_violations(folder, config, clock, history, self._told)
+
+    # --- Its people --------------------------------------------------------------------------
+
+    def choose_call(self, choose: Chooser) -> TweetsCall:
+        """Choose what a client does."""
+        return choose_tweets_call(choose)
+
+    async def perform(
+        self, client: Client, number: int, call: TweetsCall, history: History
+    ) -> None:
+        """Do it, and where the call says so, a second time under the same key."""
+        await TweetsPerformance(self._told, client, number, call, history).run()

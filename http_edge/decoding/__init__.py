@@ -1,0 +1,1 @@
+"""From HTTP's bodies and addresses into messages."""

@@ -1,0 +1,39 @@
+"""What all that answers at one edge shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from http_edge.turnstile import Turnstile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.config import EdgeConfig
+    from http_edge.answer import HttpDate
+    from http_edge.served_system import ServedSystem
+
+
+@dataclass(slots=True)
+class EdgeContext:
+    """`draining` is set once, when the edge drains."""
+
+    system: ServedSystem
+    config: EdgeConfig
+    date: HttpDate
+    admin_token: str
+    log_requests: bool = False
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    draining: bool = False
+    _on_drain: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_drain(self, callback: Callable[[], None]) -> None:
+        """Call this when the edge drains, to end what has no end; said again, it is the same."""
+        if callback not in self._on_drain:
+            self._on_drain.append(callback)
+
+    def end_the_endless(self) -> None:
+        """Tell everybody who wanted to hear it that the edge drains."""
+        for callback in self._on_drain:
+            callback()

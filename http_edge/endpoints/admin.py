@@ -1,0 +1,312 @@
+"""The operator's addresses: look at the system, break it on purpose, mend it. Token required."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+
+import msgspec
+from aiohttp import hdrs
+
+from actors.errors import (
+    ActorError,
+    BackupRefused,
+    LetterNotReplayable,
+    NoSuchActor,
+    NoSuchLetter,
+)
+from http_edge.address import Address, Endpoint
+from http_edge.answer import JSON, Answer, make_head
+from http_edge.body_reader import BodyReader, refuse_body
+from http_edge.decoding.blame import explain
+from http_edge.problems import Kind, ProblemError, from_error
+from http_edge.target import parse_query, refuse_query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from aiohttp import web
+
+    from actors.config import EdgeConfig
+    from http_edge.address import HttpHandler
+    from http_edge.edge_context import EdgeContext
+    from http_edge.request import Request
+    from http_edge.served_system import ServedSystem
+
+    # Returns the status and what becomes the body. Raises ProblemError or actors' errors.
+    Act = Callable[["AdminCall"], Awaitable[tuple[int, object]]]
+
+_CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
+
+
+# The kernel's name for the top of the tree.
+ROOT = "root"
+
+
+class Suspension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a suspension is to last, in seconds; without it, until the actor is resumed."""
+
+    for_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class BackupOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a backup is to lie: a folder of this machine, by its whole path, new or empty."""
+
+    dir: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+class AdminCall(NamedTuple):
+    """What an operator asks; `params` are decoded, `query` is raw."""
+
+    system: ServedSystem
+    config: EdgeConfig
+    params: dict[str, str]
+    query: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AdminEndpoint(Endpoint):
+    """`act` answers, once the token is right; a body is refused unless `reads_body`."""
+
+    for_operators: ClassVar[bool] = True
+
+    act: Act
+    about: str
+    reads_body: bool = False
+
+    def describe(self) -> str:
+        return self.about
+
+    def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
+        del method, path
+        act, reads_body, system, config = self.act, self.reads_body, context.system, context.config
+        token = context.admin_token.encode()
+        reader = BodyReader(config)
+        encode = msgspec.json.Encoder().encode
+
+        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+            authorize(request, token)
+            # Most send none, and pay for none.
+            body = await reader.read(request) if request.body_exists else b""
+            if not reads_body:
+                refuse_body(body)
+            status, said = await act(AdminCall(system, config, params, query, body))
+            return Answer(make_head(status, JSON), encode(said))
+
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedEndpoint(Endpoint):
+    """Any other endpoint, for those alone who have the token."""
+
+    for_operators: ClassVar[bool] = True
+
+    inner: Endpoint
+
+    @property
+    def writes(self) -> bool:
+        return self.inner.writes
+
+    @property
+    def asked(self) -> str | None:
+        return self.inner.asked
+
+    def describe(self) -> str:
+        return self.inner.describe()
+
+    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+        yield from self.inner.faults(path, system)
+
+    def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
+        inner = self.inner.bind(method, path, context)
+        token = context.admin_token.encode()
+
+        async def answer(
+            request: Request, params: dict[str, str], query: str
+        ) -> web.StreamResponse:
+            authorize(request, token)
+            return await inner(request, params, query)
+
+        return answer
+
+
+# As a table says it.
+admin = AdminEndpoint
+guarded = GuardedEndpoint
+
+
+def authorize(request: web.BaseRequest, right: bytes) -> None:
+    """Raise a 401 where the request has not this token."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    given = token.strip().encode("utf-8", "surrogateescape")
+    # Compared in constant time: how long a refusal takes tells nothing about the token.
+    is_right = hmac.compare_digest(given, right)
+    if scheme.lower() != "bearer" or not is_right:
+        detail = "send Authorization: Bearer TOKEN, with the token of DATA_DIR/admin.token"
+        raise ProblemError(Kind.UNAUTHORIZED, detail, headers=_CHALLENGE)
+
+
+def _tell(signal: Callable[[], object]) -> None:
+    """Send an actor a signal, or raise why it cannot be."""
+    try:
+        signal()
+    except NoSuchActor as error:
+        raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field="name") from error
+    except ActorError as error:
+        raise ProblemError(Kind.CONFLICT, str(error)) from error
+
+
+def _confirm(query: str) -> None:
+    """Raise a 422 unless the query is `confirm=root` and no more."""
+    fields = parse_query(query)
+    given = fields.pop("confirm", None)
+    for name in fields:
+        raise ProblemError(Kind.INVALID, f"unknown query parameter {name}", field=name)
+    if given != ROOT:
+        detail = f"{ROOT} takes every service along; if that is meant, add ?confirm={ROOT}"
+        raise ProblemError(Kind.INVALID, detail, field="confirm")
+
+
+def _for_s(body: bytes, config: EdgeConfig) -> float | None:
+    if not body:
+        return None
+    try:
+        for_s = msgspec.json.decode(body, type=Suspension).for_s
+    except (ValueError, RecursionError) as error:
+        explain(body, error)
+    if for_s is not None and for_s > config.suspend_s_max:
+        detail = f"for_s is at most edge.suspend_s_max, {config.suspend_s_max:g} seconds"
+        raise ProblemError(Kind.INVALID, detail, field="for_s")
+    return for_s
+
+
+def _limit(query: str, config: EdgeConfig) -> int:
+    fields = parse_query(query)
+    text = fields.pop("limit", str(config.page_items_default))
+    for name in fields:
+        raise ProblemError(Kind.INVALID, f"unknown query parameter {name}", field=name)
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(config.page_items_max))
+    if not digits or not 1 <= int(text) <= config.page_items_max:
+        detail = f"limit is a whole number from 1 to {config.page_items_max}"
+        raise ProblemError(Kind.INVALID, detail, field="limit")
+    return int(text)
+
+
+# --- The addresses ---------------------------------------------------------------------------
+
+
+def _listing(read: Callable[[ServedSystem], Any], about: str) -> AdminEndpoint:
+    """Return what answers with all of it on one page; `read` may be awaited."""
+
+    async def act(call: AdminCall) -> tuple[int, object]:
+        refuse_query(call.query)
+        items = read(call.system)
+        return 200, _page(items if isinstance(items, list) else await items)
+
+    return admin(act, about)
+
+
+def _page(items: Sequence[object]) -> dict[str, object]:
+    return {"items": items, "next": None}
+
+
+def _signal(name: str, about: str, *, takes_along: bool = False) -> AdminEndpoint:
+    """Return what does it to the actor named in the path, which does it in its own time: 202.
+
+    What `takes_along` all that is below wants the root's name twice, for that is every service.
+    """
+
+    async def act(call: AdminCall) -> tuple[int, object]:
+        actor = call.params["name"]
+        if takes_along and actor == ROOT:
+            _confirm(call.query)
+        else:
+            refuse_query(call.query)
+        _tell(lambda: getattr(call.system, name)(actor))
+        return 202, {"actor": actor, "action": name}
+
+    return admin(act, about)
+
+
+async def _suspend(call: AdminCall) -> tuple[int, object]:
+    """202: the actor has been told; for so many seconds, where the body says so."""
+    refuse_query(call.query)
+    name, for_s = call.params["name"], _for_s(call.body, call.config)
+    _tell(lambda: call.system.suspend(name, for_s))
+    said = {} if for_s is None else {"for_s": for_s}
+    return 202, {"actor": name, "action": "suspend", **said}
+
+
+async def _back_up(call: AdminCall) -> tuple[int, object]:
+    """201: what was written, is on disk and was looked through."""
+    refuse_query(call.query)
+    try:
+        order = msgspec.json.decode(call.body, type=BackupOrder)
+    except (ValueError, RecursionError) as error:
+        explain(call.body, error)
+    if "\0" in order.dir or not order.dir.startswith("/"):
+        detail = "name a folder of this machine by its whole path"
+        raise ProblemError(Kind.INVALID, detail, field="dir")
+    try:
+        return 201, await call.system.backup(Path(order.dir))
+    except BackupRefused as error:
+        raise ProblemError(Kind.CONFLICT, str(error), field="dir") from error
+
+
+async def _dead_letters(call: AdminCall) -> tuple[int, object]:
+    limit = _limit(call.query, call.config)
+    return 200, _page(await call.system.dead_letters(limit=limit))
+
+
+async def _replay(call: AdminCall) -> tuple[int, object]:
+    return await _with_letter(call, call.system.replay)
+
+
+async def _discard(call: AdminCall) -> tuple[int, object]:
+    status, _ = await _with_letter(call, call.system.discard)
+    return status, {"letter": call.params["id"], "action": "discard"}
+
+
+async def _with_letter(
+    call: AdminCall, do: Callable[[str], Awaitable[object]]
+) -> tuple[int, object]:
+    """Do it to the dead letter named in the path; 200: it is done."""
+    refuse_query(call.query)
+    try:
+        return 200, await do(call.params["id"])
+    except NoSuchLetter as error:
+        raise ProblemError(Kind.NO_SUCH_LETTER, str(error), field="id") from error
+    except LetterNotReplayable as error:
+        raise ProblemError(Kind.LETTER_NOT_REPLAYABLE, str(error), field="id") from error
+    except ActorError as error:
+        # A replay fails as an ask does; what no ask ends in is a reason not to replay.
+        if from_error(error) is not None:
+            raise
+        raise ProblemError(Kind.CONFLICT, str(error)) from error
+
+
+_ACTOR = "/admin/actors/{name}"
+_LETTER = "/admin/dead-letters/{id}"
+
+ADMIN: tuple[Address, ...] = (
+    Address("GET", "/admin/actors", _listing(lambda system: system.actors(), "every actor")),
+    Address(
+        "GET",
+        "/admin/registry",
+        _listing(lambda system: system.registry_snapshot(), "every service, its replicas"),
+    ),
+    Address("GET", "/admin/channels", _listing(lambda system: system.channels(), "channels")),
+    Address("GET", "/admin/timers", _listing(lambda system: system.timers(), "timers, effects")),
+    Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
+    Address("POST", f"{_LETTER}/replay", admin(_replay, "run it again")),
+    Address("DELETE", _LETTER, admin(_discard, "forget it")),
+    Address("POST", f"{_ACTOR}/kill", _signal("kill", "crash it", takes_along=True)),
+    Address("POST", f"{_ACTOR}/restart", _signal("restart", "restart it", takes_along=True)),
+    Address("POST", f"{_ACTOR}/suspend", admin(_suspend, "stop it for a while", reads_body=True)),
+    Address("POST", f"{_ACTOR}/resume", _signal("resume", "let it go on")),
+    Address("POST", "/admin/backup", admin(_back_up, "copy all files", reads_body=True)),
+)

@@ -1,0 +1,68 @@
+"""What a service says itself, or that it is parked: that may be when it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.errors import ActorError, StoreError
+from http_edge.address import Endpoint
+from http_edge.answer import JSON, Answer, make_head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiohttp import web
+
+    from http_edge.address import HttpHandler
+    from http_edge.edge_context import EdgeContext
+    from http_edge.endpoints.service import ServiceEndpoint
+    from http_edge.request import Request
+    from http_edge.served_system import ServedSystem
+
+PARKED: Final = "parked"
+# The reason itself names files and exceptions: an operator sees it.
+WHERE: Final = "an operator finds the reason at /admin/actors, and in the log"
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEndpoint(Endpoint):
+    """Asks the service first: what it knows itself is more. Of a parked one it says so: 200."""
+
+    inner: ServiceEndpoint
+
+    @property
+    def writes(self) -> bool:
+        return self.inner.writes
+
+    @property
+    def asked(self) -> str:
+        return self.inner.service
+
+    def describe(self) -> str:
+        return self.inner.describe()
+
+    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+        yield from self.inner.faults(path, system)
+
+    def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
+        inner = self.inner.bind(method, path, context)
+
+        async def answer(
+            request: Request, params: dict[str, str], query: str
+        ) -> web.StreamResponse:
+            try:
+                return await inner(request, params, query)
+            except (ActorError, StoreError):
+                if context.system.state_of(self.inner.service) != PARKED:
+                    raise
+                body = {"status": PARKED, "reason": WHERE}
+                return Answer(make_head(200, JSON), msgspec.json.encode(body))
+
+        return answer
+
+
+# As a table says it.
+while_parked = ParkedEndpoint

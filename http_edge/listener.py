@@ -1,0 +1,83 @@
+"""Where the edge listens and what it answers there, as values; every address is taken first."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from actors.errors import ConfigError
+from http_edge.gateway import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from http_edge.address import Address
+
+    Sockets = Mapping[str, Sequence[socket.socket]]
+
+# The listener that has the edge's own addresses: health, the operator's, and the front page.
+GATEWAY = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """`edge.NAME` of the configuration says where; `gateway` is the dialect that it speaks."""
+
+    name: str
+    host: str
+    port: int
+    addresses: Sequence[Address] = ()
+    gateway: type[Gateway] = Gateway
+
+    def also(self, addresses: Iterable[Address]) -> Listener:
+        """Return it with these addresses besides its own."""
+        return replace(self, addresses=(*self.addresses, *addresses))
+
+
+def bind(listeners: Iterable[Listener]) -> dict[str, list[socket.socket]]:
+    """Bind a socket to each address of each listener; none listens yet. Raises ConfigError.
+
+    One error names all listeners that cannot have their address: who starts it mends them at once.
+    """
+    bound: dict[str, list[socket.socket]] = {}
+    refused: dict[str, str] = {}
+    for listener in listeners:
+        sockets = bound[listener.name] = []
+        try:
+            _bind(listener, sockets)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            refused[listener.name] = f"{listener.host}:{listener.port}: {reason or error}"
+    if refused:
+        for sockets in bound.values():
+            for each in sockets:
+                each.close()
+        message = (
+            f"cannot listen on {'; nor on '.join(refused.values())}; choose another "
+            f"{', '.join(f'edge.{name}.port' for name in refused)}, or 0 for any that is free"
+        )
+        raise ConfigError(message)
+    return bound
+
+
+def _bind(listener: Listener, sockets: list[socket.socket]) -> None:
+    """Bind as asyncio would: to all the addresses that the host's name stands for."""
+    found = socket.getaddrinfo(
+        listener.host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        try:
+            each = socket.socket(family, kind, protocol)
+        except OSError:  # a machine without IPv6 still has names that stand for both
+            continue
+        sockets.append(each)
+        # The addresses of connections that a process before this one closed are free.
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        each.settimeout(0)
+        each.bind(address)
+    if not sockets:
+        raise OSError(0, "this machine has no such kind of address")

@@ -1,0 +1,103 @@
+"""What the edge asks of the kernel, so that HTTP can be tested without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+    from pathlib import Path
+
+    from actors.kernel.clock import Clock
+    from actors.kernel.messages import Message
+    from actors.kernel.rng import Rng
+
+
+class ServedSystem(Protocol):
+    """The part of `actors.kernel.system.ActorSystem` that the edge uses."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def rng(self) -> Rng: ...
+
+    def ask(
+        self, service: str, message: Message, *, timeout_s: float, key: str | None = None
+    ) -> Awaitable[Any]:
+        """End in the reply, a Refusal or an error of `actors.errors`, by `timeout_s` seconds.
+
+        Or in Accepted, where the service put its answer off and `timeout_s` came first.
+        """
+        ...
+
+    def handles(self, service: str, message_type: type[Message], /) -> bool:
+        """Whether the service has a handler for it. Raises NoSuchActor."""
+        ...
+
+    def actors(self) -> Sequence[object]:
+        """One frozen struct an actor, in tree order."""
+        ...
+
+    def registry_snapshot(self) -> Sequence[object]:
+        """One frozen struct a service, with its replicas."""
+        ...
+
+    async def dead_letters(self, *, limit: int) -> Sequence[object]:
+        """At most `limit` dead letters."""
+        ...
+
+    async def channels(self) -> Sequence[object]:
+        """One frozen struct a channel, of a sender and its receiver."""
+        ...
+
+    async def timers(self) -> Sequence[object]:
+        """One frozen struct a service, with its timers and effects."""
+        ...
+
+    def committed(self, service: str, /) -> Awaitable[None]:
+        """Return what ends at the service's next commit, counted from this call on.
+
+        Take it before the query whose emptiness makes you wait. It may end for nothing, and costs
+        nothing where it is not awaited. Raises NoSuchActor; awaited, ActorStopped where the system
+        stops first.
+        """
+        ...
+
+    async def backup(self, target: Path, /) -> object:
+        """Write all files of one moment into a new folder; returns a frozen struct.
+
+        Raises BackupRefused, and StoreError where a file turns out to be damaged.
+        """
+        ...
+
+    async def replay(self, letter_id: str, /) -> object:
+        """Run a dead letter's message again and forget the letter; returns a frozen struct.
+
+        Raises NoSuchLetter, LetterNotReplayable, or what `ask` raises: then the letter stays.
+        """
+        ...
+
+    async def discard(self, letter_id: str, /) -> object:
+        """Forget a dead letter. Raises NoSuchLetter."""
+        ...
+
+    # An operator's four. NoSuchActor, or another ActorError where the operation makes no sense.
+
+    def kill(self, name: str, /) -> object: ...
+
+    def restart(self, name: str, /) -> object: ...
+
+    def suspend(self, name: str, for_s: float | None, /) -> object:
+        """Until it is resumed, or for so many seconds."""
+        ...
+
+    def resume(self, name: str, /) -> object: ...
+
+    def unhealthy(self) -> Sequence[str]:
+        """Names of the services that are not up."""
+        ...
+
+    def state_of(self, service: str, /) -> str:
+        """What state the service is in."""
+        ...

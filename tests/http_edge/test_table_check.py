@@ -1,0 +1,96 @@
+"""Everything wrong with the addresses is found when the edge is made, and named at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.config import load_config
+from actors.errors import ConfigError
+from actors.kernel.messages import Command, Query
+from http_edge.address import Address
+from http_edge.edge import Edge
+from http_edge.endpoints.admin import guarded
+from http_edge.endpoints.parked import while_parked
+from http_edge.endpoints.service import service
+from http_edge.endpoints.stream import stream
+from http_edge.endpoints.text import text
+from http_edge.gateway import Gateway
+from http_edge.go_gateway import MuxGateway
+from http_edge.listener import Listener
+from tests.http_edge.fake_system import FakeSystem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class GetThing(Query, frozen=True, kw_only=True):
+    thing_id: str
+
+
+class Paint(Command, frozen=True, kw_only=True):
+    thing_id: str
+    colour: str
+
+
+def make(folder: Path, *listeners: Listener) -> Edge:
+    system = FakeSystem()
+    system.unhandled = {("room", Paint)}
+    return Edge(system, load_config().edge, listeners, data_dir=folder)
+
+
+def gateway(*addresses: tuple[str, str, Any]) -> Listener:
+    return Listener("gateway", "127.0.0.1", 0, [Address(*each) for each in addresses])
+
+
+def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path) -> None:
+    """Each fault with its listener, its method and its path."""
+    hi, thing = text("hi"), service("room", GetThing)
+    wrong = gateway(
+        ("GET", "/a/{thing_id}", thing),
+        ("GET", "/a/{thing_id}", thing),
+        ("GET", "/a/{other}/b", hi),
+        ("GET", "/b/{thing}", thing),
+        ("GET", "/c/{thing}", stream("room", GetThing, str)),
+        ("POST", "/d", service("room", Paint)),
+        ("POST", "/d", service("lobby", Paint)),
+        ("POST", "/admin/e", guarded(service("lobby", Paint))),
+        ("GET", "/f", while_parked(service("lobby", GetThing))),
+        ("FETCH", "/g", hi),
+        ("GET", "h", hi),
+        ("GET", "/i/{rest*}/j", hi),
+        ("GET", "/k{x}", hi),
+        ("GET", "/healthz", hi),
+    )
+    with pytest.raises(ConfigError) as raised:
+        make(tmp_path, wrong)
+    _, *faults = str(raised.value).split("\n  ")
+    assert faults == [
+        "gateway GET /a/{thing_id}: two rows are for one address",
+        "gateway GET /a/{other}/b: another row calls the same segment {thing_id}, and not {other}",
+        "gateway GET /b/{thing}: GetThing has no field thing",
+        "gateway GET /c/{thing}: GetThing has no field thing",
+        "gateway POST /d: room has no handler for Paint",
+        "gateway POST /d: two rows are for one address",
+        "gateway POST /d: there is no service lobby",
+        "gateway POST /admin/e: there is no service lobby",
+        "gateway GET /f: there is no service lobby",
+        "gateway FETCH /g: HTTP has no method FETCH",
+        "gateway GET h: a path begins with a slash",
+        "gateway GET /i/{rest*}/j: {rest*} is neither a text, nor {name}, nor {name*} at the end",
+        "gateway GET /k{x}: k{x} is neither a text, nor {name}, nor {name*} at the end",
+        "gateway GET /healthz: two rows are for one address",
+    ]
+
+
+def test_a_listener_that_two_systems_claim_has_the_addresses_of_both(tmp_path: Path) -> None:
+    """Where they mean the same one; else both are named."""
+    one = Listener("shop", "127.0.0.1", 0, [Address("GET", "/a", text("a"))])
+    two = Listener("shop", "127.0.0.1", 0, [Address("GET", "/b", text("b"))])
+    make(tmp_path, one, two)
+    with pytest.raises(ConfigError, match=r"shop GET /a: two rows are for one address"):
+        make(tmp_path, one, one, two)
+    other = Listener("shop", "127.0.0.1", 0, two.addresses, MuxGateway)
+    with pytest.raises(ConfigError, match=f"{Gateway.__name__}.*{MuxGateway.__name__}"):
+        make(tmp_path, one, other)
