@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
 
     # Called once a request with the request, the path's parameters, decoded, and the query, raw.
     # Raises ProblemError or actors' errors.
-    HttpHandler = Callable[[Request, dict[str, str], str], Coroutine[Any, Any, web.StreamResponse]]
+    HttpHandler = Callable[
+        [HttpRequest, dict[str, str], str], Coroutine[Any, Any, web.StreamResponse]
+    ]
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\*?\}")
 

@@ -11,7 +11,7 @@ from http_edge.problems import Kind, ProblemError
 
 if TYPE_CHECKING:
     from actors.config import EdgeConfig
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 # Whose body is part of what they ask.
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -40,7 +40,7 @@ class BodyReader:
         detail = f"a body holds at most {self.bytes_max} bytes"
         return ProblemError(Kind.BODY_TOO_LARGE, detail)
 
-    async def read(self, request: Request) -> bytes:
+    async def read(self, request: HttpRequest) -> bytes:
         """Return the body, or raise a 408, 413 or 400; all of them end the connection."""
         if (request.content_length or 0) > self.bytes_max:
             raise self.too_large()
@@ -71,5 +71,5 @@ class BodyReader:
         """A client that waits for leave to send its body gets it (RFC 9110 section 10.1.1)."""
         expected = request.headers.get(hdrs.EXPECT)
         if expected is None or request.version < HttpVersion11:
-            return  # what else may be expected, `Request.check` has refused
+            return  # what else may be expected, `HttpRequest.check` has refused
         await request.writer.write(CONTINUE)

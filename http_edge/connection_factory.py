@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from http_edge.http_connection import HttpConnection
+from http_edge.http_request import HttpRequest
 from http_edge.places import Places
-from http_edge.request import Request
 
 if TYPE_CHECKING:
     from aiohttp import StreamReader
@@ -70,8 +70,8 @@ class ConnectionFactory(web.Server):
         protocol: HttpConnection,  # type: ignore[override]  # we make no other
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
-    ) -> Request:
-        request = Request(message, payload, protocol, writer, task, self._loop)
+    ) -> HttpRequest:
+        request = HttpRequest(message, payload, protocol, writer, task, self._loop)
         request.deadline = protocol.next_arrival() + self._deadline_s
         request.beyond = protocol.beyond
         return request

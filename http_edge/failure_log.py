@@ -10,7 +10,7 @@ import structlog
 from http_edge.problems import Kind
 
 if TYPE_CHECKING:
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ class FailureLog:
         # How many were not told, by the kinds that were within the last second.
         self._untold: dict[str, int] = {}
 
-    def note(self, request: Request, kind: str, reason: str) -> None:
+    def note(self, request: HttpRequest, kind: str, reason: str) -> None:
         """Tell of it, or count it."""
         if kind in self._untold:
             self._untold[kind] += 1

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from http_edge.address import Address, HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ class Gateway:
         self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
-    async def __call__(self, request: Request) -> web.StreamResponse:
+    async def __call__(self, request: HttpRequest) -> web.StreamResponse:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
         headers = message.headers
         given = self._id_of(headers.get(_X_REQUEST_ID))
@@ -177,7 +177,7 @@ class Gateway:
         elif endpoint.asked is not None:
             self._service_of[handler] = endpoint.asked
 
-    def _check_way_in(self, request: Request, target: str) -> None:
+    def _check_way_in(self, request: HttpRequest, target: str) -> None:
         """Raise a 503 where there is no place for it, a 421 where it is not for us."""
         if request.beyond and not _is_vital(target):
             raise self.no_place()
@@ -207,7 +207,7 @@ class Gateway:
         """Return what is at the raw target, or raise a 404, or a 400 for a bad escape."""
         return self._table.match(target)
 
-    def _log(self, request: Request, answer: web.StreamResponse, begun: float) -> None:
+    def _log(self, request: HttpRequest, answer: web.StreamResponse, begun: float) -> None:
         log.debug(
             "request",
             method=request.method,
@@ -217,7 +217,7 @@ class Gateway:
         )
 
     def _failed(
-        self, request: Request, error: BaseException, handler: HttpHandler | None
+        self, request: HttpRequest, error: BaseException, handler: HttpHandler | None
     ) -> Answer:
         problem: ProblemError | None = None
         reason = str(error)
@@ -273,7 +273,7 @@ def _tell_methods(allowed: str) -> HttpHandler:
     """Return what answers `OPTIONS *`: which methods any address takes."""
     head = make_head(200, TEXT, ("Allow", allowed))
 
-    async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+    async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
         del request, params, query
         return Answer(head, b"")
 

@@ -66,7 +66,7 @@ CIRCLES = (
         "http_edge/gateway.py",
         "http_edge/handler.py",
         "http_edge/places.py",
-        "http_edge/request.py",
+        "http_edge/http_request.py",
         "http_edge/router.py",
         "http_edge/routes/health.py",
     ),

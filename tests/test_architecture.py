@@ -96,7 +96,7 @@ ALLOWED = [
     ("actors/simulation/time/a.py", "import actors.kernel.rng, actors.simulation.errors"),
     ("actors/simulation/sealed/forbidden.py", "import random, tempfile, time, uuid"),
     ("http_edge/admin_token.py", "import secrets"),
-    ("actors/systems/hotel/routes.py", "from http_edge.endpoints.service import service"),
+    ("actors/systems/hotel/routes.py", "from http_edge.endpoints.service_endpoint import service"),
     ("http_edge/app.py", "from actors.service.service import Service\nimport actors.kernel.actor"),
     ("actors/systems/hotel/a.py", "from actors.systems.hotel.messages import X\nfrom . import b"),
     ("actors/service/a.py", "import actors.store.store, actors.faults.rules"),

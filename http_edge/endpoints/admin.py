@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from actors.config import EdgeConfig
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
 
     # Returns the status and what becomes the body. Raises ProblemError or actors' errors.
@@ -87,7 +87,7 @@ class AdminEndpoint(Endpoint):
         reader = BodyReader(config)
         encode = msgspec.json.Encoder().encode
 
-        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             authorize(request, token)
             # Most send none, and pay for none.
             body = await reader.read(request) if request.body_exists else b""
@@ -126,7 +126,7 @@ class GuardedEndpoint(Endpoint):
         token = context.admin_token.encode()
 
         async def answer(
-            request: Request, params: dict[str, str], query: str
+            request: HttpRequest, params: dict[str, str], query: str
         ) -> web.StreamResponse:
             authorize(request, token)
             return await inner(request, params, query)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
+    from http_edge.http_request import HttpRequest
     from http_edge.listener import Listener
-    from http_edge.request import Request
 
     Urls = Callable[[], Mapping[str, str]]
 
@@ -58,7 +58,7 @@ class FrontPageEndpoint(Endpoint):
         del method, path, context
         html, text = make_head(200, HTML, _POLICY, _VARY), make_head(200, TEXT, _VARY)
 
-        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             del params
             refuse_query(query)
             urls = {name: _reachable(url, request) for name, url in self.urls().items()}
@@ -100,7 +100,7 @@ def _is_guarded(endpoint: Endpoint) -> bool:
     return endpoint.for_operators or endpoint.writes
 
 
-def _reachable(url: str, request: Request) -> str:
+def _reachable(url: str, request: HttpRequest) -> str:
     """Return where the client can go: to all of this machine's addresses is to none."""
     there = URL(url)
     if there.host not in _ANYWHERE or request.url.host is None:

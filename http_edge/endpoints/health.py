@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ProbeEndpoint(Endpoint):
         del method, path
         check, head = self.check, make_head(200, JSON)
 
-        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             del request, params
             refuse_query(query)
             check(context)

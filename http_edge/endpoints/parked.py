@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.endpoints.service import ServiceEndpoint
-    from http_edge.request import Request
+    from http_edge.endpoints.service_endpoint import ServiceEndpoint
+    from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
 
 PARKED: Final = "parked"
@@ -51,7 +51,7 @@ class ParkedEndpoint(Endpoint):
         inner = self.inner.bind(method, path, context)
 
         async def answer(
-            request: Request, params: dict[str, str], query: str
+            request: HttpRequest, params: dict[str, str], query: str
         ) -> web.StreamResponse:
             try:
                 return await inner(request, params, query)

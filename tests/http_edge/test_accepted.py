@@ -16,7 +16,7 @@ from actors.systems.hotel.messages import Booking
 from actors.systems.tweets.messages import Tweet, TweetStored
 from http_edge.answer import HttpDate
 from http_edge.edge_context import EdgeContext
-from http_edge.endpoints.service import ServiceEndpoint
+from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import is_problem, serving
 

@@ -11,7 +11,7 @@ import pytest
 
 from actors.systems.tweets.messages import ListTweets, StoreTweet
 from http_edge.endpoints.admin import GuardedEndpoint
-from http_edge.endpoints.service import ServiceEndpoint
+from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.bad_input import valid_path
 from tests.http_edge.rows import rows
 from tests.http_edge.serving import READ_S_MAX, hang_up, is_problem, serving

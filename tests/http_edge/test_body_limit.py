@@ -13,7 +13,7 @@ import pytest
 from actors.config import load_config
 from actors.systems.x_platform.messages import TweetAs
 from http_edge.decoding.body_limit import READ_BYTES_MIN, body_bytes_max
-from http_edge.endpoints.service import ServiceEndpoint
+from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.bad_input import EXAMPLES, valid_path
 from tests.http_edge.rows import rows
 from tests.http_edge.serving import serving

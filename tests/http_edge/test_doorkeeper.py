@@ -9,7 +9,7 @@ import pytest
 
 from actors.kernel.messages import Command
 from http_edge.doorkeeper import Doorkeeper
-from http_edge.endpoints.service import ServiceEndpoint
+from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from http_edge.problems import ProblemError
 from tests.http_edge.bad_input import valid_body, valid_path
 from tests.http_edge.rows import rows

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from http_edge.address import Address
-from http_edge.endpoints.text import text
+from http_edge.endpoints.text_endpoint import text
 from http_edge.listener import Listener
 from tests.http_edge.rows import ROWS
 from tests.http_edge.serving import Reply, Served, serving

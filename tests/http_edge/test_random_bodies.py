@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from http_edge.endpoints.service import ServiceEndpoint
+from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.bad_input import valid_body, valid_path
 from tests.http_edge.rows import rows
 from tests.http_edge.serving import serving

@@ -13,9 +13,9 @@ from http_edge.address import Address
 from http_edge.edge import Edge
 from http_edge.endpoints.admin import guarded
 from http_edge.endpoints.parked import while_parked
-from http_edge.endpoints.service import service
-from http_edge.endpoints.stream import stream
-from http_edge.endpoints.text import text
+from http_edge.endpoints.service_endpoint import service
+from http_edge.endpoints.stream_endpoint import stream
+from http_edge.endpoints.text_endpoint import text
 from http_edge.gateway import Gateway
 from http_edge.go_gateway import MuxGateway
 from http_edge.listener import Listener

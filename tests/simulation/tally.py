@@ -26,7 +26,7 @@ from actors.systems.tweets.messages import StoreTweet, Tweet, TweetStored
 from actors.systems.tweets.tweet_rows import INSERT, x_columns
 from actors.systems.tweets.tweets import TweetsService
 from http_edge.address import Address
-from http_edge.endpoints.service import service
+from http_edge.endpoints.service_endpoint import service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

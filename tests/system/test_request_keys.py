@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.kernel.messages import Command
-from http_edge.endpoints.service import ServiceEndpoint
+from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.rows import rows
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected

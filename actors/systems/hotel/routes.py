@@ -23,8 +23,8 @@ from actors.systems.hotel.messages import (
 )
 from http_edge.address import Address
 from http_edge.decoding.go_body import GoBody
-from http_edge.endpoints.service import service
-from http_edge.endpoints.text import text
+from http_edge.endpoints.service_endpoint import service
+from http_edge.endpoints.text_endpoint import text
 
 _CUSTOMERS = "/api/v1/customers"
 _ROOMS = "/api/v1/rooms"

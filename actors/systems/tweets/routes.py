@@ -19,9 +19,9 @@ from actors.systems.tweets.messages import (
 from http_edge.address import Address
 from http_edge.endpoints.admin import guarded
 from http_edge.endpoints.parked import while_parked
-from http_edge.endpoints.service import service
-from http_edge.endpoints.stream import stream
-from http_edge.endpoints.text import text
+from http_edge.endpoints.service_endpoint import service
+from http_edge.endpoints.stream_endpoint import stream
+from http_edge.endpoints.text_endpoint import text
 
 _TWEETS = "/api/v1/tweets"
 _FLAGS = "/api/v1/flags"

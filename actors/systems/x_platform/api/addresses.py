@@ -16,7 +16,7 @@ from actors.systems.x_platform.api.x_streams import FORCED
 from actors.systems.x_platform.messages import LockAccount, TweetAs
 from http_edge.address import Address
 from http_edge.endpoints.admin import admin, guarded
-from http_edge.endpoints.service import service
+from http_edge.endpoints.service_endpoint import service
 from http_edge.target import refuse_query
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ RestrictedReplies = Literal["following", "mentionedUsers", "subscribers", "verif
 SomeId = Annotated[str, Meta(max_length=100)]
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReplyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     in_reply_to_tweet_id: SomeId
 
 
@@ -60,7 +60,7 @@ class TweetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What of X's fields the embedded X knows; others are refused, not ignored."""
 
     text: str
-    reply: Reply | None = None
+    reply: ReplyBody | None = None
     quote_tweet_id: SomeId | None = None
     edit_options: EditOptions | None = None
     reply_settings: RestrictedReplies | None = None

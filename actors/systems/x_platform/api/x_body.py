@@ -14,7 +14,7 @@ from http_edge.decoding.blame import blame
 
 if TYPE_CHECKING:
     from actors.config import EdgeConfig
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -32,7 +32,7 @@ class JsonReader(Generic[T]):
     def __init__(self, body_type: type[T]) -> None:
         self._decoder = msgspec.json.Decoder(body_type)
 
-    async def read(self, request: Request, config: EdgeConfig) -> T:
+    async def read(self, request: HttpRequest, config: EdgeConfig) -> T:
         """Return the body. Raises a 400, or what `BodyReader` raises."""
         kind, _, _ = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")
         if kind.strip().lower() != CONTENT_TYPE:

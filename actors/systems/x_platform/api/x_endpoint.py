@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actors.systems.x_platform.api.x_state import XState
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 SERVICE: Final = "x_platform"
 QUOTA: Final = web.RequestKey("quota", Quota)
@@ -40,7 +40,7 @@ class XCall:
 
     def __init__(
         self,
-        request: Request,
+        request: HttpRequest,
         params: dict[str, str],
         query: str,
         *,
@@ -103,7 +103,7 @@ class XEndpoint(Endpoint):
         context.on_drain(api.drain)
 
         async def answer(
-            request: Request, params: dict[str, str], query: str
+            request: HttpRequest, params: dict[str, str], query: str
         ) -> web.StreamResponse:
             caller = api.identity.recognise(request, clock)
             if caller.scheme not in schemes:

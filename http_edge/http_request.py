@@ -26,7 +26,7 @@ _HOST_FIELD: Final = hdrs.HOST
 _EXPECT_FIELD: Final = hdrs.EXPECT
 
 
-class Request(web.BaseRequest):
+class HttpRequest(web.BaseRequest):
     """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
 
     `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the

@@ -16,7 +16,7 @@ from actors.log import request_id
 from http_edge.address import Endpoint
 from http_edge.answer import JSON
 from http_edge.decoding.url_decoder import UrlDecoder
-from http_edge.endpoints.service import faults_of
+from http_edge.endpoints.service_endpoint import faults_of
 from http_edge.problems import from_refusal
 from http_edge.target import refuse_query
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ class StreamEndpoint(Endpoint):
             return reply
 
         async def answer(
-            request: Request, params: dict[str, str], query: str
+            request: HttpRequest, params: dict[str, str], query: str
         ) -> web.StreamResponse:
             refuse_query(query)
             # A service that cannot even give the first page is answered like everywhere else.
@@ -84,7 +84,7 @@ class StreamEndpoint(Endpoint):
 
     async def _send(
         self,
-        request: Request,
+        request: HttpRequest,
         response: web.StreamResponse,
         page: Any,
         page_of: Callable[[dict[str, str]], Awaitable[Any]],

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
 
     # What becomes of a reply and the path's parameters.
@@ -93,7 +93,7 @@ class ServiceEndpoint(Endpoint):
             self.message, items_default=config.page_items_default, items_max=config.page_items_max
         ).decode
 
-        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             timeout_s = request.left_s
             message = decode(params, query)
             key = request.headers.get(IDEMPOTENCY_KEY) if writes else None
@@ -111,7 +111,7 @@ class ServiceEndpoint(Endpoint):
         reader = BodyReader(context.config, bytes_max=limit)
         bytes_max = reader.bytes_max
 
-        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             headers = request.headers
             if hdrs.CONTENT_ENCODING in headers:
                 _check_encoding(headers[hdrs.CONTENT_ENCODING])

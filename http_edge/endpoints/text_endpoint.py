@@ -12,7 +12,7 @@ from http_edge.target import refuse_query
 if TYPE_CHECKING:
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
-    from http_edge.request import Request
+    from http_edge.http_request import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TextEndpoint(Endpoint):
         del method, path, context
         head, body = make_head(200, TEXT), self.text.encode()
 
-        async def answer(request: Request, params: dict[str, str], query: str) -> Answer:
+        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             del request, params
             refuse_query(query)
             return Answer(head, body)
