@@ -162,10 +162,10 @@ def test_an_edit_that_is_made_while_the_rule_lacks_is_found(rehearsal: Rehearsal
     """The stream has had the versions before it alone; what stands is the newest all the same."""
     edit = TweetsCall("edit", mood=1)
     calls = [
-        Request(SECOND, 0, DELIGHTED),
-        Request(SECOND, 0, edit),
-        Request(MINUTE, 0, TweetsCall("unrule")),
-        Request(SECOND, 0, edit),
+        ClientRequest(SECOND, 0, DELIGHTED),
+        ClientRequest(SECOND, 0, edit),
+        ClientRequest(MINUTE, 0, TweetsCall("unrule")),
+        ClientRequest(SECOND, 0, edit),
     ]
     play(rehearsal, calls)
     assert Watched.rows["stored"] == ["ann"]
