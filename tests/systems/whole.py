@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from actors.config import Config
     from actors.service.assembly import StoreType
     from actors.service.runner import RunnerType
     from actors.system import System
