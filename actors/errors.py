@@ -6,12 +6,16 @@ crash that somebody else's caller has to hear of.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pykka import ActorDeadError, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# How a shell in the project's folder calls the command line, so that a remedy can be pasted: no
+# other Python has the packages.
+PROGRAM: Final = ".venv/bin/python runtime.py"
 
 
 class DressRehearsalError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import textwrap
 import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,19 @@ _UNSAFE_IN_TRACEBACK = re.compile(
 )
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
+# What a terminal's lines keep to; where their fields begin, and where what does not fit goes on.
+WIDTH = 120
+EVENT_COLUMNS = 34
+INDENT = " " * len("12:34:56.789 warning ")
+STYLES = {
+    "debug": "\x1b[2m",
+    "warning": "\x1b[33m",
+    "error": "\x1b[31;1m",
+    "critical": "\x1b[31;1m",
+    "info": "\x1b[32m",
+}
+RESET = "\x1b[0m"
+
 
 def configure_logging(
     config: LogConfig, stream: TextIO, *, is_terminal: bool, now_us: Callable[[], int]
@@ -49,7 +63,7 @@ def configure_logging(
         _Timestamp(now_us),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        _ConsoleLine(colors=is_terminal) if is_console else _json_line,
+        _ConsoleLines(colors=is_terminal) if is_console else _json_line,
     ]
     structlog.configure(
         processors=processors,
@@ -121,22 +135,52 @@ class _Timestamp:
         return event
 
 
-class _ConsoleLine:
-    """Renders for people; a traceback keeps its lines, everything else is one."""
+class _ConsoleLines:
+    """Renders for people: time, level, event, then what else there is, `WIDTH` columns at most.
+
+    What does not fit goes on below, indented, and so does a mapping, an entry a line. A traceback
+    keeps its lines.
+    """
 
     def __init__(self, *, colors: bool) -> None:
-        self._render = structlog.dev.ConsoleRenderer(
-            colors=colors, exception_formatter=structlog.dev.plain_traceback
-        )
+        self._styles = STYLES if colors else {}
 
-    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
-        if "traceback" in event:  # a crash's, which was no exception of whoever logs it
-            event["exception"] = event.pop("traceback")
-        for key, value in event.items():
-            unsafe = _UNSAFE_IN_TRACEBACK if key in ("exception", "stack") else _UNSAFE
-            text = value if isinstance(value, str) else _describe(value)
-            event[key] = unsafe.sub(_escape, text)
-        return self._render(logger, method, event)
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> str:
+        time, level, text = (event.pop(key, "") for key in ("timestamp", "level", "event"))
+        # A crash's traceback was no exception of whoever logs it.
+        tails = [event.pop(key, None) for key in ("stack", "exception", "traceback")]
+        lists = {key: event.pop(key) for key, value in [*event.items()] if isinstance(value, dict)}
+        if "actor" in event:  # what the line is about comes first, and needs no name
+            text = f"{text:<14} {_shown(event.pop('actor'))}"
+        head = f"{time[11:23]} {level:<7} {_shown(text)}"
+        style = self._styles.get(level)
+        lines = _wrap(head, [f"{key}={_shown(value)}" for key, value in event.items()])
+        if style is not None:
+            lines[0] = lines[0].replace(f" {level:<7} ", f" {style}{level:<7}{RESET} ", 1)
+        for name, entries in lists.items():
+            lines += [f"{INDENT}{_shown(name)}:"]
+            lines += [f"{INDENT}  {_shown(key):<12} {_shown(it)}" for key, it in entries.items()]
+        lines += [_UNSAFE_IN_TRACEBACK.sub(_escape, each) for each in tails if each]
+        return "\n".join(lines)
+
+
+def _wrap(head: str, words: list[str]) -> list[str]:
+    """Put the words behind the head, and where they are too many below it."""
+    lines = [head.ljust(len(INDENT) + EVENT_COLUMNS)]
+    for word in words:
+        if len(lines[-1]) + len(word) < WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines += textwrap.wrap(
+                word, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False
+            )
+    return [line.rstrip() for line in lines]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple) and all(isinstance(each, str | int) for each in value):
+        return ", ".join(_shown(each) for each in value) or "none"
+    return _UNSAFE.sub(_escape, value if isinstance(value, str) else _describe(value))
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

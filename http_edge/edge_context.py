@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from http_edge.turnstile import Turnstile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,6 +24,7 @@ class EdgeContext:
     date: HttpDate
     admin_token: str
     log_requests: bool = False
+    turnstile: Turnstile = field(default_factory=Turnstile)
     draining: bool = False
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
 

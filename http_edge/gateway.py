@@ -16,6 +16,7 @@ from http_edge.address_table import AddressMatch, AddressTable
 from http_edge.answer import TEXT, Answer, make_head
 from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
+from http_edge.failure_log import FailureLog
 from http_edge.problems import Kind, Overload, ProblemError, from_error
 
 if TYPE_CHECKING:
@@ -69,15 +70,19 @@ class Gateway:
         self._static["*"] = AddressMatch({"OPTIONS": _tell_methods(allowed)}, {}, "")
         self.has_vital = any(_is_vital(path) for path in self._static)
         self._context = context
+        self._turnstile = context.turnstile
         self.clock = context.system.clock
         self._date = context.date
         self._log_requests = context.log_requests
+        self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
     async def __call__(self, request: HttpRequest) -> web.StreamResponse:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
         headers = message.headers
         given = self._id_of(headers.get(_X_REQUEST_ID))
+        if not self._turnstile.passes() and not _is_vital(message.path):
+            await self._turnstile.wait()
         begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
@@ -94,12 +99,8 @@ class Gateway:
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
             answer = await handler(request, params, query)
-        except Exception as error:  # noqa: BLE001 - the one catch-all: everything gets an answer
-            answer = self._failed(request, error, handler)
-        except asyncio.CancelledError as error:
-            # Unless it is us who are cancelled, somebody else's end must not be taken for ours.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+        except (Exception, asyncio.CancelledError) as error:  # the one catch-all
+            if _are_we_cancelled(error):
                 raise
             answer = self._failed(request, error, handler)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
@@ -109,13 +110,7 @@ class Gateway:
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         if self._log_requests:
-            log.debug(
-                "request",
-                method=request.method,
-                path=request.path,
-                status=answer.status,
-                duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
-            )
+            self._log(request, answer, begun)
         return answer
 
     def bound_to(self, addresses: Iterable[str]) -> None:
@@ -212,8 +207,17 @@ class Gateway:
         """Return what is at the raw target, or raise a 404, or a 400 for a bad escape."""
         return self._table.match(target)
 
+    def _log(self, request: HttpRequest, answer: web.StreamResponse, begun: float) -> None:
+        log.debug(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=answer.status,
+            duration_ms=round((self.clock.monotonic() - begun) * 1000, 3),
+        )
+
     def _failed(
-        self, request: web.BaseRequest, error: BaseException, handler: HttpHandler | None
+        self, request: HttpRequest, error: BaseException, handler: HttpHandler | None
     ) -> Answer:
         problem: ProblemError | None = None
         reason = str(error)
@@ -231,17 +235,8 @@ class Gateway:
             # What went wrong is for the log; the client can only pass on the id.
             problem = ProblemError(Kind.INTERNAL_ERROR, "quote the X-Request-ID when you report it")
         elif problem.problem.status >= _STATUS_5XX and not isinstance(error, (Busy, Overload)):
-            # What was refused for lack of room is counted by its actor: a flood of requests must
-            # not become a flood of lines.
-            # A probe that is told no has not failed: it was asked to say that.
-            is_probe = problem.problem.type == Kind.NOT_READY.type
-            (log.debug if is_probe else log.warning)(
-                "request failed",
-                method=request.method,
-                path=request.path,
-                problem=problem.problem.type,
-                reason=reason,
-            )
+            # What was refused for lack of room is counted by its actor.
+            self._failures.note(request, problem.problem.type, reason)
         return self.refusal(problem, request)
 
     def _told(self, error: DressRehearsalError, handler: HttpHandler | None) -> ProblemError | None:
@@ -254,6 +249,12 @@ class Gateway:
         except NoSuchActor:
             state = ""
         return from_error(error, service=service or "the service", state=state)
+
+
+def _are_we_cancelled(error: BaseException) -> bool:
+    """Somebody else's end must not be taken for ours: everything else gets an answer."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
 def _authority(request: web.BaseRequest) -> tuple[str | None, str]:

@@ -123,20 +123,22 @@ class HttpConnection(web.RequestHandler):
             if len(data) > self._head_bytes_max and not self._ends_in_time(data):
                 return
         before = self._request_count
+        body_bytes = 0 if self._body is None else self._body.total_bytes
         super().data_received(data)
         count = self._request_count - before
         if count:
             self._arrivals.append(self.heard_s)
             if count > 1:
                 self._arrivals.extend([self.heard_s] * (count - 1))
-            if self._without_head:
+            # Where aiohttp gives out what it had kept, its end has been seen.
+            if data and self._without_head:
                 self._head_ends()
             if self._body is not None or self._messages[-1][1] is not EMPTY_PAYLOAD:
                 self._body_begins(data if count == 1 else b"")
-            elif not data.endswith(b"\r\n\r\n"):  # there is more, and it is not whole
-                self._head_begins()
+            if data and self._messages[-1][1] is EMPTY_PAYLOAD:
+                self._what_follows(data)
         elif data:
-            self._goes_on(data)
+            self._goes_on(data, body_bytes)
 
     def next_arrival(self) -> float:
         """Return when the request arrived whose turn it is now: aiohttp takes them in order."""
@@ -187,12 +189,26 @@ class HttpConnection(web.RequestHandler):
         if payload is EMPTY_PAYLOAD:
             return
         self._body = payload
+        # Of several requests in one read, it is not known here where each begins.
+        begins = data.find(b"\r\n\r\n") + 4 if data else 0
         if getattr(message, "chunked", False):
-            # Of several requests in one read, it is not known here where each begins.
-            self._chunked_bytes = len(data) - data.find(b"\r\n\r\n") if data else 0
+            self._chunked_bytes = len(data) - begins
             self._check_chunks(payload)
+        if payload.is_eof():
+            self._body_ends(payload, data[begins:], payload.total_bytes)
 
-    def _goes_on(self, data: bytes) -> None:
+    def _body_ends(self, body: StreamReader, data: bytes, body_bytes: int) -> None:
+        """So many of these bytes were the body's; one in chunks ends as a head does."""
+        self._body = None
+        if body.exception() is None:
+            self._what_follows(data if self._chunked_bytes is not None else data[body_bytes:])
+
+    def _what_follows(self, data: bytes) -> None:
+        """These bytes end with a message, or there are more, which are no whole one."""
+        if not data.endswith(b"\r\n\r\n") and data.rpartition(b"\r\n\r\n")[2].strip(b"\r\n"):
+            self._head_begins()
+
+    def _goes_on(self, data: bytes, body_bytes: int) -> None:
         """What was read is part of a body, or of a head."""
         if self._force_close or self._close:
             return
@@ -201,10 +217,13 @@ class HttpConnection(web.RequestHandler):
                 self._chunked_bytes += len(data)
                 self._check_chunks(self._body)
             if self._body.is_eof():
-                self._body = None
+                self._body_ends(self._body, data, self._body.total_bytes - body_bytes)
             return
         if self._request_count and not self._is_idle:
-            return  # it begins for us when what was asked before has been answered
+            # It takes its time beside what was asked before; all else is looked at after that.
+            if not self._head_bytes and data.strip(b"\r\n"):
+                self._head_begins()
+            return
         has_begun = self._head_bytes > self._blank_bytes
         self._head_bytes += len(data)
         if not has_begun and self._head_bytes > self._blank_bytes:

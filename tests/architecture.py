@@ -53,17 +53,7 @@ KNOWN_APART = ("actors.errors", "actors.kernel.rng", "actors.simulation")
 
 # Files that import each other in a circle, under TYPE_CHECKING too: who has to be read together.
 # None is defended; each is to be opened, and its row then goes.
-CIRCLES = (
-    (
-        "actors/kernel/actor.py",
-        "actors/kernel/behavior.py",
-        "actors/kernel/incarnation.py",
-        "actors/kernel/lives.py",
-        "actors/kernel/ref.py",
-        "actors/kernel/turns.py",
-    ),
-    ("actors/service/host.py", "actors/service/hosting.py"),
-)
+CIRCLES = (("actors/service/host.py", "actors/service/hosting.py"),)
 
 # What a system's scenario may know of another that is booted with it.
 DECLARED = ("system", "config", "messages")

@@ -6,7 +6,9 @@ import asyncio
 import functools
 import gc
 import inspect
+import os
 import secrets
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -14,6 +16,7 @@ import pytest
 
 from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
+from actors.simulation.command.scratch_folder import IN_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -40,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """One seed a run, so that the number a failure prints reproduces it."""
+    _remove_in_memory()
     seed = _told_by_the_run(config).get("seed", config.getoption("seed"))
     config.stash[SEED_KEY] = secrets.randbits(32) if seed is None else seed
 
@@ -48,6 +52,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Every worker process of a run has the run's seed."""
     node.workerinput["seed"] = node.config.stash[SEED_KEY]
+
+
+def _remove_in_memory() -> None:
+    """What a test makes and removes itself needs no disk: storms would mostly wait for its syncs.
+
+    `tmp_path` stays where it is: it is kept, and on a disk a removed file's inode is used again.
+    """
+    if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+        tempfile.tempdir = str(IN_MEMORY)
 
 
 def _told_by_the_run(config: pytest.Config) -> dict[str, Any]:
@@ -96,18 +110,20 @@ def pytest_runtest_makereport(
 # What takes a worker ten seconds and more, as measured, the longest first.
 LONGEST = (
     "tests/systems/hotel/test_saga_commit_boundaries.py",
-    "tests/systems/hotel/test_saga_interleavings.py",
     "tests/simulation/stage/test_rehearsal.py",
-    "tests/store/test_crash_points.py",
     "tests/systems/tweets/test_brand_commit_boundaries.py",
-    "tests/system/test_boot.py",
     "tests/simulation/command/test_command.py",
     "tests/simulation/test_plants.py",
-    "tests/systems/x_platform/api/test_garbage.py",
-    "tests/simulation/script/test_searches.py",
+    "tests/system/test_boot.py",
     "tests/system/test_disk.py",
+    "tests/system/test_lost_files.py",
+    "tests/system/test_operator.py",
+    "tests/systems/hotel/test_saga_interleavings.py",
+    "tests/store/test_crash_points.py",
+    "tests/system/test_tutorial.py",
     "tests/system/test_bookings.py",
-    "tests/test_docs.py",
+    "tests/system/test_dead_letters.py",
+    "tests/simulation/script/test_searches.py",
 )
 
 

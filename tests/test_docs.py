@@ -32,6 +32,12 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets", "8100": "x_platform"}
 COMMAND_S_MAX = 100.0
+TOURS = [
+    "README.md",
+    "docs/BRAND_MONITOR.md",
+    "docs/BRAND_MONITOR_TUTORIAL.md",
+    "docs/HOTEL_TUTORIAL.md",
+]
 
 # What the tour needs of curl, for a machine that has none: `make test` asks for Python alone.
 CURL = """
@@ -79,7 +85,7 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize("page", ["README.md", "docs/BRAND_MONITOR.md"])
+@pytest.mark.parametrize("page", TOURS)
 def test_the_tour_is_true(tmp_path: Path, page: str) -> None:
     """Each command of the page prints what stands below it, on a fresh system."""
     process = SystemProcess(tmp_path / "data").start()

@@ -176,11 +176,11 @@ def test_any_text_is_one_json_line(text: str, rest: dict[str, Any]) -> None:
 
 
 def test_hostile_text_does_not_drive_a_terminal() -> None:
-    """On the console, too, what a client sent is printed and not obeyed."""
+    """On the console, too, what a client sent is printed and not obeyed, and begins no line."""
     stream = configured(fmt="console")
-    structlog.get_logger().info(HOSTILE, path=HOSTILE, nested=[HOSTILE])
+    structlog.get_logger().info(HOSTILE, path=HOSTILE, nested=[HOSTILE], of={HOSTILE: HOSTILE})
     text = stream.getvalue()
-    assert len(text.splitlines()) == 1
+    assert [line for line in text.splitlines()[1:] if not line.startswith("  ")] == []
     assert "\x1b" not in text
     text.encode()
 
@@ -199,10 +199,31 @@ def test_value_that_cannot_be_rendered(fmt: str) -> None:
     structlog.get_logger().info(
         "odd", a=object(), b=Broken(), c=cycle, d={(1, 2): 3}, e=float("nan")
     )
-    (line,) = stream.getvalue().splitlines()
-    assert "odd" in line
-    assert "<object object at" in line
-    assert "Broken whose repr raised RuntimeError" in line
+    text = stream.getvalue()
+    assert "odd" in text
+    assert "<object object at" in text
+    assert "Broken whose repr raised RuntimeError" in text
+
+
+def test_a_terminal_s_lines_fit_120_columns() -> None:
+    """Long fields go on below, indented; a mapping is an entry a line, and no Python."""
+    stream = configured(fmt="console")
+    listeners = {"gateway": "http://127.0.0.1:9000", "tweets": "http://127.0.0.1:10000"}
+    reason = (
+        "the stream broke, and with it a sentence that is longer than any terminal is wide; " * 3
+    )
+    structlog.get_logger().info("ready", pid=7, listeners=listeners, unhealthy=[])
+    structlog.get_logger().warning("crashed", actor="booking", error=reason, path="/" + "x" * 300)
+    *written, _ = stream.getvalue().split("\n")
+    assert written[:4] == [
+        "22:13:20.123 info    ready                              pid=7 unhealthy=none",
+        "                     listeners:",
+        "                       gateway      http://127.0.0.1:9000",
+        "                       tweets       http://127.0.0.1:10000",
+    ]
+    assert written[4].startswith("22:13:20.123 warning crashed        booking")
+    assert max(map(len, written)) <= 120
+    assert "".join(written).count("x") == 300
 
 
 def test_stream_that_is_not_utf8() -> None:

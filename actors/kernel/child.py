@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.actor import AsyncioActor
     from actors.kernel.child_spec import ChildSpec, SupervisorSpec
-    from actors.kernel.incarnation import Exit
+    from actors.kernel.exit import Exit
 
 
 class Child:

@@ -1,90 +1,25 @@
-"""One life of a behavior inside its actor, and how such a life ends."""
+"""One life of a behavior inside its actor."""
 
 from __future__ import annotations
 
-import traceback
-from typing import TYPE_CHECKING, Any, Literal
-
-import msgspec
-
-from actors.errors import ActorError, Irreparable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from actors.kernel.behavior import Behavior
-
-
-# Enough for the frames of a handler and the library below it; a log line must stay a line.
-TRACEBACK_CHARS_MAX = 4000
-
-
-class Killed(ActorError):
-    """The incarnation was killed on purpose: by an operator, a fault, or a time limit."""
-
-
-class Escalation(ActorError):
-    """A supervisor gives up: its restart budget is spent, and its own supervisor must decide."""
-
-    def __init__(self, message: str, *, starting: bool = False, irreparable: bool = False) -> None:
-        """`starting`: it never brought its child up, so its own start has failed, however late."""
-        super().__init__(message)
-        self.starting = starting
-        self.irreparable = irreparable
-
-
-def describe(error: BaseException) -> str:
-    """Return the error's type and text, whatever its `__str__` does: a crash must not crash."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception as second:  # noqa: BLE001 - an author's __str__ may raise anything
-        return f"{type(error).__name__}, whose text raised {type(second).__name__}"
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return the end of the traceback, which is where the handler is."""
-    try:
-        return "".join(traceback.format_exception(error))[-TRACEBACK_CHARS_MAX:]
-    except Exception as second:  # noqa: BLE001 - an author's __str__ may raise anything
-        return f"no traceback: its text raised {type(second).__name__}"
-
-
-class Exit(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an incarnation ended.
-
-    `charged` is whether the end counts against the restart budget. A crash that one message caused
-    does not (bad input must not be able to park a service; the message's own attempts bound it),
-    nor does a kill or a restart in order (somebody wanted it).
-    """
-
-    reason: Literal["normal", "crash", "killed", "restart"]
-    error: BaseException | None = None
-    charged: bool = False
-
-    @property
-    def irreparable(self) -> bool:
-        """Whether trying again at once is no use."""
-        error = self.error
-        return isinstance(error, Irreparable) or (
-            isinstance(error, Escalation) and error.irreparable
-        )
-
-    @property
-    def abnormal(self) -> bool:
-        """Whether a transient child is restarted after it."""
-        return self.reason != "normal"
+    from actors.kernel.exit import Exit
+    from actors.kernel.ref import ActorRef
 
 
 class Incarnation:
     """The behavior in charge, until it is ended or replaced."""
 
-    __slots__ = (
-        "begun", "behavior", "degraded", "draining", "ending", "number", "receive", "starting",
-    )  # fmt: skip
+    __slots__ = ("begun", "behavior", "degraded", "number", "receive", "starting")
 
-    def __init__(self, number: int, begun: asyncio.Future[Exit | None]) -> None:
-        """`begun` ends when the start has succeeded (None) or failed (the exit)."""
+    def __init__(self, number: int, begun: asyncio.Future[Exit | None] | None) -> None:
+        """`begun`, if anybody waits, ends when the start has succeeded (None) or failed."""
         self.number = number
         self.begun = begun
         self.behavior: Behavior | None = None
@@ -93,13 +28,44 @@ class Incarnation:
         self.starting: asyncio.Future[None] | None = None
         # Why it can only read, while that is so.
         self.degraded: str | None = None
-        # Set while the incarnation is being ended in order: a crash is then no news to anyone.
-        self.ending = False
-        # Set with it where the queue is to be handled first.
-        self.draining = False
 
     @property
     def hosted(self) -> Behavior:
-        """The behavior of an incarnation that is up."""
+        """The behavior of an incarnation that has one: of every one that is up."""
         assert self.behavior is not None, "an incarnation that is up has a behavior"
         return self.behavior
+
+    def start(self, factory: Callable[[], Behavior], ref: ActorRef) -> Awaitable[None] | None:
+        """Make the behavior; returns what is left of its start. Raises what the author's do."""
+        self.behavior = behavior = factory()
+        self.receive = behavior.on_receive
+        behavior.actor_ref = ref
+        behavior.incarnation = self.number
+        return behavior.on_start()
+
+    def watch_start(
+        self, loop: asyncio.AbstractEventLoop, limit_s: float, late: Callable[[TimeoutError], None]
+    ) -> None:
+        """Look every `limit_s` whether the start has got further; call `late` if it has not."""
+        # A limit on the whole would never let a file open that takes longer, however often.
+        task, steps = self.starting, self.hosted.start_steps
+        assert task is not None, "only a start that is under way can be late"
+
+        def look() -> None:
+            if self.starting is None:
+                return
+            if self.hosted.start_steps == steps:
+                late(TimeoutError(f"the start made no progress for {limit_s} s"))
+            else:
+                self.watch_start(loop, limit_s, late)
+
+        timer = loop.call_later(limit_s, look)
+        task.add_done_callback(lambda _: timer.cancel())
+
+    def end_start(self, exit_: Exit | None) -> bool:
+        """Tell whoever waits for the start how it ended; returns False where nobody does."""
+        begun, self.starting = self.begun, None
+        if begun is None or begun.done():
+            return False
+        begun.set_result(exit_)
+        return True

@@ -21,7 +21,7 @@ _WARNINGS = (lifecycle.Crashed, lifecycle.DeadLettered, lifecycle.HookFailed)
 def log_lifecycle(event: LifecycleEvent) -> None:
     """Log the event under its own name, such as `dead lettered`, with its fields as data.
 
-    What is not there is left out.
+    What is not there is left out. What somebody wished for is no warning.
     """
     fields = {
         key: value
@@ -32,11 +32,13 @@ def log_lifecycle(event: LifecycleEvent) -> None:
     if (trace := fields.pop("trace", None)) is not None:
         fields["request_id"] = trace
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()
-    if fields.pop("parks", False):
-        log.debug(words, **fields)  # one line is enough, and the next says it all
+    if fields.pop("parks", False) or (
+        isinstance(event, lifecycle.Stopped) and not event.dead_lettered
+    ):
+        log.debug(words, **fields)  # one line is enough, and another says it all
     elif isinstance(event, lifecycle.Parked | lifecycle.Degraded):
         log.error(words, **fields)
-    elif isinstance(event, _WARNINGS):
+    elif isinstance(event, _WARNINGS) and "killed" not in fields:
         log.warning(words, **fields)
     else:
         log.info(words, **fields)

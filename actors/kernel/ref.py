@@ -13,11 +13,24 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
 
-    from actors.kernel.actor import AsyncioActor
+    from actors.kernel.context import KernelContext
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.stats import ActorStats
+
+    class Addressee(Protocol):
+        """What an actor is to its ref, beside what pykka takes from it."""
+
+        name: str
+        context: KernelContext
+
+        def fail(self, number: int, error: BaseException) -> None: ...
+
+        def degrade(self, number: int, error: str | None) -> None: ...
+
+        def stats(self) -> ActorStats: ...
+
 
 # For the loop to end a blocking ask with DeadlineExceeded, before the thread gives up on the loop.
 DEADLINE_HEAD_START_S = 1.0
@@ -26,12 +39,17 @@ DEADLINE_HEAD_START_S = 1.0
 waiting_path: ContextVar[tuple[str, ...]] = ContextVar("waiting_path", default=())
 
 
-class ActorRef(pykka.ActorRef["AsyncioActor"]):
+class ActorRef(pykka.ActorRef[Any]):
     """What others hold of an actor. All but `send` may be called from any thread."""
+
+    __slots__ = (
+        "_actor", "_actor_weakref", "_clock", "_loop", "actor_class", "actor_inbox",
+        "actor_stopped", "actor_urn", "name",
+    )  # fmt: skip
 
     actor_inbox: Mailbox  # type: ignore[assignment]  # pykka asks for a blocking get(); ours never waits
 
-    def __init__(self, actor: AsyncioActor) -> None:
+    def __init__(self, actor: Addressee) -> None:
         """Made by the actor itself, once."""
         super().__init__(actor)
         self.name = actor.name
@@ -146,13 +164,6 @@ class ActorRef(pykka.ActorRef["AsyncioActor"]):
     def resume(self) -> None:
         """Handle messages again."""
         self.actor_inbox.signal("resume")
-
-    def watch(self, watcher: Callable[[ActorRef], None]) -> None:
-        """Call `watcher` once, on the loop, when the actor is gone for good (not at restarts)."""
-        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _on_loop
-            self._actor.add_watcher(watcher)
-        else:
-            self._loop.call_soon_threadsafe(self._actor.add_watcher, watcher)
 
     def stats(self) -> ActorStats:
         """Return a frozen snapshot of the actor's state and counters."""

@@ -22,7 +22,7 @@ import msgspec
 
 from actors.kernel.backoff import full_jitter_s
 from actors.kernel.behavior import Behavior
-from actors.kernel.incarnation import Escalation, Exit, Killed, describe
+from actors.kernel.exit import Escalation, Exit, Killed, describe
 from actors.kernel.restart_window import RestartWindow
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class Supervisor(Behavior):
             begun = child.actor.begin(self._config.start_stall_s_max)
             if not begun.done():
                 waiting = [child] if self._spec.strategy == "one_for_one" else children
-                self._refuse([each for each in waiting if not each.actor.ever_up])
+                self._refuse([each for each in waiting if not each.actor.machine.ups])
             begun.add_done_callback(partial(self._note_start, child))
             if self._spec.strategy == "one_for_one":
                 continue

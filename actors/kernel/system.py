@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.dead_letters import DeadLetter
-    from actors.kernel.incarnation import Exit
+    from actors.kernel.exit import Exit
     from actors.kernel.mailbox import Signal
     from actors.kernel.messages import Message
     from actors.kernel.registry import Registration
@@ -215,7 +215,7 @@ class _RootKeeper:
 
     def exited(self, actor: AsyncioActor, exit_: Exit) -> None:  # noqa: ARG002 - ExitHandler's
         """Start again, whatever the reason: without a root nobody restarts anything."""
-        if not self.stopping:
+        if not self.stopping and actor.ref.is_alive():
             self.start(actor)
 
     def restart_requested(self, actor: AsyncioActor) -> None:

@@ -20,7 +20,7 @@ State = Literal["closed", "open", "half_open"]
 
 
 class Breaker:
-    """Guards the calls to one dependency: `allow`, then `succeeded` or `failed`.
+    """Guards the calls to one dependency: `allow`, then `succeeded`, `failed` or `withdrawn`.
 
     | state | `allow` | `succeeded` | `failed` |
     | --- | --- | --- | --- |
@@ -29,8 +29,9 @@ class Breaker:
     | half_open | `probes_max` at a time | closed, if a probe is out | open, if a probe is out |
 
     Reports carry no name: while a probe is out, one of a call from before counts as the probe's.
-    While none is out, such a report says nothing new and is ignored. A call that is never reported
-    costs nothing but, for a probe, its slot for `probe_s_max` seconds.
+    While none is out, such a report says nothing new and is ignored. A call that was not made, or
+    was given up, is `withdrawn`. One that is never reported costs nothing but, for a probe, its
+    slot for `probe_s_max` seconds.
     """
 
     def __init__(self, name: str, *, config: BreakerConfig, clock: Clock) -> None:
@@ -97,6 +98,11 @@ class Breaker:
         elif self._slots_until_s:
             self._failures += 1
             self._open()
+
+    def withdrawn(self) -> None:
+        """A call that was allowed says nothing; if it was a probe, another may be made now."""
+        if self._state == "half_open" and self._slots_until_s:
+            self._slots_until_s.pop()
 
     def _open(self) -> None:
         self._state = "open"

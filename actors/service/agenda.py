@@ -59,8 +59,9 @@ class Agenda:
         self._config = config
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._in_hand: set[int] = set()
-        # Those of them that were not taken, until they are sent again.
+        # In the order in which they were started.
+        self._in_hand: dict[int, None] = {}
+        # Those of them that were not taken, and all behind them, until they are sent again.
         self._refused: list[Envelope] = []
         # When to look into the table next, in epoch microseconds; None: nothing is there.
         self._next_us = store.standing.timer_us
@@ -175,7 +176,7 @@ class Agenda:
         self.wake()
 
     def _start(self, timer: Timer) -> None:
-        self._in_hand.add(timer.seq)
+        self._in_hand[timer.seq] = None
         if timer.message is None:
             timer.message = self._directory.decode(self._name, timer.message_type, timer.blob)
         if self._run is not None and not isinstance(timer.message, Unreadable):
@@ -187,6 +188,9 @@ class Agenda:
         """Send a due command, or an effect's outcome, to the service until it is applied."""
         if self._closed:
             return
+        if self._refused:  # they go first
+            self._refused.append(envelope)
+            return
         envelope.reply_to = Receipt(
             self, partial(self._applied, envelope.origin.seq), partial(self._failed, envelope)
         )
@@ -196,7 +200,7 @@ class Agenda:
             self._failed(envelope, error)
 
     def _applied(self, seq: int) -> None:
-        self._in_hand.discard(seq)
+        self._in_hand.pop(seq, None)
         if self._loading:
             self._gone.add(seq)
         if self._behind:
@@ -204,27 +208,34 @@ class Agenda:
 
     def _failed(self, envelope: Envelope, error: BaseException) -> None:
         del error  # the disk is full, or the service is being stopped: it says so itself
-        if not self._closed:
-            fresh = Envelope(
-                envelope.message,
-                trace=envelope.trace,
-                attempt=envelope.attempt,
-                error=envelope.error,
-                origin=envelope.origin,
-            )
-            if not self._refused:
-                self._loop.call_later(self._config.retry_s, self._send_again)
-            self._refused.append(fresh)
+        if self._closed:
+            return
+        if not self._refused:
+            self._loop.call_later(self._config.retry_s, self._send_again)
+        self._refused.append(_anew(envelope))
+        # With room again, what is queued there would go before it.
+        self._refused += map(_anew, self._directory.withdraw(self._name, self))
 
     def _send_again(self) -> None:
-        """All at once: what waits for room keeps its order."""
+        """All at once, and in the order in which they were started."""
         refused, self._refused = self._refused, []
-        for envelope in refused:
+        order = {seq: number for number, seq in enumerate(self._in_hand)}
+        for envelope in sorted(refused, key=lambda each: order[each.origin.seq]):
             self._send(envelope)
 
     def _try_again(self) -> None:
         self._next_us = now_us = self._clock.now_us()
         self._come_back_in(self._config.retry_s, now_us)
+
+
+def _anew(envelope: Envelope) -> Envelope:
+    return Envelope(
+        envelope.message,
+        trace=envelope.trace,
+        attempt=envelope.attempt,
+        error=envelope.error,
+        origin=envelope.origin,
+    )
 
 
 def _due(timer: Timer) -> tuple[int, int]:

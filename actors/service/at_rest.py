@@ -52,7 +52,13 @@ def nothing_is_under_way(
         (identity,) = tables["identity"]
         for channel in tables["channel"]:
             if channel["receiver"]:  # the empty one numbers the service's own timers
-                yield from _unapplied(files, name, identity["store"], channel)
+                lasts = {
+                    row["store"]: row["last"]
+                    for row in tables["former"]
+                    if row["receiver"] == channel["receiver"]
+                }
+                lasts[identity["store"]] = channel["last"]
+                yield from _unapplied(files, name, lasts, channel)
         for row in tables["timer"]:
             if row["due_us"] <= now_us:
                 yield f"{name}: timer {row['message_type']} was due {now_us - row['due_us']} us ago"
@@ -63,12 +69,18 @@ def nothing_is_under_way(
                 yield f"{name}: dead letter {row['message_type']}: {row['reason']}"
 
 
-def _unapplied(files: Mapping[str, Tables], sender: str, store: str, channel: Row) -> Iterator[str]:
+def _unapplied(
+    files: Mapping[str, Tables], sender: str, lasts: dict[str, int], channel: Row
+) -> Iterator[str]:
     receiver, last = channel["receiver"], channel["last"]
-    applied = sum(
-        row["applied"]
-        for row in files[receiver]["inbox"]
-        if (row["sender"], row["store"]) == (sender, store)
+    # Of each identity that the sender's file has had, up to where that one gave numbers.
+    applied = max(
+        [
+            min(row["applied"], lasts[row["store"]])
+            for row in files[receiver]["inbox"]
+            if row["sender"] == sender and row["store"] in lasts
+        ],
+        default=0,
     )
     if applied != last:
         yield f"{sender} has sent {last} messages to {receiver}, which has applied {applied}"

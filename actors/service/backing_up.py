@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actors.errors import BackupRefused, StoreError
+from actors.service.hold import Hold
 from actors.store.backup import prepare, write_backup
 from actors.store.snapshot import Snapshot
 
@@ -45,7 +46,8 @@ class Backups:
 
     The moment is one at which no writer is in a transaction: each writer's thread is stopped
     between two batches, and when all have stopped, a read transaction begins on each file; then
-    they go on, and the copies are made from those transactions. So the files are what a crash at
+    they go on, and the copies are made from those transactions. Where that takes longer than they
+    may be held, they go on without it, and it is tried again. So the files are what a crash at
     that moment would have left, whatever is on its way between services.
     """
 
@@ -88,8 +90,9 @@ class Backups:
         await self._all_are_up_or_parked()
         await asyncio.to_thread(prepare, target, self._data_dir)
         stopped = threading.Event()
-        snapshots = await asyncio.to_thread(self._open)
+        snapshots: dict[str, Snapshot] = {}
         try:
+            await _to_its_end(asyncio.to_thread(self._open, snapshots), give_up=stopped.set)
             held_s, manifest = await self._begin(snapshots)
             write = partial(
                 write_backup,
@@ -128,19 +131,12 @@ class Backups:
         message = f"not up yet: {', '.join(starting)}; call again when /readyz says that they are"
         raise BackupRefused(message)
 
-    def _open(self) -> dict[str, Snapshot]:
-        snapshots: dict[str, Snapshot] = {}
-        try:
-            # Those of services that do not run here any more are kept, also in a backup.
-            for name in dict.fromkeys((*self._hostings, *self._folder.manifest.stores)):
-                path = self._folder.file_of(name)
-                if path.exists():
-                    snapshots[name] = Snapshot(path, self._config.store)
-        except BaseException:
-            for snapshot in snapshots.values():
-                snapshot.close()
-            raise
-        return snapshots
+    def _open(self, snapshots: dict[str, Snapshot]) -> None:
+        # Those of services that do not run here any more are kept, also in a backup.
+        for name in dict.fromkeys((*self._hostings, *self._folder.manifest.stores)):
+            path = self._folder.file_of(name)
+            if path.exists():
+                snapshots[name] = Snapshot(path, self._config.store)
 
     async def _begin(self, snapshots: Mapping[str, Snapshot]) -> tuple[float, Manifest]:
         """Begin all snapshots at one moment.
@@ -170,34 +166,26 @@ class Backups:
             if host is not None and host.store.unwritable is None
         ]
 
-        def begin() -> None:
-            for snapshot in snapshots.values():
-                snapshot.begin()
-
-        # The last to arrive begins them, on its own thread: no turn of the loop is waited for.
-        barrier = threading.Barrier(len(stores) + 1, action=begin, timeout=limit_s)
-
-        def hold() -> float:
-            since_s = self._clock.monotonic()
-            barrier.wait()
-            return self._clock.monotonic() - since_s
-
-        holding = [asyncio.ensure_future(asyncio.to_thread(hold))]
+        hold = Hold(len(stores), limit_s=limit_s, clock=self._clock)
+        # On a thread of its own: no turn of the loop is waited for.
+        steps = [snapshot.begin for snapshot in snapshots.values()]
+        taking = asyncio.ensure_future(
+            _to_its_end(asyncio.to_thread(hold.take, steps), give_up=hold.give_up)
+        )
+        stopping: list[asyncio.Future[None]] = []
         try:
-            holding += [asyncio.ensure_future(store.between_batches(hold)) for store in stores]
+            stopping += [asyncio.ensure_future(each.between_batches(hold.stop)) for each in stores]
         except StoreError:  # one has just closed
-            barrier.abort()
-        held = await asyncio.gather(*holding, return_exceptions=True)
+            hold.give_up()
+        ended = await asyncio.gather(taking, *stopping, return_exceptions=True)
+        errors = [each for each in ended if isinstance(each, BaseException)]
         after = {name: each.current for name, each in self._hostings.items()}
-        if before == after and not any(isinstance(each, BaseException) for each in held):
-            return max(each for each in held if isinstance(each, float))
+        if before == after and not errors and taking.result() is not None:
+            return taking.result()
         for snapshot in snapshots.values():
             snapshot.end()
-        for error in held:
-            if isinstance(error, BaseException) and not isinstance(
-                error, threading.BrokenBarrierError
-            ):
-                raise error
+        for error in errors:
+            raise error
         return None
 
 

@@ -13,7 +13,7 @@ from actors.errors import ActorError
 from actors.kernel.envelope import Envelope
 from actors.service.receipt import Receipt
 from actors.store.channels import load_outgoing
-from actors.store.origin import ChannelOrigin
+from actors.store.origin import Numbering
 
 if TYPE_CHECKING:
     import asyncio
@@ -67,7 +67,7 @@ class Channel:
         self._sender = sender
         self._receiver = receiver
         self._store = store
-        self._identity = store.standing.store
+        self._numbering = Numbering(store.standing.store, standing.former)
         self._directory = directory
         self._config = config
         self._loop = loop
@@ -158,8 +158,8 @@ class Channel:
             message.message,
             Receipt(self, partial(self._applied, number), partial(self._failed, self._round)),
             trace=message.trace,
-            origin=ChannelOrigin(
-                self._sender, self._identity, number, self.acknowledged + 1, self._last
+            origin=self._numbering.origin(
+                self._sender, number, base=self.acknowledged + 1, last=self._last
             ),
         )
         if self._crashed[0] == number:  # sent again, it is no less poisonous

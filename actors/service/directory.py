@@ -72,15 +72,20 @@ class Directory:
         """Put a message there that may be refused. Raises ActorError, such as MailboxFull."""
         self._mailbox(service).put(envelope)
 
-    def withdraw(self, service: str, keeper: object) -> None:
+    def withdraw(self, service: str, keeper: object) -> list[Envelope]:
         """Take back what this keeper has sent and the service has not had in hand."""
+        taken: list[Envelope] = []
         if self._router is None or service not in self._decoders:
-            return
+            return taken
 
         def wanted(envelope: Envelope) -> bool:
-            return getattr(envelope.reply_to, "keeper", None) is keeper
+            if getattr(envelope.reply_to, "keeper", None) is not keeper:
+                return False
+            taken.append(envelope)
+            return True
 
         self._router.pick(service).actor_inbox.withdraw(wanted)
+        return taken
 
     def handles(self, service: str, message_type: str) -> bool:
         """Whether the service has a handler for messages of this type name."""

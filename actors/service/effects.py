@@ -10,7 +10,7 @@ import structlog
 from actors.errors import Starting
 from actors.kernel.backoff import full_jitter_s
 from actors.kernel.envelope import Envelope
-from actors.kernel.incarnation import describe
+from actors.kernel.exit import describe
 from actors.kernel.messages import Command, GaveUp, type_of
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
@@ -123,9 +123,10 @@ class Effects:
                 async with asyncio.timeout(self._config.effect_s_max):
                     outcome = await self.functions[type_of(message)](message)
             except Starting:
-                pass
+                gate.withdrawn()
             except (Exception, asyncio.CancelledError) as error:
                 if _is_cancelled():  # by us, and not by what it awaited
+                    gate.withdrawn()
                     raise
                 gate.failed(error)
                 reason = describe(error)

@@ -50,6 +50,7 @@ class Gate:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # it had been let in
+                self.withdrawn()
                 self.leave(first=first)
             raise
 
@@ -71,6 +72,10 @@ class Gate:
         # To a breaker that asks whether the dependency is back, silence is a no as well.
         if not timed_out or self._breaker.state != "closed" or self._is_silent():
             self._breaker.failed()
+
+    def withdrawn(self) -> None:
+        """The attempt inside was not made, or is given up."""
+        self._breaker.withdrawn()
 
     def close(self) -> None:
         """Let nobody in any more."""

@@ -116,8 +116,6 @@ class ServiceHost(Behavior):
         if lane == COMMANDS:
             result = await self.store.write(batch, self._handlers)
             self._depart(batch, result)
-            if result.outcomes and isinstance(result.outcomes[0], StoreUnwritable):
-                self._degrade(result.outcomes[0])
             return result
         return await self.store.read(batch, self._handlers)
 
@@ -170,9 +168,14 @@ class ServiceHost(Behavior):
     def _depart(self, batch: Sequence[Envelope], result: WriteResult) -> None:
         if result.departures:
             self._hosting.commits.note()
+        unwritable: StoreUnwritable | None = None
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
             if outcome.__class__ is Later:
                 self._hosting.waiting.add(envelope, outcome)
+            elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
+                unwritable = outcome
+        if unwritable is not None:
+            self._degrade(unwritable)
         for departures in result.departures:
             for request, value in departures.replies:
                 self._hosting.waiting.answer(request, value)
@@ -229,14 +232,20 @@ class ServiceHost(Behavior):
         """Read the file whole, while it is served: damage parks the service."""
         hosting = self._hosting
         # Those who wait for the service come first, and a life of milliseconds reads nothing.
-        await asyncio.sleep(hosting.config.store.check_after_s)
-        try:
-            async with hosting.directory.checking:  # a file at a time: there is one disk
-                await self.store.check(hosting.check)
-        except StoreCorrupt as error:
-            self.fail(error)
-        except StoreError as error:
-            log.warning("check cut short", service=hosting.name, error=str(error))
+        after_s = hosting.config.store.check_after_s
+        while True:
+            await asyncio.sleep(after_s)
+            try:
+                async with hosting.directory.checking:  # a file at a time: there is one disk
+                    await self.store.check(hosting.check)
+            except StoreCorrupt as error:
+                self.fail(error)
+                return
+            except StoreError as error:
+                log.warning("check cut short", service=hosting.name, error=str(error))
+                after_s = hosting.config.supervisor.park_retry_s  # as seldom as for what is down
+            else:
+                return
 
     def _leave(self) -> None:
         for task in (self._checking, self._probing):

@@ -169,8 +169,9 @@ class AiosqliteStore:
         else:
             await self._reader.connect(open_for_reading)
 
-    def _step(self) -> None:
+    def _step(self) -> bool:
         self.steps += 1
+        return self._abandoned
 
     async def has_room(self) -> bool:
         """Try it, beside the file."""
@@ -196,6 +197,7 @@ class AiosqliteStore:
                 await lane.look(partial(check.look_at, table=table))
         except StoreError:
             if self._checks:
+                await lane.close()
                 raise
         await lane.close()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.errors import BackupRefused, StoreCorrupt
+from actors.errors import PROGRAM, BackupRefused, StoreCorrupt
 from actors.store.manifest import MANIFEST, Manifest, sync_folder, write_manifest, write_whole
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def refuse_unfinished(data_dir: Path) -> None:
     """Raise BackupRefused where a restore was interrupted: some files are of another moment."""
     if (data_dir / UNFINISHED).exists():
         message = (
-            f"a restore into {data_dir} was interrupted; call `python runtime.py restore DIR "
+            f"a restore into {data_dir} was interrupted; call `{PROGRAM} restore DIR "
             f"--data-dir {data_dir}` again"
         )
         raise BackupRefused(message)
@@ -177,7 +177,7 @@ def refuse_backup(data_dir: Path) -> None:
     if (data_dir / CONTENTS).exists():
         message = (
             f"{data_dir} is a backup, and would be none any more if a system ran in it; "
-            f"`python runtime.py restore {data_dir} --data-dir DIR`, and run that"
+            f"`{PROGRAM} restore {data_dir} --data-dir DIR`, and run that"
         )
         raise BackupRefused(message)
 

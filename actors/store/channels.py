@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from actors.errors import OutOfOrder
+from actors.errors import PROGRAM, OutOfOrder
 from actors.store.departures import Outgoing
+from actors.store.past import former_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,10 +71,14 @@ UNSUBSCRIBE = "UPDATE subscription SET left_at = ? WHERE subscriber = ? AND even
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What an outbox held when its incarnation began: numbers `first` to `last`, or nothing."""
+    """What an outbox held when its incarnation began: numbers `first` to `last`, or nothing.
+
+    `former` are those that its file gave before it began anew, see Numbering.
+    """
 
     first: int
     last: int
+    former: tuple[tuple[str, int], ...] = ()
 
 
 class Outbox:
@@ -102,8 +107,9 @@ class Outbox:
     def standing(self) -> dict[str, Sent]:
         """Return what is on its way to each receiver."""
         first: dict[str, int] = dict(self._connection.execute(FIRST).fetchall())
+        former = former_of(self._connection)
         return {
-            receiver: Sent(first.get(receiver, last + 1), last)
+            receiver: Sent(first.get(receiver, last + 1), last, former.get(receiver, ()))
             for receiver, last in self._last.items()
             if receiver != TIMERS
         }
@@ -234,6 +240,8 @@ class Inbox:
         if origin.number != origin.base:
             error = f"{origin.sender}: message {origin.number} came after {applied}"
             raise OutOfOrder(error)
+        if origin.number == origin.first:
+            return False  # no other was given under this identity, and those before are settled
         # Its sender has had these acknowledged: this file is older than that, or not the same.
         log.warning(
             "channel gap", sender=origin.sender, receiver=self._name,
@@ -248,7 +256,7 @@ class Inbox:
                 "channel rewound", sender=origin.sender, receiver=self._name,
                 applied=applied, last=origin.last,
                 advice="the sender's file is older than this one, and its messages wait; start the "
-                f"system again, and then: python runtime.py accept-loss {origin.sender}",
+                f"system again, and then: {PROGRAM} accept-loss {origin.sender}",
             )  # fmt: skip
 
     def apply(self, origin: ChannelOrigin) -> None:

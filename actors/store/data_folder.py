@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from actors.errors import StoreLost
+from actors.errors import PROGRAM, StoreLost
 from actors.store.acceptance import forget_acceptance, is_accepted
 from actors.store.generation import Renewal, renewal
 from actors.store.manifest import MANIFEST, Manifest, Row, read_manifest, write_manifest
@@ -127,10 +127,11 @@ class DataFolder:
             self._opened[service] = (place, epoch)
         if row is None and not self._is_new:
             log.info("store created", service=service, store=store)
-        noted = is_first or row is None or row.store != store
-        if noted:
-            self.reached(service, store, epoch)
-        self._forget_acceptance(service)
+        if not is_first and row is not None and row.store == store:
+            return False
+        noted = self.reached(service, store, epoch)
+        if noted:  # what the manifest does not know yet, the next start must find accepted
+            self._forget_acceptance(service)
         return noted
 
     def mistaken(self, service: str) -> None:
@@ -142,12 +143,12 @@ class DataFolder:
             if service in self._opened:
                 self._opened[service] = (NOWHERE, self._opened[service][1])
 
-    def reached(self, service: str, store: str, epoch: int) -> None:
-        """Note, on disk, that the service's file has reached this epoch."""
+    def reached(self, service: str, store: str, epoch: int) -> bool:
+        """Note that the service's file has reached this epoch; whether that is on disk."""
         with self._lock:
             if service in self._opened:
                 self._opened[service] = (self._opened[service][0], epoch)
-        self._put(service, Row(store=store, epoch=epoch))
+        return self._put(service, Row(store=store, epoch=epoch))
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -218,7 +219,7 @@ class DataFolder:
         return (
             f"{path} {missing}; put back what belongs there (with its {path.name}-wal, if there is "
             f"one), or begin with what there is: "
-            f"python runtime.py accept-loss {service} --data-dir {self._path}"
+            f"{PROGRAM} accept-loss {service} --data-dir {self._path}"
         )
 
     def _forget_acceptance(self, service: str) -> bool:
@@ -228,7 +229,7 @@ class DataFolder:
             log.warning("acceptance kept", service=service, error=str(error))
             return False
 
-    def _put(self, service: str, row: Row) -> None:
+    def _put(self, service: str, row: Row) -> bool:
         with self._lock:
             assert self._manifest is not None, "admit() comes first"
             self._manifest = self._manifest.with_row(service, row)
@@ -237,6 +238,7 @@ class DataFolder:
         with self._writing:  # who waits here may find that it was written along
             if self._written < version:
                 self._write()
+            return self._written >= version
 
     def _write(self) -> None:
         with self._lock:

@@ -1,9 +1,9 @@
 """A store that lost its past begins anew with what there is, and nobody mistakes its messages.
 
-Its channels go on above what their receivers have applied of this very file, so that no number is
-given twice, however often a copy is put back; an empty file has a new identity, and numbers from 1.
-What is in its outbox and was applied is not sent again. What it had told its senders to be applied
-will not come again, whether it remembers it or not.
+It takes a new identity, so that no number is given twice under one, however often a copy is put
+back, and whoever's file is away meanwhile. What is in its outbox keeps number and identity, and
+goes where it was not applied. What it had told its senders to be applied will not come again,
+whether it remembers it or not.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.store.past import applied_of
-
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
@@ -21,10 +19,13 @@ if TYPE_CHECKING:
     from actors.store.past import Past
 
 REMOVE = "DELETE FROM outbox WHERE receiver = ? AND number <= ?"
-GO_ON = (
-    "INSERT INTO channel (receiver, last) VALUES (?, ?)"
-    " ON CONFLICT (receiver) DO UPDATE SET last = max(last, excluded.last)"
+# One that gave no number to a receiver is none of whom it knows.
+RETIRE = (
+    "INSERT INTO former (store, receiver, last)"
+    " SELECT identity.store, receiver, last FROM identity, channel WHERE receiver <> '' AND last >"
+    " (SELECT coalesce(max(last), 0) FROM former WHERE former.receiver = channel.receiver)"
 )
+IDENTIFY = "UPDATE identity SET store = ?"
 KEEP_MARK = (
     "INSERT INTO inbox (sender, store, applied) VALUES (?, ?, ?)"
     " ON CONFLICT (sender, store) DO UPDATE SET applied = excluded.applied"
@@ -54,17 +55,20 @@ def renewal(name: str, own: Past | None, others: Mapping[str, Past]) -> Renewal:
     applied, marks = {}, {}
     for other, past in others.items():
         if own is not None and own.store is not None:
-            applied[other] = past.marks.get((name, own.store), 0)
+            applied[other] = past.applied(name, own.numbering(other))
         acknowledged = past.acknowledged.get(name, 0)
-        if past.store is not None and acknowledged > applied_of(own, other, past):
-            marks[other] = Mark(past.store, acknowledged)
+        numbering = past.numbering(name)
+        known = 0 if own is None else own.applied(other, numbering)
+        if past.store is not None and acknowledged > known:
+            marks[other] = Mark(numbering.given_by(acknowledged)[0], acknowledged)
     return Renewal(applied={to: number for to, number in applied.items() if number}, marks=marks)
 
 
-def begin_anew(connection: sqlite3.Connection, given: Renewal) -> None:
-    """Move channels and marks to where the others are; in an open transaction."""
+def begin_anew(connection: sqlite3.Connection, given: Renewal, store: str) -> None:
+    """Go on as `store`, with outbox and marks where the others are; in an open transaction."""
+    connection.execute(RETIRE)
+    connection.execute(IDENTIFY, (store,))
     connection.executemany(REMOVE, list(given.applied.items()))
-    connection.executemany(GO_ON, list(given.applied.items()))
     connection.executemany(
         KEEP_MARK, [(sender, mark.store, mark.applied) for sender, mark in given.marks.items()]
     )

@@ -19,7 +19,7 @@ from actors.store.departures import Departures
 from actors.store.generation import begin_anew
 from actors.store.log_limit import LogLimit
 from actors.store.origin import LetterOrigin
-from actors.store.repeats import find_reply, is_keyed
+from actors.store.repeats import find_reply, is_keyed, refuse_new
 from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
 from actors.store.store import Standing, WriteResult
 from actors.store.store_files import StoreFiles
@@ -146,7 +146,7 @@ class GroupCommit:
     def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> WriteResult:
         """Run the batch and commit it. What is in the result's outcomes is on disk.
 
-        A full disk or a read-only file refuses the whole batch, visibly; damage is a crash.
+        A full disk or a read-only file refuses all that is new, visibly; damage is a crash.
         """
         self._log.keep()
         try:
@@ -171,7 +171,7 @@ class GroupCommit:
         if admission is None:
             return
         if admission.renewal is not None:
-            begin_anew(self._connection, admission.renewal)
+            begin_anew(self._connection, admission.renewal, store)
         self._connection.execute(STAMP, (admission.folder, self._spec.name))
 
     def _move_on(self) -> None:
@@ -229,7 +229,7 @@ class GroupCommit:
             raise
         except BaseException as error:  # noqa: BLE001 - becomes the batch's result, whatever it is
             self._roll_back()
-            return self._failed(batch, error)
+            return self._failed(batch, handlers, error)
         return result
 
     def _write_apart(
@@ -411,13 +411,19 @@ class GroupCommit:
         )
         return dead_lettered(self._spec.name, envelope, letter_id)
 
-    def _failed(self, batch: Sequence[Envelope], error: BaseException) -> WriteResult:
+    def _failed(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], error: BaseException
+    ) -> WriteResult:
         if isinstance(error, sqlite3.Error):
             error = translate(error, self._spec.path) or error
-        if isinstance(error, StoreRefused):
-            crash = error if isinstance(error, StoreLost) else None
-            return WriteResult(outcomes=[error] * len(batch), crash=crash)
-        return WriteResult(outcomes=(), crash=error)
+        if not isinstance(error, StoreRefused):
+            return WriteResult(outcomes=(), crash=error)
+        crash = error if isinstance(error, StoreLost) else None
+        # Who asked before was served, and "nothing was kept" is not true of that.
+        if crash is None and not self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # nor can it be read: who asks again later may be told
+                return refuse_new(self._connection, batch, handlers, keys=self._keys, why=error)
+        return WriteResult(outcomes=[error] * len(batch), crash=crash)
 
     def _discard(self) -> None:
         self._keys.discard()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What the store itself opens with, and what is small whatever the service does: looked at in the
 # open. A number given twice or a channel that is lost is worse than a service that is down.
-OWN_TABLES: Final = ("migration", "epoch", "identity", "channel", "inbox", "subscription")
+OWN_TABLES: Final = ("migration", "epoch", "identity", "former", "channel", "inbox", "subscription")
 
 # What is known of a pass is written down this often: a pass that is shorter leaves no file.
 NOTED_S: Final = 1.0

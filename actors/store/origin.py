@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# No number is higher.
+UNKNOWN: Final = 2**63 - 1
 
 
 class ChannelOrigin(msgspec.Struct, frozen=True):
     """Number `number` of the channel from `sender`, whose file is `store`.
 
     `base` is the lowest number that was not acknowledged when this was sent: what lies below will
-    not come again. `last` is the highest it has given.
+    not come again. `last` is the highest it can have given, and `first` the lowest.
     """
 
     sender: str
@@ -17,6 +25,38 @@ class ChannelOrigin(msgspec.Struct, frozen=True):
     number: int
     base: int
     last: int
+    first: int = 1
+
+
+class Numbering(msgspec.Struct, frozen=True):
+    """Under which identity of its sender's file each number of a channel was given.
+
+    `store` is the present one; `former` are those before it, the oldest first, each with the
+    highest number that it is known to have given.
+    """
+
+    store: str
+    former: tuple[tuple[str, int], ...] = ()
+
+    def given_by(self, number: int) -> tuple[str, int]:
+        """Return the identity that gave the number, and the first that it gave."""
+        first = 1
+        for store, last in self.former:
+            if number <= last:
+                return store, first
+            first = last + 1
+        return self.store, first
+
+    def origin(self, sender: str, number: int, *, base: int, last: int) -> ChannelOrigin:
+        """Return where the message is kept; `last` is the highest number that was given."""
+        store, first = self.given_by(number)
+        # What was given under a former one after the copy was made, this file cannot know.
+        last = last if store == self.store else UNKNOWN
+        return ChannelOrigin(sender, store, number, base, last, first)
+
+    def applied(self, mark: Callable[[str], int]) -> int:
+        """Return the highest number applied; `mark` says up to which those of one identity are."""
+        return max([mark(self.store), *[min(mark(store), last) for store, last in self.former]])
 
 
 class TimerOrigin(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from actors.errors import StoreError, StoreForeign
 from actors.store.connection import corrupt, look, open_quietly
+from actors.store.origin import Numbering
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,6 +28,7 @@ STAMP = "SELECT folder, service, store FROM epoch"
 IDENTITY = "SELECT store FROM identity"
 LAST = "SELECT receiver, last FROM channel WHERE receiver <> ''"
 FIRST = "SELECT receiver, min(number) FROM outbox GROUP BY receiver"
+FORMER = "SELECT receiver, store, last FROM former ORDER BY receiver, last"
 MARKS = "SELECT sender, store, applied FROM inbox"
 
 
@@ -43,8 +45,17 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     epoch: int = 0
     last: dict[str, int] = {}
+    former: dict[str, tuple[tuple[str, int], ...]] = {}
     acknowledged: dict[str, int] = {}
-    marks: dict[tuple[str, str | None], int] = {}
+    marks: dict[tuple[str, str], int] = {}
+
+    def numbering(self, receiver: str) -> Numbering:
+        """Return whose the numbers are that it gave to `receiver`."""
+        return Numbering(self.store or "", self.former.get(receiver, ()))
+
+    def applied(self, sender: str, numbering: Numbering) -> int:
+        """Return the highest number that it has applied of what the sender's file has given."""
+        return numbering.applied(lambda store: self.marks.get((sender, store), 0))
 
 
 NO_PAST = Past()
@@ -112,24 +123,19 @@ def _contradictions(name: str, own: Past, others: Mapping[str, Past]) -> Iterato
     """Yield what the others have had from `name`, or given it, and it has forgotten."""
     for other, past in others.items():
         sent = own.last.get(other, 0)
-        theirs = past.marks.get((name, own.store), 0)
+        theirs = past.applied(name, own.numbering(other))
         if theirs > sent:
             yield (
                 f"is older than {other}.db, which has applied message {theirs} of it, "
                 f"where it has sent {sent}"
             )
-        applied = applied_of(own, other, past)
+        applied = own.applied(other, past.numbering(name))
         acknowledged = past.acknowledged.get(name, 0)
         if acknowledged > applied:
             yield (
                 f"is older than {other}.db, which was told that message {acknowledged} to it was "
                 f"applied, where it has applied {applied}"
             )
-
-
-def applied_of(own: Past | None, other: str, past: Past) -> int:
-    """Return the highest number that `own` has applied of what the other's file has sent."""
-    return 0 if own is None else own.marks.get((other, past.store), 0)
 
 
 def _why_not_new(
@@ -171,10 +177,19 @@ def past_of(connection: sqlite3.Connection) -> tuple[Past, str | None]:
         store=store,
         epoch=epoch,
         last=last,
+        former=former_of(connection) if "former" in tables else {},
         acknowledged={to: first.get(to, number + 1) - 1 for to, number in last.items()},
         marks={(row[0], row[1]): row[2] for row in connection.execute(MARKS).fetchall()},
     )
     return past, stamped
+
+
+def former_of(connection: sqlite3.Connection) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Return the file's former identities, by receiver, each with the last number that it gave."""
+    former: dict[str, tuple[tuple[str, int], ...]] = {}
+    for receiver, store, last in connection.execute(FORMER).fetchall():
+        former[receiver] = (*former.get(receiver, ()), (store, last))
+    return former
 
 
 def known_pasts(paths: Mapping[str, Path], config: StoreConfig) -> dict[str, Past]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from actors.errors import StoreUnwritable
+    from actors.errors import StoreRefused
     from actors.kernel.envelope import Envelope
     from actors.store.store import Handler
 
@@ -44,7 +44,7 @@ def refuse_new(
     handlers: Mapping[Any, Handler],
     *,
     keys: RequestKeys,
-    why: StoreUnwritable,
+    why: StoreRefused,
 ) -> WriteResult:
     """Refuse what was not done yet. What an incarnation did that died unheard is no "no"."""
     outcomes: list[Any] = []

@@ -231,6 +231,69 @@ async def test_a_slow_head_ends_at_its_time() -> None:
         assert [await idle.status(), await silent.status()] == [200, 200]
 
 
+POST = b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\n"
+BODY = b'{"author":"ada","text":"hi"}'
+LENGTH = POST + b"Content-Length: %d\r\n\r\n" % len(BODY)
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+# What is sent at once; None: once all that was asked has been answered.
+BEHIND: dict[str, tuple[bytes | None, ...]] = {
+    "an answered body": (LENGTH + BODY, None),
+    "an answered body in chunks": (CHUNKED + CHUNKS, None),
+    "a body, in its packet": (LENGTH + BODY,),
+    "chunks, in their packet": (CHUNKED + CHUNKS,),
+    "a body's end, in its packet": (LENGTH + BODY[:5], None, BODY[5:]),
+    "the last chunk, in its packet": (CHUNKED + CHUNKS[:9], None, CHUNKS[9:]),
+    "a body and a request, in their packet": (LENGTH + BODY[:5], None, BODY[5:] + ROOM),
+    "a hundred requests": (ROOM * 100,),
+}
+
+
+async def send_all(client: Client, parts: tuple[bytes | None, ...], last: bytes) -> None:
+    """Send `last` with the last part, and read all answers."""
+    for part in (*parts[:-1], (parts[-1] or b"") + last):
+        if part is None:
+            await asyncio.sleep(0.02)
+        else:
+            client.send(part)
+    for _ in range(b"".join(part or b"" for part in parts).count(b" HTTP/1.1\r\n")):
+        assert await client.status() in {201, 404}
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("behind", BEHIND)
+async def test_half_a_head_ends_at_its_time_whatever_it_follows(behind: str) -> None:
+    """Whole ones, and blank lines between requests, are no half a head."""
+    async with serving(head_s_max=0.2) as served, clients(served) as made:
+        idle, blank, half = [await made.connect() for _ in range(3)]
+        for client, last in ((idle, b""), (blank, b"\r\n"), (half, HEAD)):
+            await send_all(client, BEHIND[behind], last)
+        assert await half.status() == 408
+        await asyncio.sleep(0.3)
+        for client in (idle, blank):
+            client.send(ROOM)
+            assert await client.status() == 404
+
+
+@pytest.mark.real_time
+async def test_half_a_head_ends_at_its_time_where_a_request_was_worked_on() -> None:
+    """The request has its answer first; a blank line is no half a head."""
+    async with serving(head_s_max=0.2) as served, clients(served) as made:
+        served.system.on_ask = gate = Gate()
+        made_so_far = [await made.connect(ROOM) for _ in range(2)]
+        while gate.waiting < len(made_so_far):  # noqa: ASYNC110 - nothing tells it
+            await asyncio.sleep(0.001)
+        half, blank = made_so_far
+        half.send(HEAD)
+        blank.send(b"\r\n")
+        await asyncio.sleep(0.3)
+        gate.open.set()
+        assert [await client.status() for client in made_so_far] == [404, 404]
+        assert await half.status() == 408
+        blank.send(ROOM)
+        assert await blank.status() == 404
+
+
 @pytest.mark.real_time
 async def test_places_are_neither_lost_nor_invented(seed: int) -> None:
     """After any mixture of clients, all places can be taken again, and no more than these."""

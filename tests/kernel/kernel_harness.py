@@ -87,8 +87,10 @@ class Kernel:
             factory, context=self.context, mailbox=mailbox, name=name, **options
         )
         assert isinstance(ref, ActorRef)
-        self.actors.append(ref._actor)
-        return ref._actor
+        actor = ref._actor
+        assert isinstance(actor, AsyncioActor)
+        self.actors.append(actor)
+        return actor
 
     def system(
         self, root: SupervisorSpec, *, mailbox: MailboxConfig = CONFIG.mailbox, **supervisor: Any

@@ -30,6 +30,16 @@ LINES = [
         },
     ),
     (
+        lifecycle.Crashed(name="room", incarnation=1, error="Killed: by an operator", killed=True),
+        {
+            "event": "crashed",
+            "log_level": "info",
+            "incarnation": 1,
+            "error": "Killed: by an operator",
+            "killed": True,
+        },
+    ),
+    (
         lifecycle.Restarted(name="room", incarnation=2, restarts=1),
         {"event": "restarted", "log_level": "info", "incarnation": 2, "restarts": 1},
     ),
@@ -47,6 +57,10 @@ LINES = [
     (
         lifecycle.Stopped(name="room", dead_lettered=2),
         {"event": "stopped", "log_level": "info", "dead_lettered": 2},
+    ),
+    (
+        lifecycle.Stopped(name="room", dead_lettered=0),
+        {"event": "stopped", "log_level": "debug", "dead_lettered": 0},
     ),
     (
         lifecycle.DeadLettered(name="room", message_type="Book", reason="r", attempts=3),

@@ -246,6 +246,7 @@ async def test_a_parked_mailbox_refuses_and_opens_again() -> None:
         other.actor_inbox.signal("suspend")
         await turns()
         queued = other.ref.ask("queued", block=False)
+        await other.end()
         other.park("Boom", 30.0)
         with pytest.raises(ServiceUnavailable) as refused:
             await queued

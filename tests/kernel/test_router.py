@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 STALLED_S = 0.5
 
 
+async def parked(actor: AsyncioActor) -> None:
+    """Have it parked, as its supervisor would once it has ended."""
+    await actor.end()
+    actor.park("Boom", 30.0)
+
+
 async def test_replicas_take_turns() -> None:
     """Round robin, for each service on its own."""
     async with running_kernel() as kernel:
@@ -39,7 +45,7 @@ async def test_a_replica_that_accepts_nothing_is_passed_over() -> None:
         a, b, c = (kernel.start(name=name) for name in "abc")
         for actor in (a, b, c):
             registry.add(actor, service="three")
-        a.park("Boom", 30.0)
+        await parked(a)
         c.terminate()
         assert {router.pick("three").name for _ in range(7)} == {"b"}
 
@@ -52,7 +58,7 @@ async def test_where_none_accepts_the_chosen_one_says_why() -> None:
         for name in "ab":
             actor = kernel.start(name=name)
             registry.add(actor, service="pair")
-            actor.park("Boom", 30.0)
+            await parked(actor)
         with pytest.raises(ServiceUnavailable, match="parked"):
             await router.pick("pair").ask("?", block=False)
 
@@ -99,14 +105,15 @@ async def test_a_replica_that_does_not_run_is_picked_last() -> None:
     """Running goes before starting, that before suspended, and all before one that is parked."""
     async with running_kernel() as kernel:
         router, (a, b, c) = three(kernel)
-        done = asyncio.Event()
+        freed, done = asyncio.Event(), asyncio.Event()
         b.ref.suspend()
         await turns()
         for _ in range(5):
-            a.ref.tell(hold(done))
+            a.ref.tell(hold(freed))
             c.ref.tell(hold(done))
         assert {router.pick("three").name for _ in range(6)} == {"a", "c"}
-        a.park("Boom", 30.0)
+        freed.set()
+        await parked(a)
         assert {router.pick("three").name for _ in range(6)} == {"c"}
         c.terminate()
         assert {router.pick("three").name for _ in range(6)} == {"b"}

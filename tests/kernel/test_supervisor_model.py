@@ -202,7 +202,7 @@ class Twins:
         while quiet < 3:
             await turns(5)
             busy = any(
-                actor.actor_inbox.depth or actor.actor_inbox.signals or actor._tasks
+                actor.actor_inbox.depth or actor.actor_inbox.signals or actor.tasks
                 for actor in self.system.registry.actors()
             )
             quiet = 0 if busy else quiet + 1

@@ -325,6 +325,21 @@ async def test_an_escalation_is_no_dead_letter() -> None:
         assert kernel.letters.list() == []
 
 
+async def test_a_root_that_is_terminated_while_it_starts_is_gone() -> None:
+    """The end of everything, as a simulated `kill -9` is, is no failed start to be retried."""
+    async with running_kernel() as kernel:
+        system = kernel.system(SupervisorSpec(name="root", children=(child("a"),)), **NO_BACKOFF)
+        starting = asyncio.create_task(system.start())
+        await turns(1)
+        root = system.registry.actor("root")
+        assert root.state == "starting"
+        root.terminate()
+        await starting
+        await turns()
+        assert (root.stats().state, root.stats().incarnation) == ("stopped", 1)
+        assert system.registry.actor("a").stats().incarnation <= 1
+
+
 async def test_a_killed_root_comes_back_with_all_below_it() -> None:
     """Nobody supervises the root, and still it is not the end: the system starts it again."""
     async with running_kernel() as kernel:

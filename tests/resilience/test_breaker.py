@@ -27,7 +27,8 @@ CONFIGS = st.builds(
     probe_s_max=QUARTERS,
 )
 STEPS = st.lists(
-    st.sampled_from(["allow", "allow", "succeeded", "failed", 0.25, 0.5, 1.0, 3.0]), max_size=80
+    st.sampled_from(["allow", "allow", "succeeded", "failed", "withdrawn", 0.25, 0.5, 1.0, 3.0]),
+    max_size=80,
 )
 
 
@@ -59,8 +60,11 @@ class Model:
     def allow(self) -> bool:
         allowed = self.would_allow()
         if allowed and self.state == "half_open":
-            self.probes_s.append(self.now_s)
+            self.probes_s = [*self.probes_s, self.now_s][-self.config.probes_max :]
         return allowed
+
+    def withdrawn(self) -> None:
+        self.probes_s = self.probes_s[:-1]
 
     def succeeded(self) -> None:
         if self.state == "closed" or self.probes_s:
@@ -194,6 +198,20 @@ def test_the_probe_that_has_been_out_longest_loses_its_slot_first(clock: ManualC
     clock.advance(10.0)
     assert [breaker.allow(), breaker.allow()] == [True, False]
     assert breaker.retry_after_s == 20.0
+
+
+def test_a_probe_that_was_not_made_leaves_its_slot_to_another(clock: ManualClock) -> None:
+    """It says neither yes nor no."""
+    breaker = breaker_of(clock)
+    breaker.withdrawn()
+    fail(breaker, 3)
+    clock.advance(5.0)
+    assert [breaker.allow(), breaker.allow()] == [True, False]
+    breaker.withdrawn()
+    assert (breaker.state, breaker.retry_after_s) == ("half_open", 0.0)
+    assert [breaker.allow(), breaker.allow()] == [True, False]
+    breaker.succeeded()
+    assert breaker.state == "closed"
 
 
 def test_calls_that_are_never_reported_change_nothing_while_closed(clock: ManualClock) -> None:

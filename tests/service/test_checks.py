@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.errors import StoreError
 from actors.kernel import lifecycle
 from actors.store import integrity
 from tests.service.books import hosted
@@ -74,4 +75,31 @@ async def test_a_restart_repeats_no_clean_pass(tmp_path: Path, gate: threading.E
         await asyncio.sleep(0)
         await shelf.until("a", "running")
         assert isinstance(await shelf.ask("a", Add(label="y")), Added)
+    assert open_files(tmp_path) == 0
+
+
+async def test_a_check_that_was_cut_short_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same incarnation looks again, and finds what is damaged."""
+    async with hosted(tmp_path, "a", settings=[SOON]) as shelf:
+        await shelf.ask("a", Add(label="x"))
+    damage(tmp_path / "a.db", "account")
+    look_at, looks = integrity.check_tables, 0
+
+    def fail_once(connection: Any, path: Any, tables: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            message = "the disk did not answer"
+            raise StoreError(message)
+        look_at(connection, path, tables)
+
+    monkeypatch.setattr(integrity, "check_tables", fail_once)
+    settings = [SOON, "supervisor.park_retry_s=0.01"]
+    async with hosted(tmp_path, "a", settings=settings) as shelf:
+        async with asyncio.timeout(20.0):
+            while not shelf.happened(lifecycle.Crashed, "a"):  # noqa: ASYNC110 - of a thread's end
+                await asyncio.sleep(0.01)
+        assert looks > 1
     assert open_files(tmp_path) == 0

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from actors.config import load_config
-from actors.errors import DeadlineExceeded
+from actors.errors import DeadlineExceeded, Starting
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from tests.kernel.kernel_harness import turns
@@ -325,3 +325,25 @@ async def test_probe_that_times_out_says_that_it_is_not_back(clock: SteppingCloc
     await door.go("b")
     assert (door.state, door.inside) == ("closed", ["d", "e"])
     door.gate.close()
+
+
+async def test_a_probe_that_meets_a_service_that_starts_is_made_again_at_once(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It was not made: what was let in after it need not wait until it counts as lost."""
+
+    async def answer(label: str, attempt: int) -> Any:
+        if attempt == 1:
+            raise ConnectionError
+        if attempt == 2:
+            raise Starting("b is starting", retry_after_s=1.0)
+        return await at_once(label, attempt)
+
+    world.answer = answer
+    settings = ["breaker.failures_max=1", "breaker.probes_max=1", "breaker.probe_s_max=1000"]
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("x"))
+        await run.advance(5.0, steps=50)
+        assert run.labels("a") == ["x"]

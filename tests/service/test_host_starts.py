@@ -16,7 +16,7 @@ from actors.kernel import lifecycle
 from actors.store import connection, opening
 from actors.store.acceptance import accept_loss
 from tests.service.books import TIMEOUT_S, Shelf, hosted, unstarted
-from tests.store.ledger import Add, Added, Count, damage
+from tests.store.ledger import Add, Added, Count, damage, writer_of
 from tests.store.leftovers import no_store_threads, open_files
 
 if TYPE_CHECKING:
@@ -126,6 +126,22 @@ async def test_where_room_is_no_help_the_pauses_double(
         monkeypatch.undo()
         await shelf.until("a", "running")
         assert isinstance(await shelf.ask("a", Add(label="more")), Added)
+
+
+async def test_whoever_of_a_batch_finds_the_disk_full_it_is_said(tmp_path: Path) -> None:
+    """Also behind one who was served before, and is told so."""
+    async with hosted(tmp_path, "a", settings=["store.write_probe_s=1000"]) as shelf:
+        first = await shelf.ask("a", Add(label="1"), key="k")
+        host = shelf.hostings["a"].current
+        assert host is not None
+        (pages,) = writer_of(host.store).execute("PRAGMA page_count").fetchone()
+        writer_of(host.store).execute(f"PRAGMA max_page_count = {pages}")
+        repeat = shelf.send("a", Add(label="1"), key="k")
+        large = shelf.send("a", Add(label="x" * 100_000))
+        assert await repeat == first
+        with pytest.raises(StoreUnwritable):
+            await large
+        assert shelf.stats("a").state == "degraded"
 
 
 @pytest.mark.parametrize("by", ["kill", "time limit"])

@@ -16,6 +16,7 @@ from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Command, Refusal
 from actors.service.service import command
 from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.store import WriteResult
 from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns
 from tests.service.desks import (
@@ -32,8 +33,10 @@ from tests.service.desks import (
 from tests.store.ledger import Mishap, writer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
 
 TIMERS = 1_000
@@ -432,6 +435,33 @@ async def test_full_disk_delays_a_timer(
         await run.advance(1.0, steps=10)
         assert run.labels("a") == [str(number) for number in range(5)]
         assert await run.letters() == []
+
+
+async def test_timers_keep_their_order_whatever_is_refused(
+    tmp_path: Path, clock: SteppingClock, rng: Rng
+) -> None:
+    """What is due later, or is queued behind, does not go before it once there is room."""
+    labels = [str(number) for number in range(200)]
+
+    class OftenFullStore(HoppingStore):
+        async def write(self, batch: Sequence[Envelope], *args: Any) -> WriteResult:
+            if any(isinstance(each.message, Note) for each in batch) and rng.random() < 0.3:
+                await turns(rng.randrange(4))
+                return WriteResult(outcomes=[StoreRefused("disk full")] * len(batch))
+            return await super().write(batch, *args)
+
+    async with office(
+        tmp_path,
+        {"a": Planner},
+        clock=clock,
+        seed=rng.getrandbits(32),
+        settings=["service.batch_messages_max=3"],
+        store=OftenFullStore,
+    ) as run:
+        plans = [(1.0 + number // 4 * 0.03, label) for number, label in enumerate(labels)]
+        await run.ask("a", Do(what=plans))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert run.labels("a") == labels
 
 
 class _Full:

@@ -16,6 +16,7 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.time.virtual_clock import START_US
 from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
@@ -142,6 +143,35 @@ def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) ->
     assert commits(played, "NoteLost") <= 2
 
 
+@pytest.mark.parametrize("step_ms", [-3_600_000, -1_000, 3_600_000])
+def test_a_clock_that_is_set_while_the_rule_lacks_costs_no_tweet(
+    rehearsal: Rehearsal, step_ms: int
+) -> None:
+    """X's ids do not go back with it: what was tweeted lies behind the gap's end by our clock."""
+    calls = [
+        ClientRequest(MINUTE + SECOND, 0, TweetsCall("unrule")),
+        ClientRequest(SECOND, 1, DELIGHTED),
+        ClientRequest(SECOND, 1, ANGRY),
+    ]
+    play(rehearsal, calls, Step(MINUTE + 3 * SECOND // 2, "step_clock", "clock", step_ms))
+    assert sorted(Watched.rows["stored"]) == ["ann", "bob"]
+    assert len(Watched.rows["gaps"]) == 1
+
+
+def test_an_edit_that_is_made_while_the_rule_lacks_is_found(rehearsal: Rehearsal) -> None:
+    """The stream has had the versions before it alone; what stands is the newest all the same."""
+    edit = TweetsCall("edit", mood=1)
+    calls = [
+        ClientRequest(SECOND, 0, DELIGHTED),
+        ClientRequest(SECOND, 0, edit),
+        ClientRequest(MINUTE, 0, TweetsCall("unrule")),
+        ClientRequest(SECOND, 0, edit),
+    ]
+    play(rehearsal, calls)
+    assert Watched.rows["stored"] == ["ann"]
+    assert len(Watched.rows["gaps"]) == 1
+
+
 @pytest.mark.real_time
 def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
     """Two hours cut off: hundreds of attempts; what X does not send again is a gap, and found."""
@@ -155,6 +185,26 @@ def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
     assert sorted(Watched.rows["stored"]) == ["ann", "bob"]
     assert len(Watched.rows["gaps"]) == 1
     assert commits(played, "NoteFound") == 1
+
+
+@pytest.mark.parametrize(("gap_s", "is_told"), [(50, False), (70, True)])
+def test_a_gap_is_excused_by_no_more_than_the_clock_went_forward(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, gap_s: int, *, is_told: bool
+) -> None:
+    """A minute, here: what is longer had no outage, and X was there."""
+    look = Watched.violations
+
+    def with_a_gap(self: Watched, folder: Path, *others: Any) -> list[str]:
+        with closing(sqlite3.connect(folder / "reader.db")) as connection, connection:
+            span = (START_US, START_US + gap_s * SECOND)
+            sql = "INSERT INTO gap (from_us, to_us, reason, state) VALUES (?, ?, '', 'filled')"
+            connection.execute(sql, span)
+        return look(self, folder, *others)
+
+    monkeypatch.setattr(Watched, "violations", with_a_gap)
+    schedule = Schedule((Step(SECOND, "step_clock", "clock", 60_000),))
+    troubles = rehearsal.play(Script(seed=1, workload=(), schedule=schedule)).troubles
+    assert any("and X was there" in each for each in troubles) is is_told
 
 
 def test_an_escape_of_the_reader_is_found(

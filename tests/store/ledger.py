@@ -45,6 +45,7 @@ CREATE TABLE entry (
 """
 ADD = "INSERT INTO entry (label) VALUES (?)"
 COUNT = "SELECT count(*) FROM entry"
+CONFIG = load_config().store
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
@@ -165,7 +166,7 @@ class Ledger:
             (migrations / "0001_ledger.sql").write_text(SCHEMA)
         self.kind = STORES[kind]
         self.clock = clock or ManualClock()
-        self.config = load_config().store
+        self.config = CONFIG
         self.spec = StoreSpec(
             name="ledger",
             path=folder / "ledger.db",

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import (
+    PROGRAM,
     Irreparable,
     ManifestUnreadable,
     StoreError,
@@ -200,7 +201,7 @@ async def test_a_lost_file_is_missed(houses: Neighbours) -> None:
     houses.remove("cat")
     said = await refused(houses, "cat")
     assert f"{houses.file('cat')} is gone" in said
-    assert f"python runtime.py accept-loss cat --data-dir {houses.path}" in said
+    assert f"{PROGRAM} accept-loss cat --data-dir {houses.path}" in said
     assert not houses.file("cat").exists()
 
 
@@ -500,16 +501,16 @@ async def test_a_damaged_manifest_is_named(houses: Neighbours) -> None:
         await houses.open("ann")
 
 
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 async def test_a_full_disk_keeps_the_manifest_that_was(
     houses: Neighbours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The services open all the same, with a line."""
     await lives(houses)
     before = (houses.path / "manifest.json").read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch, capture_logs() as logs:
         patch.setattr("actors.store.manifest.os.fsync", full)
         await houses.boot()
@@ -519,3 +520,23 @@ async def test_a_full_disk_keeps_the_manifest_that_was(
     assert sorted(path.name for path in houses.path.glob(".*")) == []
     await houses.boot()
     await houses.close()
+
+
+async def test_a_loss_stays_accepted_until_the_manifest_knows_what_there_is(
+    houses: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun with it on a full disk is there at the next start, and up."""
+    await lives(houses)
+    houses.remove("cat")
+    await refused(houses, "cat")
+    accept_loss(houses.path, "cat")
+    with monkeypatch.context() as patch:
+        patch.setattr("actors.store.manifest.os.fsync", full)
+        await houses.boot()
+        await write(houses, "cat", Add(label="since"))
+        await houses.close()
+    for _ in range(2):
+        await houses.boot()
+        assert houses.ledgers["cat"].labels() == ["since"]
+        await houses.close()
+    assert list(houses.path.glob("accept-loss.*")) == []

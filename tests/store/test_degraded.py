@@ -10,7 +10,7 @@ import pytest
 
 from actors.errors import StoreCorrupt, StoreUnwritable
 from actors.store import opening
-from tests.store.ledger import STORES, Add, Ledger, handlers
+from tests.store.ledger import STORES, Add, Ledger, handlers, writer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,26 @@ async def test_who_was_served_is_not_told_that_nothing_was_kept(
     assert again.outcomes[:2] == first.outcomes
     assert isinstance(again.outcomes[2], StoreUnwritable)
     assert ledger.labels() == ["1", "2"]
+
+
+async def test_who_was_served_is_told_so_by_a_batch_that_finds_the_disk_full(
+    ledger: Ledger,
+) -> None:
+    """Its neighbours are refused, wherever in the batch it stands; with room they are served."""
+    async with ledger.opened() as store:
+        repeat = ledger.envelope(Add(label="1"), key="k")
+        first = await store.write([repeat], handlers())
+        (pages,) = writer_of(store).execute("PRAGMA page_count").fetchone()
+        writer_of(store).execute(f"PRAGMA max_page_count = {pages}")
+        large = ledger.envelope(Add(label="x" * 100_000))
+        for batch in ([repeat, large], [large, repeat], [large, repeat, large]):
+            told = (await store.write(batch, handlers())).outcomes
+            for envelope, outcome in zip(batch, told, strict=True):
+                if envelope is repeat:
+                    assert outcome == first.outcomes[0]
+                else:
+                    assert isinstance(outcome, StoreUnwritable)
+        assert ledger.labels() == ["1"]
 
 
 async def test_a_file_that_is_known_to_be_damaged_is_not_read_either(

@@ -73,13 +73,17 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @contextlib.asynccontextmanager
 async def opened(ledger: Ledger) -> AsyncIterator[AiosqliteStore]:
-    """Open a store; close it in order."""
+    """Open a store; close it in order, or strike until it ends what still runs there."""
     store = await ledger.open()
     assert isinstance(store, AiosqliteStore)
     try:
         yield store
     finally:
-        await store.close()
+        if store._writer.watch.call or store._reader.watch.call:
+            while store_threads():
+                await store.abandon()
+        else:
+            await store.close()
         await no_store_threads()
 
 
@@ -166,21 +170,26 @@ async def test_hanging_command_is_the_culprit_and_the_thread_survives(
     ledger: Ledger, hang: Callable[[Any, Any], None]
 ) -> None:
     """A handler beyond its budget crashes with HandlerTimeout; the next batch runs as ever."""
-    async with opened(ledger) as store:
-        started = time.monotonic()
-        batch = ledger.batch(Add(label="a"), Do(), Add(label="c"))
-        result = await store.write(batch, handlers(hang))
-        spent_s = time.monotonic() - started
-        assert isinstance(result.crash, HandlerTimeout)
-        assert result.culprit == 1
-        assert BUDGET_S <= spent_s < BUDGET_S + SLACK_S
-        # Those before it are committed; or SQLite has rolled all of it back; or, on a machine so
-        # slow that the thread was taken for lost, they will be recognised when they come again.
-        kept = ledger.labels()
-        assert kept == ["a"] if result.outcomes else kept in ([], ["a"])
-        again = await store.write(ledger.batch(Add(label="z")), handlers())
-        assert again.crash is None
-        assert ledger.labels() == [*kept, "z"]
+    for _ in range(TRIES):
+        async with opened(ledger) as store:
+            before = ledger.labels()
+            started = time.monotonic()
+            batch = ledger.batch(Add(label="a"), Do(), Add(label="c"))
+            result = await store.write(batch, handlers(hang))
+            spent_s = time.monotonic() - started
+            assert isinstance(result.crash, HandlerTimeout)
+            assert result.culprit == 1
+            assert BUDGET_S <= spent_s < BUDGET_S + SLACK_S
+            # Those before it are committed; or SQLite has rolled all of it back.
+            kept = ledger.labels()
+            assert kept == [*before, "a"] if result.outcomes else kept in (before, [*before, "a"])
+            if "its thread is lost" in str(result.crash):
+                continue  # a machine may be so slow that the second strike comes too late
+            again = await store.write(ledger.batch(Add(label="z")), handlers())
+            assert again.crash is None
+            assert ledger.labels() == [*kept, "z"]
+            return
+    pytest.fail(f"{TRIES} handlers, and each was taken for lost")
 
 
 @pytest.mark.usefixtures("no_garbage")
@@ -462,6 +471,25 @@ async def test_kill_at_any_instant_of_an_open_leaks_nothing(ledger: Ledger, rng:
     await no_store_threads()
     async with opened(ledger) as store:
         assert (await store.write(ledger.batch(Add(label="a")), handlers())).crash is None
+
+
+async def test_an_open_that_is_abandoned_reads_no_further(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of a large file ends with the incarnation that began it; the next is not slowed."""
+    begun = threading.Event()
+
+    def check(connection: sqlite3.Connection) -> None:
+        begun.set()
+        connection.execute(ENDLESS).fetchall()
+
+    monkeypatch.setattr(opening, "verify", check)
+    store = ledger.make()
+    starting = asyncio.ensure_future(store.open(verify=True, first=True))
+    await asyncio.to_thread(begun.wait)
+    starting.cancel()
+    await store.abandon()
+    await no_store_threads()
 
 
 async def test_close_lets_queries_in_flight_end(ledger: Ledger) -> None:

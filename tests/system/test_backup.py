@@ -89,7 +89,7 @@ class Guests:
 async def test_a_backup_under_load_is_of_one_moment(
     processes: Processes, tmp_path: Path, seed: int, report: Report, command: Command
 ) -> None:
-    """Of three, one holds nobody up for 50 ms; restored, they hold what was told; books agree."""
+    """None of three holds anybody up for 50 ms; restored, they hold what was told; books agree."""
     process = await asyncio.to_thread(processes.make().start)
     known: list[int] = []
     held: list[float] = []
@@ -110,9 +110,7 @@ async def test_a_backup_under_load_is_of_one_moment(
         await asyncio.gather(*tasks)
     await asyncio.to_thread(process.kill)
     report(f"seed {seed}, held for {held} ms, {len(guests.told)} bookings")
-    assert (
-        min(held) <= HELD_MS_MAX
-    )  # what else the machine runs may have had its turn in the others
+    assert max(held) <= HELD_MS_MAX
     for number, count in itertools.islice(enumerate(known), 0, BACKUPS, BACKUPS - 1):
         folder = tmp_path / f"restored-{number}"
         code, _, said = await command(

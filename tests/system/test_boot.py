@@ -280,7 +280,7 @@ def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: 
 @SIGNALS
 def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal: Signals) -> None:
     """Idle clients do not hold it up, nor does one that has said half a word."""
-    process = processes.make().start()
+    process = processes.make("--set=log.level=debug").start()
     url = URL(process.url())
     with (
         socket.create_connection((str(url.host), url.port or 0)),
@@ -292,7 +292,10 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     assert process.events("drain limit reached") == []
     (draining,) = process.events("draining")
     assert draining["signal"] == signal.name
-    # The supervisor and what it supervises, children first; then the process.
+    # The supervisor and what it supervises, children first; then the process. The last alone is
+    # told above debug.
+    assert [each["level"] for each in process.events("stopped") if "actor" not in each] == ["info"]
+    assert {each["level"] for each in process.events("stopped") if "actor" in each} == {"debug"}
     stopped = [line.get("actor") for line in process.events("stopped")]
     assert stopped == [*reversed(STARTED), "root", None]
     assert process.stderr == ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.errors import StoreError
-from actors.kernel.incarnation import Killed
+from actors.kernel.exit import Killed
 
 if TYPE_CHECKING:
     from actors.config import StoreConfig

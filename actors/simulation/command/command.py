@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from actors.config import load_config
-from actors.errors import DressRehearsalError
+from actors.errors import PROGRAM, DressRehearsalError
 from actors.simulation.command.campaign import Campaign, Failure
 from actors.simulation.command.log_output import log_virtual_time, without_logs
 from actors.simulation.command.options import Options
@@ -246,7 +246,7 @@ class _Simulation:
 
     def _words(self, *words: str) -> str:
         settings = self._options.settings()
-        return shlex.join(["python", self._program.name, "simulate", *settings, *words])
+        return f"{PROGRAM} {shlex.join(['simulate', *settings, *words])}"
 
 
 def _summary(failure: Failure, minimised: Minimised) -> str:

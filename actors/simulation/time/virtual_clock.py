@@ -18,8 +18,8 @@ class VirtualClock:
         """`start_us` is the wall clock at zero, in microseconds since the epoch."""
         self._elapsed_s = elapsed_s
         self._offset_us = start_us
-        # Whether it has ever been set forward: what was asked for before was too little by that.
-        self.was_set_forward = False
+        # By how much it was set forward, in all: what was asked for before is too little by that.
+        self.set_forward_us = 0
 
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch; steps as `step` says."""
@@ -32,4 +32,4 @@ class VirtualClock:
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative; deadlines and timers do not notice."""
         self._offset_us += round(seconds * 1_000_000)
-        self.was_set_forward = self.was_set_forward or seconds > 0
+        self.set_forward_us += max(round(seconds * 1_000_000), 0)

@@ -18,14 +18,20 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 import msgspec
 
 from actors.kernel.messages import Refusal
-from actors.systems.tweets.messages import Action, ActionPage
+from actors.systems.tweets.messages import Action, ActionPage, RequeueAction, Requeued
 from actors.systems.tweets.x_pause import PAUSE_S_MAX
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from actors.store.transaction import ReadTransaction, Transaction
-    from actors.systems.tweets.messages import ActionStatus, ListActions, TweetScored
+    from actors.systems.tweets.messages import (
+        ActionStatus,
+        ListActions,
+        RequeueActions,
+        TweetScored,
+    )
     from actors.systems.tweets.x_errors import XLater
 
 # Of a tweet that was edited one version is acted on: the first that there was reason to.
@@ -151,13 +157,22 @@ def requeue(tx: Transaction, external_id: str) -> Refusal | str | None:
     return Refusal.conflict(detail)
 
 
-def given_up(tx: Transaction, limit: int, *, has_text: bool) -> tuple[str, ...]:
-    """Return the tweets of those that were refused or given up, oldest first.
+def requeue_all(
+    tx: Transaction,
+    cmd: RequeueActions,
+    requeue: Callable[[Transaction, RequeueAction], object],
+    *,
+    has_text: bool,
+) -> Requeued:
+    """Have all tried again that were refused or given up, the oldest first.
 
     With `has_text` only those that have a text: a reply has none where there is nobody to mention.
     """
-    rows = tx.all(GIVEN_UP, TOO_LATE, has_text, limit)
-    return tuple([row["external_id"] for row in rows])
+    rows = tx.all(GIVEN_UP, TOO_LATE, has_text, cmd.limit)
+    found = tuple([row["external_id"] for row in rows])
+    for external_id in found:
+        requeue(tx, RequeueAction(external_id=external_id))
+    return Requeued(external_ids=found)
 
 
 def page_of(tx: ReadTransaction, question: ListActions) -> ActionPage:

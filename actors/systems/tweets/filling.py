@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import structlog
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
+from actors.systems.tweets.gap_wait import GapWait
 from actors.systems.tweets.odd_line import keep, read_line
 from actors.systems.tweets.reader_messages import (
     FillPlan,
@@ -18,7 +19,7 @@ from actors.systems.tweets.reader_messages import (
     PlanFilling,
     TweetRead,
 )
-from actors.systems.tweets.stream_line import UnreadableLine
+from actors.systems.tweets.stream_line import UnreadableLine, first_id_at
 from actors.systems.tweets.x_client import Recovery, Search
 from actors.systems.tweets.x_errors import XError, XStatus, XStreamClosed, XUnreachable
 from actors.systems.tweets.x_pause import Pause
@@ -57,6 +58,7 @@ class Filling:
         self._search = Search(access, query, read_s_max=config.stall_s)
         self._recovery = Recovery(access, stall_s=config.stall_s)
         self._pause = Pause("gaps", s_min=config.gap_retry_s, s_max=REFUSED_S_MAX)
+        self._turns = GapWait(config.gap_wait_s)
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -69,10 +71,12 @@ class Filling:
             self._news.clear()
             try:
                 plan: FillPlan = await self._ask(PlanFilling())
-                if plan.gap is None:
-                    await self._wait(plan.wait_s)
+                now_s = asyncio.get_running_loop().time()
+                gap, wait_s = self._turns.choose(plan.gaps, now_s)
+                if gap is None:
+                    await self._wait(wait_s)
                     continue
-                await self._fill(plan.gap)
+                await self._fill(gap)
             except (XError, UnreadableLine) as no:
                 await self._put_off(no)
             except (Busy, DeadlineExceeded, StoreError) as error:
@@ -114,9 +118,10 @@ class Filling:
     async def _look_for(self, gap: OpenGap) -> None:
         """Page by page, the latest first; each is committed before the next is asked for."""
         token: str | None = None
-        since, until = _second(gap.from_us), _second(gap.to_us + SECOND_US)
+        since_id = first_id_at(gap.from_us) - 1
+        until_id = None if gap.to_us is None else first_id_at(gap.to_us + SECOND_US)
         while True:
-            page = await self._search.page(since=since, until=until, token=token)
+            page = await self._search.page(since_id=since_id, until_id=until_id, token=token)
             tweets = await self._tweets(page.lines)
             oldest_us = min((each.x.posted_at_us for each in tweets), default=None)
             token = page.next_token
@@ -124,7 +129,7 @@ class Filling:
                 NoteFound(gap=gap, tweets=tweets, to_us=oldest_us, is_whole=token is None)
             )
             if token is None:
-                log.info("gap filled", by=gap.by, since=since.isoformat(), until=until.isoformat())
+                log.info("gap filled", by=gap.by, since=_second(gap.from_us).isoformat())
                 return
             await asyncio.sleep(PAGE_PAUSE_S)
 
@@ -158,7 +163,7 @@ class Filling:
                 await commit(is_whole=False)
 
         try:
-            until = _second(gap.to_us + SECOND_US)
+            until = _second((gap.end_us if gap.to_us is None else gap.to_us) + SECOND_US)
             await self._recovery.follow(on_line, since=_second(gap.from_us), until=until)
         except XStreamClosed:
             await commit(is_whole=True)

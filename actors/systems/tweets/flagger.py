@@ -3,6 +3,8 @@
 open -> assigned -> resolved
 open -> resolved
 assigned -> open, where whose it was is taken away
+
+Whoever is named has it: an open flag that is given to somebody is assigned.
 """
 
 from __future__ import annotations
@@ -71,9 +73,11 @@ class FlaggerService(Service):
         note = row["note"] if cmd.note is UNSET else cmd.note
         if before == "resolved" and assignee != row["assignee"]:
             return Refusal.conflict("the flag is resolved: it is nobody's any more")
-        # Nobody works on it any more: it waits for somebody, as one that was never assigned does.
-        at_least: FlagStatus = "open" if before == "assigned" and cmd.assignee is None else before
+        at_least = _at_least(before, cmd)
         status = at_least if cmd.status is UNSET else cmd.status
+        if (before, status, at_least) == ("open", "open", "assigned"):
+            detail = "status: whoever is named has the flag, and open is what nobody has"
+            return Refusal.invalid(detail, field="status")
         if ORDER.index(status) < ORDER.index(at_least):
             return Refusal.conflict(f"the flag is {before} and does not become {status}")
         # Older files may hold flags that were assigned to nobody: of these, all else may change.
@@ -101,6 +105,13 @@ class FlaggerService(Service):
                 PAGE_OF_STATUS, question.status, question.after, limit=question.limit
             )
         return FlagPage(items=[_flag(row) for row in rows], next=after)
+
+
+def _at_least(before: FlagStatus, cmd: ChangeFlag) -> FlagStatus:
+    """Return how far the flag is once it is whose it is to be, whatever else becomes of it."""
+    if cmd.assignee is UNSET or before == "resolved":
+        return before
+    return "open" if cmd.assignee is None else "assigned"
 
 
 def _unknown(flag_id: str) -> Refusal:

@@ -57,6 +57,7 @@ LINES_KEPT_MAX: Final = 200
 # A tweet's time is to the millisecond, and in its id; what tells another was damaged with it.
 ABOUT_US: Final = SECOND_US
 UNREADABLE: Final = "a line of the stream was no tweet to us, and is kept as a dead letter"
+SET_BACK: Final = "our clock was set back: how long the outage was, nobody knows"
 RULE_GONE: Final = "somebody had deleted the stream rule, and X sent nothing that it would have met"
 
 PROGRESS = "SELECT * FROM progress"
@@ -88,7 +89,10 @@ NOTE_OPEN = (
     " gaps = gaps + ?"
 )
 COUNT_GAP = "UPDATE progress SET gaps = gaps + ?"
-NOTE_RULE = "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?"
+NOTE_RULE = (
+    "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?,"
+    " first_rule_us = coalesce(first_rule_us, ?)"
+)
 BURIED = "SELECT message FROM dead_letter WHERE message_type = ?"
 REASONS: Final = {
     "on": "the outage was longer than X sends again",
@@ -162,20 +166,22 @@ class ReaderService(Service):
         tx.execute(COUNT_UNREADABLE)
         if cmd.from_search:  # that is all that X has
             return GapNoted(gap=None)
-        gap = self._gap_of(tx, cmd.line)
-        is_new = gap_rows.add(tx, gap)
+        gap, is_new = self._add_gap_of(tx, cmd.line)
         tx.execute(COUNT_GAP, is_new)
         return GapNoted(gap=gap if is_new else None)
 
-    def _gap_of(self, tx: Transaction, line: OddLine) -> GapFound:
-        """Return when the line's tweet was made, at most as far back as X sends again."""
+    def _add_gap_of(self, tx: Transaction, line: OddLine) -> tuple[GapFound, bool]:
+        """Note when the line's tweet was made, at most as far back as X sends again."""
         at_us = 0 if line.tweet_id is None else made_at_us(line.tweet_id)
         oldest_us = tx.now_us - self._x.backfill_minutes_max * MINUTE_US - self._slack_us
         if oldest_us <= at_us <= tx.now_us + self._slack_us:
-            return GapFound(from_us=at_us - ABOUT_US, to_us=at_us + ABOUT_US, reason=UNREADABLE)
+            gap = GapFound(from_us=at_us - ABOUT_US, to_us=at_us + ABOUT_US, reason=UNREADABLE)
+            is_new = gap_rows.add(tx, gap, left_from_us=gap.from_us, left_to_us=gap.to_us)
+            return gap, is_new
         read_to_us = self._read_to_us(tx) or oldest_us
         from_us = max(oldest_us, min(read_to_us, tx.now_us))
-        return GapFound(from_us=from_us, to_us=tx.now_us, reason=UNREADABLE)
+        gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=UNREADABLE)
+        return gap, self._add_gap(tx, gap)
 
     @command
     def read_again(self, tx: Transaction, cmd: OddLine) -> Refusal | None:
@@ -190,14 +196,24 @@ class ReaderService(Service):
 
     # --- Gaps ------------------------------------------------------------------------------------
 
+    def _add_gap(self, tx: Transaction, gap: GapFound) -> bool:
+        """Put a gap on the books whose times are ours: it begins behind what was surely read."""
+        row = tx.one(PROGRESS)
+        assert row is not None, "the schema has made it"
+        last: str | None = row["last_tweet_id"]
+        read_us: int = row["first_rule_us"] or tx.now_us
+        if last is not None:
+            read_us = made_at_us(last)
+        # What X was late with may be older than what it had sent before.
+        left_from_us = min(gap.from_us, read_us - self._slack_us)
+        return gap_rows.add(tx, gap, left_from_us=left_from_us)
+
     @command
     def plan_filling(self, tx: Transaction, cmd: PlanFilling) -> FillPlan:
-        """Say which gap is to be filled now, and how."""
+        """Say which gaps are to be filled, and how."""
         del cmd
-        if self._x.gaps_filled_by == "nothing":
-            return FillPlan()
-        wait_us = int(self._x.gap_wait_s * SECOND_US)
-        return gap_rows.plan(tx, self._x.gaps_filled_by, wait_us=wait_us)
+        by = self._x.gaps_filled_by
+        return FillPlan() if by == "nothing" else gap_rows.plan(tx, by)
 
     @command
     def found(self, tx: Transaction, cmd: NoteFound) -> None:
@@ -240,11 +256,13 @@ class ReaderService(Service):
         is_new = False
         if read_to_us is None:  # the first connection ever: what was before it is nobody's loss
             read_to_us = reach_us - self._slack_us
-        elif tx.now_us < read_to_us:  # the clock was set back; all that X has is on its way
+        elif tx.now_us < read_to_us:
+            gap = GapFound(from_us=reach_us, to_us=read_to_us, reason=SET_BACK)
+            is_new = self._add_gap(tx, gap)
             read_to_us = reach_us
         elif read_to_us < reach_us:
             gap = GapFound(from_us=read_to_us, to_us=reach_us, reason=REASONS[cmd.backfill])
-            is_new = gap_rows.add(tx, gap)
+            is_new = self._add_gap(tx, gap)
             read_to_us = reach_us
         tx.execute(NOTE_OPEN, tx.now_us, read_to_us, is_new)
         return GapNoted(gap=gap)
@@ -267,11 +285,11 @@ class ReaderService(Service):
         if is_gone:  # not after now, for the clock may have been set back
             from_us = row["rule_us"] if row["rule_us"] <= tx.now_us else seen_us
             gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=RULE_GONE)
-            is_new = gap_rows.add(tx, gap)
+            is_new = self._add_gap(tx, gap)
         if cmd.stands:
-            tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new)
+            tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new, cmd.made_us)
         elif is_gone:
-            tx.execute(NOTE_RULE, rule, tx.now_us, 1, is_new)
+            tx.execute(NOTE_RULE, rule, tx.now_us, 1, is_new, None)
         return GapNoted(gap=gap if is_new else None)
 
     @command

@@ -54,11 +54,15 @@ class KeepLine(Command, frozen=True, kw_only=True):
 
 
 class OpenGap(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a gap is left, which ends at `end_us` itself; and how it is to be filled."""
+    """What of a gap is left, and how it is to be filled.
+
+    `to_us` is None where X is asked for all there is; `end_us` is its end by our clock.
+    """
 
     seq: int
+    grown: int
     from_us: int
-    to_us: int
+    to_us: int | None
     end_us: int
     by: Literal["search", "stream"]
 
@@ -71,14 +75,13 @@ GapsFilledBy = Literal["search", "stream", "nothing"]
 
 
 class PlanFilling(Command, frozen=True, kw_only=True):
-    """Say which gap is to be filled now."""
+    """Say which gaps are to be filled."""
 
 
 class FillPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`gap` is None for none; one may be ready in `wait_s`, if that is known."""
+    """Those that are to be filled, the oldest first."""
 
-    gap: OpenGap | None = None
-    wait_s: float | None = None
+    gaps: tuple[OpenGap, ...] = ()
 
 
 class NoteFound(Command, frozen=True, kw_only=True):
@@ -138,13 +141,15 @@ class GapNoted(msgspec.Struct, frozen=True, kw_only=True):
 class NoteRule(Command, frozen=True, kw_only=True):
     """The account's rules were found so, `age_s` seconds ago or later.
 
-    `rule` is the reader's; `stands` is whether it does now, or is yet to be added.
+    `rule` is the reader's; `stands` is whether it does now, or is yet to be added. It was made at
+    `made_us`, by X's id of it.
     """
 
     rule: str
     found: tuple[str, ...]
     stands: bool
     age_s: float
+    made_us: int | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -192,10 +192,7 @@ class ResponderService(Service):
     @command
     def requeue_all(self, tx: Transaction, cmd: RequeueActions) -> Requeued:
         """Try again all that were refused or given up."""
-        found = actions.given_up(tx, cmd.limit, has_text=True)
-        for external_id in found:
-            self.requeue(tx, RequeueAction(external_id=external_id))
-        return Requeued(external_ids=found)
+        return actions.requeue_all(tx, cmd, self.requeue, has_text=True)
 
     @query
     def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:

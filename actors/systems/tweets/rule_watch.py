@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
 from actors.systems.tweets.reader_messages import NoteRule
+from actors.systems.tweets.stream_line import made_at_us
 from actors.systems.tweets.stream_rules import StreamRules
 from actors.systems.tweets.x_errors import XStatus, XUnreachable
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     Ask = Callable[[Message], Awaitable[Any]]
 
 log = structlog.get_logger()
+
+ID: Final = re.compile("[0-9]{1,19}")
 
 BAD_REQUEST, TOO_MANY, SERVER_ERROR = 400, 429, 500
 # Too slow a request; no rules, which the next attempt sets right; too many requests.
@@ -69,9 +73,15 @@ class RuleWatch:
             else:
                 self._is_troubled = False
 
-    async def _note(self, found: tuple[str, ...], *, stands: bool) -> None:
+    async def _note(self, found: tuple[str, ...], *, serving: frozenset[str]) -> None:
         age_s = asyncio.get_running_loop().time() - self._asked_s
-        message = NoteRule(rule=self._rules.wanted, found=found, stands=stands, age_s=age_s)
+        message = NoteRule(
+            rule=self._rules.wanted,
+            found=found,
+            stands=bool(serving),
+            age_s=age_s,
+            made_us=min((made_at_us(each) for each in serving if ID.fullmatch(each)), default=None),
+        )
         noted: GapNoted = await self._ask(message)
         if noted.gap is not None:
             tell_gap(noted.gap)

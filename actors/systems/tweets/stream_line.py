@@ -238,6 +238,11 @@ def made_at_us(tweet_id: str) -> int:
     return ((int(tweet_id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1_000
 
 
+def first_id_at(at_us: int) -> int:
+    """Return the least id of a tweet that was made then; 1 before X's ids began."""
+    return max((at_us // 1_000 - SNOWFLAKE_EPOCH_MS) << SNOWFLAKE_TIME_SHIFT, 1)
+
+
 def _posted_at_us(tweet: _Tweet) -> int:
     at = tweet.created_at
     if at is None:

@@ -16,9 +16,9 @@ log = structlog.get_logger()
 
 
 class Note(Protocol):
-    """Takes note of the rules' values as they were found, and whether all is right now."""
+    """Takes note of the rules' values as they were found, and what serves if all is right now."""
 
-    async def __call__(self, found: tuple[str, ...], *, stands: bool) -> None: ...
+    async def __call__(self, found: tuple[str, ...], *, serving: frozenset[str]) -> None: ...
 
 
 # By it the reader knows its own: rules stay on the account, and others may keep theirs there.
@@ -59,10 +59,10 @@ class StreamRules:
                 found = tuple(each.value for each in rules)
             has_stood = bool(serving)
             if serving and not stale:
-                await self._note(found, stands=True)
+                await self._note(found, serving=serving)
                 return serving
             if not serving:
-                await self._note(found, stands=False)
+                await self._note(found, serving=frozenset())
             # First make room: an account may have few rules.
             if stale:
                 await self._rules.delete([each.id for each in stale])

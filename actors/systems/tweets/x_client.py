@@ -303,10 +303,11 @@ class Search:
         self._query = query
         self._read_s_max = read_s_max
 
-    async def page(self, *, since: dt.datetime, until: dt.datetime, token: str | None) -> FoundPage:
-        """Return a page of what was tweeted from `since` to before `until`, both whole seconds.
+    async def page(self, *, since_id: int, until_id: int | None, token: str | None) -> FoundPage:
+        """Return a page of what lies between the two ids, or from the first one on.
 
-        Raises XStatus and XUnreachable.
+        By ids, for X takes no time that is in its clock's future, or nearly so. Raises XStatus and
+        XUnreachable.
         """
         keep_headers_out_of_logs()
         async with await _session(self._access, read_s_max=self._read_s_max) as session:
@@ -317,8 +318,8 @@ class Search:
             client.session = session
             request = client.search_recent_tweets(
                 self._query,
-                start_time=_iso(since),
-                end_time=_iso(until),
+                since_id=since_id,
+                until_id=until_id,
                 next_token=token,
                 max_results=SEARCH_PAGE_TWEETS,
                 **STREAM_FIELDS,

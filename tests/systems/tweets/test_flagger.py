@@ -86,7 +86,7 @@ async def test_whose_it_is_may_change_until_it_is_resolved(tmp_path: Path) -> No
         flag = await flag_in(on, "open")
         for assignee in ("eve", "bob"):
             changed = await on.ask(ChangeFlag(flag_id=flag.id, assignee=assignee))
-            assert (changed.status, changed.assignee) == ("open", assignee)
+            assert (changed.status, changed.assignee) == ("assigned", assignee)
         wish = ChangeFlag(flag_id=flag.id, status="resolved", assignee="cyd")
         resolved = await on.ask(wish)
         assert (resolved.status, resolved.assignee) == ("resolved", "cyd")
@@ -104,9 +104,23 @@ async def test_a_flag_is_assigned_to_somebody_or_not_at_all(tmp_path: Path) -> N
             reply = await on.ask(ChangeFlag(flag_id=flag.id, status="assigned", **wish))
             assert isinstance(reply, Refusal)
             assert (reply.kind, reply.field) == ("invalid", "assignee")
+        reply = await on.ask(ChangeFlag(flag_id=flag.id, status="open", assignee="eve"))
+        assert isinstance(reply, Refusal)
+        assert (reply.kind, reply.field) == ("invalid", "status")
         await on.ask(ChangeFlag(flag_id=flag.id, assignee="eve"))
         changed = await on.ask(ChangeFlag(flag_id=flag.id, status="assigned"))
         assert (changed.status, changed.assignee) == ("assigned", "eve")
+
+
+async def test_an_open_flag_that_was_somebodys_can_be_worked_on(tmp_path: Path) -> None:
+    """As older files may hold them: it is assigned when it is given to somebody again."""
+    async with flagging(tmp_path) as on:
+        flag = await flag_in(on, "open")
+        on.execute("UPDATE flag SET assignee = 'eve'")
+        noted = await on.ask(ChangeFlag(flag_id=flag.id, note="hers?", status="open"))
+        assert (noted.status, noted.assignee) == ("open", "eve")
+        taken = await on.ask(ChangeFlag(flag_id=flag.id, assignee="eve"))
+        assert (taken.status, taken.assignee) == ("assigned", "eve")
 
 
 async def test_a_flag_can_be_unassigned(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from actors.config import load_config
 from actors.systems import SYSTEMS
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.credentials import load_credentials
+from actors.systems.tweets.gap_wait import GapWait
 from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, XDetails
 from actors.systems.tweets.reader import ReaderService
 from actors.systems.tweets.reader_messages import (
@@ -20,11 +22,14 @@ from actors.systems.tweets.reader_messages import (
     NoteNotFilled,
     NoteOpened,
     NoteProgress,
+    NoteRule,
+    OpenGap,
     PlanConnection,
     PlanFilling,
     Progress,
     TweetRead,
 )
+from actors.systems.tweets.stream_line import first_id_at
 from actors.systems.tweets.tweets import TweetsService
 from actors.systems.tweets.x_access import XAccess
 from tests.systems.stage import Stage, stage
@@ -68,6 +73,19 @@ async def shown(on: Stage) -> list[ReaderGap]:
     return gaps
 
 
+async def planned(on: Stage) -> list[OpenGap]:
+    plan: FillPlan = await on.ask(PlanFilling())
+    return list(plan.gaps)
+
+
+def open_gap(seq: int, *, grown: int = 0) -> OpenGap:
+    return OpenGap(seq=seq, grown=grown, from_us=1, to_us=None, end_us=2, by="search")
+
+
+def rule_found(*found: str, stands: bool) -> NoteRule:
+    return NoteRule(rule="a", found=found, stands=stands, age_s=0.0)
+
+
 def tweet(number: int, at_us: int = 1) -> TweetRead:
     details = XDetails(author_id="42", kind="original", lang="en", posted_at_us=at_us)
     return TweetRead(external_id=str(number), author="ada", text="x", x=details)
@@ -81,14 +99,14 @@ async def test_a_gap_that_was_searched_to_its_end_is_filled(tmp_path: Path) -> N
     async with books(tmp_path) as on:
         await outage(on, HOUR_S)
         await on.ask(tweet(2))
-        plan: FillPlan = await on.ask(PlanFilling())
-        assert plan.gap is not None
-        found = NoteFound(gap=plan.gap, tweets=(tweet(1), tweet(2), tweet(3)), is_whole=True)
+        (gap,) = await planned(on)
+        found = NoteFound(gap=gap, tweets=(tweet(1), tweet(2), tweet(3)), is_whole=True)
         await on.ask(found)
         assert [message.external_id for _, message in on.sent] == ["1", "3"]
-        (gap,) = await shown(on)
-        assert (gap.state, gap.filled_by, gap.found, gap.why_not) == ("filled", "search", 2, None)
-        assert (await on.ask(PlanFilling())).gap is None
+        (on_books,) = await shown(on)
+        assert (on_books.state, on_books.filled_by, on_books.found) == ("filled", "search", 2)
+        assert on_books.why_not is None
+        assert await planned(on) == []
         await on.ask(found)
         assert on.sent == []
 
@@ -97,29 +115,37 @@ async def test_a_gap_that_is_partly_filled_goes_on_where_it_was_committed(tmp_pa
     """Also in another process: what is left shrinks with each page."""
     async with books(tmp_path) as on:
         await outage(on, HOUR_S)
-        plan = await on.ask(PlanFilling())
-        middle_us = (plan.gap.from_us + plan.gap.to_us) // 2
-        await on.ask(NoteFound(gap=plan.gap, tweets=(tweet(1, middle_us),), to_us=middle_us))
+        (gap,) = await planned(on)
+        middle_us = (gap.from_us + gap.end_us) // 2
+        await on.ask(NoteFound(gap=gap, tweets=(tweet(1, middle_us),), to_us=middle_us))
         now_us = on.clock.now_us()
     async with books(tmp_path) as on:
         on.clock.advance((now_us - on.clock.now_us()) / 1e6)
-        again = await on.ask(PlanFilling())
-        assert (again.gap.from_us, again.gap.to_us) == (plan.gap.from_us, middle_us)
-        (gap,) = await shown(on)
-        assert (gap.state, gap.found) == ("open", 1)
+        (again,) = await planned(on)
+        assert (again.from_us, again.to_us) == (gap.from_us, middle_us)
+        (on_books,) = await shown(on)
+        assert (on_books.state, on_books.found) == ("open", 1)
 
 
-async def test_a_gap_that_grew_while_it_was_filled_is_open_still(tmp_path: Path) -> None:
-    """All of it, for what was added lies above what was found."""
+@pytest.mark.parametrize("set_back_s", [0.0, HOUR_S])
+async def test_a_gap_that_grew_while_it_was_filled_is_open_still(
+    tmp_path: Path, set_back_s: float
+) -> None:
+    """All of it, for what was added lies above what was found; also where the clock went back."""
     async with books(tmp_path) as on:
-        await outage(on, HOUR_S)
-        plan = await on.ask(PlanFilling())
+        await on.ask(rule_found("a", stands=True))
+        on.clock.advance(2 * HOUR_S)
+        await on.ask(rule_found(stands=False))
+        (gap,) = await planned(on)
         on.clock.advance(600.0)
-        await on.ask(NoteOpened(backfill="on", backfill_minutes=5))
-        await on.ask(NoteFound(gap=plan.gap, tweets=(), is_whole=True))
-        again = await on.ask(PlanFilling())
-        assert again.gap.from_us == plan.gap.from_us
-        assert again.gap.to_us == plan.gap.to_us + 600_000_000
+        on.clock.step(-set_back_s)
+        await on.ask(rule_found("a", stands=True))
+        await on.ask(NoteFound(gap=gap, tweets=(tweet(1, gap.end_us),), to_us=gap.end_us))
+        await on.ask(NoteFound(gap=gap, tweets=(), is_whole=True))
+        assert any(each.to_us is None for each in await planned(on))
+        if not set_back_s:
+            (again,) = await planned(on)
+            assert (again.from_us, again.end_us) == (gap.from_us, gap.end_us + 600_000_000)
 
 
 async def test_what_is_older_than_the_search_reaches_is_lost_and_the_rest_is_not(
@@ -128,14 +154,14 @@ async def test_what_is_older_than_the_search_reaches_is_lost_and_the_rest_is_not
     """Seven days: of a gap that is older in part the younger part is asked for."""
     async with books(tmp_path) as on:
         await outage(on, 8 * DAY_S)
-        plan = await on.ask(PlanFilling())
-        assert on.clock.now_us() - plan.gap.from_us == pytest.approx(7 * DAY_S * 1e6, abs=6e7)
+        (gap,) = await planned(on)
+        assert on.clock.now_us() - gap.from_us == pytest.approx(7 * DAY_S * 1e6, abs=6e7)
         await on.ask(NoteNotFilled(why_not="X answered 403"))
         lost, open_ = await shown(on)
         assert (lost.state, open_.state, open_.why_not) == ("lost", "open", "X answered 403")
         assert lost.until == open_.since
         on.clock.advance(7 * DAY_S)
-        assert (await on.ask(PlanFilling())).gap is None
+        assert await planned(on) == []
         _, lost = await shown(on)
         assert lost.state == "lost"
         assert lost.why_not is not None
@@ -143,14 +169,86 @@ async def test_what_is_older_than_the_search_reaches_is_lost_and_the_rest_is_not
         assert "403" in lost.why_not
 
 
-async def test_a_gap_waits_until_xs_search_has_what_was_in_it(tmp_path: Path) -> None:
-    """It lags, and takes no time of the last ten seconds."""
-    async with books(tmp_path, "x.gap_wait_s=600") as on:
-        await outage(on, HOUR_S)  # it ends five minutes ago, with the backfill
-        plan = await on.ask(PlanFilling())
-        assert (plan.gap, plan.wait_s) == (None, pytest.approx(300.0))
-        on.clock.advance(300.0)
-        assert (await on.ask(PlanFilling())).gap is not None
+@pytest.mark.parametrize("set_back_s", [0.0, HOUR_S])
+async def test_x_is_asked_for_all_since_the_last_tweet_whatever_our_clock_says(
+    tmp_path: Path, set_back_s: float
+) -> None:
+    """When the rule was gone, and is back, only our clock says; X's ids have a time of theirs."""
+    async with books(tmp_path) as on:
+        last_us = on.clock.now_us() - 600_000_000
+        await on.ask(tweet(first_id_at(last_us)))
+        await on.ask(rule_found("a", stands=True))
+        on.clock.advance(60.0)
+        on.clock.step(-set_back_s)
+        await on.ask(rule_found(stands=False))
+        (gap,) = await planned(on)
+        assert gap.from_us <= last_us
+        assert gap.to_us is None
+
+
+async def test_an_outage_in_which_the_clock_was_set_back_is_a_gap(tmp_path: Path) -> None:
+    """It may have been longer than what X sends again: X is asked for all since the last tweet."""
+    async with books(tmp_path) as on:
+        last_us = on.clock.now_us()
+        await on.ask(tweet(first_id_at(last_us)))
+        await outage(on, -HOUR_S)
+        (gap,) = await planned(on)
+        assert gap.from_us == pytest.approx(last_us - HOUR_S * 1e6 - 300e6, abs=30e6)
+        assert gap.to_us is None
+        (on_books,) = await shown(on)
+        assert "set back" in on_books.reason
+
+
+async def test_a_gap_whose_end_is_in_the_future_keeps_no_other_waiting(tmp_path: Path) -> None:
+    """The clock was ahead when it was noted; it is searched for itself, too."""
+    async with books(tmp_path) as on:
+        await outage(on, HOUR_S)
+        on.clock.step(-DAY_S)
+        await outage(on, HOUR_S)
+        gaps = await planned(on)
+        turns = GapWait(30.0)
+        assert turns.choose(gaps, 0.0) == (None, 30.0)
+        for each in gaps:
+            assert turns.choose(gaps[gaps.index(each) :], 30.0) == (each, None)
+
+
+def test_a_gap_waits_until_xs_search_has_what_was_in_it() -> None:
+    """It lags, and takes no time of the last ten seconds; whoever grows waits anew, alone."""
+    turns = GapWait(30.0)
+    first, second, grown = open_gap(1), open_gap(2), open_gap(1, grown=1)
+    assert turns.choose((), 0.0) == (None, None)
+    assert turns.choose((first,), 1.0) == (None, 30.0)
+    assert turns.choose((first, second), 11.0) == (None, 20.0)
+    assert turns.choose((grown, second), 31.0) == (None, 10.0)
+    assert turns.choose((grown, second), 41.0) == (second, None)
+    assert turns.choose((grown,), 41.0) == (None, 20.0)
+    assert turns.choose((grown,), 61.0) == (grown, None)
+
+
+async def test_what_a_clock_that_was_ahead_gave_up_is_asked_for_again(tmp_path: Path) -> None:
+    """Eight days ahead and put back: X has all of it."""
+    async with books(tmp_path) as on:
+        await outage(on, HOUR_S)
+        (gap,) = await planned(on)
+        on.clock.step(8 * DAY_S)
+        assert await planned(on) == []
+        on.clock.step(-8 * DAY_S)
+        assert await planned(on) == [gap]
+
+
+async def test_where_nothing_was_read_x_is_asked_for_all_since_the_first_rule(
+    tmp_path: Path,
+) -> None:
+    """By its id: X's time, whatever ours has become since; a later rule changes nothing."""
+    async with books(tmp_path) as on:
+        first_us = on.clock.now_us() - int(HOUR_S * 1e6)
+        for made_us in (first_us, first_us + 60_000_000):
+            rule = rule_found("a", stands=True)
+            await on.ask(msgspec.structs.replace(rule, made_us=made_us))
+        on.clock.advance(60.0)
+        await on.ask(rule_found(stands=False))
+        (gap,) = await planned(on)
+        assert gap.from_us == first_us - 21_000_000
 
 
 async def test_nothing_is_asked_where_the_configuration_says_so(tmp_path: Path) -> None:

@@ -94,16 +94,17 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
 
     But for those that begin before it: there the wall clock was set back, and nobody can know. And
     where it was set forward, maybe between a plan and its connection: what was asked for is too
-    short by that. And where somebody has deleted the reader's rule.
+    short by that, and the gap no longer. And where somebody has deleted the reader's rule.
     """
-    if isinstance(clock, VirtualClock) and clock.was_set_forward:
-        return
+    forward_us = clock.set_forward_us if isinstance(clock, VirtualClock) else 0
     x = config.section(XConfig)
     reach_s = x.backfill_minutes_max * 60 - x.stall_s - NOTE_S_MAX
     lasted_s = max(asyncio.get_running_loop().time(), (clock.now_us() - START_US) / SECOND_US)
     begun_us = START_US - (x.stall_s + NOTE_S_MAX) * SECOND_US
     for since_us, until_us in _rows(folder, "reader", GAPS):
-        if lasted_s < reach_s and since_us >= begun_us and not told.deleted_rules:
+        if told.deleted_rules or since_us < begun_us or 0 < until_us - since_us <= forward_us:
+            continue
+        if lasted_s < reach_s:
             yield f"a gap from {since_us} to {until_us}, and X was there"
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PATH: Final = "/2/tweets/search/recent"
 QUERY_CHARS_MAX: Final = 4_096
 REACH_US: Final = 7 * 86_400_000_000
+# Without an end there is none: ids do not go back where a clock does.
+FOREVER_US: Final = 1 << 60
 # X's search lags behind what is tweeted.
 LAG_US: Final = 10_000_000
 NAMES: Final = (
@@ -80,7 +82,7 @@ def _question(call: XCall, parameters: Parameters, query: str, limit: int) -> Se
         since=0 if since_id is None else min(since_id + 1, ID_MAX),
         until=ID_MAX if until is None else until,
         since_us=oldest_us if start_us is None else start_us,
-        until_us=now_us if end_us is None else end_us,
+        until_us=FOREVER_US if end_us is None else end_us,
         limit=limit,
     )
 

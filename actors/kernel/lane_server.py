@@ -9,14 +9,12 @@ task, and the actor owns it.
 from __future__ import annotations
 
 import asyncio
-from abc import abstractmethod
 from contextvars import copy_context
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pykka
-
-from actors.errors import DeadLettered
+from actors.errors import ActorCrashed, DeadLettered
+from actors.kernel.exit import CRASHES
 from actors.kernel.messages import Refusal
 from actors.kernel.ref import waiting_path
 
@@ -27,44 +25,48 @@ if TYPE_CHECKING:
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
     from actors.kernel.incarnation import Incarnation
-    from actors.kernel.mailbox import Lane, Mailbox
+    from actors.kernel.mailbox import Lane, Mailbox, Signal
+    from actors.kernel.owned_tasks import OwnedTasks
+    from actors.kernel.state_machine import StateMachine
 
-# What a handler may end with that is a crash. The others (KeyboardInterrupt, SystemExit) are meant
-# for the process; CancelledError ends this incarnation and nothing else.
-CRASHES = (Exception, asyncio.CancelledError)
+    class LaneOwner(Protocol):
+        """What an actor is to its server, which serves; the actor decides."""
+
+        name: str
+        context: KernelContext
+        machine: StateMachine
+        tasks: OwnedTasks
+
+        def on_signal(self, signal: Signal, argument: Any) -> None: ...
+
+        def crash(self, error: BaseException, *, culprit: Envelope | None = None) -> None: ...
 
 
-class ServingActor(pykka.Actor):
-    """The serving half of AsyncioActor; when it serves, the other half decides."""
+class LaneServer:
+    """Serves one actor's signals, then its lanes, as long as its phase does; knows no lifecycle."""
 
-    context: KernelContext
-    name: str
-    actor_inbox: Mailbox  # type: ignore[assignment]  # takes our envelopes only
-    _batch_max: int
-    _turn_max: int
-    _incarnation: Incarnation | None
-    _serving: bool
-    _quiet: asyncio.Future[None] | None
-    _tasks: set[asyncio.Future[Any]] | None
+    __slots__ = ("_actor", "_batch_max", "_machine", "_quiet", "_turn_max", "mailbox")
 
-    @abstractmethod
-    def crash(self, error: BaseException, *, culprit: Envelope | None = None) -> None: ...
+    mailbox: Mailbox
 
-    @abstractmethod
-    def _handle_signals(self) -> None: ...
+    def __init__(self, actor: LaneOwner, *, batch_max: int, turn_max: int) -> None:
+        """Serve up to `turn_max` messages a turn; with `batch_max` above 1, so many a batch."""
+        self._actor = actor
+        self._machine = actor.machine
+        self._batch_max = batch_max
+        self._turn_max = turn_max
+        # While an incarnation is ended in order: ends when nothing of it is in hand.
+        self._quiet: asyncio.Future[None] | None = None
 
-    @abstractmethod
-    def _check_quiet(self) -> None: ...
-
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """Serve signals first, then what is queued in each idle lane."""
-        mailbox = self.actor_inbox
+        mailbox, machine = self.mailbox, self._machine
         if mailbox.signals:
-            self._handle_signals()
-        if not self._serving:
-            self._check_quiet()
+            self._serve_signals()
+        if not machine.phase.serves:
+            self.check_quiet()
             return
-        incarnation = self._incarnation
+        incarnation = machine.incarnation
         assert incarnation is not None, "an actor that serves has an incarnation"
         for lane in mailbox.lanes:
             if lane.queue and lane.work is None:
@@ -72,19 +74,71 @@ class ServingActor(pykka.Actor):
                     self._serve_batch(incarnation, lane)
                 else:
                     self._serve_each(incarnation, lane)
-                if self._incarnation is not incarnation:
+                if machine.incarnation is not incarnation:
                     return
         mailbox.asleep = True
         for lane in mailbox.lanes:
             if lane.queue and lane.work is None:  # a full turn: let the other actors have theirs
                 mailbox.asleep = False
-                self.context.loop.call_soon(self._turn, context=self.context.ambient)
+                context = self._actor.context
+                context.loop.call_soon(self.turn, context=context.ambient)
                 break
         if self._quiet is not None:
-            self._check_quiet()
+            self.check_quiet()
+
+    async def quiet(self) -> None:
+        """Wait until nothing is in hand, nor queued where that is served; or the life is over."""
+        self._quiet = self._actor.context.loop.create_future()
+        try:
+            self.check_quiet()
+            await self._quiet
+        finally:
+            self._quiet = None
+
+    def check_quiet(self) -> None:
+        """Look whether what `quiet` waits for has come."""
+        quiet = self._quiet
+        if quiet is None or quiet.done():
+            return
+        mailbox, machine = self.mailbox, self._machine
+        idle = not any(lane.in_flight for lane in mailbox.lanes)
+        if machine.incarnation is None or (idle and (not machine.phase.serves or mailbox.empty())):
+            quiet.set_result(None)
+
+    def news(self) -> list[Lane]:
+        """Return the lanes whose work has ended and has not been looked at yet."""
+        return [each for each in self.mailbox.lanes if each.work is not None and each.work.done()]
+
+    def give_back(self, culprit: Envelope | None, error: str, *, redelivers: bool) -> None:
+        """Let go of what a dead incarnation had in hand: back to the queue's head, or given up."""
+        mailbox = self.mailbox
+        for lane in mailbox.lanes:
+            if lane.work is not None:
+                lane.work.cancel()
+                lane.work = None
+            if redelivers:
+                for envelope in lane.in_flight:
+                    envelope.started = True
+                mailbox.put_back(lane)
+                continue
+            while lane.in_flight:  # one by one: the accounts hold at each event
+                envelope, lane.in_flight = lane.in_flight[0], lane.in_flight[1:]
+                envelope.attempt += 1
+                crashed = f"{self._actor.name} crashed with this message: {error}"
+                mailbox.dead_letter(envelope, ActorCrashed(crashed))
+        if redelivers and culprit is not None:
+            culprit.attempt += 1
+            culprit.error = error
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _serve_signals(self) -> None:
+        signals, self.mailbox.signals = self.mailbox.signals, None
+        for signal, argument in signals or ():
+            self._actor.on_signal(signal, argument)
 
     def _serve_each(self, incarnation: Incarnation, lane: Lane) -> None:
-        mailbox = self.actor_inbox
+        mailbox = self.mailbox
         queue = lane.queue
         receive = incarnation.receive
         for _ in range(self._turn_max):
@@ -95,7 +149,7 @@ class ServingActor(pykka.Actor):
                 mailbox.admit_waiting(lane)
             if (
                 envelope.deadline is not None
-                and envelope.deadline <= self.context.clock.monotonic()
+                and envelope.deadline <= self._actor.context.clock.monotonic()
             ):
                 mailbox.expire(envelope)
                 continue
@@ -103,7 +157,7 @@ class ServingActor(pykka.Actor):
             try:
                 reply = receive(envelope.message)
             except CRASHES as error:
-                self.crash(error, culprit=envelope)
+                self._actor.crash(error, culprit=envelope)
                 return
             if reply.__class__ is CoroutineType:
                 self._serve_coroutine(incarnation, lane, envelope, reply)
@@ -124,22 +178,24 @@ class ServingActor(pykka.Actor):
         envelope: Envelope,
         work: Coroutine[Any, Any, Any],
     ) -> None:
-        lane.since_s = self.context.clock.monotonic()
+        lane.since_s = self._actor.context.clock.monotonic()
         waiting = copy_context()
-        waiting.run(waiting_path.set, (*envelope.path, self.name))
-        task = lane.work = self._own(self.context.loop.create_task(work, context=waiting))
+        waiting.run(waiting_path.set, (*envelope.path, self._actor.name))
+        task = lane.work = self._actor.tasks.own(
+            self._actor.context.loop.create_task(work, context=waiting)
+        )
 
         def done(task: asyncio.Task[Any]) -> None:
             if (reply := self._reap(incarnation, lane, task, culprit=envelope)) is not task:
                 lane.in_flight = ()
                 self._settle(envelope, reply)
-                self._turn()
+                self.turn()
 
         task.add_done_callback(done)
 
     def _serve_batch(self, incarnation: Incarnation, lane: Lane) -> None:
-        mailbox = self.actor_inbox
-        now = self.context.clock.monotonic()
+        mailbox = self.mailbox
+        now = self._actor.context.clock.monotonic()
         batch: list[Envelope] = []
         while lane.queue and len(batch) < self._batch_max:
             envelope = lane.queue.popleft()
@@ -154,7 +210,7 @@ class ServingActor(pykka.Actor):
         lane.in_flight = batch
         lane.since_s = now
         work = incarnation.hosted.on_batch(lane.index, batch)
-        task = lane.work = self._own(self.context.loop.create_task(work))
+        task = lane.work = self._actor.tasks.own(self._actor.context.loop.create_task(work))
 
         def done(task: asyncio.Task[BatchResult]) -> None:
             if (result := self._reap(incarnation, lane, task, culprit=None)) is not task:
@@ -170,11 +226,13 @@ class ServingActor(pykka.Actor):
         lane.in_flight = batch[len(result.outcomes) :]
         if result.crash is not None:
             culprit = None if result.culprit is None else batch[result.culprit]
-            self.crash(result.crash, culprit=culprit)
+            self._actor.crash(result.crash, culprit=culprit)
         elif lane.in_flight:
-            self.crash(RuntimeError("on_batch returned fewer outcomes than messages, and no crash"))
+            self._actor.crash(
+                RuntimeError("on_batch returned fewer outcomes than messages, and no crash")
+            )
         else:
-            self._turn()
+            self.turn()
 
     def _reap(
         self,
@@ -185,23 +243,25 @@ class ServingActor(pykka.Actor):
         culprit: Envelope | None,
     ) -> Any:
         """Return the task's result; or crash, and return the task itself as a sign of it."""
-        if self._incarnation is not incarnation:  # a dead incarnation's work: nobody waits for it
+        if (
+            self._machine.incarnation is not incarnation
+        ):  # a dead incarnation's work: nobody waits for it
             task.cancelled() or task.exception()
             return task
         lane.work = None
         error = asyncio.CancelledError("cancelled itself") if task.cancelled() else task.exception()
         if error is not None:
-            self.crash(error, culprit=culprit)
+            self._actor.crash(error, culprit=culprit)
             return task
         return task.result()
 
     def _settle(self, envelope: Envelope, outcome: Any) -> None:
-        mailbox = self.actor_inbox
+        mailbox = self.mailbox
         future = envelope.reply_to
         if isinstance(outcome, BaseException):
             if isinstance(outcome, DeadLettered):
                 mailbox.dead_lettered += 1
-                self.context.dead_letters.note(self.name, envelope, outcome)
+                self._actor.context.dead_letters.note(self._actor.name, envelope, outcome)
             else:
                 mailbox.refused += 1
             if future is not None:
@@ -213,10 +273,3 @@ class ServingActor(pykka.Actor):
             mailbox.handled += 1
         if future is not None:
             future.settle(outcome)
-
-    def _own(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
-        if self._tasks is None:
-            self._tasks = set()
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
