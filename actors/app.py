@@ -59,7 +59,7 @@ class App:
 
         `simulated` chooses the world outside. `heard` is told what becomes of actors, which work
         in the context `ambient`. A simulation may `instrument` services, by name, and put a
-        distance between an effect and a service that it asks. Raises ConfigError and TypeError.
+        distance between an effect and a service that it asks. Raises ConfigError.
         """
         self.config = config
         self.leaving = False
