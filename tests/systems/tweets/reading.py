@@ -12,11 +12,11 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Query
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems import SYSTEMS
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.credentials import XCredentials
 from actors.systems.tweets.messages import GetReader, ReaderState, StoreXTweet
 from actors.systems.tweets.reader import ReaderService
-from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x_access import XAccess
 from tests.booting import app_of
 
@@ -120,7 +120,7 @@ async def reading(
     credentials: XCredentials = CREDENTIALS,
 ) -> AsyncIterator[Reading]:
     """Run a reader of the X at `url`; without one the X has not opened yet."""
-    config = load_config(settings=[*SETTINGS, *settings], systems=[TWEETS])
+    config = load_config(settings=[*SETTINGS, *settings], systems=SYSTEMS)
     clock = clock or ShiftedClock()
     access = XAccess(credentials, simulator=True, write=True)
     if url is not None:
