@@ -94,7 +94,7 @@ CHANCE = "chance comes from the Rng that was handed in"
 GUARDS = "actors/simulation/sealed/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
-    "tweepy": (("actors/systems/tweets/x_client.py",), "one file knows tweepy"),
+    "tweepy": (("actors/systems/tweets/x/x_client.py",), "one file knows tweepy"),
     "uvloop": (("runtime.py",), LOOP),
     "asyncio.run": (("runtime.py",), LOOP),
     "asyncio.Runner": (("runtime.py",), LOOP),

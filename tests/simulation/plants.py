@@ -33,7 +33,7 @@ from actors.systems.hotel.booking_rows import HAS_HOLD
 from actors.systems.hotel.holds import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.hotel.room import RoomService
 from actors.systems.tweets import responder
-from actors.systems.tweets.x_client import StreamConnection
+from actors.systems.tweets.x.x_client import StreamConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

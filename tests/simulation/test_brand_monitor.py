@@ -21,7 +21,7 @@ from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.system import TWEETS
-from actors.systems.tweets.x_client import StreamConnection
+from actors.systems.tweets.x.x_client import StreamConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

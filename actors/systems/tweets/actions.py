@@ -19,7 +19,7 @@ import msgspec
 
 from actors.kernel.messages import Refusal
 from actors.systems.tweets.messages import Action, ActionPage, RequeueAction, Requeued
-from actors.systems.tweets.x_pause import PAUSE_S_MAX
+from actors.systems.tweets.x.pauses import PAUSE_S_MAX
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         RequeueActions,
         TweetScored,
     )
-    from actors.systems.tweets.x_errors import XLater
+    from actors.systems.tweets.x.x_errors import XLater
 
 # Of a tweet that was edited one version is acted on: the first that there was reason to.
 BEGIN = (

@@ -19,7 +19,7 @@ from actors.systems.tweets.messages import (
     Requeued,
     TweetScored,
 )
-from actors.systems.tweets.x_errors import XLater, XRefused
+from actors.systems.tweets.x.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer

@@ -14,9 +14,9 @@ import msgspec
 
 from actors.service.at_rest import file_is_sound, nothing_is_under_way
 from actors.systems.tweets import x_invariants
-from actors.systems.tweets.books import READER, Books, Monitor, X, differ
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import TweetScored
+from actors.systems.tweets.monitor_files import READER, Books, Monitor, X, differ
 from actors.systems.tweets.outside import account_of
 
 if TYPE_CHECKING:

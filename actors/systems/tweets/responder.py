@@ -26,7 +26,7 @@ from actors.systems.tweets.replies import (
     ReplyBegun,
 )
 from actors.systems.tweets.reply_text import is_handle
-from actors.systems.tweets.x_errors import XLater, XRefused
+from actors.systems.tweets.x.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.systems.tweets.books import READER, X, differ
-from actors.systems.tweets.stream_rules import TAG, rule_of
+from actors.systems.tweets.monitor_files import READER, X, differ
+from actors.systems.tweets.reading.stream_rules import TAG, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.systems.tweets.books import Books
     from actors.systems.tweets.config import TweetsConfig
+    from actors.systems.tweets.monitor_files import Books
 
 
 def tweeted_at_us(tweet_id: int) -> int:

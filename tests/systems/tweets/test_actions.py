@@ -18,8 +18,8 @@ from actors.systems.tweets.messages import Action, ListActions
 from actors.systems.tweets.replies import PostponeReply, PostReply, RecordReply
 from actors.systems.tweets.responder import NOBODY
 from actors.systems.tweets.system import TWEETS, acting
-from actors.systems.tweets.x_errors import XBusy, XRefused, XUnreachable
-from actors.systems.tweets.x_pause import PAUSE_S_MAX
+from actors.systems.tweets.x.pauses import PAUSE_S_MAX
+from actors.systems.tweets.x.x_errors import XBusy, XRefused, XUnreachable
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
 

@@ -23,7 +23,7 @@ from actors.systems.tweets.messages import (
     RequeueAction,
     RequeueActions,
 )
-from actors.systems.tweets.reader_messages import (
+from actors.systems.tweets.reading.reader_messages import (
     KeepLine,
     NoteFound,
     NoteNotFilled,

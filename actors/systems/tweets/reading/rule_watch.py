@@ -1,0 +1,110 @@
+"""Sees to it, again and again, that the reader's rule stands, and that the books know when not."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import structlog
+
+from actors.errors import Busy, DeadlineExceeded, StoreError
+from actors.systems.tweets.reading.reader_messages import NoteRule
+from actors.systems.tweets.reading.stream_line import made_at_us
+from actors.systems.tweets.reading.stream_rules import StreamRules
+from actors.systems.tweets.x.x_errors import XStatus, XUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actors.kernel.messages import Message
+    from actors.systems.tweets.config import XConfig
+    from actors.systems.tweets.reading.reader_messages import GapFound, GapNoted
+    from actors.systems.tweets.x.access import XAccess
+
+    Ask = Callable[[Message], Awaitable[Any]]
+
+log = structlog.get_logger()
+
+ID: Final = re.compile("[0-9]{1,19}")
+
+BAD_REQUEST, TOO_MANY, SERVER_ERROR = 400, 429, 500
+# Too slow a request; no rules, which the next attempt sets right; too many requests.
+PASSING: Final = frozenset({408, 409, TOO_MANY})
+
+
+class RuleWatch:
+    """Keeps the rule in its place: X sends nothing, and says nothing, where somebody deleted it.
+
+    What it met while it was gone X does not send again, either; so that goes on the books.
+    """
+
+    def __init__(
+        self, ask: Ask, access: XAccess, config: XConfig, *, keywords: tuple[str, ...]
+    ) -> None:
+        """`ask` asks the reader service, which keeps the books."""
+        self._ask = ask
+        self._every_s = config.rules_check_s
+        self._rules = StreamRules(access, keywords, read_s_max=config.stall_s, note=self._note)
+        self._asked_s = 0.0
+        self._is_troubled = False
+        # Ids of rules that have served: a backfill may bring what met one that is gone since.
+        self.own: frozenset[str] = frozenset()
+
+    async def set_right(self) -> None:
+        """Put it in its place. Raises RuleRefused, XStatus, XUnreachable, and what an ask raises.
+
+        The books are told before anything is changed: killed in between, the next one knows.
+        """
+        self._asked_s = asyncio.get_running_loop().time()
+        self.own |= await self._rules.set_right()
+
+    async def run(self) -> NoReturn:
+        """Look after it beside a stream. Raises RuleRefused."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            try:
+                await self.set_right()
+            except XStatus as no:
+                # Whatever X says: the stream that is open brings what it can.
+                self._tell_trouble(str(no))
+            except (XUnreachable, Busy, DeadlineExceeded, StoreError) as error:
+                self._tell_trouble(f"{type(error).__name__}: {error}")
+            else:
+                self._is_troubled = False
+
+    async def _note(self, found: tuple[str, ...], *, serving: frozenset[str]) -> None:
+        age_s = asyncio.get_running_loop().time() - self._asked_s
+        message = NoteRule(
+            rule=self._rules.wanted,
+            found=found,
+            stands=bool(serving),
+            age_s=age_s,
+            made_us=min((made_at_us(each) for each in serving if ID.fullmatch(each)), default=None),
+        )
+        noted: GapNoted = await self._ask(message)
+        if noted.gap is not None:
+            tell_gap(noted.gap)
+
+    def _tell_trouble(self, reason: str) -> None:
+        """Say it once, until it is over: the next check comes anyway."""
+        if not self._is_troubled:
+            log.warning("stream rule not checked", reason=reason, again_s=self._every_s)
+        self._is_troubled = True
+
+
+def is_passing(no: XStatus) -> bool:
+    """Whether another attempt may end otherwise; so may all that X does not itself say."""
+    if not no.is_own or no.status in PASSING:
+        return True
+    return not BAD_REQUEST <= no.status < SERVER_ERROR
+
+
+def tell_gap(gap: GapFound) -> None:
+    """Say that tweets may be missing; each gap is said once."""
+    log.warning(
+        "tweets may be missing",
+        seconds=round((gap.to_us - gap.from_us) / 1_000_000, 3),
+        reason=gap.reason,
+        advice="GET /api/v1/reader lists every such gap",
+    )
