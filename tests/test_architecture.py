@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import inspect
+import itertools
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.systems import SYSTEMS
 from tests.architecture import (
     CIRCLES,
     check_python,
@@ -13,6 +19,9 @@ from tests.architecture import (
     circles,
     product_files,
 )
+
+if TYPE_CHECKING:
+    from actors.system import System
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +57,10 @@ VIOLATIONS = [
     # Absences.
     ("actors/systems/hotel/a.py", "import actors.systems.tweets.messages", "know each other"),
     ("actors/systems/hotel/a.py", "from ..tweets import messages", "know each other"),
+    ("actors/systems/hotel/scenario/a.py", "import actors.systems.tweets.tweets", "know each"),
+    ("actors/app.py", "from actors.systems.hotel.system import HOTEL", "imports point down only"),
+    ("actors/system.py", "import actors.app", "imports point down only"),
+    ("actors/simulation/stage/a.py", "import actors.systems", "imports point down only"),
     ("http_edge/app.py", "import actors.store.store", "must not know actors.store"),
     ("actors/kernel/a.py", "import sqlite3", "must not know sqlite3"),
     ("actors/kernel/a.py", "from aiohttp import web", "must not know aiohttp"),
@@ -88,9 +101,12 @@ VIOLATIONS = [
 ]
 
 ALLOWED = [
-    ("runtime.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
+    ("actors/command_line.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
     ("runtime.py", "import actors.simulation.net.network, http_edge.app, actors.store.store"),
-    ("runtime.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
+    ("actors/command_line.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
+    ("actors/systems/__init__.py", "from actors.systems.hotel.system import HOTEL"),
+    ("actors/systems/tweets/scenario/a.py", "import actors.systems.x_platform.messages"),
+    ("actors/systems/tweets/scenario/a.py", "import actors.simulation.stage.scenario"),
     ("actors/simulation/stage/a.py", "import http_edge.app, actors.store.inline_store"),
     ("actors/simulation/stage/a.py", "import actors.simulation.net.pipe, actors.simulation.errors"),
     ("actors/simulation/time/a.py", "import actors.kernel.rng, actors.simulation.errors"),
@@ -117,12 +133,27 @@ def test_product_code_keeps_the_rules() -> None:
     assert check_tree(ROOT) == []
 
 
-def test_the_edge_names_no_system() -> None:
-    """Not in a comment, either: whoever adds a system has nothing to read there."""
-    systems = [path.name for path in (ROOT / "actors" / "systems").iterdir() if path.is_dir()]
-    named = re.compile(rf"\b({'|'.join(name for name in systems if name[0] != '_')})\b")
-    files = [*(ROOT / "http_edge").rglob("*.py"), *(ROOT / "http_edge").rglob("*.html")]
-    assert [path.name for path in files if named.search(path.read_text())] == []
+def test_nothing_below_the_systems_names_one() -> None:
+    """Not in a comment, either: whoever adds a system changes no file outside its folder."""
+    above = ROOT / "actors" / "systems"
+    systems = [path.name for path in above.iterdir() if path.is_dir() and path.name[0] != "_"]
+    named = re.compile(rf"\b({'|'.join(systems)})\b")
+    texts = [path for path in product_files(ROOT) if above not in path.parents]
+    texts += [ROOT / "config.toml", *(ROOT / "http_edge").rglob("*.html")]
+    assert [path.name for path in texts if named.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_a_server_imports_no_simulation() -> None:
+    """What the command line needs to serve; a scenario and an audit are imported when wanted."""
+    code = (
+        "import sys, actors.command_line; "
+        "print([each for each in sys.modules if 'simulation' in each or 'scenario' in each"
+        " or 'invariants' in each])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout
+    assert printed.strip() == "[]"
 
 
 def test_no_circle_of_files_but_those_that_are_named() -> None:
@@ -203,4 +234,16 @@ def test_every_number_of_the_configuration_has_its_reason() -> None:
         setting, _, reason = value.partition("#")
         if assigned and not key.startswith("#") and re.search(r"\d", setting):
             bare += [line] if len(reason.split()) < len(["a", "reason"]) else []
+    assert bare == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_every_number_of_a_system_has_its_reason(system: System) -> None:
+    """Above each key of its sections stands a comment."""
+    bare = []
+    for section in system.config.values():
+        lines = inspect.getsource(section).splitlines()
+        for before, line in itertools.pairwise(lines):
+            if re.match(r"    \w+: .*=", line) and not before.startswith("    # "):
+                bare.append(line)
     assert bare == []

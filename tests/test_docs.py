@@ -135,8 +135,10 @@ from typing import Protocol
 import msgspec
 
 from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
+from actors.service.replicas import Replicas
 from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
+from actors.system import Dependency, System
 
 
 class Machine(Protocol):

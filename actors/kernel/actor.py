@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
     from actors.kernel.exit import ExitHandler
-    from actors.kernel.lifecycle import LifecycleEvent
     from actors.kernel.mailbox import Signal
     from actors.kernel.stats import State
 
@@ -159,7 +158,7 @@ class AsyncioActor(pykka.Actor):
     def on_signal(self, signal: Signal, argument: Any) -> None:
         """Do what an operator, or a ref, has signalled."""
         match signal:
-            case "kill" if self.server.has_news():
+            case "kill" if self.server.news():
                 # What it did, or crashed with, counts before the kill does.
                 self.actor_inbox.signal("kill", argument)
             case "kill":
@@ -197,6 +196,7 @@ class AsyncioActor(pykka.Actor):
         self, incarnation: Incarnation | None, stopped: AsyncioFuture[bool]
     ) -> None:
         alive = not self.machine.is_set()
+        incarnation = incarnation or self.machine.incarnation  # the next may have begun
         await self._end(incarnation)
         if self.supervisor is None:
             while self.machine.incarnation is not None:  # a restart was asked for first: stop wins
@@ -221,14 +221,16 @@ class AsyncioActor(pykka.Actor):
             )
         if self.machine.try_move("suspend"):
             self.actor_inbox.asleep = False
-            self._emit(lifecycle.Suspended(name=self.name))
+            self.context.lifecycle.emit(lifecycle.Suspended(name=self.name))
 
     def _resume(self) -> None:
         self.machine.suspended = False
         self._forget_resumption()
         if self.machine.try_move("resume"):
-            self._mark_degraded()
-            self._emit(lifecycle.Resumed(name=self.name))
+            incarnation = self.machine.incarnation
+            if incarnation is not None and incarnation.degraded is not None:
+                self.machine.move("degrade")
+            self.context.lifecycle.emit(lifecycle.Resumed(name=self.name))
 
     def _forget_resumption(self) -> None:
         if self._resumption is not None:
@@ -281,18 +283,18 @@ class AsyncioActor(pykka.Actor):
     def _up(self, incarnation: Incarnation) -> None:
         machine = self.machine
         if not machine.phase.ends:
-            self.actor_inbox.reopen()
+            self.actor_inbox.closed = None
         machine.move("up_suspended" if machine.suspended else "up")
         machine.ups += 1
-        self._mark_degraded()
-        number = incarnation.number
+        if incarnation.degraded is not None:
+            machine.try_move("degrade")
+        emit, name, number = self.context.lifecycle.emit, self.name, incarnation.number
         if machine.ups == 1:
-            self._emit(lifecycle.Started(name=self.name, incarnation=number))
+            emit(lifecycle.Started(name=name, incarnation=number))
         else:
-            restarts = machine.ups - 1
-            self._emit(lifecycle.Restarted(name=self.name, incarnation=number, restarts=restarts))
+            emit(lifecycle.Restarted(name=name, incarnation=number, restarts=machine.ups - 1))
         if machine.phase is SUSPENDED:
-            self._emit(lifecycle.Suspended(name=self.name))
+            emit(lifecycle.Suspended(name=name))
         incarnation.end_start(None)
         self.server.turn()
 
@@ -313,18 +315,12 @@ class AsyncioActor(pykka.Actor):
         known, incarnation.degraded = incarnation.degraded, error
         if error is not None:
             self._last_error = error
-            self._mark_degraded()
+            self.machine.try_move("degrade")
             if known is None:
-                self._emit(lifecycle.Degraded(name=self.name, error=error))
+                self.context.lifecycle.emit(lifecycle.Degraded(name=self.name, error=error))
         elif known is not None:
             self.machine.try_move("recover")
-            self._emit(lifecycle.Recovered(name=self.name))
-
-    def _mark_degraded(self) -> None:
-        """Show it where that is what there is to show."""
-        incarnation = self.machine.incarnation
-        if incarnation is not None and incarnation.degraded is not None:
-            self.machine.try_move("degrade")
+            self.context.lifecycle.emit(lifecycle.Recovered(name=self.name))
 
     # --- It ends -----------------------------------------------------------------------------
 
@@ -341,7 +337,7 @@ class AsyncioActor(pykka.Actor):
         self._last_error = last_error = describe(error)
         killed = isinstance(error, Killed)
         untold = killed or isinstance(error, Trouble)
-        self._emit(
+        self.context.lifecycle.emit(
             lifecycle.Crashed(
                 name=self.name,
                 incarnation=incarnation.number,
@@ -387,7 +383,8 @@ class AsyncioActor(pykka.Actor):
         """
         if drain:
             self.actor_inbox.closed = self._stopped
-        await self._end(self.machine.incarnation, drain=drain)
+        if self.machine.phase.lives or self._ended is not None:
+            await self._end(self.machine.incarnation, drain=drain)
 
     async def _end(self, incarnation: Incarnation | None, *, drain: bool = False) -> None:
         while self._ended is not None:
@@ -443,7 +440,7 @@ class AsyncioActor(pykka.Actor):
 
     def _give_up_queue(self, reason: Callable[[], ActorError]) -> None:
         count = self.actor_inbox.close(reason, dead_letter=True)
-        self._emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
+        self.context.lifecycle.emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
 
     def park(self, error: str, retry_s: float) -> None:
         """Refuse every message until the next `begin`: the restart budget is spent."""
@@ -455,7 +452,7 @@ class AsyncioActor(pykka.Actor):
         )
         parked = partial(ServiceUnavailable, why, retry_after_s=retry_s)
         self.actor_inbox.close(parked, dead_letter=False)
-        self._emit(lifecycle.Parked(name=self.name, error=error, retry_s=retry_s))
+        self.context.lifecycle.emit(lifecycle.Parked(name=self.name, error=error, retry_s=retry_s))
 
     def refuse_until_up(self, retry_after_s: float) -> None:
         """Refuse messages until the actor is up, unless its mailbox is closed for another reason.
@@ -480,9 +477,6 @@ class AsyncioActor(pykka.Actor):
         await self.tasks.settled(self._shutdown_s)
 
     # --- Inside ------------------------------------------------------------------------------
-
-    def _emit(self, event: LifecycleEvent) -> None:
-        self.context.lifecycle.emit(event)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.own(self.context.loop.create_task(work))

@@ -105,9 +105,9 @@ class LaneServer:
         if machine.incarnation is None or (idle and (not machine.phase.serves or mailbox.empty())):
             quiet.set_result(None)
 
-    def has_news(self) -> bool:
-        """Whether work has ended that has not been looked at yet."""
-        return any(lane.work is not None and lane.work.done() for lane in self.mailbox.lanes)
+    def news(self) -> list[Lane]:
+        """Return the lanes whose work has ended and has not been looked at yet."""
+        return [each for each in self.mailbox.lanes if each.work is not None and each.work.done()]
 
     def give_back(self, culprit: Envelope | None, error: str, *, redelivers: bool) -> None:
         """Let go of what a dead incarnation had in hand: back to the queue's head, or given up."""

@@ -277,7 +277,7 @@ def _make_replicas(
 
 
 def _class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
-    """Return the class of what the topology has under that name. Raises TypeError."""
+    """Return the class of what stands under that name. Raises TypeError."""
     made = service.factory() if isinstance(service, Replicas) else service()
     if isinstance(made, Service) and isinstance(service, Replicas):
         error = (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Replicas(msgspec.Struct, frozen=True):
-    """In a topology, instead of a factory: `count` replicas `name-1`, `name-2`, ... of one service.
+    """Instead of a factory: `count` replicas `name-1`, `name-2`, ... of one service.
 
     What is asked of `name` goes to the least loaded that runs. A service with a store has one
     replica: its file has one writer.
@@ -34,7 +34,7 @@ class Replicas(msgspec.Struct, frozen=True):
 
 
 def actor_names(services: Mapping[str, Any]) -> list[str]:
-    """Return the names of the actors that a topology makes, in its order."""
+    """Return the names of the actors that these services make, in their order."""
     names: list[str] = []
     for name, service in services.items():
         names += service.names(name) if isinstance(service, Replicas) else [name]

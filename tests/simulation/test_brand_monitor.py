@@ -158,6 +158,20 @@ def test_a_clock_that_is_set_while_the_rule_lacks_costs_no_tweet(
     assert len(Watched.rows["gaps"]) == 1
 
 
+def test_an_edit_that_is_made_while_the_rule_lacks_is_found(rehearsal: Rehearsal) -> None:
+    """The stream has had the versions before it alone; what stands is the newest all the same."""
+    edit = TweetsCall("edit", mood=1)
+    calls = [
+        ClientRequest(SECOND, 0, DELIGHTED),
+        ClientRequest(SECOND, 0, edit),
+        ClientRequest(MINUTE, 0, TweetsCall("unrule")),
+        ClientRequest(SECOND, 0, edit),
+    ]
+    play(rehearsal, calls)
+    assert Watched.rows["stored"] == ["ann"]
+    assert len(Watched.rows["gaps"]) == 1
+
+
 @pytest.mark.real_time
 def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
     """Two hours cut off: hundreds of attempts; what X does not send again is a gap, and found."""

@@ -8,6 +8,7 @@ wait inside is some milliseconds; the services' clock moves when told to, and a 
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,13 @@ POLL_S = 0.001
 TICK_S = 0.002
 
 
+# Read once: a storm boots thousands of systems.
+shipped = functools.cache(load_config)
+
+
 def config_of_tests(**sections: dict[str, Any]) -> Any:
     """Return the shipped configuration with short times; `sections` replace more of it."""
-    config = load_config(systems=SYSTEMS)
+    config = shipped(systems=SYSTEMS)
     for changes in (TIMES, sections):
         for name, values in changes.items():
             section = msgspec.structs.replace(getattr(config, name), **values)
