@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.systems.tweets.monitor_files import READER, X, differ
-from actors.systems.tweets.reading.stream_rules import TAG, rule_of
+from actors.systems.tweets.reading.rule_watch import TAG, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

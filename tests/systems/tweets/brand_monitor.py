@@ -14,7 +14,7 @@ from actors.systems.tweets.reading.reader import ReaderService
 from actors.systems.tweets.reading.reader_messages import TweetRead
 from actors.systems.tweets.reading.stream_line import parse_line
 from actors.systems.tweets.system import TWEETS, acting, services
-from actors.systems.tweets.x.x_client import STREAM_FIELDS
+from actors.systems.tweets.x.session import STREAM_FIELDS
 from actors.systems.x_platform.api.fields import select
 from actors.systems.x_platform.api.rendering import Renderer
 from actors.systems.x_platform.messages import (

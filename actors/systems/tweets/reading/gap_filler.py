@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
-from actors.systems.tweets.reading.gap_wait import GapWait
 from actors.systems.tweets.reading.odd_line import keep, read_line
 from actors.systems.tweets.reading.reader_messages import (
     FillPlan,
@@ -19,13 +19,15 @@ from actors.systems.tweets.reading.reader_messages import (
     PlanFilling,
     TweetRead,
 )
-from actors.systems.tweets.reading.stream_line import UnreadableLine, first_id_at
+from actors.systems.tweets.reading.stream_line import UnreadableLine
 from actors.systems.tweets.x.pauses import Pause
-from actors.systems.tweets.x.x_client import Recovery, Search
+from actors.systems.tweets.x.stream_adapter import StreamAdapter
+from actors.systems.tweets.x.tweet_ids import first_id_at
+from actors.systems.tweets.x.x_client import Search
 from actors.systems.tweets.x.x_errors import XError, XStatus, XStreamClosed, XUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from actors.kernel.messages import Message
     from actors.systems.tweets.config import XConfig
@@ -45,7 +47,7 @@ BATCH_TWEETS: Final = 100
 TOO_MANY = 429
 
 
-class Filling:
+class GapFiller:
     """Fills the oldest gap first; interrupted, it goes on where it was committed.
 
     Whatever X says to it, the stream is another matter: nothing is raised.
@@ -56,7 +58,7 @@ class Filling:
         self._ask = ask
         self._config = config
         self._search = Search(access, query, read_s_max=config.stall_s)
-        self._recovery = Recovery(access, stall_s=config.stall_s)
+        self._stream = StreamAdapter(access, stall_s=config.stall_s)
         self._pause = Pause("gaps", s_min=config.gap_retry_s, s_max=REFUSED_S_MAX)
         self._turns = GapWait(config.gap_wait_s)
         self._news = asyncio.Event()
@@ -157,20 +159,40 @@ class Filling:
             batch.clear()
             await self._ask(NoteFound(gap=gap, tweets=tweets, from_us=newest_us, is_whole=is_whole))
 
-        async def on_line(line: bytes) -> None:
-            batch.extend(await self._tweets([line]))
-            if len(batch) >= BATCH_TWEETS:
-                await commit(is_whole=False)
-
+        until = _second((gap.end_us if gap.to_us is None else gap.to_us) + SECOND_US)
+        said = self._stream.follow(since=_second(gap.from_us), until=until)
         try:
-            until = _second((gap.end_us if gap.to_us is None else gap.to_us) + SECOND_US)
-            await self._recovery.follow(on_line, since=_second(gap.from_us), until=until)
+            async with aclosing(said):
+                async for each in said:
+                    if isinstance(each, bytes):
+                        batch.extend(await self._tweets([each]))
+                    if len(batch) >= BATCH_TWEETS:
+                        await commit(is_whole=False)
         except XStreamClosed:
             await commit(is_whole=True)
             log.info("gap filled", by=gap.by)
         except XUnreachable:
             await commit(is_whole=False)
             raise
+
+
+class GapWait:
+    """A gap has its turn once it has stood as it is for `wait_s`, by a clock that nobody sets."""
+
+    def __init__(self, wait_s: float) -> None:
+        self._wait_s = wait_s
+        # Since when each is known as it is: by its number, and how often it has grown.
+        self._since_s: dict[tuple[int, int], float] = {}
+
+    def choose(self, gaps: Iterable[OpenGap], now_s: float) -> tuple[OpenGap | None, float | None]:
+        """Return the first that may be asked for; else in how many seconds there is one."""
+        known = {(gap.seq, gap.grown): gap for gap in gaps}
+        self._since_s = {each: self._since_s.get(each, now_s) for each in known}
+        for each, gap in known.items():
+            if now_s >= self._since_s[each] + self._wait_s:
+                return gap, None
+        waits = [since_s + self._wait_s - now_s for since_s in self._since_s.values()]
+        return None, min(waits, default=None)
 
 
 def _second(us: int) -> dt.datetime:

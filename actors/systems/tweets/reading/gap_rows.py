@@ -6,9 +6,9 @@ Our clock may be off by anything, and be set at any time; X's is in the ids of i
 - From where the last tweet was made that was read before, or else our first rule (`left_from_us`):
   what came between it and the gap was read, so where that begins by our clock does not matter.
 - Up to whatever X has (`left_to_us` is NULL). A search that begins after the gap has ended, and has
-  had the time to take it in (`gap_wait.py`, by a clock that nobody sets), covers it, whenever that
-  was; what it brings besides is known by its id. It has an end only where an id says when all of
-  the gap was made, and where pages have come, for the latest come first.
+  had the time to take it in (`GapWait`, by a clock that nobody sets), covers it, whenever that was;
+  what it brings besides is known by its id. It has an end only where an id says when all of the gap
+  was made, and where pages have come, for the latest come first.
 - It is filled once X has given all of that, and it has not `grown` since X was asked.
 
 What is left shrinks with each commit, so that whoever is interrupted goes on there: a search from

@@ -33,15 +33,15 @@ from actors.systems.tweets.reading.reader_messages import (
     NoteProgress,
     NoteRule,
     OddLine,
-    Pause,
     PlanConnection,
     PlanFilling,
     Progress,
     TweetRead,
 )
-from actors.systems.tweets.reading.stream_follower import Following
-from actors.systems.tweets.reading.stream_line import UnreadableLine, made_at_us
+from actors.systems.tweets.reading.stream_follower import StreamFollower
+from actors.systems.tweets.reading.stream_line import UnreadableLine
 from actors.systems.tweets.x.pauses import PAUSE_S_MAX
+from actors.systems.tweets.x.tweet_ids import made_at_us
 
 if TYPE_CHECKING:
     from actors.systems.tweets.config import TweetsConfig, XConfig
@@ -111,14 +111,15 @@ class ReaderService(Service):
         self._config = config
         self._x = x
         self._access = access
-        self._following: Following | None = None
+        self._follower: StreamFollower | None = None
         # X may be this late with a tweet, and the reader this late to see that it gets none.
         self._slack_us = int(x.stall_s * SECOND_US)
 
     async def run(self) -> None:
         """Follow the stream, whatever X says to it."""
-        self._following = Following(self.ask, self._access, self._x, keywords=self._config.keywords)
-        await self._following.run()
+        keywords = self._config.keywords
+        self._follower = StreamFollower(self.ask, self._access, self._x, keywords=keywords)
+        await self._follower.run()
 
     # --- Tweets --------------------------------------------------------------------------------
 
@@ -298,8 +299,8 @@ class ReaderService(Service):
         self._note(tx, cmd.progress)
 
     @command
-    def lost(self, tx: Transaction, cmd: NoteLost) -> Pause:
-        """Note how far has been read, and draw how long to leave X alone.
+    def lost(self, tx: Transaction, cmd: NoteLost) -> float:
+        """Note how far has been read, and draw how long to leave X alone, in seconds.
 
         Exponential, with "equal jitter" (M. Brooker, "Exponential Backoff and Jitter", AWS
         Architecture Blog, 2015): at least half, for X counts connections.
@@ -311,7 +312,7 @@ class ReaderService(Service):
         wait_s = min(cmd.retry_s, PAUSE_S_MAX)
         if cmd.retry_at_us is not None:  # by our clock: not more than a window of X's
             wait_s = min((cmd.retry_at_us - tx.now_us) / SECOND_US, RATE_WINDOW_S)
-        return Pause(pause_s=pause_s + max(wait_s, 0.0))
+        return pause_s + max(wait_s, 0.0)
 
     def _note(self, tx: Transaction, progress: Progress) -> None:
         read_to_us, alive_us = progress.read_to_us, 0
@@ -337,10 +338,10 @@ class ReaderService(Service):
         del question
         row = tx.one(PROGRESS)
         assert row is not None, "the schema has made it"
-        following = self._following
+        follower = self._follower
         return ReaderState(
-            status=following.status if following is not None else "waiting",
-            reason=following.reason if following is not None else None,
+            status=follower.status if follower is not None else "waiting",
+            reason=follower.reason if follower is not None else None,
             paused=self._paused(tx),
             last_tweet_id=row["last_tweet_id"],
             alive_at=_moment(row["alive_us"]),

@@ -180,9 +180,3 @@ class NoteLost(Command, frozen=True, kw_only=True):
     progress: Progress
     retry_at_us: int | None = None
     retry_s: float = 0.0
-
-
-class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to leave X alone, in seconds."""
-
-    pause_s: float

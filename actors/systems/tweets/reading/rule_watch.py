@@ -1,4 +1,4 @@
-"""Sees to it, again and again, that the reader's rule stands, and that the books know when not."""
+"""The reader's own rule among those of the account: that it stands, and the books know when not."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import structlog
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
 from actors.systems.tweets.reading.reader_messages import NoteRule
-from actors.systems.tweets.reading.stream_line import made_at_us
-from actors.systems.tweets.reading.stream_rules import StreamRules
-from actors.systems.tweets.x.x_errors import XStatus, XUnreachable
+from actors.systems.tweets.x.tweet_ids import made_at_us
+from actors.systems.tweets.x.x_client import AccountRules
+from actors.systems.tweets.x.x_errors import RuleRefused, XRefused, XStatus, XUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# By it the reader knows its own: rules stay on the account, and others may keep theirs there.
+TAG: Final = "dress-rehearsal:reader"
+# List, change, list again: a second round is for what somebody else changed meanwhile.
+ROUNDS_MAX: Final = 3
 ID: Final = re.compile("[0-9]{1,19}")
 
 BAD_REQUEST, TOO_MANY, SERVER_ERROR = 400, 429, 500
@@ -45,19 +49,12 @@ class RuleWatch:
         """`ask` asks the reader service, which keeps the books."""
         self._ask = ask
         self._every_s = config.rules_check_s
-        self._rules = StreamRules(access, keywords, read_s_max=config.stall_s, note=self._note)
+        self._rules = AccountRules(access, read_s_max=config.stall_s)
+        self._wanted = rule_of(keywords)
         self._asked_s = 0.0
         self._is_troubled = False
         # Ids of rules that have served: a backfill may bring what met one that is gone since.
         self.own: frozenset[str] = frozenset()
-
-    async def set_right(self) -> None:
-        """Put it in its place. Raises RuleRefused, XStatus, XUnreachable, and what an ask raises.
-
-        The books are told before anything is changed: killed in between, the next one knows.
-        """
-        self._asked_s = asyncio.get_running_loop().time()
-        self.own |= await self._rules.set_right()
 
     async def run(self) -> NoReturn:
         """Look after it beside a stream. Raises RuleRefused."""
@@ -73,10 +70,49 @@ class RuleWatch:
             else:
                 self._is_troubled = False
 
-    async def _note(self, found: tuple[str, ...], *, serving: frozenset[str]) -> None:
+    async def set_right(self) -> None:
+        """Add the rule where it lacks, and remove what the reader had in its place.
+
+        A rule of the same value serves, whoever's it is: X takes none twice. The books are told
+        before anything is changed (killed in between, the next one knows), and once all is right.
+        Raises RuleRefused, XStatus, XUnreachable, and what an ask raises.
+        """
+        self._asked_s = asyncio.get_running_loop().time()
+        found: tuple[str, ...] | None = None
+        has_stood = False
+        for _ in range(ROUNDS_MAX):
+            rules = await self._rules.list()
+            stale = [each for each in rules if each.tag == TAG and each.value != self._wanted]
+            serving = frozenset(each.id for each in rules if each.value == self._wanted)
+            # As it was before a change of ours; but who deletes between two looks is seen, too.
+            if found is None or (has_stood and not serving):
+                found = tuple(each.value for each in rules)
+            has_stood = bool(serving)
+            if serving and not stale:
+                await self._note(found, serving)
+                self.own |= serving
+                return
+            if not serving:
+                await self._note(found, serving)
+            # First make room: an account may have few rules.
+            if stale:
+                await self._rules.delete([each.id for each in stale])
+            if not serving:
+                await self._add()
+            log.info("stream rule set", rule=self._wanted, replaced=[each.value for each in stale])
+        raise XUnreachable(f"the rules do not become what they should be: {self._wanted}")
+
+    async def _add(self) -> None:
+        try:
+            await self._rules.add(self._wanted, tag=TAG)
+        except XRefused as no:
+            message = f"X does not take the rule {self._wanted!r} of tweets.keywords: {no.detail}"
+            raise RuleRefused(message) from None
+
+    async def _note(self, found: tuple[str, ...], serving: frozenset[str]) -> None:
         age_s = asyncio.get_running_loop().time() - self._asked_s
         message = NoteRule(
-            rule=self._rules.wanted,
+            rule=self._wanted,
             found=found,
             stands=bool(serving),
             age_s=age_s,
@@ -108,3 +144,8 @@ def tell_gap(gap: GapFound) -> None:
         reason=gap.reason,
         advice="GET /api/v1/reader lists every such gap",
     )
+
+
+def rule_of(keywords: tuple[str, ...]) -> str:
+    """Return the rule that any of the keywords meets."""
+    return keywords[0] if len(keywords) == 1 else f"({' OR '.join(keywords)})"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
 from msgspec import structs
 
 from actors.errors import Busy, DeadlineExceeded, StoreError
-from actors.systems.tweets.reading.gap_filler import Filling
+from actors.systems.tweets.reading.gap_filler import GapFiller
 from actors.systems.tweets.reading.intake import Intake
 from actors.systems.tweets.reading.odd_line import as_json, keep, read_line
 from actors.systems.tweets.reading.reader_messages import (
@@ -20,11 +21,15 @@ from actors.systems.tweets.reading.reader_messages import (
     PlanConnection,
     Progress,
 )
-from actors.systems.tweets.reading.rule_watch import TOO_MANY, RuleWatch, is_passing, tell_gap
+from actors.systems.tweets.reading.rule_watch import (
+    TOO_MANY,
+    RuleWatch,
+    is_passing,
+    rule_of,
+    tell_gap,
+)
 from actors.systems.tweets.reading.stream_line import OthersTweet, StreamEnds, UnreadableLine
-from actors.systems.tweets.reading.stream_rules import rule_of
-from actors.systems.tweets.x.idle_watch import Lull
-from actors.systems.tweets.x.x_client import StreamConnection
+from actors.systems.tweets.x.stream_adapter import KeepAlive, StreamAdapter, StreamOpen
 from actors.systems.tweets.x.x_errors import OutsideAddress, RuleRefused, XStatus, XUnreachable
 
 if TYPE_CHECKING:
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.systems.tweets.config import XConfig
     from actors.systems.tweets.messages import ReaderStatus
-    from actors.systems.tweets.reading.reader_messages import Backfill, GapNoted, Pause
+    from actors.systems.tweets.reading.reader_messages import Backfill, GapNoted
     from actors.systems.tweets.x.access import XAccess
 
     Ask = Callable[[Message], Awaitable[Any]]
@@ -52,7 +57,7 @@ RATE_LIMIT_S: Final = 60.0  # what X asks of who is not told when its window end
 BAD_REQUEST, FORBIDDEN = 400, 403
 
 
-class Following:
+class StreamFollower:
     """Keeps a connection to the stream, and hands its tweets on.
 
     Whatever ends a connection, the next one begins after a pause that grows, and asks X to send
@@ -71,6 +76,7 @@ class Following:
         self._ask = ask
         self._access = access
         self._config = config
+        self._stream = StreamAdapter(access, stall_s=config.stall_s)
         self._rules = RuleWatch(ask, access, config, keywords=keywords)
         self._intake = Intake(ask, window=config.window_tweets)
         self._backfill: Backfill = "on" if config.backfill_minutes_max else "off"
@@ -80,8 +86,7 @@ class Following:
         # The loop's time, in seconds, when the plan was made and when progress was last noted.
         self._planned_s = 0.0
         self._noted_s = 0.0
-        self._lull = Lull()
-        self._filling = Filling(ask, access, config, query=rule_of(keywords))
+        self._filling = GapFiller(ask, access, config, query=rule_of(keywords))
         # On the loop's clock: since when a line that is no JSON is taken for X's own.
         self._damaged_s: float | None = None
         # Such a line, until something follows it: the end of a stream may be in its middle.
@@ -141,16 +146,8 @@ class Following:
         self._plan = await self._ask(PlanConnection(backfill=self._backfill))
         self._planned_s = self._noted_s = self._loop_s()
         self._intake.bury(self._plan.buried)
-        connection = StreamConnection(
-            self._access,
-            stall_s=self._config.stall_s,
-            on_open=self._on_open,
-            on_line=self._on_line,
-            on_keep_alive=self._on_keep_alive,
-        )
-        follow = connection.follow(backfill_minutes=self._plan.backfill_minutes)
         loop = asyncio.get_running_loop()
-        stream, rules = loop.create_task(follow), loop.create_task(self._rules.run())
+        stream, rules = loop.create_task(self._read()), loop.create_task(self._rules.run())
         try:
             ends = [stream, rules, self._intake.failed]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -167,6 +164,17 @@ class Following:
 
     # --- What the connection says --------------------------------------------------------------
 
+    async def _read(self) -> None:
+        said = self._stream.follow(backfill_minutes=self._plan.backfill_minutes)
+        async with aclosing(said):
+            async for each in said:
+                if isinstance(each, StreamOpen):
+                    await self._on_open()
+                elif isinstance(each, KeepAlive):
+                    await self._on_keep_alive(each)
+                else:
+                    await self._on_line(each)
+
     async def _on_open(self) -> None:
         minutes = self._plan.backfill_minutes
         self._refused_backfills = 0
@@ -176,15 +184,9 @@ class Following:
         self.reason = None
         self._access.pauses.app.clear()
         log.info("stream open", backfill_minutes=minutes)
-        self._lull.end()
         self._tell(noted)
 
     async def _on_line(self, line: bytes) -> None:
-        self._lull.end()
-        await self._take(line)
-        self._lull.begin()
-
-    async def _take(self, line: bytes) -> None:
         await self._keep_fragment()
         try:
             said = read_line(line, self._rules.own)
@@ -199,14 +201,13 @@ class Following:
             await self._intake.take(said)
         await self._note_progress()
 
-    async def _on_keep_alive(self) -> None:
+    async def _on_keep_alive(self, sign: KeepAlive) -> None:
         await self._keep_fragment()
         self._intake.has_news = True  # that there are none: X is there, and well
         # Not up to now: what came behind it may be here already, and not be looked at yet.
-        if (read_empty_s := self._lull.end()) is not None:
-            self._intake.reached(self._us_at(read_empty_s))
+        if sign.read_empty_s is not None:
+            self._intake.reached(self._us_at(sign.read_empty_s))
         await self._note_progress()
-        self._lull.begin()
 
     async def _set_aside(self, line: bytes, error: UnreadableLine) -> None:
         """Keep a line that X sends so. Raises UnreadableLine where a backfill may mend it."""
@@ -259,11 +260,11 @@ class Following:
             else:
                 message = structs.replace(message, retry_s=RATE_LIMIT_S)
         try:
-            pause: Pause = await self._ask(message)
+            pause_s: float = await self._ask(message)
         except (Busy, DeadlineExceeded, StoreError) as error:
             log.warning("stream's end not noted", reason=f"{type(error).__name__}: {error}")
             return self._config.reconnect_s_max
-        return pause.pause_s
+        return pause_s
 
     def _us_at(self, loop_s: float) -> int:
         """What time it was, by the plan's; a little early, which only makes for more backfill."""

@@ -16,7 +16,8 @@ from msgspec import Meta
 
 from actors.systems.tweets.messages import XDetails
 from actors.systems.tweets.reading.reader_messages import TweetRead
-from actors.systems.tweets.reading.stream_rules import TAG
+from actors.systems.tweets.reading.rule_watch import TAG
+from actors.systems.tweets.x.tweet_ids import made_at_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,9 +34,6 @@ ENTITIES: Final = {"amp": "&", "lt": "<", "gt": ">"}
 # How X begins the text of a retweet, which it then cuts.
 RETWEET: Final = re.compile(r"RT @[A-Za-z0-9_]{1,20}: ")
 EXCERPT_BYTES_MAX: Final = 200
-# Where X's ids begin to count: the first 41 of their 63 bits are milliseconds from here.
-SNOWFLAKE_EPOCH_MS: Final = 1_288_834_974_657
-SNOWFLAKE_TIME_SHIFT: Final = 22
 KINDS: Final[tuple[tuple[str, Literal["retweet", "reply", "quote"]], ...]] = (
     ("retweeted", "retweet"),
     ("replied_to", "reply"),
@@ -231,16 +229,6 @@ def _kind(
         if type_ in types:
             return kind
     return "original"
-
-
-def made_at_us(tweet_id: str) -> int:
-    """Return when a tweet of this id was made, in microseconds of the epoch."""
-    return ((int(tweet_id) >> SNOWFLAKE_TIME_SHIFT) + SNOWFLAKE_EPOCH_MS) * 1_000
-
-
-def first_id_at(at_us: int) -> int:
-    """Return the least id of a tweet that was made then; 1 before X's ids began."""
-    return max((at_us // 1_000 - SNOWFLAKE_EPOCH_MS) << SNOWFLAKE_TIME_SHIFT, 1)
 
 
 def _posted_at_us(tweet: _Tweet) -> int:

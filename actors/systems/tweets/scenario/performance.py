@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.systems.tweets.reading.stream_rules import TAG
+from actors.systems.tweets.reading.rule_watch import TAG
 from actors.systems.tweets.scenario.call import (
     KEYWORD,
     LOCKS_S,

@@ -10,7 +10,7 @@ from typing import Final
 TURNS: Final = 6
 
 
-class Lull:
+class IdleWatch:
     """The time between two lines, on the loop's clock.
 
     A line that is looked at now may have come long ago, and stood behind others or behind a commit;

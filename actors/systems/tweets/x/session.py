@@ -1,19 +1,47 @@
-"""The HTTP session that tweepy is given: it decides where its requests go, and how they end."""
+"""The HTTP session that tweepy is given: it decides where its requests go, and how they end.
+
+At debug level tweepy's loggers, and oauthlib's, write out the Authorization header: who opens a
+session keeps them from it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import logging
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 import msgspec
 
 from actors.systems.tweets.x.access import X_HOST, check_loopback
 from actors.systems.tweets.x.limit_headers import reset_of, wait_until
-from actors.systems.tweets.x.x_errors import OutsideAddress, XStatus
+from actors.systems.tweets.x.x_errors import OutsideAddress, XStatus, XUnreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from types import TracebackType
     from typing import Self
+
+    from actors.systems.tweets.x.access import XAccess
+
+T = TypeVar("T")
+
+# What a tweet comes with: who wrote it, when, in what language, all of a long one's text, in answer
+# to what, and what it repeats in full.
+STREAM_FIELDS: Final = {
+    "expansions": ["author_id", "referenced_tweets.id"],
+    "tweet_fields": [
+        "author_id",
+        "conversation_id",
+        "created_at",
+        "edit_history_tweet_ids",
+        "in_reply_to_user_id",
+        "lang",
+        "note_tweet",
+        "referenced_tweets",
+    ],
+    "user_fields": ["username"],
+}
+WORDS_MAX: Final = 300
 
 # Of a body that says why not: X's problem documents are some 300 bytes.
 PROBLEM_BYTES_MAX: Final = 4_096
@@ -115,3 +143,56 @@ def _is_json_object(body: bytes) -> bool:
         return isinstance(msgspec.json.decode(body.decode()), dict)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
+
+
+async def open_session(access: XAccess, *, read_s_max: float | None = None) -> XSession:
+    """Return a session to wherever X is, once that is known; its credentials are in no log."""
+    _keep_headers_out_of_logs()
+    base_url = await access.base_url()
+    return XSession(base_url, read_s_max=read_s_max, is_simulator=access.simulator)
+
+
+async def read_answer(
+    request: Awaitable[Any], shape: type[T], headers: dict[str, str] | None = None
+) -> T:
+    """Return the answer's body; what aiohttp raises is put into words without the request.
+
+    The answer's headers are put into `headers`, their names in lower case.
+    """
+    try:
+        response = await request
+        if headers is not None:
+            headers.update({name.lower(): value for name, value in response.headers.items()})
+        # tweepy has read it, and aiohttp's `read` does not give it twice.
+        return msgspec.json.decode(await response.text(encoding="utf-8"), type=shape)
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, ValueError) as error:
+        words = describe(error)
+    raise XUnreachable(f"no answer from X: {words}")
+
+
+def describe(error: BaseException | None) -> str:
+    """Put an error into words; not by its repr, in which aiohttp shows the request's headers."""
+    kind = type(error).__name__
+    # Its text may be the answer's whole head, cookies and all.
+    is_head = isinstance(error, aiohttp.ServerDisconnectedError)
+    return kind if is_head else f"{kind}: {str(error)[:WORDS_MAX]}"
+
+
+class _NoHeaders(logging.Filter):
+    """Lets nothing below a warning pass: that is where requests are written out whole."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+
+_NO_HEADERS = _NoHeaders()
+
+
+def _keep_headers_out_of_logs() -> None:
+    """Keep tweepy's and oauthlib's loggers from telling credentials, whatever their level is.
+
+    A logger's filter does not hold for those below it, so each has its own. Again changes nothing.
+    """
+    for name in tuple(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"tweepy", "oauthlib"}:
+            logging.getLogger(name).addFilter(_NO_HEADERS)

@@ -13,7 +13,7 @@ from actors.config import load_config
 from actors.systems import SYSTEMS
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import GetReader, ReaderGap, ReaderState, XDetails
-from actors.systems.tweets.reading.gap_wait import GapWait
+from actors.systems.tweets.reading.gap_filler import GapWait
 from actors.systems.tweets.reading.reader import ReaderService
 from actors.systems.tweets.reading.reader_messages import (
     FillPlan,
@@ -28,10 +28,10 @@ from actors.systems.tweets.reading.reader_messages import (
     Progress,
     TweetRead,
 )
-from actors.systems.tweets.reading.stream_line import first_id_at
 from actors.systems.tweets.tweets import TweetsService
 from actors.systems.tweets.x.access import XAccess
 from actors.systems.tweets.x.credentials import load_credentials
+from actors.systems.tweets.x.tweet_ids import first_id_at
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.reading.reading_stage import CREDENTIALS, Reading, ShiftedClock, reading
 from tests.systems.tweets.rough_x import SEARCH, STREAM, answers, opens, rough_x, tweet_line

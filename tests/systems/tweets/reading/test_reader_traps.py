@@ -15,9 +15,9 @@ import structlog
 
 from actors.systems.tweets.reading.reader import ReaderService
 from actors.systems.tweets.reading.reader_messages import TweetRead
+from actors.systems.tweets.reading.rule_watch import TAG
 from actors.systems.tweets.reading.stream_line import parse_line
-from actors.systems.tweets.reading.stream_rules import TAG
-from actors.systems.tweets.x import x_client
+from actors.systems.tweets.x import session, x_client
 from actors.systems.tweets.x.pauses import Pauses
 from actors.systems.tweets.x.x_errors import XError
 from tests.systems.tweets.reading.reading_stage import reading
@@ -495,7 +495,7 @@ async def test_no_credential_is_ever_logged(
 ) -> None:
     """By nobody, at debug level, whatever breaks; tweepy and oauthlib would, were they let."""
     if not is_kept:
-        monkeypatch.setattr(x_client._NoHeaders, "filter", lambda *_: True)
+        monkeypatch.setattr(session._NoHeaders, "filter", lambda *_: True)
     with everything_logged(caplog), structlog.testing.capture_logs() as logs:
         async with rough_x() as x, reading(tmp_path, x.url, "x.stall_s=1") as on:
             on.access.pauses = Pauses(s_min=0.01, s_max=0.01)

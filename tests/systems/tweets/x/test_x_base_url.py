@@ -6,7 +6,8 @@ import pytest
 
 from actors.errors import ConfigError
 from actors.systems.tweets.x.access import XAccess
-from actors.systems.tweets.x.x_client import Rules, Search, StreamConnection, XWriter
+from actors.systems.tweets.x.stream_adapter import StreamAdapter
+from actors.systems.tweets.x.x_client import AccountRules, Search, XWriter
 from actors.systems.tweets.x.x_errors import XUnreachable
 from tests.systems.tweets.reading.reading_stage import CREDENTIALS
 from tests.systems.tweets.rough_x import RULES, SEARCH, STREAM, opens, rough_x
@@ -18,19 +19,12 @@ def access_to(base_url: str, *, simulator: bool = False) -> XAccess:
 
 async def test_every_request_to_x_goes_to_the_base_url() -> None:
     """The stream, its rules, the search, likes and replies; its path goes before X's."""
-
-    async def nothing(line: bytes = b"") -> None:
-        del line
-
     async with rough_x() as x:
         access = access_to(f"{x.url}/")
         x.streams.append(opens())
-        connection = StreamConnection(
-            access, stall_s=5.0, on_open=nothing, on_line=nothing, on_keep_alive=nothing
-        )
         with pytest.raises(XUnreachable):
-            await connection.follow()
-        await Rules(access, read_s_max=5.0).list()
+            [said async for said in StreamAdapter(access, stall_s=5.0).follow()]
+        await AccountRules(access, read_s_max=5.0).list()
         search = Search(access, "cats", read_s_max=5.0)
         await search.page(since_id=1, until_id=None, token=None)
         writer = XWriter(access)
