@@ -30,8 +30,8 @@ from actors.systems.hotel import room
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_cancellation import BookingCancellation
 from actors.systems.hotel.booking_rows import HAS_HOLD
-from actors.systems.hotel.holds import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.hotel.room import RoomService
+from actors.systems.hotel.saga_messages import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.tweets import responder
 from actors.systems.tweets.x.stream_adapter import StreamAdapter
 

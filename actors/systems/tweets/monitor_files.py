@@ -34,7 +34,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     is_garbled: bool = False
 
 
-class Books:
+class MonitorFiles:
     """All rows of all tables, as they stand: `books.of["tweets"]["tweet"]` is a list of rows."""
 
     def __init__(self, folder: Path) -> None:

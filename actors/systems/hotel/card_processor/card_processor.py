@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
-from actors.systems.hotel.processor_messages import (
+from actors.systems.hotel.card_processor.processor_messages import (
     AnswerLost,
     Charge,
     ChargeApproved,
@@ -25,7 +25,7 @@ from actors.systems.hotel.processor_messages import (
     Void,
     Voided,
 )
-from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
+from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS, CardBehavior
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,7 +70,7 @@ VOIDED = "this charge was voided before it came"
 class CardProcessorService(Service):
     """Charges cards as their numbers say (sandbox_cards.py); repeats nothing with a known key."""
 
-    schema: ClassVar[Path] = Path(__file__).parent / "schema" / "card_processor"
+    schema: ClassVar[Path] = Path(__file__).parent.parent / "schema" / "card_processor"
 
     @command
     def charge(

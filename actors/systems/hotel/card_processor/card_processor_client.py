@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.kernel.messages import Refusal
-from actors.systems.hotel.processor_messages import (
+from actors.systems.hotel.card_processor.processor_messages import (
     AnswerLost,
     Charge,
     ChargeApproved,
