@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.exit import ExitHandler
     from actors.kernel.mailbox import Signal
-    from actors.kernel.stats import State
+    from actors.kernel.stats import ActorState
 
 
 class AsyncioActor(pykka.Actor):
@@ -49,7 +49,7 @@ class AsyncioActor(pykka.Actor):
     # pykka's class has a dict all the same; this one does not fill it: 90 bytes an actor less.
     __slots__ = (
         "_actor_ref", "_ended", "_factory", "_last_error", "_resumption", "_shutdown_s",
-        "_watchers", "actor_inbox", "actor_stopped", "actor_urn", "context", "kind", "machine",
+        "actor_inbox", "actor_stopped", "actor_urn", "context", "kind", "machine",
         "name", "parent", "ref", "server", "supervisor", "tasks",
     )  # fmt: skip
 
@@ -98,7 +98,6 @@ class AsyncioActor(pykka.Actor):
         # While an incarnation is ended in order: ends when that is over.
         self._ended: asyncio.Future[None] | None = None
         self._last_error: str | None = None
-        self._watchers: list[Callable[[ActorRef], None]] | None = None
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -116,7 +115,7 @@ class AsyncioActor(pykka.Actor):
     # --- What can be seen --------------------------------------------------------------------
 
     @property
-    def state(self) -> State:
+    def state(self) -> ActorState:
         """What is shown of where it stands."""
         return self.machine.state
 
@@ -143,15 +142,6 @@ class AsyncioActor(pykka.Actor):
             rejected=mailbox.rejected,
             resumes_in_s=resumes_in_s,
         )
-
-    def add_watcher(self, watcher: Callable[[ActorRef], None]) -> None:
-        """Call `watcher` when the actor is gone for good, at once if it is already."""
-        if self.machine.is_set():
-            self._tell_watcher(watcher)
-            return
-        if self._watchers is None:
-            self._watchers = []
-        self._watchers.append(watcher)
 
     # --- Signals -----------------------------------------------------------------------------
 
@@ -383,7 +373,7 @@ class AsyncioActor(pykka.Actor):
         """
         if drain:
             self.actor_inbox.closed = self._stopped
-        if self.machine.phase.lives or self._ended is not None:
+        if self.machine.phase.lives or self._ended is not None:  # else it is over
             await self._end(self.machine.incarnation, drain=drain)
 
     async def _end(self, incarnation: Incarnation | None, *, drain: bool = False) -> None:
@@ -428,9 +418,6 @@ class AsyncioActor(pykka.Actor):
         self.machine.move("terminate")
         pykka.ActorRegistry.unregister(self.ref)
         self._give_up_queue(self._stopped)
-        watchers, self._watchers = self._watchers or [], None
-        for watcher in watchers:
-            self._tell_watcher(watcher)
 
     def stay_down(self) -> None:
         """Refuse every message until the next `begin`: it ended in order and is not restarted."""
@@ -483,9 +470,3 @@ class AsyncioActor(pykka.Actor):
 
     def _stopped(self) -> ActorError:
         return ActorStopped(f"{self.name} has stopped and handles no more messages")
-
-    def _tell_watcher(self, watcher: Callable[[ActorRef], None]) -> None:
-        try:
-            watcher(self.ref)
-        except CRASHES as error:
-            self.tasks.hook_failed("watch", error)

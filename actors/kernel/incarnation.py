@@ -63,9 +63,9 @@ class Incarnation:
         task.add_done_callback(lambda _: timer.cancel())
 
     def end_start(self, exit_: Exit | None) -> bool:
-        """Tell whoever waits for the start how it ended; returns whether anybody does."""
-        begun, self.begun, self.starting = self.begun, None, None
-        if begun is None:
+        """Tell whoever waits for the start how it ended; returns False where nobody does."""
+        begun, self.starting = self.begun, None
+        if begun is None or begun.done():
             return False
         begun.set_result(exit_)
         return True

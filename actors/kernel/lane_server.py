@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actors.kernel.owned_tasks import OwnedTasks
     from actors.kernel.state_machine import StateMachine
 
-    class Served(Protocol):
+    class LaneOwner(Protocol):
         """What an actor is to its server, which serves; the actor decides."""
 
         name: str
@@ -49,7 +49,7 @@ class LaneServer:
 
     mailbox: Mailbox
 
-    def __init__(self, actor: Served, *, batch_max: int, turn_max: int) -> None:
+    def __init__(self, actor: LaneOwner, *, batch_max: int, turn_max: int) -> None:
         """Serve up to `turn_max` messages a turn; with `batch_max` above 1, so many a batch."""
         self._actor = actor
         self._machine = actor.machine

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actors.kernel.incarnation import Incarnation
-    from actors.kernel.stats import State
+    from actors.kernel.stats import ActorState
 
 Trigger = Literal[
     "begin",
@@ -34,7 +34,7 @@ class Phase:
     """Where an actor stands; `state` is what is shown of it."""
 
     name: str
-    state: State
+    state: ActorState
     # An incarnation is there: it can crash, be killed and be told to end.
     lives: bool = False
     # Its start is under way.
@@ -118,7 +118,7 @@ class StateMachine:
         self.suspended = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> ActorState:
         """What is shown of the phase."""
         return "restarting" if self.ups and self.phase is STARTING else self.phase.state
 

@@ -717,43 +717,6 @@ async def test_an_on_stop_that_outlasts_the_shutdown_limit_is_cut_short(*, stubb
         assert hooks == ([] if stubborn else ["on_stop"])
 
 
-async def test_watch_fires_once_when_the_actor_is_gone_for_good() -> None:
-    """Restarts are no news to a watcher; the end is, once, also to one who comes late."""
-    seen: list[Any] = []
-    async with running_kernel() as kernel:
-        system, child = await supervised(kernel)
-        child.ref.watch(seen.append)
-        child.ref.kill()
-        await turns()
-        child.ref.restart()
-        await turns()
-        assert seen == []
-        await system.stop()
-        assert seen == [child.ref]
-        child.terminate()
-        assert seen == [child.ref]
-        child.ref.watch(seen.append)
-        assert seen == [child.ref] * 2
-
-
-async def test_a_watcher_that_raises_stops_nobody() -> None:
-    """A watcher's failure is seen and keeps neither the end nor the other watchers back."""
-    seen: list[Any] = []
-
-    def raising(_: Any) -> None:
-        raise Boom("watcher")
-
-    async with running_kernel() as kernel:
-        actor = kernel.start()
-        actor.ref.watch(raising)
-        actor.ref.watch(seen.append)
-        assert await actor.ref.stop(block=False) is True
-        assert seen == [actor.ref]
-        assert [event.error for event in kernel.events_of(lifecycle.HookFailed)] == [
-            "Boom: watcher"
-        ]
-
-
 # --- Suspension ------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from actors.kernel.state_machine import (
     StateMachine,
     Trigger,
 )
-from actors.kernel.stats import State
+from actors.kernel.stats import ActorState
 from tests.kernel.kernel_harness import running_kernel, turns
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_the_table_is_whole() -> None:
     assert reached(MADE) == set(PHASES)
     assert {trigger for row in TRANSITIONS.values() for trigger in row} == set(TRIGGERS)
     shown = {phase.state for phase in PHASES} | {"restarting"}
-    assert shown == set(get_args(State))
+    assert shown == set(get_args(ActorState))
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)

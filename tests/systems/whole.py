@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from actors.config import Config
     from actors.service.assembly import StoreType
     from actors.service.runner import RunnerType
     from actors.system import System
@@ -51,13 +52,15 @@ POLL_S = 0.001
 TICK_S = 0.002
 
 
-# Read once: a storm boots thousands of systems.
-shipped = functools.cache(load_config)
+@functools.cache
+def shipped() -> Config:
+    """Return the shipped configuration, read once: a storm boots thousands of systems."""
+    return load_config(systems=SYSTEMS)
 
 
 def config_of_tests(**sections: dict[str, Any]) -> Any:
     """Return the shipped configuration with short times; `sections` replace more of it."""
-    config = shipped(systems=SYSTEMS)
+    config = shipped()
     for changes in (TIMES, sections):
         for name, values in changes.items():
             section = msgspec.structs.replace(getattr(config, name), **values)
