@@ -20,7 +20,7 @@ class OpenStream(Protocol):
         ...
 
 
-class XStreams:
+class OpenStreams:
     """Keeps the places. A place is taken before anything is awaited, and is free at the end."""
 
     def __init__(self, connections_max: int) -> None:

@@ -40,7 +40,7 @@ RECOVERED: Final = "recovered"
 SERVICE_DOWN: Final = "UpstreamOperationalDisconnect"
 
 
-class XStream:
+class ClientStream:
     """Sends what matches from a place on, until the client leaves or `end` is called.
 
     Each object is one line, ended by CRLF. A client that reads so slowly that its place would soon
@@ -53,7 +53,7 @@ class XStream:
         call: XCall,
         selection: Selection,
     ) -> None:
-        """Made where no place is taken yet: `XStreams.enter` takes it."""
+        """Made where no place is taken yet: `OpenStreams.enter` takes it."""
         self._call = call
         self._selection = selection
         self._streams = call.api.streams
