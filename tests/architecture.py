@@ -75,7 +75,10 @@ CHANCE = "chance comes from the Rng that was handed in"
 GUARDS = "actors/simulation/sealed/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
-    "tweepy": (("actors/systems/tweets/x_client.py",), "one file knows tweepy"),
+    "tweepy": (
+        ("actors/systems/tweets/x/stream_adapter.py", "actors/systems/tweets/x/x_client.py"),
+        "the stream's file and the requests' know tweepy",
+    ),
     "uvloop": ((STARTS,), LOOP),
     "asyncio.run": ((STARTS,), LOOP),
     "asyncio.Runner": ((STARTS,), LOOP),

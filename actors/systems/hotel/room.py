@@ -13,16 +13,6 @@ from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.hotel.currency import refuse_currency
 from actors.systems.hotel.free_rooms import page_of_free_rooms
-from actors.systems.hotel.holds import (
-    ConfirmHold,
-    ExpireHold,
-    HoldConfirmed,
-    HoldExpired,
-    HoldReleased,
-    HoldRoom,
-    ReleaseHold,
-    RoomHeld,
-)
 from actors.systems.hotel.messages import (
     MINOR_UNITS_MAX,
     ChangeRoom,
@@ -35,6 +25,16 @@ from actors.systems.hotel.messages import (
     RoomChanged,
     RoomPage,
     TutorialRoom,
+)
+from actors.systems.hotel.saga_messages import (
+    ConfirmHold,
+    ExpireHold,
+    HoldConfirmed,
+    HoldExpired,
+    HoldReleased,
+    HoldRoom,
+    ReleaseHold,
+    RoomHeld,
 )
 from actors.systems.hotel.stay import nights, refuse_stay
 
