@@ -10,20 +10,20 @@ import msgspec
 
 from actors.errors import Busy, DeadLettered, Fenced, StoreLost, StoreRefused
 from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
-from actors.store import later_table
-from actors.store.arrivals import NEW, Arrivals
-from actors.store.channels import Outbox
-from actors.store.connection import translate
-from actors.store.dead_letter_table import bury, dead_lettered, no_handler
-from actors.store.departures import Departures
-from actors.store.generation import begin_anew
-from actors.store.log_limit import LogLimit
-from actors.store.origin import LetterOrigin
-from actors.store.repeats import find_reply, is_keyed, refuse_new
-from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
-from actors.store.store import Standing, WriteResult
-from actors.store.store_files import StoreFiles
-from actors.store.timers import FIRST, Timers
+from actors.store.files.file_watch import FileWatch
+from actors.store.files.renewal import begin_anew
+from actors.store.files.sqlite_file import translate
+from actors.store.files.wal_limit import WalLimit
+from actors.store.messaging import deferred_replies
+from actors.store.messaging.arrivals import NEW, Arrivals
+from actors.store.messaging.dead_letter_table import bury, dead_lettered, no_handler
+from actors.store.messaging.idempotency import find_reply, is_keyed, refuse_new
+from actors.store.messaging.origin import LetterOrigin
+from actors.store.messaging.outbox import Outbox
+from actors.store.messaging.output_buffer import Departures
+from actors.store.messaging.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
+from actors.store.messaging.timers import FIRST, Timers
+from actors.store.store import Backlog, WriteResult
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.store.data_folder import Admission
-    from actors.store.origin import Origin
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.files.data_folder import Admission
+    from actors.store.messaging.origin import Origin
+    from actors.store.store import BoundHandler, StoreSpec
 
     Run = Callable[[int, Callable[[Any, Any], Any], Any, Any], Any]
 
@@ -76,7 +76,7 @@ class GroupCommit:
         self._rng = rng
         self._run = run
         self._keys = RequestKeys(connection, config, clock)
-        self._subscribers = spec.peers.subscribers()
+        self._subscribers = spec.catalog.subscribers()
         self.outbox = Outbox(
             connection,
             messages_max=config.outbox_messages_max,
@@ -84,14 +84,14 @@ class GroupCommit:
         )
         self._arrivals = Arrivals(connection, spec.name, Timers(connection))
         self._epoch = 0
-        self.files: StoreFiles
+        self.files: FileWatch
         self._checkpoint_pages = config.wal_checkpoint_pages
         self._log_is_new = False
         # Whether the data folder knows of this epoch.
         self._is_noted = True
-        self.standing = Standing()
+        self.backlog = Backlog()
         self._abandoned = abandoned
-        self._log = LogLimit(connection, spec.path, config)
+        self._log = WalLimit(connection, spec.path, config)
 
     def take_epoch(self, *, first: bool, admission: Admission | None = None) -> None:
         """Become the store's owner: every earlier incarnation's transactions fail from now on.
@@ -100,10 +100,10 @@ class GroupCommit:
         Where another process has had the file meanwhile, its numbers are the same as ours.
         """
         self._take_epoch(admission, first=first)
-        self.files = StoreFiles(self._spec.path, self._checkpoint_pages)
+        self.files = FileWatch(self._spec.path, self._checkpoint_pages)
         if self._spec.folder is not None:
             self._is_noted = self._spec.folder.opened(
-                self._spec.name, self.standing.store, self._epoch, self.files.place
+                self._spec.name, self.backlog.store, self._epoch, self.files.place
             )
 
     def _take_epoch(self, admission: Admission | None, *, first: bool) -> None:
@@ -130,20 +130,20 @@ class GroupCommit:
         now_us = self._clock.now_us()
         if first or self._spec.tenure.was_interrupted(epoch):
             self._connection.execute(FORGET_EDGE)
-            self._connection.execute(later_table.FORGET_EDGE)
+            self._connection.execute(deferred_replies.FORGET_EDGE)
         if first:
             self._identify(admission, self._rng.new_id(now_us))
         self._keys.begin()
-        self.outbox.begin(self._spec.peers, now_us)
+        self.outbox.begin(self._spec.catalog, now_us)
         self._arrivals.begin()
-        self.standing = Standing(
+        self.backlog = Backlog(
             store=self._connection.execute(IDENTITY).fetchone()[0],
-            channels=self.outbox.standing(),
+            channels=self.outbox.backlog(),
             timer_us=self._connection.execute(FIRST).fetchone()[0],
         )
         self._commit_epoch(self._epoch)
 
-    def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> WriteResult:
+    def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> WriteResult:
         """Run the batch and commit it. What is in the result's outcomes is on disk.
 
         A full disk or a read-only file refuses all that is new, visibly; damage is a crash.
@@ -187,7 +187,7 @@ class GroupCommit:
             raise
         self._epoch += 1
         if self._spec.folder is not None:
-            self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
+            self._spec.folder.reached(self._spec.name, self.backlog.store, self._epoch)
 
     def _commit_epoch(self, epoch: int) -> None:
         """Commit the transaction that has taken it; for who opens next, it is this process's."""
@@ -200,7 +200,7 @@ class GroupCommit:
             raise
 
     def _write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler], first: int
     ) -> WriteResult:
         """Run and commit; the first has the index `first`. Raises IntegrityError at the commit."""
         try:
@@ -217,7 +217,7 @@ class GroupCommit:
             now_us = self._clock.now_us()
             self._keys.flush()
             if departures.replies:
-                later_table.answer(self._connection, departures.replies)
+                deferred_replies.answer(self._connection, departures.replies)
             last = self.outbox.flush(departures, now_us)
             self._arrivals.flush(departures)
             self._connection.execute("COMMIT")
@@ -233,7 +233,7 @@ class GroupCommit:
         return result
 
     def _write_apart(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Give each command a commit of its own: a deferred constraint names no culprit."""
         outcomes: list[Any] = []
@@ -260,7 +260,7 @@ class GroupCommit:
         """
         self.files.check()
         if not self._is_noted and self._spec.folder is not None:
-            self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
+            self._spec.folder.reached(self._spec.name, self.backlog.store, self._epoch)
             self._is_noted = True
         # Everything before is in the database, and what was committed now is in the log alone.
         # Before that is acknowledged, the folder knows of an epoch that the database lacks.
@@ -277,12 +277,12 @@ class GroupCommit:
             raise Fenced(message)
 
     def _apply(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler], first: int
     ) -> WriteResult:
         now_us = self._clock.now_us()
         departures = Departures(
             self._spec.name,
-            self._spec.peers,
+            self._spec.catalog,
             self._subscribers,
             now_us=now_us,
             full=self.outbox.full(),
@@ -307,7 +307,7 @@ class GroupCommit:
     def _handle(
         self,
         index: int,
-        handlers: Mapping[Any, Handler],
+        handlers: Mapping[Any, BoundHandler],
         tx: Transaction,
         departures: Departures,
         envelope: Envelope,
@@ -332,14 +332,14 @@ class GroupCommit:
             self._arrivals.apply(origin)
         return reply
 
-    def _find(self, envelope: Envelope, handler: Handler) -> Any:
+    def _find(self, envelope: Envelope, handler: BoundHandler) -> Any:
         """Return an earlier delivery's reply, or MISSING."""
         return find_reply(self._connection, self._keys, envelope, handler)
 
     def _run_one(
         self,
         index: int,
-        handler: Handler,
+        handler: BoundHandler,
         tx: Transaction,
         departures: Departures,
         envelope: Envelope,
@@ -376,7 +376,7 @@ class GroupCommit:
 
     def _keep(self, envelope: Envelope, reply: Any) -> None:
         if reply.__class__ is Later:
-            later_table.put_off(self._connection, envelope, reply)
+            deferred_replies.put_off(self._connection, envelope, reply)
             reply = reply.so_far
         self._keys.keep(envelope, reply)
 
@@ -389,7 +389,7 @@ class GroupCommit:
             self._roll_back()  # all of the batch, rather than half of a command
             raise
 
-    def _give_up(self, envelope: Envelope, handler: Handler | None, now_us: int) -> Any:
+    def _give_up(self, envelope: Envelope, handler: BoundHandler | None, now_us: int) -> Any:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
         if handler is not None and is_keyed(envelope):
@@ -412,7 +412,7 @@ class GroupCommit:
         return dead_lettered(self._spec.name, envelope, letter_id)
 
     def _failed(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], error: BaseException
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler], error: BaseException
     ) -> WriteResult:
         if isinstance(error, sqlite3.Error):
             error = translate(error, self._spec.path) or error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from actors.kernel.behavior import BatchResult
-from actors.store.peers import Peers
+from actors.store.messaging.service_catalog import ServiceCatalog
 from actors.store.tenure import Tenure
 
 if TYPE_CHECKING:
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     from actors.errors import StoreUnwritable
     from actors.kernel.envelope import Envelope
-    from actors.store.channels import Sent
-    from actors.store.data_folder import DataFolder
-    from actors.store.departures import Departures
-    from actors.store.directory_lock import DirectoryLock
-    from actors.store.integrity import IntegrityCheck
+    from actors.store.files.data_folder import DataFolder
+    from actors.store.files.directory_lock import DirectoryLock
+    from actors.store.files.integrity import IntegrityCheck
+    from actors.store.messaging.outbox import ChannelBacklog
+    from actors.store.messaging.output_buffer import Departures
 
 T = TypeVar("T")
 
 
-class Handler(msgspec.Struct, frozen=True):
+class BoundHandler(msgspec.Struct, frozen=True):
     """A bound handler: `function(tx, message)`, and the type of its reply, for stored ones.
 
     `defers` is whether it may return Later.
@@ -47,7 +47,7 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     attempts_max: int
     handler_s_max: float
     dead_letters_max: int
-    peers: Peers = Peers()
+    catalog: ServiceCatalog = ServiceCatalog()
     # What the folder knows of the file; without it, a file is whatever lies there.
     folder: DataFolder | None = None
     # What keeps other processes away from the file, where something does.
@@ -61,14 +61,14 @@ class WriteResult(BatchResult, frozen=True, kw_only=True):
     departures: Sequence[Departures] = ()
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """What a store had to do when it was opened: its own identity, messages on their way, timers.
 
     `timer_us` is when its first timer is due, or was.
     """
 
     store: str = ""
-    channels: dict[str, Sent] = {}
+    channels: dict[str, ChannelBacklog] = {}
     timer_us: int | None = None
 
 
@@ -108,17 +108,19 @@ class Store(Protocol):
         ...
 
     @property
-    def standing(self) -> Standing:
+    def backlog(self) -> Backlog:
         """What was found to do when it was opened."""
         ...
 
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         ...
 
-    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         ...
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.messages import Command, Event
     from actors.kernel.rng import Rng
-    from actors.store.departures import Departures
+    from actors.store.messaging.output_buffer import Departures
 
 # How often and how long to ask for the end of a statement under a handler that is given up.
 REVOKE_TRIES_MAX: Final = 100

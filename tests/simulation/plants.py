@@ -17,15 +17,15 @@ from actors.errors import OutOfOrder
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Later, Refusal
 from actors.resilience.breaker import Breaker
-from actors.service.agenda import Agenda
 from actors.service.channel import Channel
-from actors.store import channels, later_table
-from actors.store.channels import Inbox
+from actors.service.scheduler import Scheduler
 from actors.store.group_commit import GroupCommit
 from actors.store.inline_store import InlineStore
-from actors.store.request_keys import MISSING, RequestKeys
+from actors.store.messaging import deferred_replies, inbox, outbox
+from actors.store.messaging.inbox import Inbox
+from actors.store.messaging.request_keys import MISSING, RequestKeys
+from actors.store.messaging.timers import Timers
 from actors.store.store import WriteResult
-from actors.store.timers import Timers
 from actors.systems.hotel import room
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_cancellation import BookingCancellation
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.envelope import Envelope
     from actors.service.service import Service
-    from actors.store.origin import ChannelOrigin
+    from actors.store.messaging.origin import ChannelOrigin
     from actors.store.transaction import Transaction
 
 # From the early reply to its commit: the sync of a disk that is busy.
@@ -155,7 +155,7 @@ def no_request_keys() -> Iterator[None]:
 
 @plant("who asks again gets what there was so far for an answer", system="hotel", profile="kills")
 def stale_answer() -> Iterator[None]:
-    with patch.object(later_table, "still_open", lambda connection, envelope: None):
+    with patch.object(deferred_replies, "still_open", lambda connection, envelope: None):
         yield
 
 
@@ -179,7 +179,7 @@ def mark_after_commit() -> Iterator[None]:
     def flush(self: Any) -> None:
         late = getattr(self, "late", {})
         rows = [(*file, applied) for file, applied in late.items()]
-        self._connection.executemany(channels.KEEP_MARK, rows)
+        self._connection.executemany(inbox.KEEP_MARK, rows)
 
     def committed(self: Any) -> None:
         self.late = self._moved
@@ -204,8 +204,8 @@ def gaps_accepted() -> Iterator[None]:
 
 @plant("messages are sent from memory, and not in the outbox", system="hotel", profile="kills")
 def outbox_in_memory() -> Iterator[None]:
-    nothing = channels.PUT.partition("VALUES")[0] + "SELECT ?, ?, ?, ?, ?, ? WHERE 0"
-    with patch.object(channels, "PUT", nothing):
+    nothing = outbox.PUT.partition("VALUES")[0] + "SELECT ?, ?, ?, ?, ?, ? WHERE 0"
+    with patch.object(outbox, "PUT", nothing):
         yield
 
 
@@ -245,15 +245,15 @@ def go_back_skips() -> Iterator[None]:
 
 
 def _forgetful(*, effects: bool) -> AbstractContextManager[Any]:
-    begin = Agenda.__init__
+    begin = Scheduler.__init__
 
-    def forget(self: Agenda, *args: Any, **kwargs: Any) -> None:
+    def forget(self: Scheduler, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
         if (self._run is not None) == effects:
             self._next_us = None
             self._behind = False
 
-    return patch.object(Agenda, "__init__", forget)
+    return patch.object(Scheduler, "__init__", forget)
 
 
 @plant("a restart forgets the timers it finds", system="hotel", profile="kills")
