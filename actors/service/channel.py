@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.config import ChannelConfig
     from actors.service.directory import Directory
     from actors.store.messaging.outbox import ChannelBacklog
-    from actors.store.messaging.output_buffer import Outgoing
+    from actors.store.messaging.output import Outgoing
     from actors.store.store import Store
 
 log = structlog.get_logger()

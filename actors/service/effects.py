@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
     from actors.service.directory import Directory
-    from actors.store.messaging.output_buffer import Timer
+    from actors.store.messaging.output import Timer
 
     Send = Callable[[Envelope], None]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actors.service.handler_spec import HandlerSpec
     from actors.service.hosting import Hosting
     from actors.service.service import Service
-    from actors.store.messaging.output_buffer import Departures, Timer
+    from actors.store.messaging.output import Output, Timer
     from actors.store.messaging.timers import TimerCounts
     from actors.store.store import WriteResult
 
@@ -166,7 +166,7 @@ class ServiceHost(Behavior):
     # --- What leaves with a commit -----------------------------------------------------------
 
     def _depart(self, batch: Sequence[Envelope], result: WriteResult) -> None:
-        if result.departures:
+        if result.outputs:
             self._hosting.commits.note()
         unwritable: StoreUnwritable | None = None
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
@@ -176,17 +176,17 @@ class ServiceHost(Behavior):
                 unwritable = outcome
         if unwritable is not None:
             self._degrade(unwritable)
-        for departures in result.departures:
-            for request, value in departures.replies:
+        for output in result.outputs:
+            for request, value in output.replies:
                 self._hosting.waiting.answer(request, value)
-            if departures.messages:
-                self._send(departures)
-            if departures.timers:
-                self._schedule(departures.timers)
+            if output.messages:
+                self._send(output)
+            if output.timers:
+                self._schedule(output.timers)
 
-    def _send(self, departures: Departures) -> None:
+    def _send(self, output: Output) -> None:
         touched: dict[str, Channel] = {}
-        for message in departures.messages:
+        for message in output.messages:
             channel = self._channels.get(message.receiver)
             if channel is None:
                 channel = self._make_channel(message.receiver, ChannelBacklog(message.number, 0))

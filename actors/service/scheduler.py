@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actors.config import TimerConfig
     from actors.kernel.clock import Clock
     from actors.service.directory import Directory
-    from actors.store.messaging.output_buffer import Timer
+    from actors.store.messaging.output import Timer
     from actors.store.messaging.timers import Due, TimerTypes
     from actors.store.store import Store
 

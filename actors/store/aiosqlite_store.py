@@ -233,7 +233,7 @@ class AiosqliteStore:
     ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         run = self._reader.watch.run
-        files = None if self._commit is None else self._commit.files
+        files = None if self._commit is None else self._commit.epoch.files
         now_us = self._clock.now_us()
         return await self._reader.run(
             lambda connection: read_batch(

@@ -119,7 +119,7 @@ class InlineStore:
             now_us=now_us,
             run=_run,
             abandoned=lambda: self._abandoned,
-            files=None if self._commit is None else self._commit.files,
+            files=None if self._commit is None else self._commit.epoch.files,
         )
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

@@ -79,7 +79,7 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         commit = GroupCommit(
             connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
         )
-        commit.take_epoch(first=first, admission=admission)
+        commit.open(admission, first=first)
         connection.set_progress_handler(None, 0)
     except sqlite3.Error as error:
         connection.close()

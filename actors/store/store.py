@@ -8,7 +8,6 @@ import msgspec
 
 from actors.kernel.behavior import BatchResult
 from actors.store.messaging.service_catalog import ServiceCatalog
-from actors.store.tenure import Tenure
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.files.integrity import IntegrityCheck
     from actors.store.messaging.outbox import ChannelBacklog
-    from actors.store.messaging.output_buffer import Departures
+    from actors.store.messaging.output import Output
 
 T = TypeVar("T")
 
@@ -36,6 +35,24 @@ class BoundHandler(msgspec.Struct, frozen=True):
     function: Callable[[Any, Any], Any]
     reply: msgspec.json.Decoder[Any]
     defers: bool = False
+
+
+class LastEpoch:
+    """The epoch that this process has taken last; None before its first opening.
+
+    It is set under SQLite's lock on the file, with the epoch itself: whoever finds another epoch
+    there knows that another process has had the file meanwhile.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        """Nothing is taken yet."""
+        self.number: int | None = None
+
+    def was_interrupted(self, found: int) -> bool:
+        """Whether the file's epoch is not the one that this process has left there."""
+        return self.number is not None and found != self.number
 
 
 class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,13 +69,13 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     folder: DataFolder | None = None
     # What keeps other processes away from the file, where something does.
     lock: DirectoryLock | None = None
-    tenure: Tenure = msgspec.field(default_factory=Tenure)
+    last_epoch: LastEpoch = msgspec.field(default_factory=LastEpoch)
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):
     """How a batch of commands ended, and what left with each of its commits."""
 
-    departures: Sequence[Departures] = ()
+    outputs: Sequence[Output] = ()
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from actors.kernel.messages import Later, Refusal
 from actors.resilience.breaker import Breaker
 from actors.service.channel import Channel
 from actors.service.scheduler import Scheduler
+from actors.store.epoch import Epoch
 from actors.store.group_commit import GroupCommit
 from actors.store.inline_store import InlineStore
 from actors.store.messaging import deferred_replies, inbox, outbox
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.service.service import Service
     from actors.store.messaging.origin import ChannelOrigin
+    from actors.store.messaging.output import Output
     from actors.store.transaction import Transaction
 
 # From the early reply to its commit: the sync of a disk that is busy.
@@ -132,7 +134,7 @@ def reply_before_commit() -> Iterator[None]:
 
 @plant("a dead incarnation's batch commits all the same", system="tally", profile="kills")
 def no_fence() -> Iterator[None]:
-    with patch.object(GroupCommit, "_fence", lambda self: None):
+    with patch.object(Epoch, "fence", lambda self: None):
         yield
 
 
@@ -176,7 +178,7 @@ def no_dedup() -> Iterator[None]:
 
 @plant("the high-water mark is written one commit late", system="tally", profile="kills")
 def mark_after_commit() -> Iterator[None]:
-    def flush(self: Any) -> None:
+    def before_commit(self: Any, output: Output) -> None:
         late = getattr(self, "late", {})
         rows = [(*file, applied) for file, applied in late.items()]
         self._connection.executemany(inbox.KEEP_MARK, rows)
@@ -186,7 +188,10 @@ def mark_after_commit() -> Iterator[None]:
         self._marks.update(self._moved)
         self._moved = {}
 
-    with patch.object(Inbox, "flush", flush), patch.object(Inbox, "committed", committed):
+    with (
+        patch.object(Inbox, "before_commit", before_commit),
+        patch.object(Inbox, "committed", committed),
+    ):
         yield
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.service.service import Service
-    from actors.store.messaging.output_buffer import Outgoing, Timer
+    from actors.store.messaging.output import Outgoing, Timer
     from actors.store.store import WriteResult
 
 
@@ -112,7 +112,7 @@ class Stage:
             question = msgspec.structs.replace(question, after=int(page.next))
 
     def _note(self, result: WriteResult) -> None:
-        left = result.departures
+        left = result.outputs
         self.sent = [(each.receiver, each.message) for one in left for each in one.messages]
         self.timers = [
             (max(0, each.due_us - self.clock.now_us()) / 1_000_000, each.message)

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.errors import DeadLettered
+from actors.errors import DeadLettered, NoSuchLetter
 from actors.kernel.dead_letters import DeadLetter
 from actors.kernel.messages import type_name, type_of
+from actors.store.participant import NEW, Settler, nothing
 
 if TYPE_CHECKING:
     import sqlite3
 
     from actors.kernel.envelope import Envelope
+    from actors.store.messaging.origin import LetterOrigin
+    from actors.store.messaging.output import Output
 
 # A reason quotes the message's values; a dead letter holds those already.
 REASON_CHARS_MAX: Final = 1000
@@ -122,6 +125,39 @@ def find_letter(connection: sqlite3.Connection, letter_id: str) -> LetterMessage
         sender=row["sender"],
         trace=row["trace"],
     )
+
+
+class ReplayedLetters(Settler):
+    """A letter that is run again goes in the transaction that handles it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Work on the writer connection."""
+        self._connection = connection
+        self._gone: set[str] = set()
+
+    def outcome_of(self, origin: LetterOrigin, *, redelivered: bool) -> Any:
+        """Return NEW, or NoSuchLetter."""
+        del redelivered
+        letter = origin.letter_id
+        if letter in self._gone or not self._connection.execute(EXISTS, (letter,)).fetchone():
+            return NoSuchLetter(f"there is no dead letter {letter}; it was replayed or discarded")
+        return NEW
+
+    def apply(self, origin: LetterOrigin) -> None:
+        """Let it be gone. One that crashes again stays where it is."""
+        self._gone.add(origin.letter_id)
+
+    def before_commit(self, _: Output) -> None:
+        """Remove those that were handled."""
+        if self._gone:
+            self._connection.executemany(FORGET, [(letter,) for letter in self._gone])
+            self._gone.clear()
+
+    def rolled_back(self) -> None:
+        """They are there still."""
+        self._gone.clear()
+
+    opened = begin = savepoint = savepoint_undone = committed = nothing
 
 
 def _type_name(message: Any) -> str:

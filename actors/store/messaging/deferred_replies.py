@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.kernel.messages import Later, Refusal
 from actors.store.messaging.request_keys import FIND_CLIENT, FIND_EDGE, encode
+from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
     from actors.kernel.envelope import Envelope
+    from actors.store.messaging.output import Output
 
 OPEN = "INSERT INTO later (request, client_key, edge_seq) VALUES (?, ?, ?)"
 BY_CLIENT_KEY = "SELECT request FROM later WHERE client_key = ?"
@@ -38,21 +40,29 @@ def still_open(connection: sqlite3.Connection, envelope: Envelope) -> str | None
     return None if row is None else row[0]
 
 
-def answer(connection: sqlite3.Connection, replies: Iterable[tuple[str, Any]]) -> None:
-    """Put each reply where the request's key is looked up. One that nobody waits for is no error.
+class DeferredReplies(Participant):
+    """Puts each reply where its request's key is looked up; the batch's own keys come before."""
 
-    In the open transaction, after the keys of the same batch were written.
-    """
-    for request, value in replies:
-        row = connection.execute(CLOSE, (request,)).fetchone()
-        if row is None:
-            continue
-        client_key, edge_seq = row
-        refused, blob = value.__class__ is Refusal, encode(value)
-        if client_key is not None:
-            connection.execute(ANSWER_CLIENT, (refused, blob, client_key))
-        elif edge_seq is not None:
-            connection.execute(ANSWER_EDGE, (refused, blob, edge_seq))
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Work on the writer connection."""
+        self._connection = connection
+
+    def before_commit(self, output: Output) -> None:
+        """Write them. One that nobody waits for is no error."""
+        execute = self._connection.execute
+        for request, value in output.replies:
+            row = execute(CLOSE, (request,)).fetchone()
+            if row is None:
+                continue
+            client_key, edge_seq = row
+            refused, blob = value.__class__ is Refusal, encode(value)
+            if client_key is not None:
+                execute(ANSWER_CLIENT, (refused, blob, client_key))
+            elif edge_seq is not None:
+                execute(ANSWER_EDGE, (refused, blob, edge_seq))
+
+    # All is in the tables.
+    opened = begin = savepoint = savepoint_undone = committed = rolled_back = nothing
 
 
 def find_answers(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from actors.errors import PROGRAM, OutOfOrder
+from actors.store.participant import NEW, Settler, nothing
 
 if TYPE_CHECKING:
     import sqlite3
 
     from actors.store.messaging.origin import ChannelOrigin
+    from actors.store.messaging.output import Output
 
 log = structlog.get_logger()
 
@@ -22,8 +24,8 @@ KEEP_MARK = (
 )
 
 
-class Inbox:
-    """The receiver's end: marks in memory, written by `flush` in the transaction that moves them.
+class Inbox(Settler):
+    """The receiver's end: marks in memory, written in the transaction that moves them.
 
     The memory cannot be behind the table: only the epoch's owner writes.
     """
@@ -37,10 +39,17 @@ class Inbox:
         self._moved: dict[tuple[str, str], int] = {}
         self._rewound: set[str] = set()
 
-    def begin(self) -> None:
+    def opened(self) -> None:
         """Read the marks."""
         rows = self._connection.execute(MARKS).fetchall()
         self._marks = {(row[0], row[1]): row[2] for row in rows}
+
+    def outcome_of(self, origin: ChannelOrigin, *, redelivered: bool) -> Any:
+        """Return NEW, None for a duplicate, or OutOfOrder where one before it was not applied."""
+        try:
+            return None if self.is_duplicate(origin, redelivered=redelivered) else NEW
+        except OutOfOrder as error:
+            return error
 
     def is_duplicate(self, origin: ChannelOrigin, *, redelivered: bool) -> bool:
         """Whether the message was applied before. Raises OutOfOrder where one before it was not.
@@ -86,17 +95,20 @@ class Inbox:
         """Move the mark."""
         self._moved[origin.sender, origin.store] = origin.number
 
-    def flush(self) -> None:
+    def before_commit(self, _: Output) -> None:
         """Write the marks that moved."""
         if self._moved:
             rows = [(*file, applied) for file, applied in self._moved.items()]
             self._connection.executemany(KEEP_MARK, rows)
 
     def committed(self) -> None:
-        """Take over what `flush` wrote: it is on disk."""
+        """Go on from the marks that were written."""
         self._marks.update(self._moved)
         self._moved = {}
 
-    def discard(self) -> None:
-        """Forget what was moved and rolled back."""
+    def rolled_back(self) -> None:
+        """Put the marks back."""
         self._moved = {}
+
+    # A command that is refused is applied all the same, and one that crashes has moved no mark.
+    begin = savepoint = savepoint_undone = nothing

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.store.files.file_history import former_of
-from actors.store.messaging.output_buffer import Outgoing
+from actors.store.messaging.output import Outgoing
+from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-    from actors.store.messaging.output_buffer import Departures
+    from actors.config import StoreConfig
+    from actors.kernel.clock import Clock
+    from actors.store.messaging.output import Output
     from actors.store.messaging.service_catalog import ServiceCatalog
 
 # Under this receiver stands the last number of the service's own timers.
@@ -70,26 +73,33 @@ class ChannelBacklog(msgspec.Struct, frozen=True):
     former: tuple[tuple[str, int], ...] = ()
 
 
-class Outbox:
+class Outbox(Participant):
     """The sender's end. One a writer connection; what it does commits with the transaction."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, messages_max: int, events_max: int
+        self,
+        connection: sqlite3.Connection,
+        catalog: ServiceCatalog,
+        config: StoreConfig,
+        clock: Clock,
     ) -> None:
-        """`messages_max` is per receiver, `events_max` for the kept events."""
+        """Work on the writer connection; `catalog` says who subscribes to what."""
         self._connection = connection
-        self._messages_max = messages_max
-        self._events_max = events_max
+        self._catalog = catalog
+        self._messages_max = config.outbox_messages_max
+        self._events_max = config.events_kept_max
+        self._clock = clock
         self._last: dict[str, int] = {}
+        self._next: dict[str, int] = {}
         # The highest numbers that receivers have applied: set on the loop, read on the writer.
         self.acknowledged: dict[str, int] = {}
         self._removed: dict[str, int] = {}
         self._to_remove: list[tuple[str, int]] = []
 
-    def begin(self, catalog: ServiceCatalog, now_us: int) -> None:
-        """Read where the channels stand, and serve new subscribers; in an open transaction."""
+    def opened(self) -> None:
+        """Read where the channels stand, and serve new subscribers."""
         self._last = dict(self._connection.execute(LAST).fetchall())
-        self._subscribe(catalog, now_us)
+        self._subscribe(self._clock.now_us())
         self.acknowledged = {to: sent.first - 1 for to, sent in self.backlog().items()}
         self._removed = dict(self.acknowledged)
 
@@ -103,29 +113,21 @@ class Outbox:
             if receiver != TIMERS
         }
 
-    def full(self) -> frozenset[str]:
-        """Return the receivers that have left too much untaken."""
-        return frozenset(
-            [
-                receiver
-                for receiver, last in self._last.items()
-                if receiver != TIMERS
-                and last - self.acknowledged.get(receiver, 0) >= self._messages_max
-            ]
-        )
+    def is_full(self, receiver: str) -> bool:
+        """Whether the receiver has left too much untaken, of what was committed."""
+        untaken = self._last.get(receiver, 0) - self.acknowledged.get(receiver, 0)
+        return untaken >= self._messages_max
 
-    def flush(self, departures: Departures, now_us: int) -> dict[str, int]:
-        """Number and write the messages and events, remove what was applied; in the transaction.
-
-        Returns the channels' last numbers, for `committed`.
-        """
+    def before_commit(self, output: Output) -> None:
+        """Number and write the messages and events, number the timers, remove what was applied."""
         last = self._last
-        if departures.messages or departures.timers:
+        if output.messages or output.timers:
             last = dict(last)
             rows = []
-            for timer in departures.timers:
+            now_us = self._clock.now_us()
+            for timer in output.timers:
                 timer.seq = last[TIMERS] = last.get(TIMERS, 0) + 1
-            for each in departures.messages:
+            for each in output.messages:
                 each.number = last[each.receiver] = last.get(each.receiver, 0) + 1
                 rows.append(
                     (each.receiver, each.number, each.message_type, each.blob, each.trace, now_us)
@@ -133,8 +135,8 @@ class Outbox:
             self._connection.executemany(PUT, rows)
             moved = [pair for pair in last.items() if self._last.get(pair[0]) != pair[1]]
             self._connection.executemany(KEEP_LAST, moved)
-        if departures.events:
-            self._keep_events(departures, now_us)
+        if output.events:
+            self._keep_events(output)
         self._to_remove = [
             pair
             for pair in self.acknowledged.copy().items()
@@ -142,28 +144,32 @@ class Outbox:
         ]
         if self._to_remove:
             self._connection.executemany(REMOVE, self._to_remove)
-        return last
+        self._next = last
 
-    def committed(self, last: dict[str, int]) -> None:
-        """Take over what `flush` wrote: it is on disk."""
-        self._last = last
+    def committed(self) -> None:
+        """Go on from the numbers that were given."""
+        self._last = self._next
         self._removed.update(self._to_remove)
+
+    # The numbers are given at the commit, and again at the next one where that fails.
+    begin = savepoint = savepoint_undone = rolled_back = nothing
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _keep_events(self, departures: Departures, now_us: int) -> None:
+    def _keep_events(self, output: Output) -> None:
+        now_us = self._clock.now_us()
         self._connection.executemany(
             KEEP_EVENT,
-            [(each.message_type, each.blob, each.trace, now_us) for each in departures.events],
+            [(each.message_type, each.blob, each.trace, now_us) for each in output.events],
         )
         self._connection.execute(FORGET_EVENTS, (self._events_max,))
 
-    def _subscribe(self, catalog: ServiceCatalog, now_us: int) -> None:
+    def _subscribe(self, now_us: int) -> None:
         """Send kept events to whoever subscribes anew, as it asks; note who has left."""
         left: dict[tuple[str, str], int | None] = {
             (row[0], row[1]): row[2] for row in self._connection.execute(SUBSCRIPTIONS).fetchall()
         }
-        wanted = {(each.subscriber, each.event_type): each for each in catalog.subscriptions}
+        wanted = {(each.subscriber, each.event_type): each for each in self._catalog.subscriptions}
         (last_event,) = self._connection.execute(LAST_EVENT).fetchone()
         gone = [pair for pair, at in left.items() if at is None and pair not in wanted]
         self._connection.executemany(UNSUBSCRIBE, [(last_event, *pair) for pair in gone])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.kernel.messages import Refusal
+from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
+    from actors.store.messaging.output import Output
     from actors.store.store import BoundHandler
 
 FIND_CLIENT = "SELECT fingerprint, refused, reply FROM client_key WHERE key = ?"
@@ -101,7 +103,7 @@ class Age:
         self._connection.execute(KEEP_AGE, (self.now_us(), self._clock.now_us()))
 
 
-class RequestKeys:
+class RequestKeys(Participant):
     """The keys of one connection's transactions. What `find` and `keep` do commits with them."""
 
     def __init__(self, connection: sqlite3.Connection, config: StoreConfig, clock: Clock) -> None:
@@ -115,8 +117,8 @@ class RequestKeys:
         # A new incarnation prunes with its first write: on a quiet service few live to the count.
         self._since_prune = config.prune_rows_max
 
-    def begin(self) -> None:
-        """Go on from where the keys were; in the transaction that opens the file."""
+    def opened(self) -> None:
+        """Go on from where the keys were."""
         closed_us_max = int(self._config.client_keys_kept_s / 2 * 1_000_000)
         self._age = Age(self._connection, self._clock, closed_us_max=closed_us_max)
         self._age.note()
@@ -152,7 +154,7 @@ class RequestKeys:
         return _decode(refused, reply, handler)
 
     def keep(self, envelope: Envelope, reply: Any) -> None:
-        """Remember the reply; it is written by `flush`, in the same transaction."""
+        """Remember the reply; it is written in the same transaction."""
         refused = reply.__class__ is Refusal
         now_us = self._age.now_us()
         blob = encode(reply)
@@ -162,19 +164,31 @@ class RequestKeys:
             digest = fingerprint(envelope.message)
             self._client_rows[envelope.key] = (envelope.key, digest, refused, blob, now_us)
 
-    def flush(self) -> None:
+    def before_commit(self, _: Output) -> None:
         """Write what was kept; now and then, remove expired rows: more than were written since."""
         if self._edge_rows:
             self._connection.executemany(KEEP_EDGE, self._edge_rows)
+            self._since_prune += len(self._edge_rows)
+            self._edge_rows.clear()
         if self._client_rows:
             self._connection.executemany(KEEP_CLIENT, self._client_rows.values())
-        self._since_prune += len(self._edge_rows) + len(self._client_rows)
-        self.discard()
+            self._since_prune += len(self._client_rows)
+            self._client_rows.clear()
         limit = self._config.prune_rows_max
         if self._since_prune * 2 >= limit:  # prune twice what is added: pruning keeps up
             self._since_prune = 0
             self._prune("edge_key", self._config.edge_keys_kept_s)
             self._prune("client_key", self._config.client_keys_kept_s)
+
+    def rolled_back(self) -> None:
+        """Forget what was not done."""
+        self._edge_rows.clear()
+        self._client_rows.clear()
+
+    # A refusal is remembered like a yes, and where a command crashes there is nothing to keep.
+    begin = savepoint = savepoint_undone = committed = nothing
+
+    # --- Inside ------------------------------------------------------------------------------
 
     def _prune(self, table: str, kept_s: float) -> None:
         now_us = self._age.now_us()
@@ -186,11 +200,6 @@ class RequestKeys:
             "expired_us": now_us - int(kept_s * 1_000_000),
         }
         self._connection.execute(PRUNE.format(table=table), limits)
-
-    def discard(self) -> None:
-        """Forget what was kept and not flushed."""
-        self._edge_rows.clear()
-        self._client_rows.clear()
 
 
 def _decode(refused: int, reply: bytes, handler: BoundHandler) -> Any:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.store.messaging.output_buffer import AT_ONCE_US, Timer
+from actors.store.messaging.output import AT_ONCE_US, Timer
+from actors.store.participant import NEW, Settler, nothing
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from actors.store.messaging.output_buffer import Departures
+    from actors.store.messaging.origin import TimerOrigin
+    from actors.store.messaging.output import Output
 
 PUT = "INSERT INTO timer (seq, due_us, message_type, message, trace) VALUES (?, ?, ?, ?, ?)"
 EXISTS = "SELECT 1 FROM timer WHERE seq = ?"
@@ -31,7 +33,7 @@ COUNTS = (
 )
 
 
-class Timers:
+class Timers(Settler):
     """The timers of one writer connection. What it does commits with the transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -39,32 +41,40 @@ class Timers:
         self._connection = connection
         self._applied: set[int] = set()
 
+    def outcome_of(self, origin: TimerOrigin, *, redelivered: bool) -> Any:
+        """Return NEW, or None for what was applied before."""
+        del redelivered
+        return None if self.is_duplicate(origin.seq) else NEW
+
     def is_duplicate(self, seq: int) -> bool:
         """Whether the timer was applied before."""
         if seq in self._applied:
             return True
         return self._connection.execute(EXISTS, (seq,)).fetchone() is None
 
-    def apply(self, seq: int) -> None:
+    def apply(self, origin: TimerOrigin) -> None:
         """Let the timer be gone."""
-        self._applied.add(seq)
+        self._applied.add(origin.seq)
 
-    def flush(self, departures: Departures) -> None:
+    def before_commit(self, output: Output) -> None:
         """Write the new ones, which the outbox has numbered, and remove those applied."""
-        if departures.timers:
+        if output.timers:
             self._connection.executemany(
                 PUT,
                 [
                     (each.seq, each.due_us, each.message_type, each.blob, each.trace)
-                    for each in departures.timers
+                    for each in output.timers
                 ],
             )
         if self._applied:
             self._connection.executemany(REMOVE, [(seq,) for seq in self._applied])
+            self._applied.clear()
 
-    def discard(self) -> None:
-        """Forget which were applied: they are gone, or it was rolled back."""
+    def rolled_back(self) -> None:
+        """Forget which were applied: they are there still."""
         self._applied.clear()
+
+    opened = begin = savepoint = savepoint_undone = committed = nothing
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

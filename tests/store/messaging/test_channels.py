@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import ManualClock
     from actors.store.aiosqlite_store import AiosqliteStore
     from actors.store.inline_store import InlineStore
-    from actors.store.messaging.output_buffer import Outgoing
+    from actors.store.messaging.output import Outgoing
     from actors.store.transaction import Transaction
 
     AnyStore = AiosqliteStore | InlineStore
@@ -95,11 +95,11 @@ async def test_messages_leave_with_their_commit_numbered_per_receiver(ann: Ledge
             ("bob", 3, "Add", "3"),
             ("cat", 1, "Add", "x"),
         ]
-        (left,) = result.departures
+        (left,) = result.outputs
         assert sorted(
             (each.receiver, each.number, each.message.label) for each in left.messages
         ) == [(row.receiver, row.number, row.label) for row in outbox(ann)]
-        (left,) = (await write(ann, store, sends("cat", "y"))).departures
+        (left,) = (await write(ann, store, sends("cat", "y"))).outputs
         assert [(each.receiver, each.number) for each in left.messages] == [("cat", 2)]
 
 
@@ -144,13 +144,13 @@ async def test_batch_that_does_not_commit_sends_nothing(ann: Ledger) -> None:
     writer_of(old).execute(f"PRAGMA max_page_count = {pages}")
     refused = await write(ann, old, sends("bob", "x" * 100_000))
     assert [type(outcome) for outcome in refused.outcomes] == [StoreUnwritable]
-    assert list(refused.departures) == []
+    assert list(refused.outputs) == []
     writer_of(old).execute("PRAGMA max_page_count = 1000000")
     await write(ann, old, sends("bob", "2"))
     new = await ann.open()
     fenced = await write(ann, old, sends("bob", "late"))
     assert isinstance(fenced.crash, Fenced)
-    assert list(fenced.departures) == []
+    assert list(fenced.outputs) == []
     await write(ann, new, sends("bob", "3"))
     assert [(row.number, row.label) for row in outbox(ann)] == [(1, "1"), (2, "2"), (3, "3")]
     await old.abandon()
@@ -171,7 +171,7 @@ async def test_violation_that_only_the_commit_finds_takes_its_own_messages_along
             ann, store, sends("bob", "1"), sends("bob", "2"), Do(what=violates), sends("bob", "3")
         )
         assert result.culprit == 2
-        told = [each.message.label for left in result.departures for each in left.messages]
+        told = [each.message.label for left in result.outputs for each in left.messages]
         assert told == labels_to(ann, "bob") == ["1", "2"]
 
 
@@ -458,7 +458,7 @@ async def test_refused_command_is_told_to_its_sender_once_and_in_order(bob: Ledg
         batch = arriving(bob, *commands, trace="r-1") + arriving(bob, *commands)
         result = await store.write(batch, handlers(refuse_if_odd))
         assert [type(outcome) for outcome in result.outcomes[5:]] == [type(None)] * 5
-        (left,) = result.departures
+        (left,) = result.outputs
         told = [each for each in left.messages if each.receiver == "ann"]
         assert [each.message for each in told] == [
             Refused(command=Do(what=label), refusal=Refusal.conflict(label)) for label in "135"

@@ -96,7 +96,7 @@ async def test_answer_is_kept_as_it_was_given(ledger: Ledger, value: Any) -> Non
     async with ledger.opened() as store:
         await write(store, later(ledger, "r", key="k"))
         result = await write(store, reply(ledger, "r", value))
-        assert result.departures[0].replies == [("r", value)]
+        assert result.outputs[0].replies == [("r", value)]
         assert (await write(store, later(ledger, "r", key="k"))).outcomes == [value]
 
 
@@ -106,7 +106,7 @@ async def test_answer_in_the_same_batch_counts(ledger: Ledger) -> None:
         first = later(ledger, "r", key="k")
         result = await write(store, first, reply(ledger, "r"), later(ledger, "r", key="k"))
         assert result.outcomes[:2] == [pending("r"), None]
-        assert result.departures[0].replies == [("r", "final")]
+        assert result.outputs[0].replies == [("r", "final")]
         assert ledger.rows("later") == 0
         assert (await write(store, first)).outcomes == ["final"]
 
@@ -144,7 +144,7 @@ async def test_what_is_rolled_back_neither_opens_nor_closes(ledger: Ledger) -> N
             ledger.envelope(Do(what=["crash", "r"])),
         )
         assert result.culprit == 1
-        assert result.departures[0].replies == []
+        assert result.outputs[0].replies == []
         assert (await write(store, envelope)).outcomes == [pending("r")]
 
 

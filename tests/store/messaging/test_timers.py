@@ -95,8 +95,8 @@ async def test_timers_come_with_the_commit_of_what_asked_for_them(ledger: Ledger
         result = await write(ledger, store, *batch)
         assert result.outcomes == [None, no, None]
         assert result.culprit == 3
-        (departures,) = result.departures
-        assert [(each.seq, each.message) for each in departures.timers] == [
+        (output,) = result.outputs
+        assert [(each.seq, each.message) for each in output.timers] == [
             (1, Add(label="1.0")),
             (2, Add(label="3.0")),
             (3, Add(label="4.0")),
