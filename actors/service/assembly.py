@@ -11,7 +11,7 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
-from actors.kernel.child_spec import SupervisorSpec
+from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config, StoreConfig
-    from actors.kernel.child_spec import ChildSpec
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.kernel.supervision.child_spec import ChildSpec
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group

@@ -15,10 +15,10 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
-from actors.kernel.child_spec import ChildSpec
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
+from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.commits import Commits
 from actors.service.deferred_callers import DeferredCallers
 from actors.service.effects import Breakers
