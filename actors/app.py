@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService, StoreType
     from actors.service.runner import RunnerType
-    from actors.store.directory_lock import DirectoryLock
+    from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
     from http_edge.listener import Sockets
 
@@ -59,7 +59,7 @@ class App:
 
         `simulated` chooses the world outside. `heard` is told what becomes of actors, which work
         in the context `ambient`. A simulation may `instrument` services, by name, and put a
-        distance between an effect and a service that it asks. Raises ConfigError and TypeError.
+        distance between an effect and a service that it asks. Raises ConfigError.
         """
         self.config = config
         self.leaving = False

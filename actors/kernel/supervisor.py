@@ -79,7 +79,7 @@ class Supervisor(Behavior):
     def on_start(self) -> Awaitable[None]:
         """Start the children in order; one that fails is treated as crashed."""
         # It may have been parked; what the children report while they start must be heard.
-        self.actor_ref.actor_inbox.reopen()
+        self.actor_ref.actor_inbox.closed = None
         for child in self._children:
             child.failures = child.starts_failed = 0
             child.restart_requested = child.was_up = False

@@ -22,7 +22,7 @@ from actors.service.runner import RunnerSpec
 from actors.service.service import Service, StatelessService
 from actors.service.stateless_host import stateless_children
 from actors.service.thread_runner import ThreadRunner
-from actors.store.data_folder import DataFolder
+from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
     from actors.service.runner import Runner, RunnerType
-    from actors.store.directory_lock import DirectoryLock
+    from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
 
     AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
@@ -230,7 +230,7 @@ def _make_hosting(
         attempts_max=config.service.attempts_max,
         handler_s_max=config.service.handler_s_max,
         dead_letters_max=config.service.dead_letters_max,
-        peers=directory.peers,
+        catalog=directory.catalog,
         folder=folder,
         lock=lock,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.service.at_rest import file_is_sound, nothing_is_under_way, read_tables
+from actors.service.common_invariants import file_is_sound, nothing_is_under_way, read_tables
 from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import Money
 from actors.systems.hotel.refund_policy import RefundPolicy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config
-    from actors.service.at_rest import Row
+    from actors.service.common_invariants import Row
 
 SERVICES = ("customer", "room", "booking", "payment", "card_processor", "notification")
 ENDED = {"confirmed", "rejected", "cancelled"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.service.at_rest import file_is_sound, nothing_is_under_way
+from actors.service.common_invariants import file_is_sound, nothing_is_under_way
 from actors.systems.tweets import x_invariants
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import TweetScored
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config
-    from actors.service.at_rest import Row
+    from actors.service.common_invariants import Row
 
 __all__ = ["Monitor", "MonitorFiles", "violations"]
 

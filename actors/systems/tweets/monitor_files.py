@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.service.at_rest import read_tables
+from actors.service.common_invariants import read_tables
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from actors.service.at_rest import Row
+    from actors.service.common_invariants import Row
     from actors.systems.tweets.config import TweetsConfig
 
 SERVICES = ("tweets", "flagger", "favouriter", "responder")
