@@ -6,12 +6,9 @@ lies in a gap that is on the books. A reconnect asks X for what was tweeted sinc
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
-
-import msgspec
 
 from actors.kernel.messages import Refusal
 from actors.service.kept_letter import forget_letter, keep_letter
@@ -19,6 +16,7 @@ from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets.messages import GetReader, ReaderPause, ReaderState, StoreXTweet
 from actors.systems.tweets.reading import gap_rows
+from actors.systems.tweets.reading import reader_rows as rows
 from actors.systems.tweets.reading.odd_line import letter_of, read_line
 from actors.systems.tweets.reading.reader_messages import (
     ConnectionPlan,
@@ -35,7 +33,6 @@ from actors.systems.tweets.reading.reader_messages import (
     OddLine,
     PlanConnection,
     PlanFilling,
-    Progress,
     TweetRead,
 )
 from actors.systems.tweets.reading.stream_follower import StreamFollower
@@ -51,7 +48,6 @@ SECOND_US: Final = 1_000_000
 MINUTE_US: Final = 60 * SECOND_US
 # X's window for counting requests: no answer of it asks for a longer wait.
 RATE_WINDOW_S: Final = 900.0
-FORGET_ROWS_MAX: Final = 2  # a tweet: more than come, so that a backlog shrinks
 # Of lines that are no tweets to us; the longest that can be read has 128 KB.
 LINES_KEPT_MAX: Final = 200
 # A tweet's time is to the millisecond, and in its id; what tells another was damaged with it.
@@ -60,40 +56,6 @@ UNREADABLE: Final = "a line of the stream was no tweet to us, and is kept as a d
 SET_BACK: Final = "our clock was set back: how long the outage was, nobody knows"
 RULE_GONE: Final = "somebody had deleted the stream rule, and X sent nothing that it would have met"
 
-PROGRESS = "SELECT * FROM progress"
-SEE = "INSERT INTO seen (tweet_id, seen_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
-FORGET = (
-    "DELETE FROM seen WHERE tweet_id IN"
-    " (SELECT tweet_id FROM seen WHERE seen_us < ? ORDER BY seen_us LIMIT ?)"
-)
-# What a clock that was ahead has dated is taken for now's: else it would stay until then.
-DATE_ANEW = (
-    "UPDATE seen SET seen_us = ? WHERE tweet_id IN"
-    " (SELECT tweet_id FROM seen WHERE seen_us > ? ORDER BY seen_us DESC LIMIT ?)"
-)
-COUNT_TWEET = (
-    "UPDATE progress SET tweets = tweets + 1, last_tweet_id = ?, alive_us = max(?, alive_us)"
-)
-# Found in a gap: older than the last one, and no sign of life of the stream.
-COUNT_FOUND = "UPDATE progress SET tweets = tweets + ?"
-COUNT_UNREADABLE = "UPDATE progress SET unreadable = unreadable + 1"
-COUNT_DUPLICATE = "UPDATE progress SET duplicates = duplicates + 1"
-NOTE = (
-    "UPDATE progress SET read_to_us = max(?, read_to_us), alive_us = max(?, alive_us),"
-    " duplicates = duplicates + ?, unreadable = unreadable + ?"
-)
-# The clock was set back under the connection: told anew, so that the next outage has its length.
-TELL_ANEW = "UPDATE progress SET read_to_us = ? WHERE read_to_us > ?"
-NOTE_OPEN = (
-    "UPDATE progress SET connections = connections + 1, alive_us = ?, read_to_us = ?,"
-    " gaps = gaps + ?"
-)
-COUNT_GAP = "UPDATE progress SET gaps = gaps + ?"
-NOTE_RULE = (
-    "UPDATE progress SET rule = ?, rule_us = ?, rule_is_gone = ?, gaps = gaps + ?,"
-    " first_rule_us = coalesce(first_rule_us, ?)"
-)
-BURIED = "SELECT message FROM dead_letter WHERE message_type = ?"
 REASONS: Final = {
     "on": "the outage was longer than X sends again",
     "off": "x.backfill_minutes_max is 0: X is not asked to send again",
@@ -127,16 +89,14 @@ class ReaderService(Service):
     def read(self, tx: Transaction, cmd: TweetRead) -> bool:
         """Pass the tweet on; return false for one that has stood in the stream before."""
         if not self._pass_on(tx, cmd):
-            tx.execute(COUNT_DUPLICATE)
+            tx.execute(rows.COUNT_DUPLICATE)
             return False
-        tx.execute(COUNT_TWEET, cmd.external_id, tx.now_us)
+        tx.execute(rows.COUNT_TWEET, cmd.external_id, tx.now_us)
         return True
 
     def _pass_on(self, tx: Transaction, cmd: TweetRead) -> bool:
-        if not tx.execute(SEE, cmd.external_id, tx.now_us):
+        if not rows.see(tx, cmd.external_id, kept_us=int(self._config.seen_kept_s * SECOND_US)):
             return False
-        tx.execute(DATE_ANEW, tx.now_us, tx.now_us, FORGET_ROWS_MAX)
-        tx.execute(FORGET, tx.now_us - int(self._config.seen_kept_s * SECOND_US), FORGET_ROWS_MAX)
         tx.send(
             "tweets",
             StoreXTweet(
@@ -162,13 +122,13 @@ class ReaderService(Service):
             kept_max=LINES_KEPT_MAX,
         )
         if not is_new:
-            tx.execute(COUNT_DUPLICATE)
+            tx.execute(rows.COUNT_DUPLICATE)
             return GapNoted(gap=None)
-        tx.execute(COUNT_UNREADABLE)
+        tx.execute(rows.COUNT_UNREADABLE)
         if cmd.from_search:  # that is all that X has
             return GapNoted(gap=None)
         gap, is_new = self._add_gap_of(tx, cmd.line)
-        tx.execute(COUNT_GAP, is_new)
+        tx.execute(rows.COUNT_GAP, is_new)
         return GapNoted(gap=gap if is_new else None)
 
     def _add_gap_of(self, tx: Transaction, line: OddLine) -> tuple[GapFound, bool]:
@@ -179,7 +139,7 @@ class ReaderService(Service):
             gap = GapFound(from_us=at_us - ABOUT_US, to_us=at_us + ABOUT_US, reason=UNREADABLE)
             is_new = gap_rows.add(tx, gap, left_from_us=gap.from_us, left_to_us=gap.to_us)
             return gap, is_new
-        read_to_us = self._read_to_us(tx) or oldest_us
+        read_to_us = rows.progress(tx)["read_to_us"] or oldest_us
         from_us = max(oldest_us, min(read_to_us, tx.now_us))
         gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=UNREADABLE)
         return gap, self._add_gap(tx, gap)
@@ -192,15 +152,14 @@ class ReaderService(Service):
         except UnreadableLine as error:
             return Refusal.conflict(str(error))
         if isinstance(said, TweetRead):
-            tx.execute(COUNT_FOUND, self._pass_on(tx, said))
+            tx.execute(rows.COUNT_FOUND, self._pass_on(tx, said))
         return None
 
     # --- Gaps ------------------------------------------------------------------------------------
 
     def _add_gap(self, tx: Transaction, gap: GapFound) -> bool:
         """Put a gap on the books whose times are ours: it begins behind what was surely read."""
-        row = tx.one(PROGRESS)
-        assert row is not None, "the schema has made it"
+        row = rows.progress(tx)
         last: str | None = row["last_tweet_id"]
         read_us: int = row["first_rule_us"] or tx.now_us
         if last is not None:
@@ -223,7 +182,7 @@ class ReaderService(Service):
         for tweet in cmd.tweets:
             count += self._pass_on(tx, tweet)
             forget_letter(tx, letter_of(tweet.external_id))
-        tx.execute(COUNT_FOUND, count)
+        tx.execute(rows.COUNT_FOUND, count)
         gap_rows.shrink(tx, cmd.gap, found=count, from_us=cmd.from_us, to_us=cmd.to_us)
         if cmd.is_whole:
             gap_rows.fill(tx, cmd.gap)
@@ -238,7 +197,7 @@ class ReaderService(Service):
     @command
     def plan(self, tx: Transaction, cmd: PlanConnection) -> ConnectionPlan:
         """Say how many minutes to ask X for: what was missed, and what connecting may yet take."""
-        read_to_us = self._read_to_us(tx)
+        read_to_us: int | None = rows.progress(tx)["read_to_us"]
         minutes = 0
         if read_to_us is not None and cmd.backfill == "on":
             missed_us = tx.now_us - read_to_us + self._slack_us
@@ -246,13 +205,13 @@ class ReaderService(Service):
                 minutes = self._x.backfill_minutes_max
             else:
                 minutes = min(-(-missed_us // MINUTE_US), self._x.backfill_minutes_max)
-        return ConnectionPlan(backfill_minutes=minutes, now_us=tx.now_us, buried=_buried(tx))
+        return ConnectionPlan(backfill_minutes=minutes, now_us=tx.now_us, buried=rows.buried(tx))
 
     @command
     def opened(self, tx: Transaction, cmd: NoteOpened) -> GapNoted:
         """Note that the stream is open, and what of the past it does not reach."""
         reach_us = tx.now_us - cmd.backfill_minutes * MINUTE_US
-        read_to_us = self._read_to_us(tx)
+        read_to_us: int | None = rows.progress(tx)["read_to_us"]
         gap = None
         is_new = False
         if read_to_us is None:  # the first connection ever: what was before it is nobody's loss
@@ -265,14 +224,13 @@ class ReaderService(Service):
             gap = GapFound(from_us=read_to_us, to_us=reach_us, reason=REASONS[cmd.backfill])
             is_new = self._add_gap(tx, gap)
             read_to_us = reach_us
-        tx.execute(NOTE_OPEN, tx.now_us, read_to_us, is_new)
+        tx.execute(rows.NOTE_OPEN, tx.now_us, read_to_us, is_new)
         return GapNoted(gap=gap)
 
     @command
     def note_rule(self, tx: Transaction, cmd: NoteRule) -> GapNoted:
         """Note that the rule stands, and as a gap how long it did not, but for a first time."""
-        row = tx.one(PROGRESS)
-        assert row is not None, "the schema has made it"
+        row = rows.progress(tx)
         rule: str | None = row["rule"]
         if rule is None and not cmd.stands:
             return GapNoted(gap=None)
@@ -288,15 +246,15 @@ class ReaderService(Service):
             gap = GapFound(from_us=from_us, to_us=tx.now_us, reason=RULE_GONE)
             is_new = self._add_gap(tx, gap)
         if cmd.stands:
-            tx.execute(NOTE_RULE, cmd.rule, seen_us, 0, is_new, cmd.made_us)
+            tx.execute(rows.NOTE_RULE, cmd.rule, seen_us, 0, is_new, cmd.made_us)
         elif is_gone:
-            tx.execute(NOTE_RULE, rule, tx.now_us, 1, is_new, None)
+            tx.execute(rows.NOTE_RULE, rule, tx.now_us, 1, is_new, None)
         return GapNoted(gap=gap if is_new else None)
 
     @command
     def progressed(self, tx: Transaction, cmd: NoteProgress) -> None:
         """Note how far has been read."""
-        self._note(tx, cmd.progress)
+        rows.note(tx, cmd.progress, slack_us=self._slack_us)
 
     @command
     def lost(self, tx: Transaction, cmd: NoteLost) -> float:
@@ -305,7 +263,7 @@ class ReaderService(Service):
         Exponential, with "equal jitter" (M. Brooker, "Exponential Backoff and Jitter", AWS
         Architecture Blog, 2015): at least half, for X counts connections.
         """
-        self._note(tx, cmd.progress)
+        rows.note(tx, cmd.progress, slack_us=self._slack_us)
         exponent = min(cmd.failures - 1, 63)  # by then the maximum has long decided
         pause_s = min(self._x.reconnect_s_min * 2.0**exponent, self._x.reconnect_s_max)
         pause_s *= tx.rng.uniform(0.5, 1.0)
@@ -314,30 +272,13 @@ class ReaderService(Service):
             wait_s = min((cmd.retry_at_us - tx.now_us) / SECOND_US, RATE_WINDOW_S)
         return pause_s + max(wait_s, 0.0)
 
-    def _note(self, tx: Transaction, progress: Progress) -> None:
-        read_to_us, alive_us = progress.read_to_us, 0
-        if read_to_us is not None:
-            # Not the future: a tweet's time may be wrong. And less what may still be on its way.
-            alive_us = min(read_to_us, tx.now_us)
-            read_to_us = alive_us - self._slack_us
-            tx.execute(TELL_ANEW, read_to_us, tx.now_us)
-        counts = (progress.duplicates, progress.unreadable)
-        tx.execute(NOTE, read_to_us or 0, alive_us, *counts)
-
-    def _read_to_us(self, tx: Transaction) -> int | None:
-        row = tx.one(PROGRESS)
-        assert row is not None, "the schema has made it"
-        read_to_us: int | None = row["read_to_us"]
-        return read_to_us
-
     # --- For people ------------------------------------------------------------------------------
 
     @query
     def state(self, tx: ReadTransaction, question: GetReader) -> ReaderState:
         """Say how the stream stands, and what may be missing."""
         del question
-        row = tx.one(PROGRESS)
-        assert row is not None, "the schema has made it"
+        row = rows.progress(tx)
         follower = self._follower
         return ReaderState(
             status=follower.status if follower is not None else "waiting",
@@ -365,15 +306,6 @@ class ReaderService(Service):
             )
             for each in self._access.pauses.state()
         ]
-
-
-def _buried(tx: Transaction) -> frozenset[str]:
-    """Return the ids of the tweets among this service's dead letters."""
-    ids = set()
-    for row in tx.all(BURIED, TweetRead.__name__):
-        with contextlib.suppress(msgspec.MsgspecError):  # of another version, say
-            ids.add(msgspec.json.decode(row["message"], type=TweetRead).external_id)
-    return frozenset(ids)
 
 
 def _moment(us: int | None) -> dt.datetime | None:
