@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService, StoreType
     from actors.service.runner import RunnerType
-    from actors.store.directory_lock import DirectoryLock
+    from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
     from http_edge.listener import Sockets
 

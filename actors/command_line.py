@@ -26,8 +26,8 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
-from actors.store.backup import refuse_backup, refuse_unfinished
-from actors.store.directory_lock import DirectoryLock, holder_of
+from actors.store.files.backup import refuse_backup, refuse_unfinished
+from actors.store.files.directory_lock import DirectoryLock, holder_of
 from actors.system import places_of
 from actors.systems import SYSTEMS
 from http_edge.descriptors import fit

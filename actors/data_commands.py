@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from actors.config import load_config
 from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
-from actors.store.acceptance import accept_loss
-from actors.store.backup import (
+from actors.store.files.backup import (
     check_backup,
     prepare,
     refuse_unfinished,
     restore_backup,
     write_backup,
 )
-from actors.store.data_folder import missing_of
-from actors.store.directory_lock import DirectoryLock, address_of_holder
-from actors.store.manifest import read_manifest
-from actors.store.snapshot import Snapshot
+from actors.store.files.data_folder import missing_of
+from actors.store.files.directory_lock import DirectoryLock, address_of_holder
+from actors.store.files.loss_acceptance import accept_loss
+from actors.store.files.manifest import read_manifest
+from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

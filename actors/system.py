@@ -87,7 +87,9 @@ Audit = Callable[["Path", "Config", int], list[str]]
 class System:
     """A system: what an `App` boots, the edge serves, a simulation plays and an audit reads.
 
-    Only the name and the services must be there. A service's name is its address, and its file's.
+    Only the name and the services must be there; a service that remembers brings its `.sql` files.
+    A service's name is its address, and its file's. The command line boots what
+    `actors/systems/__init__.py` lists.
     """
 
     name: str

@@ -55,6 +55,24 @@ KNOWN_APART = ("actors.errors", "actors.kernel.rng", "actors.simulation")
 # None is defended; each is to be opened, and its row then goes.
 CIRCLES = (("actors/service/host.py", "actors/service/hosting.py"),)
 
+# What every system's folder has, or every package: there the folder is the other half of the name.
+ONE_A_FOLDER = {
+    "__init__.py",
+    "call.py",
+    "config.py",
+    "errors.py",
+    "invariants.py",
+    "messages.py",
+    "routes.py",
+    "scenario.py",
+    "system.py",
+}
+# What two are called all the same, and why.
+DOUBLED = (
+    # An error and the event that tells of it: lifecycle's names are read with their module's.
+    "DeadLettered: actors/errors.py, actors/kernel/lifecycle.py",
+)
+
 # What a system's scenario may know of another that is booted with it.
 DECLARED = ("system", "config", "messages")
 
@@ -75,7 +93,10 @@ CHANCE = "chance comes from the Rng that was handed in"
 GUARDS = "actors/simulation/sealed/forbidden.py"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
-    "tweepy": (("actors/systems/tweets/x_client.py",), "one file knows tweepy"),
+    "tweepy": (
+        ("actors/systems/tweets/x/stream_adapter.py", "actors/systems/tweets/x/x_client.py"),
+        "the stream's file and the requests' know tweepy",
+    ),
     "uvloop": ((STARTS,), LOOP),
     "asyncio.run": ((STARTS,), LOOP),
     "asyncio.Runner": ((STARTS,), LOOP),
@@ -135,6 +156,19 @@ def product_files(root: Path) -> Iterator[Path]:
     for package in ("actors", "http_edge"):
         for suffix in ("py", "sql"):
             yield from sorted((root / package).rglob(f"*.{suffix}"))
+
+
+def doubled_names(sources: Mapping[str, str]) -> list[str]:
+    """Return what two files, or two public classes, are both called, with the files' paths."""
+    places: dict[str, list[str]] = {}
+    for path, text in sources.items():
+        name = path.rpartition("/")[2]
+        if name not in ONE_A_FOLDER:
+            places.setdefault(name, []).append(path)
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path)
+    return sorted(f"{name}: {', '.join(each)}" for name, each in places.items() if len(each) > 1)
 
 
 def circles(sources: Mapping[str, str]) -> list[tuple[str, ...]]:

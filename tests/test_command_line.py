@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from actors.data_commands import run_command
 from actors.kernel.clock import ManualClock
-from actors.store.backup import UNFINISHED
-from actors.store.directory_lock import DirectoryLock
-from actors.store.manifest import Manifest, Row, write_manifest
+from actors.store.files.backup import UNFINISHED
+from actors.store.files.directory_lock import DirectoryLock
+from actors.store.files.manifest import Manifest, ManifestEntry, write_manifest
 from actors.systems import SYSTEMS
 from tests.store.neighbours import Neighbours
 
@@ -102,7 +102,9 @@ async def test_a_service_that_is_up_has_no_loss_to_accept(
     data_dir = tmp_path / "data"
     lock = DirectoryLock(data_dir).acquire(holder="the system")
     (data_dir / "admin.token").write_text("secret\n")
-    write_manifest(data_dir, Manifest(folder="f", stores={"ann": Row(store="s", epoch=1)}))
+    write_manifest(
+        data_dir, Manifest(folder="f", stores={"ann": ManifestEntry(store="s", epoch=1)})
+    )
     told = b'{"items":[{"name":"ann","state":"running"}]}'
     with listening(told) as (address, _), lock:
         lock.note_address(address)

@@ -227,6 +227,14 @@ def test_every_link_and_path_exists(document: Path) -> None:
     ]
     for path in [*links, *(Path(str(path).partition("::")[0]) for path in paths)]:
         assert path.exists(), f"{document.name} names {path}"
+    there = [*ROOT.glob("*.py")]
+    there += [
+        path for each in ("actors", "http_edge", "tests") for path in (ROOT / each).rglob("*")
+    ]
+    for name in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+        assert any(f"/{path}".endswith(f"/{name}") for path in there), (
+            f"{document.name} names {name}"
+        )
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:

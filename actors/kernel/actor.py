@@ -110,7 +110,7 @@ class AsyncioActor(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         """Begin an incarnation of an actor that no supervisor looks after."""
-        self._begin(None)
+        self.begin()
 
     # --- What can be seen --------------------------------------------------------------------
 
@@ -234,22 +234,16 @@ class AsyncioActor(pykka.Actor):
 
         A constructor or an `on_start` that raises, or makes no progress for `limit_s`, has failed.
         """
-        begun: asyncio.Future[Exit | None] = self.context.loop.create_future()
-        self._begin(begun, limit_s)
-        return begun
-
-    def _begin(
-        self, begun: asyncio.Future[Exit | None] | None, limit_s: float | None = None
-    ) -> None:
         machine, loop = self.machine, self.context.loop
         machine.move("begin")
         machine.number += 1
+        begun: asyncio.Future[Exit | None] = loop.create_future()
         machine.incarnation = incarnation = Incarnation(machine.number, begun)
         try:
             starting = incarnation.start(self._factory, self.ref)
         except CRASHES as error:
             self.crash(error)
-            return
+            return begun
         if starting is None:
             self._up(incarnation)
         else:
@@ -260,6 +254,7 @@ class AsyncioActor(pykka.Actor):
             if limit_s is not None:
                 # Not asyncio.timeout: a start that swallows its cancellation is late all the same.
                 incarnation.watch_start(loop, limit_s, partial(self.fail, incarnation.number))
+        return begun
 
     def _started(self, incarnation: Incarnation, task: asyncio.Future[None]) -> None:
         error = error_of(task)
@@ -285,13 +280,14 @@ class AsyncioActor(pykka.Actor):
             emit(lifecycle.Restarted(name=name, incarnation=number, restarts=machine.ups - 1))
         if machine.phase is SUSPENDED:
             emit(lifecycle.Suspended(name=name))
-        incarnation.end_start(None)
+        incarnation.starting = None
+        incarnation.begun.set_result(None)
         self.server.turn()
 
     async def first_start(self) -> None:
         """Wait until the incarnation that is starting, if one is, is up or has failed."""
         incarnation = self.machine.incarnation
-        if incarnation is not None and incarnation.begun is not None:
+        if incarnation is not None:
             await asyncio.wait([incarnation.begun])
 
     def degrade(self, number: int, error: str | None) -> None:
@@ -344,6 +340,7 @@ class AsyncioActor(pykka.Actor):
         self.server.give_back(culprit, last_error, redelivers=redelivers)
         if incarnation.starting is not None:
             incarnation.starting.cancel()
+            incarnation.starting = None
         if behavior is not None:
             self.tasks.run_last_hook(behavior.on_failure, error)
         exit_ = Exit(
@@ -351,12 +348,13 @@ class AsyncioActor(pykka.Actor):
             error=error,
             charged=isinstance(error, Escalation) or not (killed or culprit is not None),
         )
-        told = incarnation.end_start(exit_)
+        if phase.starts:
+            incarnation.begun.set_result(exit_)  # whoever began it hears of it so
         if phase.ends:
             self.server.check_quiet()
         elif self.supervisor is None:
             self.terminate()
-        elif not told:
+        elif not phase.starts:
             self.supervisor.exited(self, exit_)
 
     def fail(self, number: int, error: BaseException) -> None:

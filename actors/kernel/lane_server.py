@@ -64,16 +64,15 @@ class LaneServer:
         if mailbox.signals:
             self._serve_signals()
         if not machine.phase.serves:
-            self.check_quiet()
+            if self._quiet is not None:
+                self.check_quiet()
             return
         incarnation = machine.incarnation
         assert incarnation is not None, "an actor that serves has an incarnation"
+        serve = self._serve_batch if self._batch_max > 1 else self._serve_each
         for lane in mailbox.lanes:
             if lane.queue and lane.work is None:
-                if self._batch_max > 1:
-                    self._serve_batch(incarnation, lane)
-                else:
-                    self._serve_each(incarnation, lane)
+                serve(incarnation, lane)
                 if machine.incarnation is not incarnation:
                     return
         mailbox.asleep = True

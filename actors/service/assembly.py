@@ -11,7 +11,7 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
-from actors.kernel.child_spec import SupervisorSpec
+from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
@@ -22,7 +22,7 @@ from actors.service.runner import RunnerSpec
 from actors.service.service import Service, StatelessService
 from actors.service.stateless_host import stateless_children
 from actors.service.thread_runner import ThreadRunner
-from actors.store.data_folder import DataFolder
+from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config, StoreConfig
-    from actors.kernel.child_spec import ChildSpec
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.kernel.supervision.child_spec import ChildSpec
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group
     from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
     from actors.service.runner import Runner, RunnerType
-    from actors.store.directory_lock import DirectoryLock
+    from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
 
     AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
@@ -230,7 +230,7 @@ def _make_hosting(
         attempts_max=config.service.attempts_max,
         handler_s_max=config.service.handler_s_max,
         dead_letters_max=config.service.dead_letters_max,
-        peers=directory.peers,
+        catalog=directory.catalog,
         folder=folder,
         lock=lock,
     )

@@ -12,8 +12,8 @@ import msgspec
 
 from actors.errors import BackupRefused, StoreError
 from actors.service.hold import Hold
-from actors.store.backup import prepare, write_backup
-from actors.store.snapshot import Snapshot
+from actors.store.files.backup import prepare, write_backup
+from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.service.hosting import Hosting
-    from actors.store.data_folder import DataFolder
-    from actors.store.manifest import Manifest
+    from actors.store.files.data_folder import DataFolder
+    from actors.store.files.manifest import Manifest
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ import structlog
 from actors.errors import ActorError
 from actors.kernel.envelope import Envelope
 from actors.service.receipt import Receipt
-from actors.store.channels import load_outgoing
-from actors.store.origin import Numbering
+from actors.store.messaging.origin import Numbering
+from actors.store.messaging.outbox import load_outgoing
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from actors.config import ChannelConfig
     from actors.service.directory import Directory
-    from actors.store.channels import Sent
-    from actors.store.departures import Outgoing
+    from actors.store.messaging.outbox import ChannelBacklog
+    from actors.store.messaging.output import Outgoing
     from actors.store.store import Store
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class Channel:
         self,
         sender: str,
         receiver: str,
-        standing: Sent,
+        backlog: ChannelBacklog,
         *,
         store: Store,
         directory: Directory,
@@ -67,14 +67,14 @@ class Channel:
         self._sender = sender
         self._receiver = receiver
         self._store = store
-        self._numbering = Numbering(store.standing.store, standing.former)
+        self._numbering = Numbering(store.backlog.store, backlog.former)
         self._directory = directory
         self._config = config
         self._loop = loop
         self._fail = failed
-        self.acknowledged = standing.first - 1
+        self.acknowledged = backlog.first - 1
         self._sent = self.acknowledged
-        self._last = standing.last
+        self._last = backlog.last
         # What is to be sent next: numbers _sent + 1 and on, without a gap.
         self._memory: deque[Outgoing] = deque()
         self._loading = False

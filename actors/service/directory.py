@@ -10,8 +10,8 @@ import msgspec
 from actors.errors import ServiceUnavailable
 from actors.kernel.messages import type_name
 from actors.service.service import StatelessService
-from actors.store.dead_letter_table import Unreadable
-from actors.store.peers import Peers, Subscription
+from actors.store.messaging.dead_letter_table import Unreadable
+from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Directory:
             }
             for name, service in services.items()
         }
-        self.peers = Peers(
+        self.catalog = ServiceCatalog(
             handled={name: frozenset(decoders) for name, decoders in self._decoders.items()},
             subscriptions=tuple(
                 [

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from actors.errors import Starting
-from actors.kernel.backoff import full_jitter_s
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, GaveUp, type_of
+from actors.kernel.supervision.backoff import full_jitter_s
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
-from actors.store.origin import TimerOrigin
+from actors.store.messaging.origin import TimerOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
     from actors.service.directory import Directory
-    from actors.store.departures import Timer
+    from actors.store.messaging.output import Timer
 
     Send = Callable[[Envelope], None]
 

@@ -23,7 +23,7 @@ from actors.kernel.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.store.peers import Start
+    from actors.store.messaging.service_catalog import Start
 
 Kind = Literal["command", "query", "event", "effect"]
 BASES: dict[Kind, type] = {"command": Command, "query": Query, "event": Event, "effect": Command}

@@ -12,14 +12,14 @@ import structlog
 from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
 from actors.kernel.behavior import Behavior
 from actors.kernel.messages import Later, Query, type_name
-from actors.service.agenda import Agenda
 from actors.service.background import Background
 from actors.service.channel import Channel
 from actors.service.effects import EffectDone, Effects
 from actors.service.letters import DiscardLetter, discard_letter
-from actors.store.channels import Sent, load_oldest
-from actors.store.store import Handler
-from actors.store.timers import TimerTypes, count_timers
+from actors.service.scheduler import Scheduler
+from actors.store.messaging.outbox import ChannelBacklog, load_oldest
+from actors.store.messaging.timers import TimerTypes, count_timers
+from actors.store.store import BoundHandler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from actors.service.handler_spec import HandlerSpec
     from actors.service.hosting import Hosting
     from actors.service.service import Service
-    from actors.store.departures import Departures, Timer
+    from actors.store.messaging.output import Output, Timer
+    from actors.store.messaging.timers import TimerCounts
     from actors.store.store import WriteResult
-    from actors.store.timers import TimerCounts
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ class ServiceHost(Behavior):
             hosting.name, service, directory=hosting.directory, failed=self.fail
         )
         self._channels: dict[str, Channel] = {}
-        self._agendas: list[Agenda] = []
+        self._schedulers: list[Scheduler] = []
         self._checking: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
 
@@ -105,8 +105,8 @@ class ServiceHost(Behavior):
         await hosting.waiting.catch_up(self.store, self._handlers)
         hosting.current = self
         hosting.commits.note()  # the last incarnation may have died of one unheard
-        self._agendas = self._make_agendas()
-        for receiver, sent in self.store.standing.channels.items():
+        self._schedulers = self._make_schedulers()
+        for receiver, sent in self.store.backlog.channels.items():
             self._channels[receiver] = self._make_channel(receiver, sent)
         # Not before the first message can be taken: a start may still fail.
         asyncio.get_running_loop().call_soon(self._take_up)
@@ -166,7 +166,7 @@ class ServiceHost(Behavior):
     # --- What leaves with a commit -----------------------------------------------------------
 
     def _depart(self, batch: Sequence[Envelope], result: WriteResult) -> None:
-        if result.departures:
+        if result.outputs:
             self._hosting.commits.note()
         unwritable: StoreUnwritable | None = None
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
@@ -176,20 +176,20 @@ class ServiceHost(Behavior):
                 unwritable = outcome
         if unwritable is not None:
             self._degrade(unwritable)
-        for departures in result.departures:
-            for request, value in departures.replies:
+        for output in result.outputs:
+            for request, value in output.replies:
                 self._hosting.waiting.answer(request, value)
-            if departures.messages:
-                self._send(departures)
-            if departures.timers:
-                self._schedule(departures.timers)
+            if output.messages:
+                self._send(output)
+            if output.timers:
+                self._schedule(output.timers)
 
-    def _send(self, departures: Departures) -> None:
+    def _send(self, output: Output) -> None:
         touched: dict[str, Channel] = {}
-        for message in departures.messages:
+        for message in output.messages:
             channel = self._channels.get(message.receiver)
             if channel is None:
-                channel = self._make_channel(message.receiver, Sent(message.number, 0))
+                channel = self._make_channel(message.receiver, ChannelBacklog(message.number, 0))
                 self._channels[message.receiver] = channel
             channel.committed(message)
             touched[message.receiver] = channel
@@ -197,14 +197,14 @@ class ServiceHost(Behavior):
             channel.pump()
 
     def _schedule(self, timers: Sequence[Timer]) -> None:
-        for agenda in self._agendas:
-            agenda.committed([timer for timer in timers if agenda.takes(timer.message_type)])
+        for scheduler in self._schedulers:
+            scheduler.committed([timer for timer in timers if scheduler.takes(timer.message_type)])
 
     def _take_up(self) -> None:
         for channel in self._channels.values():
             channel.pump()
-        for agenda in self._agendas:
-            agenda.wake()
+        for scheduler in self._schedulers:
+            scheduler.wake()
         self._background.start()
         if not self._hosting.check.is_done():
             self._checking = asyncio.get_running_loop().create_task(self._check())
@@ -253,12 +253,12 @@ class ServiceHost(Behavior):
                 task.cancel()
         for channel in self._channels.values():
             channel.close()
-        for agenda in self._agendas:
-            agenda.close()
+        for scheduler in self._schedulers:
+            scheduler.close()
 
-    def _make_channel(self, receiver: str, sent: Sent) -> Channel:
+    def _make_channel(self, receiver: str, sent: ChannelBacklog) -> Channel:
         hosting = self._hosting
-        if not hosting.directory.peers.handled.get(receiver) and sent.last >= sent.first:
+        if not hosting.directory.catalog.handled.get(receiver) and sent.last >= sent.first:
             log.warning(
                 "channel to nobody",
                 sender=hosting.name,
@@ -277,12 +277,12 @@ class ServiceHost(Behavior):
             failed=self.fail,
         )
 
-    def _make_agendas(self) -> list[Agenda]:
+    def _make_schedulers(self) -> list[Scheduler]:
         hosting, config = self._hosting, self._hosting.config
         effects = tuple(sorted([type_name(each) for each in self._effects.functions]))
 
-        def make(types: TimerTypes, window: int, *, effect: bool) -> Agenda:
-            return Agenda(
+        def make(types: TimerTypes, window: int, *, effect: bool) -> Scheduler:
+            return Scheduler(
                 hosting.name,
                 store=self.store,
                 directory=hosting.directory,
@@ -309,13 +309,13 @@ class ServiceHost(Behavior):
         ]
 
 
-def _handler(spec: HandlerSpec, service: Service) -> Handler:
+def _handler(spec: HandlerSpec, service: Service) -> BoundHandler:
     function = spec.function.__get__(service)
     if spec.kind == "effect":
         # Asked for from elsewhere, an effect is only noted; it runs once that is committed.
         return _builtin(lambda tx, message: tx.after(0.0, message))
-    return Handler(function, msgspec.json.Decoder(spec.reply), spec.defers)
+    return BoundHandler(function, msgspec.json.Decoder(spec.reply), spec.defers)
 
 
-def _builtin(function: Any) -> Handler:
-    return Handler(function, msgspec.json.Decoder(None))
+def _builtin(function: Any) -> BoundHandler:
+    return BoundHandler(function, msgspec.json.Decoder(None))

@@ -15,18 +15,18 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
-from actors.kernel.child_spec import ChildSpec
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
+from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.commits import Commits
+from actors.service.deferred_callers import DeferredCallers
 from actors.service.effects import Breakers
 from actors.service.host import ServiceHost, lane_of
 from actors.service.letters import DiscardLetter, Replayed
-from actors.service.waiting import Waiting
-from actors.store.dead_letter_table import Unreadable, find_letter, latest
-from actors.store.integrity import IntegrityCheck
-from actors.store.origin import LetterOrigin
+from actors.store.files.integrity import IntegrityCheck
+from actors.store.messaging.dead_letter_table import Unreadable, find_letter, latest
+from actors.store.messaging.origin import LetterOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class Hosting:
         self.clock = clock
         self.rng = rng
         self.breakers = Breakers(name, config.breaker, clock)
-        self.waiting = Waiting()
+        self.waiting = DeferredCallers()
         self.commits = Commits(name)
         self.opened = False
         # How often in a row it was opened again, as there was room, and could not be written still.

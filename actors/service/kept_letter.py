@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.kernel.messages import type_name
-from actors.store.dead_letter_table import EXISTS, FORGET, REASON_CHARS_MAX
+from actors.store.messaging.dead_letter_table import EXISTS, FORGET, REASON_CHARS_MAX
 
 if TYPE_CHECKING:
     from actors.kernel.messages import Command

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from actors.kernel.messages import Command, Refusal
-from actors.store.dead_letter_table import FORGET
+from actors.store.messaging.dead_letter_table import FORGET
 
 if TYPE_CHECKING:
     from actors.store.transaction import Transaction

@@ -9,7 +9,7 @@ import msgspec
 from actors.errors import Fenced
 from actors.kernel.behavior import BatchResult
 from actors.kernel.messages import type_of
-from actors.store.dead_letter_table import dead_lettered, no_handler
+from actors.store.messaging.dead_letter_table import dead_lettered, no_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.messages import Message
     from actors.service.handler_spec import HandlerSpec
-    from actors.store.peers import Start
+    from actors.store.messaging.service_catalog import Start
 
     Ask = Callable[[Message], Awaitable[Any]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from actors.kernel.behavior import Behavior
-from actors.kernel.child_spec import ChildSpec
+from actors.kernel.supervision.child_spec import ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.service.runner import answer_batch
-from actors.store.lane import Lane
+from actors.store.watched_thread import WatchedThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,23 +103,25 @@ class ThreadRunner:
         """No thread yet."""
         del rng
         self._spec = spec
-        self._lane: Lane[HandlerThread] = Lane(clock, spec.handler_s_max, spec.name)
+        self._thread: WatchedThread[HandlerThread] = WatchedThread(
+            clock, spec.handler_s_max, spec.name
+        )
         # Looked at by the thread, before each handler.
         self._abandoned = False
 
     async def open(self) -> None:
         """Start the thread."""
-        self._lane.worker = HandlerThread(self._spec.name)
-        await self._lane.submit(lambda: self._lane.watch.attach(None))
+        self._thread.worker = HandlerThread(self._spec.name)
+        await self._thread.submit(lambda: self._thread.watch.attach(None))
 
     async def answer(self, batch: Sequence[Envelope], handlers: Handlers) -> BatchResult:
         """Run a batch of queries. One that exceeds its budget is interrupted, and has crashed."""
-        watch = self._lane.watch
+        watch = self._thread.watch
 
         def run(index: int, handler: Callable[[Any], Any], message: Any) -> Any:
             return watch.run(index, lambda _, question: handler(question), _NOTHING, message)
 
-        return await self._lane.run_batch(
+        return await self._thread.run_batch(
             lambda: answer_batch(
                 self._spec, batch, handlers, run=run, abandoned=lambda: self._abandoned
             )
@@ -127,9 +129,9 @@ class ThreadRunner:
 
     async def close(self) -> None:
         """End the thread."""
-        await self._lane.close()
+        await self._thread.close()
 
     async def abandon(self) -> None:
         """Stop what is running. A thread that does not answer is left to itself."""
         self._abandoned = True
-        await self._lane.abandon()
+        await self._thread.abandon()

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import aiosqlite
 
 from actors.errors import StoreError, StoreUnwritable
-from actors.store.connection import has_room, look, open_reader
-from actors.store.lane import Lane
+from actors.store.files.sqlite_file import has_room, look, open_reader
+from actors.store.messaging.idempotency import refuse_new
+from actors.store.messaging.request_keys import RequestKeys
 from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
-from actors.store.repeats import refuse_new
-from actors.store.request_keys import RequestKeys
-from actors.store.store import Standing, WriteResult
+from actors.store.store import Backlog, WriteResult
+from actors.store.watched_thread import WatchedThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.files.integrity import IntegrityCheck
     from actors.store.group_commit import GroupCommit
-    from actors.store.integrity import IntegrityCheck
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.store import BoundHandler, StoreSpec
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class BatchConnection(aiosqlite.Connection):
         self._connection = self._connector()
 
 
-class ConnectionLane(Lane[BatchConnection]):
+class ConnectionThread(WatchedThread[BatchConnection]):
     """A connection on its own thread, with a watch over the handler that runs there."""
 
     async def connect(self, connector: Callable[[], sqlite3.Connection]) -> None:
@@ -126,13 +126,13 @@ class AiosqliteStore:
         self._config = config
         self._clock = clock
         self._rng = rng
-        self._writer = ConnectionLane(clock, spec.handler_s_max, f"{spec.name}-writer")
-        self._reader = ConnectionLane(clock, spec.handler_s_max, f"{spec.name}-reader")
+        self._writer = ConnectionThread(clock, spec.handler_s_max, f"{spec.name}-writer")
+        self._reader = ConnectionThread(clock, spec.handler_s_max, f"{spec.name}-reader")
         self._commit: GroupCommit | None = None
         # Looked at by the writer's thread, also while it is still opening.
         self._abandoned = False
         self.steps = 0
-        self._checker: ConnectionLane | None = None
+        self._checker: ConnectionThread | None = None
         self._checks = True
         self.unwritable: StoreUnwritable | None = None
 
@@ -188,33 +188,33 @@ class AiosqliteStore:
 
         if not self._checks:
             return
-        self._checker = lane = ConnectionLane(
+        self._checker = thread = ConnectionThread(
             self._clock, self._spec.handler_s_max, f"{self._spec.name}-checker"
         )
-        await lane.connect(open_checker)
+        await thread.connect(open_checker)
         try:
-            while table := await lane.look(check.next_table):
-                await lane.look(partial(check.look_at, table=table))
+            while table := await thread.look(check.next_table):
+                await thread.look(partial(check.look_at, table=table))
         except StoreError:
             if self._checks:
-                await lane.close()
+                await thread.close()
                 raise
-        await lane.close()
+        await thread.close()
 
     async def _end_check(self) -> None:
         self._checks = False
-        lane = self._checker
-        if lane is not None and lane.worker is not None:
-            lane.worker.interrupt_now()
-            await lane.abandon()
+        thread = self._checker
+        if thread is not None and thread.worker is not None:
+            thread.worker.interrupt_now()
+            await thread.abandon()
 
     @property
-    def standing(self) -> Standing:
+    def backlog(self) -> Backlog:
         """What was found to do when it was opened."""
-        return Standing() if self.unwritable else self._opened().standing
+        return Backlog() if self.unwritable else self._opened().backlog
 
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         if self.unwritable:
@@ -229,10 +229,12 @@ class AiosqliteStore:
             return result
         return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)  # given up
 
-    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         run = self._reader.watch.run
-        files = None if self._commit is None else self._commit.files
+        files = None if self._commit is None else self._commit.epoch.files
         now_us = self._clock.now_us()
         return await self._reader.run(
             lambda connection: read_batch(

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.errors import Busy, DeadLettered, Fenced, StoreLost, StoreRefused
+from actors.errors import Busy, DeadLettered, StoreLost, StoreRefused
 from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
-from actors.store import later_table
-from actors.store.arrivals import NEW, Arrivals
-from actors.store.channels import Outbox
-from actors.store.connection import translate
-from actors.store.dead_letter_table import bury, dead_lettered, no_handler
-from actors.store.departures import Departures
-from actors.store.generation import begin_anew
-from actors.store.log_limit import LogLimit
-from actors.store.origin import LetterOrigin
-from actors.store.repeats import find_reply, is_keyed, refuse_new
-from actors.store.request_keys import FORGET_EDGE, MISSING, RequestKeys, is_corrigible
-from actors.store.store import Standing, WriteResult
-from actors.store.store_files import StoreFiles
-from actors.store.timers import FIRST, Timers
+from actors.store.epoch import Epoch
+from actors.store.files.sqlite_file import translate
+from actors.store.files.wal_limit import WalLimit
+from actors.store.messaging.dead_letter_table import (
+    ReplayedLetters,
+    bury,
+    dead_lettered,
+    no_handler,
+)
+from actors.store.messaging.deferred_replies import DeferredReplies, put_off
+from actors.store.messaging.idempotency import find_reply, is_keyed, refuse_new
+from actors.store.messaging.inbox import Inbox
+from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
+from actors.store.messaging.outbox import Outbox
+from actors.store.messaging.output_buffer import OutputBuffer
+from actors.store.messaging.request_keys import MISSING, RequestKeys, is_corrigible
+from actors.store.messaging.timers import FIRST, Timers
+from actors.store.participant import NEW, Participant, Settler, hearing
+from actors.store.store import Backlog, WriteResult
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -33,26 +38,20 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.store.data_folder import Admission
-    from actors.store.origin import Origin
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.files.data_folder import Admission
+    from actors.store.messaging.origin import Origin
+    from actors.store.messaging.output import Output
+    from actors.store.store import BoundHandler, StoreSpec
 
     Run = Callable[[int, Callable[[Any, Any], Any], Any, Any], Any]
-
-IDENTIFY = "INSERT INTO identity (id, store) VALUES (1, ?) ON CONFLICT (id) DO NOTHING"
-IDENTITY = "SELECT store FROM identity"
-STAMP = "UPDATE epoch SET folder = ?, service = ?, store = (SELECT store FROM identity)"
-EPOCH = "SELECT value FROM epoch"
-TAKE_EPOCH = "UPDATE epoch SET value = ?"
-NEXT_EPOCH = "UPDATE epoch SET value = value + 1 WHERE value = ?"
 
 
 class GroupCommit:
     """Runs batches on one writer connection, on whichever thread calls it.
 
-    begin immediate; fence; per command: savepoint, handler, release; the replies under their
-    request keys, what the handlers sent, and which channels' messages they were; commit. A command
-    that is refused or crashes goes back to its savepoint alone, with all it sent.
+    begin immediate; fence; per command: savepoint, handler, release; what the participants have to
+    write (replies under their request keys, what the handlers sent, whose messages were applied);
+    commit. A command that is refused or crashes goes back to its savepoint alone, with all it sent.
     """
 
     def __init__(
@@ -75,75 +74,46 @@ class GroupCommit:
         self._clock = clock
         self._rng = rng
         self._run = run
-        self._keys = RequestKeys(connection, config, clock)
-        self._subscribers = spec.peers.subscribers()
-        self.outbox = Outbox(
-            connection,
-            messages_max=config.outbox_messages_max,
-            events_max=config.events_kept_max,
-        )
-        self._arrivals = Arrivals(connection, spec.name, Timers(connection))
-        self._epoch = 0
-        self.files: StoreFiles
-        self._checkpoint_pages = config.wal_checkpoint_pages
-        self._log_is_new = False
-        # Whether the data folder knows of this epoch.
-        self._is_noted = True
-        self.standing = Standing()
         self._abandoned = abandoned
-        self._log = LogLimit(connection, spec.path, config)
-
-    def take_epoch(self, *, first: bool, admission: Admission | None = None) -> None:
-        """Become the store's owner: every earlier incarnation's transactions fail from now on.
-
-        `first` is the process's first open: no redelivery of an earlier one can come any more.
-        Where another process has had the file meanwhile, its numbers are the same as ours.
-        """
-        self._take_epoch(admission, first=first)
-        self.files = StoreFiles(self._spec.path, self._checkpoint_pages)
-        if self._spec.folder is not None:
-            self._is_noted = self._spec.folder.opened(
-                self._spec.name, self.standing.store, self._epoch, self.files.place
-            )
-
-    def _take_epoch(self, admission: Admission | None, *, first: bool) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        # Asked under the lock: a successor cannot have its epoch yet, and will not be fenced by
-        # an incarnation that died while it was starting.
-        if self._abandoned():
-            message = f"{self._spec.name}: abandoned while it was opened"
-            raise Fenced(message)
-        epoch_min = 0 if admission is None else admission.epoch_min
-        ((epoch,),) = self._connection.execute(EPOCH).fetchall()
-        if admission is not None and admission.renewal is not None:
-            epoch = max(epoch, epoch_min)  # whatever lay here meanwhile is older than this
-        elif epoch < epoch_min:
-            if self._spec.folder is not None:
-                self._spec.folder.mistaken(self._spec.name)
-            message = (
-                f"{self._spec.path} is older than what this process has had open there; the next "
-                f"start, which follows, says how to go on"
-            )
-            raise StoreLost(message)
-        self._epoch = epoch + 1
-        self._connection.execute(TAKE_EPOCH, (self._epoch,))
-        now_us = self._clock.now_us()
-        if first or self._spec.tenure.was_interrupted(epoch):
-            self._connection.execute(FORGET_EDGE)
-            self._connection.execute(later_table.FORGET_EDGE)
-        if first:
-            self._identify(admission, self._rng.new_id(now_us))
-        self._keys.begin()
-        self.outbox.begin(self._spec.peers, now_us)
-        self._arrivals.begin()
-        self.standing = Standing(
-            store=self._connection.execute(IDENTITY).fetchone()[0],
-            channels=self.outbox.standing(),
-            timer_us=self._connection.execute(FIRST).fetchone()[0],
+        self._log = WalLimit(connection, spec.path, config)
+        self.epoch = Epoch(
+            connection, spec, checkpoint_pages=config.wal_checkpoint_pages, abandoned=abandoned
         )
-        self._commit_epoch(self._epoch)
+        self.backlog = Backlog()
+        self.outbox = Outbox(connection, spec.catalog, config, clock)
+        self._buffer = OutputBuffer(spec.name, spec.catalog, is_full=self.outbox.is_full)
+        self._keys = RequestKeys(connection, config, clock)
+        inbox, timers = Inbox(connection, spec.name), Timers(connection)
+        letters = ReplayedLetters(connection)
+        self._settlers: Mapping[type[Origin], Settler] = {
+            ChannelOrigin: inbox,
+            TimerOrigin: timers,
+            LetterOrigin: letters,
+        }
+        # In the order in which they write: a put off reply goes where the request's key stands,
+        # and the outbox gives the timers their numbers.
+        self.participants: tuple[Participant, ...] = (
+            self._buffer,
+            self._keys,
+            DeferredReplies(connection),
+            self.outbox,
+            inbox,
+            timers,
+            letters,
+        )
+        self._at_opened = hearing(self.participants, "opened")
+        self._at_begin = hearing(self.participants, "begin")
+        self._at_savepoint = hearing(self.participants, "savepoint")
+        self._at_savepoint_undone = hearing(self.participants, "savepoint_undone")
+        self._at_before_commit = hearing(self.participants, "before_commit")
+        self._at_committed = hearing(self.participants, "committed")
+        self._at_rolled_back = hearing(self.participants, "rolled_back")
 
-    def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> WriteResult:
+    def open(self, admission: Admission | None, *, first: bool) -> None:
+        """Become the file's owner, see Epoch.take."""
+        self.epoch.take(admission, self._opened, first=first, clock=self._clock, rng=self._rng)
+
+    def write(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> WriteResult:
         """Run the batch and commit it. What is in the result's outcomes is on disk.
 
         A full disk or a read-only file refuses all that is new, visibly; damage is a crash.
@@ -161,69 +131,40 @@ class GroupCommit:
         """
         with suppress(sqlite3.Error):
             self._keys.end()
-            self._move_on()
+            self.epoch.move_on()
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _identify(self, admission: Admission | None, store: str) -> None:
-        """Say whose file this is, in the transaction; `store` is its id if it needs one."""
-        self._connection.execute(IDENTIFY, (store,))
-        if admission is None:
-            return
-        if admission.renewal is not None:
-            begin_anew(self._connection, admission.renewal, store)
-        self._connection.execute(STAMP, (admission.folder, self._spec.name))
-
-    def _move_on(self) -> None:
-        """Take the next epoch, and have the data folder remember it: what is older has less."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            if not self._connection.execute(NEXT_EPOCH, (self._epoch,)).rowcount:
-                self._roll_back()
-                return  # a successor owns it
-            self._commit_epoch(self._epoch + 1)
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-        self._epoch += 1
-        if self._spec.folder is not None:
-            self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
-
-    def _commit_epoch(self, epoch: int) -> None:
-        """Commit the transaction that has taken it; for who opens next, it is this process's."""
-        tenure = self._spec.tenure
-        before, tenure.epoch = tenure.epoch, epoch
-        try:
-            self._connection.execute("COMMIT")
-        except sqlite3.Error:
-            tenure.epoch = before  # the lock is still held
-            raise
+    def _opened(self) -> None:
+        for step in self._at_opened:
+            step()
+        self.backlog = Backlog(
+            store=self.epoch.store,
+            channels=self.outbox.backlog(),
+            timer_us=self._connection.execute(FIRST).fetchone()[0],
+        )
 
     def _write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler], first: int
     ) -> WriteResult:
         """Run and commit; the first has the index `first`. Raises IntegrityError at the commit."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._fence()
+            self.epoch.fence()
             if self._spec.lock is not None:
                 # Before anything is done: from here on SQLite's own lock keeps others away.
                 self._spec.lock.check()
             result = self._apply(batch, handlers, first)
             if not self._connection.in_transaction:
-                self._discard()  # SQLite itself rolled back: the interrupted statement wrote
+                self._roll_back()  # SQLite did, itself: the interrupted statement wrote
                 return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)
-            (departures,) = result.departures
-            now_us = self._clock.now_us()
-            self._keys.flush()
-            if departures.replies:
-                later_table.answer(self._connection, departures.replies)
-            last = self.outbox.flush(departures, now_us)
-            self._arrivals.flush(departures)
+            (output,) = result.outputs
+            for step in self._at_before_commit:
+                step(output)
             self._connection.execute("COMMIT")
-            self.outbox.committed(last)
-            self._arrivals.committed()
-            self._make_sure()
+            for step in self._at_committed:
+                step()
+            self.epoch.make_sure()
         except sqlite3.IntegrityError:
             self._roll_back()
             raise
@@ -233,11 +174,11 @@ class GroupCommit:
         return result
 
     def _write_apart(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Give each command a commit of its own: a deferred constraint names no culprit."""
         outcomes: list[Any] = []
-        departures: list[Departures] = []
+        outputs: list[Output] = []
         crash: BaseException | None = None
         culprit: int | None = None
         for index, envelope in enumerate(batch):
@@ -247,106 +188,74 @@ class GroupCommit:
                 crash, culprit = error, index
                 break
             outcomes.extend(result.outcomes)
-            departures.extend(result.departures)
+            outputs.extend(result.outputs)
             if result.crash is not None:
                 crash, culprit = result.crash, result.culprit
                 break
-        return WriteResult(outcomes=outcomes, crash=crash, culprit=culprit, departures=departures)
-
-    def _make_sure(self) -> None:
-        """Raise StoreLost where what was committed cannot be found again under the file's name.
-
-        After the commit: a file that goes before it is noticed as well as one that goes with it.
-        """
-        self.files.check()
-        if not self._is_noted and self._spec.folder is not None:
-            self._spec.folder.reached(self._spec.name, self.standing.store, self._epoch)
-            self._is_noted = True
-        # Everything before is in the database, and what was committed now is in the log alone.
-        # Before that is acknowledged, the folder knows of an epoch that the database lacks.
-        self._log_is_new = self.files.log_began_anew() or self._log_is_new
-        if self._log_is_new:
-            with suppress(sqlite3.Error):  # no room for it: it is tried again, and this stands
-                self._move_on()
-                self._log_is_new = False
-
-    def _fence(self) -> None:
-        epoch = self._connection.execute("SELECT value FROM epoch").fetchone()[0]
-        if self._abandoned() or epoch != self._epoch:
-            message = f"{self._spec.name}: epoch {self._epoch} is over, {epoch} owns the store"
-            raise Fenced(message)
+        return WriteResult(outcomes=outcomes, crash=crash, culprit=culprit, outputs=outputs)
 
     def _apply(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], first: int
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler], first: int
     ) -> WriteResult:
         now_us = self._clock.now_us()
-        departures = Departures(
-            self._spec.name,
-            self._spec.peers,
-            self._subscribers,
-            now_us=now_us,
-            full=self.outbox.full(),
-        )
-        tx = Transaction(self._connection, now_us, self._rng, departures)
+        for step in self._at_begin:
+            step(now_us)
+        tx = Transaction(self._connection, now_us, self._rng, self._buffer)
         outcomes: list[Any] = []
         crash, culprit = None, None
         for index, envelope in enumerate(batch, first):
             if self._abandoned():
-                self._fence()
+                self.epoch.fence()
             try:
-                outcomes.append(self._handle(index, handlers, tx, departures, envelope))
+                outcomes.append(self._handle(index, handlers, tx, envelope))
             except BaseException as error:
                 if isinstance(error, sqlite3.Error) and translate(error, self._spec.path):
                     raise  # the file is to blame
                 crash, culprit = error, index
                 break
         return WriteResult(
-            outcomes=outcomes, crash=crash, culprit=culprit, departures=(departures,)
+            outcomes=outcomes, crash=crash, culprit=culprit, outputs=(self._buffer.output,)
         )
 
     def _handle(
         self,
         index: int,
-        handlers: Mapping[Any, Handler],
+        handlers: Mapping[Any, BoundHandler],
         tx: Transaction,
-        departures: Departures,
         envelope: Envelope,
     ) -> Any:
         """Return the message's outcome: its handler's reply, or that of its first delivery."""
         origin: Origin | None = envelope.origin
-        if origin is not None:
-            outcome = self._arrivals.outcome_of(origin, redelivered=envelope.started)
+        settler = None if origin is None else self._settlers[origin.__class__]
+        if settler is not None:
+            outcome = settler.outcome_of(origin, redelivered=envelope.started)
             if outcome is not NEW:
                 return outcome
         handler = handlers.get(type_of(envelope.message))
         if handler is None or envelope.attempt >= self._spec.attempts_max:
             reply = self._give_up(envelope, handler, tx.now_us)
-            if origin is not None and origin.__class__ is not LetterOrigin:
-                self._arrivals.apply(origin)
+            if settler is not None and origin.__class__ is not LetterOrigin:
+                settler.apply(origin)
             return reply
         reply = self._find(envelope, handler) if is_keyed(envelope) else MISSING
         if reply is MISSING:
-            departures.trace = envelope.trace
-            reply = self._run_one(index, handler, tx, departures, envelope)
-        if origin is not None and not isinstance(reply, Busy):
-            self._arrivals.apply(origin)
+            self._buffer.trace = envelope.trace
+            reply = self._run_one(index, handler, tx, envelope)
+        if settler is not None and not isinstance(reply, Busy):
+            settler.apply(origin)
         return reply
 
-    def _find(self, envelope: Envelope, handler: Handler) -> Any:
+    def _find(self, envelope: Envelope, handler: BoundHandler) -> Any:
         """Return an earlier delivery's reply, or MISSING."""
         return find_reply(self._connection, self._keys, envelope, handler)
 
     def _run_one(
-        self,
-        index: int,
-        handler: Handler,
-        tx: Transaction,
-        departures: Departures,
-        envelope: Envelope,
+        self, index: int, handler: BoundHandler, tx: Transaction, envelope: Envelope
     ) -> Any:
         """Run a command in a savepoint of its own, and keep its reply."""
         execute = self._connection.execute
-        mark = departures.mark()
+        for step in self._at_savepoint:
+            step()
         execute("SAVEPOINT command")
         try:
             reply = self._run(index, handler.function, tx, envelope.message)
@@ -364,23 +273,23 @@ class GroupCommit:
             tx.check()
             reply = busy
         except BaseException:
-            departures.rewind(mark)
             self._undo()
             raise
-        departures.rewind(mark)
         self._undo()
         sender = getattr(envelope.origin, "sender", None)
         if sender is not None and reply.__class__ is Refusal:
-            departures.tell(sender, Refused(command=envelope.message, refusal=reply))
+            self._buffer.tell(sender, Refused(command=envelope.message, refusal=reply))
         return reply
 
     def _keep(self, envelope: Envelope, reply: Any) -> None:
         if reply.__class__ is Later:
-            later_table.put_off(self._connection, envelope, reply)
+            put_off(self._connection, envelope, reply)
             reply = reply.so_far
         self._keys.keep(envelope, reply)
 
     def _undo(self) -> None:
+        for step in self._at_savepoint_undone:
+            step()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO command")
@@ -389,7 +298,7 @@ class GroupCommit:
             self._roll_back()  # all of the batch, rather than half of a command
             raise
 
-    def _give_up(self, envelope: Envelope, handler: Handler | None, now_us: int) -> Any:
+    def _give_up(self, envelope: Envelope, handler: BoundHandler | None, now_us: int) -> Any:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
         if handler is not None and is_keyed(envelope):
@@ -412,7 +321,7 @@ class GroupCommit:
         return dead_lettered(self._spec.name, envelope, letter_id)
 
     def _failed(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler], error: BaseException
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler], error: BaseException
     ) -> WriteResult:
         if isinstance(error, sqlite3.Error):
             error = translate(error, self._spec.path) or error
@@ -425,12 +334,9 @@ class GroupCommit:
                 return refuse_new(self._connection, batch, handlers, keys=self._keys, why=error)
         return WriteResult(outcomes=[error] * len(batch), crash=crash)
 
-    def _discard(self) -> None:
-        self._keys.discard()
-        self._arrivals.discard()
-
     def _roll_back(self) -> None:
-        self._discard()
+        for step in self._at_rolled_back:
+            step()
         with suppress(sqlite3.Error):  # closed, or rolled back by SQLite: nothing is left to undo
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

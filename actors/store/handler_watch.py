@@ -31,7 +31,7 @@ def _set_async_exception(thread_id: int, exception: type[BaseException] | None) 
     )
 
 
-class Call:
+class HandlerCall:
     """One handler at work: the message's `index` in its batch, and its start in clock seconds."""
 
     __slots__ = ("index", "started_s", "struck", "tx")
@@ -63,7 +63,7 @@ class HandlerWatch:
         self._connection: sqlite3.Connection | None = None
         self._thread_id = 0
         self._strikes = threading.Lock()
-        self.call: Call | None = None
+        self.call: HandlerCall | None = None
 
     def attach(self, connection: sqlite3.Connection | None) -> None:
         """Watch the calling thread, and this connection of it where it has one."""
@@ -78,7 +78,7 @@ class HandlerWatch:
         message: Any,
     ) -> Any:
         """Call the handler of message `index`. Raises HandlerTimeout if it was struck."""
-        call = Call(index, tx, self._clock.monotonic())
+        call = HandlerCall(index, tx, self._clock.monotonic())
         try:
             self.call = call
             result = function(tx, message)
@@ -102,11 +102,11 @@ class HandlerWatch:
             raise
         return result
 
-    def spent_s(self, call: Call) -> float:
+    def spent_s(self, call: HandlerCall) -> float:
         """How long ago the call started, in seconds."""
         return self._clock.monotonic() - call.started_s
 
-    def strike(self, call: Call) -> None:
+    def strike(self, call: HandlerCall) -> None:
         """Interrupt this call if it is still at work. From any other thread."""
         with self._strikes:
             if self.call is call:
@@ -115,14 +115,14 @@ class HandlerWatch:
                     self._connection.interrupt()
                 _set_async_exception(self._thread_id, _Struck)
 
-    def give_up(self, call: Call) -> None:
+    def give_up(self, call: HandlerCall) -> None:
         """Take the transaction from this call if it is still at work: no strike reaches it."""
         with self._strikes:  # which also keeps the thread from leaving the handler meanwhile
             if self.call is call:
                 call.struck = True
                 call.tx.revoke()
 
-    def _raise_if_struck(self, call: Call) -> None:
+    def _raise_if_struck(self, call: HandlerCall) -> None:
         if call.struck:
             message = (
                 f"the handler was interrupted after {self.spent_s(call):.2f} s, beyond its budget"

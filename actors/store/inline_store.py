@@ -8,12 +8,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import StoreError, StoreUnwritable
-from actors.store.connection import has_room, look, open_reader
+from actors.store.files.sqlite_file import has_room, look, open_reader
+from actors.store.messaging.idempotency import refuse_new
+from actors.store.messaging.request_keys import RequestKeys
 from actors.store.opening import open_degraded, open_for_writing
 from actors.store.read_batch import read_batch
-from actors.store.repeats import refuse_new
-from actors.store.request_keys import RequestKeys
-from actors.store.store import Standing
+from actors.store.store import Backlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.files.integrity import IntegrityCheck
     from actors.store.group_commit import GroupCommit
-    from actors.store.integrity import IntegrityCheck
-    from actors.store.store import Handler, StoreSpec, WriteResult
+    from actors.store.store import BoundHandler, StoreSpec, WriteResult
 
 T = TypeVar("T")
 
@@ -88,15 +88,15 @@ class InlineStore:
                 await asyncio.sleep(0)
 
     @property
-    def standing(self) -> Standing:
+    def backlog(self) -> Backlog:
         """What was found to do when it was opened."""
         if self.unwritable:
-            return Standing()
+            return Backlog()
         assert self._commit is not None, "open() comes first"
-        return self._commit.standing
+        return self._commit.backlog
 
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         if self.unwritable:
@@ -106,7 +106,9 @@ class InlineStore:
         assert self._commit is not None, "open() comes first"
         return self._commit.write(batch, handlers)
 
-    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> BatchResult:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
         now_us = self._clock.now_us()
@@ -118,7 +120,7 @@ class InlineStore:
             now_us=now_us,
             run=_run,
             abandoned=lambda: self._abandoned,
-            files=None if self._commit is None else self._commit.files,
+            files=None if self._commit is None else self._commit.epoch.files,
         )
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

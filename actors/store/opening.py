@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actors.errors import PastLost, StoreLost, StoreRefused, StoreUnwritable
-from actors.store.connection import open_without_room, open_writer, translate, verify
+from actors.store.files.integrity import OWN_TABLES, IntegrityCheck, check_tables
+from actors.store.files.migrations import load_migrations, migrate, pending_migrations
+from actors.store.files.sqlite_file import open_without_room, open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
-from actors.store.integrity import OWN_TABLES, IntegrityCheck, check_tables
-from actors.store.migrations import load_migrations, migrate, pending_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         commit = GroupCommit(
             connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
         )
-        commit.take_epoch(first=first, admission=admission)
+        commit.open(admission, first=first)
         connection.set_progress_handler(None, 0)
     except sqlite3.Error as error:
         connection.close()

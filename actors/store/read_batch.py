@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from actors.errors import Fenced, StoreLost, StoreRefused
 from actors.kernel.behavior import BatchResult
-from actors.store.connection import translate
-from actors.store.dead_letter_table import dead_lettered, no_handler
+from actors.store.files.sqlite_file import translate
+from actors.store.messaging.dead_letter_table import dead_lettered, no_handler
 from actors.store.transaction import ReadTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from actors.kernel.envelope import Envelope
-    from actors.store.directory_lock import DirectoryLock
+    from actors.store.files.directory_lock import DirectoryLock
+    from actors.store.files.file_watch import FileWatch
     from actors.store.group_commit import Run
-    from actors.store.store import Handler, StoreSpec
-    from actors.store.store_files import StoreFiles
+    from actors.store.store import BoundHandler, StoreSpec
 
 
 def read_batch(
     connection: sqlite3.Connection,
     spec: StoreSpec,
     batch: Sequence[Envelope],
-    handlers: Mapping[Any, Handler],
+    handlers: Mapping[Any, BoundHandler],
     *,
     now_us: int,
     run: Run,
     abandoned: Callable[[], bool],
-    files: StoreFiles | None,
+    files: FileWatch | None,
 ) -> BatchResult:
     """Run queries on one snapshot of a reader connection. A query that crashes is the culprit.
 
@@ -71,7 +71,7 @@ def read_batch(
     return BatchResult(outcomes=outcomes)
 
 
-def _lost(files: StoreFiles | None, lock: DirectoryLock | None) -> StoreLost | None:
+def _lost(files: FileWatch | None, lock: DirectoryLock | None) -> StoreLost | None:
     try:
         if files is not None:
             files.check()

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from actors.kernel.behavior import BatchResult
-from actors.store.peers import Peers
-from actors.store.tenure import Tenure
+from actors.store.messaging.service_catalog import ServiceCatalog
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,16 +17,16 @@ if TYPE_CHECKING:
 
     from actors.errors import StoreUnwritable
     from actors.kernel.envelope import Envelope
-    from actors.store.channels import Sent
-    from actors.store.data_folder import DataFolder
-    from actors.store.departures import Departures
-    from actors.store.directory_lock import DirectoryLock
-    from actors.store.integrity import IntegrityCheck
+    from actors.store.files.data_folder import DataFolder
+    from actors.store.files.directory_lock import DirectoryLock
+    from actors.store.files.integrity import IntegrityCheck
+    from actors.store.messaging.outbox import ChannelBacklog
+    from actors.store.messaging.output import Output
 
 T = TypeVar("T")
 
 
-class Handler(msgspec.Struct, frozen=True):
+class BoundHandler(msgspec.Struct, frozen=True):
     """A bound handler: `function(tx, message)`, and the type of its reply, for stored ones.
 
     `defers` is whether it may return Later.
@@ -36,6 +35,24 @@ class Handler(msgspec.Struct, frozen=True):
     function: Callable[[Any, Any], Any]
     reply: msgspec.json.Decoder[Any]
     defers: bool = False
+
+
+class LastEpoch:
+    """The epoch that this process has taken last; None before its first opening.
+
+    It is set under SQLite's lock on the file, with the epoch itself: whoever finds another epoch
+    there knows that another process has had the file meanwhile.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        """Nothing is taken yet."""
+        self.number: int | None = None
+
+    def was_interrupted(self, found: int) -> bool:
+        """Whether the file's epoch is not the one that this process has left there."""
+        return self.number is not None and found != self.number
 
 
 class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,28 +64,28 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     attempts_max: int
     handler_s_max: float
     dead_letters_max: int
-    peers: Peers = Peers()
+    catalog: ServiceCatalog = ServiceCatalog()
     # What the folder knows of the file; without it, a file is whatever lies there.
     folder: DataFolder | None = None
     # What keeps other processes away from the file, where something does.
     lock: DirectoryLock | None = None
-    tenure: Tenure = msgspec.field(default_factory=Tenure)
+    last_epoch: LastEpoch = msgspec.field(default_factory=LastEpoch)
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):
     """How a batch of commands ended, and what left with each of its commits."""
 
-    departures: Sequence[Departures] = ()
+    outputs: Sequence[Output] = ()
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """What a store had to do when it was opened: its own identity, messages on their way, timers.
 
     `timer_us` is when its first timer is due, or was.
     """
 
     store: str = ""
-    channels: dict[str, Sent] = {}
+    channels: dict[str, ChannelBacklog] = {}
     timer_us: int | None = None
 
 
@@ -108,17 +125,19 @@ class Store(Protocol):
         ...
 
     @property
-    def standing(self) -> Standing:
+    def backlog(self) -> Backlog:
         """What was found to do when it was opened."""
         ...
 
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         ...
 
-    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
         ...
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.messages import Command, Event
     from actors.kernel.rng import Rng
-    from actors.store.departures import Departures
+    from actors.store.messaging.output_buffer import OutputBuffer
 
 # How often and how long to ask for the end of a statement under a handler that is given up.
 REVOKE_TRIES_MAX: Final = 100
@@ -99,15 +99,15 @@ class Transaction(ReadTransaction):
     has applied it, and takes effect once, whatever crashes.
     """
 
-    __slots__ = ("_departures", "rng")
+    __slots__ = ("_buffer", "rng")
 
     def __init__(
-        self, connection: sqlite3.Connection, now_us: int, rng: Rng, departures: Departures
+        self, connection: sqlite3.Connection, now_us: int, rng: Rng, buffer: OutputBuffer
     ) -> None:
         """`rng` is the store's own, so that one service's draws do not shift another's."""
         super().__init__(connection, now_us)
         self.rng = rng
-        self._departures = departures
+        self._buffer = buffer
 
     def execute(self, sql: str, *params: Any) -> int:
         """Run one statement; returns how many rows it changed."""
@@ -124,25 +124,25 @@ class Transaction(ReadTransaction):
         where the service does not handle it; OutboxFull, which is to be passed on, where it has
         left too many untaken.
         """
-        self._departures.send(service, command)
+        self._buffer.send(service, command)
 
     def publish(self, event: Event) -> None:
         """Send the event to every service that subscribes to it. Raises OutboxFull as `send`."""
-        self._departures.publish(event)
+        self._buffer.publish(event)
 
     def after(self, delay_s: float, command: Command) -> None:
         """Send a command to this service itself, `delay_s` seconds from `now`.
 
         It comes once, late rather than never. Raises TypeError where there is no handler.
         """
-        self._departures.after(delay_s, command)
+        self._buffer.after(delay_s, command)
 
     def reply(self, request: str, value: Any) -> None:
         """Answer the request that a handler put off with `Later`; `value` may be a Refusal.
 
         Where nobody waits for it (any more), it is kept for whoever asks again with the same key.
         """
-        self._departures.reply(request, value)
+        self._buffer.reply(request, value)
 
     def new_id(self) -> str:
         """Return a fresh UUIDv7 string of 36 characters."""

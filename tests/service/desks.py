@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from actors.kernel.lifecycle import LifecycleEvent
     from actors.service.assembly import AnyService, ServiceSystem
     from actors.store.aiosqlite_store import AiosqliteStore
-    from actors.store.store import Handler, WriteResult
+    from actors.store.store import BoundHandler, WriteResult
 
 T = TypeVar("T")
 
@@ -131,14 +131,16 @@ class HoppingStore(InlineStore):
     hops_max: ClassVar[int] = 4
 
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         await turns(self.hops.randrange(self.hops_max))
         result = await super().write(batch, handlers)
         await turns(self.hops.randrange(self.hops_max))
         return result
 
-    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> BatchResult:
         await turns(self.hops.randrange(self.hops_max))
         return await super().read(batch, handlers)
 

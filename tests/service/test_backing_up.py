@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.errors import BackupRefused
-from actors.store.backup import restore_backup
-from actors.store.snapshot import Snapshot
+from actors.store.files.backup import restore_backup
+from actors.store.files.snapshot import Snapshot
 from tests.service.books import hosted
 from tests.store.ledger import Add, Count
 from tests.store.leftovers import connections

@@ -10,7 +10,7 @@ import pytest
 
 from actors.errors import StoreError
 from actors.kernel import lifecycle
-from actors.store import integrity
+from actors.store.files import integrity
 from tests.service.books import hosted
 from tests.store.ledger import Add, Added, Count, damage
 from tests.store.leftovers import open_files

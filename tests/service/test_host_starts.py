@@ -13,8 +13,9 @@ import pytest
 
 from actors.errors import DressRehearsalError, ServiceUnavailable, Starting, StoreUnwritable
 from actors.kernel import lifecycle
-from actors.store import connection, opening
-from actors.store.acceptance import accept_loss
+from actors.store import opening
+from actors.store.files import sqlite_file
+from actors.store.files.loss_acceptance import accept_loss
 from tests.service.books import TIMEOUT_S, Shelf, hosted, unstarted
 from tests.store.ledger import Add, Added, Count, damage, writer_of
 from tests.store.leftovers import no_store_threads, open_files
@@ -157,7 +158,7 @@ async def test_start_that_was_cut_short_has_verified_nothing(
         if len(verified) == 1:
             inside.set()
             leave.wait(10.0)
-        connection.verify(opened)
+        sqlite_file.verify(opened)
 
     monkeypatch.setattr(opening, "verify", slowly)
 

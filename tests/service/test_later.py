@@ -349,7 +349,7 @@ async def test_answer_of_another_type_costs_its_callers_and_not_the_service(
 
         async def write(self, batch: Any, handlers: Any) -> Any:
             result = await super().write(batch, handlers)
-            if any(departures.replies for departures in result.departures):
+            if any(output.replies for output in result.outputs):
                 await asyncio.get_running_loop().create_future()
             return result
 

@@ -17,32 +17,35 @@ from actors.errors import OutOfOrder
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Later, Refusal
 from actors.resilience.breaker import Breaker
-from actors.service.agenda import Agenda
 from actors.service.channel import Channel
-from actors.store import channels, later_table
-from actors.store.channels import Inbox
+from actors.service.scheduler import Scheduler
+from actors.store.epoch import Epoch
 from actors.store.group_commit import GroupCommit
 from actors.store.inline_store import InlineStore
-from actors.store.request_keys import MISSING, RequestKeys
+from actors.store.messaging import deferred_replies, inbox, outbox
+from actors.store.messaging.inbox import Inbox
+from actors.store.messaging.request_keys import MISSING, RequestKeys
+from actors.store.messaging.timers import Timers
 from actors.store.store import WriteResult
-from actors.store.timers import Timers
 from actors.systems.hotel import room
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_cancellation import BookingCancellation
 from actors.systems.hotel.booking_rows import HAS_HOLD
-from actors.systems.hotel.holds import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.hotel.room import RoomService
+from actors.systems.hotel.saga_messages import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.tweets import responder
-from actors.systems.tweets.x_client import StreamConnection
+from actors.systems.tweets.x.stream_adapter import StreamAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from actors.kernel.envelope import Envelope
     from actors.service.service import Service
-    from actors.store.origin import ChannelOrigin
+    from actors.store.messaging.origin import ChannelOrigin
+    from actors.store.messaging.output import Output
     from actors.store.transaction import Transaction
+    from actors.systems.tweets.x.stream_adapter import Said
 
 # From the early reply to its commit: the sync of a disk that is busy.
 EARLY_S: Final = 0.1
@@ -132,7 +135,7 @@ def reply_before_commit() -> Iterator[None]:
 
 @plant("a dead incarnation's batch commits all the same", system="tally", profile="kills")
 def no_fence() -> Iterator[None]:
-    with patch.object(GroupCommit, "_fence", lambda self: None):
+    with patch.object(Epoch, "fence", lambda self: None):
         yield
 
 
@@ -155,7 +158,7 @@ def no_request_keys() -> Iterator[None]:
 
 @plant("who asks again gets what there was so far for an answer", system="hotel", profile="kills")
 def stale_answer() -> Iterator[None]:
-    with patch.object(later_table, "still_open", lambda connection, envelope: None):
+    with patch.object(deferred_replies, "still_open", lambda connection, envelope: None):
         yield
 
 
@@ -176,17 +179,20 @@ def no_dedup() -> Iterator[None]:
 
 @plant("the high-water mark is written one commit late", system="tally", profile="kills")
 def mark_after_commit() -> Iterator[None]:
-    def flush(self: Any) -> None:
+    def before_commit(self: Any, output: Output) -> None:
         late = getattr(self, "late", {})
         rows = [(*file, applied) for file, applied in late.items()]
-        self._connection.executemany(channels.KEEP_MARK, rows)
+        self._connection.executemany(inbox.KEEP_MARK, rows)
 
     def committed(self: Any) -> None:
         self.late = self._moved
         self._marks.update(self._moved)
         self._moved = {}
 
-    with patch.object(Inbox, "flush", flush), patch.object(Inbox, "committed", committed):
+    with (
+        patch.object(Inbox, "before_commit", before_commit),
+        patch.object(Inbox, "committed", committed),
+    ):
         yield
 
 
@@ -204,8 +210,8 @@ def gaps_accepted() -> Iterator[None]:
 
 @plant("messages are sent from memory, and not in the outbox", system="hotel", profile="kills")
 def outbox_in_memory() -> Iterator[None]:
-    nothing = channels.PUT.partition("VALUES")[0] + "SELECT ?, ?, ?, ?, ?, ? WHERE 0"
-    with patch.object(channels, "PUT", nothing):
+    nothing = outbox.PUT.partition("VALUES")[0] + "SELECT ?, ?, ?, ?, ?, ? WHERE 0"
+    with patch.object(outbox, "PUT", nothing):
         yield
 
 
@@ -245,15 +251,15 @@ def go_back_skips() -> Iterator[None]:
 
 
 def _forgetful(*, effects: bool) -> AbstractContextManager[Any]:
-    begin = Agenda.__init__
+    begin = Scheduler.__init__
 
-    def forget(self: Agenda, *args: Any, **kwargs: Any) -> None:
+    def forget(self: Scheduler, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
         if (self._run is not None) == effects:
             self._next_us = None
             self._behind = False
 
-    return patch.object(Agenda, "__init__", forget)
+    return patch.object(Scheduler, "__init__", forget)
 
 
 @plant("a restart forgets the timers it finds", system="hotel", profile="kills")
@@ -341,12 +347,13 @@ def refund_forgotten_on_cancellation() -> Iterator[None]:
 
 @plant("a reconnect does not ask X for what was missed", system="tweets", profile="kills")
 def backfill_forgotten() -> Iterator[None]:
-    follow = StreamConnection.follow
+    follow = StreamAdapter.follow
 
-    async def forget(self: StreamConnection, *, backfill_minutes: int) -> None:
-        await follow(self, backfill_minutes=0)
+    def forget(self: StreamAdapter, *, backfill_minutes: int) -> AsyncGenerator[Said]:
+        del backfill_minutes
+        return follow(self)
 
-    with patch.object(StreamConnection, "follow", forget):
+    with patch.object(StreamAdapter, "follow", forget):
         yield
 
 

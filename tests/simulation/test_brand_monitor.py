@@ -21,13 +21,14 @@ from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.system import TWEETS
-from actors.systems.tweets.x_client import StreamConnection
+from actors.systems.tweets.x.stream_adapter import StreamAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
     from actors.simulation.stage.rehearsal import Played
+    from actors.systems.tweets.x.stream_adapter import Said
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -211,13 +212,14 @@ def test_an_escape_of_the_reader_is_found(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the signing of requests may ask for time and chance: it gets the simulation's."""
-    follow = StreamConnection.follow
+    follow = StreamAdapter.follow
 
-    async def look_at_the_clock(self: StreamConnection, **options: Any) -> None:
+    async def look_at_the_clock(self: StreamAdapter, **options: Any) -> AsyncGenerator[Said]:
         time.time()
-        await follow(self, **options)
+        async for said in follow(self, **options):
+            yield said
 
-    monkeypatch.setattr(StreamConnection, "follow", look_at_the_clock)
+    monkeypatch.setattr(StreamAdapter, "follow", look_at_the_clock)
     script = Script(seed=1, workload=(), schedule=Schedule())
     troubles = rehearsal.play(script).troubles
     assert any("Escape: time.time()" in each for each in troubles), troubles

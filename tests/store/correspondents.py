@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from actors.kernel.messages import Event
-from actors.store.origin import ChannelOrigin
-from actors.store.peers import Peers, Subscription
+from actors.store.messaging.origin import ChannelOrigin
+from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
 from tests.store.ledger import ADD, Add, Do, Ledger, handlers
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class Heard(Event, frozen=True, kw_only=True):
     label: str
 
 
-def peers(*subscriptions: Subscription) -> Peers:
+def catalog(*subscriptions: Subscription) -> ServiceCatalog:
     """Ann, who sends, and bob and cat, who receive."""
-    return Peers(
+    return ServiceCatalog(
         handled={"ann": TAKES, "bob": TAKES, "cat": TAKES}, subscriptions=tuple(subscriptions)
     )
 
@@ -48,7 +48,7 @@ def wants(subscriber: str, event: type[Event], start: Any = "now") -> Subscripti
 
 def made(kind: str, folder: Path, name: str, clock: ManualClock) -> Ledger:
     ledger = Ledger(kind, folder / name, clock)
-    ledger.limit(name=name, path=folder / name / f"{name}.db", peers=peers())
+    ledger.limit(name=name, path=folder / name / f"{name}.db", catalog=catalog())
     return ledger
 
 

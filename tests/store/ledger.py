@@ -16,7 +16,7 @@ from actors.kernel.messages import Command, Query, Refusal
 from actors.kernel.rng import Rng
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
-from actors.store.store import Handler, Store, StoreSpec
+from actors.store.store import BoundHandler, Store, StoreSpec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -120,7 +120,7 @@ def count(tx: ReadTransaction, question: Count) -> int:
     return number
 
 
-def handlers(do: Body | None = None, look: Body | None = None) -> dict[type, Handler]:
+def handlers(do: Body | None = None, look: Body | None = None) -> dict[type, BoundHandler]:
     """Return every handler; `do` and `look` are the bodies for the messages of that name."""
     bodies: dict[type, tuple[Body | None, Any]] = {
         Add: (add, Added),
@@ -131,7 +131,7 @@ def handlers(do: Body | None = None, look: Body | None = None) -> dict[type, Han
         Look: (look, Any),
     }
     return {
-        message: Handler(body, msgspec.json.Decoder(reply))
+        message: BoundHandler(body, msgspec.json.Decoder(reply))
         for message, (body, reply) in bodies.items()
         if body is not None
     }

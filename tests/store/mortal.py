@@ -64,10 +64,7 @@ def make_mortal(
     commit = store._commit
     assert commit is not None
     mortal = Mortal(commit._connection, after_each)
-    arrivals = commit._arrivals
-    holders: tuple[Any, ...] = (
-        commit, commit._keys, commit.outbox, arrivals, arrivals._inbox, arrivals._timers
-    )  # fmt: skip
-    for holder in holders:
-        holder._connection = mortal
+    for holder in (commit, commit.epoch, *commit.participants):
+        if hasattr(holder, "_connection"):
+            holder._connection = mortal
     return mortal

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from actors.kernel.rng import Rng
-from actors.store.data_folder import DataFolder
+from actors.store.files.data_folder import DataFolder
 from tests.store.correspondents import made
 
 if TYPE_CHECKING:

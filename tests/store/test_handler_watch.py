@@ -17,12 +17,13 @@ import pytest
 
 from actors.errors import Fenced, HandlerTimeout, StoreError
 from actors.kernel.clock import SystemClock
-from actors.store import handler_watch, migrations, opening
+from actors.store import handler_watch, opening
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.dead_letter_table import latest
+from actors.store.files import migrations
 from actors.store.handler_watch import HandlerWatch
-from actors.store.lane import ABANDON_S
+from actors.store.messaging.dead_letter_table import latest
 from actors.store.transaction import Transaction
+from actors.store.watched_thread import ABANDON_S
 from tests.store.ledger import (
     ADD,
     ENDLESS,
@@ -601,7 +602,7 @@ async def test_handler_that_ends_in_the_middle_of_a_strike_waits_for_it(
     """The striker has seen it at work: its strike must land in it, and not after it."""
     aiming, seen, strike = threading.Event(), threading.Event(), threading.Event()
 
-    class SlowCall(handler_watch.Call):
+    class SlowCall(handler_watch.HandlerCall):
         """Lets the test hold a striker between its look and its strike."""
 
         @property
@@ -614,7 +615,7 @@ async def test_handler_that_ends_in_the_middle_of_a_strike_waits_for_it(
                 aiming.set()
                 strike.wait(SLACK_S)
 
-    monkeypatch.setattr(handler_watch, "Call", SlowCall)
+    monkeypatch.setattr(handler_watch, "HandlerCall", SlowCall)
 
     def do(_tx: Transaction, _cmd: Do) -> None:
         seen.set()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actors.config import load_config
 from actors.errors import StoreCorrupt, StoreRefused
-from actors.store.connection import open_reader, open_writer, translate, verify
+from actors.store.files.sqlite_file import open_reader, open_writer, translate, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 
 from actors.errors import DeadLettered, Fenced, StoreCorrupt, StoreError, StoreRefused
 from actors.kernel.messages import Refusal
-from actors.store.dead_letter_table import latest
+from actors.store.messaging.dead_letter_table import latest
 from tests.store.ledger import (
     ADD,
     STORES,

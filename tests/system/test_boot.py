@@ -23,7 +23,7 @@ from yarl import URL
 
 from actors import command_line
 from actors.errors import DressRehearsalError
-from actors.store.directory_lock import DirectoryLock
+from actors.store.files.directory_lock import DirectoryLock
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
 from tests.system.conftest import Processes

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from actors.store import acceptance
+from actors.store.files import loss_acceptance
 from tests.http_edge.serving import is_problem
 from tests.system.client import Client, connected
 from tests.system.conftest import Processes
@@ -94,7 +94,7 @@ async def test_a_damaged_file_parks_its_service_alone(
         await client.actor_where("room", lambda actor: actor["state"] == "parked")
         for path in process.data_dir.glob("room.db*"):
             path.rename(process.data_dir / f"damaged-{path.name}")
-        acceptance.accept_loss(process.data_dir, "room")
+        loss_acceptance.accept_loss(process.data_dir, "room")
         await client.order("room", "restart")
         await client.actor_where("room", lambda actor: actor["state"] == "running")
         await client.until_ready()

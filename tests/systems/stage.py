@@ -16,14 +16,14 @@ from actors.kernel.messages import Query
 from actors.kernel.rng import Rng
 from actors.service.directory import Directory
 from actors.store.inline_store import InlineStore
-from actors.store.store import Handler, StoreSpec
+from actors.store.store import BoundHandler, StoreSpec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from actors.service.service import Service
-    from actors.store.departures import Outgoing, Timer
+    from actors.store.messaging.output import Outgoing, Timer
     from actors.store.store import WriteResult
 
 
@@ -53,7 +53,7 @@ class Stage:
         self._directory = directory
         self._seq = 0
         self._handlers = {
-            message: Handler(
+            message: BoundHandler(
                 spec.function.__get__(service), msgspec.json.Decoder(spec.reply), spec.defers
             )
             for message, spec in type(service).handlers.items()
@@ -112,7 +112,7 @@ class Stage:
             question = msgspec.structs.replace(question, after=int(page.next))
 
     def _note(self, result: WriteResult) -> None:
-        left = result.departures
+        left = result.outputs
         self.sent = [(each.receiver, each.message) for one in left for each in one.messages]
         self.timers = [
             (max(0, each.due_us - self.clock.now_us()) / 1_000_000, each.message)
@@ -150,7 +150,7 @@ async def stage(
         attempts_max=3,
         handler_s_max=1.0,
         dead_letters_max=10,
-        peers=directory.peers,
+        catalog=directory.catalog,
     )
     store = InlineStore(spec, load_config().store, clock=clock, rng=Rng(1))
     await store.open(verify=True, first=True)

@@ -20,7 +20,7 @@ from actors.service.replicas import Replicas
 from actors.store.transaction import ReadTransaction
 from actors.system import services_of, unbooted
 from actors.systems import SYSTEMS
-from actors.systems.hotel import card_processor
+from actors.systems.hotel.card_processor import card_processor
 from actors.systems.hotel.messages import CreateRoom, Money
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from tests.systems.stage import stage

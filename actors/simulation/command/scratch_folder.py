@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actors.errors import ConfigError, StoreError
-from actors.store.directory_lock import DirectoryLock
+from actors.store.files.directory_lock import DirectoryLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

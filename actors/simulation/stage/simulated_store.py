@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.simulation.stage.disk import Disk, Phase
-    from actors.store.store import Handler, StoreSpec
+    from actors.store.store import BoundHandler, StoreSpec
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class SimulatedStore(InlineStore):
         return not self._disk.full.get(self._name)
 
     async def write(
-        self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction."""
         types = [type_name(type_of(envelope.message)) for envelope in batch]
@@ -88,7 +88,9 @@ class SimulatedStore(InlineStore):
         await self._pass(types, "after")
         return result
 
-    async def read(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> BatchResult:
+    async def read(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> BatchResult:
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
         return await super().read(batch, handlers)
@@ -109,7 +111,7 @@ class SimulatedStore(InlineStore):
 
     # --- Inside ------------------------------------------------------------------------------
 
-    async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, Handler]) -> None:
+    async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
         result = await super().write(batch, handlers)
         if isinstance(result.crash, Fenced):

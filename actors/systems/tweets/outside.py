@@ -11,14 +11,14 @@ import structlog
 
 from actors.errors import ConfigError
 from actors.systems.tweets.config import XConfig
-from actors.systems.tweets.credentials import (
+from actors.systems.tweets.x.access import EMBEDDED_ACCOUNT, XAccess
+from actors.systems.tweets.x.credentials import (
     VARIABLES,
     XCredentials,
     from_environment,
     load_credentials,
 )
-from actors.systems.tweets.x_access import EMBEDDED_ACCOUNT, XAccess
-from actors.systems.tweets.x_pause import Pauses
+from actors.systems.tweets.x.pauses import Pauses
 
 if TYPE_CHECKING:
     from actors.config import Config

@@ -8,7 +8,7 @@ import pytest
 
 from actors.errors import ConfigError
 from actors.simulation.command.scratch_folder import PREFIX, scratch_folder
-from actors.store.directory_lock import DirectoryLock
+from actors.store.files.directory_lock import DirectoryLock
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -176,7 +176,7 @@ def test_bytes_arrive_once_and_in_order(
 def test_lost_and_late_chunks_change_nothing_but_the_time(
     link: Link, there: list[int], back: list[int], seed: int, faults: list[Verdict]
 ) -> None:
-    """TCP sends again what was dropped: the peers see the same bytes."""
+    """TCP sends again what was dropped: the catalog see the same bytes."""
     verdicts = iter(faults)
     client, other, sent, sent_back = on_network(
         lambda network: converse(network, there, back, ([], []), lambda _: next(verdicts, None)),

@@ -365,7 +365,7 @@ def test_network_reset_breaks_what_there_is() -> None:
 
 
 def test_a_crashed_host_is_gone() -> None:
-    """Its peers are reset, its port is free; its own tasks hear nothing and are listed."""
+    """Its catalog are reset, its port is free; its own tasks hear nothing and are listed."""
 
     async def main(network: Network) -> None:
         loop: Any = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ DAY = dt.date(2024, 2, 28)
 
 @pytest.mark.parametrize("count", [1, 2, 366])
 def test_a_stay_of_one_night_to_the_most_is_fine(count: int) -> None:
-    """Past dates too."""
+    """FileHistory dates too."""
     assert refuse_stay(DAY, DAY + dt.timedelta(days=count), nights_max=366) is None
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from actors.errors import ActorError
 from actors.kernel.messages import Accepted, Refusal
-from actors.store.request_keys import KEY_FIELD
+from actors.store.messaging.request_keys import KEY_FIELD
 from actors.systems.hotel.invariants import SERVICES
 from actors.systems.hotel.messages import (
     Booking,

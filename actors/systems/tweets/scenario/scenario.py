@@ -15,7 +15,7 @@ from actors.config import ListenerConfig
 from actors.simulation.net.host_table import ANY
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.tweets.config import TweetsConfig, XConfig
-from actors.systems.tweets.likes import PostponeLike
+from actors.systems.tweets.favouriter import PostponeLike
 from actors.systems.tweets.messages import (
     GetReader,
     ListActions,
@@ -23,14 +23,14 @@ from actors.systems.tweets.messages import (
     RequeueAction,
     RequeueActions,
 )
-from actors.systems.tweets.reader_messages import (
+from actors.systems.tweets.reading.reader_messages import (
     KeepLine,
     NoteFound,
     NoteNotFilled,
     OddLine,
     PlanFilling,
 )
-from actors.systems.tweets.replies import PostponeReply
+from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.call import (
     KEYWORD,

@@ -1,0 +1,1 @@
+"""A store's file: opened, checked, locked, backed up, and known for what it is."""

@@ -1,0 +1,57 @@
+"""An operator's word that what a service has lost is lost: a small file, until its next start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from actors.errors import StoreError
+from actors.store.files.manifest import ManifestEntry, read_manifest, write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREFIX: Final = "accept-loss."
+
+
+def accept_loss(folder: Path, service: str) -> None:
+    """Let the service begin with what there is, at its next start. Raises StoreError.
+
+    Works beside the process that uses the folder, and without one. It holds for what the folder
+    knows of the service now: once the service has been up, or was stopped in order, it is void.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        message = f"{folder} is no data folder: it has no manifest.json; name one with --data-dir"
+        raise StoreError(message)
+    row = manifest.stores.get(service)
+    if row is None:
+        message = f"{folder} knows no service {service!r}; it knows {', '.join(manifest.stores)}"
+        raise StoreError(message)
+    path = folder / f"{PREFIX}{service}"
+    try:
+        write_whole(path, msgspec.json.encode(row))
+    except OSError as error:
+        message = f"cannot write {path}: {error.strerror}"
+        raise StoreError(message) from error
+
+
+def is_accepted(folder: Path, service: str, row: ManifestEntry | None) -> bool:
+    """Whether the loss of what the folder knows of the service is accepted."""
+    try:
+        accepted = msgspec.json.decode(
+            (folder / f"{PREFIX}{service}").read_bytes(), type=ManifestEntry
+        )
+    except (OSError, msgspec.MsgspecError):
+        return False
+    return accepted == row
+
+
+def forget_acceptance(folder: Path, service: str) -> bool:
+    """Remove it, so that it holds once; whether there was one. Raises OSError."""
+    path = folder / f"{PREFIX}{service}"
+    existed = path.exists()
+    if existed:  # a read-only folder refuses to remove what is not there, too
+        path.unlink(missing_ok=True)
+    return existed

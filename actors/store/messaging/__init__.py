@@ -1,0 +1,1 @@
+"""What a store's transactions remember of messages: come, sent, due, put off, given up."""

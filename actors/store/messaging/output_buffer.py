@@ -1,0 +1,141 @@
+"""Collects what handlers send, in memory; the outbox and others write it at the batch's end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.errors import NoSuchActor, OutboxFull
+from actors.kernel.messages import type_name, type_of
+from actors.store.messaging.output import AT_ONCE_US, Outgoing, Output, Published, Timer
+from actors.store.participant import Participant, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors.store.messaging.service_catalog import ServiceCatalog
+
+_encode = msgspec.json.Encoder().encode
+
+# What SQLite's integers, and so the table of timers, can hold.
+DUE_US_MAX: Final = 2**63 - 1
+
+
+class OutputBuffer(Participant):
+    """What the batch at work has sent so far."""
+
+    def __init__(
+        self, name: str, catalog: ServiceCatalog, *, is_full: Callable[[str], bool]
+    ) -> None:
+        """`name` is the service's own; `is_full` says whether a receiver's outbox takes no more."""
+        self._name = name
+        self._handled = catalog.handled
+        self._subscribers = catalog.subscribers()
+        self._is_full = is_full
+        self._now_us = 0
+        self._mark = (0, 0, 0, 0)
+        self.output = Output()
+        # The request that the present command came with.
+        self.trace: str | None = None
+
+    def send(self, service: str, message: Any) -> None:
+        """Send a command, or tell a service something; to oneself it is a timer due now."""
+        if service == self._name:
+            self.after(0.0, message)
+            return
+        name = self._check(service, message)
+        self._check_room(service)
+        self._add(service, name, message, _encode(message))
+
+    def publish(self, event: Any) -> None:
+        """Send the event to each subscriber, and keep it for later ones."""
+        name = type_name(type_of(event))
+        blob = _encode(event)
+        subscribers = self._subscribers.get(name, ())
+        for subscriber in subscribers:  # to all or to none, should the handler look away
+            self._check_room(subscriber)
+        self.output.events.append(Published(message_type=name, blob=blob, trace=self.trace))
+        for subscriber in subscribers:
+            self._add(subscriber, name, event, blob)
+
+    def after(self, delay_s: float, message: Any) -> None:
+        """Send to oneself, `delay_s` seconds from now."""
+        name = self._check(self._name, message)
+        delay_us = round(max(0.0, delay_s) * 1_000_000)
+        due_us = self._now_us + delay_us if delay_us else AT_ONCE_US
+        blob = _encode(message)
+        if due_us > DUE_US_MAX:
+            error = f"{delay_s} s from now is beyond every calendar"
+            raise ValueError(error)
+        self.output.timers.append(
+            Timer(due_us=due_us, message_type=name, blob=blob, message=message, trace=self.trace)
+        )
+
+    def tell(self, service: str, message: Any) -> None:
+        """Send without a look at who handles it: whoever does not, keeps it as a dead letter."""
+        self._add(service, type_name(type_of(message)), message, _encode(message))
+
+    def reply(self, request: str, value: Any) -> None:
+        """Answer a Later. Raises here, and not at the commit of all, where it cannot be stored."""
+        request.encode()
+        _encode(value)
+        self.output.replies.append((request, value))
+
+    # --- The steps of the batch --------------------------------------------------------------
+
+    def begin(self, now_us: int) -> None:
+        """Nothing is sent yet. What the last batch sent is whoever's got it."""
+        self._now_us = now_us
+        self.output = Output()
+
+    def savepoint(self) -> None:
+        """Note where the command's own begins."""
+        output = self.output
+        self._mark = (
+            len(output.messages),
+            len(output.timers),
+            len(output.events),
+            len(output.replies),
+        )
+
+    def savepoint_undone(self) -> None:
+        """Forget what was added since."""
+        messages, timers, events, replies = self._mark
+        output = self.output
+        del output.messages[messages:], output.timers[timers:]
+        del output.events[events:], output.replies[replies:]
+
+    opened = before_commit = committed = rolled_back = nothing
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _check_room(self, receiver: str) -> None:
+        if self._is_full(receiver):
+            error = (
+                f"the outbox for {receiver} holds store.outbox_messages_max messages that "
+                f"{receiver} has not taken; look at it in /admin/channels and /admin/actors"
+            )
+            raise OutboxFull(error, retry_after_s=1.0)
+
+    def _add(self, receiver: str, name: str, message: Any, blob: bytes) -> None:
+        self.output.messages.append(
+            Outgoing(
+                receiver=receiver, message_type=name, blob=blob, message=message, trace=self.trace
+            )
+        )
+
+    def _check(self, service: str, message: Any) -> str:
+        """Return the message's type name. Raises where nobody would handle it."""
+        name = type_name(type_of(message))
+        handled = self._handled.get(service)
+        if handled is None:
+            known = ", ".join(sorted(self._handled)) or "none"
+            error = f"no service is called {service!r}; there are {known}"
+            raise NoSuchActor(error)
+        if name not in handled:
+            error = f"{service} has no handler for {name}"
+            if not handled:  # a stateless service, say
+                error = f"{service} answers queries only, and is sent nothing; ask from an @effect"
+            raise TypeError(error)
+        return name

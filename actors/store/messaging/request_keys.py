@@ -1,0 +1,206 @@
+"""Replies kept under their request's key, so that a second delivery gets the first one's reply."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.kernel.messages import Refusal
+from actors.store.participant import Participant, nothing
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from actors.config import StoreConfig
+    from actors.kernel.clock import Clock
+    from actors.kernel.envelope import Envelope
+    from actors.store.messaging.output import Output
+    from actors.store.store import BoundHandler
+
+FIND_CLIENT = "SELECT fingerprint, refused, reply FROM client_key WHERE key = ?"
+FIND_EDGE = "SELECT refused, reply FROM edge_key WHERE seq = ?"
+KEEP_CLIENT = (
+    "INSERT INTO client_key (key, fingerprint, refused, reply, at_us) VALUES (?, ?, ?, ?, ?)"
+)
+KEEP_EDGE = "INSERT OR REPLACE INTO edge_key (seq, refused, reply, at_us) VALUES (?, ?, ?, ?)"
+FORGET_EDGE = "DELETE FROM edge_key"
+# The rows stand in order of time, so that the expired ones are found without an index on it.
+PRUNE = (
+    "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} ORDER BY seq LIMIT :rows)"
+    " AND at_us < :expired_us"
+)
+EARLIEST = "SELECT at_us FROM {table} ORDER BY seq LIMIT 1"
+# What claims to be from later is of an earlier version, which asked a wall clock that was ahead: it
+# may be of just now, and would bar the way to all behind it until its date.
+DATE_ANEW = "UPDATE {table} SET at_us = :now_us WHERE at_us > :now_us"
+TABLES = ("client_key", "edge_key")
+AGE = "SELECT aged_us, wall_us FROM epoch"
+KEEP_AGE = "UPDATE epoch SET aged_us = ?, wall_us = ?"
+LATEST = "SELECT at_us FROM {table} ORDER BY seq DESC LIMIT 1"
+
+# What a client calls its key; a refusal names the field that is to blame.
+KEY_FIELD = "Idempotency-Key"
+
+encode = msgspec.json.Encoder().encode
+_decode_refusal = msgspec.json.Decoder(Refusal).decode
+MISSING = object()
+
+
+def fingerprint(message: Any) -> bytes:
+    """Digest the message, its type included: equal requests, equal digests."""
+    digest = hashlib.blake2b(type(message).__name__.encode(), digest_size=16)
+    digest.update(encode(message))
+    return digest.digest()
+
+
+def is_corrigible(reply: Any) -> bool:
+    """Whether it is a no that leaves the request's key free: nothing was done, and never would be.
+
+    Whoever corrects what is `invalid` sends the same wish again, under the same key. What the state
+    forbids (`not_found`, `conflict`) might be done by a second delivery after its sender was told
+    that it was not, and went another way: that answer is remembered like a yes.
+    """
+    return reply.__class__ is Refusal and reply.kind == "invalid"
+
+
+class Age:
+    """How old a file's keys are, by a clock that nobody sets while the file is open.
+
+    The wall clock may be years ahead or behind, and then be put right: by it, a key of a minute ago
+    would be forgotten, or none ever again. So `at_us` of a key is what this says: it goes by the
+    monotonic clock. Only from one opening to the next, where nothing else is known, it goes by the
+    wall clock, and never back.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, *, closed_us_max: int) -> None:
+        """Go on from what the file says; nobody else writes.
+
+        No time between two openings counts for more than `closed_us_max`, or one boot on a clock
+        that is ahead would forget every key.
+        """
+        self._connection = connection
+        self._clock = clock
+        rows = [connection.execute(LATEST.format(table=each)).fetchone() for each in TABLES]
+        aged_us = max((row[0] for row in rows if row is not None), default=0)
+        wall_us = clock.now_us()
+        noted = connection.execute(AGE).fetchone()
+        if noted[0] is None:
+            # Not the future: there are files whose latest key is of a wall clock that was ahead.
+            aged_us = min(aged_us, wall_us)
+        else:
+            closed_us = min(max(0, wall_us - noted[1]), closed_us_max)
+            aged_us = max(aged_us, noted[0] + closed_us)
+        self._begun_us = aged_us - int(clock.monotonic() * 1_000_000)
+
+    def now_us(self) -> int:
+        """Microseconds; of use only beside those of the same file."""
+        return self._begun_us + int(self._clock.monotonic() * 1_000_000)
+
+    def note(self) -> None:
+        """Write it down for the next opening, in an open transaction or in one of its own."""
+        self._connection.execute(KEEP_AGE, (self.now_us(), self._clock.now_us()))
+
+
+class RequestKeys(Participant):
+    """The keys of one connection's transactions. What `find` and `keep` do commits with them."""
+
+    def __init__(self, connection: sqlite3.Connection, config: StoreConfig, clock: Clock) -> None:
+        """Work on the writer connection."""
+        self._connection = connection
+        self._config = config
+        self._clock = clock
+        self._age: Age
+        self._client_rows: dict[str, tuple[str, bytes, bool, bytes, int]] = {}
+        self._edge_rows: list[tuple[int, bool, bytes, int]] = []
+        # A new incarnation prunes with its first write: on a quiet service few live to the count.
+        self._since_prune = config.prune_rows_max
+
+    def opened(self) -> None:
+        """Go on from where the keys were."""
+        closed_us_max = int(self._config.client_keys_kept_s / 2 * 1_000_000)
+        self._age = Age(self._connection, self._clock, closed_us_max=closed_us_max)
+        self._age.note()
+
+    def end(self) -> None:
+        """The file is closed in order."""
+        self._age.note()
+
+    def find(self, envelope: Envelope, handler: BoundHandler) -> Any:
+        """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING."""
+        key = envelope.key
+        if key is None:
+            if not envelope.started:  # no incarnation has had it: there can be no row
+                return MISSING
+            row = self._connection.execute(FIND_EDGE, (envelope.seq,)).fetchone()
+            return MISSING if row is None else _decode(row["refused"], row["reply"], handler)
+        pending = self._client_rows.get(key)
+        if pending is not None:
+            _, digest, refused, reply, _ = pending
+        else:
+            try:
+                row = self._connection.execute(FIND_CLIENT, (key,)).fetchone()
+            except UnicodeEncodeError:
+                return Refusal.invalid("this key is not valid text", field=KEY_FIELD)
+            if row is None:
+                return MISSING
+            digest, refused, reply = row
+        if digest != fingerprint(envelope.message):
+            return Refusal.invalid(
+                "this key was used for another request; take a new key for each request",
+                field=KEY_FIELD,
+            )
+        return _decode(refused, reply, handler)
+
+    def keep(self, envelope: Envelope, reply: Any) -> None:
+        """Remember the reply; it is written in the same transaction."""
+        refused = reply.__class__ is Refusal
+        now_us = self._age.now_us()
+        blob = encode(reply)
+        if envelope.key is None:
+            self._edge_rows.append((envelope.seq, refused, blob, now_us))
+        else:
+            digest = fingerprint(envelope.message)
+            self._client_rows[envelope.key] = (envelope.key, digest, refused, blob, now_us)
+
+    def before_commit(self, _: Output) -> None:
+        """Write what was kept; now and then, remove expired rows: more than were written since."""
+        if self._edge_rows:
+            self._connection.executemany(KEEP_EDGE, self._edge_rows)
+            self._since_prune += len(self._edge_rows)
+            self._edge_rows.clear()
+        if self._client_rows:
+            self._connection.executemany(KEEP_CLIENT, self._client_rows.values())
+            self._since_prune += len(self._client_rows)
+            self._client_rows.clear()
+        limit = self._config.prune_rows_max
+        if self._since_prune * 2 >= limit:  # prune twice what is added: pruning keeps up
+            self._since_prune = 0
+            self._prune("edge_key", self._config.edge_keys_kept_s)
+            self._prune("client_key", self._config.client_keys_kept_s)
+
+    def rolled_back(self) -> None:
+        """Forget what was not done."""
+        self._edge_rows.clear()
+        self._client_rows.clear()
+
+    # A refusal is remembered like a yes, and where a command crashes there is nothing to keep.
+    begin = savepoint = savepoint_undone = committed = nothing
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _prune(self, table: str, kept_s: float) -> None:
+        now_us = self._age.now_us()
+        earliest = self._connection.execute(EARLIEST.format(table=table)).fetchone()
+        if earliest is not None and earliest[0] > now_us:
+            self._connection.execute(DATE_ANEW.format(table=table), {"now_us": now_us})
+        limits = {
+            "rows": self._config.prune_rows_max,
+            "expired_us": now_us - int(kept_s * 1_000_000),
+        }
+        self._connection.execute(PRUNE.format(table=table), limits)
+
+
+def _decode(refused: int, reply: bytes, handler: BoundHandler) -> Any:
+    return _decode_refusal(reply) if refused else handler.reply.decode(reply)

@@ -1,0 +1,135 @@
+"""Messages of a service to itself that are due at a time: kept until they are applied."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.store.messaging.output import AT_ONCE_US, Timer
+from actors.store.participant import NEW, Settler, nothing
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from actors.store.messaging.origin import TimerOrigin
+    from actors.store.messaging.output import Output
+
+PUT = "INSERT INTO timer (seq, due_us, message_type, message, trace) VALUES (?, ?, ?, ?, ?)"
+EXISTS = "SELECT 1 FROM timer WHERE seq = ?"
+REMOVE = "DELETE FROM timer WHERE seq = ?"
+# The types are a JSON array: those that are wanted, or those that are not.
+DUE = (
+    "SELECT seq, due_us, message_type, message, trace FROM timer WHERE due_us BETWEEN ? AND ?"
+    " AND (message_type IN (SELECT value FROM json_each(?))) = ? ORDER BY due_us, seq LIMIT ?"
+)
+FIRST = "SELECT min(due_us) FROM timer"
+NEXT = "SELECT min(due_us) FROM timer WHERE due_us > ?"
+COUNTS = (
+    "SELECT count(*), coalesce(sum(due_us <= ?), 0), min(due_us) FILTER (WHERE due_us > ?)"
+    " FROM timer"
+)
+
+
+class Timers(Settler):
+    """The timers of one writer connection. What it does commits with the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Work on the writer connection."""
+        self._connection = connection
+        self._applied: set[int] = set()
+
+    def outcome_of(self, origin: TimerOrigin, *, redelivered: bool) -> Any:
+        """Return NEW, or None for what was applied before."""
+        del redelivered
+        return None if self.is_duplicate(origin.seq) else NEW
+
+    def is_duplicate(self, seq: int) -> bool:
+        """Whether the timer was applied before."""
+        if seq in self._applied:
+            return True
+        return self._connection.execute(EXISTS, (seq,)).fetchone() is None
+
+    def apply(self, origin: TimerOrigin) -> None:
+        """Let the timer be gone."""
+        self._applied.add(origin.seq)
+
+    def before_commit(self, output: Output) -> None:
+        """Write the new ones, which the outbox has numbered, and remove those applied."""
+        if output.timers:
+            self._connection.executemany(
+                PUT,
+                [
+                    (each.seq, each.due_us, each.message_type, each.blob, each.trace)
+                    for each in output.timers
+                ],
+            )
+        if self._applied:
+            self._connection.executemany(REMOVE, [(seq,) for seq in self._applied])
+            self._applied.clear()
+
+    def rolled_back(self) -> None:
+        """Forget which were applied: they are there still."""
+        self._applied.clear()
+
+    opened = begin = savepoint = savepoint_undone = committed = nothing
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """Timers that are due, in the order in which to send them.
+
+    `next_us` is when the next one will be, if there is one.
+    """
+
+    timers: Sequence[Timer]
+    next_us: int | None
+
+
+class TimerTypes(msgspec.Struct, frozen=True):
+    """Timers of these message types or, where not `included`, of all others."""
+
+    names: tuple[str, ...]
+    included: bool
+
+
+def load_due(connection: sqlite3.Connection, *, types: TimerTypes, now_us: int, limit: int) -> Due:
+    """Return up to `limit` due timers of these types; `next_us` is for any type.
+
+    Those due at a time are in the order of that time, those due at once in that of their making.
+    Of the two first of each the older goes first, so that neither can hold up the other for ever.
+    """
+    names = msgspec.json.encode(types.names).decode()
+
+    def load(from_us: int, until_us: int) -> list[Timer]:
+        asked = (from_us, until_us, names, types.included, limit)
+        return [
+            Timer(seq=row[0], due_us=row[1], message_type=row[2], blob=row[3], trace=row[4])
+            for row in connection.execute(DUE, asked)
+        ]
+
+    at_once = deque(load(AT_ONCE_US, AT_ONCE_US))
+    timed = deque(load(AT_ONCE_US + 1, now_us))
+    timers: list[Timer] = []
+    while (at_once or timed) and len(timers) < limit:
+        older = not timed or (at_once and at_once[0].seq < timed[0].seq)
+        timers.append((at_once if older else timed).popleft())
+    return Due(timers=timers, next_us=connection.execute(NEXT, (now_us,)).fetchone()[0])
+
+
+class TimerCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many timers there are, and how many of them are due.
+
+    `next_due_us` is when the first is or was due of those that are not due at once.
+    """
+
+    pending: int
+    due: int
+    next_due_us: int | None
+
+
+def count_timers(connection: sqlite3.Connection, *, now_us: int) -> TimerCounts:
+    """Count a service's timers."""
+    pending, due, next_due_us = connection.execute(COUNTS, (now_us, AT_ONCE_US)).fetchone()
+    return TimerCounts(pending=pending, due=due, next_due_us=next_due_us)
