@@ -59,7 +59,6 @@ CIRCLES = (
         "actors/kernel/ref.py",
         "actors/kernel/turns.py",
     ),
-    ("actors/service/host.py", "actors/service/hosting.py"),
     (
         "http_edge/body.py",
         "http_edge/connection.py",

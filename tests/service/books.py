@@ -110,7 +110,7 @@ class Shelf:
             context=context,
             store=AiosqliteStore,
         )
-        self.hostings = self.system._hostings
+        self.hosted = self.system._hosted
 
     def file(self, name: str) -> Path:
         return self.folder / f"{name}.db"

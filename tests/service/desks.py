@@ -215,7 +215,7 @@ class Office:
         self.folder = folder
         self.clock = clock
         self.events = events
-        self.hostings = system._hostings
+        self.hosted = system._hosted
 
     def ask(self, name: str, message: Any, **options: Any) -> asyncio.Future[Any]:
         """Ask; the message is in its mailbox on return, and the reply is the future's."""
