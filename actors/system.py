@@ -87,7 +87,9 @@ Audit = Callable[["Path", "Config", int], list[str]]
 class System:
     """A system: what an `App` boots, the edge serves, a simulation plays and an audit reads.
 
-    Only the name and the services must be there. A service's name is its address, and its file's.
+    Only the name and the services must be there; a service that remembers brings its `.sql` files.
+    A service's name is its address, and its file's. The command line boots what
+    `actors/systems/__init__.py` lists.
     """
 
     name: str
@@ -135,10 +137,16 @@ def unbooted(
 
 
 def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) -> Wiring:
-    """Return the wiring with the world outside, as all systems' dependencies make it."""
+    """Return the wiring with the world outside, as all systems' dependencies make it.
+
+    Raises ConfigError where two have one name, and what the makers raise.
+    """
     outside: dict[str, Any] = {}
     for system in systems:
         for name, dependency in system.outside.items():
+            if name in outside:
+                message = f"{system.name}: another system has {name!r} outside already"
+                raise ConfigError(message)
             make = dependency.simulated if simulated else dependency.live
             outside[name] = make(wiring)
     return Wiring(
@@ -151,22 +159,29 @@ def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) 
 
 
 def services_of(systems: Sequence[System], wiring: Wiring) -> dict[str, AnyService]:
-    """Return the services of all systems by name. Raises TypeError where two have one name."""
+    """Return the services of all systems by name. Raises ConfigError where two have one name."""
     found: dict[str, AnyService] = {}
     for system in systems:
         for name, service in system.services(wiring).items():
             if name in found:
                 message = f"{system.name}: another system has a service {name!r} already"
-                raise TypeError(message)
+                raise ConfigError(message)
             found[name] = service
     return found
 
 
 def places_of(systems: Sequence[System], config: Config) -> list[Listener]:
-    """Return every listener, where the configuration has it, without an address yet."""
-    gateway = ListenerSpec(GATEWAY, 0)
-    specs = {gateway.name: gateway}
-    specs.update((each.name, each) for system in systems for each in system.listeners)
+    """Return every listener, where the configuration has it, without an address yet.
+
+    Raises ConfigError where two systems declare one listener differently.
+    """
+    gateway = ListenerSpec(GATEWAY, config.edge.gateway.port, host=config.edge.gateway.host)
+    specs = {GATEWAY: gateway}
+    for system in systems:
+        for spec in system.listeners:
+            if specs.setdefault(spec.name, spec) != spec:
+                message = f"{system.name}: listener {spec.name} is declared otherwise already"
+                raise ConfigError(message)
     found = []
     for spec in specs.values():
         there = config.edge.listener(spec.name)

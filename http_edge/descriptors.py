@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # A file's writer and reader, their WALs and the shared memory are five. Another five for whoever
 # reads the file beside them: its verification, and a backup with the copy that it makes.
 FILES_A_STORE: Final = 10
-# The loop, the lock, the log, what SQLite keeps for a moment, and the clients in this process:
-# some 25 at rest.
+# The loop, the lock, the log, the clients in this process, and what SQLite keeps of connections
+# that were closed (of each file as many as were ever open at once): some 25 at rest.
 FILES_OTHER: Final = 48
 # With fewer connections a listener, a browser and an operator shut each other out.
 CONNECTIONS_MIN: Final = 8

@@ -110,18 +110,20 @@ def pytest_runtest_makereport(
 # What takes a worker ten seconds and more, as measured, the longest first.
 LONGEST = (
     "tests/systems/hotel/test_saga_commit_boundaries.py",
-    "tests/systems/hotel/test_saga_interleavings.py",
     "tests/simulation/stage/test_rehearsal.py",
-    "tests/store/test_crash_points.py",
     "tests/systems/tweets/test_brand_commit_boundaries.py",
-    "tests/system/test_boot.py",
     "tests/simulation/command/test_command.py",
     "tests/simulation/test_plants.py",
-    "tests/systems/x_platform/api/test_garbage.py",
-    "tests/simulation/script/test_searches.py",
+    "tests/system/test_boot.py",
     "tests/system/test_disk.py",
+    "tests/system/test_lost_files.py",
+    "tests/system/test_operator.py",
+    "tests/systems/hotel/test_saga_interleavings.py",
+    "tests/store/test_crash_points.py",
+    "tests/system/test_tutorial.py",
     "tests/system/test_bookings.py",
-    "tests/test_docs.py",
+    "tests/system/test_dead_letters.py",
+    "tests/simulation/script/test_searches.py",
 )
 
 

@@ -1,20 +1,34 @@
 from __future__ import annotations
 
+import inspect
+import itertools
 import re
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.systems import SYSTEMS
 from tests.architecture import (
     CIRCLES,
+    DOUBLED,
     check_python,
     check_sql,
     check_tree,
     circles,
+    doubled_names,
     product_files,
 )
 
+if TYPE_CHECKING:
+    from actors.system import System
+
 ROOT = Path(__file__).parent.parent
+# `__init__.py` among them.
+FOLDER_FILES_MAX = 26
 
 # path, source, what the report must say
 VIOLATIONS = [
@@ -48,6 +62,10 @@ VIOLATIONS = [
     # Absences.
     ("actors/systems/hotel/a.py", "import actors.systems.tweets.messages", "know each other"),
     ("actors/systems/hotel/a.py", "from ..tweets import messages", "know each other"),
+    ("actors/systems/hotel/scenario/a.py", "import actors.systems.tweets.tweets", "know each"),
+    ("actors/app.py", "from actors.systems.hotel.system import HOTEL", "imports point down only"),
+    ("actors/system.py", "import actors.app", "imports point down only"),
+    ("actors/simulation/stage/a.py", "import actors.systems", "imports point down only"),
     ("http_edge/app.py", "import actors.store.store", "must not know actors.store"),
     ("actors/kernel/a.py", "import sqlite3", "must not know sqlite3"),
     ("actors/kernel/a.py", "from aiohttp import web", "must not know aiohttp"),
@@ -88,9 +106,12 @@ VIOLATIONS = [
 ]
 
 ALLOWED = [
-    ("runtime.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
+    ("actors/command_line.py", "import uvloop, secrets, os\nos.urandom(8)\nuvloop.run(main())"),
     ("runtime.py", "import actors.simulation.net.network, http_edge.app, actors.store.store"),
-    ("runtime.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
+    ("actors/command_line.py", "import asyncio\nasyncio.Runner().get_loop().run_forever()"),
+    ("actors/systems/__init__.py", "from actors.systems.hotel.system import HOTEL"),
+    ("actors/systems/tweets/scenario/a.py", "import actors.systems.x_platform.messages"),
+    ("actors/systems/tweets/scenario/a.py", "import actors.simulation.stage.scenario"),
     ("actors/simulation/stage/a.py", "import http_edge.app, actors.store.inline_store"),
     ("actors/simulation/stage/a.py", "import actors.simulation.net.pipe, actors.simulation.errors"),
     ("actors/simulation/time/a.py", "import actors.kernel.rng, actors.simulation.errors"),
@@ -117,22 +138,64 @@ def test_product_code_keeps_the_rules() -> None:
     assert check_tree(ROOT) == []
 
 
-def test_the_edge_names_no_system() -> None:
-    """Not in a comment, either: whoever adds a system has nothing to read there."""
-    systems = [path.name for path in (ROOT / "actors" / "systems").iterdir() if path.is_dir()]
-    named = re.compile(rf"\b({'|'.join(name for name in systems if name[0] != '_')})\b")
-    files = [*(ROOT / "http_edge").rglob("*.py"), *(ROOT / "http_edge").rglob("*.html")]
-    assert [path.name for path in files if named.search(path.read_text())] == []
+def test_nothing_below_the_systems_names_one() -> None:
+    """Not in a comment, either: whoever adds a system changes no file outside its folder."""
+    above = ROOT / "actors" / "systems"
+    systems = [path.name for path in above.iterdir() if path.is_dir() and path.name[0] != "_"]
+    named = re.compile(rf"\b({'|'.join(systems)})\b")
+    texts = [path for path in product_files(ROOT) if above not in path.parents]
+    texts += [ROOT / "config.toml", *(ROOT / "http_edge").rglob("*.html")]
+    assert [path.name for path in texts if named.search(path.read_text(encoding="utf-8"))] == []
 
 
-def test_no_circle_of_files_but_those_that_are_named() -> None:
-    """A file can be read without those that read it: imports go one way, annotations' too."""
-    sources = {
+def test_a_server_imports_no_simulation() -> None:
+    """What the command line needs to serve; a scenario and an audit are imported when wanted."""
+    code = (
+        "import sys, actors.command_line; "
+        "print([each for each in sys.modules if 'simulation' in each or 'scenario' in each"
+        " or 'invariants' in each])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout
+    assert printed.strip() == "[]"
+
+
+def python_sources() -> dict[str, str]:
+    """Return the product's text by path."""
+    return {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
         for path in product_files(ROOT)
         if path.suffix == ".py"
     }
-    assert circles(sources) == sorted(CIRCLES)
+
+
+def test_no_two_things_share_a_name() -> None:
+    """A name leads to one file, and to one public class."""
+    assert doubled_names(python_sources()) == sorted(DOUBLED)
+
+
+def test_a_shared_name_is_found() -> None:
+    """Files of different folders, and public classes; what every folder has may have one name."""
+    sources = {
+        "a/one.py": "class Lane: ...",
+        "b/one.py": "class _Own: ...",
+        "b/two.py": "class Lane: ...\nclass _Own: ...",
+        "a/messages.py": "",
+        "b/messages.py": "",
+    }
+    assert doubled_names(sources) == ["Lane: a/one.py, b/two.py", "one.py: a/one.py, b/one.py"]
+
+
+def test_no_folder_is_a_heap() -> None:
+    """What stands in one folder can be taken in at a look."""
+    folders = Counter(path.rpartition("/")[0] for path in python_sources())
+    assert {folder: files for folder, files in folders.items() if files > FOLDER_FILES_MAX} == {}
+
+
+def test_no_circle_of_files_but_those_that_are_named() -> None:
+    """A file can be read without those that read it: imports go one way, annotations' too."""
+    assert circles(python_sources()) == sorted(CIRCLES)
 
 
 def test_a_circle_is_found_whatever_its_length() -> None:
@@ -203,4 +266,16 @@ def test_every_number_of_the_configuration_has_its_reason() -> None:
         setting, _, reason = value.partition("#")
         if assigned and not key.startswith("#") and re.search(r"\d", setting):
             bare += [line] if len(reason.split()) < len(["a", "reason"]) else []
+    assert bare == []
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_every_number_of_a_system_has_its_reason(system: System) -> None:
+    """Above each key of its sections stands a comment."""
+    bare = []
+    for section in system.config.values():
+        lines = inspect.getsource(section).splitlines()
+        for before, line in itertools.pairwise(lines):
+            if re.match(r"    \w+: .*=", line) and not before.startswith("    # "):
+                bare.append(line)
     assert bare == []

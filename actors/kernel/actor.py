@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
     from actors.kernel.exit import ExitHandler
-    from actors.kernel.lifecycle import LifecycleEvent
     from actors.kernel.mailbox import Signal
-    from actors.kernel.stats import State
+    from actors.kernel.stats import ActorState
 
 
 class AsyncioActor(pykka.Actor):
@@ -50,7 +49,7 @@ class AsyncioActor(pykka.Actor):
     # pykka's class has a dict all the same; this one does not fill it: 90 bytes an actor less.
     __slots__ = (
         "_actor_ref", "_ended", "_factory", "_last_error", "_resumption", "_shutdown_s",
-        "_watchers", "actor_inbox", "actor_stopped", "actor_urn", "context", "kind", "machine",
+        "actor_inbox", "actor_stopped", "actor_urn", "context", "kind", "machine",
         "name", "parent", "ref", "server", "supervisor", "tasks",
     )  # fmt: skip
 
@@ -99,7 +98,6 @@ class AsyncioActor(pykka.Actor):
         # While an incarnation is ended in order: ends when that is over.
         self._ended: asyncio.Future[None] | None = None
         self._last_error: str | None = None
-        self._watchers: list[Callable[[ActorRef], None]] | None = None
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -112,12 +110,12 @@ class AsyncioActor(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         """Begin an incarnation of an actor that no supervisor looks after."""
-        self._begin(None)
+        self.begin()
 
     # --- What can be seen --------------------------------------------------------------------
 
     @property
-    def state(self) -> State:
+    def state(self) -> ActorState:
         """What is shown of where it stands."""
         return self.machine.state
 
@@ -145,21 +143,12 @@ class AsyncioActor(pykka.Actor):
             resumes_in_s=resumes_in_s,
         )
 
-    def add_watcher(self, watcher: Callable[[ActorRef], None]) -> None:
-        """Call `watcher` when the actor is gone for good, at once if it is already."""
-        if self.machine.is_set():
-            self._tell_watcher(watcher)
-            return
-        if self._watchers is None:
-            self._watchers = []
-        self._watchers.append(watcher)
-
     # --- Signals -----------------------------------------------------------------------------
 
     def on_signal(self, signal: Signal, argument: Any) -> None:
         """Do what an operator, or a ref, has signalled."""
         match signal:
-            case "kill" if self.server.has_news():
+            case "kill" if self.server.news():
                 # What it did, or crashed with, counts before the kill does.
                 self.actor_inbox.signal("kill", argument)
             case "kill":
@@ -197,6 +186,7 @@ class AsyncioActor(pykka.Actor):
         self, incarnation: Incarnation | None, stopped: AsyncioFuture[bool]
     ) -> None:
         alive = not self.machine.is_set()
+        incarnation = incarnation or self.machine.incarnation  # the next may have begun
         await self._end(incarnation)
         if self.supervisor is None:
             while self.machine.incarnation is not None:  # a restart was asked for first: stop wins
@@ -221,14 +211,16 @@ class AsyncioActor(pykka.Actor):
             )
         if self.machine.try_move("suspend"):
             self.actor_inbox.asleep = False
-            self._emit(lifecycle.Suspended(name=self.name))
+            self.context.lifecycle.emit(lifecycle.Suspended(name=self.name))
 
     def _resume(self) -> None:
         self.machine.suspended = False
         self._forget_resumption()
         if self.machine.try_move("resume"):
-            self._mark_degraded()
-            self._emit(lifecycle.Resumed(name=self.name))
+            incarnation = self.machine.incarnation
+            if incarnation is not None and incarnation.degraded is not None:
+                self.machine.move("degrade")
+            self.context.lifecycle.emit(lifecycle.Resumed(name=self.name))
 
     def _forget_resumption(self) -> None:
         if self._resumption is not None:
@@ -242,22 +234,16 @@ class AsyncioActor(pykka.Actor):
 
         A constructor or an `on_start` that raises, or makes no progress for `limit_s`, has failed.
         """
-        begun: asyncio.Future[Exit | None] = self.context.loop.create_future()
-        self._begin(begun, limit_s)
-        return begun
-
-    def _begin(
-        self, begun: asyncio.Future[Exit | None] | None, limit_s: float | None = None
-    ) -> None:
         machine, loop = self.machine, self.context.loop
         machine.move("begin")
         machine.number += 1
+        begun: asyncio.Future[Exit | None] = loop.create_future()
         machine.incarnation = incarnation = Incarnation(machine.number, begun)
         try:
             starting = incarnation.start(self._factory, self.ref)
         except CRASHES as error:
             self.crash(error)
-            return
+            return begun
         if starting is None:
             self._up(incarnation)
         else:
@@ -268,6 +254,7 @@ class AsyncioActor(pykka.Actor):
             if limit_s is not None:
                 # Not asyncio.timeout: a start that swallows its cancellation is late all the same.
                 incarnation.watch_start(loop, limit_s, partial(self.fail, incarnation.number))
+        return begun
 
     def _started(self, incarnation: Incarnation, task: asyncio.Future[None]) -> None:
         error = error_of(task)
@@ -281,25 +268,26 @@ class AsyncioActor(pykka.Actor):
     def _up(self, incarnation: Incarnation) -> None:
         machine = self.machine
         if not machine.phase.ends:
-            self.actor_inbox.reopen()
+            self.actor_inbox.closed = None
         machine.move("up_suspended" if machine.suspended else "up")
         machine.ups += 1
-        self._mark_degraded()
-        number = incarnation.number
+        if incarnation.degraded is not None:
+            machine.try_move("degrade")
+        emit, name, number = self.context.lifecycle.emit, self.name, incarnation.number
         if machine.ups == 1:
-            self._emit(lifecycle.Started(name=self.name, incarnation=number))
+            emit(lifecycle.Started(name=name, incarnation=number))
         else:
-            restarts = machine.ups - 1
-            self._emit(lifecycle.Restarted(name=self.name, incarnation=number, restarts=restarts))
+            emit(lifecycle.Restarted(name=name, incarnation=number, restarts=machine.ups - 1))
         if machine.phase is SUSPENDED:
-            self._emit(lifecycle.Suspended(name=self.name))
-        incarnation.end_start(None)
+            emit(lifecycle.Suspended(name=name))
+        incarnation.starting = None
+        incarnation.begun.set_result(None)
         self.server.turn()
 
     async def first_start(self) -> None:
         """Wait until the incarnation that is starting, if one is, is up or has failed."""
         incarnation = self.machine.incarnation
-        if incarnation is not None and incarnation.begun is not None:
+        if incarnation is not None:
             await asyncio.wait([incarnation.begun])
 
     def degrade(self, number: int, error: str | None) -> None:
@@ -313,18 +301,12 @@ class AsyncioActor(pykka.Actor):
         known, incarnation.degraded = incarnation.degraded, error
         if error is not None:
             self._last_error = error
-            self._mark_degraded()
+            self.machine.try_move("degrade")
             if known is None:
-                self._emit(lifecycle.Degraded(name=self.name, error=error))
+                self.context.lifecycle.emit(lifecycle.Degraded(name=self.name, error=error))
         elif known is not None:
             self.machine.try_move("recover")
-            self._emit(lifecycle.Recovered(name=self.name))
-
-    def _mark_degraded(self) -> None:
-        """Show it where that is what there is to show."""
-        incarnation = self.machine.incarnation
-        if incarnation is not None and incarnation.degraded is not None:
-            self.machine.try_move("degrade")
+            self.context.lifecycle.emit(lifecycle.Recovered(name=self.name))
 
     # --- It ends -----------------------------------------------------------------------------
 
@@ -341,7 +323,7 @@ class AsyncioActor(pykka.Actor):
         self._last_error = last_error = describe(error)
         killed = isinstance(error, Killed)
         untold = killed or isinstance(error, Trouble)
-        self._emit(
+        self.context.lifecycle.emit(
             lifecycle.Crashed(
                 name=self.name,
                 incarnation=incarnation.number,
@@ -358,6 +340,7 @@ class AsyncioActor(pykka.Actor):
         self.server.give_back(culprit, last_error, redelivers=redelivers)
         if incarnation.starting is not None:
             incarnation.starting.cancel()
+            incarnation.starting = None
         if behavior is not None:
             self.tasks.run_last_hook(behavior.on_failure, error)
         exit_ = Exit(
@@ -365,12 +348,13 @@ class AsyncioActor(pykka.Actor):
             error=error,
             charged=isinstance(error, Escalation) or not (killed or culprit is not None),
         )
-        told = incarnation.end_start(exit_)
+        if phase.starts:
+            incarnation.begun.set_result(exit_)  # whoever began it hears of it so
         if phase.ends:
             self.server.check_quiet()
         elif self.supervisor is None:
             self.terminate()
-        elif not told:
+        elif not phase.starts:
             self.supervisor.exited(self, exit_)
 
     def fail(self, number: int, error: BaseException) -> None:
@@ -387,7 +371,8 @@ class AsyncioActor(pykka.Actor):
         """
         if drain:
             self.actor_inbox.closed = self._stopped
-        await self._end(self.machine.incarnation, drain=drain)
+        if self.machine.phase.lives or self._ended is not None:  # else it is over
+            await self._end(self.machine.incarnation, drain=drain)
 
     async def _end(self, incarnation: Incarnation | None, *, drain: bool = False) -> None:
         while self._ended is not None:
@@ -431,9 +416,6 @@ class AsyncioActor(pykka.Actor):
         self.machine.move("terminate")
         pykka.ActorRegistry.unregister(self.ref)
         self._give_up_queue(self._stopped)
-        watchers, self._watchers = self._watchers or [], None
-        for watcher in watchers:
-            self._tell_watcher(watcher)
 
     def stay_down(self) -> None:
         """Refuse every message until the next `begin`: it ended in order and is not restarted."""
@@ -443,7 +425,7 @@ class AsyncioActor(pykka.Actor):
 
     def _give_up_queue(self, reason: Callable[[], ActorError]) -> None:
         count = self.actor_inbox.close(reason, dead_letter=True)
-        self._emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
+        self.context.lifecycle.emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
 
     def park(self, error: str, retry_s: float) -> None:
         """Refuse every message until the next `begin`: the restart budget is spent."""
@@ -455,7 +437,7 @@ class AsyncioActor(pykka.Actor):
         )
         parked = partial(ServiceUnavailable, why, retry_after_s=retry_s)
         self.actor_inbox.close(parked, dead_letter=False)
-        self._emit(lifecycle.Parked(name=self.name, error=error, retry_s=retry_s))
+        self.context.lifecycle.emit(lifecycle.Parked(name=self.name, error=error, retry_s=retry_s))
 
     def refuse_until_up(self, retry_after_s: float) -> None:
         """Refuse messages until the actor is up, unless its mailbox is closed for another reason.
@@ -481,17 +463,8 @@ class AsyncioActor(pykka.Actor):
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _emit(self, event: LifecycleEvent) -> None:
-        self.context.lifecycle.emit(event)
-
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.own(self.context.loop.create_task(work))
 
     def _stopped(self) -> ActorError:
         return ActorStopped(f"{self.name} has stopped and handles no more messages")
-
-    def _tell_watcher(self, watcher: Callable[[ActorRef], None]) -> None:
-        try:
-            watcher(self.ref)
-        except CRASHES as error:
-            self.tasks.hook_failed("watch", error)

@@ -1,4 +1,4 @@
-"""The one source of time. `runtime.py` makes it; everything else is handed it."""
+"""The one source of time. `command_line.py` makes it; everything else is handed it."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ class Incarnation:
 
     __slots__ = ("begun", "behavior", "degraded", "number", "receive", "starting")
 
-    def __init__(self, number: int, begun: asyncio.Future[Exit | None] | None) -> None:
-        """`begun`, if anybody waits, ends when the start has succeeded (None) or failed."""
+    def __init__(self, number: int, begun: asyncio.Future[Exit | None]) -> None:
+        """`begun` ends when the start has succeeded (None) or failed (the exit)."""
         self.number = number
         self.begun = begun
         self.behavior: Behavior | None = None
@@ -61,11 +61,3 @@ class Incarnation:
 
         timer = loop.call_later(limit_s, look)
         task.add_done_callback(lambda _: timer.cancel())
-
-    def end_start(self, exit_: Exit | None) -> bool:
-        """Tell whoever waits for the start how it ended; returns whether anybody does."""
-        begun, self.begun, self.starting = self.begun, None, None
-        if begun is None:
-            return False
-        begun.set_result(exit_)
-        return True

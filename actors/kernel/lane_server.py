@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actors.kernel.owned_tasks import OwnedTasks
     from actors.kernel.state_machine import StateMachine
 
-    class Served(Protocol):
+    class LaneOwner(Protocol):
         """What an actor is to its server, which serves; the actor decides."""
 
         name: str
@@ -49,7 +49,7 @@ class LaneServer:
 
     mailbox: Mailbox
 
-    def __init__(self, actor: Served, *, batch_max: int, turn_max: int) -> None:
+    def __init__(self, actor: LaneOwner, *, batch_max: int, turn_max: int) -> None:
         """Serve up to `turn_max` messages a turn; with `batch_max` above 1, so many a batch."""
         self._actor = actor
         self._machine = actor.machine
@@ -64,16 +64,15 @@ class LaneServer:
         if mailbox.signals:
             self._serve_signals()
         if not machine.phase.serves:
-            self.check_quiet()
+            if self._quiet is not None:
+                self.check_quiet()
             return
         incarnation = machine.incarnation
         assert incarnation is not None, "an actor that serves has an incarnation"
+        serve = self._serve_batch if self._batch_max > 1 else self._serve_each
         for lane in mailbox.lanes:
             if lane.queue and lane.work is None:
-                if self._batch_max > 1:
-                    self._serve_batch(incarnation, lane)
-                else:
-                    self._serve_each(incarnation, lane)
+                serve(incarnation, lane)
                 if machine.incarnation is not incarnation:
                     return
         mailbox.asleep = True
@@ -105,9 +104,9 @@ class LaneServer:
         if machine.incarnation is None or (idle and (not machine.phase.serves or mailbox.empty())):
             quiet.set_result(None)
 
-    def has_news(self) -> bool:
-        """Whether work has ended that has not been looked at yet."""
-        return any(lane.work is not None and lane.work.done() for lane in self.mailbox.lanes)
+    def news(self) -> list[Lane]:
+        """Return the lanes whose work has ended and has not been looked at yet."""
+        return [each for each in self.mailbox.lanes if each.work is not None and each.work.done()]
 
     def give_back(self, culprit: Envelope | None, error: str, *, redelivers: bool) -> None:
         """Let go of what a dead incarnation had in hand: back to the queue's head, or given up."""

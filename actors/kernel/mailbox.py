@@ -74,7 +74,7 @@ class Mailbox:
         self.capacity = config.capacity
         self.lanes = tuple([Lane(index) for index in range(lanes)])
         self.signals: deque[tuple[Signal, Any]] | None = None
-        # Set once the actor is parked or stopped: makes the error that every sender gets.
+        # Set while the actor is parked or stopped: makes the error that every sender gets.
         self.closed: Callable[[], ActorError] | None = None
         # True while no turn is scheduled and one would have something to do with a new message.
         self.asleep = False
@@ -271,10 +271,6 @@ class Mailbox:
         self.close(reason, dead_letter=False)
         for lane, stays in zip(self.lanes, kept, strict=True):
             lane.queue.extend(stays)
-
-    def reopen(self) -> None:
-        """Accept messages again."""
-        self.closed = None
 
     # --- Inside ------------------------------------------------------------------------------
 

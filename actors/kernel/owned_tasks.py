@@ -49,14 +49,14 @@ class OwnedTasks:
         try:
             last = hook(*args)
         except CRASHES as error:
-            self.hook_failed(hook.__name__, error)
+            self._failed(hook.__name__, error)
             return None
         if last is None:
             return None
 
         def done(task: asyncio.Future[None]) -> None:
             if (error := error_of(task)) is not None:
-                self.hook_failed(hook.__name__, error)
+                self._failed(hook.__name__, error)
 
         task: asyncio.Future[None] = asyncio.ensure_future(last, loop=self._context.loop)
         self.own(task).add_done_callback(done)
@@ -73,12 +73,11 @@ class OwnedTasks:
             left_s = None if end_s is None else end_s - clock.monotonic()
             if left_s is not None and left_s <= 0:
                 error = TimeoutError(f"{len(self)} tasks swallowed their cancellation")
-                self.hook_failed("cancel", error)
+                self._failed("cancel", error)
                 return
             await asyncio.wait(self._tasks, timeout=left_s)
 
-    def hook_failed(self, hook: str, error: BaseException) -> None:
-        """Say so."""
+    def _failed(self, hook: str, error: BaseException) -> None:
         self._context.lifecycle.emit(
             lifecycle.HookFailed(name=self._name, hook=hook, error=describe(error))
         )

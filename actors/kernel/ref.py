@@ -13,7 +13,6 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Protocol
 
     from actors.kernel.context import KernelContext
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
         def fail(self, number: int, error: BaseException) -> None: ...
 
         def degrade(self, number: int, error: str | None) -> None: ...
-
-        def add_watcher(self, watcher: Callable[[ActorRef], None]) -> None: ...
 
         def stats(self) -> ActorStats: ...
 
@@ -167,13 +164,6 @@ class ActorRef(pykka.ActorRef[Any]):
     def resume(self) -> None:
         """Handle messages again."""
         self.actor_inbox.signal("resume")
-
-    def watch(self, watcher: Callable[[ActorRef], None]) -> None:
-        """Call `watcher` once, on the loop, when the actor is gone for good (not at restarts)."""
-        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _on_loop
-            self._actor.add_watcher(watcher)
-        else:
-            self._loop.call_soon_threadsafe(self._actor.add_watcher, watcher)
 
     def stats(self) -> ActorStats:
         """Return a frozen snapshot of the actor's state and counters."""

@@ -10,7 +10,7 @@ from actors.errors import NoSuchActor
 
 if TYPE_CHECKING:
     from actors.kernel.actor import AsyncioActor
-    from actors.kernel.stats import State
+    from actors.kernel.stats import ActorState
 
 
 class Replica(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     healthy: bool
-    state: State
+    state: ActorState
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The one source of chance. `runtime.py` seeds it; everything else is handed it."""
+"""The one source of chance. `command_line.py` seeds it; everything else is handed it."""
 
 from __future__ import annotations
 

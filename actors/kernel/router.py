@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.ref import ActorRef
     from actors.kernel.registry import Registry
-    from actors.kernel.stats import State
+    from actors.kernel.stats import ActorState
 
 # Who is preferred, by state: the lower the better. One that starts will answer soon; one that is
 # suspended may not for long; one that is parked or stopped accepts nothing.
-RANKS: Final[dict[State, int]] = {
+RANKS: Final[dict[ActorState, int]] = {
     "running": 0,
     "degraded": 1,
     "starting": 2,

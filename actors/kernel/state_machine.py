@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from actors.kernel.incarnation import Incarnation
-    from actors.kernel.stats import State
+    from actors.kernel.stats import ActorState
 
 Trigger = Literal[
     "begin",
@@ -34,7 +34,7 @@ class Phase:
     """Where an actor stands; `state` is what is shown of it."""
 
     name: str
-    state: State
+    state: ActorState
     # An incarnation is there: it can crash, be killed and be told to end.
     lives: bool = False
     # Its start is under way.
@@ -89,7 +89,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = {
     },
     STARTING_TO_DRAIN: {
         "up": DRAINING, "up_suspended": STOPPING,
-        "stop": STARTING_TO_STOP, "drain": STARTING_TO_DRAIN, "crash": DOWN,
+        "stop": STARTING_TO_DRAIN, "drain": STARTING_TO_DRAIN, "crash": DOWN,
     },
     DRAINING: {"stop": STOPPING, "drain": DRAINING, "close": ENDED, "crash": DOWN},
     STOPPING: {"stop": STOPPING, "drain": STOPPING, "close": ENDED, "crash": DOWN},
@@ -118,7 +118,7 @@ class StateMachine:
         self.suspended = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> ActorState:
         """What is shown of the phase."""
         return "restarting" if self.ups and self.phase is STARTING else self.phase.state
 
@@ -128,16 +128,17 @@ class StateMachine:
 
     def move(self, trigger: Trigger) -> None:
         """Go where the table says. Raises IllegalTransition where it says nothing."""
-        if not self.try_move(trigger):
+        try:
+            self.phase = phase = TRANSITIONS[self.phase][trigger]
+        except KeyError:
             message = f"{trigger!r} cannot happen to an actor that is {self.phase.name}"
-            raise IllegalTransition(message)
+            raise IllegalTransition(message) from None
+        if not phase.lives:
+            self.incarnation = None
 
     def try_move(self, trigger: Trigger) -> bool:
         """Go where the table says, if anywhere; returns whether it says so."""
-        phase = TRANSITIONS[self.phase].get(trigger)
-        if phase is None:
+        if trigger not in TRANSITIONS[self.phase]:
             return False
-        self.phase = phase
-        if not phase.lives:
-            self.incarnation = None
+        self.move(trigger)
         return True

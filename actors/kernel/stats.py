@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-State = Literal[
+ActorState = Literal[
     "starting", "running", "degraded", "suspended", "restarting", "parked", "stopping", "stopped"
 ]
 
@@ -22,7 +22,7 @@ class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     parent: str | None
-    state: State
+    state: ActorState
     mailbox_depth: int
     mailbox_capacity: int
     incarnation: int

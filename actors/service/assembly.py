@@ -11,19 +11,19 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
-from actors.kernel.child_spec import SupervisorSpec
+from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
 from actors.service.group import grouped
 from actors.service.hosted_service import HostedService
 from actors.service.operator_calls import OperatorCalls
-from actors.service.replicas import Replicas, actor_names
-from actors.service.runner import RunnerSpec
 from actors.service.service import Service, StatelessService
 from actors.service.service_host import service_child
-from actors.service.stateless_host import stateless_children
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.replicas import Replicas, actor_names
+from actors.service.stateless.runner import RunnerSpec
+from actors.service.stateless.stateless_host import stateless_children
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config, StoreConfig
-    from actors.kernel.child_spec import ChildSpec
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.kernel.supervision.child_spec import ChildSpec
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group
     from actors.service.letters import Replayed
     from actors.service.operator_calls import TimerStats
-    from actors.service.runner import Runner, RunnerType
+    from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
 
@@ -278,7 +278,7 @@ def _make_replicas(
 
 
 def _class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
-    """Return the class of what the topology has under that name. Raises TypeError."""
+    """Return the class of what stands under that name. Raises TypeError."""
     made = service.factory() if isinstance(service, Replicas) else service()
     if isinstance(made, Service) and isinstance(service, Replicas):
         error = (

@@ -90,8 +90,9 @@ class Backups:
         await self._all_are_up_or_parked()
         await asyncio.to_thread(prepare, target, self._data_dir)
         stopped = threading.Event()
-        snapshots = await asyncio.to_thread(self._open)
+        snapshots: dict[str, Snapshot] = {}
         try:
+            await _to_its_end(asyncio.to_thread(self._open, snapshots), give_up=stopped.set)
             held_s, manifest = await self._begin(snapshots)
             write = partial(
                 write_backup,
@@ -130,19 +131,12 @@ class Backups:
         message = f"not up yet: {', '.join(starting)}; call again when /readyz says that they are"
         raise BackupRefused(message)
 
-    def _open(self) -> dict[str, Snapshot]:
-        snapshots: dict[str, Snapshot] = {}
-        try:
-            # Those of services that do not run here any more are kept, also in a backup.
-            for name in dict.fromkeys((*self._services, *self._folder.manifest.stores)):
-                path = self._folder.file_of(name)
-                if path.exists():
-                    snapshots[name] = Snapshot(path, self._config.store)
-        except BaseException:
-            for snapshot in snapshots.values():
-                snapshot.close()
-            raise
-        return snapshots
+    def _open(self, snapshots: dict[str, Snapshot]) -> None:
+        # Those of services that do not run here any more are kept, also in a backup.
+        for name in dict.fromkeys((*self._services, *self._folder.manifest.stores)):
+            path = self._folder.file_of(name)
+            if path.exists():
+                snapshots[name] = Snapshot(path, self._config.store)
 
     async def _begin(self, snapshots: Mapping[str, Snapshot]) -> tuple[float, Manifest]:
         """Begin all snapshots at one moment.
@@ -175,7 +169,9 @@ class Backups:
         hold = Hold(len(stores), limit_s=limit_s, clock=self._clock)
         # On a thread of its own: no turn of the loop is waited for.
         steps = [snapshot.begin for snapshot in snapshots.values()]
-        taking = asyncio.ensure_future(asyncio.to_thread(hold.take, steps))
+        taking = asyncio.ensure_future(
+            _to_its_end(asyncio.to_thread(hold.take, steps), give_up=hold.give_up)
+        )
         stopping: list[asyncio.Future[None]] = []
         try:
             stopping += [asyncio.ensure_future(each.between_batches(hold.stop)) for each in stores]

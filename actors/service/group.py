@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.kernel.child_spec import ChildSpec, Strategy, SupervisorSpec
+from actors.errors import ConfigError
+from actors.kernel.supervision.child_spec import ChildSpec, Strategy, SupervisorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,17 +31,17 @@ def grouped(
 ) -> tuple[ChildSpec | SupervisorSpec, ...]:
     """Return the root's children, those of a group under its supervisor, where the first stood.
 
-    `children` are by service. Raises TypeError where a group's service is not there, or in two.
+    `children` are by service. Raises ConfigError where a group's service is not there, or in two.
     """
     group_of: dict[str, Group] = {}
     for group in groups:
         for name in group.services:
             if name not in children:
                 message = f"group {group.name}: there is no service {name!r} to supervise"
-                raise TypeError(message)
+                raise ConfigError(message)
             if name in group_of:
                 message = f"group {group.name}: {name!r} is in {group_of[name].name} already"
-                raise TypeError(message)
+                raise ConfigError(message)
             group_of[name] = group
     found: list[ChildSpec | SupervisorSpec] = []
     made: set[str] = set()

@@ -11,8 +11,8 @@ import structlog
 
 from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
 from actors.kernel.behavior import Behavior
-from actors.kernel.child_spec import ChildSpec
 from actors.kernel.messages import Later, Query
+from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
 from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, Effects

@@ -169,8 +169,9 @@ class AiosqliteStore:
         else:
             await self._reader.connect(open_for_reading)
 
-    def _step(self) -> None:
+    def _step(self) -> bool:
         self.steps += 1
+        return self._abandoned
 
     async def has_room(self) -> bool:
         """Try it, beside the file."""

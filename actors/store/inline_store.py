@@ -76,8 +76,9 @@ class InlineStore:
         """Try it, beside the file."""
         return has_room(self._spec.path)
 
-    def _step(self) -> None:
+    def _step(self) -> bool:
         self.steps += 1
+        return self._abandoned
 
     async def check(self, check: IntegrityCheck) -> None:
         """Look at a table a turn of the loop."""

@@ -37,13 +37,13 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
     abandoned: Callable[[], bool],
     verified: bool,
     first: bool,
-    step: Callable[[], None],
+    step: Callable[[], bool],
 ) -> tuple[sqlite3.Connection, GroupCommit]:
     """Open, check if `verified`, migrate and take the epoch. Raises StoreError.
 
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
     an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
-    `step` is called again and again while it gets on.
+    `step` is called again and again while it gets on, and says when it is not to.
     """
     admission = None
     if spec.folder is not None:
@@ -96,7 +96,7 @@ def open_degraded(
     why: StoreUnwritable,
     *,
     verified: bool,
-    step: Callable[[], None],
+    step: Callable[[], bool],
 ) -> sqlite3.Connection:
     """Open for reading alone, where the file cannot be written. Raises `why` where that is no use.
 

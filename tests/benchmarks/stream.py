@@ -27,11 +27,11 @@ from actors.kernel.rng import Rng
 from actors.system import Dependency
 from actors.systems import SYSTEMS
 from actors.systems.hotel.system import HOTEL
-from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader
 from actors.systems.tweets.outside import EMBEDDED_CREDENTIALS, simulated_x
 from actors.systems.tweets.system import TWEETS
-from actors.systems.tweets.x_access import XAccess
+from actors.systems.tweets.x.access import XAccess
+from actors.systems.tweets.x.credentials import load_credentials
 from actors.systems.x_platform.messages import TweetAs
 from actors.systems.x_platform.system import X_PLATFORM
 from tests.benchmarks.probe import probed

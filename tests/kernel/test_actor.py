@@ -18,8 +18,8 @@ from actors.errors import (
 )
 from actors.kernel import lifecycle
 from actors.kernel.behavior import BatchResult, Behavior
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.messages import Refusal
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
     NO_BACKOFF,
     Boom,
@@ -600,6 +600,65 @@ async def test_draining_while_starting_handles_the_queue_and_lets_nobody_in() ->
         await ending
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "handled"),
+    [
+        (lambda _: None, ["queued"]),
+        (lambda actor: actor.ref.suspend(), []),
+        (lambda actor: actor.ref.restart(), ["queued"]),
+        (lambda actor: actor.ref.kill(), []),
+    ],
+)
+async def test_what_happens_to_a_start_that_is_to_drain(meanwhile: Any, handled: list[str]) -> None:
+    """A suspension keeps its queue unhandled, a kill ends it at once; a restart comes too late."""
+    gate = asyncio.Event()
+    seen: list[Any] = []
+
+    class Gated(Behavior):
+        async def on_start(self) -> None:
+            await gate.wait()
+
+        def on_receive(self, message: Any) -> None:
+            seen.append(message)
+
+    async with running_kernel() as kernel:
+        actor = kernel.start(Gated)
+        actor.ref.tell("queued")
+        await turns()
+        ending = asyncio.create_task(actor.end(drain=True))
+        await turns()
+        meanwhile(actor)
+        await turns()
+        gate.set()
+        await ending
+        assert seen == handled
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+async def test_a_drain_that_is_cut_short(*, suspended: bool) -> None:
+    """Neither what is suspended nor what is told to stop handles its queue before it ends."""
+    gate = asyncio.Event()
+    async with running_kernel() as kernel:
+        actor = kernel.start()
+        in_hand = actor.ref.ask(lambda _: gate.wait(), block=False)
+        queued = actor.ref.ask("queued", block=False)
+        await turns()
+        if suspended:
+            actor.ref.suspend()
+            await turns()
+        endings = [asyncio.create_task(actor.end(drain=True)) for _ in range(2)]
+        await turns()
+        assert actor.stats().state == "stopping"
+        stopping = actor.ref.stop(block=False)
+        await turns()
+        gate.set()
+        await asyncio.gather(*endings)
+        assert await stopping is True
+        assert await in_hand is True
+        with pytest.raises(ActorStopped):
+            await queued
+
+
 async def test_kill_while_ending() -> None:
     """A kill does not wait for an orderly end that waits for a handler."""
     async with running_kernel() as kernel:
@@ -656,43 +715,6 @@ async def test_an_on_stop_that_outlasts_the_shutdown_limit_is_cut_short(*, stubb
         await actor.settled()
         hooks = [event.hook for event in kernel.events_of(lifecycle.HookFailed)]
         assert hooks == ([] if stubborn else ["on_stop"])
-
-
-async def test_watch_fires_once_when_the_actor_is_gone_for_good() -> None:
-    """Restarts are no news to a watcher; the end is, once, also to one who comes late."""
-    seen: list[Any] = []
-    async with running_kernel() as kernel:
-        system, child = await supervised(kernel)
-        child.ref.watch(seen.append)
-        child.ref.kill()
-        await turns()
-        child.ref.restart()
-        await turns()
-        assert seen == []
-        await system.stop()
-        assert seen == [child.ref]
-        child.terminate()
-        assert seen == [child.ref]
-        child.ref.watch(seen.append)
-        assert seen == [child.ref] * 2
-
-
-async def test_a_watcher_that_raises_stops_nobody() -> None:
-    """A watcher's failure is seen and keeps neither the end nor the other watchers back."""
-    seen: list[Any] = []
-
-    def raising(_: Any) -> None:
-        raise Boom("watcher")
-
-    async with running_kernel() as kernel:
-        actor = kernel.start()
-        actor.ref.watch(raising)
-        actor.ref.watch(seen.append)
-        assert await actor.ref.stop(block=False) is True
-        assert seen == [actor.ref]
-        assert [event.error for event in kernel.events_of(lifecycle.HookFailed)] == [
-            "Boom: watcher"
-        ]
 
 
 # --- Suspension ------------------------------------------------------------------------------
@@ -796,6 +818,40 @@ async def test_suspension_lets_what_is_in_hand_finish() -> None:
         assert not queued.ended
         actor.ref.resume()
         assert await queued == "queued"
+
+
+async def test_a_degraded_actor_shows_it_while_it_serves() -> None:
+    """Until it can write again or its life is over; a suspension hides it for its time."""
+    async with running_kernel() as kernel:
+        _, child = await supervised(kernel)
+        states = []
+        steps: list[Callable[[], None]] = [
+            lambda: child.degrade(1, "disk full"),
+            lambda: child.degrade(1, "disk still full"),
+            child.ref.suspend,
+            child.ref.resume,
+            lambda: child.degrade(1, None),
+            child.ref.suspend,
+            lambda: child.degrade(1, "full again"),
+            child.ref.resume,
+            child.ref.kill,
+            lambda: child.degrade(1, "no news of the living"),
+            lambda: child.degrade(2, "full"),
+            child.ref.restart,
+        ]
+        for step in steps:
+            step()
+            await turns()
+            states.append(child.state)
+        assert states == [
+            "degraded", "degraded", "suspended", "degraded", "running", "suspended", "suspended",
+            "degraded", "running", "running", "degraded", "running",
+        ]  # fmt: skip
+        assert await child.ref.ask("served", block=False) == "served"
+        assert [event.error for event in kernel.events_of(lifecycle.Degraded)] == [
+            "disk full", "full again", "full",
+        ]  # fmt: skip
+        assert len(kernel.events_of(lifecycle.Recovered)) == 1
 
 
 # --- Turns and lanes -------------------------------------------------------------------------

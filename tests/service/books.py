@@ -8,16 +8,12 @@ from pathlib import Path  # noqa: TC003 - a service's ClassVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.config import load_config
-from actors.kernel import lifecycle
 from actors.kernel.clock import SystemClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.messages import Refusal
 from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.service.service import Service, command, query
-from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.transaction import ReadTransaction, Transaction
+from tests.booting import app_of
 from tests.store.ledger import (
     SCHEMA,
     Add,
@@ -39,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from actors.config import Config
+    from actors.kernel import lifecycle
     from actors.kernel.messages import Message
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import AnyService
@@ -94,22 +91,14 @@ class Shelf:
         self.events: list[lifecycle.LifecycleEvent] = []
         self._clock = SystemClock()
         self._rng = Rng(seed)
-        events = lifecycle.Lifecycle()
-        events.subscribe(self.events.append)
-        context = KernelContext(
-            loop=asyncio.get_running_loop(),
+        self.system = app_of(
+            services,
+            folder,
+            config,
             clock=self._clock,
             rng=self._rng,
-            lifecycle=events,
-            dead_letters=DeadLetters(capacity=100, clock=self._clock, events=events),
-        )
-        self.system = ServiceSystem(
-            services,
-            config=config,
-            data_dir=folder,
-            context=context,
-            store=AiosqliteStore,
-        )
+            heard=self.events.append,
+        ).system
         self.hosted = self.system._hosted
 
     def file(self, name: str) -> Path:

@@ -16,17 +16,14 @@ from pykka import ActorRegistry
 
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.messages import Command, Query
 from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
-from actors.service.inline_runner import InlineRunner
 from actors.service.service import Service, command, query
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.inline_runner import InlineRunner
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.inline_store import InlineStore
 from actors.store.transaction import ReadTransaction, Transaction
+from tests.booting import app_of
 from tests.kernel.kernel_harness import turns
 from tests.store.ledger import Mishap, query_file
 from tests.store.leftovers import no_store_threads
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.lifecycle import LifecycleEvent
-    from actors.service.assembly import AnyService
+    from actors.service.assembly import AnyService, ServiceSystem
     from actors.store.aiosqlite_store import AiosqliteStore
     from actors.store.store import BoundHandler, WriteResult
 
@@ -287,25 +284,19 @@ async def office(
     config = load_config(None, [*SETTINGS, *settings])
     loop = asyncio.get_running_loop()
     loop.time = clock.monotonic  # type: ignore[method-assign]
-    lifecycle = Lifecycle()
     events: list[LifecycleEvent] = []
-    lifecycle.subscribe(events.append)
     rng = Rng(seed)
     HoppingStore.hops = rng.fork("hops")
-    system = ServiceSystem(
+    system = app_of(
         services,
-        config=config,
-        data_dir=folder,
-        context=KernelContext(
-            loop=loop,
-            clock=clock,
-            rng=rng,
-            lifecycle=lifecycle,
-            dead_letters=DeadLetters(capacity=100, clock=clock, events=lifecycle),
-        ),
+        folder,
+        config,
+        clock=clock,
+        rng=rng,
         store=store,
         runner=InlineRunner if issubclass(store, InlineStore) else ThreadRunner,
-    )
+        heard=events.append,
+    ).system
     try:
         await system.start()
         yield Office(system, folder, clock, events)

@@ -1,4 +1,4 @@
-"""Diaries under a supervisor on real stores: what runtime.py wires, with misbehaving services."""
+"""Diaries under a supervisor on real stores: what an App wires, with misbehaving services."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from actors.config import load_config
-from actors.kernel.clock import SystemClock
-from actors.kernel.context import KernelContext
-from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.messages import Command, Query, Refusal
 from actors.kernel.rng import Rng
-from actors.service.assembly import ServiceSystem
 from actors.service.service import Service, command, query
-from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.transaction import ReadTransaction, Transaction
+from tests.booting import app_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from actors.kernel.lifecycle import LifecycleEvent
+    from actors.service.assembly import ServiceSystem
 
 SCHEMA = "CREATE TABLE entry (seq INTEGER PRIMARY KEY, label TEXT NOT NULL) STRICT;"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -138,27 +134,13 @@ async def running(
     migrations = folder / "schema"
     migrations.mkdir(exist_ok=True)
     (migrations / "0001_entry.sql").write_text(SCHEMA)
-    clock, rng, lifecycle = SystemClock(), Rng(seed), Lifecycle()
     events: list[LifecycleEvent] = []
-    lifecycle.subscribe(events.append)
-    context = KernelContext(
-        loop=asyncio.get_running_loop(),
-        clock=clock,
-        rng=rng,
-        lifecycle=lifecycle,
-        dead_letters=DeadLetters(capacity=1000, clock=clock, events=lifecycle),
-    )
 
     class Placed(Diary):
         schema: ClassVar[Path] = migrations
 
-    system = ServiceSystem(
-        dict.fromkeys(names, Placed),
-        config=config,
-        data_dir=folder,
-        context=context,
-        store=AiosqliteStore,
-    )
+    services = dict.fromkeys(names, Placed)
+    system = app_of(services, folder, config, rng=Rng(seed), heard=events.append).system
     Diary.runs.clear()
     await system.start()
     try:

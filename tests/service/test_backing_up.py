@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from actors.store.files.backup import restore_backup
 from actors.store.files.snapshot import Snapshot
 from tests.service.books import hosted
 from tests.store.ledger import Add, Count
+from tests.store.leftovers import connections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,34 @@ async def test_writers_are_held_for_no_longer_than_they_may_be(
     restore_backup(tmp_path / "backup", restored)
     async with hosted(restored, "a", "b") as shelf:
         assert [await shelf.ask(name, Count()) for name in ("a", "b")] == [1, 1]
+
+
+@pytest.mark.parametrize("step", ["__init__", "begin"])
+async def test_a_backup_that_is_cancelled_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It ends when its thread has: not while that still opens files, or has them in hand."""
+    inside, leave = threading.Event(), threading.Event()
+    take = getattr(Snapshot, step)
+
+    def slow(snapshot: Snapshot, *args: Any) -> None:
+        take(snapshot, *args)
+        inside.set()
+        leave.wait(10.0)
+
+    monkeypatch.setattr(Snapshot, step, slow)
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    async with hosted(data_dir, "a", "b") as shelf:
+        backing_up = asyncio.ensure_future(shelf.system.backup(tmp_path / "backup"))
+        await asyncio.to_thread(inside.wait)
+        backing_up.cancel()
+        await asyncio.sleep(0.01)
+        assert not backing_up.done()
+        leave.set()
+        await asyncio.wait([backing_up])
+        assert backing_up.cancelled()
+        assert connections(data_dir) == 2 * 2
 
 
 async def test_a_backup_is_given_up_where_no_moment_is_short_enough(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from actors.service.service import Service, command
 from actors.store.transaction import Transaction
 from tests.service.messengers import SCHEMA, Services, Town, running
 from tests.store.ledger import query_file
-from tests.store.leftovers import at_most_open, open_files
+from tests.store.leftovers import at_most_connected, open_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ async def test_ten_thousand_messages_and_two_hundred_kills(tmp_path: Path, rng: 
         assert under_way > KILLS / 10
         assert sum(town.stats(name).restarts for name in NEXT) > KILLS / 10
         assert await town.system.dead_letters(limit=10) == []
-        await at_most_open(tmp_path, 3 * 2 * len(NEXT))
+        await at_most_connected(tmp_path, 2 * len(NEXT))
     seen: list[tuple[int, int]] = []
     for sender, receiver in NEXT.items():
         rows = journal(town, receiver)

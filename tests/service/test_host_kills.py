@@ -15,7 +15,7 @@ import pytest
 from actors.kernel.messages import Refusal
 from tests.service.books import Shelf, hosted
 from tests.store.ledger import ADD, Add, Added, Count, Do, Refuse
-from tests.store.leftovers import at_most_open, no_store_threads, open_files, store_threads
+from tests.store.leftovers import at_most_connected, no_store_threads, open_files, store_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,9 +98,8 @@ async def test_no_ask_is_lost_or_applied_twice_in_hundreds_of_kills(
             await shelf.ask(name, Count())
         assert Counter(label for name in SERVICES for label in shelf.labels(name)) == added
         assert sum(shelf.stats(name).restarts for name in SERVICES) > 50
-        # Two connections a service, and three files a connection: itself, WAL and index.
         await no_store_threads(but=2 * len(SERVICES))
-        await at_most_open(tmp_path, 3 * 2 * len(SERVICES))
+        await at_most_connected(tmp_path, 2 * len(SERVICES))
         gc.collect()
         assert len(lives) <= len(SERVICES)
     assert store_threads() == []

@@ -31,13 +31,13 @@ from actors.systems.hotel import room
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.booking_cancellation import BookingCancellation
 from actors.systems.hotel.booking_rows import HAS_HOLD
-from actors.systems.hotel.holds import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.hotel.room import RoomService
+from actors.systems.hotel.saga_messages import ExpireHold, HoldExpired, HoldReleased, ReleaseHold
 from actors.systems.tweets import responder
-from actors.systems.tweets.x_client import StreamConnection
+from actors.systems.tweets.x.stream_adapter import StreamAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from actors.kernel.envelope import Envelope
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from actors.store.messaging.origin import ChannelOrigin
     from actors.store.messaging.output import Output
     from actors.store.transaction import Transaction
+    from actors.systems.tweets.x.stream_adapter import Said
 
 # From the early reply to its commit: the sync of a disk that is busy.
 EARLY_S: Final = 0.1
@@ -346,12 +347,13 @@ def refund_forgotten_on_cancellation() -> Iterator[None]:
 
 @plant("a reconnect does not ask X for what was missed", system="tweets", profile="kills")
 def backfill_forgotten() -> Iterator[None]:
-    follow = StreamConnection.follow
+    follow = StreamAdapter.follow
 
-    async def forget(self: StreamConnection, *, backfill_minutes: int) -> None:
-        await follow(self, backfill_minutes=0)
+    def forget(self: StreamAdapter, *, backfill_minutes: int) -> AsyncGenerator[Said]:
+        del backfill_minutes
+        return follow(self)
 
-    with patch.object(StreamConnection, "follow", forget):
+    with patch.object(StreamAdapter, "follow", forget):
         yield
 
 

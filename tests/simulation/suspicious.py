@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actors.systems.hotel.scenario.scenario import HotelScenario
+from actors.systems.hotel.system import HOTEL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,9 @@ class SuspiciousHotel(HotelScenario):
         if epochs > EPOCHS_MAX and bookings:
             found.append(f"the room service lived once more, and {bookings} bookings were made")
         return found
+
+
+SUSPICIOUS = replace(HOTEL, scenario=lambda: SuspiciousHotel)
 
 
 def _number(path: Path, sql: str) -> int:

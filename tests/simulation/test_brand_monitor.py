@@ -21,13 +21,14 @@ from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.system import TWEETS
-from actors.systems.tweets.x_client import StreamConnection
+from actors.systems.tweets.x.stream_adapter import StreamAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
     from actors.simulation.stage.rehearsal import Played
+    from actors.systems.tweets.x.stream_adapter import Said
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -158,6 +159,20 @@ def test_a_clock_that_is_set_while_the_rule_lacks_costs_no_tweet(
     assert len(Watched.rows["gaps"]) == 1
 
 
+def test_an_edit_that_is_made_while_the_rule_lacks_is_found(rehearsal: Rehearsal) -> None:
+    """The stream has had the versions before it alone; what stands is the newest all the same."""
+    edit = TweetsCall("edit", mood=1)
+    calls = [
+        ClientRequest(SECOND, 0, DELIGHTED),
+        ClientRequest(SECOND, 0, edit),
+        ClientRequest(MINUTE, 0, TweetsCall("unrule")),
+        ClientRequest(SECOND, 0, edit),
+    ]
+    play(rehearsal, calls)
+    assert Watched.rows["stored"] == ["ann"]
+    assert len(Watched.rows["gaps"]) == 1
+
+
 @pytest.mark.real_time
 def test_hours_of_backing_off_take_no_time(rehearsal: Rehearsal) -> None:
     """Two hours cut off: hundreds of attempts; what X does not send again is a gap, and found."""
@@ -197,13 +212,14 @@ def test_an_escape_of_the_reader_is_found(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the signing of requests may ask for time and chance: it gets the simulation's."""
-    follow = StreamConnection.follow
+    follow = StreamAdapter.follow
 
-    async def look_at_the_clock(self: StreamConnection, **options: Any) -> None:
+    async def look_at_the_clock(self: StreamAdapter, **options: Any) -> AsyncGenerator[Said]:
         time.time()
-        await follow(self, **options)
+        async for said in follow(self, **options):
+            yield said
 
-    monkeypatch.setattr(StreamConnection, "follow", look_at_the_clock)
+    monkeypatch.setattr(StreamAdapter, "follow", look_at_the_clock)
     script = Script(seed=1, workload=(), schedule=Schedule())
     troubles = rehearsal.play(script).troubles
     assert any("Escape: time.time()" in each for each in troubles), troubles

@@ -21,6 +21,7 @@ IMPORTS = """
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +69,7 @@ def test_a_broken_cafe_is_found(cafe: Any, tmp_path: Path, monkeypatch: pytest.M
     """A counter that never gives up waiting, before a kitchen that answers too few, is caught."""
     monkeypatch.setattr(cafe.Stove, "make", _never)
     monkeypatch.setattr(cafe.Counter, "_end", lambda *_: None)
-    broken = Rehearsal(cafe.Cafe, load_config(), tmp_path, profile="calm")
+    broken = Rehearsal(cafe.PLAYED, load_config(), tmp_path, profile="calm")
     played = broken.play(broken.script(1))
     assert any("waits for ever" in trouble for trouble in played.troubles)
 

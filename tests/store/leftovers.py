@@ -19,19 +19,30 @@ def store_threads() -> list[threading.Thread]:
     ]
 
 
-def open_files(folder: Path) -> int:
-    """How many files below the folder this process has open."""
+def open_files(folder: Path, *, suffix: str = "") -> int:
+    """How many files below the folder, whose names end so, this process has open."""
     count = 0
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # the listing's own is gone by now
-            count += link.readlink().is_relative_to(folder)
+            file = link.readlink()
+            count += file.is_relative_to(folder) and file.name.endswith(suffix)
     return count
 
 
-async def at_most_open(folder: Path, files: int) -> None:
-    """Wait until no more files below the folder are open: who ends may still be closing one."""
+def connections(folder: Path) -> int:
+    """How many connections to files below the folder are open.
+
+    By their logs, which each has open for itself. Of the database SQLite keeps a closed
+    connection's descriptor, for the next one, as long as any other is open (to close it would drop
+    the locks of all): there are as many as there ever were connections at once.
+    """
+    return open_files(folder, suffix="-wal")
+
+
+async def at_most_connected(folder: Path, most: int) -> None:
+    """Wait until no more connections are open: who ends may still be closing one."""
     async with asyncio.timeout(WAIT_S_MAX):
-        while open_files(folder) > files:  # noqa: ASYNC110 - a file that is closed sets no event
+        while connections(folder) > most:  # noqa: ASYNC110 - one that is closed sets no event
             await asyncio.sleep(0.005)
 
 

@@ -474,6 +474,25 @@ async def test_kill_at_any_instant_of_an_open_leaks_nothing(ledger: Ledger, rng:
         assert (await store.write(ledger.batch(Add(label="a")), handlers())).crash is None
 
 
+async def test_an_open_that_is_abandoned_reads_no_further(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of a large file ends with the incarnation that began it; the next is not slowed."""
+    begun = threading.Event()
+
+    def check(connection: sqlite3.Connection) -> None:
+        begun.set()
+        connection.execute(ENDLESS).fetchall()
+
+    monkeypatch.setattr(opening, "verify", check)
+    store = ledger.make()
+    starting = asyncio.ensure_future(store.open(verify=True, first=True))
+    await asyncio.to_thread(begun.wait)
+    starting.cancel()
+    await store.abandon()
+    await no_store_threads()
+
+
 async def test_close_lets_queries_in_flight_end(ledger: Ledger) -> None:
     """Closing in order waits for what was asked before."""
     ledger.limit(handler_s_max=SLACK_S)

@@ -32,6 +32,7 @@ from tests.store.ledger import (
     handlers,
     writer_of,
 )
+from tests.store.leftovers import connections, open_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -715,6 +716,20 @@ async def test_abandoned_store_keeps_nothing_open(ledger: Ledger) -> None:
         await store.write(ledger.batch(Add(label="b")), handlers())
     await store.abandon()
     assert ledger.labels() == ["a", "b"]
+
+
+async def test_the_dead_leave_no_connection_and_what_they_opened_is_used_again(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Of incarnations that overlap SQLite keeps descriptors: as many as were open at once."""
+    store = await ledger.open()
+    for _ in range(5):
+        old, store = store, await ledger.open()
+        await old.abandon()
+        assert connections(tmp_path) == 2
+        assert open_files(tmp_path, suffix=".db") == 4
+    await store.close()
+    assert open_files(tmp_path) == 0
 
 
 async def test_failed_open_leaves_the_file_to_the_next(ledger: Ledger) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS, CardBehavior
 from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.invariants import violations
-from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,6 +25,11 @@ REPLICAS = ("sentiment-1", "sentiment-2")
 ACTORS = tuple(
     actor for name in SERVICES for actor in (REPLICAS if name == "sentiment" else (name,))
 )
+# Whose supervisor is another than the root; it starts before them, and stops behind them.
+GROUPED = dict.fromkeys(("favouriter", "responder"), "acting")
+STARTED = tuple(
+    each for name in ACTORS for each in (("acting", name) if name == "favouriter" else (name,))
+)
 # Those that keep something, in a file of their name.
 STORES = tuple(name for name in SERVICES if name != "sentiment")
 

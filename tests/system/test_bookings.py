@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.systems.hotel.sandbox_cards import CardBehavior
+from actors.systems.hotel.card_processor.sandbox_cards import CardBehavior
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
 from tests.system.guests import (

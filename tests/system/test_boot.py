@@ -28,7 +28,7 @@ from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
 from tests.system.conftest import Processes
 from tests.system.process import LISTENERS, ROOT
-from tests.system.resources import ACTORS, ROOM, STORES
+from tests.system.resources import ROOM, STARTED, STORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -297,7 +297,7 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     assert [each["level"] for each in process.events("stopped") if "actor" not in each] == ["info"]
     assert {each["level"] for each in process.events("stopped") if "actor" in each} == {"debug"}
     stopped = [line.get("actor") for line in process.events("stopped")]
-    assert stopped == [*reversed(ACTORS), "root", None]
+    assert stopped == [*reversed(STARTED), "root", None]
     assert process.stderr == ""
     # Nothing is left to recover: the WAL of each store went into its file.
     assert sorted(path.name for path in process.data_dir.iterdir()) == sorted(

@@ -126,9 +126,9 @@ async def settle(on: Monitor) -> None:
 @pytest.fixture(autouse=True)
 def short_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     minute_us = int(MINUTE_S * 1_000_000)
-    monkeypatch.setattr("actors.systems.tweets.reader.MINUTE_US", minute_us)
+    monkeypatch.setattr("actors.systems.tweets.reading.reader.MINUTE_US", minute_us)
     monkeypatch.setattr("actors.systems.x_platform.api.connecting._MINUTE_US", minute_us)
-    monkeypatch.setattr("actors.systems.tweets.following.NOTE_EVERY_S", NOTE_EVERY_S)
+    monkeypatch.setattr("actors.systems.tweets.reading.stream_follower.NOTE_EVERY_S", NOTE_EVERY_S)
 
 
 @pytest.mark.parametrize("planned", FAULTS)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
+from actors.systems.hotel.card_processor.sandbox_cards import CardBehavior
 from actors.systems.hotel.invariants import SERVICES
-from actors.systems.hotel.sandbox_cards import CardBehavior
 from tests.system.client import connected
 from tests.system.guests import (
     APPROVED,

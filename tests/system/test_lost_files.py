@@ -63,7 +63,8 @@ async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Proces
         is_problem(refused, 503)
         assert refused.json["detail"].startswith("customer")
         assert str(file) not in refused.json["detail"]
-        assert f"{file} was removed" in process.events("request failed")[0]["reason"]
+        failed = await asyncio.to_thread(process.wait_for, "request failed")
+        assert f"{file} was removed" in failed["reason"]
         parked = await asyncio.to_thread(process.wait_for, "parked", actor="customer")
         assert "accept-loss customer" in parked["error"]
         (crashed,) = process.events("crashed")

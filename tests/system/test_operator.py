@@ -9,7 +9,16 @@ import pytest
 
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
-from tests.system.resources import ACTORS, CUSTOMER, REPLICAS, RESOURCES, ROOM, SERVICES, TWEET
+from tests.system.resources import (
+    CUSTOMER,
+    GROUPED,
+    REPLICAS,
+    RESOURCES,
+    ROOM,
+    SERVICES,
+    STARTED,
+    TWEET,
+)
 
 if TYPE_CHECKING:
     from tests.http_edge.serving import Reply
@@ -30,7 +39,8 @@ async def test_health_and_the_tree(processes: Processes) -> None:
         tree = {item["name"]: item for item in reply.json["items"]}
         assert {name: item["parent"] for name, item in tree.items()} == {
             "root": None,
-            **dict.fromkeys(ACTORS, "root"),
+            **dict.fromkeys(STARTED, "root"),
+            **GROUPED,
         }
         for item in tree.values():
             assert (item["state"], item["incarnation"], item["restarts"]) == ("running", 1, 0)

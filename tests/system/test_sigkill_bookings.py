@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS
 from actors.systems.hotel.invariants import ENDED
-from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
 from tests.system.client import connected
 from tests.system.guests import (
     APPROVED,

@@ -16,11 +16,11 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.messages import Refusal
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.store.transaction import ReadTransaction
 from actors.system import services_of, unbooted
 from actors.systems import SYSTEMS
-from actors.systems.hotel import card_processor
+from actors.systems.hotel.card_processor import card_processor
 from actors.systems.hotel.messages import CreateRoom, Money
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from tests.systems.stage import stage

@@ -8,6 +8,7 @@ wait inside is some milliseconds; the services' clock moves when told to, and a 
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from actors.config import load_config
 from actors.kernel import lifecycle
 from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
-from actors.service.inline_runner import InlineRunner
+from actors.service.stateless.inline_runner import InlineRunner
 from actors.store.inline_store import InlineStore
 from actors.systems import SYSTEMS
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from actors.config import Config
     from actors.service.assembly import StoreType
-    from actors.service.runner import RunnerType
+    from actors.service.stateless.runner import RunnerType
     from actors.system import System
     from tests.systems.fate import Fate
 
@@ -50,9 +52,15 @@ POLL_S = 0.001
 TICK_S = 0.002
 
 
+@functools.cache
+def shipped() -> Config:
+    """Return the shipped configuration, read once: a storm boots thousands of systems."""
+    return load_config(systems=SYSTEMS)
+
+
 def config_of_tests(**sections: dict[str, Any]) -> Any:
     """Return the shipped configuration with short times; `sections` replace more of it."""
-    config = load_config(systems=SYSTEMS)
+    config = shipped()
     for changes in (TIMES, sections):
         for name, values in changes.items():
             section = msgspec.structs.replace(getattr(config, name), **values)

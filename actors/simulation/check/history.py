@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from actors.kernel.clock import Clock
 
 Outcome = Literal["ok", "fail", "unknown"]
@@ -173,17 +171,6 @@ class Attempt:
     def _end(self, outcome: Outcome, *, result: Any = None, note: str = "") -> None:
         self._history.end(self.number, outcome, result=result, note=note)
         self._ended = True
-
-
-def to_json(operations: Sequence[Operation]) -> str:
-    """Return the operations as a JSON array, one a line."""
-    lines = (msgspec.json.encode(operation).decode() for operation in operations)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
-
-
-def from_json(text: str) -> tuple[Operation, ...]:
-    """Return what `to_json` was given; `msgspec.ValidationError` names what does not fit."""
-    return msgspec.json.decode(text, type=tuple[Operation, ...])
 
 
 def plain(value: Any) -> Any:

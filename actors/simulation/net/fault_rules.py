@@ -83,17 +83,6 @@ class Slow(msgspec.Struct, frozen=True, kw_only=True):
         return Delay(seconds=self.seconds) if goes else None
 
 
-class Refuse(msgspec.Struct, frozen=True, kw_only=True):
-    """No new connection to the host is accepted; those there are stay."""
-
-    target: str
-
-    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
-        """Refuse attempts."""
-        refused = isinstance(arrival, ConnectAttempt) and not arrival.answer
-        return Reset() if refused and arrival.target == self.target else None
-
-
 class Truncate:
     """The next bytes from one host to another arrive by half, and their connection is reset.
 
@@ -112,22 +101,3 @@ class Truncate:
             return None
         self._is_spent = True
         return Reset(after_bytes=arrival.size // 2)
-
-
-class Break(msgspec.Struct, frozen=True, kw_only=True):
-    """Connections from `source` to `target` break after so many bytes in that direction."""
-
-    source: str
-    target: str
-    after_bytes: int
-
-    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
-        """Reset at the chunk that holds the byte."""
-        if not isinstance(arrival, Chunk) or arrival.kind == "reset":
-            return None
-        if (arrival.source, arrival.target) != (self.source, self.target):
-            return None
-        left = self.after_bytes - arrival.first_byte
-        # A sign that comes after the last byte let through breaks as the next byte would.
-        reached = left < arrival.size if arrival.size else left <= 0 and arrival.kind == "eof"
-        return Reset(after_bytes=max(0, left)) if reached else None

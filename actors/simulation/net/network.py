@@ -51,14 +51,13 @@ class Network:
         link: Link | None = None,
         record: Recorder | None = None,
     ) -> None:
-        """Become the network of `loop`; `link` lies between two hosts unless `set_link` says."""
+        """Become the network of `loop`; `link` lies between any two hosts."""
         self.loop: asyncio.AbstractEventLoop = loop
         self.names = HostTable()
         self.rules: list[Rule] = []
         self._seed = seed
-        self._default = link or Link()
+        self._between = link or Link()
         self._record = record
-        self._links: dict[tuple[str, str], Link] = {}
         self._listeners = PortTable(self.names, self._free_port)
         self._handshakes = Handshakes(self, self._listeners.find, seed=seed)
         self._connections: dict[int, SimulatedConnection] = {}
@@ -119,16 +118,9 @@ class Network:
                     connection.crash(part)
         self.record("crash", host=host)
 
-    def set_link(self, source: str, target: str, link: Link, *, both_ways: bool = True) -> None:
-        """Put `link` between two hosts, for the connections that are made from now on."""
-        self._links[source, target] = link
-        if both_ways:
-            self._links[target, source] = link
-
     def link(self, source: str, target: str) -> Link:
         """Return what lies between two hosts in this direction."""
-        within = _WITHIN if source == target else self._default
-        return self._links.get((source, target), within)
+        return _WITHIN if source == target else self._between
 
     def close(self) -> None:
         """End everything without telling anybody: the simulation is over."""

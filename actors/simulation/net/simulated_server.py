@@ -90,16 +90,6 @@ class SimulatedServer(asyncio.AbstractServer):
         self._waiters.append(waiter)
         await waiter
 
-    def close_clients(self) -> None:
-        """Close every connection."""
-        for end in list(self._ends):
-            end.close()
-
-    def abort_clients(self) -> None:
-        """Reset every connection."""
-        for end in list(self._ends):
-            end.abort()
-
     def attach(self, end: asyncio.Transport) -> None:
         """Count a connection that was accepted."""
         self._ends[end] = None

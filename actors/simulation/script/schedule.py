@@ -64,11 +64,6 @@ class Schedule(msgspec.Struct, frozen=True):
             last_us = at_us
         return cls(tuple(steps))
 
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Return what `to_json` was called on; `msgspec.ValidationError` names what is wrong."""
-        return msgspec.json.decode(text, type=cls)
-
     def __len__(self) -> int:
         return len(self.steps)
 
@@ -106,10 +101,6 @@ class Schedule(msgspec.Struct, frozen=True):
             return "Schedule()"
         lines = "".join(f"        {step.literal()},\n" for step in self.steps)
         return f"Schedule(\n    (\n{lines}    )\n)"
-
-    def to_json(self) -> str:
-        """Return it as one line of JSON."""
-        return msgspec.json.encode(self).decode()
 
 
 def _quoted(text: str) -> str:

@@ -59,7 +59,7 @@ def minimise(
     that was begun with. `fails` should tell this failure from others; `play` is called at most
     `runs_max` times, and once for a script. `ValueError` where `script` itself does not fail.
     """
-    search = _Search(play, fails, targets, runs_max)
+    search = _ScriptSearch(play, fails, targets, runs_max)
     if not search.holds(script):
         raise ValueError("a script that does not fail cannot be made simpler")
     search.best = script
@@ -75,7 +75,7 @@ class _OutOfRunsError(Exception):
     """`runs_max` was reached."""
 
 
-class _Search:
+class _ScriptSearch:
     """`best` fails; every pass replaces it by simpler ones that do, or leaves it."""
 
     best: Script

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-# Seconds of processor time that a run may take: four hundred times what the hotel's do.
+# Seconds of processor time that a run may take: four hundred times what a booking system's do.
 RUN_CPU_S_MAX: Final = 20.0
 # Who catches what ends it, and goes on, is told again after so much more.
 AGAIN_S: Final = 1.0

@@ -23,7 +23,7 @@ from actors.simulation.time.timetable import Timetable
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from contextvars import Context
 
 
@@ -73,7 +73,6 @@ class SimulationLoop(NetworkCalls):
         self._task_numbers = 0
         self._tasks = TaskList()
         self._generators = Generators(self)
-        self._witnesses: list[Callable[[], Iterable[str]]] = []
         self._handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self._task_factory: Any = None
         self._thread = get_ident()
@@ -244,14 +243,9 @@ class SimulationLoop(NetworkCalls):
             self.spending.begin_instant()
 
     def describe_waiting(self) -> list[str]:
-        """Return who waits for what: every task, and what the witnesses know."""
+        """Return who waits for what: every task, and what is stuck in the network."""
         lines = describe_waiting(self.tasks())
-        lines += self.network.describe() if self.network is not None else ()
-        return lines + [line for witness in self._witnesses for line in witness()]
-
-    def add_witness(self, witness: Callable[[], Iterable[str]]) -> None:
-        """Let `witness()` add its lines to what a Deadlock says: actors with their mailboxes."""
-        self._witnesses.append(witness)
+        return lines + list(self.network.describe() if self.network is not None else ())
 
     def stop(self) -> None:
         """End `run_forever` after this turn."""

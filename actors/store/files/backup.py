@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 # Written last: a folder without it is no backup, however much it holds.
 CONTENTS: Final = "backup.json"
-# Whose likes and replies wait in the files, see runtime.py. What opens doors (admin.token,
-# x.credentials.json) is made anew where it is missing, and does not lie about in backups.
-COMPANIONS: Final = ("x.account",)
+# As a system notes whose data the files are. What opens doors (admin.token, credentials) is made
+# anew where it is missing, and does not lie about in backups.
+COMPANIONS: Final = "*.account"
 # While it is there, what is in the folder is of two moments.
 UNFINISHED: Final = "restore.unfinished"
 REPLACED: Final = "replaced"
@@ -87,14 +87,14 @@ def write_backup(
     failure the folder is empty again. `stopped` is asked between files. Raises BackupRefused, and
     StoreError where a file cannot be read; one that is damaged is left out, and `missing`.
     """
+    companions = sorted(path.name for path in data_dir.glob(COMPANIONS))
     names = [f"{service}.db" for service in snapshots]
-    names += [MANIFEST, *COMPANIONS, CONTENTS]
+    names += [MANIFEST, *companions, CONTENTS]
     try:
         manifest, missing = _copy_all(snapshots, manifest, target, stopped)
         write_manifest(target, manifest)
-        for name in COMPANIONS:
-            if (data_dir / name).exists():
-                write_whole(target / name, (data_dir / name).read_bytes())
+        for name in companions:
+            write_whole(target / name, (data_dir / name).read_bytes())
         files = tuple(_describe(target / name) for name in names if (target / name).exists())
         contents = Contents(at_us=at_us, files=files, missing=missing)
         write_whole(target / CONTENTS, msgspec.json.format(msgspec.json.encode(contents)) + b"\n")
@@ -239,7 +239,8 @@ def _set_aside(data_dir: Path) -> Path | None:
     own = [
         path
         for path in sorted(data_dir.iterdir())
-        if path.name in (MANIFEST, *COMPANIONS)
+        if path.name == MANIFEST
+        or path.match(COMPANIONS)
         or path.name.endswith((".db", ".db-wal", ".db-shm", ".db-checked"))
         or path.name.startswith("accept-loss.")
     ]

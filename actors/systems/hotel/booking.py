@@ -22,7 +22,6 @@ from actors.systems.hotel.booking_cancellation import (
     undo,
     was_cancelled,
 )
-from actors.systems.hotel.booking_events import AbandonBooking, BookingConfirmed
 from actors.systems.hotel.booking_rows import (
     CHECKING,
     CONFIRMING,
@@ -31,19 +30,12 @@ from actors.systems.hotel.booking_rows import (
     PAYING,
     PENDING,
     as_booking,
-    guest_of,
     price_of,
     read_booking,
     refusal_of,
+    told_of,
 )
-from actors.systems.hotel.holds import (
-    ConfirmHold,
-    HoldConfirmed,
-    HoldExpired,
-    HoldRoom,
-    RoomHeld,
-)
-from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
+from actors.systems.hotel.card_processor.sandbox_cards import APPROVED_CARD
 from actors.systems.hotel.messages import (
     Booking,
     BookingPage,
@@ -52,15 +44,23 @@ from actors.systems.hotel.messages import (
     ListBookings,
     RegisterBooking,
 )
-from actors.systems.hotel.payments import (
+from actors.systems.hotel.saga_messages import (
+    AbandonBooking,
+    BookingConfirmed,
+    ConfirmHold,
+    CustomerIntroduced,
+    HoldConfirmed,
+    HoldExpired,
+    HoldRoom,
+    IntroduceCustomer,
     PaymentDeclined,
     PaymentFailed,
     PaymentTaken,
+    RoomHeld,
     TakePayment,
 )
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD
 from actors.systems.hotel.stay import refuse_past, refuse_stay
-from actors.systems.hotel.waiting import end, wait
+from actors.systems.hotel.waiting_requests import end, wait
 
 if TYPE_CHECKING:
     import sqlite3
@@ -237,18 +237,7 @@ class BookingService(BookingCancellation):
             return
         tx.execute(rows.SET_STATE, "confirmed", event.hold_id)
         booking = read_booking(tx, event.hold_id)
-        name, email = guest_of(tx, booking)
-        confirmed = BookingConfirmed(
-            booking_id=booking.id,
-            customer_id=booking.customer_id,
-            customer_name=name,
-            customer_email=email,
-            room_id=booking.room_id,
-            check_in=booking.check_in,
-            check_out=booking.check_out,
-            price=price_of(row),
-        )
-        tx.publish(confirmed)
+        tx.publish(BookingConfirmed(**told_of(tx, booking), price=price_of(row)))
         end(tx, booking.id, booking)
 
     @on(Refused[ConfirmHold])

@@ -17,19 +17,21 @@ from actors.kernel.messages import Later, Refusal
 from actors.service.service import Service, command, on
 from actors.store.transaction import Transaction
 from actors.systems.hotel import booking_rows as rows
-from actors.systems.hotel.booking_events import BookingCancelled, PursueCancellation
-from actors.systems.hotel.booking_rows import as_booking, guest_of, price_of, read_booking
-from actors.systems.hotel.holds import HoldReleased, ReleaseHold
+from actors.systems.hotel.booking_rows import as_booking, price_of, read_booking, told_of
 from actors.systems.hotel.messages import Booking, CancelBooking
-from actors.systems.hotel.payments import (
+from actors.systems.hotel.refund_policy import RefundPolicy
+from actors.systems.hotel.saga_messages import (
+    BookingCancelled,
     CancelPayment,
+    HoldReleased,
     PaymentRefunded,
+    PursueCancellation,
     RefundAccepted,
     RefundPayment,
+    ReleaseHold,
 )
-from actors.systems.hotel.refund_policy import RefundPolicy
 from actors.systems.hotel.stay import zone
-from actors.systems.hotel.waiting import answer, end, wait
+from actors.systems.hotel.waiting_requests import answer, end, wait
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -149,16 +151,5 @@ def _withdraw(tx: Transaction, row: sqlite3.Row) -> Booking:
 
 
 def _tell(tx: Transaction, booking: Booking) -> None:
-    name, email = guest_of(tx, booking)
-    cancelled = BookingCancelled(
-        booking_id=booking.id,
-        customer_id=booking.customer_id,
-        customer_name=name,
-        customer_email=email,
-        room_id=booking.room_id,
-        check_in=booking.check_in,
-        check_out=booking.check_out,
-        price=booking.price,
-        refund=booking.refund,
-    )
-    tx.publish(cancelled)
+    about = told_of(tx, booking)
+    tx.publish(BookingCancelled(**about, price=booking.price, refund=booking.refund))

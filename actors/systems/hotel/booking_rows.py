@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel.messages import Refusal
 from actors.systems.hotel.messages import Booking, BookingStatus, Money
@@ -108,8 +108,16 @@ def read_booking(tx: ReadTransaction, booking_id: str) -> Booking:
     return as_booking(row)
 
 
-def guest_of(tx: ReadTransaction, booking: Booking) -> tuple[str, str]:
-    """Return the name and the address of who booked."""
+def told_of(tx: ReadTransaction, booking: Booking) -> dict[str, Any]:
+    """Return the fields of a BookingEvent: whose booking it is, and of what."""
     row = tx.one(KNOWN_CUSTOMER, booking.customer_id)
     assert row is not None, "no booking leaves the state checking before its customer is known"
-    return row["name"], row["email"]
+    return {
+        "booking_id": booking.id,
+        "customer_id": booking.customer_id,
+        "customer_name": row["name"],
+        "customer_email": row["email"],
+        "room_id": booking.room_id,
+        "check_in": booking.check_in,
+        "check_out": booking.check_out,
+    }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
-from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
 from actors.systems.hotel.mail_address import refuse_address
 from actors.systems.hotel.messages import (
     CreateCustomer,
@@ -19,6 +18,7 @@ from actors.systems.hotel.messages import (
     RegisterCustomer,
     TutorialCustomer,
 )
+from actors.systems.hotel.saga_messages import CustomerIntroduced, IntroduceCustomer
 
 if TYPE_CHECKING:
     import sqlite3

@@ -30,7 +30,7 @@ SERVICES = ("customer", "room", "booking", "payment", "card_processor", "notific
 ENDED = {"confirmed", "rejected", "cancelled"}
 
 
-class Books:
+class HotelFiles:
     """All rows of all tables, as they stand: `books.booking["hold"]` is a list of rows."""
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ def violations(
 
     `planted` are the message types of dead letters that a test meant to be there.
     """
-    books = Books(folder)
+    books = HotelFiles(folder)
     return [
         *[each for name in SERVICES for each in file_is_sound(folder / f"{name}.db")],
         *every_booking_has_ended(books),
@@ -98,7 +98,7 @@ def audit(folder: Path, config: Config, now_us: int) -> list[str]:
 # --- Bookings and nights -----------------------------------------------------------------------
 
 
-def every_booking_has_ended(books: Books) -> Iterator[str]:
+def every_booking_has_ended(books: HotelFiles) -> Iterator[str]:
     """Confirmed, rejected or cancelled; and nobody's card number is kept beyond that."""
     for row in books.bookings.values():
         if row["state"] not in ENDED:
@@ -107,7 +107,7 @@ def every_booking_has_ended(books: Books) -> Iterator[str]:
             yield f"booking {row['id']} is {row['state']} and keeps a card number"
 
 
-def every_night_is_sold_once(books: Books) -> Iterator[str]:
+def every_night_is_sold_once(books: HotelFiles) -> Iterator[str]:
     """The room's nights are those of the confirmed bookings, each night of a room once."""
     wanted = [
         (row["room_id"], night, row["id"])
@@ -132,7 +132,7 @@ def every_night_is_sold_once(books: Books) -> Iterator[str]:
         yield f"booking {booking}: its hold and it do not agree that it is confirmed"
 
 
-def no_hold_outlives_its_time(books: Books, now_us: int) -> Iterator[str]:
+def no_hold_outlives_its_time(books: HotelFiles, now_us: int) -> Iterator[str]:
     """What was not confirmed is free again at the latest when its time is over."""
     room = books.of["room"]
     for row in room["hold"]:
@@ -142,7 +142,7 @@ def no_hold_outlives_its_time(books: Books, now_us: int) -> Iterator[str]:
         yield f"hold {key} is over and goes on"
 
 
-def every_hold_is_of_an_available_room_at_its_rate(books: Books) -> Iterator[str]:
+def every_hold_is_of_an_available_room_at_its_rate(books: HotelFiles) -> Iterator[str]:
     """As the room was when its nights were held: its changes stand among the holds, in order."""
     events = sorted(books.of["room"]["event"], key=lambda row: row["seq"])
     told = [(row["message_type"], msgspec.json.decode(row["message"])) for row in events]
@@ -175,7 +175,7 @@ def every_hold_is_of_an_available_room_at_its_rate(books: Books) -> Iterator[str
 # --- Money -------------------------------------------------------------------------------------
 
 
-def every_booking_is_paid_or_costs_nothing(books: Books) -> Iterator[str]:
+def every_booking_is_paid_or_costs_nothing(books: HotelFiles) -> Iterator[str]:
     """Of a confirmed booking all of its price is kept, of what never was one nothing."""
     for row in books.kept_bookings():
         price = (row["price_amount"], row["price_currency"])
@@ -194,7 +194,7 @@ def every_booking_is_paid_or_costs_nothing(books: Books) -> Iterator[str]:
             yield f"booking {row['id']} is {row['state']}, its payment {state}, and {kept} are kept"
 
 
-def every_cancellation_is_refunded(books: Books, config: HotelConfig) -> Iterator[str]:
+def every_cancellation_is_refunded(books: HotelFiles, config: HotelConfig) -> Iterator[str]:
     """As the policy says for a day between the confirmation and the cancellation."""
     policy = RefundPolicy(
         full_days=config.refund_full_days, late_percent=config.refund_late_percent
@@ -230,7 +230,7 @@ def every_cancellation_is_refunded(books: Books, config: HotelConfig) -> Iterato
             yield f"booking {key}: {books.kept[key]} are kept of {price}, {refund} refunded"
 
 
-def the_ledger_adds_up(books: Books) -> Iterator[str]:
+def the_ledger_adds_up(books: HotelFiles) -> Iterator[str]:
     """Money in is money kept and money refunded, and every charge has its booking and its price."""
     ledger = books.of["card_processor"]
     taken = sum(row["taken"] for row in ledger["charge"])
@@ -258,7 +258,7 @@ def the_ledger_adds_up(books: Books) -> Iterator[str]:
 # --- Mails and requests ------------------------------------------------------------------------
 
 
-def every_mail_is_written_once(books: Books) -> Iterator[str]:
+def every_mail_is_written_once(books: HotelFiles) -> Iterator[str]:
     """Each thing that became of a booking is published once, and its guest has one mail of it."""
     mails = books.of["notification"]["mail"]
     cancelled = books.in_state("cancelled")
@@ -291,7 +291,7 @@ def every_mail_is_written_once(books: Books) -> Iterator[str]:
             yield f"mails of {kind} are {written}, and should be {expected}"
 
 
-def every_request_is_answered(books: Books) -> Iterator[str]:
+def every_request_is_answered(books: HotelFiles) -> Iterator[str]:
     """No request waits for what becomes of its booking."""
     for row in books.of["booking"]["waiting"]:
         yield f"request {row['request']} waits for booking {row['booking_id']}"

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from actors.kernel.messages import Command, Event, Query
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_PATTERN
+from actors.systems.hotel.card_processor.sandbox_cards import APPROVED_CARD, SANDBOX_PATTERN
 
 MINOR_UNITS_MAX: Final = 1_000_000_000_000
 

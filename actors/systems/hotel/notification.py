@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from actors.service.service import Service, on, query
 from actors.store.transaction import ReadTransaction, Transaction
-from actors.systems.hotel.booking_events import BookingCancelled, BookingConfirmed
 from actors.systems.hotel.mail_address import fits_a_header
 from actors.systems.hotel.messages import ListMails, Mail, MailKind, MailPage
+from actors.systems.hotel.saga_messages import BookingCancelled, BookingConfirmed
 
 if TYPE_CHECKING:
     import sqlite3

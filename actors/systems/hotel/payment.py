@@ -14,19 +14,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from actors.kernel.messages import GaveUp, Refusal
+from actors.kernel.messages import Command, GaveUp, Refusal
 from actors.service.service import Service, command, effect, on
 from actors.store.transaction import Transaction
-from actors.systems.hotel.charges import (
-    CardCharged,
-    CardDeclined,
-    CardRefunded,
-    ChargeCard,
-    ChargeVoided,
-    RefundCard,
-    VoidCharge,
-)
-from actors.systems.hotel.payments import (
+from actors.systems.hotel.card_processor.processor_messages import ChargeApproved
+from actors.systems.hotel.saga_messages import (
     CancelPayment,
     PaymentDeclined,
     PaymentFailed,
@@ -36,10 +28,9 @@ from actors.systems.hotel.payments import (
     RefundPayment,
     TakePayment,
 )
-from actors.systems.hotel.processor_messages import ChargeApproved
 
 if TYPE_CHECKING:
-    from actors.systems.hotel.card_processor_client import CardProcessorClient
+    from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
 
 BY_ID = "SELECT * FROM payment WHERE id = ?"
 IN_STATE = "SELECT * FROM payment WHERE id = ? AND state = ?"
@@ -49,6 +40,50 @@ SET_STATE = "UPDATE payment SET state = ? WHERE id = ?"
 SET_CHARGED = "UPDATE payment SET state = 'charged', charge_id = ? WHERE id = ?"
 SET_REFUNDING = "UPDATE payment SET state = 'refunding', refund_amount = ? WHERE id = ?"
 SET_VOIDED = "UPDATE payment SET state = 'voided', refund_amount = ? WHERE id = ?"
+
+
+# --- Its effects on the card processor, and what comes of them -----------------------------------
+
+
+class ChargeCard(Command, frozen=True, kw_only=True):
+    payment_id: str
+    card_number: str
+    amount: int
+    currency: str
+
+
+class CardCharged(Command, frozen=True, kw_only=True):
+    payment_id: str
+    charge_id: str
+
+
+class CardDeclined(Command, frozen=True, kw_only=True):
+    payment_id: str
+    reason: str
+
+
+class VoidCharge(Command, frozen=True, kw_only=True):
+    payment_id: str
+
+
+class ChargeVoided(Command, frozen=True, kw_only=True):
+    """No charge stands, or ever will; `refunded` is what had been taken."""
+
+    payment_id: str
+    refunded: int
+
+
+class RefundCard(Command, frozen=True, kw_only=True):
+    payment_id: str
+    amount: int
+
+
+class CardRefunded(Command, frozen=True, kw_only=True):
+    payment_id: str
+    amount: int
+
+
+# --- The service ---------------------------------------------------------------------------------
 
 
 class PaymentService(Service):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from actors.errors import ConfigError
 from actors.system import Dependency, ListenerSpec, System
 from actors.systems.hotel.booking import BookingService
-from actors.systems.hotel.card_processor import CardProcessorService
-from actors.systems.hotel.card_processor_client import CardProcessorClient
+from actors.systems.hotel.card_processor.card_processor import CardProcessorService
+from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
 from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.currency import refuse_currency
 from actors.systems.hotel.customer import CustomerService

@@ -13,26 +13,29 @@ tried again. `withheld` was never to be sent: we have chosen so, and `detail` sa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol
 
 import msgspec
 
 from actors.kernel.messages import Refusal
-from actors.systems.tweets.messages import Action, ActionPage, RequeueAction, Requeued
-from actors.systems.tweets.x_pause import PAUSE_S_MAX
+from actors.service.service import Service, command, query
+from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems.tweets.messages import (
+    Action,
+    ActionPage,
+    ListActions,
+    RequeueAction,
+    RequeueActions,
+    Requeued,
+)
+from actors.systems.tweets.x.pauses import PAUSE_S_MAX
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
 
-    from actors.store.transaction import ReadTransaction, Transaction
-    from actors.systems.tweets.messages import (
-        ActionStatus,
-        ListActions,
-        RequeueActions,
-        TweetScored,
-    )
-    from actors.systems.tweets.x_errors import XLater
+    from actors.systems.tweets.bounds import Bounds
+    from actors.systems.tweets.messages import ActionStatus, TweetScored
+    from actors.systems.tweets.x.x_errors import XLater
 
 # Of a tweet that was edited one version is acted on: the first that there was reason to.
 BEGIN = (
@@ -83,7 +86,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
 
 
-class Later(msgspec.Struct, frozen=True, kw_only=True):
+class RetryAfter(msgspec.Struct, frozen=True, kw_only=True):
     """Why X has not done it, and when to ask again; see `XLater`, whose words these are."""
 
     reason: str
@@ -92,9 +95,9 @@ class Later(msgspec.Struct, frozen=True, kw_only=True):
     is_unclear: bool = False
 
 
-def later(no: XLater) -> Later:
+def later(no: XLater) -> RetryAfter:
     """Return it as it is told to a transaction, which knows the time."""
-    return Later(
+    return RetryAfter(
         reason=no.detail,
         wait_s=no.wait_s,
         retry_at_us=no.retry_at_us,
@@ -125,7 +128,7 @@ def fail(tx: Transaction, external_id: str, reason: str) -> bool:
     return tx.execute(FAIL, reason, external_id) == 1
 
 
-def pause_s(tx: Transaction, later: Later, *, unclear: int, at_least_s: float) -> float:
+def pause_s(tx: Transaction, later: RetryAfter, *, unclear: int, at_least_s: float) -> float:
     """Return how long to wait: as long as X wants, or is left alone for other reasons.
 
     And up to `at_least_s` more, by chance: all that were refused together would come together.
@@ -157,31 +160,52 @@ def requeue(tx: Transaction, external_id: str) -> Refusal | str | None:
     return Refusal.conflict(detail)
 
 
-def requeue_all(
-    tx: Transaction,
-    cmd: RequeueActions,
-    requeue: Callable[[Transaction, RequeueAction], object],
-    *,
-    has_text: bool,
-) -> Requeued:
-    """Have all tried again that were refused or given up, the oldest first.
-
-    With `has_text` only those that have a text: a reply has none where there is nobody to mention.
-    """
-    rows = tx.all(GIVEN_UP, TOO_LATE, has_text, cmd.limit)
-    found = tuple([row["external_id"] for row in rows])
-    for external_id in found:
-        requeue(tx, RequeueAction(external_id=external_id))
-    return Requeued(external_ids=found)
+# --- The services ------------------------------------------------------------------------------
 
 
-def page_of(tx: ReadTransaction, question: ListActions) -> ActionPage:
-    """List in order of making, those of one status if one is given."""
-    if question.status is None:
-        rows, after = tx.page(PAGE, question.after, limit=question.limit)
-    else:
-        rows, after = tx.page(PAGE_OF_STATUS, question.status, question.after, limit=question.limit)
-    return ActionPage(items=[_action(row) for row in rows], next=after)
+class ActingService(Service):
+    """What the favouriter and the responder share; what each does at X is its own."""
+
+    # Whether what has no text cannot be done: nobody can be answered without a mention.
+    needs_text: ClassVar[bool] = False
+
+    def __init__(
+        self, writer: Writer | None, *, user_id: str | None, bounds: Bounds, retry_s: float
+    ) -> None:
+        """`user_id` is who we are at X; without a `writer` all is noted, and nothing done there."""
+        self._writer = writer
+        self._user_id = user_id
+        self._bounds = bounds
+        self._retry_s = retry_s
+
+    def _may_act(self, event: TweetScored) -> bool:
+        """Whether it is from X, and neither a retweet nor our own."""
+        if event.x is None or event.x_id is None:
+            return False
+        return event.x.kind != "retweet" and event.x.author_id != self._user_id
+
+    def requeue(self, tx: Transaction, cmd: RequeueAction) -> Requeued | Refusal:
+        """Try again what was refused, or was given up."""
+        raise NotImplementedError
+
+    @command
+    def requeue_all(self, tx: Transaction, cmd: RequeueActions) -> Requeued:
+        """Try again all that were refused or given up, the oldest first."""
+        rows = tx.all(GIVEN_UP, TOO_LATE, self.needs_text, cmd.limit)
+        found = tuple([row["external_id"] for row in rows])
+        for external_id in found:
+            self.requeue(tx, RequeueAction(external_id=external_id))
+        return Requeued(external_ids=found)
+
+    @query
+    def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:
+        """List what was done in order of its making, that of one status if one is given."""
+        if question.status is None:
+            rows, after = tx.page(PAGE, question.after, limit=question.limit)
+        else:
+            sql = PAGE_OF_STATUS
+            rows, after = tx.page(sql, question.status, question.after, limit=question.limit)
+        return ActionPage(items=[_action(row) for row in rows], next=after)
 
 
 def _action(row: sqlite3.Row) -> Action:

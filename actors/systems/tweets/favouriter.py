@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from actors.kernel.messages import GaveUp, Refusal
-from actors.service.service import Service, command, effect, on, query
-from actors.store.transaction import ReadTransaction, Transaction
+from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.service.service import command, effect, on
+from actors.store.transaction import Transaction
 from actors.systems.tweets import actions
-from actors.systems.tweets.actions import Outcome
-from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
-from actors.systems.tweets.messages import (
-    ActionPage,
-    ListActions,
-    RequeueAction,
-    RequeueActions,
-    Requeued,
-    TweetScored,
-)
-from actors.systems.tweets.x_errors import XLater, XRefused
+from actors.systems.tweets.actions import ActingService, Outcome, RetryAfter
+from actors.systems.tweets.messages import RequeueAction, Requeued, TweetScored
+from actors.systems.tweets.x.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
@@ -27,7 +19,30 @@ if TYPE_CHECKING:
     from actors.systems.tweets.failure_words import FailureWords
 
 
-class FavouriterService(Service):
+class LikeTweet(Command, frozen=True, kw_only=True):
+    """Like a tweet at X. Its id is the effect's key: X counts a second like as the first.
+
+    `unclear` is how often X has said a no to it that may have been about this tweet alone.
+    """
+
+    external_id: str
+    unclear: int = 0
+
+
+class RecordLike(Command, frozen=True, kw_only=True):
+    external_id: str
+    outcome: Outcome
+
+
+class PostponeLike(Command, frozen=True, kw_only=True):
+    """X will not do it now, or was not asked for that reason; see RetryAfter."""
+
+    external_id: str
+    later: RetryAfter
+    unclear: int = 0
+
+
+class FavouriterService(ActingService):
     """Likes each tweet from X once that scores `like_min` or more.
 
     Not our own, and no retweet: X would count its like for the tweet that it repeats, which comes
@@ -48,21 +63,16 @@ class FavouriterService(Service):
         retry_s: float,
     ) -> None:
         """`user_id` is who we are at X; without a `writer` likes are noted, and not made."""
-        self._writer = writer
-        self._user_id = user_id
+        super().__init__(writer, user_id=user_id, bounds=bounds, retry_s=retry_s)
         self._like_min = like_min
         self._like_never = like_never
-        self._bounds = bounds
-        self._retry_s = retry_s
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
         """Like it, or without leave to write only note that we would."""
-        if event.x is None or event.x_id is None:
+        if event.x_id is None or not self._may_act(event):
             return
         if event.score is None or event.score < self._like_min:
-            return
-        if event.x.kind == "retweet" or event.x.author_id == self._user_id:
             return
         reason = self._reason_not_to(tx, event)
         if reason is not None:
@@ -121,13 +131,3 @@ class FavouriterService(Service):
             return outcome
         tx.send("favouriter", LikeTweet(external_id=cmd.external_id))
         return Requeued(external_ids=(cmd.external_id,))
-
-    @command
-    def requeue_all(self, tx: Transaction, cmd: RequeueActions) -> Requeued:
-        """Try again all that were refused."""
-        return actions.requeue_all(tx, cmd, self.requeue, has_text=False)
-
-    @query
-    def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:
-        """List the likes in order of their making, those of one status if one is given."""
-        return actions.page_of(tx, question)

@@ -14,9 +14,9 @@ import msgspec
 
 from actors.service.common_invariants import file_is_sound, nothing_is_under_way
 from actors.systems.tweets import x_invariants
-from actors.systems.tweets.books import READER, Books, Monitor, X, differ
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import TweetScored
+from actors.systems.tweets.monitor_files import READER, Monitor, MonitorFiles, X, differ
 from actors.systems.tweets.outside import account_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.service.common_invariants import Row
 
-__all__ = ["Books", "Monitor", "violations"]
+__all__ = ["Monitor", "MonitorFiles", "violations"]
 
 ENDED = {"done", "refused", "dry_run", "withheld"}
 HOUR_US = 3_600_000_000
@@ -40,7 +40,7 @@ def violations(
 
     `planted` are the message types of dead letters that a test meant to be there.
     """
-    books = Books(folder)
+    books = MonitorFiles(folder)
     found = [each for name in books.of for each in file_is_sound(folder / f"{name}.db")]
     found += every_tweet_is_scored(books, monitor.config)
     found += every_score_is_published_once(books)
@@ -75,7 +75,7 @@ def audit(folder: Path, config: Config, now_us: int) -> list[str]:
 # --- Tweets ------------------------------------------------------------------------------------
 
 
-def every_tweet_is_scored(books: Books, config: TweetsConfig) -> Iterator[str]:
+def every_tweet_is_scored(books: MonitorFiles, config: TweetsConfig) -> Iterator[str]:
     """Its sentiment is what the configured bounds make of its score; none is left over.
 
     What is not English is unknown, and has none.
@@ -97,7 +97,7 @@ def every_tweet_is_scored(books: Books, config: TweetsConfig) -> Iterator[str]:
         yield f"tweet {row['seq']} of the backlog is not asked for"
 
 
-def every_score_is_published_once(books: Books) -> Iterator[str]:
+def every_score_is_published_once(books: MonitorFiles) -> Iterator[str]:
     """With what stands of its tweet; of an earlier version maybe, and before.
 
     Holds while no event was forgotten (store.events_kept_max).
@@ -128,7 +128,7 @@ def _as_published(event: TweetScored, row: Row) -> Iterator[str]:
         yield f"tweet {row['id']} was published as another: {event}"
 
 
-def every_negative_tweet_is_flagged_once(books: Books) -> Iterator[str]:
+def every_negative_tweet_is_flagged_once(books: MonitorFiles) -> Iterator[str]:
     """And no other is, but one whose earlier version was; the flag shows the tweet as it stands."""
     flags = books.of["flagger"]["flag"]
     rows = {row["id"]: row for row in books.tweets}
@@ -152,7 +152,7 @@ def every_negative_tweet_is_flagged_once(books: Books) -> Iterator[str]:
 
 
 def every_action_is_wanted_and_has_ended(
-    books: Books, monitor: Monitor, now_us: int
+    books: MonitorFiles, monitor: Monitor, now_us: int
 ) -> Iterator[str]:
     """Liked is what is positive enough, answered is everything; noted only, where we do not act.
 
@@ -188,7 +188,7 @@ def every_action_is_wanted_and_has_ended(
                 yield f"{what} of {row['external_id']} is {row['status']}, and that is not our way"
 
 
-def what_is_withheld_has_a_reason(books: Books, monitor: Monitor) -> Iterator[str]:
+def what_is_withheld_has_a_reason(books: MonitorFiles, monitor: Monitor) -> Iterator[str]:
     """It names a failure, answers an answer, or there were as many as there may be; and says so.
 
     And no like names a failure, by its bare word.
@@ -233,7 +233,7 @@ def what_is_withheld_has_a_reason(books: Books, monitor: Monitor) -> Iterator[st
                 yield f"{what} of {row['id']} is withheld without a reason: {each['detail']}"
 
 
-def no_bound_is_passed(books: Books, config: TweetsConfig) -> Iterator[str]:
+def no_bound_is_passed(books: MonitorFiles, config: TweetsConfig) -> Iterator[str]:
     """In no hour more likes or answers, in no day more in a conversation, than there may be.
 
     As far as the clock has gone forward all the time: else nobody knows what an hour was.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,16 +11,17 @@ import structlog
 
 from actors.errors import ConfigError
 from actors.systems.tweets.config import XConfig
-from actors.systems.tweets.credentials import (
+from actors.systems.tweets.x.access import EMBEDDED_ACCOUNT, XAccess
+from actors.systems.tweets.x.credentials import (
     VARIABLES,
     XCredentials,
     from_environment,
     load_credentials,
 )
-from actors.systems.tweets.x_access import EMBEDDED_ACCOUNT, XAccess
-from actors.systems.tweets.x_pause import Pauses
+from actors.systems.tweets.x.pauses import Pauses
 
 if TYPE_CHECKING:
+    from actors.config import Config
     from actors.system import Wiring
 
 log = structlog.get_logger()
@@ -61,6 +63,7 @@ def live_x(wiring: Wiring) -> XAccess:
         )
         raise ConfigError(message)
     else:
+        _check_embedded(wiring.config)
         embedded = load_credentials(wiring.data_dir / EMBEDDED_CREDENTIALS)
         access = _access(wiring, embedded, simulator=True)
     _keep_apart(wiring.data_dir, access)
@@ -93,6 +96,27 @@ def _access(wiring: Wiring, credentials: XCredentials, *, simulator: bool) -> XA
         where=where,
         is_leaving=lambda: wiring.process.leaving,
     )
+
+
+def _check_embedded(config: Config) -> None:
+    """Raise ConfigError where there is no embedded X, or where we may not speak to it."""
+    if config.named(EMBEDDED) is None:
+        message = (
+            f"there is nothing to read: boot {EMBEDDED} beside this system, or give the "
+            f"credentials of X itself, by x.credentials_file or {', '.join(VARIABLES.values())}"
+        )
+        raise ConfigError(message)
+    host = config.edge.listener(EMBEDDED).host.strip("[]")
+    try:
+        address = ip_address(host)
+    except ValueError:  # a name: whoever connects sees where that leads
+        return
+    if not (address.is_loopback or address.is_unspecified):
+        message = (
+            f"edge.{EMBEDDED}.host is {host}, and the embedded X is spoken to on loopback only; "
+            f"choose 127.0.0.1, or 0.0.0.0 for others to reach it, too"
+        )
+        raise ConfigError(message)
 
 
 def _keep_apart(data_dir: Path, access: XAccess) -> None:

@@ -5,28 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from actors.kernel.messages import GaveUp, Refusal
-from actors.service.service import Service, command, effect, on, query
-from actors.store.transaction import ReadTransaction, Transaction
+import msgspec
+
+from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.service.service import command, effect, on
+from actors.store.transaction import Transaction
 from actors.systems.tweets import actions
-from actors.systems.tweets.actions import TOO_LATE, Outcome
-from actors.systems.tweets.messages import (
-    ActionPage,
-    ListActions,
-    RequeueAction,
-    RequeueActions,
-    Requeued,
-    TweetScored,
-)
-from actors.systems.tweets.replies import (
-    BeginReply,
-    PostponeReply,
-    PostReply,
-    RecordReply,
-    ReplyBegun,
-)
+from actors.systems.tweets.actions import TOO_LATE, ActingService, Outcome, RetryAfter
+from actors.systems.tweets.messages import RequeueAction, Requeued, TweetScored
 from actors.systems.tweets.reply_text import is_handle
-from actors.systems.tweets.x_errors import XLater, XRefused
+from actors.systems.tweets.x.x_errors import XLater, XRefused
 
 if TYPE_CHECKING:
     from actors.systems.tweets.actions import Writer
@@ -42,7 +30,49 @@ NOBODY = "X does not say who wrote the tweet: there is nobody to mention"
 DUPLICATE = "duplicate content"
 
 
-class ResponderService(Service):
+class PostReply(Command, frozen=True, kw_only=True):
+    """Answer a tweet at X. The text is the effect's key: X refuses one that it has seen.
+
+    `unclear` is how often X has said a no to it that may have been about this tweet alone.
+    """
+
+    external_id: str
+    text: str
+    unclear: int = 0
+
+
+class RecordReply(Command, frozen=True, kw_only=True):
+    external_id: str
+    outcome: Outcome
+
+
+class PostponeReply(Command, frozen=True, kw_only=True):
+    """X will not do it now, or was not asked for that reason; see RetryAfter.
+
+    `is_first` is whether no earlier attempt has been left without X's answer: then nothing stands.
+    """
+
+    external_id: str
+    text: str
+    later: RetryAfter
+    unclear: int = 0
+    is_first: bool = True
+
+
+class BeginReply(Command, frozen=True, kw_only=True):
+    """The reply to that tweet is about to be posted: note from when on it may stand at X."""
+
+    external_id: str
+
+
+class ReplyBegun(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether there is time left for it, and no attempt before it whose answer is not known."""
+
+    has_time: bool
+    is_first: bool
+
+
+class ResponderService(ActingService):
     """Answers each tweet from X once, but no retweet, and never itself.
 
     Nor what replies to an answer of ours or quotes one, unless it is to, and not more than `bounds`
@@ -57,6 +87,7 @@ class ResponderService(Service):
     """
 
     schema: ClassVar[Path] = Path(__file__).parent / "schema" / "responder"
+    needs_text: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -74,21 +105,16 @@ class ResponderService(Service):
 
         `ask(service, message)` is how its effect, which keeps no books, has an attempt noted.
         """
+        super().__init__(writer, user_id=user_id, bounds=bounds, retry_s=retry_s)
         self._text = text
-        self._writer = writer
         self._ask_service = ask
-        self._user_id = user_id
-        self._bounds = bounds
         self._replies_to_replies = replies_to_replies
-        self._retry_s = retry_s
         self._reply_us_max = round(reply_s_max * 1_000_000)
 
     @on(TweetScored)
     def scored(self, tx: Transaction, event: TweetScored) -> None:
         """Answer it, or without leave to write only note what we would say."""
-        if event.x is None or event.x_id is None:
-            return
-        if event.x.kind == "retweet" or event.x.author_id == self._user_id:
+        if event.x_id is None or not self._may_act(event):
             return
         if not is_handle(event.author):
             self._leave_unanswered(tx, event, event.x_id)
@@ -188,16 +214,6 @@ class ResponderService(Service):
         tx.execute(SET_DOUBT, None, cmd.external_id)
         tx.send("responder", PostReply(external_id=cmd.external_id, text=text))
         return Requeued(external_ids=(cmd.external_id,))
-
-    @command
-    def requeue_all(self, tx: Transaction, cmd: RequeueActions) -> Requeued:
-        """Try again all that were refused or given up."""
-        return actions.requeue_all(tx, cmd, self.requeue, has_text=True)
-
-    @query
-    def list(self, tx: ReadTransaction, question: ListActions) -> ActionPage:
-        """List the answers in order of their making, those of one status if one is given."""
-        return actions.page_of(tx, question)
 
 
 def _refused(detail: str) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors.service.group import Group
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.system import Dependency, ListenerSpec, System
 from actors.systems.tweets.bounds import Bounds
 from actors.systems.tweets.config import TweetsConfig, XConfig
@@ -13,13 +13,13 @@ from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.outside import live_x, simulated_x
-from actors.systems.tweets.reader import ReaderService
+from actors.systems.tweets.reading.reader import ReaderService
 from actors.systems.tweets.reply_text import ReplyText
 from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.routes import ADDRESSES
 from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
-from actors.systems.tweets.x_client import XWriter
+from actors.systems.tweets.x.x_client import XWriter
 from http_edge.go_gateway import MuxGateway
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.scenario import Scenario
     from actors.system import Audit, Wiring
     from actors.systems.tweets.actions import Writer
-    from actors.systems.tweets.x_access import XAccess
+    from actors.systems.tweets.x.access import XAccess
 
 
 def services(wiring: Wiring) -> Mapping[str, AnyService]:

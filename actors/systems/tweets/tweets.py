@@ -10,11 +10,10 @@ import msgspec
 import structlog
 
 from actors.errors import Busy, StoreRefused
-from actors.kernel.messages import GaveUp, Refusal
+from actors.kernel.messages import Command, GaveUp, Query, Refusal
 from actors.service.service import Service, command, effect, on, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets import tweet_rows as rows
-from actors.systems.tweets.backlog import FindBacklog, ScoreBacklog
 from actors.systems.tweets.messages import (
     GetTweet,
     ListTweets,
@@ -46,6 +45,14 @@ log = structlog.get_logger()
 
 # A commit's worth of old tweets: those that come meanwhile are to wait no longer than for another.
 BACKLOG_BATCH: Final = 100
+
+
+class FindBacklog(Query, frozen=True, kw_only=True):
+    """Whether there are any that nobody has asked to have scored."""
+
+
+class ScoreBacklog(Command, frozen=True, kw_only=True):
+    """Ask for the scores of the next few."""
 
 
 class TweetsService(Service):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.systems.tweets.books import READER, X, differ
-from actors.systems.tweets.stream_rules import TAG, rule_of
+from actors.systems.tweets.monitor_files import READER, X, differ
+from actors.systems.tweets.reading.rule_watch import TAG, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.systems.tweets.books import Books
     from actors.systems.tweets.config import TweetsConfig
+    from actors.systems.tweets.monitor_files import MonitorFiles
 
 
 def tweeted_at_us(tweet_id: int) -> int:
@@ -22,7 +22,7 @@ def tweeted_at_us(tweet_id: int) -> int:
     return ((tweet_id >> 22) + 1_288_834_974_657) * 1000
 
 
-def what_was_read_is_stored(books: Books) -> Iterator[str]:
+def what_was_read_is_stored(books: MonitorFiles) -> Iterator[str]:
     """Each tweet that the reader has passed on, once; an edited one with all its versions."""
     stored = books.x_ids()
     for row in books.of[READER]["seen"]:
@@ -34,7 +34,7 @@ def what_was_read_is_stored(books: Books) -> Iterator[str]:
         yield f"{from_x} tweets are X's, and {progress['tweets']} were read"
 
 
-def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[str]:
+def what_x_streamed_is_stored(books: MonitorFiles, config: TweetsConfig) -> Iterator[str]:
     """From the first that was read on, each that met our rule, but for what lies in an open gap."""
     wanted = rule_of(config.keywords)
     ours = {row["id"] for row in books.of[X]["rule"] if row["tag"] == TAG or row["value"] == wanted}
@@ -52,7 +52,7 @@ def what_x_streamed_is_stored(books: Books, config: TweetsConfig) -> Iterator[st
             yield f"{number} stood in X's stream and is not stored"
 
 
-def what_is_stored_is_as_it_was_written(books: Books) -> Iterator[str]:
+def what_is_stored_is_as_it_was_written(books: MonitorFiles) -> Iterator[str]:
     """All of its text, by whom and in which language X has it, in the version that stands."""
     tweets = {str(row["id"]): row for row in books.of[X]["tweet"]}
     names = {row["id"]: row["username"] for row in books.of[X]["x_user"]}
@@ -66,7 +66,7 @@ def what_is_stored_is_as_it_was_written(books: Books) -> Iterator[str]:
             yield f"{row['external_id']} is by {row['author']} here, and not at X"
 
 
-def an_edited_tweet_is_one(books: Books) -> Iterator[str]:
+def an_edited_tweet_is_one(books: MonitorFiles) -> Iterator[str]:
     """X's versions of a tweet are one tweet here, which shows the newest that was read."""
     first_of = {str(row["id"]): str(row["edit_of"] or row["id"]) for row in books.of[X]["tweet"]}
     found = Counter(
@@ -83,7 +83,7 @@ def an_edited_tweet_is_one(books: Books) -> Iterator[str]:
             yield f"{row['external_id']} shows {stands}, and {max(read)} was read"
 
 
-def x_agrees_about_likes(books: Books, user_id: str) -> Iterator[str]:
+def x_agrees_about_likes(books: MonitorFiles, user_id: str) -> Iterator[str]:
     """It knows of each that is done, and of no other."""
     known = Counter(
         str(row["tweet_id"]) for row in books.of[X]["liked"] if str(row["user_id"]) == user_id
@@ -92,7 +92,7 @@ def x_agrees_about_likes(books: Books, user_id: str) -> Iterator[str]:
     yield from differ("like of", "on X's books", known, done)
 
 
-def x_agrees_about_replies(books: Books, user_id: str) -> Iterator[str]:
+def x_agrees_about_replies(books: MonitorFiles, user_id: str) -> Iterator[str]:
     """It has each that is done, once, with its text and the id that it told us.
 
     And no other, but for those of which we do not know: once, or not at all.
@@ -115,7 +115,7 @@ def x_agrees_about_replies(books: Books, user_id: str) -> Iterator[str]:
             yield f"the reply to {row['replied_to']} is {row['id']} at X, not {ours['reply_id']}"
 
 
-def no_answer_to_an_answer_is_answered(books: Books, user_id: str) -> Iterator[str]:
+def no_answer_to_an_answer_is_answered(books: MonitorFiles, user_id: str) -> Iterator[str]:
     """Neither a reply to a reply of ours nor what quotes one: by X's books of who said what."""
     tweets = {row["id"]: row for row in books.of[X]["tweet"]}
 

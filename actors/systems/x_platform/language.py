@@ -10,7 +10,7 @@ import unicodedata
 from typing import Final
 
 from actors.systems.x_platform.entities import links, mentions
-from actors.systems.x_platform.words import words
+from actors.systems.x_platform.rules.words import words
 
 UNDETERMINED: Final = "und"
 NO_WORDS: Final = "zxx"

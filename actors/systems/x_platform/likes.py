@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from actors.kernel.messages import Refusal
 from actors.systems.x_platform import snowflake
 from actors.systems.x_platform.messages import Like, Liked, ListLikes, Things, Unlike
-from actors.systems.x_platform.tweet_rows import find_tweet, gather, tweet_of
-from actors.systems.x_platform.users import find_user
+from actors.systems.x_platform.x_tweet_rows import find_tweet, gather, tweet_of
+from actors.systems.x_platform.x_user_rows import find_user
 
 if TYPE_CHECKING:
     from actors.store.transaction import ReadTransaction, Transaction

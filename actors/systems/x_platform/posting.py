@@ -10,9 +10,9 @@ from actors.kernel.messages import Refusal
 from actors.systems.x_platform import snowflake
 from actors.systems.x_platform.entities import mentions
 from actors.systems.x_platform.messages import Deleted, Reference, ReplySettings, XTweet, XUser
-from actors.systems.x_platform.state import next_id
-from actors.systems.x_platform.subject import NOBODY, Subject, who
-from actors.systems.x_platform.tweet_rows import (
+from actors.systems.x_platform.platform_state import next_id
+from actors.systems.x_platform.rules.subject import NOBODY, Subject, who
+from actors.systems.x_platform.x_tweet_rows import (
     DELETE,
     Found,
     find_tweet,

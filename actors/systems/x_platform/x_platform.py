@@ -16,8 +16,9 @@ from actors.errors import Busy, StoreRefused
 from actors.kernel.messages import Refusal
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
-from actors.systems.x_platform import likes, posting, stream
-from actors.systems.x_platform.author import Author
+from actors.systems.x_platform import filtered_stream, likes, posting
+from actors.systems.x_platform.authors.author import Author
+from actors.systems.x_platform.authors.pacing import Pacing
 from actors.systems.x_platform.language import guess_language
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -49,13 +50,12 @@ from actors.systems.x_platform.messages import (
     Unlike,
     XTweet,
 )
-from actors.systems.x_platform.pacing import Pacing
+from actors.systems.x_platform.platform_state import is_locked, lock
 from actors.systems.x_platform.posting import Draft, find_original
-from actors.systems.x_platform.rule_book import RuleBook, list_rules
-from actors.systems.x_platform.search import search
-from actors.systems.x_platform.state import is_locked, lock
-from actors.systems.x_platform.tweet_rows import find_tweets, find_users, gather
-from actors.systems.x_platform.users import ensure_user, find_user, find_username
+from actors.systems.x_platform.recent_search import search
+from actors.systems.x_platform.rules.rule_book import RuleBook, list_rules
+from actors.systems.x_platform.x_tweet_rows import find_tweets, find_users, gather
+from actors.systems.x_platform.x_user_rows import ensure_user, find_user, find_username
 
 if TYPE_CHECKING:
     from actors.systems.x_platform.config import XPlatformConfig
@@ -186,8 +186,8 @@ class XPlatformService(Service):
         tweet, version = posting.store(tx, draft)
         matched = self._rules.matching(tx, version, posting.subject_of(draft, tweet))
         if matched:
-            stream.prune(tx, before_us=tx.now_us - self._kept_us)
-            stream.record_match(tx, tweet.id, matched)
+            filtered_stream.prune(tx, before_us=tx.now_us - self._kept_us)
+            filtered_stream.record_match(tx, tweet.id, matched)
         return tweet
 
     @command
@@ -258,7 +258,7 @@ class XPlatformService(Service):
         """Delete rules. What has matched them stays in the stream."""
         if not cmd.dry_run:
             before_us = tx.now_us - self._kept_us
-            stream.prune(tx, before_us=before_us)
+            filtered_stream.prune(tx, before_us=before_us)
             self._rules.forget(tx, before_us=before_us)
         return self._rules.delete(tx, cmd)
 
@@ -271,9 +271,9 @@ class XPlatformService(Service):
     def find_head(self, tx: ReadTransaction, question: FindHead) -> Head:
         """Find where a stream begins."""
         minutes = self._config.backfill_minutes_max
-        return stream.find_head(tx, question, backfill_us_max=minutes * 60_000_000)
+        return filtered_stream.find_head(tx, question, backfill_us_max=minutes * 60_000_000)
 
     @query
     def read_matches(self, tx: ReadTransaction, question: ReadMatches) -> MatchPage:
         """Read the stream on from a place."""
-        return stream.read_matches(tx, question)
+        return filtered_stream.read_matches(tx, question)

@@ -15,17 +15,17 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.report import CLEAR_LINE, Report
 from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.stage.rehearsal import Rehearsal
-from tests.simulation.suspicious import SuspiciousHotel
-from tests.simulation.tally import TallyScenario, tally
+from tests.simulation.suspicious import SUSPICIOUS
+from tests.simulation.tally import TALLY, TallyScenario, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
     from actors.simulation.stage.rehearsal import Played
-    from actors.simulation.stage.scenario import Scenario
+    from actors.system import System
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +35,11 @@ def silent() -> Iterator[None]:
         yield
 
 
-def campaign_of(folder: Path, **scenarios: Callable[[], Scenario]) -> Campaign:
-    """Make a campaign of these scenarios, each under a name of its own."""
+def campaign_of(folder: Path, **systems: System) -> Campaign:
+    """Make a campaign of these systems, each under a name of its own."""
     rehearsals = {}
-    for name, scenario in scenarios.items():
+    for name, system in systems.items():
         (folder / name).mkdir()
-        system = tally(scenario=scenario)
         rehearsals[name] = Rehearsal(system, load_config(systems=[system]), folder / name)
     return Campaign(rehearsals)
 
@@ -54,10 +53,10 @@ def test_every_seed_is_played_with_every_system(tmp_path: Path) -> None:
 
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    one = campaign_of(tmp_path / "a", left=TallyScenario, right=TallyScenario)
+    one = campaign_of(tmp_path / "a", left=TALLY, right=TALLY)
     assert one.play(Plan(first=5, seeds=2), see) is None
     assert seen == [("left", 5), ("right", 5), ("left", 6), ("right", 6)]
-    other = campaign_of(tmp_path / "b", left=TallyScenario, right=TallyScenario)
+    other = campaign_of(tmp_path / "b", left=TALLY, right=TALLY)
     assert other.play(Plan(first=5, seeds=2), see) is None
     assert one.tally.digest == other.tally.digest
     assert one.tally.schedules == 4
@@ -67,7 +66,7 @@ def test_every_seed_is_played_with_every_system(tmp_path: Path) -> None:
 
 def test_virtual_hours_end_with_the_run_that_fills_them(tmp_path: Path) -> None:
     """A plan of so much virtual time is done when that much was played, and no sooner."""
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     lengths: list[float] = []
     plan = Plan(first=1, seeds=None, virtual_s=300.0)
     assert campaign.play(plan, lambda _system, played: lengths.append(played.virtual_s)) is None
@@ -77,14 +76,14 @@ def test_virtual_hours_end_with_the_run_that_fills_them(tmp_path: Path) -> None:
 
 def test_a_campaign_that_is_stopped_plays_no_further(tmp_path: Path) -> None:
     """What a signal handler asks for is done after the run in hand."""
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     assert campaign.play(Plan(first=1, seeds=50), lambda *_: campaign.stop()) is None
     assert campaign.tally.schedules == 1
 
 
 def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
     """One request and one fault remain, and the trouble is of the same kind."""
-    campaign = campaign_of(tmp_path, hotel=SuspiciousHotel)
+    campaign = campaign_of(tmp_path, hotel=SUSPICIOUS)
     failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
     assert failure is not None
     runs: list[int] = []
@@ -101,7 +100,7 @@ def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
 
 def test_shrinking_can_be_stopped(tmp_path: Path) -> None:
     """What is left then fails still; it is only larger than it might be."""
-    campaign = campaign_of(tmp_path, hotel=SuspiciousHotel)
+    campaign = campaign_of(tmp_path, hotel=SUSPICIOUS)
     failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
     assert failure is not None
     minimised = campaign.minimise(failure, lambda run: campaign.stop() if run == 4 else None)
@@ -115,7 +114,7 @@ def test_shrinking_can_be_stopped(tmp_path: Path) -> None:
 
 def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
     """A trouble that its script does not repeat is handed back as it is."""
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     rehearsal = campaign.rehearsals["tweets"]
     played = msgspec.structs.replace(rehearsal.play(rehearsal.script(1)), troubles=("a ghost",))
     failure = Failure(system="tweets", played=played)
@@ -126,7 +125,7 @@ def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
 
 def test_coverage_names_what_was_missed(tmp_path: Path) -> None:
     """A handler counts as called when its crash points were passed, a point when a kill struck."""
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     tally = Tally(("room.Hold.before", "room.Hold.after", "room.Free.before", "room.Free.after"))
     rehearsal = campaign.rehearsals["tweets"]
     played = rehearsal.play(rehearsal.script(1))
@@ -141,7 +140,7 @@ def test_coverage_names_what_was_missed(tmp_path: Path) -> None:
 
 def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
     """Two traces of one run are equal, or differ from a line on, or one ends too soon."""
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     rehearsal = campaign.rehearsals["tweets"]
     played = rehearsal.play(rehearsal.script(1), keep=True)
     told = TracedRun.of("tweets", played)
@@ -162,7 +161,7 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> None:
     """A terminal shows a bar that is drawn over; elsewhere ten lines come, and no control codes."""
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     stream, clock, plan = io.StringIO(), ManualClock(), Plan(first=1, seeds=20)
     report = Report(stream, clock, is_terminal=is_terminal)
     report.begin(plan, campaign, "kills")
@@ -185,7 +184,7 @@ def test_a_bar_is_no_wider_than_its_terminal(
 ) -> None:
     """What wraps could not be drawn over: each step would leave a line behind."""
     monkeypatch.setenv("COLUMNS", "60")
-    campaign = campaign_of(tmp_path, tweets=TallyScenario)
+    campaign = campaign_of(tmp_path, tweets=TALLY)
     stream, clock = io.StringIO(), ManualClock()
     clock.advance(1.0)
     Report(stream, clock, is_terminal=True).progress(Plan(first=1, seeds=20), campaign)
@@ -204,7 +203,7 @@ class Choking(TallyScenario):
 
 def test_a_client_that_chokes_is_a_finding(tmp_path: Path) -> None:
     """An error in a client or a check ends no campaign: it is told with its line, and shrunk."""
-    campaign = campaign_of(tmp_path, tweets=Choking)
+    campaign = campaign_of(tmp_path, tweets=tally(scenario=Choking))
     failure = campaign.play(Plan(first=1, seeds=9), lambda *_: None)
     assert failure is not None
     (trouble,) = failure.played.troubles

@@ -23,8 +23,7 @@ from actors.simulation.command.recording import Recording
 from actors.simulation.command.scratch_folder import IN_MEMORY, PREFIX
 from actors.simulation.command.second_process import TracedRun
 from actors.system import System
-from actors.systems.hotel.system import HOTEL
-from tests.simulation.suspicious import SuspiciousHotel
+from tests.simulation.suspicious import SUSPICIOUS
 from tests.simulation.tally import CountTweet, TallyCall, TallyScenario, TallyService, tally
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 RUNTIME = ROOT / "runtime.py"
 DIGEST = re.compile(r"^digest ([0-9a-f]{32})$", re.MULTILINE)
-SUSPICIOUS = replace(HOTEL, scenario=lambda: SuspiciousHotel)
 COMMAND_S_MAX = 200.0
 
 

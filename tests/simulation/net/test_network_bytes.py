@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from actors.simulation.net.current_host import on_host
-from actors.simulation.net.fault_rules import Break, Delay, Drop, Reset
+from actors.simulation.net.fault_rules import Delay, Drop, Reset
 from actors.simulation.net.link import Link
+from tests.simulation.net.reset_rules import Break
 from tests.simulation.simulated import on_network
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from actors.simulation.net.fault_rules import (
     ConnectAttempt,
     Delay,
     Partition,
-    Refuse,
     Reset,
     Slow,
 )
 from actors.simulation.net.link import Link
 from tests.simulation import simulated
+from tests.simulation.net.reset_rules import Refuse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

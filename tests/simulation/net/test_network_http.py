@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from actors.simulation.net.fault_rules import Break, Partition
+from actors.simulation.net.fault_rules import Partition
 from actors.simulation.net.link import Link
 from tests.simulation.net.http_requests import REQUESTS, SPAN_S, simulate
+from tests.simulation.net.reset_rules import Break
 
 ROOT = Path(__file__).parents[3]
 

@@ -34,7 +34,6 @@ def test_a_deadlock_says_who_waits_for_what() -> None:
         await asyncio.gather(worker, asker)
 
     loop = SimulationLoop()
-    loop.add_witness(lambda: ["room has 3 messages"])
     with pytest.raises(Deadlock) as caught:
         run(main(), loop=loop)
     text = str(caught.value)
@@ -44,7 +43,6 @@ def test_a_deadlock_says_who_waits_for_what() -> None:
     assert re.search(worker, text)
     assert "asker on main waits for task worker" in text
     assert re.search(rf"main on main waits for tasks worker, asker at {this}:\d+ in ", text)
-    assert caught.value.waiting[-1] == "room has 3 messages"
 
 
 def test_a_deadlock_shows_every_await_on_the_way() -> None:

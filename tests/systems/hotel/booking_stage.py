@@ -12,22 +12,22 @@ from actors.kernel.clock import ManualClock
 from actors.kernel.messages import Later, Refusal, Refused
 from actors.system import unbooted
 from actors.systems.hotel.booking import BookingService
-from actors.systems.hotel.booking_events import AbandonBooking, PursueCancellation
-from actors.systems.hotel.holds import (
+from actors.systems.hotel.messages import CancelBooking, CreateBooking, Money, RegisterBooking
+from actors.systems.hotel.saga_messages import (
+    AbandonBooking,
     ConfirmHold,
+    CustomerIntroduced,
     HoldConfirmed,
     HoldExpired,
     HoldReleased,
     HoldRoom,
-    RoomHeld,
-)
-from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
-from actors.systems.hotel.messages import CancelBooking, CreateBooking, Money, RegisterBooking
-from actors.systems.hotel.payments import (
+    IntroduceCustomer,
     PaymentDeclined,
     PaymentFailed,
     PaymentTaken,
+    PursueCancellation,
     RefundAccepted,
+    RoomHeld,
 )
 from actors.systems.hotel.system import HOTEL, services
 from tests.systems.hotel.house import CONFIG

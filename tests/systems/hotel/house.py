@@ -19,6 +19,8 @@ from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.messages import GaveUp, Later, Refusal, Refused, type_of
 from actors.system import unbooted
+from actors.systems.hotel.card_processor.processor_messages import GetLedger
+from actors.systems.hotel.card_processor.sandbox_cards import APPROVED_CARD
 from actors.systems.hotel.config import HotelConfig
 from actors.systems.hotel.messages import (
     Booking,
@@ -30,8 +32,6 @@ from actors.systems.hotel.messages import (
     ListMails,
     Money,
 )
-from actors.systems.hotel.processor_messages import GetLedger
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD
 from actors.systems.hotel.system import HOTEL, services
 from tests.systems.stage import stage
 

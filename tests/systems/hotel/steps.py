@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from hypothesis import strategies as st
 
+from actors.systems.hotel.card_processor.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS
 from actors.systems.hotel.invariants import SERVICES
 from actors.systems.hotel.messages import (
     CancelBooking,
@@ -20,7 +21,6 @@ from actors.systems.hotel.messages import (
     RegisterBooking,
     RoomStatus,
 )
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS
 from tests.systems.fate import Death
 from tests.systems.hotel.town import UNKNOWN
 from tests.systems.hotel.whole import RATE

@@ -9,11 +9,17 @@ import msgspec
 import pytest
 
 from actors.kernel.messages import Refusal
-from actors.systems.hotel.booking_events import BookingConfirmed
-from actors.systems.hotel.holds import ConfirmHold, HoldRoom, ReleaseHold
-from actors.systems.hotel.introductions import IntroduceCustomer
 from actors.systems.hotel.messages import GetBooking, ListBookings
-from actors.systems.hotel.payments import CancelPayment, PaymentRefunded, TakePayment
+from actors.systems.hotel.saga_messages import (
+    BookingConfirmed,
+    CancelPayment,
+    ConfirmHold,
+    HoldRoom,
+    IntroduceCustomer,
+    PaymentRefunded,
+    ReleaseHold,
+    TakePayment,
+)
 from tests.systems.hotel.booking_stage import (
     ADA,
     ALL,

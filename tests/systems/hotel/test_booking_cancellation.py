@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.kernel.messages import Later, Refusal
-from actors.systems.hotel.booking_events import BookingCancelled, PursueCancellation
-from actors.systems.hotel.holds import HoldReleased, ReleaseHold
 from actors.systems.hotel.messages import CancelBooking, GetBooking, Money
-from actors.systems.hotel.payments import (
+from actors.systems.hotel.saga_messages import (
+    BookingCancelled,
     CancelPayment,
+    HoldReleased,
     PaymentRefunded,
+    PursueCancellation,
     RefundAccepted,
     RefundPayment,
+    ReleaseHold,
 )
 from tests.systems.hotel.booking_stage import (
     CREATE,

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.kernel.messages import Refusal
-from actors.systems.hotel.card_processor import CardProcessorService
-from actors.systems.hotel.card_processor_client import CardProcessorClient, ProcessorError
-from actors.systems.hotel.messages import CreateBooking
-from actors.systems.hotel.processor_messages import (
+from actors.systems.hotel.card_processor.card_processor import CardProcessorService
+from actors.systems.hotel.card_processor.card_processor_client import (
+    CardProcessorClient,
+    ProcessorError,
+)
+from actors.systems.hotel.card_processor.processor_messages import (
     AnswerLost,
     Charge,
     ChargeApproved,
@@ -28,7 +30,12 @@ from actors.systems.hotel.processor_messages import (
     Void,
     Voided,
 )
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS, CardBehavior
+from actors.systems.hotel.card_processor.sandbox_cards import (
+    APPROVED_CARD,
+    SANDBOX_CARDS,
+    CardBehavior,
+)
+from actors.systems.hotel.messages import CreateBooking
 from tests.systems.stage import Stage, stage
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import pytest
 from actors.kernel.messages import Refusal
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.customer import CustomerService
-from actors.systems.hotel.introductions import CustomerIntroduced, IntroduceCustomer
 from actors.systems.hotel.messages import (
     CreateCustomer,
     Customer,
@@ -18,6 +17,7 @@ from actors.systems.hotel.messages import (
     RegisterCustomer,
     TutorialCustomer,
 )
+from actors.systems.hotel.saga_messages import CustomerIntroduced, IntroduceCustomer
 from tests.systems.stage import Stage, stage
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from actors.store.transaction import ReadTransaction
 from actors.systems.hotel.free_rooms import page_of_free_rooms
-from actors.systems.hotel.holds import ReleaseHold
 from actors.systems.hotel.messages import CreateRoom, ListRooms
+from actors.systems.hotel.saga_messages import ReleaseHold
 from tests.systems.hotel.test_room_holds import DAY, RATE, a_hold, rooms
 
 if TYPE_CHECKING:

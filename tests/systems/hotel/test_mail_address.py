@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from actors.kernel.messages import Refusal
-from actors.systems.hotel.booking_events import BookingCancelled, BookingConfirmed
 from actors.systems.hotel.customer import CustomerService
 from actors.systems.hotel.mail_address import refuse_address
 from actors.systems.hotel.messages import (
@@ -20,6 +19,7 @@ from actors.systems.hotel.messages import (
     RegisterCustomer,
 )
 from actors.systems.hotel.notification import NotificationService
+from actors.systems.hotel.saga_messages import BookingCancelled, BookingConfirmed
 from tests.systems.hotel.booking_stage import CREATE
 from tests.systems.stage import stage
 

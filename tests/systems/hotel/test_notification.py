@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from actors.systems.hotel.booking_events import BookingCancelled, BookingConfirmed
 from actors.systems.hotel.messages import ListMails, Mail, Money
 from actors.systems.hotel.notification import NotificationService
+from actors.systems.hotel.saga_messages import BookingCancelled, BookingConfirmed
 from tests.systems.stage import Stage, stage
 
 if TYPE_CHECKING:

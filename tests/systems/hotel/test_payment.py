@@ -8,19 +8,29 @@ import pytest
 
 from actors.kernel.messages import GaveUp, Refusal
 from actors.systems.hotel.booking import BookingService
-from actors.systems.hotel.card_processor_client import CardProcessorClient
-from actors.systems.hotel.charges import (
+from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
+from actors.systems.hotel.card_processor.processor_messages import (
+    Charge,
+    ChargeApproved,
+    ChargeRefused,
+    Refund,
+    Refunded,
+    Void,
+    Voided,
+)
+from actors.systems.hotel.card_processor.sandbox_cards import APPROVED_CARD
+from actors.systems.hotel.messages import Money
+from actors.systems.hotel.payment import (
     CardCharged,
     CardDeclined,
     CardRefunded,
     ChargeCard,
     ChargeVoided,
+    PaymentService,
     RefundCard,
     VoidCharge,
 )
-from actors.systems.hotel.messages import Money
-from actors.systems.hotel.payment import PaymentService
-from actors.systems.hotel.payments import (
+from actors.systems.hotel.saga_messages import (
     CancelPayment,
     PaymentDeclined,
     PaymentFailed,
@@ -30,16 +40,6 @@ from actors.systems.hotel.payments import (
     RefundPayment,
     TakePayment,
 )
-from actors.systems.hotel.processor_messages import (
-    Charge,
-    ChargeApproved,
-    ChargeRefused,
-    Refund,
-    Refunded,
-    Void,
-    Voided,
-)
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD
 from tests.systems.stage import Stage, stage
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.kernel.messages import Refusal
-from actors.systems.hotel.holds import ConfirmHold, HoldConfirmed, RoomHeld
 from actors.systems.hotel.messages import (
     ChangeRoom,
     CreateRoom,
@@ -18,6 +17,7 @@ from actors.systems.hotel.messages import (
     RegisterRoom,
 )
 from actors.systems.hotel.room import RoomService
+from actors.systems.hotel.saga_messages import ConfirmHold, HoldConfirmed, RoomHeld
 from tests.systems.hotel.test_room_holds import DAY, RATE, a_hold, new_room, rooms
 from tests.systems.stage import Stage, stage
 

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from actors.kernel.messages import Refusal
 from actors.systems.hotel.booking import BookingService
-from actors.systems.hotel.holds import (
+from actors.systems.hotel.messages import (
+    MINOR_UNITS_MAX,
+    CreateRoom,
+    ListRooms,
+    Money,
+    RoomPage,
+)
+from actors.systems.hotel.room import RoomService
+from actors.systems.hotel.saga_messages import (
     ConfirmHold,
     ExpireHold,
     HoldConfirmed,
@@ -24,14 +32,6 @@ from actors.systems.hotel.holds import (
     ReleaseHold,
     RoomHeld,
 )
-from actors.systems.hotel.messages import (
-    MINOR_UNITS_MAX,
-    CreateRoom,
-    ListRooms,
-    Money,
-    RoomPage,
-)
-from actors.systems.hotel.room import RoomService
 from tests.systems.stage import Stage, stage
 
 if TYPE_CHECKING:

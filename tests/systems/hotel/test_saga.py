@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.kernel.messages import Refusal
+from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS
 from actors.systems.hotel.messages import Booking, CancelBooking
-from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
 from tests.systems.hotel.house import House, house
 
 DAY = dt.date(2030, 3, 1)

@@ -18,8 +18,8 @@ import pytest
 from actors.kernel.messages import Refusal
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
+from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS, CardBehavior
 from actors.systems.hotel.messages import Booking, CancelBooking, CreateBooking, ListBookings
-from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS, CardBehavior
 from tests.systems.fate import Death, Fate
 from tests.systems.hotel.whole import Furnished, Whole, furnish
 from tests.systems.whole import outlive

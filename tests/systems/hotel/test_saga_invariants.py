@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.store.inline_store import InlineStore
+from actors.systems.hotel.card_processor.sandbox_cards import (
+    APPROVED_CARD,
+    SANDBOX_CARDS,
+    CardBehavior,
+)
 from actors.systems.hotel.invariants import violations
 from actors.systems.hotel.messages import CancelBooking, CreateBooking
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS, CardBehavior
 from tests.systems.hotel.whole import Furnished, Whole, furnish
 from tests.systems.whole import config_of_tests
 

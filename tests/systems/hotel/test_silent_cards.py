@@ -10,8 +10,12 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.messages import Refusal
+from actors.systems.hotel.card_processor.sandbox_cards import (
+    APPROVED_CARD,
+    SANDBOX_CARDS,
+    CardBehavior,
+)
 from actors.systems.hotel.messages import Booking, CreateBooking
-from actors.systems.hotel.sandbox_cards import APPROVED_CARD, SANDBOX_CARDS, CardBehavior
 from tests.systems.hotel.whole import Whole, furnish
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import msgspec
 
 from actors.systems.tweets import invariants
 from actors.systems.tweets.config import TweetsConfig, XConfig
-from actors.systems.tweets.reader import ReaderService
-from actors.systems.tweets.reader_messages import TweetRead
-from actors.systems.tweets.stream_line import parse_line
+from actors.systems.tweets.reading.reader import ReaderService
+from actors.systems.tweets.reading.reader_messages import TweetRead
+from actors.systems.tweets.reading.stream_line import parse_line
 from actors.systems.tweets.system import TWEETS, acting, services
-from actors.systems.tweets.x_client import STREAM_FIELDS
+from actors.systems.tweets.x.session import STREAM_FIELDS
 from actors.systems.x_platform.api.fields import select
 from actors.systems.x_platform.api.rendering import Renderer
 from actors.systems.x_platform.messages import (

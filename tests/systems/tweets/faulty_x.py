@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from actors.kernel.messages import Refusal
-from actors.systems.tweets.x_errors import XBusy, XRefused, XUnreachable
+from actors.systems.tweets.x.x_errors import XBusy, XRefused, XUnreachable
 from actors.systems.x_platform.messages import ACCOUNT_ID, Like, PostTweet
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from actors.config import load_config
 from actors.kernel.clock import SystemClock
 from actors.system import Dependency
 from actors.systems import SYSTEMS
-from actors.systems.tweets.credentials import load_credentials
 from actors.systems.tweets.messages import GetReader, ReaderState
 from actors.systems.tweets.outside import EMBEDDED_CREDENTIALS, simulated_x
 from actors.systems.tweets.system import TWEETS
-from actors.systems.tweets.x_access import XAccess
+from actors.systems.tweets.x.access import XAccess
+from actors.systems.tweets.x.credentials import load_credentials
 from actors.systems.x_platform.system import X_PLATFORM
 from tests.systems.tweets.rough_link import rough_link
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.config import load_config
-from actors.service.inline_runner import InlineRunner
+from actors.service.stateless.inline_runner import InlineRunner
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.store.inline_store import InlineStore
@@ -19,13 +19,13 @@ from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import Action, ListActions
 from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.system import acting as make_acting
-from actors.systems.tweets.x_access import XAccess
-from actors.systems.tweets.x_client import XWriter
-from actors.systems.tweets.x_errors import XStatus
-from actors.systems.tweets.x_limits import reset_of, wait_until
-from actors.systems.tweets.x_pause import Pauses
+from actors.systems.tweets.x.access import XAccess
+from actors.systems.tweets.x.limit_headers import reset_of, wait_until
+from actors.systems.tweets.x.pauses import Pauses
+from actors.systems.tweets.x.x_client import XWriter
+from actors.systems.tweets.x.x_errors import XStatus
 from tests.booting import app_of
-from tests.systems.tweets.reading import CREDENTIALS
+from tests.systems.tweets.reading.reading_stage import CREDENTIALS
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
 
 if TYPE_CHECKING:

@@ -11,15 +11,14 @@ import pytest
 from actors.config import load_config
 from actors.kernel.messages import GaveUp
 from actors.system import unbooted
-from actors.systems.tweets.actions import Later, Outcome
+from actors.systems.tweets.actions import Outcome, RetryAfter
 from actors.systems.tweets.config import TweetsConfig
-from actors.systems.tweets.likes import LikeTweet, PostponeLike, RecordLike
+from actors.systems.tweets.favouriter import LikeTweet, PostponeLike, RecordLike
 from actors.systems.tweets.messages import Action, ListActions
-from actors.systems.tweets.replies import PostponeReply, PostReply, RecordReply
-from actors.systems.tweets.responder import NOBODY
+from actors.systems.tweets.responder import NOBODY, PostponeReply, PostReply, RecordReply
 from actors.systems.tweets.system import TWEETS, acting
-from actors.systems.tweets.x_errors import XBusy, XRefused, XUnreachable
-from actors.systems.tweets.x_pause import PAUSE_S_MAX
+from actors.systems.tweets.x.pauses import PAUSE_S_MAX
+from actors.systems.tweets.x.x_errors import XBusy, XRefused, XUnreachable
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.scored import OURSELVES, scored, x_id
 
@@ -87,7 +86,7 @@ LIKE = Kind(
     "favouriter",
     LikeTweet(external_id=ID),
     RecordLike,
-    PostponeLike(external_id=ID, later=Later(reason="busy")),
+    PostponeLike(external_id=ID, later=RetryAfter(reason="busy")),
     None,
     None,
 )
@@ -96,7 +95,7 @@ REPLY = Kind(
     "responder",
     PostReply(external_id=ID, text=TEXT),
     RecordReply,
-    PostponeReply(external_id=ID, text=TEXT, later=Later(reason="busy")),
+    PostponeReply(external_id=ID, text=TEXT, later=RetryAfter(reason="busy")),
     TEXT,
     "77",
 )

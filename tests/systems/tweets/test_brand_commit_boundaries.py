@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from actors.service.inline_runner import InlineRunner
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.inline_runner import InlineRunner
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from actors.systems.tweets.messages import ListActions, ListFlags, ListTweets
@@ -150,11 +150,7 @@ INLINE = [
     *((name, death) for name in ("both", "blocked") for death in list(DEATHS)[:2]),
 ]
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
-ON_THREADS = [
-    ("both", "service, after"),
-    ("both", "process, before"),
-    ("answers lost", "process, before"),
-]
+ON_THREADS = [("both", "service, after"), ("both", "process, before")]
 
 
 def also_long(short: list[tuple[str, str]], names: Iterable[str]) -> list[ParameterSet]:

@@ -9,7 +9,7 @@ from actors.errors import ConfigError
 from actors.systems import SYSTEMS
 from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.failure_words import FailureWords
-from actors.systems.x_platform.phrases import DELIGHTED, FILLERS
+from actors.systems.x_platform.authors.phrases import DELIGHTED, FILLERS
 
 SHIPPED = FailureWords(TweetsConfig().like_never)
 

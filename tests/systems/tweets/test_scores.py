@@ -9,7 +9,6 @@ import pytest
 
 from actors.errors import MailboxFull
 from actors.kernel.messages import GaveUp
-from actors.systems.tweets.backlog import FindBacklog, ScoreBacklog
 from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.messages import (
@@ -21,7 +20,7 @@ from actors.systems.tweets.messages import (
     TweetScored,
     XDetails,
 )
-from actors.systems.tweets.tweets import BACKLOG_BATCH, TweetsService
+from actors.systems.tweets.tweets import BACKLOG_BATCH, FindBacklog, ScoreBacklog, TweetsService
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.scored import Scorer
 

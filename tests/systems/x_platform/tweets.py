@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.systems.x_platform.messages import Reference, XTweet
-from actors.systems.x_platform.rule_parser import parse_rule
-from actors.systems.x_platform.subject import NOBODY, Subject, who
-from tests.systems.x_platform.slow_rules import Post
+from actors.systems.x_platform.rules.rule_parser import parse_rule
+from actors.systems.x_platform.rules.subject import NOBODY, Subject, who
+from tests.systems.x_platform.rules.slow_rules import Post
 
 
 def subject(post: Post) -> Subject:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from actors.systems.hotel.sandbox_cards import SANDBOX_CARDS
+from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS
 
 if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.systems.tweets.reading.rule_watch import TAG
 from actors.systems.tweets.scenario.call import (
     KEYWORD,
     LOCKS_S,
@@ -15,7 +16,6 @@ from actors.systems.tweets.scenario.call import (
     STOPS_S,
     TweetsCall,
 )
-from actors.systems.tweets.stream_rules import TAG
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,

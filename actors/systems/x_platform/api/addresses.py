@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actors.systems.x_platform.api.api_context import ApiContext
 from actors.systems.x_platform.api.connecting import STREAM
 from actors.systems.x_platform.api.embedded_credentials import read_embedded_credentials
+from actors.systems.x_platform.api.open_streams import FORCED
 from actors.systems.x_platform.api.rules_endpoints import RULES
 from actors.systems.x_platform.api.search_endpoint import SEARCH
 from actors.systems.x_platform.api.tweet_endpoints import TWEETS
 from actors.systems.x_platform.api.user_endpoints import USERS
 from actors.systems.x_platform.api.x_endpoint import SERVICE
-from actors.systems.x_platform.api.x_state import XState
-from actors.systems.x_platform.api.x_streams import FORCED
 from actors.systems.x_platform.messages import LockAccount, TweetAs
 from http_edge.address import Address
 from http_edge.endpoints.admin import admin, guarded
@@ -31,10 +31,10 @@ def addresses(config: XPlatformConfig, data_dir: Path) -> dict[str, list[Address
 
     Reads the credentials in `data_dir`, made if there are none. Raises ConfigError.
     """
-    return addresses_over(XState(config, read_embedded_credentials(data_dir)))
+    return addresses_over(ApiContext(config, read_embedded_credentials(data_dir)))
 
 
-def addresses_over(api: XState) -> dict[str, list[Address]]:
+def addresses_over(api: ApiContext) -> dict[str, list[Address]]:
     """Return the addresses that share this."""
 
     async def disconnect(call: AdminCall) -> tuple[int, object]:

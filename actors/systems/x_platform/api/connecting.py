@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from actors.systems.x_platform.api.client_stream import ClientStream
 from actors.systems.x_platform.api.fields import OF_TWEETS
 from actors.systems.x_platform.api.parameters import Parameters
 from actors.systems.x_platform.api.x_endpoint import APP_ONLY, XRow
 from actors.systems.x_platform.api.x_problems import connection_refused, plain
-from actors.systems.x_platform.api.x_stream import XStream
 from actors.systems.x_platform.messages import FindHead, Head, ListRules, Rules
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def connect(call: XCall) -> web.StreamResponse:
     if call.context.draining:
         raise plain(503)
     streams = call.api.streams
-    stream = XStream(call, selection)
+    stream = ClientStream(call, selection)
     streams.enter(stream)
     try:
         if span is None:

@@ -46,18 +46,11 @@ class EmbeddedCredentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         return []
 
 
-def load_embedded_credentials(data_dir: Path) -> Path:
-    """Return where the credentials are kept in `data_dir`, making them at first boot.
+def read_embedded_credentials(data_dir: Path) -> EmbeddedCredentials:
+    """Return what stands in the file, making it at first boot, readable by its owner alone.
 
-    The file is a JSON object with the fields of `EmbeddedCredentials`, readable by its owner alone.
     Raises ConfigError where it cannot be made or read, or is damaged.
     """
-    read_embedded_credentials(data_dir)
-    return data_dir / FILE
-
-
-def read_embedded_credentials(data_dir: Path) -> EmbeddedCredentials:
-    """Return what stands in the file, making it at first boot. Raises ConfigError likewise."""
     path = data_dir / FILE
     text = keep_secret(path, _NAME, _make)
     try:

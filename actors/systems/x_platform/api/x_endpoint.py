@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from actors.kernel.messages import Message
+    from actors.systems.x_platform.api.api_context import ApiContext
     from actors.systems.x_platform.api.identity import Caller
-    from actors.systems.x_platform.api.x_state import XState
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
@@ -46,7 +46,7 @@ class XCall:
         *,
         caller: Caller,
         quota: Quota,
-        api: XState,
+        api: ApiContext,
         context: EdgeContext,
     ) -> None:
         """`params` are the path's, decoded; `query` is raw."""
@@ -87,7 +87,7 @@ class XEndpoint(Endpoint):
 
     schemes: tuple[Scheme, ...]
     run: Callable[[XCall], Awaitable[web.StreamResponse]]
-    api: XState
+    api: ApiContext
 
     @property
     def asked(self) -> str:
@@ -130,6 +130,6 @@ class XRow(NamedTuple):
     schemes: tuple[Scheme, ...]
     run: Callable[[XCall], Awaitable[web.StreamResponse]]
 
-    def address(self, api: XState) -> Address:
+    def address(self, api: ApiContext) -> Address:
         """Return it as the edge's, with what all of them share."""
         return Address(self.method, self.path, XEndpoint(self.schemes, self.run, api))

@@ -24,11 +24,11 @@ from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
 from actors.store.inline_store import InlineStore
 from actors.systems.x_platform.api.addresses import addresses_over
+from actors.systems.x_platform.api.api_context import ApiContext
 from actors.systems.x_platform.api.embedded_credentials import (
     EmbeddedCredentials,
     read_embedded_credentials,
 )
-from actors.systems.x_platform.api.x_state import XState
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from actors.systems.x_platform.system import X_PLATFORM
@@ -55,7 +55,7 @@ NOW_US = 1_790_000_000_000_000
 @dataclass
 class EmbeddedX:
     edge: Edge
-    api: XState
+    api: ApiContext
     system: ServiceSystem
     clock: Any
     config: Config
@@ -197,7 +197,7 @@ async def embedded_x(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         keys = read_embedded_credentials(path)
-        api = XState(config.section(XPlatformConfig), keys)
+        api = ApiContext(config.section(XPlatformConfig), keys)
         booted = App(
             [replace(X_PLATFORM, addresses=lambda _: addresses_over(api))],
             config,

@@ -11,7 +11,6 @@ import pytest
 from actors.errors import ConfigError
 from actors.systems.x_platform.api.embedded_credentials import (
     FILE,
-    load_embedded_credentials,
     read_embedded_credentials,
 )
 from actors.systems.x_platform.messages import ACCOUNT_ID
@@ -31,16 +30,15 @@ NAMES = [
 
 def test_they_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
     """The second boot reads what the first wrote; mode 0600; each key is another."""
-    path = load_embedded_credentials(tmp_path)
-    assert path == tmp_path / FILE
+    made, path = read_embedded_credentials(tmp_path), tmp_path / FILE
     keys = json.loads(path.read_text())
     assert list(keys) == NAMES
     assert len(set(keys.values())) == len(NAMES)
     assert keys["access_token"].startswith(f"{ACCOUNT_ID}-")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_embedded_credentials(tmp_path) == path
+    assert read_embedded_credentials(tmp_path) == made
     assert json.loads(path.read_text()) == keys
-    assert read_embedded_credentials(tmp_path).bearer_token == keys["bearer_token"]
+    assert made.bearer_token == keys["bearer_token"]
 
 
 def test_they_are_shown_nowhere(tmp_path: Path) -> None:
@@ -69,5 +67,5 @@ def test_a_damaged_file_says_what_to_do_and_nothing_of_what_it_holds(
     (tmp_path / FILE).write_bytes(content)
     (tmp_path / FILE).chmod(0o600)
     with pytest.raises(ConfigError, match=r"x\.credentials\.json .*delete") as caught:
-        load_embedded_credentials(tmp_path)
+        read_embedded_credentials(tmp_path)
     assert "a-secret" not in str(caught.value)

@@ -18,7 +18,6 @@ from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.system import listeners_of, unbooted
 from actors.systems.x_platform.api.embedded_credentials import (
-    load_embedded_credentials,
     read_embedded_credentials,
 )
 from actors.systems.x_platform.config import XPlatformConfig
@@ -131,7 +130,7 @@ def test_an_hour_of_a_stream_takes_no_time() -> None:
         folder = Path(name)
         (folder / "admin.token").write_text("a-token-that-is-not-secret\n")
         (folder / "admin.token").chmod(0o600)
-        load_embedded_credentials(folder)
+        read_embedded_credentials(folder)
         config = load_config(None, [f"edge.{each}.host=edge" for each in LISTENERS], [X_PLATFORM])
         with forbid(loop):
             run(_hour(loop, config, folder, told), loop=loop)

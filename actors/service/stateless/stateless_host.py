@@ -1,0 +1,75 @@
+"""The behavior that hosts a replica of a stateless service: its handlers, and its batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from actors.kernel.behavior import Behavior
+from actors.kernel.supervision.child_spec import ChildSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from actors.config import ServiceConfig
+    from actors.kernel.behavior import BatchResult
+    from actors.kernel.envelope import Envelope
+    from actors.service.service import StatelessService
+    from actors.service.stateless.runner import Runner
+
+
+class StatelessHost(Behavior):
+    """One incarnation of one replica.
+
+    What it had in hand when it died its next incarnation answers: handlers are pure, so a second
+    run does no harm, and the next is there at once, for neither a kill nor a crash that a message
+    caused is delayed. To hand it to a sibling would gain nothing, and would let a message that
+    crashes its handler take one replica after the other. An asker whose patience ends first and
+    who asks again comes to a sibling anyway.
+    """
+
+    redelivers: ClassVar[bool] = True
+
+    def __init__(self, service: StatelessService, runner: Runner) -> None:
+        """`runner` is opened by `on_start`."""
+        specs = type(service).handlers.values()
+        self._handlers = {spec.message: spec.function.__get__(service) for spec in specs}
+        self._runner = runner
+
+    async def on_start(self) -> None:
+        """Make the runner ready."""
+        await self._runner.open()
+
+    async def on_batch(self, lane: int, batch: Sequence[Envelope]) -> BatchResult:  # noqa: ARG002 - there is one lane
+        """Answer a batch."""
+        return await self._runner.answer(batch, self._handlers)
+
+    async def on_stop(self) -> None:
+        """End the runner."""
+        await self._runner.close()
+
+    async def on_failure(self, error: BaseException) -> None:
+        """Take the runner away from whatever still runs there."""
+        del error
+        await self._runner.abandon()
+
+
+def stateless_children(
+    name: str,
+    replicas: Sequence[str],
+    make_service: Callable[[], StatelessService],
+    make_runner: Callable[[str], Runner],
+    *,
+    config: ServiceConfig,
+) -> list[ChildSpec]:
+    """Return the replicas of the service `name`, by their own names, as a supervisor's children."""
+
+    def child(replica: str) -> ChildSpec:
+        return ChildSpec(
+            name=replica,
+            factory=lambda: StatelessHost(make_service(), make_runner(replica)),
+            kind="service",
+            service=name,
+            batch_messages_max=config.batch_messages_max,
+        )
+
+    return [child(replica) for replica in replicas]

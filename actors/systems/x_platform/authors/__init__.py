@@ -1,0 +1,1 @@
+"""Who tweets in the embedded X, and what."""

@@ -1,0 +1,320 @@
+"""A system in a folder of its own, outside the tree: nothing of ours is changed for it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from actors import command_line
+from actors.app import App
+from actors.config import load_config
+from actors.errors import ConfigError
+from actors.kernel.clock import SystemClock
+from actors.kernel.rng import Rng
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.system import System, listeners_of, unbooted
+from http_edge.address import Address
+from http_edge.endpoints.text_endpoint import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+PORTS = ("edge.gateway.port=0", "edge.stall.port=0")
+SCHEMA = """
+CREATE TABLE sale (seq INTEGER PRIMARY KEY, cups INTEGER NOT NULL, price INTEGER NOT NULL) STRICT;
+"""
+SYSTEM = '''
+"""A stall that sells tea: what it takes, a printer outside prints."""
+
+from pathlib import Path
+
+import msgspec
+
+from actors.config import Count, Section
+from actors.kernel.messages import Command, Query
+from actors.service.group import Group
+from actors.service.service import Service, command, effect, query
+from actors.store.transaction import ReadTransaction, Transaction
+from actors.system import Dependency, ListenerSpec, System
+from http_edge.address import Address
+from http_edge.endpoints.service_endpoint import service
+
+
+class StallConfig(Section, frozen=True, kw_only=True):
+    # In cents, a cup: what the market takes.
+    price: Count = 150
+
+
+class SellTea(Command, frozen=True, kw_only=True):
+    cups: int
+
+
+class PrintReceipt(Command, frozen=True, kw_only=True):
+    price: int
+
+
+class ReceiptPrinted(Command, frozen=True, kw_only=True):
+    price: int
+
+
+class CountSales(Query, frozen=True, kw_only=True):
+    pass
+
+
+class Sold(msgspec.Struct, frozen=True, kw_only=True):
+    price: int
+
+
+class Till(Service):
+    schema = Path(__file__).parent / "schema"
+
+    def __init__(self, config, printer):
+        self._price = config.price
+        self._printer = printer
+
+    @command
+    def sell(self, tx: Transaction, cmd: SellTea) -> Sold:
+        price = cmd.cups * self._price
+        tx.execute("INSERT INTO sale (cups, price) VALUES (?, ?)", cmd.cups, price)
+        tx.send("till", PrintReceipt(price=price))
+        return Sold(price=price)
+
+    @effect
+    async def print(self, cmd: PrintReceipt) -> ReceiptPrinted:
+        self._printer.append(cmd.price)
+        return ReceiptPrinted(price=cmd.price)
+
+    @command
+    def printed(self, tx: Transaction, cmd: ReceiptPrinted) -> None:
+        """Nothing more is owed."""
+
+    @query
+    def count(self, tx: ReadTransaction, question: CountSales) -> int:
+        return tx.all("SELECT count(*) AS sales FROM sale")[0]["sales"]
+
+
+def services(wiring):
+    config = wiring.config.section(StallConfig)
+    return {"till": lambda: Till(config, wiring.outside["printer"])}
+
+
+def scenario():
+    from stall.scenario import StallScenario
+
+    return StallScenario
+
+
+def audit():
+    from stall.invariants import audit
+
+    return audit
+
+
+STALL = System(
+    name="stall",
+    services=services,
+    addresses=lambda wiring: {
+        "stall": (Address("POST", "/tea", service("till", SellTea, 201)),),
+        "gateway": (Address("GET", "/api/v1/sales", service("till", CountSales)),),
+    },
+    listeners=(ListenerSpec("stall", 7000),),
+    config={"stall": StallConfig},
+    supervision=(Group(name="counter", services=("till",), strategy="rest_for_one"),),
+    outside={"printer": Dependency(live=lambda _: [], simulated=lambda _: [])},
+    scenario=scenario,
+    audit=audit,
+)
+'''
+SCENARIO = """
+from actors.simulation.stage.scenario import Scenario
+
+
+class StallScenario(Scenario):
+    call_type = int
+
+    def choose_call(self, choose):
+        return choose(3)
+
+    async def perform(self, client, number, cups, history):
+        with history.invoke(client.name, f"buy {cups} cups") as attempt:
+            if cups:
+                reply = await client.ask(
+                    "POST", "/tea", {"cups": cups}, key=f"k{number}", port=7000
+                )
+            else:
+                reply = await client.ask("GET", "/api/v1/sales")
+            if reply.status:
+                attempt.ok(reply.status)
+
+    def violations(self, folder, config, clock, history):
+        return []
+"""
+INVARIANTS = """
+import sqlite3
+from contextlib import closing
+
+from stall.system import StallConfig
+
+
+def audit(folder, config, now_us):
+    price = config.section(StallConfig).price
+    with closing(sqlite3.connect(folder / "till.db")) as till:
+        wrong = till.execute("SELECT seq FROM sale WHERE price != cups * ?", [price]).fetchall()
+    return [f"sale {seq} has another price" for (seq,) in wrong]
+"""
+
+
+@pytest.fixture(scope="module")
+def stall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system, from its folder."""
+    place = tmp_path_factory.mktemp("elsewhere")
+    files = {
+        "__init__.py": "",
+        "system.py": SYSTEM,
+        "scenario.py": SCENARIO,
+        "invariants.py": INVARIANTS,
+        "schema/0001_till.sql": SCHEMA,
+    }
+    for name, source in files.items():
+        path = place / "stall" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(place)
+        found: System = importlib.import_module("stall.system").STALL
+        yield found
+
+
+def audited(stall: System, folder: Path, *settings: str) -> list[str]:
+    assert stall.audit is not None
+    return stall.audit()(folder, load_config(None, settings, [stall]), 0)
+
+
+@pytest.mark.real_time
+async def test_it_boots_is_served_and_audited(stall: System, tmp_path: Path) -> None:
+    """At its own listener and at the gateway, with its own numbers, under its own supervisor."""
+    settings = (*PORTS, "stall.price=200")
+    config = load_config(None, settings, [stall])
+    app = App([stall], config, data_dir=tmp_path, clock=SystemClock(), rng=Rng(1))
+    await app.listen()
+    await app.start()
+    try:
+        assert list(app.addresses) == ["gateway", "stall"]
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{app.addresses['stall']}/tea", json={"cups": 2}) as sold:
+                assert (sold.status, await sold.json()) == (201, {"price": 400})
+            async with session.get(f"{app.addresses['gateway']}/api/v1/sales") as sales:
+                assert await sales.json() == 1
+        parents = {each.name: each.parent for each in app.system.actors()}
+        assert parents == {"root": None, "counter": "root", "till": "counter"}
+    finally:
+        await app.drain()
+        await app.stop()
+    assert app.outside["printer"] == [400]
+    assert audited(stall, tmp_path, *settings) == []
+    assert audited(stall, tmp_path) == ["sale 1 has another price"]
+
+
+def test_it_is_simulated(stall: System) -> None:
+    """Its scenario is played under kills, and what its audit finds is a trouble."""
+    with scratch_folder() as place, without_logs():
+        rehearsal = Rehearsal(stall, load_config(systems=[stall]), place, profile="kills")
+        played = [rehearsal.play(rehearsal.script(seed)) for seed in range(5)]
+        assert [each.troubles for each in played] == [()] * 5
+        assert any("till.SellTea.after" in each.passed for each in played)
+        with closing(sqlite3.connect(place / "template" / "till.db")) as till, till:
+            till.execute("INSERT INTO sale (cups, price) VALUES (1, 7)")
+        (trouble,) = rehearsal.play(rehearsal.script(0)).troubles
+    assert trouble == "sale 1 has another price"
+
+
+@pytest.mark.real_time
+def test_the_command_line_boots_it(stall: System, tmp_path: Path) -> None:
+    """As a process of its own: the line `ready` names its listener; SIGTERM ends it in order."""
+    code = (
+        "import sys; from pathlib import Path; from stall.system import STALL; "
+        "from actors.command_line import main; "
+        "sys.exit(main(sys.argv[1:], program=Path('stall'), systems=[STALL]))"
+    )
+    place = Path(importlib.import_module(stall.services.__module__).__file__ or "").parents[1]
+    words = [word for port in PORTS for word in ("--set", port)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "run", "--data-dir", str(tmp_path / "data"), *words],
+        env={"PYTHONPATH": f"{ROOT}:{place}"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        events = []
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "ready":
+                process.terminate()
+    assert process.returncode == 0
+    (ready,) = [each for each in events if each["event"] == "ready"]
+    assert list(ready["listeners"]) == ["gateway", "stall"]
+    assert ready["unhealthy"] == []
+
+
+def test_the_commands_know_its_configuration(
+    stall: System, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its keys are taken, and others' are named as unknown: they are not booted."""
+
+    def said(setting: str) -> str:
+        words = ["backup", str(tmp_path / "b"), "--data-dir", str(tmp_path / "none"), "--set"]
+        assert command_line.main([*words, setting], program=Path(), systems=[stall]) == 2
+        return capsys.readouterr().err
+
+    assert "there is no data folder" in said("stall.price=1")
+    assert "`price`" not in said("stall.price=1")
+    assert "unknown field `hotel`" in said("hotel.hold_s=1")
+    assert "$.stall.price" in said("stall.price=0")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"config": {"store": object}}, "the framework has a section 'store' already"),
+        ({"listeners": ()}, "it has addresses at stall, which no system declares"),
+    ],
+)
+def test_what_is_wrong_in_a_declaration_is_named(
+    stall: System, tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    """Before anything runs, with the system and the name at fault."""
+    fields = {name: getattr(stall, name) for name in System.__dataclass_fields__}
+    wrong = System(**{**fields, **changes})
+    with pytest.raises(ConfigError, match=says) as caught:
+        _wire(wrong, tmp_path)
+    assert str(caught.value).startswith("stall: ")
+
+
+def _wire(system: System, folder: Path) -> None:
+    config = load_config(systems=[system])
+    listeners_of([system], unbooted([system], config, folder))
+
+
+def test_two_systems_share_the_gateway(stall: System, tmp_path: Path) -> None:
+    """What each answers there is served beside the other's."""
+    other = System(
+        name="other",
+        services=lambda _: {},
+        addresses=lambda _: {"gateway": [Address("GET", "/other", text("here"))]},
+    )
+    both = [stall, other]
+    gateway, _ = listeners_of(both, unbooted(both, load_config(systems=both), tmp_path))
+    assert [each.path for each in gateway.addresses] == ["/api/v1/sales", "/other"]
