@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.kernel.messages import Accepted, Refusal
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from tests.service.books import Shelf, configured, started
 from tests.system.process import SystemProcess
 
@@ -135,7 +135,7 @@ from typing import Protocol
 import msgspec
 
 from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
 from actors.system import Dependency, System

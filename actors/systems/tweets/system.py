@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors.service.group import Group
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.system import Dependency, ListenerSpec, System
 from actors.systems.tweets.bounds import Bounds
 from actors.systems.tweets.config import TweetsConfig, XConfig
