@@ -16,7 +16,7 @@ import msgspec
 from actors.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 DEFAULTS = Path(__file__).parent.parent / "config.toml"
 
@@ -265,7 +265,8 @@ class HasSections(Protocol):
     def config(self) -> Mapping[str, type[Section]]: ...
     @property
     def listeners(self) -> Sequence[HasListener]: ...
-    def rules(self, config: Config) -> Iterable[Rule]: ...
+    @property
+    def rules(self) -> Callable[[Config], Iterable[Rule]]: ...
 
 
 def load_config(

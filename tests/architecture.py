@@ -52,8 +52,25 @@ APART = ("time", "net", "sealed")
 KNOWN_APART = ("actors.errors", "actors.kernel.rng", "actors.simulation")
 
 # Files that import each other in a circle, under TYPE_CHECKING too: who has to be read together.
-# None is defended; each is to be opened, and its row then goes.
-CIRCLES = (("actors/service/host.py", "actors/service/hosting.py"),)
+CIRCLES: tuple[tuple[str, ...], ...] = ()
+
+# What every system's folder has, or every package: there the folder is the other half of the name.
+ONE_A_FOLDER = {
+    "__init__.py",
+    "call.py",
+    "config.py",
+    "errors.py",
+    "invariants.py",
+    "messages.py",
+    "routes.py",
+    "scenario.py",
+    "system.py",
+}
+# What two are called all the same, and why.
+DOUBLED = (
+    # An error and the event that tells of it: lifecycle's names are read with their module's.
+    "DeadLettered: actors/errors.py, actors/kernel/lifecycle.py",
+)
 
 # What a system's scenario may know of another that is booted with it.
 DECLARED = ("system", "config", "messages")
@@ -138,6 +155,19 @@ def product_files(root: Path) -> Iterator[Path]:
     for package in ("actors", "http_edge"):
         for suffix in ("py", "sql"):
             yield from sorted((root / package).rglob(f"*.{suffix}"))
+
+
+def doubled_names(sources: Mapping[str, str]) -> list[str]:
+    """Return what two files, or two public classes, are both called, with the files' paths."""
+    places: dict[str, list[str]] = {}
+    for path, text in sources.items():
+        name = path.rpartition("/")[2]
+        if name not in ONE_A_FOLDER:
+            places.setdefault(name, []).append(path)
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path)
+    return sorted(f"{name}: {', '.join(each)}" for name, each in places.items() if len(each) > 1)
 
 
 def circles(sources: Mapping[str, str]) -> list[tuple[str, ...]]:

@@ -5,6 +5,7 @@ import itertools
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ import pytest
 from actors.systems import SYSTEMS
 from tests.architecture import (
     CIRCLES,
+    DOUBLED,
     check_python,
     check_sql,
     check_tree,
     circles,
+    doubled_names,
     product_files,
 )
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from actors.system import System
 
 ROOT = Path(__file__).parent.parent
+# `__init__.py` among them.
+FOLDER_FILES_MAX = 26
 
 # path, source, what the report must say
 VIOLATIONS = [
@@ -156,14 +161,41 @@ def test_a_server_imports_no_simulation() -> None:
     assert printed.strip() == "[]"
 
 
-def test_no_circle_of_files_but_those_that_are_named() -> None:
-    """A file can be read without those that read it: imports go one way, annotations' too."""
-    sources = {
+def python_sources() -> dict[str, str]:
+    """Return the product's text by path."""
+    return {
         path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
         for path in product_files(ROOT)
         if path.suffix == ".py"
     }
-    assert circles(sources) == sorted(CIRCLES)
+
+
+def test_no_two_things_share_a_name() -> None:
+    """A name leads to one file, and to one public class."""
+    assert doubled_names(python_sources()) == sorted(DOUBLED)
+
+
+def test_a_shared_name_is_found() -> None:
+    """Files of different folders, and public classes; what every folder has may have one name."""
+    sources = {
+        "a/one.py": "class Lane: ...",
+        "b/one.py": "class _Own: ...",
+        "b/two.py": "class Lane: ...\nclass _Own: ...",
+        "a/messages.py": "",
+        "b/messages.py": "",
+    }
+    assert doubled_names(sources) == ["Lane: a/one.py, b/two.py", "one.py: a/one.py, b/one.py"]
+
+
+def test_no_folder_is_a_heap() -> None:
+    """What stands in one folder can be taken in at a look."""
+    folders = Counter(path.rpartition("/")[0] for path in python_sources())
+    assert {folder: files for folder, files in folders.items() if files > FOLDER_FILES_MAX} == {}
+
+
+def test_no_circle_of_files_but_those_that_are_named() -> None:
+    """A file can be read without those that read it: imports go one way, annotations' too."""
+    assert circles(python_sources()) == sorted(CIRCLES)
 
 
 def test_a_circle_is_found_whatever_its_length() -> None:

@@ -8,11 +8,11 @@ import msgspec
 
 from actors.errors import ActorError
 from actors.kernel.actor import AsyncioActor
-from actors.kernel.child import Child
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.registry import Registry
 from actors.kernel.router import Router
-from actors.kernel.supervisor import Supervisor
+from actors.kernel.supervision.child import Child
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
+from actors.kernel.supervision.supervisor import Supervisor
 from actors.log import request_id
 
 if TYPE_CHECKING:

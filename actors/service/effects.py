@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from actors.errors import Starting
-from actors.kernel.backoff import full_jitter_s
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, GaveUp, type_of
+from actors.kernel.supervision.backoff import full_jitter_s
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin

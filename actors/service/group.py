@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.errors import ConfigError
-from actors.kernel.child_spec import ChildSpec, Strategy, SupervisorSpec
+from actors.kernel.supervision.child_spec import ChildSpec, Strategy, SupervisorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

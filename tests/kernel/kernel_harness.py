@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from actors.config import MailboxConfig
-    from actors.kernel.child_spec import SupervisorSpec
     from actors.kernel.lifecycle import LifecycleEvent
+    from actors.kernel.supervision.child_spec import SupervisorSpec
 
 CONFIG = load_config()
 # Restarts at once, so that the order of events is the order of causes.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from actors.kernel.child_spec import Restart, Strategy
+    from actors.kernel.supervision.child_spec import Restart, Strategy
 
 Reason = Literal["normal", "crash", "killed", "restart", "operator", "due"]
 

@@ -18,8 +18,8 @@ from actors.errors import (
 )
 from actors.kernel import lifecycle
 from actors.kernel.behavior import BatchResult, Behavior
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.messages import Refusal
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
     NO_BACKOFF,
     Boom,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kernel.backoff import full_jitter_s
 from actors.kernel.behavior import Behavior
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.rng import Rng
+from actors.kernel.supervision.backoff import full_jitter_s
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import Boom, Obedient, running_kernel, turns
 
 if TYPE_CHECKING:

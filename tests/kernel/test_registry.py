@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from actors.errors import NoSuchActor
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.registry import Registry
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import Obedient, running_kernel, turns
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.kernel.restart_window import RestartWindow
+from actors.kernel.supervision.restart_window import RestartWindow
 
 
 @given(

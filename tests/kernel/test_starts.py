@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import Irreparable, Starting
 from actors.kernel import lifecycle
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
     NO_BACKOFF,
     Boom,

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from actors.errors import ActorCrashed, ActorError, DeadLettered, DeadlineExceeded, MailboxFull
 from actors.kernel.behavior import BatchResult, Behavior
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.messages import Refusal
 from actors.kernel.rng import Rng
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
     NO_BACKOFF,
     Boom,

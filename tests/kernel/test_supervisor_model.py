@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from actors.kernel.child_spec import ChildSpec, Restart, Strategy, SupervisorSpec
+from actors.kernel.supervision.child_spec import ChildSpec, Restart, Strategy, SupervisorSpec
 from tests.kernel.kernel_harness import NO_BACKOFF, Boom, Obedient, running_kernel, turns
 from tests.kernel.otp_model import Model, Node, Supervisor
 

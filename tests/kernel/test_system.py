@@ -14,8 +14,8 @@ from actors.errors import (
     ServiceUnavailable,
 )
 from actors.kernel import lifecycle
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.dead_letters import DeadLetter
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
     NO_BACKOFF,
     Boom,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.kernel.behavior import Behavior
-    from actors.kernel.child_spec import Strategy
+    from actors.kernel.supervision.child_spec import Strategy
     from actors.kernel.system import ActorSystem
     from tests.kernel.kernel_harness import Kernel
 

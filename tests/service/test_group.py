@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.errors import ConfigError
-from actors.kernel.child_spec import ChildSpec, SupervisorSpec
+from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from actors.service.group import Group, grouped
 
 if TYPE_CHECKING:

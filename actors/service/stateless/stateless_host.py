@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from actors.kernel.behavior import Behavior
-from actors.kernel.child_spec import ChildSpec
+from actors.kernel.supervision.child_spec import ChildSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from actors.config import ServiceConfig
     from actors.kernel.behavior import BatchResult
     from actors.kernel.envelope import Envelope
-    from actors.service.runner import Runner
     from actors.service.service import StatelessService
+    from actors.service.stateless.runner import Runner
 
 
 class StatelessHost(Behavior):

@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.kernel.backoff import full_jitter_s
 from actors.kernel.behavior import Behavior
 from actors.kernel.exit import Escalation, Exit, Killed, describe
-from actors.kernel.restart_window import RestartWindow
+from actors.kernel.supervision.backoff import full_jitter_s
+from actors.kernel.supervision.restart_window import RestartWindow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from actors.config import SupervisorConfig
     from actors.kernel.actor import AsyncioActor
-    from actors.kernel.child import Child
-    from actors.kernel.child_spec import SupervisorSpec
     from actors.kernel.context import KernelContext
+    from actors.kernel.supervision.child import Child
+    from actors.kernel.supervision.child_spec import SupervisorSpec
 
 
 class _Exited(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.kernel.actor import AsyncioActor
-    from actors.kernel.child_spec import ChildSpec, SupervisorSpec
     from actors.kernel.exit import Exit
+    from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 
 
 class Child:

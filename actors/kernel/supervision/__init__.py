@@ -1,0 +1,1 @@
+"""Who restarts whom, how often and when: OTP's rules."""
