@@ -10,8 +10,8 @@ from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceSystem
-from actors.service.replicas import Replicas
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.replicas import Replicas
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.system import Wiring, listeners_of, services_of, unbooted, with_outside
 from http_edge.edge import Edge
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService, StoreType
-    from actors.service.runner import RunnerType
+    from actors.service.stateless.runner import RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
     from http_edge.listener import Sockets

@@ -16,7 +16,7 @@ import msgspec
 from actors.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 # A wheel has a copy in the package; in a checkout there is but the one at its root.
 _PACKAGED = Path(__file__).with_name("config.toml")
@@ -268,7 +268,8 @@ class HasSections(Protocol):
     def config(self) -> Mapping[str, type[Section]]: ...
     @property
     def listeners(self) -> Sequence[HasListener]: ...
-    def rules(self, config: Config) -> Iterable[Rule]: ...
+    @property
+    def rules(self) -> Callable[[Config], Iterable[Rule]]: ...
 
 
 def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) -> tuple[str, ...]:

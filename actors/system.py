@@ -7,7 +7,7 @@ needed to serve (the scenario, the audit) is behind a function that imports it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.errors import ConfigError
@@ -87,7 +87,9 @@ Audit = Callable[["Path", "Config", int], list[str]]
 class System:
     """A system: what an `App` boots, the edge serves, a simulation plays and an audit reads.
 
-    Only the name and the services must be there. A service's name is its address, and its file's.
+    Only the name and the services must be there; a service that remembers brings its `.sql` files.
+    A service's name is its address, and its file's. The command line boots what
+    `actors/systems/__init__.py` lists.
     """
 
     name: str
@@ -98,7 +100,7 @@ class System:
     # Its sections of the configuration by name, with a default for each key.
     config: Mapping[str, type[Section]] = field(default_factory=dict)
     # What keys of different sections must be to each other, where a section cannot know.
-    relations: Callable[[Config], Iterable[Rule]] = lambda _: ()
+    rules: Callable[[Config], Iterable[Rule]] = lambda _: ()
     # Who restarts with whom, and how often; a service in no group stands by itself.
     supervision: tuple[Group, ...] = ()
     outside: Mapping[str, Dependency] = field(default_factory=dict)
@@ -109,10 +111,6 @@ class System:
     # What a simulation plays with it; the type is the simulation's, which no server imports.
     scenario: Callable[[], Callable[[], Any]] | None = None
     audit: Callable[[], Audit] | None = None
-
-    def rules(self, config: Config) -> Iterable[Rule]:
-        """Say what its keys must be to each other, and to others'."""
-        return self.relations(config)
 
 
 class _NoProcess:
@@ -149,13 +147,7 @@ def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) 
                 raise ConfigError(message)
             make = dependency.simulated if simulated else dependency.live
             outside[name] = make(wiring)
-    return Wiring(
-        config=wiring.config,
-        data_dir=wiring.data_dir,
-        ask=wiring.ask,
-        process=wiring.process,
-        outside=outside,
-    )
+    return replace(wiring, outside=outside)
 
 
 def services_of(systems: Sequence[System], wiring: Wiring) -> dict[str, AnyService]:

@@ -88,7 +88,7 @@ class Gateway:
         request_id.set(given)
         handler: HttpHandler | None = None
         try:
-            request.check(begun)
+            request.check_deadline_and_head(begun)
             target = message.path
             if request.beyond or headers.get(_HOST) not in self._known_hosts:
                 self._check_way_in(request, target)

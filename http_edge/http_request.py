@@ -46,7 +46,7 @@ class HttpRequest(web.BaseRequest):
         self.left_s = self.deadline - clock.monotonic()
         return self.left_s
 
-    def check(self, now: float) -> None:
+    def check_deadline_and_head(self, now: float) -> None:
         """Raise the problem with its head or its age, if there is one. Each request comes by."""
         self.left_s = left_s = self.deadline - now
         if left_s <= 0:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.kernel.messages import Accepted, Refusal
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from tests.service.books import Shelf, configured, started
 from tests.system.process import SystemProcess
 
@@ -135,7 +135,7 @@ from typing import Protocol
 import msgspec
 
 from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
 from actors.system import Dependency, System
@@ -227,6 +227,14 @@ def test_every_link_and_path_exists(document: Path) -> None:
     ]
     for path in [*links, *(Path(str(path).partition("::")[0]) for path in paths)]:
         assert path.exists(), f"{document.name} names {path}"
+    there = [*ROOT.glob("*.py")]
+    there += [
+        path for each in ("actors", "http_edge", "tests") for path in (ROOT / each).rglob("*")
+    ]
+    for name in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+        assert any(f"/{path}".endswith(f"/{name}") for path in there), (
+            f"{document.name} names {name}"
+        )
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:

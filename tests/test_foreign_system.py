@@ -23,7 +23,7 @@ from actors.kernel.rng import Rng
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.stage.rehearsal import Rehearsal
-from actors.system import System, listeners_of, unbooted
+from actors.system import ListenerSpec, System, listeners_of, places_of, unbooted
 from http_edge.address import Address
 from http_edge.endpoints.text_endpoint import text
 
@@ -318,3 +318,11 @@ def test_two_systems_share_the_gateway(stall: System, tmp_path: Path) -> None:
     both = [stall, other]
     gateway, _ = listeners_of(both, unbooted(both, load_config(systems=both), tmp_path))
     assert [each.path for each in gateway.addresses] == ["/api/v1/sales", "/other"]
+
+
+def test_one_listener_has_one_declaration(stall: System) -> None:
+    """Two systems may share it, and must agree about where it is and what it speaks."""
+    other = System(name="other", services=lambda _: {}, listeners=(ListenerSpec("stall", 7001),))
+    config = load_config(systems=[stall, other])
+    with pytest.raises(ConfigError, match="other: listener stall is declared otherwise already"):
+        places_of([stall, other], config)

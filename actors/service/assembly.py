@@ -16,12 +16,14 @@ from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
 from actors.service.group import grouped
-from actors.service.hosting import Hosting
-from actors.service.replicas import Replicas, actor_names
-from actors.service.runner import RunnerSpec
+from actors.service.hosted_service import HostedService
+from actors.service.operator_calls import OperatorCalls
 from actors.service.service import Service, StatelessService
-from actors.service.stateless_host import stateless_children
-from actors.service.thread_runner import ThreadRunner
+from actors.service.service_host import service_child
+from actors.service.stateless.replicas import Replicas, actor_names
+from actors.service.stateless.runner import RunnerSpec
+from actors.service.stateless.stateless_host import stateless_children
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
 
@@ -38,9 +40,9 @@ if TYPE_CHECKING:
     from actors.service.backing_up import BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group
-    from actors.service.hosting import TimerStats
     from actors.service.letters import Replayed
-    from actors.service.runner import Runner, RunnerType
+    from actors.service.operator_calls import TimerStats
+    from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
 
@@ -85,7 +87,7 @@ class ServiceSystem(ActorSystem):
             clock=context.clock,
             rng=context.rng.fork("data folder"),
         )
-        self._hostings: dict[str, Hosting] = {}
+        self._hosted: dict[str, HostedService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
         for name, service in services.items():
             if issubclass(classes[name], StatelessService):
@@ -97,7 +99,7 @@ class ServiceSystem(ActorSystem):
                     runner=runner,
                 )
                 continue
-            hosting = self._hostings[name] = _make_hosting(
+            hosted = self._hosted[name] = _make_hosted(
                 name,
                 cast("Callable[[], Service]", service),
                 directory=directory,
@@ -107,10 +109,11 @@ class ServiceSystem(ActorSystem):
                 context=context,
                 store=store,
             )
-            children[name] = [hosting.child()]
+            children[name] = [service_child(hosted)]
+        self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
         self._deadline_s = config.edge.deadline_s
         self._backups = Backups(
-            self._hostings,
+            self._hosted,
             folder,
             is_parked=lambda name: self.state_of(name) == "parked",
             data_dir=data_dir,
@@ -122,7 +125,7 @@ class ServiceSystem(ActorSystem):
             context=context,
             mailbox=config.mailbox,
             supervisor=config.supervisor,
-            letter_sources=[hosting.dead_letters for hosting in self._hostings.values()],
+            letter_sources=[each.dead_letters for each in self._operators.values()],
         )
         directory.connect(self.router)
         self._directory = directory
@@ -130,7 +133,7 @@ class ServiceSystem(ActorSystem):
     @property
     def stores(self) -> int:
         """How many services keep a file."""
-        return len(self._hostings)
+        return len(self._hosted)
 
     def handles(self, service: str, message_type: type[Message]) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
@@ -150,8 +153,8 @@ class ServiceSystem(ActorSystem):
         try:
             await super().stop()
         finally:
-            for hosting in self._hostings.values():
-                hosting.commits.close()
+            for hosted in self._hosted.values():
+                hosted.commits.close()
 
     def committed(self, service: str) -> Awaitable[None]:
         """Return what ends at the service's next commit from now on; free where not awaited.
@@ -160,22 +163,20 @@ class ServiceSystem(ActorSystem):
         between ends it. It may end for nothing. Raises NoSuchActor where there is no such service
         with a store; awaited, ActorStopped where the system stops first.
         """
-        hosting = self._hostings.get(service)
-        if hosting is None:
-            message = (
-                f"no service called {service!r} commits; there are {', '.join(self._hostings)}"
-            )
+        hosted = self._hosted.get(service)
+        if hosted is None:
+            message = f"no service called {service!r} commits; there are {', '.join(self._hosted)}"
             raise NoSuchActor(message)
-        return hosting.commits.next()
+        return hosted.commits.next()
 
     async def channels(self) -> list[ChannelStats]:
         """Return every channel that has been used, by sender; those of services that are up."""
-        return [each for hosting in self._hostings.values() for each in await hosting.channels()]
+        return [stats for each in self._operators.values() for stats in await each.channels()]
 
     async def timers(self) -> Sequence[TimerStats]:
         """Return how the timers and effects of every service stand that is up."""
-        found = [await hosting.timers() for hosting in self._hostings.values()]
-        return [each for each in found if each is not None]
+        found = [await each.timers() for each in self._operators.values()]
+        return [stats for stats in found if stats is not None]
 
     async def backup(self, target: Path) -> BackedUp:
         """Write all files of one moment into a new folder. Raises BackupRefused, StoreError."""
@@ -189,21 +190,21 @@ class ServiceSystem(ActorSystem):
         if self.context.dead_letters.holds(letter_id):
             message = f"{letter_id} is kept in memory as text only; it can be discarded"
             raise LetterNotReplayable(message)
-        hosting = await self._holder(letter_id)
-        return await hosting.replay(letter_id, timeout_s=self._deadline_s)
+        holder = await self._holder(letter_id)
+        return await holder.replay(letter_id, timeout_s=self._deadline_s)
 
     async def discard(self, letter_id: str) -> None:
         """Forget a dead letter. Raises NoSuchLetter, and what an ask raises."""
         if not self.context.dead_letters.discard(letter_id):
-            hosting = await self._holder(letter_id)
-            await hosting.discard(letter_id, timeout_s=self._deadline_s)
+            holder = await self._holder(letter_id)
+            await holder.discard(letter_id, timeout_s=self._deadline_s)
 
-    async def _holder(self, letter_id: str) -> Hosting:
+    async def _holder(self, letter_id: str) -> OperatorCalls:
         unknown: Exception | None = None
-        for hosting in self._hostings.values():
+        for operator in self._operators.values():
             try:
-                if await hosting.holds_letter(letter_id):
-                    return hosting
+                if await operator.holds_letter(letter_id):
+                    return operator
             except (StoreError, ServiceUnavailable) as error:  # it may be another's all the same
                 unknown = error
         if unknown is not None:
@@ -212,7 +213,7 @@ class ServiceSystem(ActorSystem):
         raise NoSuchLetter(message)
 
 
-def _make_hosting(
+def _make_hosted(
     name: str,
     service: Callable[[], Service],
     *,
@@ -222,7 +223,7 @@ def _make_hosting(
     lock: DirectoryLock | None,
     context: KernelContext,
     store: StoreType,
-) -> Hosting:
+) -> HostedService:
     spec = StoreSpec(
         name=name,
         path=folder.file_of(name),
@@ -239,10 +240,10 @@ def _make_hosting(
     def make_store() -> Any:
         return store(spec, config.store, clock=context.clock, rng=rng.fork("store"))
 
-    return Hosting(
-        name,
-        service,
-        make_store,
+    return HostedService(
+        name=name,
+        make_service=service,
+        make_store=make_store,
         directory=directory,
         config=config,
         path=spec.path,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
-    from actors.service.hosting import Hosting
+    from actors.service.hosted_service import HostedService
     from actors.store.files.data_folder import DataFolder
     from actors.store.files.manifest import Manifest
 
@@ -53,7 +53,7 @@ class Backups:
 
     def __init__(
         self,
-        hostings: Mapping[str, Hosting],
+        services: Mapping[str, HostedService],
         folder: DataFolder,
         *,
         is_parked: Callable[[str], bool],
@@ -61,8 +61,8 @@ class Backups:
         config: Config,
         clock: Clock,
     ) -> None:
-        """`hostings` are the services with a store; a parked one changes nothing in its file."""
-        self._hostings = hostings
+        """`services` are those with a store; a parked one changes nothing in its file."""
+        self._services = services
         self._folder = folder
         self._is_parked = is_parked
         self._data_dir = data_dir
@@ -122,7 +122,7 @@ class Backups:
         for _ in range(limits.attempts_max):
             starting = [
                 name
-                for name, each in self._hostings.items()
+                for name, each in self._services.items()
                 if each.current is None and not self._is_parked(name)
             ]
             if not starting:
@@ -133,7 +133,7 @@ class Backups:
 
     def _open(self, snapshots: dict[str, Snapshot]) -> None:
         # Those of services that do not run here any more are kept, also in a backup.
-        for name in dict.fromkeys((*self._hostings, *self._folder.manifest.stores)):
+        for name in dict.fromkeys((*self._services, *self._folder.manifest.stores)):
             path = self._folder.file_of(name)
             if path.exists():
                 snapshots[name] = Snapshot(path, self._config.store)
@@ -159,11 +159,11 @@ class Backups:
 
     async def _try(self, snapshots: Mapping[str, Snapshot], limit_s: float) -> float | None:
         """None where some writer was in a long batch, or a service began or ended meanwhile."""
-        before = {name: each.current for name, each in self._hostings.items()}
+        before = {name: each.current for name, each in self._services.items()}
         stores = [
-            host.store
-            for host in before.values()
-            if host is not None and host.store.unwritable is None
+            running.store
+            for running in before.values()
+            if running is not None and running.store.unwritable is None
         ]
 
         hold = Hold(len(stores), limit_s=limit_s, clock=self._clock)
@@ -179,7 +179,7 @@ class Backups:
             hold.give_up()
         ended = await asyncio.gather(taking, *stopping, return_exceptions=True)
         errors = [each for each in ended if isinstance(each, BaseException)]
-        after = {name: each.current for name, each in self._hostings.items()}
+        after = {name: each.current for name, each in self._services.items()}
         if before == after and not errors and taking.result() is not None:
             return taking.result()
         for snapshot in snapshots.values():

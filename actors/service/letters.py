@@ -1,16 +1,26 @@
-"""An operator's two: a dead letter is run again, or forgotten."""
+"""A service keeps a dead letter itself; an operator has one run again, or forgotten."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from actors.kernel.messages import Command, Refusal
-from actors.store.messaging.dead_letter_table import FORGET
+from actors.kernel.messages import Command, Refusal, type_name
+from actors.store.messaging.dead_letter_table import EXISTS, FORGET, REASON_CHARS_MAX
 
 if TYPE_CHECKING:
     from actors.store.transaction import Transaction
+
+
+KEEP: Final = (
+    "INSERT INTO dead_letter (id, message_type, message, attempts, reason, at_us)"
+    " VALUES (?, ?, ?, 1, ?, ?)"
+)
+FORGET_OLDEST: Final = (
+    "DELETE FROM dead_letter WHERE message_type = ? AND seq <= (SELECT seq FROM dead_letter"
+    " WHERE message_type = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+)
 
 
 class DiscardLetter(Command, frozen=True, kw_only=True):
@@ -33,3 +43,24 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     outcome: Literal["handled", "refused"]
     detail: str | None = None
+
+
+def keep_letter(
+    tx: Transaction, message: Command, *, letter_id: str, reason: str, kept_max: int
+) -> bool:
+    """Keep the message as a dead letter; return false where it is one already.
+
+    The oldest of its type beyond `kept_max` go.
+    """
+    if tx.one(EXISTS, letter_id) is not None:
+        return False
+    name = type_name(type(message))
+    blob = msgspec.json.encode(message)
+    tx.execute(KEEP, letter_id, name, blob, reason[:REASON_CHARS_MAX], tx.now_us)
+    tx.execute(FORGET_OLDEST, name, name, kept_max)
+    return True
+
+
+def forget_letter(tx: Transaction, letter_id: str) -> None:
+    """Forget it, for it has become what it should have been."""
+    tx.execute(FORGET, letter_id)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
-from aiohttp import hdrs
 
 from actors.errors import (
     ActorError,
@@ -18,6 +16,7 @@ from actors.errors import (
     NoSuchLetter,
 )
 from http_edge.address import Address, Endpoint
+from http_edge.admin_token import authorize
 from http_edge.answer import JSON, Answer, make_head
 from http_edge.body_reader import BodyReader, refuse_body
 from http_edge.decoding.blame import explain
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
     # Returns the status and what becomes the body. Raises ProblemError or actors' errors.
     Act = Callable[["AdminCall"], Awaitable[tuple[int, object]]]
-
-_CHALLENGE = ((hdrs.WWW_AUTHENTICATE, 'Bearer realm="admin"'),)
 
 
 # The kernel's name for the top of the tree.
@@ -137,17 +134,6 @@ class GuardedEndpoint(Endpoint):
 # As a table says it.
 admin = AdminEndpoint
 guarded = GuardedEndpoint
-
-
-def authorize(request: web.BaseRequest, right: bytes) -> None:
-    """Raise a 401 where the request has not this token."""
-    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    given = token.strip().encode("utf-8", "surrogateescape")
-    # Compared in constant time: how long a refusal takes tells nothing about the token.
-    is_right = hmac.compare_digest(given, right)
-    if scheme.lower() != "bearer" or not is_right:
-        detail = "send Authorization: Bearer TOKEN, with the token of DATA_DIR/admin.token"
-        raise ProblemError(Kind.UNAUTHORIZED, detail, headers=_CHALLENGE)
 
 
 def _tell(signal: Callable[[], object]) -> None:

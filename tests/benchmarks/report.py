@@ -60,6 +60,8 @@ not count.
 - **The tutorial's /insert**: a row and its score. An answer comes after the row's commit; the score
   follows as an effect that asks a replica, with a commit of its own; its cost is in the CPU time,
   counted until the process rests. The bare handler answers the same text.
+- **X's longest post**: 25,000 emoji, asked for part by part of one scorer in the same process; the
+  first thousand beforehand, which loads the lexicon.
 - **X's stream**: the whole system in one process. 5,000 tweets wait at the embedded X. Its address
   the reader is then told; from there to the last scored row: X's socket, aiohttp, tweepy, and the
   commits of the reader, of the row and of the score; beside them, each is answered at the same X.

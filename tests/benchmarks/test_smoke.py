@@ -33,6 +33,7 @@ KEYS = [
     "service_restart_p99",
     "ready",
     "resident",
+    "longest_post",
     "simulation_schedules",
     "simulation_sleep_speed",
 ]

@@ -9,7 +9,7 @@ from tests.benchmarks.load_rounds import Candidate, LoadRounds, Stored, check_st
 from tests.benchmarks.placement import FREE, one_core_each
 from tests.benchmarks.probe import run_probe
 from tests.benchmarks.result import Result, Table
-from tests.benchmarks.row import Spread
+from tests.benchmarks.row import Row, Spread
 from tests.benchmarks.server_process import FREE_PORTS, ServerProcess
 from tests.benchmarks.wrk import run_wrk
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 HEAD = ("candidate", "requests/s", "server CPU µs a request", "p50 ms", "p99 ms")
 STREAM_HEAD = ("from the socket to", "tweets/s", "CPU µs a tweet")
+# An effect has two seconds, `effect.effect_s_max`, for all of its parts.
+LONGEST_POST_MS_MAX = 1500
 TWEETS = "SELECT count(*) FROM tweet"
 
 
@@ -35,8 +37,20 @@ class TweetsSuite:
     def run(self) -> Result:
         """Return the tables."""
         placements = [FREE, one_core_each()] if self._effort.thorough else [FREE]
+        took_s = run_probe("longest_post", "uvloop", FREE.server, rounds=self._effort.rounds)
+        spread = Spread.of([1000 * each for each in took_s])
         return Result(
-            rows=[],
+            rows=[
+                Row(
+                    key="longest_post",
+                    name="the score of X's longest post, at its worst",
+                    sense="at most",
+                    limit=LONGEST_POST_MS_MAX,
+                    unit="ms",
+                    judged=spread.median,
+                    spread=spread,
+                )
+            ],
             tables=[
                 *self._inserts(placements),
                 *(self._stream(placement) for placement in placements),

@@ -99,7 +99,7 @@ class Shelf:
             rng=self._rng,
             heard=self.events.append,
         ).system
-        self.hostings = self.system._hostings
+        self.hosted = self.system._hosted
 
     def file(self, name: str) -> Path:
         return self.folder / f"{name}.db"

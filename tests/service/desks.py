@@ -18,9 +18,9 @@ from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.messages import Command, Query
 from actors.kernel.rng import Rng
-from actors.service.inline_runner import InlineRunner
 from actors.service.service import Service, command, query
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.inline_runner import InlineRunner
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.inline_store import InlineStore
 from actors.store.transaction import ReadTransaction, Transaction
 from tests.booting import app_of
@@ -212,7 +212,7 @@ class Office:
         self.folder = folder
         self.clock = clock
         self.events = events
-        self.hostings = system._hostings
+        self.hosted = system._hosted
 
     def ask(self, name: str, message: Any, **options: Any) -> asyncio.Future[Any]:
         """Ask; the message is in its mailbox on return, and the reply is the future's."""

@@ -130,7 +130,7 @@ class Town(Shelf):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stores = {name: hosting.make_store for name, hosting in self.hostings.items()}
+        self._stores = {name: each.make_store for name, each in self.hosted.items()}
 
     async def post(self, labels: Iterable[str], *, to: str = "b") -> None:
         """Have `a` send parcels; returns once they are committed."""
@@ -154,15 +154,15 @@ class Town(Shelf):
     async def until_delivered(self) -> None:
         """Wait until every service is up and nothing is on its way between them."""
         await asyncio.sleep(0.01)  # for a kill to be heard: a signal needs a turn of the loop
-        await self.until_true(lambda: None not in [each.current for each in self.hostings.values()])
+        await self.until_true(lambda: None not in [each.current for each in self.hosted.values()])
         async with asyncio.timeout(TIMEOUT_S):
             while await self._on_the_way():  # noqa: ASYNC110 - as an operator would look
                 await asyncio.sleep(0.002)
 
     def channel(self, sender: str, receiver: str) -> Channel:
-        host = self.hostings[sender].current
-        assert host is not None
-        return host._channels[receiver]
+        running = self.hosted[sender].current
+        assert running is not None
+        return running.dispatcher.channels[receiver]
 
     def in_memory(self, sender: str, receiver: str) -> int:
         """How many messages the channel's own end holds, those with the receiver not counted."""
@@ -182,13 +182,13 @@ class Town(Shelf):
         def broken() -> Any:
             raise OSError("broken down")
 
-        self.hostings[name].make_store = broken
+        self.hosted[name].make_store = broken
         self.system.kill(name)
         await self.until(name, "parked")
 
     async def repair(self, name: str) -> None:
         """Let it start again."""
-        self.hostings[name].make_store = self._stores[name]
+        self.hosted[name].make_store = self._stores[name]
         self.system.restart(name)
         await self.until(name, "running")
 

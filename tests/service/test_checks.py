@@ -60,7 +60,7 @@ async def test_a_restart_repeats_no_clean_pass(tmp_path: Path, gate: threading.E
     """Within a process a file that was found whole is not read again, and none is read twice."""
     gate.clear()
     async with hosted(tmp_path, "a", settings=[SOON]) as shelf:
-        check = shelf.hostings["a"].check
+        check = shelf.hosted["a"].check
         for _ in range(3):  # cut short by kills
             shelf.system.kill("a")
             await shelf.until("a", "running")

@@ -373,9 +373,9 @@ async def test_full_disk_does_not_make_a_given_up_effect_run_again(
         tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
     ) as run:
         await run.ask("a", calls("x"))
-        host = run.hostings["a"].current
-        assert host is not None
-        connection = writer_of(host.store)
+        running = run.hosted["a"].current
+        assert running is not None
+        connection = writer_of(running.store)
         connection.execute("PRAGMA query_only = ON")
         await run.until(lambda: world.calls == {"x": 4})
         await run.advance(2.0, steps=20)
@@ -666,9 +666,9 @@ async def test_request_for_an_effect_that_no_program_can_read_is_a_dead_letter(
     async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
         await run.ask("a", calls("old", "new"))
         await turns()
-        host = run.hostings["a"].current
-        assert host is not None
-        writer_of(host.store).execute(
+        running = run.hosted["a"].current
+        assert running is not None
+        writer_of(running.store).execute(
             "UPDATE timer SET message = CAST('{\"old\":1}' AS BLOB) WHERE seq = 1"
         )
     world.answer = at_once
@@ -705,7 +705,7 @@ async def test_effect_that_swallows_its_cancellation_cannot_hold_up_a_restart(
     ) as run:
         await run.ask("a", calls("x"))
         await turns()
-        before = run.hostings["a"].current
+        before = run.hosted["a"].current
         assert before is not None
         run.system.restart("a")
         await run.advance(6.0, steps=60)

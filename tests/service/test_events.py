@@ -65,7 +65,7 @@ async def publish_while_down(town: Town, receiver: str) -> int:
         before = taken_bytes()
         for first in range(1000, EVENTS, 500):
             await publish(town, 500, first, PADDING)
-            if receiver in town.hostings:
+            if receiver in town.hosted:
                 assert town.depth(receiver) <= WINDOW
             assert town.in_memory("a", receiver) <= WINDOW
         return taken_bytes() - before

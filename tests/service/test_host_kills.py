@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.service.host import ServiceHost
+    from actors.service.hosted_service import Running
 
 pytestmark = [
     pytest.mark.real_time,
@@ -71,7 +71,7 @@ async def test_no_ask_is_lost_or_applied_twice_in_hundreds_of_kills(
     tmp_path: Path, rng: Rng, way: str
 ) -> None:
     """With and without keys; the dead incarnations leave no thread, no file, and are garbage."""
-    hosts: weakref.WeakSet[ServiceHost] = weakref.WeakSet()
+    lives: weakref.WeakSet[Running] = weakref.WeakSet()
     kills = 0
     async with hosted(tmp_path, *SERVICES, seed=rng.getrandbits(32)) as shelf:
         answered = asyncio.Event()
@@ -89,9 +89,9 @@ async def test_no_ask_is_lost_or_applied_twice_in_hundreds_of_kills(
                 answered.clear()
             getattr(shelf.system, way)(rng.choice(SERVICES))
             kills += 1
-            for hosting in shelf.hostings.values():
-                if hosting.current is not None:
-                    hosts.add(hosting.current)
+            for each in shelf.hosted.values():
+                if each.current is not None:
+                    lives.add(each.current)
             await asyncio.sleep(rng.random() * 0.01)
         added = Counter(label for labels in await work for label in labels)
         for name in SERVICES:
@@ -101,7 +101,7 @@ async def test_no_ask_is_lost_or_applied_twice_in_hundreds_of_kills(
         await no_store_threads(but=2 * len(SERVICES))
         await at_most_connected(tmp_path, 2 * len(SERVICES))
         gc.collect()
-        assert len(hosts) <= len(SERVICES)
+        assert len(lives) <= len(SERVICES)
     assert store_threads() == []
     assert open_files(tmp_path) == 0
 

@@ -133,10 +133,10 @@ async def test_whoever_of_a_batch_finds_the_disk_full_it_is_said(tmp_path: Path)
     """Also behind one who was served before, and is told so."""
     async with hosted(tmp_path, "a", settings=["store.write_probe_s=1000"]) as shelf:
         first = await shelf.ask("a", Add(label="1"), key="k")
-        host = shelf.hostings["a"].current
-        assert host is not None
-        (pages,) = writer_of(host.store).execute("PRAGMA page_count").fetchone()
-        writer_of(host.store).execute(f"PRAGMA max_page_count = {pages}")
+        running = shelf.hosted["a"].current
+        assert running is not None
+        (pages,) = writer_of(running.store).execute("PRAGMA page_count").fetchone()
+        writer_of(running.store).execute(f"PRAGMA max_page_count = {pages}")
         repeat = shelf.send("a", Add(label="1"), key="k")
         large = shelf.send("a", Add(label="x" * 100_000))
         assert await repeat == first
@@ -168,7 +168,7 @@ async def test_start_that_was_cut_short_has_verified_nothing(
 
     limit_s = 1.5 if by == "time limit" else 30.0
     shelf = unstarted(tmp_path, "a", settings=[f"supervisor.start_stall_s_max={limit_s}"])
-    shelf.system._hostings["a"].suspicious = True  # as after a crash by damage
+    shelf.system._hosted["a"].suspicious = True  # as after a crash by damage
     killing = asyncio.ensure_future(kill(shelf)) if by == "kill" else None
     try:
         await shelf.system.start()

@@ -68,7 +68,7 @@ def clock() -> SteppingClock:
 
 
 def nobody_waits(run: Office) -> bool:
-    return not run.hostings["a"].waiting._waiters and run.count("a", "later") == 0
+    return not run.hosted["a"].deferred._waiters and run.count("a", "later") == 0
 
 
 @pytest.mark.parametrize("key", [None, "k"])
@@ -183,7 +183,7 @@ async def test_deadline_is_told_what_is_known_so_far_and_the_key_gets_the_rest(
             assert not asked.done()
             await run.advance(0.2)
             assert await asked == Accepted(value="pending r")
-            assert not run.hostings["a"].waiting._waiters
+            assert not run.hosted["a"].deferred._waiters
         await run.ask("a", Decide(request="r", answer="final"))
         assert await run.ask("a", Apply(request="r"), key="k") == "final"
         assert run.labels("a") == ["applied r", "decided r"]
@@ -273,7 +273,7 @@ async def test_waiters_do_not_accumulate(tmp_path: Path, clock: SteppingClock, r
         for each in asked:
             with contextlib.suppress(asyncio.CancelledError, ActorError):
                 assert isinstance(await each, Accepted)
-        assert run.hostings["a"].waiting._waiters == {}
+        assert run.hosted["a"].deferred._waiters == {}
         assert run.count("a", "later") <= 20
 
 
@@ -366,4 +366,4 @@ async def test_answer_of_another_type_costs_its_callers_and_not_the_service(
             await run.through(asked)
         await run.through(answered)
         assert run.system.unhealthy() == []
-        assert len(run.hostings["a"].waiting._waiters) == 0
+        assert len(run.hosted["a"].deferred._waiters) == 0

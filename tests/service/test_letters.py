@@ -17,6 +17,7 @@ from actors.errors import (
     StoreRefused,
 )
 from actors.kernel.messages import Accepted, Command, Later, Query, Refusal, Refused
+from actors.service.operator_calls import OperatorCalls
 from actors.service.service import command, on, query
 from actors.store.inline_store import InlineStore
 from actors.store.store import WriteResult
@@ -413,10 +414,10 @@ async def test_letter_that_no_program_can_read_says_so_and_stays(
     async with office(tmp_path, wells(mood), clock=clock) as run:
         letter_id = await buried(run, "x")
         other = await buried(run, "y")
-        host = run.hostings["well"].current
-        assert host is not None
+        running = run.hosted["well"].current
+        assert running is not None
         update = "UPDATE dead_letter SET {} WHERE id = ?"
-        connection = writer_of(host.store)
+        connection = writer_of(running.store)
         connection.execute(update.format("message = CAST('{}' AS BLOB)"), (letter_id,))
         connection.execute(update.format("message_type = 'Gone'"), (other,))
         with pytest.raises(LetterNotReplayable, match="cannot read this Wish"):
@@ -498,13 +499,13 @@ async def test_replay_that_is_not_accepted_ends_at_once(
     """Where the service stops just then; nothing of it is left to end later."""
     async with office(tmp_path, wells(mood), clock=clock) as run:
         letter_id = await buried(run, "x")
-        hosting = run.hostings["well"]
+        operator = OperatorCalls(run.hosted["well"])
         inbox = run.system.registry.actor("well").actor_inbox
         inbox.closed = lambda: ServiceUnavailable("not now", retry_after_s=1.0)
         with pytest.raises(ServiceUnavailable, match="not now"):
-            await hosting.replay(letter_id, timeout_s=5.0)
+            await operator.replay(letter_id, timeout_s=5.0)
         with pytest.raises(ServiceUnavailable, match="not now"):
-            await hosting.discard(letter_id, timeout_s=5.0)
+            await operator.discard(letter_id, timeout_s=5.0)
         await run.advance(10.0)
         inbox.closed = None
         assert len(await run.letters()) == 1

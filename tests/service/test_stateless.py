@@ -15,8 +15,8 @@ from actors.errors import DeadLettered, DeadlineExceeded, NoSuchActor
 from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Command, Event, Query, Refusal
-from actors.service.replicas import Replicas
 from actors.service.service import StatelessService, command, effect, on, query
+from actors.service.stateless.replicas import Replicas
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns

@@ -416,17 +416,17 @@ async def test_full_disk_delays_a_timer(
     """It is tried again until there is room, and fires once."""
     async with office(tmp_path, {"a": Planner}, clock=clock) as run:
         await run.ask("a", Do(what=[(1.0, str(number)) for number in range(5)]))
-        host = run.hostings["a"].current
-        assert host is not None
-        connection = writer_of(host.store)
+        running = run.hosted["a"].current
+        assert running is not None
+        connection = writer_of(running.store)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
         filler = Note(label="x" * 100_000)
         with pytest.raises(StoreRefused):
             await run.ask("a", filler)
         full = _Full(connection)
-        assert host.store._commit is not None  # type: ignore[attr-defined]
-        monkeypatch.setattr(host.store._commit, "_connection", full)  # type: ignore[attr-defined]
+        assert running.store._commit is not None  # type: ignore[attr-defined]
+        monkeypatch.setattr(running.store._commit, "_connection", full)  # type: ignore[attr-defined]
         await run.advance(3.0, steps=30)
         assert full.refused > 5
         assert run.labels("a") == []
@@ -492,9 +492,9 @@ async def test_timer_that_no_program_can_read_is_a_dead_letter(
     async with office(tmp_path, {"a": Planner}, clock=clock) as run:
         await run.ask("a", Do(what=[(1.0, "a"), (2.0, "b"), (3.0, "c")]))
         await turns()
-        host = run.hostings["a"].current
-        assert host is not None
-        connection = writer_of(host.store)
+        running = run.hosted["a"].current
+        assert running is not None
+        connection = writer_of(running.store)
         connection.execute("UPDATE timer SET message_type = 'Gone' WHERE seq = 1")
         connection.execute("UPDATE timer SET message = CAST('{}' AS BLOB) WHERE seq = 2")
         await run.advance(4.0)

@@ -16,7 +16,7 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.messages import Refusal
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.store.transaction import ReadTransaction
 from actors.system import services_of, unbooted
 from actors.systems import SYSTEMS

@@ -19,7 +19,7 @@ from actors.config import load_config
 from actors.kernel import lifecycle
 from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
-from actors.service.inline_runner import InlineRunner
+from actors.service.stateless.inline_runner import InlineRunner
 from actors.store.inline_store import InlineStore
 from actors.systems import SYSTEMS
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.service.assembly import StoreType
-    from actors.service.runner import RunnerType
+    from actors.service.stateless.runner import RunnerType
     from actors.system import System
     from tests.systems.fate import Fate
 

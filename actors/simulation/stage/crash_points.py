@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from actors.kernel.messages import GaveUp, Refused, type_name
-from actors.service.replicas import Replicas
 from actors.service.service import Service
+from actors.service.stateless.replicas import Replicas
 from actors.simulation.script.schedule import Step
 
 if TYPE_CHECKING:

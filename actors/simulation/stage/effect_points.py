@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.kernel.messages import type_name
-from actors.service.replicas import Replicas
 from actors.service.service import StatelessService
+from actors.service.stateless.replicas import Replicas
 from actors.simulation.stage.simulated_store import KILL_S_MAX
 
 if TYPE_CHECKING:

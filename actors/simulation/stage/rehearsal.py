@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.kernel.rng import Rng
-from actors.service.replicas import Replicas, actor_names
+from actors.service.stateless.replicas import Replicas, actor_names
 from actors.simulation.check.history import History
 from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.net.current_host import on_host

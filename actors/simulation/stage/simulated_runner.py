@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from actors.kernel.messages import type_name, type_of
-from actors.service.inline_runner import InlineRunner
+from actors.service.stateless.inline_runner import InlineRunner
 from actors.simulation.stage.disk import COST_S_MAX
 from actors.simulation.stage.simulated_store import KILL_S_MAX
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.service.runner import Handlers, RunnerSpec
+    from actors.service.stateless.runner import Handlers, RunnerSpec
     from actors.simulation.stage.disk import Disk, Phase
 
 

@@ -14,7 +14,6 @@ from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.hotel.currency import refuse_currency
 from actors.systems.hotel.free_rooms import page_of_free_rooms
 from actors.systems.hotel.messages import (
-    MINOR_UNITS_MAX,
     ChangeRoom,
     CreateRoom,
     GetRoom,
@@ -36,10 +35,9 @@ from actors.systems.hotel.saga_messages import (
     ReleaseHold,
     RoomHeld,
 )
-from actors.systems.hotel.stay import nights, refuse_stay
+from actors.systems.hotel.stay import nights, price_of_stay, refuse_stay
 
 if TYPE_CHECKING:
-    import datetime as dt
     import sqlite3
 
 AVAILABLE = "available"
@@ -188,7 +186,7 @@ class RoomService(Service):
         check_in, check_out = cmd.check_in.isoformat(), cmd.check_out.isoformat()
         if tx.one(TAKEN, cmd.room_id, check_in, check_out) is not None:
             return Refusal.conflict(f"room {cmd.room_id} is taken for one of these nights")
-        price = _price(_room(room).rate, cmd.check_in, cmd.check_out)
+        price = price_of_stay(_room(room).rate, cmd.check_in, cmd.check_out)
         if isinstance(price, Refusal):
             return price
         tx.execute(
@@ -240,16 +238,6 @@ def _held_before(tx: Transaction, hold_id: str) -> RoomHeld | Refusal | None:
     if tx.one(ENDED, hold_id) is not None:
         return Refusal.conflict("this hold is over, and cannot begin again")
     return None
-
-
-def _price(rate: Money, check_in: dt.date, check_out: dt.date) -> Money | Refusal:
-    amount = rate.amount * (check_out - check_in).days
-    if amount > MINOR_UNITS_MAX:
-        # The room's rate decides it, not the request: its answer comes late, and keeps its key.
-        return Refusal.conflict(
-            f"the stay costs {amount} minor units; a payment takes {MINOR_UNITS_MAX} at most"
-        )
-    return Money(amount=amount, currency=rate.currency)
 
 
 def _end(tx: Transaction, hold_id: str) -> None:

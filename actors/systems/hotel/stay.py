@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from actors.kernel.messages import Refusal
+from actors.systems.hotel.messages import MINOR_UNITS_MAX, Money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,19 @@ def nights(check_in: dt.date, check_out: dt.date) -> Iterator[str]:
     """Yield the ISO date of each night's first day."""
     for day in range(check_in.toordinal(), check_out.toordinal()):
         yield dt.date.fromordinal(day).isoformat()
+
+
+def price_of_stay(rate: Money, check_in: dt.date, check_out: dt.date) -> Money | Refusal:
+    """Return the nights at the room's rate, in minor units; more than a payment takes is refused.
+
+    The rate decides that, not the request: its answer comes late, and keeps its key.
+    """
+    amount = rate.amount * (check_out - check_in).days
+    if amount > MINOR_UNITS_MAX:
+        return Refusal.conflict(
+            f"the stay costs {amount} minor units; a payment takes {MINOR_UNITS_MAX} at most"
+        )
+    return Money(amount=amount, currency=rate.currency)
 
 
 def zone(name: str) -> dt.tzinfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actors.service.group import Group
-from actors.service.replicas import Replicas
+from actors.service.stateless.replicas import Replicas
 from actors.system import Dependency, ListenerSpec, System
 from actors.systems.tweets.bounds import Bounds
 from actors.systems.tweets.config import TweetsConfig, XConfig
@@ -90,7 +90,7 @@ def acting(
     }
 
 
-def relations(config: Config) -> Iterable[Rule]:
+def rules(config: Config) -> Iterable[Rule]:
     """Say what the keys of both sections must be to each other, and to the embedded X's."""
     tweets, x = config.section(TweetsConfig), config.section(XConfig)
     yield (
@@ -124,7 +124,7 @@ TWEETS = System(
     addresses=lambda _: ADDRESSES,
     listeners=(ListenerSpec("tweets", 10_000, MuxGateway),),  # the tutorial's REST service
     config={"tweets": TweetsConfig, "x": XConfig},
-    relations=relations,
+    rules=rules,
     supervision=(
         # They speak in public with one voice: where one fails again and again, both are silent
         # until somebody has looked, and sooner than what only we see.

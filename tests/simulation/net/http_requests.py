@@ -30,8 +30,12 @@ from http_edge.edge import Edge
 from tests.http_edge.fake_system import FakeSystem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from actors.simulation.net.fault_rules import Rule
     from actors.simulation.net.link import Link
+
+    Client = Callable[[str, Rng, "Outcome", int], Coroutine[Any, Any, None]]
 
 SYSTEMS = (HOTEL, TWEETS)
 REQUESTS = 1_000
@@ -52,10 +56,23 @@ class Outcome:
 
 
 def simulate(
-    seed: int, *, requests: int = REQUESTS, rules: tuple[Rule, ...] = (), link: Link | None = None
+    seed: int,
+    *,
+    requests: int = REQUESTS,
+    rules: tuple[Rule, ...] = (),
+    link: Link | None = None,
+    client: Client | None = None,
 ) -> Outcome:
-    """Run the requests from four hosts to an edge over a fake system; nothing escapes."""
+    """Run the requests from four hosts to an edge over a fake system; nothing escapes.
+
+    `client(base, rng, outcome, requests)` makes those of one host, by aiohttp if it is not given.
+    """
     outcome = Outcome()
+    rng = Rng(seed)
+
+    def make(base: str, host: str) -> Coroutine[Any, Any, None]:
+        return (client or _client)(base, rng.fork(host), outcome, requests // CLIENTS)
+
     loop = SimulationLoop(seed=seed)
 
     def record(event: str, /, **fields: str | int) -> None:
@@ -72,7 +89,7 @@ def simulate(
         token.chmod(0o600)
         config = load_config(None, [f"edge.{name}.host=edge" for name in _LISTENERS], SYSTEMS)
         with forbid(loop):
-            run(_session(loop, config, Path(folder), Rng(seed), outcome, requests), loop=loop)
+            run(_session(loop, config, Path(folder), make), loop=loop)
     outcome.seconds = loop.time()
     outcome.callbacks = loop.spending.callbacks
     assert loop.unhandled == []
@@ -83,7 +100,10 @@ _LISTENERS = ("gateway", "hotel", "tweets")
 
 
 async def _session(
-    loop: SimulationLoop, config: Any, folder: Path, rng: Rng, outcome: Outcome, requests: int
+    loop: SimulationLoop,
+    config: Any,
+    folder: Path,
+    make: Callable[[str, str], Coroutine[Any, Any, None]],
 ) -> None:
     system = FakeSystem()
     system.clock = loop.clock  # type: ignore[assignment]
@@ -93,10 +113,8 @@ async def _session(
         await edge.start()
     async with asyncio.TaskGroup() as clients:
         for number in range(1, CLIENTS + 1):
-            with on_host(f"client-{number}"):
-                base = edge.addresses["gateway"]
-                client = _client(base, rng.fork(f"client-{number}"), outcome, requests // CLIENTS)
-                clients.create_task(client)
+            with on_host(host := f"client-{number}"):
+                clients.create_task(make(edge.addresses["gateway"], host))
     await edge.drain(1.0)
 
 

@@ -1,23 +1,33 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from yarl import URL
 
 from actors.simulation.net.fault_rules import Partition
 from actors.simulation.net.link import Link
-from tests.simulation.net.http_requests import REQUESTS, SPAN_S, simulate
+from tests.http_edge.answers import read_answer
+from tests.simulation.net.http_requests import CLIENTS, REQUESTS, SPAN_S, simulate
 from tests.simulation.net.reset_rules import Break
+
+if TYPE_CHECKING:
+    from actors.kernel.rng import Rng
+    from tests.simulation.net.http_requests import Outcome
 
 ROOT = Path(__file__).parents[3]
 
 # A slow machine under load; it takes half a second on a quiet one.
 REAL_S_MAX = 100.0
+# Longer than a head may take, and shorter than an idle connection is kept.
+PAUSE_S = 10.0
 
 
 @pytest.mark.real_time
@@ -75,6 +85,37 @@ def test_http_survives_any_cut(seed: int) -> None:
     outcome = simulate(seed, requests=200, link=shreds)
     assert len(outcome.statuses) == 200
     assert set(outcome.statuses) == {200, 201, 404}
+
+
+ROOM = b"GET /api/v1/rooms/r1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+TWEET = (
+    b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b'1b\r\n{"author":"a","text":"two"}\r\n0\r\n\r\n'
+)
+
+
+async def ask_in_two_parts(base: str, _rng: Rng, outcome: Outcome, _requests: int) -> None:
+    """On one connection, with a pause after each answer in which nothing may come."""
+    url = URL(base)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    for request in (ROOM, TWEET):
+        for cut in range(1, len(request)):
+            for part in (request[:cut], request[cut:]):
+                writer.write(part)
+                await asyncio.sleep(0.1)
+            answer = await read_answer(reader)
+            outcome.statuses.append(answer and answer.status)
+            await asyncio.sleep(PAUSE_S)
+    writer.close()
+
+
+def test_a_connection_is_idle_behind_any_cut_of_a_request() -> None:
+    """Nobody is told to be slow who has said all: it would be taken for the next answer."""
+    outcome = simulate(1, client=ask_in_two_parts)
+    assert Counter(outcome.statuses) == {
+        404: CLIENTS * (len(ROOM) - 1),
+        201: CLIENTS * (len(TWEET) - 1),
+    }
 
 
 def test_a_partitioned_client_times_out(seed: int) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.config import load_config
-from actors.service.inline_runner import InlineRunner
+from actors.service.stateless.inline_runner import InlineRunner
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.store.inline_store import InlineStore

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.service.inline_runner import InlineRunner
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.inline_runner import InlineRunner
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from actors.systems.tweets.messages import ListActions, ListFlags, ListTweets, StoreTweet
@@ -132,7 +132,8 @@ async def test_who_has_blocked_us_is_left_in_peace(tmp_path: Path) -> None:
 @on_both
 async def test_tweets_wait_for_a_scorer(tmp_path: Path, parts: dict[str, Any]) -> None:
     """While no replica answers, for longer than an effect tries; then all are scored."""
-    async with brand_monitor(tmp_path, **parts) as monitor:
+    times = {"effect_s_max": 0.03, "backoff_s_min": 0.0, "backoff_s_max": 0.002}
+    async with brand_monitor(tmp_path, effect=times, **parts) as monitor:
         for replica in ("sentiment-1", "sentiment-2"):
             monitor.system.suspend(replica)
         await monitor.ask("tweets", StoreTweet(author="ann", text=BLAME))

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from actors.service.inline_runner import InlineRunner
-from actors.service.thread_runner import ThreadRunner
+from actors.service.stateless.inline_runner import InlineRunner
+from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from tests.systems.fate import Fate

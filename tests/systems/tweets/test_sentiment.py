@@ -91,8 +91,8 @@ def test_it_needs_no_network_and_warns_of_nothing() -> None:
     """Its words are files of the package."""
     code = (
         "import socket\n"
-        "def refuse(*_, **__): raise AssertionError('a socket')\n"
-        "socket.socket = refuse\n"
+        "def refuse(*_, **__): raise AssertionError('a network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "from actors.systems.tweets.analyser import Analyser\n"
         "assert Analyser().polarity_scores('I love it')['compound'] == 0.6369\n"
     )

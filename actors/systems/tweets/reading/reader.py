@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from actors.kernel.messages import Refusal
-from actors.service.kept_letter import forget_letter, keep_letter
+from actors.service.letters import forget_letter, keep_letter
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets.messages import GetReader, ReaderPause, ReaderState, StoreXTweet

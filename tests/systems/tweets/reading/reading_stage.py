@@ -12,10 +12,10 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Query
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.systems import SYSTEMS
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.messages import GetReader, ReaderState, StoreXTweet
 from actors.systems.tweets.reading.reader import ReaderService
-from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x.access import XAccess
 from actors.systems.tweets.x.credentials import XCredentials
 from tests.booting import app_of
@@ -119,7 +119,7 @@ async def reading(
     credentials: XCredentials = CREDENTIALS,
 ) -> AsyncIterator[Reading]:
     """Run a reader of the X at `url`; without one the X has not opened yet."""
-    config = load_config(settings=[*SETTINGS, *settings], systems=[TWEETS])
+    config = load_config(settings=[*SETTINGS, *settings], systems=SYSTEMS)
     clock = clock or ShiftedClock()
     access = XAccess(credentials, simulator=True, write=True)
     if url is not None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from actors.config import ServiceConfig
     from actors.kernel.behavior import BatchResult
     from actors.kernel.envelope import Envelope
-    from actors.service.runner import Runner
     from actors.service.service import StatelessService
+    from actors.service.stateless.runner import Runner
 
 
 class StatelessHost(Behavior):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.service.runner import answer_batch
+from actors.service.stateless.runner import answer_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.service.runner import Handlers, RunnerSpec
+    from actors.service.stateless.runner import Handlers, RunnerSpec
 
 
 class InlineRunner:

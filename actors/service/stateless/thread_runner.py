@@ -12,7 +12,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
-from actors.service.runner import answer_batch
+from actors.service.stateless.runner import answer_batch
 from actors.store.watched_thread import WatchedThread
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.service.runner import Handlers, RunnerSpec
+    from actors.service.stateless.runner import Handlers, RunnerSpec
 
 
 class HandlerThread:

@@ -1,0 +1,136 @@
+"""What an operator asks of one service: one that is down has nothing to show."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.errors import (
+    ActorError,
+    LetterNotReplayable,
+    NoSuchLetter,
+    ServiceUnavailable,
+    StoreError,
+)
+from actors.kernel.envelope import Envelope
+from actors.kernel.future import AsyncioFuture
+from actors.kernel.messages import Refusal
+from actors.service.letters import DiscardLetter, Replayed
+from actors.store.messaging.dead_letter_table import Unreadable, find_letter, latest
+from actors.store.messaging.origin import LetterOrigin
+from actors.store.messaging.timers import count_timers
+
+if TYPE_CHECKING:
+    from actors.kernel.dead_letters import DeadLetter
+    from actors.service.channel import ChannelStats
+    from actors.service.hosted_service import HostedService, Running
+
+
+class TimerStats(msgspec.Struct, frozen=True, kw_only=True):
+    """A service's timers and effects; `due` of the `pending` are due and not applied yet."""
+
+    service: str
+    pending: int
+    due: int
+    next_due_us: int | None
+    effects_running: int
+
+
+class OperatorCalls:
+    """Looks at the incarnation that is up, or asks it as anybody does."""
+
+    def __init__(self, hosted: HostedService) -> None:
+        """Call it at any time."""
+        self._hosted = hosted
+
+    async def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return the service's latest dead letters; none while it is down or cannot read them."""
+        look = partial(latest, service=self._hosted.name, limit=limit)
+        try:
+            return await self._up().store.look(look)
+        except (StoreError, ServiceUnavailable):  # the others' letters are listed all the same
+            return []
+
+    async def channels(self) -> list[ChannelStats]:
+        """Return the channels that begin here; none while it is down or cannot read them."""
+        try:
+            return await self._up().dispatcher.stats()
+        except (StoreError, ServiceUnavailable):
+            return []
+
+    async def timers(self) -> TimerStats | None:
+        """Return how the timers stand; None while it is down or cannot read them."""
+        look = partial(count_timers, now_us=self._hosted.clock.now_us())
+        try:
+            running = self._up()
+            counts = await running.store.look(look)
+        except (StoreError, ServiceUnavailable):
+            return None
+        return TimerStats(
+            service=self._hosted.name,
+            pending=counts.pending,
+            due=counts.due,
+            next_due_us=counts.next_due_us,
+            effects_running=running.effects.running,
+        )
+
+    async def holds_letter(self, letter_id: str) -> bool:
+        """Whether the dead letter is this service's. Raises StoreError, ServiceUnavailable."""
+        return await self._up().store.look(partial(find_letter, letter_id=letter_id)) is not None
+
+    async def replay(self, letter_id: str, *, timeout_s: float) -> Replayed:
+        """Run the letter's message again; it is gone in the same transaction.
+
+        Raises NoSuchLetter, LetterNotReplayable, DeadLettered (it crashed again), and what an ask
+        raises.
+        """
+        name = self._hosted.name
+        letter = await self._up().store.look(partial(find_letter, letter_id=letter_id))
+        if letter is None:
+            error = f"{name} has no dead letter {letter_id}"
+            raise NoSuchLetter(error)
+        message = self._hosted.directory.decode(name, letter.message_type, letter.blob)
+        if isinstance(message, Unreadable):
+            raise LetterNotReplayable(message.reason)
+        reply = await self._ask(
+            Envelope(
+                message,
+                key=letter.request_key,
+                trace=letter.trace,
+                letter_id=letter_id,
+                origin=LetterOrigin(letter_id, letter.sender, letter.attempts),
+            ),
+            timeout_s,
+        )
+        if isinstance(reply, Refusal):
+            return Replayed(letter_id=letter_id, actor=name, outcome="refused", detail=reply.detail)
+        return Replayed(letter_id=letter_id, actor=name, outcome="handled")
+
+    async def discard(self, letter_id: str, *, timeout_s: float) -> None:
+        """Forget the letter. Raises NoSuchLetter, and what an ask raises."""
+        reply = await self._ask(Envelope(DiscardLetter(letter_id=letter_id)), timeout_s)
+        if isinstance(reply, Refusal):
+            raise NoSuchLetter(reply.detail)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _up(self) -> Running:
+        running = self._hosted.current
+        if running is None:
+            message = f"{self._hosted.name} is down; try again when /readyz says it is up"
+            raise ServiceUnavailable(message, retry_after_s=1.0)
+        return running
+
+    async def _ask(self, envelope: Envelope, timeout_s: float) -> Any:
+        future: AsyncioFuture[Any] = AsyncioFuture(asyncio.get_running_loop())
+        envelope.reply_to = future
+        envelope.deadline = self._hosted.clock.monotonic() + timeout_s
+        future.expire_after(timeout_s, self._hosted.name)
+        try:
+            self._hosted.directory.ask(self._hosted.name, envelope)
+        except ActorError as error:
+            future.settle_error(error)
+        return await future

@@ -1,0 +1,246 @@
+"""The behavior that hosts a service: its store, its handlers, its batches, and what it sends."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+import structlog
+
+from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
+from actors.kernel.behavior import Behavior
+from actors.kernel.messages import Later, Query
+from actors.kernel.supervision.child_spec import ChildSpec
+from actors.service.background import Background
+from actors.service.dispatcher import Dispatcher
+from actors.service.effects import EffectDone, Effects
+from actors.service.hosted_service import Running
+from actors.service.letters import DiscardLetter, discard_letter
+from actors.store.store import BoundHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actors.kernel.behavior import BatchResult
+    from actors.kernel.envelope import Envelope
+    from actors.kernel.messages import Message
+    from actors.service.handler_spec import HandlerSpec
+    from actors.service.hosted_service import HostedService
+    from actors.service.service import Service
+    from actors.store.store import WriteResult
+
+log = structlog.get_logger()
+
+COMMANDS, QUERIES = 0, 1
+
+
+def lane_of(message: Message) -> int:
+    """Sort a service's messages: queries never wait behind commands."""
+    return QUERIES if isinstance(message, Query) else COMMANDS
+
+
+def service_child(hosted: HostedService) -> ChildSpec:
+    """Return the service as a supervisor's child."""
+    return ChildSpec(
+        name=hosted.name,
+        factory=partial(ServiceHost, hosted),
+        kind="service",
+        service=hosted.name,
+        lanes=2,
+        lane_of=lane_of,
+        batch_messages_max=hosted.config.service.batch_messages_max,
+    )
+
+
+class ServiceHost(Behavior):
+    """One incarnation of a service: opens the store, runs batches, recognises redeliveries."""
+
+    redelivers: ClassVar[bool] = True
+
+    def __init__(self, hosted: HostedService) -> None:
+        """Make the service and its store; the store is opened by `on_start`."""
+        self._hosted = hosted
+        store = hosted.make_store()
+        service = hosted.make_service()
+        specs = type(service).handlers.values()
+        self._handlers = {spec.message: _handler(spec, service) for spec in specs}
+        self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
+        self._handlers[DiscardLetter] = _builtin(discard_letter)
+        effects = Effects(
+            hosted.name,
+            {
+                spec.message: spec.function.__get__(service)
+                for spec in specs
+                if spec.kind == "effect"
+            },
+            directory=hosted.directory,
+            breakers=hosted.breakers,
+            config=hosted.config.effect,
+            letter_attempts=hosted.config.service.attempts_max,
+            clock=hosted.clock,
+            rng=hosted.rng.fork("effects"),
+        )
+        dispatcher = Dispatcher(
+            hosted.name,
+            store,
+            effects,
+            directory=hosted.directory,
+            config=hosted.config,
+            clock=hosted.clock,
+            failed=self.fail,
+        )
+        self._running = Running(store, dispatcher, effects)
+        self._store, self._dispatcher, self._effects = store, dispatcher, effects
+        self._background = Background(
+            hosted.name, service, directory=hosted.directory, failed=self.fail
+        )
+        self._checking: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
+
+    @property
+    def start_steps(self) -> int:
+        """How far the open of the store has got."""
+        return self._store.steps
+
+    async def on_start(self) -> None:
+        """Open the store, and take up what is on its way. Raises StoreError: a failed start."""
+        hosted = self._hosted
+        await self._store.open(verify=hosted.suspicious, first=not hosted.opened)
+        if self._store.unwritable is not None:
+            # Queries alone, and nothing goes on its way: what happens next could not be kept.
+            hosted.current = self._running
+            self._degrade(self._store.unwritable)
+            return
+        hosted.suspicious = False
+        hosted.opened = True
+        hosted.reopened = 0
+        await hosted.deferred.catch_up(self._store, self._handlers)
+        hosted.current = self._running
+        hosted.commits.note()  # the last incarnation may have died of one unheard
+        self._dispatcher.open()
+        # Not before the first message can be taken: a start may still fail.
+        asyncio.get_running_loop().call_soon(self._take_up)
+
+    async def on_batch(self, lane: int, batch: Sequence[Envelope]) -> BatchResult:
+        """Run a batch in the store; its replies are the kernel's to send, after the commit."""
+        if lane == COMMANDS:
+            result = await self._store.write(batch, self._handlers)
+            self._let_out(batch, result)
+            return result
+        return await self._store.read(batch, self._handlers)
+
+    async def on_stop(self) -> None:
+        """Close the store."""
+        self._hosted.current = None
+        self._leave()
+        try:
+            await self._background.close()
+            await self._effects.close()
+            # What receivers have acknowledged goes with the next commit: this is the last one.
+            last = await self._store.write((), self._handlers)
+            if isinstance(last.crash, StoreLost):
+                raise last.crash  # nobody else would say it: the process ends
+        finally:  # this is cut short where one of them swallows its cancellation
+            await self._store.close()
+
+    async def on_failure(self, error: BaseException) -> None:
+        """Take the store away from whatever still runs on it."""
+        if self._hosted.current is self._running:
+            self._hosted.current = None
+        # Only a verified open clears it: one that was killed or timed out has verified nothing.
+        if isinstance(error, StoreCorrupt):
+            self._hosted.suspicious = True
+            self._hosted.check.again()
+        self._leave()
+        await asyncio.gather(self._background.close(), self._effects.close(), self._store.abandon())
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _let_out(self, batch: Sequence[Envelope], result: WriteResult) -> None:
+        """Put on its way what was committed, and note who waits for it."""
+        hosted = self._hosted
+        if result.outputs:
+            hosted.commits.note()
+        unwritable: StoreUnwritable | None = None
+        for envelope, outcome in zip(batch, result.outcomes, strict=False):
+            if outcome.__class__ is Later:
+                hosted.deferred.add(envelope, outcome)
+            elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
+                unwritable = outcome
+        if unwritable is not None:
+            self._degrade(unwritable)
+        for output in result.outputs:
+            for request, value in output.replies:
+                hosted.deferred.answer(request, value)
+            if output.messages:
+                self._dispatcher.send(output.messages)
+            if output.timers:
+                self._dispatcher.schedule(output.timers)
+
+    def _take_up(self) -> None:
+        self._dispatcher.take_up()
+        self._background.start()
+        if not self._hosted.check.is_done():
+            self._checking = asyncio.get_running_loop().create_task(self._check())
+
+    def _leave(self) -> None:
+        for task in (self._checking, self._probing):
+            if task is not None:
+                task.cancel()
+        self._dispatcher.close()
+
+    def _degrade(self, error: StoreUnwritable) -> None:
+        """Say that the store cannot be written, until it can."""
+        self.actor_ref.degrade(self.incarnation, str(error))
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.get_running_loop().create_task(self._probe())
+
+    async def _probe(self) -> None:
+        hosted = self._hosted
+        at_once_s = hosted.config.store.write_probe_s
+        seldom_s = hosted.config.supervisor.park_retry_s
+        while True:
+            # Later and later where room is not what is missing.
+            wait_s = min(seldom_s, at_once_s * 2.0 ** min(hosted.reopened, 32))
+            await asyncio.sleep(max(at_once_s, wait_s))
+            if await self._store.has_room():
+                break
+            hosted.reopened = 0
+        if self._store.unwritable is None:
+            self.actor_ref.degrade(self.incarnation, None)
+        else:  # the next incarnation opens it for writing
+            hosted.reopened += 1
+            self.actor_ref.restart()
+
+    async def _check(self) -> None:
+        """Read the file whole, while it is served: damage parks the service."""
+        hosted = self._hosted
+        # Those who wait for the service come first, and a life of milliseconds reads nothing.
+        after_s = hosted.config.store.check_after_s
+        while True:
+            await asyncio.sleep(after_s)
+            try:
+                async with hosted.directory.checking:  # a file at a time: there is one disk
+                    await self._store.check(hosted.check)
+            except StoreCorrupt as error:
+                self.fail(error)
+                return
+            except StoreError as error:
+                log.warning("check cut short", service=hosted.name, error=str(error))
+                after_s = hosted.config.supervisor.park_retry_s  # as seldom as for what is down
+            else:
+                return
+
+
+def _handler(spec: HandlerSpec, service: Service) -> BoundHandler:
+    function = spec.function.__get__(service)
+    if spec.kind == "effect":
+        # Asked for from elsewhere, an effect is only noted; it runs once that is committed.
+        return _builtin(lambda tx, message: tx.after(0.0, message))
+    return BoundHandler(function, msgspec.json.Decoder(spec.reply), spec.defers)
+
+
+def _builtin(function: Any) -> BoundHandler:
+    return BoundHandler(function, msgspec.json.Decoder(None))

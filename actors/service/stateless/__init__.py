@@ -1,0 +1,1 @@
+"""Services that remember nothing: their replicas, and where their handlers run."""
