@@ -8,7 +8,7 @@ connection at a time. What it would do of itself around that is kept from happen
   reason, and whoever uses it decides;
 - its stream task swallows cancellation: here the task is kept, disconnected, and waited for;
 - after that its session is closed: each connection has one of its own;
-- it reads on while nobody has looked at what it brought: here it waits for that;
+- it reads on while nobody has looked at what it brought: here no further than `AHEAD_MAX`;
 - it makes models of what it reads: lines are handed on unread.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from tweepy.asynchronous import AsyncStreamingClient
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from actors.systems.tweets.x.access import XAccess
 
 
+# So many lines are read ahead: what the socket brought together is taken, and committed, together.
+AHEAD_MAX: Final = 64
+
+
 class StreamOpen(msgspec.Struct, frozen=True):
     """X has opened the stream."""
 
@@ -41,7 +45,8 @@ class StreamOpen(msgspec.Struct, frozen=True):
 class KeepAlive(msgspec.Struct, frozen=True):
     """X is there, and has nothing to say.
 
-    By the loop's clock, all that had come by `read_empty_s` stood before it; None for not known.
+    By the loop's clock, all that had come by `read_empty_s` is yielded before it; None for not
+    known.
     """
 
     read_empty_s: float | None
@@ -68,9 +73,9 @@ class StreamAdapter:
         """Make a connection, and yield its opening, its lines (never empty), its keep-alives.
 
         From `since` to `until`, where they are given: X's recovery, the oldest first, which ends by
-        itself. Nothing more is read before the next is asked for. The end is always an exception:
-        XStatus where X does not open the stream, XStreamClosed where it closes, XUnreachable where
-        it breaks or stalls. Closed or cancelled, it disconnects first.
+        itself. The end is always an exception, behind all that came before it: XStatus where X does
+        not open the stream, XStreamClosed where it closes, XUnreachable where it breaks or stalls.
+        Closed or cancelled, it disconnects first.
         """
         async with await open_session(self._access, read_s_max=self._stall_s) as session:
             client = _OneConnection(self._access.credentials.bearer_token)
@@ -81,8 +86,8 @@ class StreamAdapter:
             task.add_done_callback(lambda _: client.said.put_nowait(None))
             try:
                 while (said := await client.said.get()) is not None:
+                    client.room.release()
                     yield said
-                    client.said.task_done()
             finally:
                 client.disconnect()
                 await asyncio.wait([task])
@@ -90,7 +95,7 @@ class StreamAdapter:
 
 
 class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has no types
-    """tweepy's client for one connection; `said` is one thing at most, then None for the end.
+    """tweepy's client for one connection: `said`, as far as there is `room`, then None for the end.
 
     `ended` is why it is over.
     """
@@ -98,6 +103,7 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
     def __init__(self, bearer_token: str) -> None:
         super().__init__(bearer_token, max_retries=0)
         self.said: asyncio.Queue[Said | None] = asyncio.Queue()
+        self.room = asyncio.Semaphore(AHEAD_MAX)
         self.ended: Exception | None = None
         # Parameters of X's that tweepy does not know.
         self.times: dict[str, str] = {}
@@ -121,9 +127,9 @@ class _OneConnection(AsyncStreamingClient):  # type: ignore[misc]  # tweepy has 
         self._idle.begin()
 
     async def _hand_over(self, said: Said) -> None:
-        """Return once it has been dealt with."""
+        """Return once there is room for it."""
+        await self.room.acquire()
         self.said.put_nowait(said)
-        await self.said.join()
 
     async def on_closed(self, _response: aiohttp.ClientResponse) -> None:
         raise XStreamClosed("X closed the stream")
