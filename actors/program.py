@@ -22,7 +22,8 @@ def _program() -> str:
     if not _CHECKOUT:
         beside = Path(sys.executable).with_name(DISTRIBUTION)
         found = shutil.which(DISTRIBUTION)
-        return DISTRIBUTION if found in {None, str(beside)} else shlex.quote(str(beside))
+        elsewhere = beside.exists() and found != str(beside)
+        return shlex.quote(str(beside)) if elsewhere else DISTRIBUTION
     # No other Python has the packages.
     words = (".venv/bin/python", "runtime.py")
     if Path.cwd() != _ROOT:
