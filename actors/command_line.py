@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from actors.app import App, count_stores, loopback
-from actors.config import load_config
+from actors.config import listed_systems, load_config
 from actors.data_commands import COMMANDS, add_configuration, run_command
+from actors.entry_point import load_listed, load_named
 from actors.errors import ConfigError, DressRehearsalError
 from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
+from actors.program import NAME, version
 from actors.store.files.backup import refuse_backup, refuse_unfinished
 from actors.store.files.directory_lock import DirectoryLock, holder_of
 from actors.system import places_of
-from actors.systems import SYSTEMS
 from http_edge.descriptors import fit
 from http_edge.listener import bind
 
@@ -48,11 +49,57 @@ log = structlog.get_logger()
 FRESH_SEED_BITS = 32
 
 
-def main(arguments: Sequence[str], *, program: Path, systems: Sequence[System] = SYSTEMS) -> int:
-    """Do what the arguments say with the systems; returns the process's exit code.
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    program: Path | None = None,
+    systems: Sequence[System] | None = None,
+) -> int:
+    """Do what the arguments say, or the process's; returns the process's exit code.
 
-    `program` is what another process would run to do the same.
+    `program` is what another process would run to do the same. The `systems` are those that
+    `run` or `simulate` is told of, else those that the configuration lists, unless given here.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["--version"]:
+        print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words
+        return 0
+    entry = _entry(words)
+    try:
+        found = _load_systems(entry, words) if systems is None else systems
+    except DressRehearsalError as error:
+        print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        return 2
+    return _do(words, program or Path(sys.argv[0]).absolute(), found, entry)
+
+
+def _entry(words: list[str]) -> str | None:
+    """Take from the words what stands right behind `run` or `simulate`, if it is no option."""
+    if words[:1] in (["run"], ["simulate"]) and words[1:] and not words[1].startswith("-"):
+        return words.pop(1)
+    return None
+
+
+def _load_systems(entry: str | None, words: Sequence[str]) -> Sequence[System]:
+    """Find what to boot, as far as the options about the configuration say which."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    add_configuration(parser)
+    try:
+        options, _ = parser.parse_known_args(words)
+    except argparse.ArgumentError:  # who reads all the words says it better
+        options = parser.parse_args([])
+    listed = listed_systems(options.config, options.set)
+    if entry is not None:
+        return load_named(entry, listed)
+    systems, left_out = load_listed(listed)
+    for line in left_out:
+        print(f"dress-rehearsal: {line}", file=sys.stderr)  # noqa: T201 - the command's own words
+    return systems
+
+
+def _do(
+    arguments: Sequence[str], program: Path, systems: Sequence[System], entry: str | None
+) -> int:
     clock = SystemClock()
     name, *rest = arguments or [""]
     if name == "simulate":
@@ -60,7 +107,9 @@ def main(arguments: Sequence[str], *, program: Path, systems: Sequence[System] =
         from actors.simulation.command.command import simulate  # noqa: PLC0415
 
         seed = secrets.randbits(FRESH_SEED_BITS)
-        return simulate(rest, program=program, fresh_seed=seed, clock=clock, systems=systems)
+        return simulate(
+            rest, program=program, fresh_seed=seed, clock=clock, systems=systems, entry=entry
+        )
     if name in COMMANDS:
         return run_command(arguments, clock, systems)
     return _run(rest if name == "run" else arguments, clock, systems)
@@ -98,9 +147,11 @@ def _run(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> i
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="runtime.py",
-        description="Boot the whole microservice system in this process.",
-        epilog="`runtime.py simulate` plays it on virtual time instead; `runtime.py backup`, "
+        prog=f"{NAME} [run [SYSTEM]]",
+        description="Boot a whole microservice system in this process: what the configuration "
+        "lists, or SYSTEM: a file (shop.py), a module (shop), or either with the system's name in "
+        "it (shop:SHOP).",
+        epilog=f"`{NAME} simulate [SYSTEM]` plays it on virtual time instead; `{NAME} backup`, "
         "`restore` and `accept-loss` are about its data; see their --help.",
     )
     add_configuration(parser)

@@ -18,7 +18,9 @@ from actors.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-DEFAULTS = Path(__file__).parent.parent / "config.toml"
+# A wheel has a copy in the package; in a checkout there is but the one at its root.
+_PACKAGED = Path(__file__).with_name("config.toml")
+DEFAULTS = _PACKAGED if _PACKAGED.exists() else Path(__file__).parents[1] / "config.toml"
 
 # Thirty years in seconds, and what fits a C int: neither infinity nor a slip of the finger.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
@@ -47,6 +49,7 @@ S = TypeVar("S", bound=Section)
 
 
 class RuntimeConfig(Section, frozen=True, kw_only=True):
+    systems: tuple[str, ...]
     data_dir: str
     seed: Annotated[int, msgspec.Meta(ge=0)]
     drain_s: NotNegative
@@ -269,6 +272,20 @@ class HasSections(Protocol):
     def rules(self) -> Callable[[Config], Iterable[Rule]]: ...
 
 
+def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return `runtime.systems`, by which the systems are found whose sections are loaded next.
+
+    Laid over as all is. Raises ConfigError.
+    """
+    tree = _read(DEFAULTS)
+    _lay_over(tree, overlay, settings)
+    try:
+        return msgspec.convert(tree["runtime"]["systems"], tuple[str, ...])
+    except (msgspec.ValidationError, TypeError) as error:
+        message = f"configuration: runtime.systems is a list of entry points: {error}"
+        raise ConfigError(message) from error
+
+
 def load_config(
     overlay: Path | None = None,
     settings: Iterable[str] = (),
@@ -286,10 +303,7 @@ def load_config(
     _merge(tree, _read(DEFAULTS))
     for name, listener in listeners.items():
         tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
-    if overlay is not None:
-        _merge(tree, _read(overlay))
-    for setting in settings:
-        _merge(tree, _parse_setting(setting))
+    _lay_over(tree, overlay, settings)
     try:
         config = msgspec.convert(tree, _whole(tuple(sections.items()), tuple(listeners)))
     except msgspec.ValidationError as error:
@@ -358,6 +372,13 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         message = f"cannot read the configuration {path}: {error}"
         raise ConfigError(message) from error
+
+
+def _lay_over(tree: dict[str, Any], overlay: Path | None, settings: Iterable[str]) -> None:
+    if overlay is not None:
+        _merge(tree, _read(overlay))
+    for setting in settings:
+        _merge(tree, _parse_setting(setting))
 
 
 def _merge(tree: dict[str, Any], overlay: dict[str, Any]) -> None:

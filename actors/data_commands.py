@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.config import load_config
 from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
+from actors.program import NAME
 from actors.store.files.backup import (
     check_backup,
     prepare,
@@ -64,7 +65,7 @@ def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System
     """
     name = arguments[0]
     command, (metavar, what), description = COMMANDS[name]
-    parser = argparse.ArgumentParser(prog=f"runtime.py {name}", description=description)
+    parser = argparse.ArgumentParser(prog=f"{NAME} {name}", description=description)
     parser.add_argument("subject", metavar=metavar, help=what)
     add_configuration(parser)
     options = parser.parse_args(arguments[1:])

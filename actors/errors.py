@@ -6,16 +6,12 @@ crash that somebody else's caller has to hear of.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pykka import ActorDeadError, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-# How a shell in the project's folder calls the command line, so that a remedy can be pasted: no
-# other Python has the packages.
-PROGRAM: Final = ".venv/bin/python runtime.py"
 
 
 class DressRehearsalError(Exception):
@@ -32,6 +28,10 @@ class Irreparable(Trouble):
 
 class ConfigError(DressRehearsalError):
     """config.toml, an overlay or a --set names something wrong; the message says which key."""
+
+
+class EntryPointError(DressRehearsalError):
+    """What was to be booted or played is not there, or no system; the message says what to do."""
 
 
 # --- Actors ----------------------------------------------------------------------------------

@@ -106,6 +106,8 @@ class System:
     outside: Mapping[str, Dependency] = field(default_factory=dict)
     # Puts files into the data folder before anything is made: what others look for there.
     lay_out: Callable[[Path], None] = lambda _: None
+    # Modules that it needs and Dress Rehearsal does not bring, each with what pip installs it by.
+    requires: Mapping[str, str] = field(default_factory=dict)
     # What a simulation plays with it; the type is the simulation's, which no server imports.
     scenario: Callable[[], Callable[[], Any]] | None = None
     audit: Callable[[], Audit] | None = None

@@ -151,7 +151,7 @@ def test_nothing_below_the_systems_names_one() -> None:
 def test_a_server_imports_no_simulation() -> None:
     """What the command line needs to serve; a scenario and an audit are imported when wanted."""
     code = (
-        "import sys, actors.command_line; "
+        "import sys, actors.command_line, actors.systems; "
         "print([each for each in sys.modules if 'simulation' in each or 'scenario' in each"
         " or 'invariants' in each])"
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from actors.config import load_config
-from actors.errors import PROGRAM, DressRehearsalError
+from actors.errors import DressRehearsalError, EntryPointError
+from actors.program import PROGRAM
 from actors.simulation.command.campaign import Campaign, Failure
 from actors.simulation.command.log_output import log_virtual_time, without_logs
 from actors.simulation.command.options import Options
@@ -47,15 +48,20 @@ def simulate(
     fresh_seed: int,
     clock: Clock,
     systems: Sequence[System],
+    entry: str | None = None,
 ) -> int:
     """Run the command; returns the exit code: 0 all held, 1 something was found, 2 misused.
 
-    `program` is what a second process runs; `fresh_seed` is where to begin if nobody says; of
-    the `systems` those are played that have a scenario.
+    `program` is what a second process runs, and `entry` how it finds the `systems`; of these are
+    played those that have a scenario. `fresh_seed` is where to begin if nobody says.
     """
     played = {each.name: each for each in systems if each.scenario is not None}
-    options = Options.parse(arguments, systems=played, fresh_seed=fresh_seed)
+    options = Options.parse(arguments, systems=played, fresh_seed=fresh_seed, entry=entry)
     try:
+        if not played:
+            names = " and ".join(each.name for each in systems)
+            message = f"{names} cannot be simulated: give it a scenario, System(scenario=...)"
+            raise EntryPointError(message)
         return _Simulation(options, program, clock, systems).run()
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
@@ -245,8 +251,8 @@ class _Simulation:
         return self._words("--replay", str(file or self._options.replay))
 
     def _words(self, *words: str) -> str:
-        settings = self._options.settings()
-        return f"{PROGRAM} {shlex.join(['simulate', *settings, *words])}"
+        options = self._options
+        return f"{PROGRAM} {shlex.join([*options.command(), *options.settings(), *words])}"
 
 
 def _summary(failure: Failure, minimised: Minimised) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from actors.program import NAME
 from actors.simulation.command.campaign import Plan
 from actors.simulation.script.profile import PROFILES
 
@@ -36,12 +37,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     logs: bool = False
     config: Path | None = None
     set: tuple[str, ...] = ()
+    entry: str | None = None
 
     @classmethod
-    def parse(cls, words: Sequence[str], *, systems: Iterable[str], fresh_seed: int) -> Self:
+    def parse(
+        cls,
+        words: Sequence[str],
+        *,
+        systems: Iterable[str],
+        fresh_seed: int,
+        entry: str | None = None,
+    ) -> Self:
         """Return what the words ask for; ends the process, saying why, where they are wrong.
 
-        `fresh_seed` is where to begin if they name none.
+        `fresh_seed` is where to begin if they name none; `entry` is whose systems they are, if
+        somebody's own.
         """
         every = tuple(systems)
         parser = _parser(every)
@@ -65,12 +75,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             logs=given.logs,
             config=given.config,
             set=tuple(given.set),
+            entry=entry,
         )
 
     @property
     def keeps_traces(self) -> bool:
         """Whether anything but the digest is looked at."""
         return self.traces or self.verbose or self.check_determinism
+
+    def command(self) -> list[str]:
+        """Return the words that name the command, and whose systems it plays."""
+        return ["simulate"] if self.entry is None else ["simulate", self.entry]
 
     def settings(self) -> list[str]:
         """Return the words that make the configuration what it is."""
@@ -79,7 +94,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     def for_second_process(self) -> list[str]:
         """Return the words with which another process plays the same, and tells its traces."""
-        words = ["simulate", *self.settings(), "--traces"]
+        words = [*self.command(), *self.settings(), "--traces"]
         if self.replay is not None:
             return [*words, "--replay", str(self.replay)]
         plan = self.plan
@@ -104,7 +119,7 @@ def _plan(given: argparse.Namespace, fresh_seed: int) -> Plan:
 
 def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="runtime.py simulate",
+        prog=f"{NAME} simulate [SYSTEM]",
         description="Play whole systems on virtual time, each seed another course of events, until "
         "one breaks; make small what broke it, and tell it. Without a number, 100 fresh seeds.",
         epilog="Exit codes: 0 all held, 1 something was found, 2 used wrongly.",

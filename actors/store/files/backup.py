@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.errors import PROGRAM, BackupRefused, StoreCorrupt
+from actors.errors import BackupRefused, StoreCorrupt
+from actors.program import PROGRAM
 from actors.store.files.manifest import MANIFEST, Manifest, sync_folder, write_manifest, write_whole
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from actors.errors import PROGRAM, StoreLost
+from actors.errors import StoreLost
+from actors.program import PROGRAM
 from actors.store.files.file_history import known_histories, owner_of, what_is_missing
 from actors.store.files.file_watch import place_of
 from actors.store.files.loss_acceptance import forget_acceptance, is_accepted

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from actors.errors import PROGRAM, OutOfOrder
+from actors.errors import OutOfOrder
+from actors.program import PROGRAM
 from actors.store.participant import NEW, Settler, nothing
 
 if TYPE_CHECKING:

@@ -13,13 +13,10 @@ from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.outside import live_x, simulated_x
-from actors.systems.tweets.reading.reader import ReaderService
 from actors.systems.tweets.reply_text import ReplyText
 from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.routes import ADDRESSES
-from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
-from actors.systems.tweets.x.x_client import XWriter
 from http_edge.go_gateway import MuxGateway
 
 if TYPE_CHECKING:
@@ -39,6 +36,11 @@ def services(wiring: Wiring) -> Mapping[str, AnyService]:
     Without X's leave to write, likes and replies are noted and not sent. Raises ConfigError for a
     reply_text that is none.
     """
+    # Here, for the declaration can be read where an extra is not installed.
+    from actors.systems.tweets.reading.reader import ReaderService  # noqa: PLC0415
+    from actors.systems.tweets.sentiment import SentimentService  # noqa: PLC0415
+    from actors.systems.tweets.x.x_client import XWriter  # noqa: PLC0415
+
     config, x = wiring.config.section(TweetsConfig), wiring.config.section(XConfig)
     access: XAccess = wiring.outside["x"]
     writer = XWriter(access) if access.write else None
@@ -133,6 +135,10 @@ TWEETS = System(
             intensity=2,
         ),
     ),
+    requires={
+        "tweepy": "dress-rehearsal[tweets]",
+        "vaderSentiment": "dress-rehearsal[tweets]",
+    },
     outside={"x": Dependency(live=live_x, simulated=simulated_x)},
     scenario=_scenario,
     audit=_audit,

@@ -29,8 +29,8 @@ from actors.systems.tweets.messages import (
     TweetScored,
     TweetStored,
 )
+from actors.systems.tweets.overall_score import is_spoken, overall
 from actors.systems.tweets.sentences import parts
-from actors.systems.tweets.sentiment import is_spoken, overall
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from actors.errors import PROGRAM
 from actors.kernel.clock import SystemClock
+from actors.program import PROGRAM
 from actors.simulation.command.command import simulate
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.scratch_folder import IN_MEMORY, PREFIX

@@ -14,7 +14,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from actors.errors import (
-    PROGRAM,
     Irreparable,
     ManifestUnreadable,
     StoreError,
@@ -22,6 +21,7 @@ from actors.errors import (
     StoreLost,
     StoreUnwritable,
 )
+from actors.program import PROGRAM
 from actors.simulation.command.scratch_folder import IN_MEMORY
 from actors.store.files import sqlite_file
 from actors.store.files.loss_acceptance import accept_loss

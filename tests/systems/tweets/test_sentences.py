@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import ScoreText, ScoreTweet
+from actors.systems.tweets.overall_score import is_spoken
 from actors.systems.tweets.sentences import parts, sentences
-from actors.systems.tweets.sentiment import SentimentService, is_spoken
+from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
 
 CONFIG = TweetsConfig()

@@ -1,0 +1,216 @@
+"""Finds somebody's systems by what stands on the command line: `shop.py`, `shop`, `shop:SHOP`.
+
+The one file that imports by a computed name. Whatever is wrong is one sentence, with what to do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import shlex
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import EntryPointError
+from actors.system import System
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import ModuleType
+
+# Ours, which a folder beside somebody's system must not shadow.
+PACKAGES = ("actors", "http_edge")
+OURS = Path(__file__).parents[1]
+
+
+def load_listed(listed: Sequence[str]) -> tuple[list[System], list[str]]:
+    """Return the systems of a list of entry points, and why any is left out: a line for each.
+
+    Left out is what lacks a package. Raises EntryPointError.
+    """
+    systems = [system for name in listed for system in _load(name)]
+    lacking = [(system, _lacking(system)) for system in systems]
+    left_out = [f"{system.name} is left out: {lack}" for system, lack in lacking if lack]
+    return [system for system, lack in lacking if not lack], left_out
+
+
+def load_named(name: str, listed: Sequence[str]) -> list[System]:
+    """Return the systems that `name` says: a file, a module, or one of those that are listed.
+
+    Raises EntryPointError.
+    """
+    systems: Sequence[System] = ()
+    if name.isidentifier():
+        named = (each for entry in listed for each in _load(entry))
+        systems = [each for each in named if each.name == name]
+    systems = systems or _load(name)
+    for system in systems:
+        if lack := _lacking(system):
+            raise EntryPointError(f"{system.name} cannot run: {lack}")
+    return list(systems)
+
+
+def _load(name: str) -> Sequence[System]:
+    where, _, attribute = name.partition(":")
+    if where.endswith(".py"):
+        module = _import_file(Path(where).absolute())
+    elif all(part.isidentifier() for part in where.split(".")):
+        module = _import_module(where)
+    else:
+        raise EntryPointError(
+            f"{name!r} names no system: write a file (shop.py), a module (shop), or either with "
+            "what it is called there (shop:SHOP)"
+        )
+    return _systems_in(module, where, attribute)
+
+
+# --- Importing -------------------------------------------------------------------------------
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise EntryPointError(f"there is no file {path}: name the one that declares your system")
+    # A file of a package is imported as such: it may import what stands beside it by that name.
+    folder, parts = path.parent, [path.stem]
+    while (folder / "__init__.py").is_file():
+        folder, parts = folder.parent, [folder.name, *parts]
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    _look_in(folder)
+    module = _import(name, str(path))
+    found = getattr(module, "__file__", None)
+    if found is None or not path.samefile(found):
+        raise EntryPointError(
+            f"{path} cannot be imported: Python has a module {name!r} already, at "
+            f"{found or 'none of its files'}; give the file another name"
+        )
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    here = Path.cwd()
+    if name.partition(".")[0] not in PACKAGES:
+        _look_in(here)
+    try:
+        known = importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # a parent is missing, no package, or broken, as it then says
+        known = importlib.util.find_spec(name.partition(".")[0]) is not None
+    if not known:
+        raise EntryPointError(
+            f"there is no module {name!r} in {here}, and none is installed: go to its folder, or "
+            "name its file, as in path/to/shop.py"
+        )
+    return _import(name, name)
+
+
+def _look_in(folder: Path) -> None:
+    """Have modules found there first. Raises EntryPointError where ours would be hidden by them."""
+    for package in PACKAGES:
+        for there in (folder / package, folder / f"{package}.py"):
+            if folder != OURS and there.exists():
+                raise EntryPointError(
+                    f"{there} has the name of a package of Dress Rehearsal's, and Python knows "
+                    f"only one {package!r}: give yours another name"
+                )
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _import(name: str, called: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise EntryPointError(f"{called} cannot be imported: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, SyntaxError):
+        return f"{what}; mend {error.filename}, line {error.lineno}"
+    # The innermost line that is neither the interpreter's nor this file's.
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<")
+        and frame.filename not in {__file__, importlib.__file__}
+    ]
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "its imports"
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing and missing.partition(".")[0] not in PACKAGES:
+        python = shlex.quote(sys.executable)
+        return (
+            f"{what} ({where}); put it beside your file, or install what brings it with "
+            f"{python} -m pip install"
+        )
+    return f"{what}; mend {where}"
+
+
+# --- Choosing --------------------------------------------------------------------------------
+
+
+def _systems_in(module: ModuleType, where: str, attribute: str) -> Sequence[System]:
+    found = _declared(module)
+    if not attribute:
+        if not found:
+            raise EntryPointError(
+                f"{where} declares no System: put one there, as in SHOP = System(...)"
+            )
+        if len(found) > 1:
+            raise EntryPointError(f"{where} has several: say which, {_choices(where, found)}")
+        (attribute,) = found
+    try:
+        value = getattr(module, attribute)
+    except AttributeError:
+        has = _choices(where, found) if found else "it declares no System"
+        raise EntryPointError(f"{where} has no {attribute!r}: {has}") from None
+    systems = _as_systems(value)
+    if not systems:
+        raise EntryPointError(
+            f"{where}:{attribute} is a {type(value).__name__}: a System is wanted there, or a "
+            "tuple of them"
+        )
+    return systems
+
+
+def _declared(module: ModuleType) -> dict[str, Any]:
+    """Return the systems that a module declares, by their names in it.
+
+    A sequence that holds all the others says it for them.
+    """
+    named = {name: value for name, value in vars(module).items() if _as_systems(value)}
+    every = [each for value in named.values() for each in _as_systems(value)]
+    whole = {
+        name: value
+        for name, value in named.items()
+        if all(any(each is one for one in _as_systems(value)) for each in every)
+    }
+    return whole or named
+
+
+def _as_systems(value: object) -> Sequence[System]:
+    if isinstance(value, System):
+        return (value,)
+    if isinstance(value, tuple | list) and all(isinstance(each, System) for each in value):
+        return value
+    return ()
+
+
+def _choices(where: str, names: Iterable[str]) -> str:
+    return " or ".join(f"{where}:{name}" for name in names)
+
+
+def _lacking(system: System) -> str:
+    """Return what a system needs that is not installed, and how to install it; else nothing."""
+    missing = {
+        module: pip
+        for module, pip in system.requires.items()
+        if importlib.util.find_spec(module) is None
+    }
+    if not missing:
+        return ""
+    packages = shlex.join(dict.fromkeys(missing.values()))
+    return (
+        f"it needs {' and '.join(missing)}; type "
+        f"{shlex.quote(sys.executable)} -m pip install {packages}"
+    )

@@ -1,0 +1,42 @@
+"""How the command line is called, so that what a message says can be pasted; and its version."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+DISTRIBUTION: Final = "dress-rehearsal"
+_ROOT: Final = Path(__file__).parents[1]
+_CHECKOUT: Final = (_ROOT / "runtime.py").is_file()
+
+# How messages begin, and a usage.
+NAME: Final = "runtime.py" if _CHECKOUT else DISTRIBUTION
+
+
+def _program() -> str:
+    if not _CHECKOUT:
+        beside = Path(sys.executable).with_name(DISTRIBUTION)
+        found = shutil.which(DISTRIBUTION)
+        return DISTRIBUTION if found in {None, str(beside)} else shlex.quote(str(beside))
+    # No other Python has the packages.
+    words = (".venv/bin/python", "runtime.py")
+    if Path.cwd() != _ROOT:
+        words = (str(_ROOT / words[0]), str(_ROOT / words[1]))
+    return shlex.join(words)
+
+
+# As a shell calls it from where this process was started.
+PROGRAM: Final = _program()
+
+
+def version() -> str:
+    """Return the release's number: the checkout's own, or that which pip has installed."""
+    if _CHECKOUT:
+        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(project["project"]["version"])
+    return metadata.version(DISTRIBUTION)
