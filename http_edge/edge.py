@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,7 +17,7 @@ from http_edge.endpoints.admin import ADMIN
 from http_edge.endpoints.front_page import front_page
 from http_edge.endpoints.health import HEALTH
 from http_edge.listener import GATEWAY
-from http_edge.table_check import check, joined
+from http_edge.table_check import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +53,7 @@ class Edge:
         sockets: Sockets | None = None,
         descriptors_max: int | None = None,
     ) -> None:
-        """`listeners` of one name are one; `sockets` are bound already, else `start` binds.
+        """No two `listeners` of one name; `sockets` are bound already, else `start` binds.
 
         Raises ConfigError that names all that is wrong with the addresses.
         """
@@ -66,8 +67,10 @@ class Edge:
             admin_token=load_admin_token(data_dir),
             log_requests=log_requests,
         )
-        found = _with(joined(listeners), (*HEALTH, *ADMIN))
-        found = _with(found, front_page(found, lambda: self.addresses))
+        own, shown = (*HEALTH, *ADMIN), [*listeners]
+        page = front_page(_with((), shown, own), lambda: self.addresses)
+        # The edge's own come first: of two rows that contradict each other, the later is blamed.
+        found = _with((*page, *own), shown, ())
         check(found, system)
         self._gateways = [
             (each, each.gateway(each.addresses, self._context, host=each.host)) for each in found
@@ -131,9 +134,16 @@ class Edge:
         self._servers.clear()
 
 
-def _with(listeners: Iterable[Listener], own: Iterable[Address]) -> list[Listener]:
-    """Return the listeners, the gateway with the edge's own addresses."""
-    return [each.also(own) if each.name == GATEWAY else each for each in listeners]
+def _with(
+    before: Iterable[Address], listeners: Iterable[Listener], after: Iterable[Address]
+) -> list[Listener]:
+    """Return the listeners, the gateway with these addresses before and after its own."""
+    return [
+        replace(each, addresses=(*before, *each.addresses, *after))
+        if each.name == GATEWAY
+        else each
+        for each in listeners
+    ]
 
 
 def _url(server: asyncio.Server) -> str:

@@ -35,6 +35,10 @@ class ServedSystem(Protocol):
         """Whether the service has a handler for it. Raises NoSuchActor."""
         ...
 
+    def reply_type(self, service: str, message_type: type[Message], /) -> Any:
+        """Return what its handler is typed to reply, Refusal aside; Any where nobody knows."""
+        ...
+
     def actors(self) -> Sequence[object]:
         """One frozen struct an actor, in tree order."""
         ...

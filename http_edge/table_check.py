@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPMethod
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from actors.errors import ConfigError
+from http_edge.address import parameters_of
 from http_edge.address_table import AddressTable
 
 if TYPE_CHECKING:
@@ -18,30 +18,11 @@ if TYPE_CHECKING:
 _METHODS: Final = frozenset(HTTPMethod) - {HTTPMethod.CONNECT}
 
 
-def joined(listeners: Iterable[Listener]) -> list[Listener]:
-    """Return each listener once, with the addresses that everybody has for it.
-
-    Raises ConfigError where two want one listener to speak different dialects, or be elsewhere.
-    """
-    found: dict[str, Listener] = {}
-    faults = []
-    for listener in listeners:
-        known = found.get(listener.name)
-        if known is None:
-            found[listener.name] = listener
-            continue
-        if known != replace(listener, addresses=known.addresses):
-            faults.append(
-                f"listener {listener.name}: one has {_said(known)}, another {_said(listener)}"
-            )
-        found[listener.name] = known.also(listener.addresses)
-    _refuse(faults)
-    return list(found.values())
-
-
 def check(listeners: Iterable[Listener], system: ServedSystem) -> None:
     """Raise ConfigError that names every address at fault, and why."""
-    _refuse(fault for listener in listeners for fault in _faults(listener, system))
+    faults = [fault for listener in listeners for fault in _faults(listener, system)]
+    if faults:
+        raise ConfigError("\n  ".join(["these addresses cannot be served:", *faults]))
 
 
 def _faults(listener: Listener, system: ServedSystem) -> Iterator[str]:
@@ -62,6 +43,9 @@ def _spelling(method: str, path: str) -> Iterator[str]:
         yield f"HTTP has no method {method}"
     if not path.startswith("/"):
         yield "a path begins with a slash"
+    names = parameters_of(path)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"{name} is the name of two segments"
     *others, last = path.split("/")
     for segment in (*others, last):
         inner = segment.removeprefix("{").removesuffix("}")
@@ -73,13 +57,3 @@ def _spelling(method: str, path: str) -> Iterator[str]:
             is_well = is_well and (name == inner or segment is last)
         if not is_well:
             yield f"{segment} is neither a text, nor {{name}}, nor {{name*}} at the end"
-
-
-def _said(listener: Listener) -> str:
-    return f"{listener.gateway.__name__} at {listener.host}:{listener.port}"
-
-
-def _refuse(faults: Iterable[str]) -> None:
-    found = list(faults)
-    if found:
-        raise ConfigError("\n  ".join(["these addresses cannot be served:", *found]))

@@ -144,6 +144,10 @@ class ServiceSystem(ActorSystem):
         spec = found.handlers.get(message_type)
         return spec is not None and spec.kind in {"command", "query"}
 
+    def reply_type(self, service: str, message_type: type[Message]) -> Any:
+        """Return what the handler, which there is, is typed to reply, Refusal and Later aside."""
+        return self._classes[service].handlers[message_type].reply
+
     def leave(self) -> None:
         """Note that the process ends: what it is cut off from now is not to be warned of."""
         self._directory.leaving = True

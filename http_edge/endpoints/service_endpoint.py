@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 from urllib.parse import quote
 
 import msgspec
@@ -23,7 +24,7 @@ from http_edge.problems import Kind, ProblemError, from_refusal
 from http_edge.target import refuse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from multidict import CIMultiDictProxy
 
@@ -51,7 +52,8 @@ class ServiceEndpoint(Endpoint):
 
     The path's parameters are fields of the message. With POST, PUT and PATCH the other fields come
     from the body, else from the query.
-    `location` is put before the reply's `id` to make the Location header of what was created.
+    `location` is put before the reply's `id`, which it must have, to make the Location header of
+    what was created.
     `reply` may choose the status and another body from the service's reply; text stays text.
     An answer that the service put off past the deadline is a 202 with what there is so far, also
     through `reply`. Its Location is made likewise, or is the address itself with PUT, PATCH and
@@ -78,7 +80,9 @@ class ServiceEndpoint(Endpoint):
         return f"{self.message.__name__} of {self.service}"
 
     def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
-        yield from faults_of(self.service, self.message, path, system)
+        # What `reply` makes of the reply has no type that could be looked at.
+        needs = () if self.location is None or self.reply is not None else ("id",)
+        yield from faults_of(self.service, self.message, path, system, needs)
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         in_place = path if method in _IN_PLACE_METHODS else None
@@ -179,22 +183,39 @@ service = ServiceEndpoint
 
 
 def faults_of(
-    service: str, message: type[Message], path: str, system: ServedSystem
+    service: str,
+    message: type[Message],
+    path: str,
+    system: ServedSystem,
+    needs: tuple[str, ...] = (),
 ) -> Iterator[str]:
-    """Yield why requests there would never be answered."""
+    """Yield why requests there would never be answered; `needs` are fields of the reply."""
     for name in parameters_of(path):
         if name not in message.__struct_encode_fields__:
             yield f"{message.__name__} has no field {name}"
     try:
         if not system.handles(service, message):
             yield f"{service} has no handler for {message.__name__}"
+        elif needs:
+            yield from _lacking(needs, system.reply_type(service, message), message)
     except NoSuchActor:
         yield f"there is no service {service}"
 
 
+def _lacking(needs: Iterable[str], reply: Any, message: type[Message]) -> Iterator[str]:
+    for each in get_args(reply) if get_origin(reply) in {Union, UnionType} else (reply,):
+        if each is Any:
+            continue
+        has = {*dir(each), *getattr(each, "__annotations__", ())}
+        for name in needs:
+            if name not in has:
+                said = getattr(each, "__name__", each)
+                yield f"the reply to {message.__name__}, {said}, has no {name}"
+
+
 def _segment(reply: Any) -> str:
     """Return the id as one path segment: with a location, the reply has one."""
-    return quote(reply.id, safe="")
+    return quote(str(reply.id), safe="")
 
 
 def _check_encoding(coding: str) -> None:

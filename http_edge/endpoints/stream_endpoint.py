@@ -11,7 +11,7 @@ import structlog
 from aiohttp import HttpVersion11, hdrs, web
 
 from actors.errors import DressRehearsalError
-from actors.kernel.messages import Refusal
+from actors.kernel.messages import Command, Refusal
 from actors.log import request_id
 from http_edge.address import Endpoint
 from http_edge.answer import JSON
@@ -51,7 +51,11 @@ class StreamEndpoint(Endpoint):
         return f"all pages of {self.message.__name__} of {self.service}"
 
     def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
-        yield from faults_of(self.service, self.message, path, system)
+        if issubclass(self.message, Command):
+            # A GET, and once a page: any other page of a browser could have it done.
+            yield f"{self.message.__name__} is a command: only a query has pages"
+        else:
+            yield from faults_of(self.service, self.message, path, system, ("items", "next"))
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         del method, path
@@ -106,12 +110,21 @@ class StreamEndpoint(Endpoint):
         except (DressRehearsalError, TimeoutError) as error:
             # The status is out already. A valid but short array would be a lie; a cut is not.
             log.warning("list broken off", path=request.path, error=repr(error))
-            if request.transport is not None:
-                request.transport.abort()
+            _abort(request)
+        except ConnectionError:  # the client left: nobody hears what is said of it
+            raise
+        except Exception:
+            log.exception("list broken off by a bug", path=request.path)
+            _abort(request)
 
 
 # As a table says it.
 stream = StreamEndpoint
+
+
+def _abort(request: HttpRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _response(context: EdgeContext) -> web.StreamResponse:

@@ -127,6 +127,7 @@ class FakeSystem:
             "memory-1": LetterNotReplayable("memory-1 is kept in memory only, as text"),
             "spaced/é": "refused",
         }
+        self.replies: dict[type[Message], Any] = {}
         self.unhandled: set[tuple[str, type[Message]]] = set()
         self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
 
@@ -134,6 +135,9 @@ class FakeSystem:
         if service not in self.items:
             raise NoSuchActor(service)
         return (service, message_type) not in self.unhandled
+
+    def reply_type(self, _service: str, message_type: type[Message], /) -> Any:
+        return self.replies.get(message_type, Any)
 
     async def backup(self, target: Path) -> FakeReplayed:
         raise BackupRefused(f"{target} is not empty")

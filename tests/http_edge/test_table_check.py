@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from actors.config import load_config
@@ -16,8 +17,6 @@ from http_edge.endpoints.parked import while_parked
 from http_edge.endpoints.service_endpoint import service
 from http_edge.endpoints.stream_endpoint import stream
 from http_edge.endpoints.text_endpoint import text
-from http_edge.gateway import Gateway
-from http_edge.go_gateway import MuxGateway
 from http_edge.listener import Listener
 from tests.http_edge.fake_system import FakeSystem
 
@@ -34,9 +33,26 @@ class Paint(Command, frozen=True, kw_only=True):
     colour: str
 
 
+class Name(Command, frozen=True, kw_only=True):
+    """Answered by something without an id."""
+
+
+class ListNames(Query, frozen=True, kw_only=True):
+    pass
+
+
+class Painted(msgspec.Struct, frozen=True):
+    id: str
+
+
+class Named(msgspec.Struct, frozen=True):
+    name: str
+
+
 def make(folder: Path, *listeners: Listener) -> Edge:
     system = FakeSystem()
     system.unhandled = {("room", Paint)}
+    system.replies = {Name: Painted | Named, ListNames: Painted}
     return Edge(system, load_config().edge, listeners, data_dir=folder)
 
 
@@ -47,6 +63,7 @@ def gateway(*addresses: tuple[str, str, Any]) -> Listener:
 def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path) -> None:
     """Each fault with its listener, its method and its path."""
     hi, thing = text("hi"), service("room", GetThing)
+    taken = "/admin/actors/{actor}/kill"
     wrong = gateway(
         ("GET", "/a/{thing_id}", thing),
         ("GET", "/a/{thing_id}", thing),
@@ -61,7 +78,13 @@ def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path) -> None:
         ("GET", "h", hi),
         ("GET", "/i/{rest*}/j", hi),
         ("GET", "/k{x}", hi),
+        ("GET", "/l/{thing_id}/{thing_id}", thing),
+        ("POST", "/m", service("booking", Name, 201, location="/m/")),
+        ("POST", "/n", service("booking", Name, 201, location="/n/", reply=lambda _: (201, "n"))),
+        ("GET", "/o", stream("booking", Paint, str)),
+        ("GET", "/q", stream("booking", ListNames, str)),
         ("GET", "/healthz", hi),
+        ("POST", taken, hi),
     )
     with pytest.raises(ConfigError) as raised:
         make(tmp_path, wrong)
@@ -80,17 +103,11 @@ def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path) -> None:
         "gateway GET h: a path begins with a slash",
         "gateway GET /i/{rest*}/j: {rest*} is neither a text, nor {name}, nor {name*} at the end",
         "gateway GET /k{x}: k{x} is neither a text, nor {name}, nor {name*} at the end",
+        "gateway GET /l/{thing_id}/{thing_id}: thing_id is the name of two segments",
+        "gateway POST /m: the reply to Name, Named, has no id",
+        "gateway GET /o: Paint is a command: only a query has pages",
+        "gateway GET /q: the reply to ListNames, Painted, has no items",
+        "gateway GET /q: the reply to ListNames, Painted, has no next",
         "gateway GET /healthz: two rows are for one address",
+        f"gateway POST {taken}: another row calls the same segment {{name}}, and not {{actor}}",
     ]
-
-
-def test_a_listener_that_two_systems_claim_has_the_addresses_of_both(tmp_path: Path) -> None:
-    """Where they mean the same one; else both are named."""
-    one = Listener("shop", "127.0.0.1", 0, [Address("GET", "/a", text("a"))])
-    two = Listener("shop", "127.0.0.1", 0, [Address("GET", "/b", text("b"))])
-    make(tmp_path, one, two)
-    with pytest.raises(ConfigError, match=r"shop GET /a: two rows are for one address"):
-        make(tmp_path, one, one, two)
-    other = Listener("shop", "127.0.0.1", 0, two.addresses, MuxGateway)
-    with pytest.raises(ConfigError, match=f"{Gateway.__name__}.*{MuxGateway.__name__}"):
-        make(tmp_path, one, other)

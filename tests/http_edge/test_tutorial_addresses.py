@@ -278,6 +278,11 @@ async def test_all_is_never_valid_but_short() -> None:
         assert b" 200 OK" in got
         assert b"t3" in got
         assert b"]" not in got
+        # A reply that is no page is a bug of ours, found when the status is out.
+        served.system.on_ask = lambda _: served.system.items
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await served.send("GET", "/all", "tweets")
+        assert b" 500 " not in await served.raw(b"GET /all HTTP/1.1\r\nHost: x\r\n\r\n", "tweets")
 
 
 async def test_all_is_an_ordinary_refusal_when_the_first_page_fails() -> None:

@@ -28,9 +28,9 @@ from actors.simulation.sealed.replacing import replaced
 from actors.simulation.sealed.watch import Watch, escape, in_force, put_in_force, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from actors.simulation.sealed.watch import VirtualWorld
+    from actors.simulation.sealed.watch import Allowance, VirtualWorld
 
 AUDITED = {
     "_thread.start_new_thread": "a thread",
@@ -62,18 +62,20 @@ _hooked = False
 
 
 @contextlib.contextmanager
-def forbid(world: VirtualWorld | None = None) -> Iterator[Watch]:
+def forbid(
+    world: VirtualWorld | None = None, *, allowed: Iterable[Allowance] = ()
+) -> Iterator[Watch]:
     """Let no thread, socket, process, sleep, clock or entropy of the real world be used.
 
-    `world`, a loop, serves the few libraries that may ask (`guard.ALLOWED`) from its virtual time
-    and its seed; without it they are refused too. Does not nest. Raises, besides what its block
-    raises, the first Escape that the block caught and forgot.
+    `world`, a loop, serves the few libraries that may ask (`guard.ALLOWED`, and the `allowed` of
+    what is played) from its virtual time and its seed; without it they are refused too. Does not
+    nest. Raises, besides what its block raises, the first Escape that the block caught and forgot.
     """
     if in_force():
         message = "forbid() is in force already"
         raise SimulationError(message)
     _hook()
-    watch = Watch(world)
+    watch = Watch(world, allowed)
     with replaced():
         put_in_force(watch)
         try:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from actors.simulation.sealed.watch import escape, watching
+from actors.simulation.sealed.watch import Allowance, escape, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.simulation.sealed.watch import VirtualWorld
-
-Answer = Literal["virtual", "real"]
-
-
-class Allowance(NamedTuple):
-    """Who may ask for what, who answers, and why that changes no outcome."""
-
-    asker: str  # a module with all below it
-    kinds: tuple[str, ...]
-    answer: Answer
-    reason: str
-
+    from actors.simulation.sealed.watch import AllowedAnswer, VirtualWorld
 
 _ALL = ("time", "entropy")
 ALLOWED = (
     Allowance("aiohttp", _ALL, "virtual", "ages of cookies and look-ups; which waiter goes first"),
     Allowance("logging", ("time",), "virtual", "every record is stamped where it is made"),
     Allowance("structlog", ("time",), "virtual", "likewise, where nobody has configured it"),
-    Allowance("oauthlib", _ALL, "virtual", "signs a request to X: its nonce and its time"),
     Allowance("hypothesis", _ALL, "real", "measures and seeds the test around the simulation"),
     Allowance("_pytest", _ALL, "real", "measures the test around the simulation"),
     Allowance("pytest_timeout", _ALL, "real", "ends the test around the simulation"),
@@ -70,13 +57,13 @@ class Guard:
         return self._serve(world, *arguments, **options)
 
 
-def decide(kind: str, what: str) -> tuple[Answer, VirtualWorld]:
+def decide(kind: str, what: str) -> tuple[AllowedAnswer, VirtualWorld]:
     """Return who answers a call two frames up. Raises Escape."""
     watch = watching()
     if watch is None:
         return "real", None  # type: ignore[return-value]  # nobody needs it to answer for real
     asker = _asker()
-    for allowance in ALLOWED if kind else ():
+    for allowance in (*ALLOWED, *watch.allowed) if kind else ():
         if kind in allowance.kinds and _is_within(asker, allowance.asker):
             if allowance.answer == "real":
                 return "real", None  # type: ignore[return-value]

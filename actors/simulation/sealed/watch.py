@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from actors.simulation.errors import Escape
 from actors.simulation.sealed.callers import find_caller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from actors.kernel.rng import Rng
 
     class WallClock(Protocol):
@@ -36,11 +38,24 @@ if TYPE_CHECKING:
         def time(self) -> float: ...
 
 
+AllowedAnswer = Literal["virtual", "real"]
+
+
+class Allowance(NamedTuple):
+    """Who may ask for what, who answers, and why that changes no outcome."""
+
+    asker: str  # a module with all below it
+    kinds: tuple[str, ...]  # of "time" and "entropy"
+    answer: AllowedAnswer
+    reason: str
+
+
 class Watch:
     """What is in force: whose thread it is, who serves what is allowed, what has escaped so far."""
 
-    def __init__(self, world: VirtualWorld | None) -> None:
+    def __init__(self, world: VirtualWorld | None, allowed: Iterable[Allowance]) -> None:
         self.world = world
+        self.allowed = (*allowed,)
         self.thread = get_ident()
         self.escapes: list[Escape] = []
 

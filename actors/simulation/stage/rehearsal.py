@@ -222,14 +222,15 @@ class Rehearsal:
                 trace.add(event, "network", " ".join(f"{k}={v}" for k, v in fields.items()))
 
         network = Network(loop, seed=seed, record=record)
-        with watchdog(self._cpu_s_max), forbid(loop):
+        scenario = self._scenario()
+        with watchdog(self._cpu_s_max), forbid(loop, allowed=scenario.allowed):
             machine = Machine(
                 loop,
                 network,
                 folder=folder,
                 config=self._config,
                 systems=self._systems,
-                scenario=self._scenario(),
+                scenario=scenario,
                 trace=trace,
                 rng=Rng(seed).fork("machine"),
             )

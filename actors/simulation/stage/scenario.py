@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
     from actors.simulation.script.chooser import Chooser
+    from actors.simulation.sealed.watch import Allowance
     from actors.simulation.stage.client import Client
     from actors.system import System
 
@@ -32,6 +33,8 @@ class Scenario(Protocol):
     # Loopback addresses to which the machine speaks over a link, and what that link leads to is
     # called: faults strike `edge<>name`.
     wires: Mapping[str, str] = MappingProxyType({})
+    # Libraries of its systems that ask for time or entropy themselves, and who answers them.
+    allowed: Sequence[Allowance] = ()
     # Messages that few runs pass: kills are set at their crash points more often.
     seldom: tuple[Any, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.

@@ -28,6 +28,7 @@ from actors.kernel.rng import Rng
 from actors.simulation.errors import Escape, SimulationError
 from actors.simulation.net.network import Network
 from actors.simulation.sealed.escapes import forbid
+from actors.simulation.sealed.watch import Allowance
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from tests.simulation.sealed import planted_escapes as held
@@ -217,6 +218,24 @@ def test_who_is_allowed_may_ask_through_the_library(tmp_path: Path) -> None:
         assert Path(allowed["make"](tmp_path)).exists()
     with pytest.raises(Escape, match="a temporary name"), forbid():
         stranger["make"](tmp_path)
+
+
+def test_what_is_played_may_bring_who_is_allowed() -> None:
+    """A client's own library asks for its nonce and is given the seed's; for time it may not."""
+    library: dict[str, Any] = {"__name__": "signing.nonces"}
+    exec("import os, time\ndef nonce(): return os.urandom(8)\ndef now(): time.time()", library)  # noqa: S102
+    allowed = (Allowance("signing", ("entropy",), "virtual", "signs requests"),)
+    nonces = []
+    for _ in range(2):
+        loop = SimulationLoop(seed=1)
+        with forbid(loop, allowed=allowed):
+            nonces.append(library["nonce"]())
+        with pytest.raises(Escape), forbid(loop, allowed=allowed):
+            library["now"]()
+        with pytest.raises(Escape), forbid(loop):
+            library["nonce"]()
+        loop.close()
+    assert nonces[0] == nonces[1]
 
 
 def test_it_does_not_nest() -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from actors.config import ListenerConfig
 from actors.simulation.net.host_table import ANY
+from actors.simulation.sealed.watch import Allowance
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.favouriter import PostponeLike
@@ -95,6 +96,8 @@ class TweetsScenario(Scenario):
     call_type = TweetsCall
     rest_s = SETTLED_S
     wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
+    # It signs a request to X: its nonce and its time are the seed's.
+    allowed = (Allowance("oauthlib", ("time", "entropy"), "virtual", "signs a request to X"),)
     seldom = (
         PostponeLike,
         PostponeReply,
