@@ -27,6 +27,7 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
+from actors.new_command import new
 from actors.program import NAME, version
 from actors.store.files.backup import refuse_backup, refuse_unfinished
 from actors.store.files.directory_lock import DirectoryLock, holder_of
@@ -64,6 +65,8 @@ def main(
     if words[:1] == ["--version"]:
         print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words
         return 0
+    if words[:1] == ["new"]:
+        return new(words[1:])
     entry = _entry(words)
     try:
         found = _load_systems(entry, words) if systems is None else systems
