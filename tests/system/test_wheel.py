@@ -169,6 +169,23 @@ def test_somebodys_system_is_simulated(command: Path, shop: Path) -> None:
     assert "too quiet" in run("bash", "-c", again, cwd=shop, code=1)
 
 
+def test_a_new_system_works_unchanged(command: Path, tmp_path: Path) -> None:
+    """Its test passes, its simulation holds, and it boots: an order is taken from the stock."""
+    run(str(command), "new", "system", "tea_house", cwd=tmp_path)
+    folder = tmp_path / "tea_house"
+    assert "2 passed" in run(str(command.with_name("python")), "-m", "pytest", "-q", cwd=folder)
+    told = run(str(command), "simulate", "tea_house.py", "--seeds=3", cwd=folder)
+    assert "handlers called: 4 of 4" in told
+    words = (str(command), "run", "tea_house.py", "--set", "edge.gateway.port=0")
+    with Life(*words, cwd=folder) as life:
+        assert asked(f"{life.url}/stock", '{"item": "tea", "count": 5}')
+        order = json.loads(asked(f"{life.url}/orders", '{"item": "tea", "count": 2}'))
+        seen = order
+        while seen["state"] == "placed":  # the stock's answer is on its way
+            seen = json.loads(asked(f"{life.url}/orders/{order['order_id']}"))
+    assert seen == {**order, "state": "accepted"}
+
+
 def test_it_has_a_version_and_the_reference_systems(command: Path, tmp_path: Path) -> None:
     """The release's number; and both systems play without a checkout."""
     assert run(str(command), "--version", cwd=tmp_path) == "dress-rehearsal 0.1.0\n"
