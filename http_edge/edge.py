@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from actors.config import EdgeConfig
     from http_edge.address import Address
+    from http_edge.endpoints.front_page import Urls
     from http_edge.gateway import Gateway
     from http_edge.listener import Listener, Sockets
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling, ServedSystem
 
 log = structlog.get_logger()
 
@@ -66,9 +67,7 @@ class Edge:
             admin_token=load_admin_token(data_dir),
             log_requests=log_requests,
         )
-        found = _with(joined(listeners), (*HEALTH, *ADMIN))
-        found = _with(found, front_page(found, lambda: self.addresses))
-        check(found, system)
+        found = check_listeners(listeners, system, lambda: self.addresses)
         self._gateways = [
             (each, each.gateway(each.addresses, self._context, host=each.host)) for each in found
         ]
@@ -129,6 +128,19 @@ class Edge:
             await asyncio.gather(*(each.shutdown(_CANCEL_S) for each in self._factories.values()))
         self._factories.clear()
         self._servers.clear()
+
+
+def check_listeners(
+    listeners: Iterable[Listener], system: Handling, urls: Urls = dict
+) -> list[Listener]:
+    """Return each listener once, the gateway with the edge's own addresses; `urls` are shown there.
+
+    Raises ConfigError that names all that is wrong with the addresses.
+    """
+    found = _with(joined(listeners), (*HEALTH, *ADMIN))
+    found = _with(found, front_page(found, urls))
+    check(found, system)
+    return found
 
 
 def _with(listeners: Iterable[Listener], own: Iterable[Address]) -> list[Listener]:

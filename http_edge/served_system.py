@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
 
 
-class ServedSystem(Protocol):
+class Handling(Protocol):
+    """What takes which messages, whether it runs or not."""
+
+    def handles(self, service: str, message_type: type[Message], /) -> bool:
+        """Whether the service has a handler for it. Raises NoSuchActor."""
+        ...
+
+
+class ServedSystem(Handling, Protocol):
     """The part of `actors.kernel.system.ActorSystem` that the edge uses."""
 
     @property
@@ -29,10 +37,6 @@ class ServedSystem(Protocol):
 
         Or in Accepted, where the service put its answer off and `timeout_s` came first.
         """
-        ...
-
-    def handles(self, service: str, message_type: type[Message], /) -> bool:
-        """Whether the service has a handler for it. Raises NoSuchActor."""
         ...
 
     def actors(self) -> Sequence[object]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from http_edge.listener import Listener
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
 _METHODS: Final = frozenset(HTTPMethod) - {HTTPMethod.CONNECT}
 
@@ -39,12 +39,12 @@ def joined(listeners: Iterable[Listener]) -> list[Listener]:
     return list(found.values())
 
 
-def check(listeners: Iterable[Listener], system: ServedSystem) -> None:
+def check(listeners: Iterable[Listener], system: Handling) -> None:
     """Raise ConfigError that names every address at fault, and why."""
     _refuse(fault for listener in listeners for fault in _faults(listener, system))
 
 
-def _faults(listener: Listener, system: ServedSystem) -> Iterator[str]:
+def _faults(listener: Listener, system: Handling) -> Iterator[str]:
     table = AddressTable(heads=listener.gateway.serves_heads)
     for method, path, endpoint in listener.addresses:
         here = [*_spelling(method, path)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
     # What becomes of a reply and the path's parameters.
     Respond = Callable[[Any, dict[str, str]], Answer]
@@ -40,6 +41,8 @@ IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Their own address is the thing's, so that is where a client looks how it ended.
 _IN_PLACE_METHODS = frozenset({"PUT", "PATCH", "DELETE"})
+
+_STATUSES = frozenset(HTTPStatus)
 
 # Whole seconds until a client looks again: what outlasts a deadline ends by a retry or a restart.
 ACCEPTED_RETRY_AFTER_S = 1
@@ -77,7 +80,9 @@ class ServiceEndpoint(Endpoint):
     def describe(self) -> str:
         return f"{self.message.__name__} of {self.service}"
 
-    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+    def faults(self, path: str, system: Handling) -> Iterator[str]:
+        if self.status not in _STATUSES:
+            yield f"HTTP has no status {self.status}"
         yield from faults_of(self.service, self.message, path, system)
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
@@ -178,9 +183,7 @@ class ServiceEndpoint(Endpoint):
 service = ServiceEndpoint
 
 
-def faults_of(
-    service: str, message: type[Message], path: str, system: ServedSystem
-) -> Iterator[str]:
+def faults_of(service: str, message: type[Message], path: str, system: Handling) -> Iterator[str]:
     """Yield why requests there would never be answered."""
     for name in parameters_of(path):
         if name not in message.__struct_encode_fields__:
