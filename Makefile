@@ -129,10 +129,11 @@ LOCK_ENVIRONMENT := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_UR
 lock:
 	"$(PYTHON)" -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet pip-tools
-	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) -o requirements.txt pyproject.toml
-	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra dev -c requirements.txt \
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra tweets -o requirements.txt \
+		pyproject.toml
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra tweets --extra dev -c requirements.txt \
 		-o requirements-dev.txt pyproject.toml
-	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra dev --extra bench \
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra tweets --extra dev --extra bench \
 		-c requirements-dev.txt -o requirements-bench.txt pyproject.toml
 
 clean:

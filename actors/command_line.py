@@ -27,6 +27,7 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle_log import log_lifecycle
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
+from actors.new_command import new
 from actors.program import NAME, version
 from actors.store.files.backup import refuse_backup, refuse_unfinished
 from actors.store.files.directory_lock import DirectoryLock, holder_of
@@ -64,6 +65,12 @@ def main(
     if words[:1] == ["--version"]:
         print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words
         return 0
+    if words[:1] == ["new"]:
+        return new(words[1:])
+    if words and not words[0].startswith("-") and words[0] not in {"run", "simulate", *COMMANDS}:
+        what = f"there is no command {words[0]!r}; `{NAME} run {words[0]}` would boot it"
+        print(f"dress-rehearsal: {what}, and see --help", file=sys.stderr)  # noqa: T201 - likewise
+        return 2
     entry = _entry(words)
     try:
         found = _load_systems(entry, words) if systems is None else systems
@@ -147,12 +154,14 @@ def _run(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> i
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog=f"{NAME} [run [SYSTEM]]",
+        prog=NAME,
+        usage="%(prog)s [run [SYSTEM]] [option ...]",
         description="Boot a whole microservice system in this process: what the configuration "
         "lists, or SYSTEM: a file (shop.py), a module (shop), or either with the system's name in "
         "it (shop:SHOP).",
         epilog=f"`{NAME} simulate [SYSTEM]` plays it on virtual time instead; `{NAME} backup`, "
-        "`restore` and `accept-loss` are about its data; see their --help.",
+        "`restore` and `accept-loss` are about its data; `new system NAME` writes one to begin "
+        "with; see their --help. --version says which release this is.",
     )
     add_configuration(parser)
     return parser.parse_args(arguments)

@@ -153,28 +153,39 @@ class _ConsoleLines:
         if "actor" in event:  # what the line is about comes first, and needs no name
             text = f"{text:<14} {_shown(event.pop('actor'))}"
         head = f"{time[11:23]} {level:<7} {_shown(text)}"
+        lines = _wrap(head, [f"{_shown(key)}={_shown(value)}" for key, value in event.items()])
         style = self._styles.get(level)
-        lines = _wrap(head, [f"{key}={_shown(value)}" for key, value in event.items()])
         if style is not None:
             lines[0] = lines[0].replace(f" {level:<7} ", f" {style}{level:<7}{RESET} ", 1)
         for name, entries in lists.items():
-            lines += [f"{INDENT}{_shown(name)}:"]
-            lines += [f"{INDENT}  {_shown(key):<12} {_shown(it)}" for key, it in entries.items()]
-        lines += [_UNSAFE_IN_TRACEBACK.sub(_escape, each) for each in tails if each]
+            lines += _below(f"{_shown(name)}:")
+            for key, value in entries.items():
+                lines += _below(f"  {_shown(key):<12} {_shown(value)}")
+        lines += [_UNSAFE_IN_TRACEBACK.sub(_escape, str(each)) for each in tails if each]
         return "\n".join(lines)
 
 
 def _wrap(head: str, words: list[str]) -> list[str]:
     """Put the words behind the head, and where they are too many below it."""
-    lines = [head.ljust(len(INDENT) + EVENT_COLUMNS)]
+    first, *lines = textwrap.wrap(head, WIDTH, subsequent_indent=INDENT, drop_whitespace=False)
+    lines.insert(0, first.ljust(len(INDENT) + EVENT_COLUMNS))
     for word in words:
         if len(lines[-1]) + len(word) < WIDTH:
             lines[-1] += f" {word}"
         else:
-            lines += textwrap.wrap(
-                word, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False
-            )
+            lines += _below(word)
     return [line.rstrip() for line in lines]
+
+
+def _below(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
 
 
 def _shown(value: object) -> str:

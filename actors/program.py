@@ -18,20 +18,28 @@ _CHECKOUT: Final = (_ROOT / "runtime.py").is_file()
 NAME: Final = "runtime.py" if _CHECKOUT else DISTRIBUTION
 
 
-def _program() -> str:
+def _program(here: Path | None) -> str:
     if not _CHECKOUT:
         beside = Path(sys.executable).with_name(DISTRIBUTION)
         found = shutil.which(DISTRIBUTION)
-        return DISTRIBUTION if found in {None, str(beside)} else shlex.quote(str(beside))
+        elsewhere = beside.exists() and found != str(beside)
+        return shlex.quote(str(beside)) if elsewhere else DISTRIBUTION
     # No other Python has the packages.
     words = (".venv/bin/python", "runtime.py")
-    if Path.cwd() != _ROOT:
+    if here != _ROOT:
         words = (str(_ROOT / words[0]), str(_ROOT / words[1]))
     return shlex.join(words)
 
 
 # As a shell calls it from where this process was started.
-PROGRAM: Final = _program()
+PROGRAM: Final = _program(Path.cwd())
+# And from anywhere.
+ANYWHERE: Final = _program(None)
+PYTEST: Final = (
+    f"PYTHONPATH={shlex.quote(str(_ROOT))} {shlex.quote(sys.executable)} -m pytest"
+    if _CHECKOUT
+    else "python -m pytest"
+)
 
 
 def version() -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROWS = (
     ("runtime",),
     ("actors.command_line",),
-    ("actors.data_commands", "actors.entry_point"),
+    ("actors.data_commands", "actors.entry_point", "actors.new_command"),
     ("actors.systems",),
     ("actors.simulation",),
     ("actors.app",),

@@ -114,6 +114,7 @@ LONGEST = (
     "tests/systems/tweets/test_brand_commit_boundaries.py",
     "tests/simulation/command/test_command.py",
     "tests/simulation/test_plants.py",
+    "tests/system/test_wheel.py",
     "tests/system/test_boot.py",
     "tests/system/test_disk.py",
     "tests/system/test_lost_files.py",

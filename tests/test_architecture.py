@@ -124,6 +124,7 @@ ALLOWED = [
     ("actors/store/aiosqlite_store.py", "import aiosqlite, sqlite3"),
     ("actors/store/a.py", "from actors.store import b\nfrom . import c\nimport actors.errors"),
     ("actors/kernel/clock.py", "import time\ntime.monotonic()"),
+    ("actors/entry_point.py", "import importlib\nimportlib.import_module(name)"),
     ("actors/kernel/rng.py", "import random"),
     ("actors/kernel/a.py", "import asyncio\nasyncio.sleep(1)\nasyncio.run_coroutine_threadsafe"),
     ("actors/kernel/a.py", "self.time.now()\nclock.monotonic()\nrandom = 1\nrng.random()"),

@@ -239,6 +239,13 @@ def test_its_failure_is_played_again_by_what_is_printed(
     assert "too quiet" in played.stdout
 
 
+def test_a_file_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who forgets `run` is told of it."""
+    assert command_line.main(["shop.py"], program=RUNTIME) == 2
+    told = capsys.readouterr().err
+    assert "there is no command 'shop.py'; `runtime.py run shop.py` would boot it" in told
+
+
 def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
     """It stands in one place."""
     assert command_line.main(["--version"]) == 0

@@ -214,6 +214,8 @@ def test_a_terminal_s_lines_fit_120_columns() -> None:
     )
     structlog.get_logger().info("ready", pid=7, listeners=listeners, unhealthy=[])
     structlog.get_logger().warning("crashed", actor="booking", error=reason, path="/" + "x" * 300)
+    structlog.get_logger().info("e" * 150, of={"k" * 200: "v" * 300}, **{"a\nb": 1})
+    structlog.get_logger().info("odd tails", traceback={"a": 1}, stack=[5], actor="a" * 150)
     *written, _ = stream.getvalue().split("\n")
     assert written[:4] == [
         "22:13:20.123 info    ready                              pid=7 unhealthy=none",
@@ -224,6 +226,8 @@ def test_a_terminal_s_lines_fit_120_columns() -> None:
     assert written[4].startswith("22:13:20.123 warning crashed        booking")
     assert max(map(len, written)) <= 120
     assert "".join(written).count("x") == 300
+    assert "".join(written).count("v") >= 300
+    assert [line for line in written if not line.startswith(("22:13:20", " ", "[5]", "{"))] == []
 
 
 def test_stream_that_is_not_utf8() -> None:

@@ -17,7 +17,7 @@ from actors.errors import (
     Trouble,
 )
 from actors.kernel import lifecycle
-from actors.kernel.exit import CRASHES, Escalation, Exit, Killed, describe, traceback_of
+from actors.kernel.exit import CRASHES, Escalation, Exit, Killed, Overrun, describe, traceback_of
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.incarnation import Incarnation
 from actors.kernel.lane_server import LaneServer
@@ -329,6 +329,7 @@ class AsyncioActor(pykka.Actor):
                 incarnation=incarnation.number,
                 error=last_error,
                 killed=killed,
+                wished=killed and not isinstance(error, Overrun),
                 traceback=None if untold else traceback_of(error),
                 parks=phase.starts and isinstance(error, Irreparable),
                 message_type=None if culprit is None else type(culprit.message).__name__,
@@ -390,7 +391,7 @@ class AsyncioActor(pykka.Actor):
                 if machine.incarnation is incarnation:
                     await self._close(incarnation)
         except TimeoutError:
-            self.fail(incarnation.number, Killed(f"did not stop within {self._shutdown_s} s"))
+            self.fail(incarnation.number, Overrun(f"did not stop within {self._shutdown_s} s"))
         finally:
             self._ended = None
             ended.set_result(None)

@@ -33,6 +33,10 @@ class Killed(ActorError):
     """The incarnation was killed on purpose: by an operator, a fault, or a time limit."""
 
 
+class Overrun(Killed):
+    """Killed by nobody's wish: it did not end in time, or what it stood under fell."""
+
+
 class Escalation(ActorError):
     """A supervisor gives up: its restart budget is spent, and its own supervisor must decide."""
 

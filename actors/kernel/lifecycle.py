@@ -28,12 +28,14 @@ class Started(LifecycleEvent, frozen=True, kw_only=True):
 class Crashed(LifecycleEvent, frozen=True, kw_only=True):
     """An incarnation ended. `message_type` and `trace` name the culprit, where there is one.
 
+    Of those that were `killed` some were so because somebody `wished` it.
     With `parks` it could not start, and will not: it is parked, and `Parked` says why.
     """
 
     incarnation: int
     error: str
     killed: bool
+    wished: bool = False
     traceback: str | None = None
     message_type: str | None = None
     trace: str | None = None

@@ -38,7 +38,7 @@ def log_lifecycle(event: LifecycleEvent) -> None:
         log.debug(words, **fields)  # one line is enough, and another says it all
     elif isinstance(event, lifecycle.Parked | lifecycle.Degraded):
         log.error(words, **fields)
-    elif isinstance(event, _WARNINGS) and "killed" not in fields:
+    elif isinstance(event, _WARNINGS) and not fields.pop("wished", False):
         log.warning(words, **fields)
     else:
         log.info(words, **fields)

@@ -19,11 +19,8 @@ import aiosqlite
 
 from actors.errors import StoreError, StoreUnwritable
 from actors.store.files.sqlite_file import has_room, look, open_reader
-from actors.store.messaging.idempotency import refuse_new
-from actors.store.messaging.request_keys import RequestKeys
-from actors.store.opening import open_degraded, open_for_writing
-from actors.store.read_batch import read_batch
-from actors.store.store import Backlog, WriteResult
+from actors.store.sqlite_store import SqliteStore
+from actors.store.store import WriteResult
 from actors.store.watched_thread import WatchedThread
 
 if TYPE_CHECKING:
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.store.files.integrity import IntegrityCheck
-    from actors.store.group_commit import GroupCommit
     from actors.store.store import BoundHandler, StoreSpec
 
 T = TypeVar("T")
@@ -117,61 +113,29 @@ class ConnectionThread(WatchedThread[BatchConnection]):
         return await self.run_batch(partial(function, self.open_worker._conn))  # noqa: SLF001
 
 
-class AiosqliteStore:
+class AiosqliteStore(SqliteStore):
     """The store of a running system: one thread writes, another reads, none waits for the other."""
 
     def __init__(self, spec: StoreSpec, config: StoreConfig, *, clock: Clock, rng: Rng) -> None:
         """Open nothing yet."""
-        self._spec = spec
-        self._config = config
-        self._clock = clock
-        self._rng = rng
+        super().__init__(spec, config, clock=clock, rng=rng)
         self._writer = ConnectionThread(clock, spec.handler_s_max, f"{spec.name}-writer")
         self._reader = ConnectionThread(clock, spec.handler_s_max, f"{spec.name}-reader")
-        self._commit: GroupCommit | None = None
-        # Looked at by the writer's thread, also while it is still opening.
-        self._abandoned = False
-        self.steps = 0
         self._checker: ConnectionThread | None = None
         self._checks = True
-        self.unwritable: StoreUnwritable | None = None
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
-
-        def open_writer() -> sqlite3.Connection:
-            connection, self._commit = open_for_writing(
-                self._spec,
-                self._config,
-                clock=self._clock,
-                rng=self._rng,
-                run=self._writer.watch.run,
-                abandoned=lambda: self._abandoned,
-                verified=verify,
-                first=first,
-                step=self._step,
-            )
-            return connection
-
-        def open_for_reading() -> sqlite3.Connection:
-            connection = open_reader(self._spec.path, self._config)
-            connection.row_factory = sqlite3.Row
-            return connection
-
-        def open_for_reading_alone(why: StoreUnwritable) -> sqlite3.Connection:
-            return open_degraded(self._spec, self._config, why, verified=verify, step=self._step)
-
+        run = self._writer.watch.run
         try:
-            await self._writer.connect(open_writer)
+            await self._writer.connect(
+                partial(self._open_for_writing, run, verified=verify, first=first)
+            )
         except StoreUnwritable as error:
-            await self._reader.connect(partial(open_for_reading_alone, error))
+            await self._reader.connect(partial(self._open_degraded, error, verified=verify))
             self.unwritable = error
         else:
-            await self._reader.connect(open_for_reading)
-
-    def _step(self) -> bool:
-        self.steps += 1
-        return self._abandoned
+            await self._reader.connect(self._open_for_reading)
 
     async def has_room(self) -> bool:
         """Try it, beside the file."""
@@ -208,21 +172,12 @@ class AiosqliteStore:
             thread.worker.interrupt_now()
             await thread.abandon()
 
-    @property
-    def backlog(self) -> Backlog:
-        """What was found to do when it was opened."""
-        return Backlog() if self.unwritable else self._opened().backlog
-
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
-        if self.unwritable:
-            keys_of = partial(RequestKeys, config=self._config, clock=self._clock)
-            why = self.unwritable
-            return await self.look(
-                lambda reader: refuse_new(reader, batch, handlers, keys=keys_of(reader), why=why)
-            )
+        if why := self.unwritable:
+            return await self.look(lambda reader: self._refuse(reader, batch, handlers, why))
         commit = self._opened()
         result = await self._writer.run(lambda _: commit.write(batch, handlers))
         if isinstance(result, WriteResult):
@@ -233,20 +188,9 @@ class AiosqliteStore:
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
-        run = self._reader.watch.run
-        files = None if self._commit is None else self._commit.epoch.files
-        now_us = self._clock.now_us()
+        now_us, run = self._clock.now_us(), self._reader.watch.run
         return await self._reader.run(
-            lambda connection: read_batch(
-                connection,
-                self._spec,
-                batch,
-                handlers,
-                now_us=now_us,
-                run=run,
-                abandoned=lambda: self._abandoned,
-                files=files,
-            )
+            lambda connection: self._read(connection, batch, handlers, now_us=now_us, run=run)
         )
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -257,11 +201,6 @@ class AiosqliteStore:
         """Have the writer's thread run `function`, which holds it up. Raises StoreError."""
         return self._writer.submit(function)
 
-    def acknowledge(self, receiver: str, number: int) -> None:
-        """Let the next transaction remove what `receiver` has applied, up to `number`."""
-        if self.unwritable is None:
-            self._opened().outbox.acknowledged[receiver] = number
-
     async def close(self) -> None:
         """Close all connections in order; nothing but the check may be running."""
         await self._end_check()
@@ -269,10 +208,6 @@ class AiosqliteStore:
         if self._commit is not None:
             await self._writer.submit(self._commit.retire)
         await self._writer.close()
-
-    def _opened(self) -> GroupCommit:
-        assert self._commit is not None, "open() comes first"
-        return self._commit
 
     async def abandon(self) -> None:
         """Stop what is running and let nothing more commit: the incarnation is dead."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import StoreError, StoreUnwritable
 from actors.store.files.sqlite_file import has_room, look, open_reader
-from actors.store.messaging.idempotency import refuse_new
-from actors.store.messaging.request_keys import RequestKeys
-from actors.store.opening import open_degraded, open_for_writing
-from actors.store.read_batch import read_batch
-from actors.store.store import Backlog
+from actors.store.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from actors.config import StoreConfig
@@ -24,61 +20,36 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.store.files.integrity import IntegrityCheck
-    from actors.store.group_commit import GroupCommit
     from actors.store.store import BoundHandler, StoreSpec, WriteResult
 
 T = TypeVar("T")
 
 
-class InlineStore:
+class InlineStore(SqliteStore):
     """Real SQLite, called in place. Handlers have no budget: nothing could interrupt them."""
 
     def __init__(self, spec: StoreSpec, config: StoreConfig, *, clock: Clock, rng: Rng) -> None:
         """Open nothing yet."""
-        self._spec = spec
-        self._config = config
-        self._clock = clock
-        self._rng = rng
+        super().__init__(spec, config, clock=clock, rng=rng)
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
-        self._commit: GroupCommit | None = None
-        self._abandoned = False
-        self.steps = 0
-        self.unwritable: StoreUnwritable | None = None
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Migrate, check if asked to, take the next epoch. Raises StoreError."""
         try:
-            self._writer, self._commit = open_for_writing(
-                self._spec,
-                self._config,
-                clock=self._clock,
-                rng=self._rng,
-                run=_run,
-                abandoned=lambda: self._abandoned,
-                verified=verify,
-                first=first,
-                step=self._step,
-            )
+            self._writer = self._open_for_writing(_run, verified=verify, first=first)
         except StoreUnwritable as error:
             self._degrade(error, verified=verify)
-            return
-        self._reader = open_reader(self._spec.path, self._config)
-        self._reader.row_factory = sqlite3.Row
+        else:
+            self._reader = self._open_for_reading()
 
     def _degrade(self, why: StoreUnwritable, *, verified: bool) -> None:
-        self._reader = open_degraded(
-            self._spec, self._config, why, verified=verified, step=self._step
-        )
+        self._reader = self._open_degraded(why, verified=verified)
         self.unwritable = why
 
     async def has_room(self) -> bool:
         """Try it, beside the file."""
         return has_room(self._spec.path)
-
-    def _step(self) -> bool:
-        self.steps += 1
-        return self._abandoned
 
     async def check(self, check: IntegrityCheck) -> None:
         """Look at a table a turn of the loop."""
@@ -87,24 +58,14 @@ class InlineStore:
                 check.look_at(connection, table)
                 await asyncio.sleep(0)
 
-    @property
-    def backlog(self) -> Backlog:
-        """What was found to do when it was opened."""
-        if self.unwritable:
-            return Backlog()
-        assert self._commit is not None, "open() comes first"
-        return self._commit.backlog
-
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction; returns after its commit."""
         if self.unwritable:
             assert self._reader is not None, "open() comes first"
-            keys = RequestKeys(self._reader, self._config, self._clock)
-            return refuse_new(self._reader, batch, handlers, keys=keys, why=self.unwritable)
-        assert self._commit is not None, "open() comes first"
-        return self._commit.write(batch, handlers)
+            return self._refuse(self._reader, batch, handlers, self.unwritable)
+        return self._opened().write(batch, handlers)
 
     async def read(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
@@ -112,16 +73,7 @@ class InlineStore:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
         now_us = self._clock.now_us()
-        return read_batch(
-            self._reader,
-            self._spec,
-            batch,
-            handlers,
-            now_us=now_us,
-            run=_run,
-            abandoned=lambda: self._abandoned,
-            files=None if self._commit is None else self._commit.epoch.files,
-        )
+        return self._read(self._reader, batch, handlers, now_us=now_us, run=_run)
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Run `function(connection)` on the reader. The future may end in a StoreError."""
@@ -140,13 +92,6 @@ class InlineStore:
         del function
         message = "a store without a thread of its own is not backed up while it is in use"
         raise StoreError(message)
-
-    def acknowledge(self, receiver: str, number: int) -> None:
-        """Let the next transaction remove what `receiver` has applied, up to `number`."""
-        if self.unwritable:
-            return
-        assert self._commit is not None, "open() comes first"
-        self._commit.outbox.acknowledged[receiver] = number
 
     async def close(self) -> None:
         """Close both connections, in order."""

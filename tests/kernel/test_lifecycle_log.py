@@ -30,12 +30,24 @@ LINES = [
         },
     ),
     (
-        lifecycle.Crashed(name="room", incarnation=1, error="Killed: by an operator", killed=True),
+        lifecycle.Crashed(
+            name="room", incarnation=1, error="Killed: by an operator", killed=True, wished=True
+        ),
         {
             "event": "crashed",
             "log_level": "info",
             "incarnation": 1,
             "error": "Killed: by an operator",
+            "killed": True,
+        },
+    ),
+    (
+        lifecycle.Crashed(name="room", incarnation=1, error="Overrun: it hangs", killed=True),
+        {
+            "event": "crashed",
+            "log_level": "warning",
+            "incarnation": 1,
+            "error": "Overrun: it hangs",
             "killed": True,
         },
     ),

@@ -68,7 +68,8 @@ class Fate:
                 await open_store(verify=verify, first=first)
                 assert store._commit is not None
                 connection = FatedConnection(spec.name, store._commit._connection, self)
-                store._commit._connection = connection  # type: ignore[assignment]
+                for holder in (store._commit, store._commit.epoch):
+                    holder._connection = connection  # type: ignore[assignment]
 
             store.open = open_fated  # type: ignore[method-assign]
             return store

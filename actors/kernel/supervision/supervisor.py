@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.kernel.behavior import Behavior
-from actors.kernel.exit import Escalation, Exit, Killed, describe
+from actors.kernel.exit import Escalation, Exit, Overrun, describe
 from actors.kernel.supervision.backoff import full_jitter_s
 from actors.kernel.supervision.restart_window import RestartWindow
 
@@ -280,7 +280,7 @@ class Supervisor(Behavior):
         child.forget_restart()
         child.running = False
         child.actor.supervisor = _NOBODY
-        child.actor.crash(Killed(f"its supervisor crashed: {error}"))
+        child.actor.crash(Overrun(f"its supervisor crashed: {error}"))
 
     def _remove(self, child: Child) -> None:
         child.forget_restart()

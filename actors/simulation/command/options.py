@@ -119,7 +119,8 @@ def _plan(given: argparse.Namespace, fresh_seed: int) -> Plan:
 
 def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"{NAME} simulate [SYSTEM]",
+        prog=f"{NAME} simulate",
+        usage="%(prog)s [SYSTEM] [option ...]",
         description="Play whole systems on virtual time, each seed another course of events, until "
         "one breaks; make small what broke it, and tell it. Without a number, 100 fresh seeds.",
         epilog="Exit codes: 0 all held, 1 something was found, 2 used wrongly.",

@@ -85,7 +85,7 @@ class OutputBuffer(Participant):
     # --- The steps of the batch --------------------------------------------------------------
 
     def begin(self, now_us: int) -> None:
-        """Nothing is sent yet. What the last batch sent is whoever's got it."""
+        """Nothing is sent yet; what the last batch has sent is in other hands."""
         self._now_us = now_us
         self.output = Output()
 

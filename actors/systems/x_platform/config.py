@@ -19,8 +19,8 @@ Keyword = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 class XPlatformConfig(Section, frozen=True, kw_only=True):
     # Tweets of the embedded authors a second: enough to see something; 0: only what people tweet.
     tweets_per_s: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 2.0
-    # What a share of them is about: what the brand monitor reads, too (tweets.keywords).
-    keywords: Annotated[tuple[Keyword, ...], msgspec.Meta(max_length=20)] = ("tutorialedge",)
+    # What a share of them is about; empty: what the brand monitor beside it reads.
+    keywords: Annotated[tuple[Keyword, ...], msgspec.Meta(max_length=20)] = ()
     # Of them about a keyword: half, so that the rule that filters them is seen to do so.
     keyword_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     # A bare CRLF at least every 20 s, with room for a slow network.

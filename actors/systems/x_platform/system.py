@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 def services(wiring: Wiring) -> Mapping[str, Callable[[], Service]]:
     """Return a factory for the service. Where X itself is in use, its authors are silent."""
     config = wiring.config.section(XPlatformConfig)
+    monitor = wiring.config.named("tweets")
+    if monitor is not None and not config.keywords:
+        config = msgspec.structs.replace(config, keywords=monitor.keywords)
     x = wiring.outside.get("x")
     if x is not None and not x.simulator:  # nobody would read them
         config = msgspec.structs.replace(config, tweets_per_s=0.0)
-    return {"x_platform": lambda: XPlatformService(config)}
+    return {"x_platform": partial(XPlatformService, config)}
 
 
 def lay_out(data_dir: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actors.config import load_config
 from actors.errors import ConfigError
-from actors.system import unbooted
+from actors.system import services_of, unbooted
 from actors.systems.tweets.favouriter import FavouriterService
 from actors.systems.tweets.outside import live_x
 from actors.systems.tweets.system import TWEETS
@@ -81,3 +82,18 @@ def test_an_x_that_cannot_be_read_is_named_at_boot(
     wiring = unbooted(systems, load_config(None, settings, systems), tmp_path)
     with pytest.raises(ConfigError, match=says):
         live_x(wiring)
+
+
+@pytest.mark.parametrize(
+    ("settings", "about"),
+    [([], ("ada",)), (['x_platform.keywords=["bob"]'], ("bob",))],
+)
+def test_the_embedded_authors_write_about_what_the_monitor_reads(
+    tmp_path: Path, settings: list[str], about: tuple[str, ...]
+) -> None:
+    """One setting is enough for a demonstration with a keyword of one's own."""
+    systems = [TWEETS, X_PLATFORM]
+    config = load_config(settings=['tweets.keywords=["ada"]', *settings], systems=systems)
+    service = services_of(systems, unbooted(systems, config, tmp_path))["x_platform"]
+    assert isinstance(service, partial)
+    assert service.args[0].keywords == about

@@ -16,16 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from actors.service.stateless.inline_runner import InlineRunner
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
-from tests.systems.fate import Fate
+from tests.systems.fate import Death, Fate
 from tests.systems.shrinking import LONG_S_MAX, PHASES, Shrinking
-from tests.systems.tweets.brand_monitor import BrandMonitor, brand_monitor
-from tests.systems.tweets.brand_steps import Script, scripts
+from tests.systems.tweets.brand_monitor import PRAISE, BrandMonitor, brand_monitor
+from tests.systems.tweets.brand_steps import (
+    Befall,
+    Die,
+    Doom,
+    Follow,
+    Jump,
+    Retweet,
+    Script,
+    Tweet,
+    scripts,
+)
 from tests.systems.tweets.crowd import Crowd
 from tests.systems.whole import copy_files
 
@@ -76,7 +86,23 @@ def on_threads(prepared: Path) -> Shrinking:
     return Shrinking(partial(play, prepared, AiosqliteStore, ThreadRunner))
 
 
+# The clock is set forward, by more than X remembers, while a reply is under way for a second time.
+LEAP: Script = [
+    ([Tweet("ann", PRAISE), Retweet(0)], 28),
+    (
+        [
+            Follow(),
+            Doom("responder", 0, Death(after=False, process=False)),
+            Befall(("busy", "answer lost")),
+        ],
+        32,
+    ),
+    ([Jump(61.0), Die(), Jump(172_800.0)], 41),
+]
+
+
 @pytest.mark.slow
+@example(script=LEAP)
 @settings(max_examples=20, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement(

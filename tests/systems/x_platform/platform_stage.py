@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-CONFIG = XPlatformConfig(tweets_per_s=0.0)
+CONFIG = XPlatformConfig(tweets_per_s=0.0, keywords=("tutorialedge",))
 
 
 class Platform:

@@ -29,6 +29,7 @@ WAIT_S_MAX = 100.0
 # Short, for tests wait for them; the reasons for the real ones are in config.toml.
 SETTINGS = (
     "x.stall_s=5",
+    "x_platform.keepalive_s=0.1",
     "x.reconnect_s_min=0.005",
     "x.reconnect_s_max=0.02",
 )
