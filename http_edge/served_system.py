@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ServedSystem(Protocol):
-    """The part of `actors.kernel.system.ActorSystem` that the edge uses."""
+    """The part of `actors.kernel.actor_system.ActorSystem` that the edge uses."""
 
     @property
     def clock(self) -> Clock: ...
