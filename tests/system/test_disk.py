@@ -145,7 +145,8 @@ async def test_a_read_only_directory_keeps_every_service_down(
     try:
         await asyncio.to_thread(process.start)
         async with connected(process) as client:
-            for name in STORES:
+            # Responder begins after favouriter, whose fate it shares, and so does not begin at all.
+            for name in [each for each in STORES if each != "responder"]:
                 # Not `parked`: the three share a budget, so that one may go on trying for long.
                 crashed = await asyncio.to_thread(process.wait_for, "crashed", actor=name)
                 assert str(process.data_dir / f"{name}.db") in crashed["error"]
