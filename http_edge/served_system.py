@@ -26,7 +26,7 @@ class Handling(Protocol):
 
 
 class ServedSystem(Handling, Protocol):
-    """The part of `actors.kernel.system.ActorSystem` that the edge uses."""
+    """The part of `actors.kernel.actor_system.ActorSystem` that the edge uses."""
 
     @property
     def clock(self) -> Clock: ...

@@ -60,16 +60,22 @@ ONE_A_FOLDER = {
     "call.py",
     "config.py",
     "errors.py",
-    "invariants.py",
     "messages.py",
     "routes.py",
     "scenario.py",
-    "system.py",
 }
+# What the folder of a system has, and what its declaration and its audit are made of.
+ONE_A_SYSTEM = re.compile(r"actors/systems/\w+/(system|invariants)\.py")
+_X = "actors/systems/x_platform"
 # What two are called all the same, and why.
 DOUBLED = (
     # An error and the event that tells of it: lifecycle's names are read with their module's.
     "DeadLettered: actors/errors.py, actors/kernel/lifecycle.py",
+    # An address of X, and what the platform does when it is asked there.
+    f"delete: {_X}/api/tweet_endpoints.py, {_X}/posting.py",
+    f"like: {_X}/api/user_endpoints.py, {_X}/likes.py",
+    f"search: {_X}/api/search_endpoint.py, {_X}/recent_search.py",
+    f"unlike: {_X}/api/user_endpoints.py, {_X}/likes.py",
 )
 
 # What a system's scenario may know of another that is booted with it.
@@ -158,14 +164,18 @@ def product_files(root: Path) -> Iterator[Path]:
 
 
 def doubled_names(sources: Mapping[str, str]) -> list[str]:
-    """Return what two files, or two public classes, are both called, with the files' paths."""
+    """Return what two files, or two public classes or functions, are both called, and where."""
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
     places: dict[str, list[str]] = {}
     for path, text in sources.items():
         name = path.rpartition("/")[2]
-        if name not in ONE_A_FOLDER:
+        is_own = ONE_A_SYSTEM.fullmatch(path) is not None
+        if not is_own and name not in ONE_A_FOLDER:
             places.setdefault(name, []).append(path)
         for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            if isinstance(node, functions) and is_own:
+                continue
+            if isinstance(node, ast.ClassDef | functions) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(path)
     return sorted(f"{name}: {', '.join(each)}" for name, each in places.items() if len(each) > 1)
 

@@ -177,15 +177,24 @@ def test_no_two_things_share_a_name() -> None:
 
 
 def test_a_shared_name_is_found() -> None:
-    """Files of different folders, and public classes; what every folder has may have one name."""
+    """Of files, public classes and functions; what every folder has may have one name."""
     sources = {
         "a/one.py": "class Lane: ...",
         "b/one.py": "class _Own: ...",
         "b/two.py": "class Lane: ...\nclass _Own: ...",
         "a/messages.py": "",
-        "b/messages.py": "",
+        "b/messages.py": "def f(): ...\ndef _g(): ...",
+        "a/system.py": "async def f(): ...\ndef _g(): ...",
+        "b/system.py": "",
+        "actors/systems/a/system.py": "def services(): ...",
+        "actors/systems/b/system.py": "def services(): ...",
     }
-    assert doubled_names(sources) == ["Lane: a/one.py, b/two.py", "one.py: a/one.py, b/one.py"]
+    assert doubled_names(sources) == [
+        "Lane: a/one.py, b/two.py",
+        "f: b/messages.py, a/system.py",
+        "one.py: a/one.py, b/one.py",
+        "system.py: a/system.py, b/system.py",
+    ]
 
 
 def test_no_folder_is_a_heap() -> None:

@@ -11,8 +11,8 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
+from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
-from actors.kernel.system import ActorSystem
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
 from actors.service.group import ROOT, grouped

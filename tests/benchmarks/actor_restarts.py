@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 
 from actors.config import load_config
+from actors.kernel.actor_system import ActorSystem
 from actors.kernel.messages import Query
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
-from actors.kernel.system import ActorSystem
 from tests.benchmarks.echo import Echo, make_context
 from tests.benchmarks.probe import probed
 

@@ -11,6 +11,7 @@ from pykka import ActorRegistry
 
 from actors.config import load_config
 from actors.kernel.actor import AsyncioActor
+from actors.kernel.actor_system import ActorSystem
 from actors.kernel.behavior import Behavior
 from actors.kernel.clock import ManualClock
 from actors.kernel.context import KernelContext
@@ -18,7 +19,6 @@ from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.kernel.ref import ActorRef
 from actors.kernel.rng import Rng
-from actors.kernel.system import ActorSystem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actors.kernel.actor import AsyncioActor
+    from actors.kernel.actor_system import ActorSystem
     from actors.kernel.clock import ManualClock
     from actors.kernel.envelope import Envelope
-    from actors.kernel.system import ActorSystem
     from tests.kernel.kernel_harness import Kernel
 
 FOREVER = 1_000_000.0

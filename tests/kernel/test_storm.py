@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actors.kernel.actor import AsyncioActor
+    from actors.kernel.actor_system import ActorSystem
     from actors.kernel.envelope import Envelope
-    from actors.kernel.system import ActorSystem
     from tests.kernel.kernel_harness import Kernel
 
 OPERATIONS = 400

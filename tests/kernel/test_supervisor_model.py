@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
+    from actors.kernel.actor_system import ActorSystem
     from actors.kernel.behavior import Behavior
-    from actors.kernel.system import ActorSystem
     from tests.kernel.kernel_harness import Kernel
 
 PERIOD_S = 10.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.errors import StoreCorrupt
-from actors.store.files.sqlite_file import UNREADABLE, blame, corrupt
+from actors.store.files.sqlite_file import UNREADABLE, as_damage, corrupt
 
 if TYPE_CHECKING:
     import sqlite3
@@ -65,7 +65,7 @@ class IntegrityCheck:
             try:
                 names = [name for (name,) in connection.execute(TABLES)]
             except UNREADABLE as error:
-                raise blame(error, self._path) from error
+                raise as_damage(error, self._path) from error
             self._left = sorted(names, key=lambda name: (self._whole.get(name, 0), name))
         return self._left[0] if self._left else None
 
@@ -112,7 +112,7 @@ def check_tables(connection: sqlite3.Connection, path: Path, tables: Iterable[st
             rows = connection.execute(f"PRAGMA integrity_check({quoted})").fetchall()
             orphans = connection.execute(f"PRAGMA foreign_key_check({quoted})").fetchall()
         except UNREADABLE as error:
-            raise blame(error, path) from error
+            raise as_damage(error, path) from error
         problems = [line for (line,) in rows if line != "ok"]
         problems += [
             f"row {row} of {name} refers to no {parent}" for name, row, parent, _ in orphans

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from actors.store.messaging.outbox import REMOVE
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
     from actors.store.files.file_history import FileHistory
 
-REMOVE = "DELETE FROM outbox WHERE receiver = ? AND number <= ?"
 # One that gave no number to a receiver is none of whom it knows.
 RETIRE = (
     "INSERT INTO former (store, receiver, last)"

@@ -176,7 +176,7 @@ def verify(connection: sqlite3.Connection, path: Path | None = None) -> None:
         problems = [line for (line,) in checked if line != "ok"]
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
     except UNREADABLE as error:
-        raise blame(error, path) from error
+        raise as_damage(error, path) from error
     problems += [f"row {row} of {table} refers to no {parent}" for table, row, parent, _ in orphans]
     if problems:
         raise corrupt(path, "; ".join(problems[:PROBLEMS_SHOWN_MAX]))
@@ -234,7 +234,7 @@ def corrupt(path: Path, problem: str) -> StoreCorrupt:
     )
 
 
-def blame(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
+def as_damage(error: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreError:
     """Return what is wrong with a file of which only its structure was read."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
         return StoreError(f"{path}: {error}")
@@ -315,7 +315,7 @@ def _open(
         _configure(connection, path, config, pragmas)
     except UNREADABLE as error:
         connection.close()
-        raise blame(error, path) from error
+        raise as_damage(error, path) from error
     except BaseException:
         connection.close()
         raise

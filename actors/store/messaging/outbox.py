@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.store.files.file_history import former_of
+from actors.store.files.file_history import FIRST, former_of
 from actors.store.messaging.output import Outgoing
 from actors.store.participant import Participant, nothing
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 TIMERS = ""
 
 LAST = "SELECT receiver, last FROM channel"
-FIRST = "SELECT receiver, min(number) FROM outbox GROUP BY receiver"
 KEEP_LAST = (
     "INSERT INTO channel (receiver, last) VALUES (?, ?)"
     " ON CONFLICT (receiver) DO UPDATE SET last = excluded.last"

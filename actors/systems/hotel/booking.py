@@ -60,7 +60,7 @@ from actors.systems.hotel.saga_messages import (
     TakePayment,
 )
 from actors.systems.hotel.stay import refuse_past, refuse_stay
-from actors.systems.hotel.waiting_requests import end, wait
+from actors.systems.hotel.waiting_requests import end_waiting, wait
 
 if TYPE_CHECKING:
     import sqlite3
@@ -238,7 +238,7 @@ class BookingService(BookingCancellation):
         tx.execute(rows.SET_STATE, "confirmed", event.hold_id)
         booking = read_booking(tx, event.hold_id)
         tx.publish(BookingConfirmed(**told_of(tx, booking), price=price_of(row)))
-        end(tx, booking.id, booking)
+        end_waiting(tx, booking.id, booking)
 
     @on(Refused[ConfirmHold])
     def hold_lost(self, tx: Transaction, event: Refused[ConfirmHold]) -> None:
@@ -276,7 +276,7 @@ class BookingService(BookingCancellation):
             return
         tx.execute(rows.SET_REJECTED, refusal.kind, refusal.detail, untouched, booking_id)
         undo(tx, row, release=release, refund=refund)
-        end(tx, booking_id, refusal)
+        end_waiting(tx, booking_id, refusal)
 
 
 def _as_it_stands(row: sqlite3.Row) -> Booking | Refusal:

@@ -31,7 +31,7 @@ from actors.systems.hotel.saga_messages import (
     ReleaseHold,
 )
 from actors.systems.hotel.stay import zone
-from actors.systems.hotel.waiting_requests import answer, end, wait
+from actors.systems.hotel.waiting_requests import answer, end_waiting, wait
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -146,7 +146,7 @@ def _withdraw(tx: Transaction, row: sqlite3.Row) -> Booking:
     # Before its customer is known there is nobody to write to.
     if row["state"] not in rows.CHECKING:
         _tell(tx, booking)
-    end(tx, booking.id, was_cancelled(booking.id))
+    end_waiting(tx, booking.id, was_cancelled(booking.id))
     return booking
 
 

@@ -31,7 +31,7 @@ def answer(tx: Transaction, booking_id: str, value: Booking | Refusal) -> None:
         tx.reply(row["request"], value)
 
 
-def end(tx: Transaction, booking_id: str, value: Booking | Refusal) -> None:
+def end_waiting(tx: Transaction, booking_id: str, value: Booking | Refusal) -> None:
     """Answer the request that began the booking, and all that have waited since."""
     tx.reply(booking_id, value)
     answer(tx, booking_id, value)

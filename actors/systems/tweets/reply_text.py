@@ -46,7 +46,7 @@ class ReplyText:
 
     def fill_in(self, *, author: str, tweet_id: str) -> str:
         """Return what is said to `author` about the tweet with that id at X."""
-        return self._template.format(author=author, ref=short(tweet_id))
+        return self._template.format(author=author, ref=short_id(tweet_id))
 
 
 def is_handle(author: str) -> bool:
@@ -54,7 +54,7 @@ def is_handle(author: str) -> bool:
     return HANDLE.fullmatch(author) is not None
 
 
-def short(tweet_id: str) -> str:
+def short_id(tweet_id: str) -> str:
     """Return X's decimal id in base 62: 11 characters for a snowflake, another for every id.
 
     What is no such number, as no id of X's is, comes back as it is, in quotes.

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from actors.errors import ConfigError
 from actors.systems.tweets.config import TweetsConfig
-from actors.systems.tweets.reply_text import ReplyText, short
+from actors.systems.tweets.reply_text import ReplyText, short_id
 
 X_CHARS_MAX = 280
 snowflakes = st.integers(1, 2**63 - 1).map(str)
@@ -27,7 +27,7 @@ def test_the_shipped_text_fits_into_a_tweet(tweet_id: str) -> None:
     """For the longest name and the longest id that X has."""
     text = ReplyText(TweetsConfig().reply_text)
     assert len(text.fill_in(author="a" * 15, tweet_id=tweet_id)) <= X_CHARS_MAX
-    assert len(short(tweet_id)) <= 11
+    assert len(short_id(tweet_id)) <= 11
 
 
 @given(ids, ids)

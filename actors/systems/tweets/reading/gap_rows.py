@@ -150,7 +150,7 @@ def count_open(tx: ReadTransaction) -> int:
     return count
 
 
-def latest(tx: ReadTransaction) -> list[ReaderGap]:
+def latest_gaps(tx: ReadTransaction) -> list[ReaderGap]:
     """Return the latest, for people."""
     return [_shown(row) for row in tx.all(LATEST, GAPS_SHOWN_MAX)]
 

@@ -293,7 +293,7 @@ class ReaderService(Service):
             reconnects=max(0, row["connections"] - 1),
             gaps=row["gaps"],
             gaps_open=gap_rows.count_open(tx),
-            latest_gaps=gap_rows.latest(tx),
+            latest_gaps=gap_rows.latest_gaps(tx),
         )
 
     def _paused(self, tx: ReadTransaction) -> list[ReaderPause]:

@@ -128,7 +128,8 @@ class StreamFollower:
         self.reason = blocked
         if blocked is not None:
             pause_s = max(pause_s, self._access.pauses.app.bar(blocked))
-        (log.info if self._access.leaving else log.warning)(
+        # While the process drains, the streams are ended by ourselves: nothing is lost.
+        (log.debug if self._access.leaving else log.warning)(
             "stream lost" if blocked is None else "stream blocked",
             reason=reason,
             failures=self._failures,

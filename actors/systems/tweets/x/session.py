@@ -166,11 +166,11 @@ async def read_answer(
         # tweepy has read it, and aiohttp's `read` does not give it twice.
         return msgspec.json.decode(await response.text(encoding="utf-8"), type=shape)
     except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, ValueError) as error:
-        words = describe(error)
+        words = in_safe_words(error)
     raise XUnreachable(f"no answer from X: {words}")
 
 
-def describe(error: BaseException | None) -> str:
+def in_safe_words(error: BaseException | None) -> str:
     """Put an error into words; not by its repr, in which aiohttp shows the request's headers."""
     kind = type(error).__name__
     # Its text may be the answer's whole head, cookies and all.

@@ -22,7 +22,7 @@ import msgspec
 from tweepy.asynchronous import AsyncStreamingClient
 
 from actors.systems.tweets.x.idle_watch import IdleWatch
-from actors.systems.tweets.x.session import STREAM_FIELDS, describe, open_session
+from actors.systems.tweets.x.session import STREAM_FIELDS, in_safe_words, open_session
 from actors.systems.tweets.x.x_errors import XError, XStreamClosed, XUnreachable
 
 if TYPE_CHECKING:
@@ -155,4 +155,4 @@ def _iso(at: dt.datetime) -> str:
 
 
 def _broken(error: BaseException | None) -> str:
-    return f"the stream broke: {describe(error)}"
+    return f"the stream broke: {in_safe_words(error)}"

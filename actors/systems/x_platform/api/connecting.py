@@ -8,7 +8,7 @@ from actors.systems.x_platform.api.client_stream import ClientStream
 from actors.systems.x_platform.api.fields import OF_TWEETS
 from actors.systems.x_platform.api.parameters import Parameters
 from actors.systems.x_platform.api.x_endpoint import APP_ONLY, XRow
-from actors.systems.x_platform.api.x_problems import connection_refused, plain
+from actors.systems.x_platform.api.x_problems import connection_refused, plain_problem
 from actors.systems.x_platform.messages import FindHead, Head, ListRules, Rules
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def connect(call: XCall) -> web.StreamResponse:
     span = _span(parameters, call)
     selection = parameters.done()
     if call.context.draining:
-        raise plain(503)
+        raise plain_problem(503)
     streams = call.api.streams
     stream = ClientStream(call, selection)
     streams.enter(stream)

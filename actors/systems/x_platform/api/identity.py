@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import hdrs
 
 from actors.systems.x_platform.api import oauth1
-from actors.systems.x_platform.api.x_problems import plain
+from actors.systems.x_platform.api.x_problems import plain_problem
 from actors.systems.x_platform.messages import ACCOUNT_ID
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Identity:
         else:
             caller = None
         if caller is None:
-            raise plain(401)
+            raise plain_problem(401)
         return caller
 
     def spend(self, caller: Caller, clock: Clock) -> None:
@@ -84,7 +84,7 @@ class Identity:
         while self._spent and next(iter(self._spent.values())) < now_s:
             del self._spent[next(iter(self._spent))]
         if signed in self._spent:
-            raise plain(401)
+            raise plain_problem(401)
         # A timestamp may lie ahead by the bound, and is then good for twice as long.
         self._spent[signed] = now_s + 2 * SKEW_S_MAX
 
@@ -95,7 +95,7 @@ class Identity:
         return Caller(scheme=found[0]) if found else None
 
     def _signer(self, request: web.BaseRequest, header: str, clock: Clock) -> Caller | None:
-        signed = oauth1.verify(request, header, self._credentials)
+        signed = oauth1.verify_signature(request, header, self._credentials)
         if signed is None or abs(signed.timestamp_s - clock.now_us() // 1_000_000) > SKEW_S_MAX:
             return None
         return Caller(scheme=Scheme.OAUTH1, signed=signed)

@@ -49,7 +49,7 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
     nonce: str
 
 
-def verify(
+def verify_signature(
     request: web.BaseRequest, header: str, credentials: EmbeddedCredentials
 ) -> Signed | None:
     """Return what the Authorization header's parameters say if the account's keys signed them.

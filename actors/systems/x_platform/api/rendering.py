@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from actors.systems.x_platform.api.written import escape, escaped_entities, is_long, shown_text
+from actors.systems.x_platform.api.written import (
+    escaped_entities,
+    is_long,
+    shown_text,
+    with_entities,
+)
 from actors.systems.x_platform.api.written_entities import mentioned
 from actors.systems.x_platform.api.x_problems import not_found
 
@@ -50,7 +55,7 @@ class Renderer:
         text = shown_text(tweet)
         shown: Object = {
             "id": tweet.id,
-            "text": escape(text),
+            "text": with_entities(text),
             "edit_history_tweet_ids": edit_history(tweet),
             "author_id": tweet.author_id,
             "conversation_id": tweet.conversation_id,
@@ -95,7 +100,7 @@ class Renderer:
     def _note(self, text: str) -> Object:
         """Return all of a long text."""
         entities = self._entities(text)
-        return {"text": escape(text), **({"entities": entities} if entities else {})}
+        return {"text": with_entities(text), **({"entities": entities} if entities else {})}
 
     def _company(self, tweets: list[XTweet]) -> tuple[Object, list[Object]]:
         """Return `includes`, each tweet and user once, and what could not be included."""

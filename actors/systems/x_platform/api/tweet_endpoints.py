@@ -11,7 +11,7 @@ from actors.kernel.messages import Refusal
 from actors.systems.x_platform.api.fields import OF_TWEETS
 from actors.systems.x_platform.api.parameters import Parameters, is_id
 from actors.systems.x_platform.api.rendering import Renderer, edit_history
-from actors.systems.x_platform.api.written import escape, shown_text
+from actors.systems.x_platform.api.written import shown_text, with_entities
 from actors.systems.x_platform.api.x_body import JsonReader
 from actors.systems.x_platform.api.x_endpoint import ANYBODY, USER_ONLY, XRow
 from actors.systems.x_platform.api.x_problems import (
@@ -19,7 +19,7 @@ from actors.systems.x_platform.api.x_problems import (
     missing,
     not_found,
     parameter_error,
-    plain,
+    plain_problem,
 )
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -92,8 +92,8 @@ async def create(call: XCall) -> web.StreamResponse:
     tweet: XTweet | Refusal = await call.ask(_post(body))
     if isinstance(tweet, Refusal):
         # The service says it in X's own words.
-        raise plain(403, tweet.detail)
-    text = escape(shown_text(tweet))
+        raise plain_problem(403, tweet.detail)
+    text = with_entities(shown_text(tweet))
     shown = {"edit_history_tweet_ids": edit_history(tweet), "id": tweet.id, "text": text}
     return call.answer(201, {"data": shown})
 
@@ -107,7 +107,7 @@ async def delete(call: XCall) -> web.StreamResponse:
     if isinstance(outcome, Refusal):
         if outcome.kind == "not_found":
             raise missing("tweet", "id", tweet_id)
-        raise plain(403, outcome.detail)
+        raise plain_problem(403, outcome.detail)
     return call.answer(200, {"data": {"deleted": True}})
 
 

@@ -18,7 +18,7 @@ from actors.systems.x_platform.api.x_problems import (
     missing,
     not_found,
     parameter_error,
-    plain,
+    plain_problem,
 )
 from actors.systems.x_platform.messages import ACCOUNT_ID, GetUsers, Like, Liked, Things, Unlike
 
@@ -117,7 +117,7 @@ async def _change_like(call: XCall, message: Like | Unlike) -> web.StreamRespons
     outcome: Liked | Refusal = await call.ask(message)
     if isinstance(outcome, Refusal):
         if outcome.kind != "not_found":
-            raise plain(403, outcome.detail)
+            raise plain_problem(403, outcome.detail)
         raise missing("tweet", "tweet_id", message.tweet_id)
     return call.answer(200, {"data": {"liked": outcome.liked}})
 

@@ -41,7 +41,7 @@ def is_long(tweet: XTweet) -> bool:
     return _end_of(tweet.text, WEIGHT_MAX) < len(tweet.text)
 
 
-def escape(text: str) -> str:
+def with_entities(text: str) -> str:
     """Return it with X's entities."""
     return text.translate(_ESCAPES)
 
@@ -51,9 +51,9 @@ def escaped_entities(text: str) -> dict[str, list[dict[str, Any]]]:
     found = find_entities(text)
     for entity in (each for entities in found.values() for each in entities):
         for place in ("start", "end"):
-            entity[place] = len(escape(text[: entity[place]]))
+            entity[place] = len(with_entities(text[: entity[place]]))
         if "url" in entity:
-            entity["url"] = escape(entity["url"])
+            entity["url"] = with_entities(entity["url"])
     return found
 
 

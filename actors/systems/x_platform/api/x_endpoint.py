@@ -11,7 +11,7 @@ from aiohttp import web
 from actors.kernel.messages import Accepted
 from actors.systems.x_platform.api.identity import Scheme
 from actors.systems.x_platform.api.rate_limit import Quota
-from actors.systems.x_platform.api.x_problems import plain, unsupported_authentication
+from actors.systems.x_platform.api.x_problems import plain_problem, unsupported_authentication
 from http_edge.address import Address, Endpoint
 from http_edge.answer import JSON, Answer, make_head
 
@@ -73,7 +73,7 @@ class XCall:
         reply = await self.context.system.ask(SERVICE, message, timeout_s=timeout_s)
         if isinstance(reply, Accepted):
             # X has no such answer: what did not come in time is not there.
-            raise plain(503)
+            raise plain_problem(503)
         return reply
 
     def answer(self, status: int, body: object) -> Answer:
@@ -113,7 +113,7 @@ class XEndpoint(Endpoint):
             # Also what fails from here on tells the quota; see `XGateway`.
             request[QUOTA] = quota
             if quota.exceeded:
-                raise plain(429)
+                raise plain_problem(429)
             identity.spend(caller, clock)
             call = XCall(
                 request, params, query, caller=caller, quota=quota, api=api, context=context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from actors.systems.x_platform.api.x_endpoint import QUOTA
-from actors.systems.x_platform.api.x_problems import in_x_form, plain
+from actors.systems.x_platform.api.x_problems import in_x_form, plain_problem
 from http_edge.gateway import Gateway
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class XGateway(Gateway):
     ) -> NoReturn:
         """Say that there is no such address: X does not tell methods from addresses."""
         del request, methods
-        raise plain(404)
+        raise plain_problem(404)
 
     def refusal(self, problem: ProblemError, request: web.BaseRequest | None) -> Answer:
         """Return the answer, with the caller's quota where there is one."""

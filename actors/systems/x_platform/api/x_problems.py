@@ -70,7 +70,7 @@ class XProblemError(ProblemError):
         return Answer(head, msgspec.json.encode(self._body))
 
 
-def plain(status: int, detail: str | None = None) -> XProblemError:
+def plain_problem(status: int, detail: str | None = None) -> XProblemError:
     """Return a problem that HTTP's status says already; `detail` is more where X has more."""
     title = _PLAIN[status]
     body = {"title": title, "detail": detail or title, "type": "about:blank", "status": status}
@@ -158,7 +158,7 @@ def in_x_form(error: ProblemError) -> XProblemError:
         names = [] if problem.field is None else [problem.field]
         return invalid({"parameters": {each: [] for each in names}, "message": problem.detail})
     # What X never says of us: whoever has to change something is told what.
-    return plain(status, problem.detail if status in _OURS else None)
+    return plain_problem(status, problem.detail if status in _OURS else None)
 
 
 def printable(text: str) -> str:

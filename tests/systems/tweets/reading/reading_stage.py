@@ -118,11 +118,12 @@ async def reading(
     *settings: str,
     clock: ShiftedClock | None = None,
     credentials: XCredentials = CREDENTIALS,
+    is_leaving: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Reading]:
     """Run a reader of the X at `url`; without one the X has not opened yet."""
     config = load_config(settings=[*SETTINGS, *settings], systems=SYSTEMS)
     clock = clock or ShiftedClock()
-    access = XAccess(credentials, simulator=True, write=True)
+    access = XAccess(credentials, simulator=True, write=True, is_leaving=is_leaving)
     if url is not None:
         access.open(url)
     migrations = folder / "schema"

@@ -186,6 +186,23 @@ async def test_news_of_one_connection_are_none_of_the_next(tmp_path: Path) -> No
     assert lost == [1, 2, 3, 4, 5]
 
 
+async def test_a_process_that_leaves_complains_of_no_end(tmp_path: Path) -> None:
+    """It ends the streams itself: a line for who debugs, and for nobody else."""
+    leaving: list[bool] = []
+    async with rough_x() as x, reading(tmp_path, x.url, is_leaving=lambda: bool(leaving)):
+        x.held = opens()
+        with structlog.testing.capture_logs() as before:
+            await x.until_asked(STREAM, 2)
+        leaving.append(True)
+        with structlog.testing.capture_logs() as after:
+            await x.until_asked(STREAM, 4)
+    levels = [
+        {line["log_level"] for line in logs if line["event"] == "stream lost"}
+        for logs in (before, after)
+    ]
+    assert levels == [{"warning"}, {"debug"}]
+
+
 @pytest.mark.real_time
 async def test_a_stalled_stream_is_noticed_and_replaced(tmp_path: Path) -> None:
     """Not a byte for stall_s, not even a keep-alive: the connection is dead."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from oauthlib import oauth1
 
 from actors.systems.x_platform.api.embedded_credentials import EmbeddedCredentials
-from actors.systems.x_platform.api.oauth1 import Signed, verify
+from actors.systems.x_platform.api.oauth1 import Signed, verify_signature
 from actors.systems.x_platform.messages import ACCOUNT_ID
 
 KEYS = EmbeddedCredentials(
@@ -57,7 +57,7 @@ def check(method: str, path: str, header: str, host: str = HOST) -> Signed | Non
     request = make_mocked_request(method, path, headers={"Host": host})
     scheme, _, rest = header.partition(" ")
     assert scheme == "OAuth"
-    return verify(request, rest, KEYS)
+    return verify_signature(request, rest, KEYS)
 
 
 @pytest.mark.parametrize("base", BASES)

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actors.systems.x_platform.api.written import escape, escaped_entities, is_long, shown_text
+from actors.systems.x_platform.api.written import (
+    escaped_entities,
+    is_long,
+    shown_text,
+    with_entities,
+)
 from actors.systems.x_platform.messages import Reference, XTweet
 from tests.systems.x_platform.api.embedded_x import EmbeddedX, embedded_x
 
@@ -75,13 +80,13 @@ def test_a_retweet_is_cut_at_140_and_has_no_note() -> None:
 )
 def test_three_characters_are_escaped_and_no_other(text: str, shown: str) -> None:
     """Once, also what looks like an entity."""
-    assert escape(text) == shown
+    assert with_entities(text) == shown
 
 
 def test_places_are_those_of_the_text_that_is_shown() -> None:
     """Each entity is what stands there; an entity of HTML's begins no hashtag."""
     text = "R&D <3 #go & @ada > https://example.com/?a=1&b=2 $cash a&#tag"
-    shown = escape(text)
+    shown = with_entities(text)
     found = escaped_entities(text)
     places = [shown[each["start"] : each["end"]] for kind in found.values() for each in kind]
     assert sorted(places) == ["#go", "$cash", "@ada", "https://example.com/?a=1&amp;b=2"]
@@ -108,11 +113,11 @@ async def test_a_long_post_is_cut_and_escaped_in_every_answer(query: str) -> Non
         streamed = await stream.object()
         for answer in (streamed, *await shown_everywhere(x, posted["id"], query)):
             data = answer["data"]
-            assert data["text"].startswith(escape(WORDS))
+            assert data["text"].startswith(with_entities(WORDS))
             assert "\u2026 https://t.co/" in data["text"]
             assert ("note_tweet" in data) is bool(query)
             if query:
-                assert data["note_tweet"]["text"] == escape(LONG)
+                assert data["note_tweet"]["text"] == with_entities(LONG)
                 assert data["note_tweet"]["entities"]["mentions"][0]["username"] == "ada"
                 assert "mentions" not in data["entities"]
 
@@ -129,7 +134,7 @@ async def test_a_retweet_brings_what_it_repeats_in_full() -> None:
             assert answer["data"]["text"].startswith("RT @bob: tutorialedge has &lt;long&gt;")
             assert "note_tweet" not in answer["data"]
             (original,) = answer["includes"]["tweets"]
-            assert original["note_tweet"]["text"] == escape(LONG)
+            assert original["note_tweet"]["text"] == with_entities(LONG)
 
 
 async def test_the_account_posts_raw_text_and_is_shown_it_escaped() -> None:

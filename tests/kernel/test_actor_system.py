@@ -29,9 +29,9 @@ from tests.kernel.kernel_harness import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.kernel.actor_system import ActorSystem
     from actors.kernel.behavior import Behavior
     from actors.kernel.supervision.child_spec import Strategy
-    from actors.kernel.system import ActorSystem
     from tests.kernel.kernel_harness import Kernel
 
 FOREVER = 1_000_000.0
