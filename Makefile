@@ -118,7 +118,8 @@ $(BIN)/python:
 		echo "or say where it is: make PYTHON=/path/to/python3.13"; exit 1; } >&2
 	@"$(PYTHON)" -c "$(PROBE)" || { \
 		echo "$(PYTHON) is not Python 3.11 or newer with its venv module."; exit 1; } >&2
-	"$(PYTHON)" -m venv --clear $(VENV)
+	@echo "Making $(VENV) with $(PYTHON), once: some five seconds ..."
+	@"$(PYTHON)" -m venv --clear $(VENV)
 
 # Pins what pyproject.toml asks for. The index is PyPI's own and no pip configuration counts, so
 # that the hashes are those of every file PyPI holds and run on every platform.

@@ -135,6 +135,8 @@ def _reason(error: Exception) -> str:
         if not frame.filename.startswith("<")
         and frame.filename not in {__file__, importlib.__file__}
     ]
+    # Of somebody's own, if there is one: what we found wrong is to be mended there.
+    frames = [each for each in frames if OURS not in Path(each.filename).parents] or frames
     where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "its imports"
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and missing.partition(".")[0] not in PACKAGES:

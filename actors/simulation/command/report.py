@@ -81,11 +81,13 @@ class Report:
         for line in played.lines:
             self.line(str(line))
 
-    def end(self, campaign: Campaign, *, names_missed: bool, played_twice: bool) -> None:
+    def end(
+        self, campaign: Campaign, *, names_missed: bool, played_twice: bool, held: bool
+    ) -> None:
         """Say what was played and covered; the digest comes last.
 
         `names_missed`: enough was played to miss nothing, so name what was missed all the same.
-        `played_twice`: in two processes, and all traces were equal.
+        `played_twice`: in two processes, and all traces were equal. `held`: nothing was found.
         """
         tally = campaign.tally
         took_s = self._took_s()
@@ -101,6 +103,8 @@ class Report:
         self._coverage("crash points hit", tally.points, tally.missed_points, named=names_missed)
         if played_twice:
             self.line("in a second process, with another PYTHONHASHSEED: the same, line by line")
+        if held:
+            self.line("all held")
         self.line(f"digest {tally.digest}")
 
     # --- Inside ------------------------------------------------------------------------------

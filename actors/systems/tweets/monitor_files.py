@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from actors.service.common_invariants import Row
+    from actors.service.common_invariants import Row, Tables
     from actors.systems.tweets.config import TweetsConfig
 
 SERVICES = ("tweets", "flagger", "favouriter", "responder")
@@ -38,8 +38,13 @@ class MonitorFiles:
     """All rows of all tables, as they stand: `books.of["tweets"]["tweet"]` is a list of rows."""
 
     def __init__(self, folder: Path) -> None:
-        beside = [name for name in (READER, X) if (folder / f"{name}.db").exists()]
-        self.of = {name: read_tables(folder / f"{name}.db") for name in (*SERVICES, *beside)}
+        self.of: dict[str, Tables] = {}
+        left = [*SERVICES, *(name for name in (READER, X) if (folder / f"{name}.db").exists())]
+        while left:  # and whoever is told of what happens here: a service that somebody has added
+            name = left.pop(0)
+            if name not in self.of:
+                self.of[name] = read_tables(folder / f"{name}.db")
+                left += [row["receiver"] for row in self.of[name]["channel"] if row["receiver"]]
         self.tweets = self.of["tweets"]["tweet"]
         self.likes = self.of["favouriter"]["action"]
         self.replies = self.of["responder"]["action"]

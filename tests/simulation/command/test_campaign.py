@@ -171,7 +171,7 @@ def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> Non
         report.progress(plan, campaign)
 
     assert campaign.play(plan, see) is None
-    report.end(campaign, names_missed=True, played_twice=False)
+    report.end(campaign, names_missed=True, played_twice=False, held=True)
     written = stream.getvalue()
     assert written.count("schedules, 60 a minute; ") == (20 if is_terminal else 10) - is_terminal
     assert ("█" in written, "\x1b" in written) == (is_terminal, is_terminal)

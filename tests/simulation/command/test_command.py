@@ -114,7 +114,7 @@ def test_traces_are_a_line_of_json_a_run(capsys: pytest.CaptureFixture[str]) -> 
 def test_coverage_can_be_required(capsys: pytest.CaptureFixture[str]) -> None:
     """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
     assert inside("--cover", "--seeds", "9", systems=COUNTING) == 0
-    assert "crash points hit: 8 of 8\ndigest" in capsys.readouterr().out
+    assert "crash points hit: 8 of 8\nall held\ndigest" in capsys.readouterr().out
     words = ("--seed", "1", "--faults", "calm")
     assert inside(*words, "--cover", systems=COUNTING) == 1
     assert "crash points hit: 0 of 8\n  not in tally: CountTweet.before," in capsys.readouterr().out
