@@ -6,15 +6,16 @@ import asyncio
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from actors.errors import ConfigError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
-from actors.service.assembly import ServiceSystem
-from actors.service.stateless.replicas import Replicas
+from actors.service.assembly import ServiceClasses, ServiceSystem, class_of
+from actors.service.group import check_groups
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.system import Wiring, listeners_of, services_of, unbooted, with_outside
-from http_edge.edge import Edge
+from actors.system import Wiring, each_service, listeners_of, services_of, unbooted, with_outside
+from http_edge.edge import Edge, check_listeners
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService, StoreType
+    from actors.service.group import Group
     from actors.service.stateless.runner import RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
@@ -81,7 +83,8 @@ class App:
             ambient=Context() if ambient is None else ambient,
         )
         for system in systems:
-            system.lay_out(data_dir)
+            with declared(system.name, "lay_out"):
+                system.lay_out(data_dir)
         wiring = Wiring(
             config=config, data_dir=data_dir, ask=at_a_distance(self._ask), process=self
         )
@@ -165,7 +168,23 @@ def loopback(url: str) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def count_stores(systems: Sequence[System], config: Config, data_dir: Path) -> int:
-    """How many services keep a file, before any is opened. Raises ConfigError."""
-    services = services_of(systems, unbooted(systems, config, data_dir))
-    return sum(not isinstance(each, Replicas) for each in services.values())
+def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> ServiceClasses:
+    """Return what the systems' services are; no file is made, and none runs.
+
+    Raises ConfigError where something in a declaration is wrong.
+    """
+    wiring = unbooted(systems, config, data_dir)
+    classes = ServiceClasses()
+    for system, name, service in each_service(systems, wiring):
+        with declared(system.name, f"service {name!r}"):
+            classes[name] = class_of(name, service)
+    groups: list[Group] = []
+    for system in systems:
+        groups += system.supervision
+        try:
+            check_groups(groups, classes)
+        except ConfigError as error:
+            message = f"{system.name}: {error}"
+            raise ConfigError(message) from error
+    check_listeners(listeners_of(systems, wiring), classes)
+    return classes

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from actors.app import App, count_stores, loopback
+from actors.app import App, look_through, loopback
 from actors.config import listed_systems, load_config
 from actors.data_commands import COMMANDS, add_configuration, run_command
 from actors.entry_point import load_listed, load_named
@@ -135,8 +135,8 @@ def _run(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> i
         )
         # Before any file is made: a process that cannot serve leaves nothing behind.
         places = places_of(systems, config)
-        stores = count_stores(systems, config, data_dir)
-        limits = fit(config.edge, stores=stores, listeners=len(places))
+        classes = look_through(systems, config, data_dir)
+        limits = fit(config.edge, stores=len(classes.with_store()), listeners=len(places))
         sockets = _bind_all(places, data_dir)
         with (
             DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,

@@ -6,6 +6,7 @@ of its own, with defaults, and listeners: they are loaded, laid over and checked
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeV
 
 import msgspec
 
-from actors.errors import ConfigError
+from actors.errors import ConfigError, declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,9 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 HostName = Annotated[
     str, msgspec.Meta(pattern=r"^([A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+\]?)\Z")
 ]
+
+# What a system's own things may be called: files, keys and addresses have their names.
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 # What keys that are right by themselves must be to each other, and whether they are.
 Rule = tuple[bool, str]
@@ -314,7 +318,9 @@ def load_config(
         raise ConfigError(message) from error
     rules = [rule for _, section in config.sections() for rule in section.rules()]
     rules += config.rules()
-    rules += [rule for system in systems for rule in system.rules(config)]
+    for system in systems:
+        with declared(system.name, "rules"):
+            rules += system.rules(config)
     for holds, rule in rules:
         if not holds:
             message = f"configuration: {rule}; set both together"
@@ -323,21 +329,52 @@ def load_config(
 
 
 def _sections_of(systems: Sequence[HasSections]) -> dict[str, type[Section]]:
-    """Return the systems' sections by name. Raises ConfigError where two have one name."""
+    """Return the systems' sections by name.
+
+    Raises ConfigError where two systems, or sections, cannot be told apart, or a name cannot be.
+    """
     found: dict[str, type[Section]] = {}
     taken = dict.fromkeys(Config.__struct_fields__, "the framework")
-    edges = dict.fromkeys(EdgeConfig.__struct_fields__, "the framework")
+    names: set[str] = set()
     for system in systems:
+        if system.name in names:
+            message = f"{system.name}: there is another system of this name"
+            raise ConfigError(message)
+        names.add(system.name)
         for name, kind in system.config.items():
             if name in taken:
                 message = f"{system.name}: {taken[name]} has a section {name!r} already"
                 raise ConfigError(message)
+            _refuse_section(system.name, name, kind, found)
             found[name], taken[name] = kind, system.name
         for listener in system.listeners:
-            if edges.get(listener.name) == "the framework" and listener.name != "gateway":
-                message = f"{system.name}: edge.{listener.name} is no listener's name, but a key"
+            if listener.name != "gateway" and not _may_be_called(listener.name, EdgeConfig):
+                message = f"{system.name}: edge.{listener.name} can be no listener: {_NAMES}"
                 raise ConfigError(message)
     return found
+
+
+_NAMES = "choose a name of a-z, 0-9 and _ that begins with a letter and means nothing there yet"
+
+
+def _may_be_called(name: str, among: type[Section]) -> bool:
+    return NAME.fullmatch(name) is not None and not hasattr(among, name)
+
+
+def _refuse_section(
+    system: str, name: str, kind: object, known: Mapping[str, type[Section]]
+) -> None:
+    if not _may_be_called(name, Config):
+        message = f"{system}: {name!r} can be no section: {_NAMES}"
+        raise ConfigError(message)
+    if not isinstance(kind, type) or not issubclass(kind, Section):
+        message = f"{system}: section {name} is no subclass of Section"
+        raise ConfigError(message)
+    for other, its in known.items():
+        # By its type a section is found: the second would have the first one's numbers.
+        if issubclass(kind, its) or issubclass(its, kind):
+            message = f"{system}: section {name} has the type of section {other}: give it its own"
+            raise ConfigError(message)
 
 
 def _defaults_of(sections: Mapping[str, type[Section]]) -> dict[str, Any]:
@@ -346,8 +383,8 @@ def _defaults_of(sections: Mapping[str, type[Section]]) -> dict[str, Any]:
     for name, kind in sections.items():
         try:
             tree[name] = msgspec.to_builtins(kind())
-        except TypeError as error:
-            message = f"configuration: a key of {name} has no default: {error}"
+        except (TypeError, ValueError) as error:
+            message = f"configuration: a key of {name} has no default that may be: {error}"
             raise ConfigError(message) from error
     return tree
 

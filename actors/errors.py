@@ -6,12 +6,18 @@ crash that somebody else's caller has to hear of.
 
 from __future__ import annotations
 
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pykka import ActorDeadError, Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+# Whose files are ours: a place in them tells nobody what to mend.
+_PACKAGE = f"{Path(__file__).parent}/"
 
 
 class DressRehearsalError(Exception):
@@ -27,7 +33,22 @@ class Irreparable(Trouble):
 
 
 class ConfigError(DressRehearsalError):
-    """config.toml, an overlay or a --set names something wrong; the message says which key."""
+    """The configuration or a declaration says something wrong; the message names key or system."""
+
+
+@contextmanager
+def declared(name: str, what: str) -> Iterator[None]:
+    """Whatever is raised within is a ConfigError about `what` the system `name` declares."""
+    try:
+        yield
+    except DressRehearsalError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        theirs = [each for each in frames if not each.filename.startswith(_PACKAGE)]
+        where = f" ({theirs[-1].filename}, line {theirs[-1].lineno})" if theirs else ""
+        message = f"{name}: its {what} raised {type(error).__name__}: {error}{where}"
+        raise ConfigError(message) from error
 
 
 class EntryPointError(DressRehearsalError):

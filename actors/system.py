@@ -10,19 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.errors import ConfigError
+from actors.config import NAME
+from actors.errors import ConfigError, declared
+from actors.service.group import ROOT
+from http_edge.address import Address, Endpoint
 from http_edge.gateway import Gateway
 from http_edge.listener import GATEWAY, Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Iterable, Iterator
     from pathlib import Path
 
     from actors.config import Config, Rule, Section
     from actors.kernel.messages import Message
     from actors.service.assembly import AnyService
     from actors.service.group import Group
-    from http_edge.address import Address
 
 # How an effect reaches a service of the same process, as over a network: (service, message).
 Ask = Callable[[str, "Message"], "Awaitable[Any]"]
@@ -122,7 +124,7 @@ class _NoProcess:
         raise LookupError(f"nothing runs: {service} is not at {listener}")
 
 
-async def _ask_nobody(service: str, message: Message) -> Any:
+def _ask_nobody(service: str, message: Message) -> Any:
     raise LookupError(f"{service} does not run: nobody takes {message}")
 
 
@@ -137,7 +139,7 @@ def unbooted(
 def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) -> Wiring:
     """Return the wiring with the world outside, as all systems' dependencies make it.
 
-    Raises ConfigError where two have one name, and what the makers raise.
+    Raises ConfigError where two have one name, or a maker raises.
     """
     outside: dict[str, Any] = {}
     for system in systems:
@@ -145,21 +147,40 @@ def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) 
             if name in outside:
                 message = f"{system.name}: another system has {name!r} outside already"
                 raise ConfigError(message)
-            make = dependency.simulated if simulated else dependency.live
-            outside[name] = make(wiring)
+            kind = "simulated" if simulated else "live"
+            with declared(system.name, f"outside {name!r}, {kind},"):
+                outside[name] = getattr(dependency, kind)(wiring)
     return replace(wiring, outside=outside)
 
 
 def services_of(systems: Sequence[System], wiring: Wiring) -> dict[str, AnyService]:
-    """Return the services of all systems by name. Raises ConfigError where two have one name."""
-    found: dict[str, AnyService] = {}
+    """Return the services of all systems by name. Raises ConfigError as `each_service`."""
+    return {name: service for _, name, service in each_service(systems, wiring)}
+
+
+def each_service(
+    systems: Sequence[System], wiring: Wiring
+) -> Iterator[tuple[System, str, AnyService]]:
+    """Yield each service with whose it is and its name.
+
+    Raises ConfigError where two have one name, or one has a name that is no file's and address's.
+    """
+    found: set[str] = set()
     for system in systems:
-        for name, service in system.services(wiring).items():
+        with declared(system.name, "services"):
+            services = dict(system.services(wiring))
+        for name, service in services.items():
+            if not NAME.fullmatch(name) or name == ROOT:
+                message = (
+                    f"{system.name}: {name!r} can be no service: call it with a-z, 0-9 and _, a "
+                    f"letter first, and not {ROOT}"
+                )
+                raise ConfigError(message)
             if name in found:
                 message = f"{system.name}: another system has a service {name!r} already"
                 raise ConfigError(message)
-            found[name] = service
-    return found
+            found.add(name)
+            yield system, name, service
 
 
 def places_of(systems: Sequence[System], config: Config) -> list[Listener]:
@@ -184,11 +205,18 @@ def places_of(systems: Sequence[System], config: Config) -> list[Listener]:
 def listeners_of(systems: Sequence[System], wiring: Wiring) -> list[Listener]:
     """Return every listener with what all systems answer there.
 
-    Raises ConfigError where a system has addresses at a listener that none declares.
+    Raises ConfigError where a system has addresses at a listener that none declares, or no row.
     """
     places = {each.name: each for each in places_of(systems, wiring.config)}
     for system in systems:
-        for name, addresses in system.addresses(wiring).items():
+        with declared(system.name, "addresses"):
+            tables = {name: tuple(rows) for name, rows in system.addresses(wiring).items()}
+        for name, addresses in tables.items():
+            row: Any
+            for row in addresses:
+                if not isinstance(row, Address) or not isinstance(row.endpoint, Endpoint):
+                    message = f"{system.name}: at {name}, {row!r} is no Address with an endpoint"
+                    raise ConfigError(message)
             if name not in places:
                 message = f"{system.name}: it has addresses at {name}, which no system declares"
                 raise ConfigError(message)

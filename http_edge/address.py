@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
     # Called once a request with the request, the path's parameters, decoded, and the query, raw.
     # Raises ProblemError or actors' errors.
@@ -36,7 +36,7 @@ class Endpoint(ABC):
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         """Return what answers there; called once, at start-up."""
 
-    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+    def faults(self, path: str, system: Handling) -> Iterator[str]:
         """Yield what would make each request there fail."""
         del path, system
         yield from ()

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from actors.config import EdgeConfig
     from http_edge.address import Address
+    from http_edge.endpoints.front_page import Urls
     from http_edge.gateway import Gateway
     from http_edge.listener import Listener, Sockets
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling, ServedSystem
 
 log = structlog.get_logger()
 
@@ -67,11 +68,7 @@ class Edge:
             admin_token=load_admin_token(data_dir),
             log_requests=log_requests,
         )
-        own, shown = (*HEALTH, *ADMIN), [*listeners]
-        page = front_page(_with((), shown, own), lambda: self.addresses)
-        # The edge's own come first: of two rows that contradict each other, the later is blamed.
-        found = _with((*page, *own), shown, ())
-        check(found, system)
+        found = check_listeners(listeners, system, lambda: self.addresses)
         self._gateways = [
             (each, each.gateway(each.addresses, self._context, host=each.host)) for each in found
         ]
@@ -132,6 +129,21 @@ class Edge:
             await asyncio.gather(*(each.shutdown(_CANCEL_S) for each in self._factories.values()))
         self._factories.clear()
         self._servers.clear()
+
+
+def check_listeners(
+    listeners: Iterable[Listener], system: Handling, urls: Urls = dict
+) -> list[Listener]:
+    """Return the listeners, the gateway with the edge's own addresses; `urls` are shown there.
+
+    Raises ConfigError that names all that is wrong with the addresses.
+    """
+    own, shown = (*HEALTH, *ADMIN), [*listeners]
+    page = front_page(_with((), shown, own), urls)
+    # The edge's own come first: of two rows that contradict each other, the later is blamed.
+    found = _with((*page, *own), shown, ())
+    check(found, system)
+    return found
 
 
 def _with(

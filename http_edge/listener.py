@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from actors.errors import ConfigError
 from http_edge.gateway import Gateway
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The listener that has the edge's own addresses: health, the operator's, and the front page.
 GATEWAY = "gateway"
+
+_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - who listens there has all addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Listener:
         return replace(self, addresses=(*self.addresses, *addresses))
 
 
+class _Taken(NamedTuple):
+    name: str
+    family: int
+    host: str
+    port: int
+
+
 def bind(listeners: Iterable[Listener]) -> dict[str, list[socket.socket]]:
     """Bind a socket to each address of each listener; none listens yet. Raises ConfigError.
 
@@ -43,10 +52,12 @@ def bind(listeners: Iterable[Listener]) -> dict[str, list[socket.socket]]:
     """
     bound: dict[str, list[socket.socket]] = {}
     refused: dict[str, str] = {}
+    taken: list[_Taken] = []
     for listener in listeners:
         sockets = bound[listener.name] = []
         try:
             _bind(listener, sockets)
+            _take(listener.name, sockets, taken)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             refused[listener.name] = f"{listener.host}:{listener.port}: {reason or error}"
@@ -81,3 +92,14 @@ def _bind(listener: Listener, sockets: list[socket.socket]) -> None:
         each.bind(address)
     if not sockets:
         raise OSError(0, "this machine has no such kind of address")
+
+
+def _take(name: str, sockets: Iterable[socket.socket], taken: list[_Taken]) -> None:
+    """Refuse an earlier listener's address: two can be bound to it, and one alone can listen."""
+    for each in sockets:
+        host, port, *_ = each.getsockname()
+        for other in taken:
+            met = other.host == host or _ANYWHERE & {other.host, host}
+            if met and (other.family, other.port) == (each.family, port) and other.name != name:
+                raise OSError(0, f"edge.{other.name} has it already")
+        taken.append(_Taken(name, each.family, host, port))

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
 
 
-class ServedSystem(Protocol):
+class Handling(Protocol):
+    """What takes which messages, whether it runs or not."""
+
+    def handles(self, service: str, message_type: type[Message], /) -> bool:
+        """Whether the service has a handler for it. Raises NoSuchActor."""
+        ...
+
+    def reply_type(self, service: str, message_type: type[Message], /) -> Any:
+        """Return what its handler is typed to reply, Refusal aside; Any where nobody knows."""
+        ...
+
+
+class ServedSystem(Handling, Protocol):
     """The part of `actors.kernel.actor_system.ActorSystem` that the edge uses."""
 
     @property
@@ -29,14 +41,6 @@ class ServedSystem(Protocol):
 
         Or in Accepted, where the service put its answer off and `timeout_s` came first.
         """
-        ...
-
-    def handles(self, service: str, message_type: type[Message], /) -> bool:
-        """Whether the service has a handler for it. Raises NoSuchActor."""
-        ...
-
-    def reply_type(self, service: str, message_type: type[Message], /) -> Any:
-        """Return what its handler is typed to reply, Refusal aside; Any where nobody knows."""
         ...
 
     def actors(self) -> Sequence[object]:

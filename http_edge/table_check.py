@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from http_edge.listener import Listener
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
 _METHODS: Final = frozenset(HTTPMethod) - {HTTPMethod.CONNECT}
 
 
-def check(listeners: Iterable[Listener], system: ServedSystem) -> None:
+def check(listeners: Iterable[Listener], system: Handling) -> None:
     """Raise ConfigError that names every address at fault, and why."""
     faults = [fault for listener in listeners for fault in _faults(listener, system)]
     if faults:
         raise ConfigError("\n  ".join(["these addresses cannot be served:", *faults]))
 
 
-def _faults(listener: Listener, system: ServedSystem) -> Iterator[str]:
+def _faults(listener: Listener, system: Handling) -> Iterator[str]:
     table = AddressTable(heads=listener.gateway.serves_heads)
     for method, path, endpoint in listener.addresses:
         here = [*_spelling(method, path)]

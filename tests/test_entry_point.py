@@ -166,6 +166,8 @@ def test_what_has_no_scenario_is_not_simulated(
     (elsewhere / "s.py").write_text(ONE)
     assert command_line.main(["simulate", "s.py"], program=RUNTIME) == 2
     assert "a cannot be simulated: give it a scenario" in capsys.readouterr().err
+    assert command_line.main(["simulate", "--set", "runtime.systems=[]"], program=RUNTIME) == 2
+    assert "no system that is booted has a scenario" in capsys.readouterr().err
 
 
 # --- As a process, from a folder of one's own ---------------------------------------------------

@@ -8,27 +8,37 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
 
 from actors import command_line
-from actors.app import App
-from actors.config import load_config
+from actors.app import App, look_through
+from actors.config import Section, load_config
 from actors.errors import ConfigError
 from actors.kernel.clock import SystemClock
+from actors.kernel.messages import Query
 from actors.kernel.rng import Rng
+from actors.service.group import Group
+from actors.service.service import Service, StatelessService, query
+from actors.service.stateless.replicas import Replicas
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.stage.rehearsal import Rehearsal
-from actors.system import ListenerSpec, System, listeners_of, places_of, unbooted
+from actors.system import Dependency, ListenerSpec, System, listeners_of, places_of, unbooted
+from actors.systems import SYSTEMS
 from http_edge.address import Address
+from http_edge.endpoints.service_endpoint import service
 from http_edge.endpoints.text_endpoint import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from actors.service.assembly import AnyService, ServiceClasses
 
 ROOT = Path(__file__).parent.parent
 PORTS = ("edge.gateway.port=0", "edge.stall.port=0")
@@ -285,27 +295,178 @@ def test_the_commands_know_its_configuration(
     assert "$.stall.price" in said("stall.price=0")
 
 
+class Stray(Section, frozen=True, kw_only=True):
+    key: int = 1
+
+
+class Forgetful(Service):
+    """It has no schema."""
+
+
+def at_stall(*rows: Any) -> Any:
+    return lambda _: {"stall": rows}
+
+
+def group(**changes: Any) -> Any:
+    return {"supervision": (Group(**{"name": "g", "services": ("till",), **changes}),)}
+
+
+def raises(_: object) -> None:
+    raise ZeroDivisionError("nought")
+
+
+class CountOrders(Query, frozen=True, kw_only=True):
+    pass
+
+
+THROWN = r" raised ZeroDivisionError: nought \(.*test_foreign_system\.py, line \d+\)"
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"config": {"store": object}}, "the framework has a section 'store' already"),
+        ({"config": {"mine": dict}}, "section mine is no subclass of Section"),
+        ({"config": {"mine": Stray, "also": Stray}}, "section also has the type of section mine"),
+        *[
+            ({"config": {name: Stray}}, f"{name!r} can be no section: choose a name of a-z")
+            for name in ("rules", "section", "named", "changed", "__init__", "my-sec", "edge.x", "")
+        ],
+        *[
+            ({"listeners": (ListenerSpec(name, 0),)}, f"edge.{name} can be no listener: choose")
+            for name in ("hosts", "rules", "listener", "listeners", "my-api", "_x", "")
+        ],
         ({"listeners": ()}, "it has addresses at stall, which no system declares"),
+        *[
+            ({"services": lambda _, name=name: {name: Forgetful}}, f"{name!r} can be no service")
+            for name in ("../esc", "a/b", "", "Bad Name", "root")
+        ],
+        ({"services": lambda _: {"till": Forgetful}}, "Forgetful has no `schema`"),
+        ({"services": lambda _: {"till": dict}}, "dict is neither a Service nor a Stateless"),
+        ({"services": lambda _: {"till": partial(raises, 0)}}, "its service 'till'" + THROWN),
+        ({"services": lambda _: None}, "its services raised TypeError"),
+        ({"services": lambda wiring: wiring.outside["nope"]}, "its services raised KeyError: 'no"),
+        ({"services": lambda wiring: wiring.ask("till", 1)}, "LookupError: till does not run"),
+        ({"services": raises}, "its services" + THROWN),
+        (
+            {"outside": {"ink": Dependency(raises, raises)}},
+            "its outside 'ink', simulated," + THROWN,
+        ),
+        ({"rules": raises}, "its rules" + THROWN),
+        (
+            {"rules": lambda config: [(config.named("absent").key, "")]},
+            "its rules raised Attribute",
+        ),
+        ({"addresses": raises}, "its addresses" + THROWN),
+        ({"addresses": lambda _: None}, "its addresses raised AttributeError"),
+        ({"addresses": at_stall("/tea")}, "at stall, '/tea' is no Address"),
+        ({"addresses": at_stall(Address("GET", "/", cast("Any", str)))}, "is no Address with"),
+        (group(name="till"), "group till: a service, another group or the root is called so"),
+        (group(name="root"), "group root: a service, another group or the root is called so"),
+        (group(strategy="one-for-all"), "group g: there is no strategy 'one-for-all'"),
     ],
 )
 def test_what_is_wrong_in_a_declaration_is_named(
     stall: System, tmp_path: Path, changes: dict[str, Any], says: str
 ) -> None:
-    """Before anything runs, with the system and the name at fault."""
-    fields = {name: getattr(stall, name) for name in System.__dataclass_fields__}
-    wrong = System(**{**fields, **changes})
+    """Before anything runs or any file is made, with the system and the name at fault."""
     with pytest.raises(ConfigError, match=says) as caught:
-        _wire(wrong, tmp_path)
+        _look_through(tmp_path, replace(stall, **changes))
     assert str(caught.value).startswith("stall: ")
+    assert not list(tmp_path.iterdir())
 
 
-def _wire(system: System, folder: Path) -> None:
-    config = load_config(systems=[system])
-    listeners_of([system], unbooted([system], config, folder))
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"name": "stall"}, "stall: there is another system of this name"),
+        ({"services": lambda _: {"till": dict}}, "another system has a service 'till' already"),
+        (
+            {"outside": {"printer": Dependency(live=raises, simulated=raises)}},
+            "another system has 'printer' outside already",
+        ),
+        (
+            {"supervision": (Group(name="counter", services=("till",)),)},
+            "group counter: a service, another group or the root is called so",
+        ),
+    ],
+)
+def test_two_systems_do_not_share_a_name(
+    stall: System, tmp_path: Path, fields: dict[str, Any], says: str
+) -> None:
+    """Of what is found by its name alone; the second one is named."""
+    other = System(**{"name": "other", "services": lambda _: {}, **fields})
+    with pytest.raises(ConfigError, match=f"^{other.name}: ") as caught:
+        _look_through(tmp_path, stall, other)
+    assert says in str(caught.value)
+
+
+def test_two_systems_do_not_share_a_sections_type(stall: System, tmp_path: Path) -> None:
+    """Nor a type that is another's subclass: by the type a section is found."""
+    (kind,) = stall.config.values()
+    for same in (kind, type("Derived", (kind,), {}, frozen=True, kw_only=True)):
+        other = System(name="other", services=lambda _: {}, config={"other": same})
+        with pytest.raises(ConfigError, match="other: section other has the type of section stall"):
+            _look_through(tmp_path, stall, other)
+
+
+def test_who_remembers_nothing_keeps_no_file(stall: System, tmp_path: Path) -> None:
+    """With replicas or without: the class says it, also to a simulation's faults."""
+
+    class Taster(StatelessService):
+        @query
+        def count(self, question: CountOrders) -> int:
+            return len(str(question))
+
+    services: dict[str, AnyService] = {"taster": Taster, "many": Replicas(Taster, 2)}
+    both = replace(stall, services=lambda wiring: {**stall.services(wiring), **services})
+    assert _look_through(tmp_path, both).with_store() == ["till"]
+    with scratch_folder() as place, without_logs():
+        rehearsal = Rehearsal(both, load_config(systems=[both]), place)
+    assert rehearsal.targets.stores == ("till",)
+    assert rehearsal.targets.services == ("till", "taster", "many-1", "many-2")
+
+
+@pytest.mark.parametrize("words", [["run", "--set=edge.gateway.port=0"], ["simulate", "--seed=1"]])
+def test_a_wrong_table_leaves_no_file(
+    stall: System,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    """The command line says what is wrong with it in its own words, and lays nothing out."""
+    # What a process of its own would change for itself.
+    monkeypatch.setattr(command_line, "configure_logging", lambda *_, **__: None)
+    monkeypatch.setattr("os.umask", lambda _: 0)
+    rows = at_stall(Address("POST", "/tea", service("kettle", CountOrders, 99)))
+    wrong = replace(stall, addresses=rows, lay_out=lambda folder: folder.mkdir())
+    data = f"--set=runtime.data_dir={tmp_path / 'data'}"
+    assert command_line.main([*words, data], program=Path(), systems=[wrong]) == 2
+    told = capsys.readouterr().err
+    assert "stall POST /tea: HTTP has no status 99" in told
+    assert "stall POST /tea: there is no service kettle" in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_overlay_has_its_section(stall: System, tmp_path: Path) -> None:
+    """As it has ours."""
+    overlay = tmp_path / "own.toml"
+    overlay.write_text("[stall]\nprice = 175\n[edge.stall]\nport = 7001\n")
+    config = load_config(overlay, (), [stall])
+    assert config.named("stall").price == 175
+    assert places_of([stall], config)[1].port == 7001
+
+
+def _look_through(folder: Path, *systems: System) -> ServiceClasses:
+    return look_through(systems, load_config(systems=systems), folder)
+
+
+def test_a_scenario_that_cannot_be_found_is_named(stall: System) -> None:
+    """It is imported only where it is played."""
+    wrong = replace(stall, scenario=cast("Any", partial(raises, 0)))
+    with scratch_folder() as place, pytest.raises(ConfigError, match="its scenario" + THROWN):
+        Rehearsal(wrong, load_config(systems=[wrong]), place)
 
 
 def test_two_systems_share_the_gateway(stall: System, tmp_path: Path) -> None:
@@ -326,3 +487,9 @@ def test_one_listener_has_one_declaration(stall: System) -> None:
     config = load_config(systems=[stall, other])
     with pytest.raises(ConfigError, match="other: listener stall is declared otherwise already"):
         places_of([stall, other], config)
+
+
+def test_a_look_at_ours_makes_no_file(tmp_path: Path) -> None:
+    """The reference systems are looked through like anybody's: nothing of theirs is laid out."""
+    _look_through(tmp_path / "data", *SYSTEMS)
+    assert not list(tmp_path.iterdir())

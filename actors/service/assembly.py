@@ -15,7 +15,7 @@ from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.service.backing_up import Backups
 from actors.service.directory import Directory
-from actors.service.group import grouped
+from actors.service.group import ROOT, grouped
 from actors.service.hosted_service import HostedService
 from actors.service.operator_calls import OperatorCalls
 from actors.service.service import Service, StatelessService
@@ -56,6 +56,27 @@ if TYPE_CHECKING:
         ) -> Store: ...
 
 
+class ServiceClasses(dict[str, type[Service | StatelessService]]):
+    """The services' classes by name: what can be asked of them, though none runs."""
+
+    def handles(self, service: str, message_type: type[Message], /) -> bool:
+        """Whether the service can be asked such a message. Raises NoSuchActor."""
+        found = self.get(service)
+        if found is None:
+            message = f"no service is called {service!r}; there are {', '.join(self)}"
+            raise NoSuchActor(message)
+        spec = found.handlers.get(message_type)
+        return spec is not None and spec.kind in {"command", "query"}
+
+    def reply_type(self, service: str, message_type: type[Message]) -> Any:
+        """Return what the handler, which there is, is typed to reply, Refusal and Later aside."""
+        return self[service].handlers[message_type].reply
+
+    def with_store(self) -> list[str]:
+        """Return the names of those that keep a file."""
+        return [name for name, each in self.items() if issubclass(each, Service)]
+
+
 class ServiceSystem(ActorSystem):
     """A tree of services, each with a store of its own, that send each other durable messages."""
 
@@ -77,12 +98,14 @@ class ServiceSystem(ActorSystem):
         `data_dir`, where others might come. Services in none of the `groups` restart by
         themselves. Raises TypeError where a service with a store is to have replicas.
         """
-        classes = {name: _class_of(name, service) for name, service in services.items()}
+        classes = ServiceClasses(
+            {name: class_of(name, service) for name, service in services.items()}
+        )
         directory = Directory(classes)
         self._classes = classes
         folder = DataFolder(
             data_dir,
-            [name for name, each in classes.items() if issubclass(each, Service)],
+            classes.with_store(),
             config.store,
             clock=context.clock,
             rng=context.rng.fork("data folder"),
@@ -121,7 +144,7 @@ class ServiceSystem(ActorSystem):
             clock=context.clock,
         )
         super().__init__(
-            SupervisorSpec(name="root", children=grouped(children, groups)),
+            SupervisorSpec(name=ROOT, children=grouped(children, groups)),
             context=context,
             mailbox=config.mailbox,
             supervisor=config.supervisor,
@@ -137,16 +160,11 @@ class ServiceSystem(ActorSystem):
 
     def handles(self, service: str, message_type: type[Message]) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
-        found = self._classes.get(service)
-        if found is None:
-            message = f"no service is called {service!r}; there are {', '.join(self._classes)}"
-            raise NoSuchActor(message)
-        spec = found.handlers.get(message_type)
-        return spec is not None and spec.kind in {"command", "query"}
+        return self._classes.handles(service, message_type)
 
     def reply_type(self, service: str, message_type: type[Message]) -> Any:
         """Return what the handler, which there is, is typed to reply, Refusal and Later aside."""
-        return self._classes[service].handlers[message_type].reply
+        return self._classes.reply_type(service, message_type)
 
     def leave(self) -> None:
         """Note that the process ends: what it is cut off from now is not to be warned of."""
@@ -281,13 +299,19 @@ def _make_replicas(
     )
 
 
-def _class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
+def class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
     """Return the class of what stands under that name. Raises TypeError."""
-    made = service.factory() if isinstance(service, Replicas) else service()
+    made: Any = service.factory() if isinstance(service, Replicas) else service()
     if isinstance(made, Service) and isinstance(service, Replicas):
         error = (
             f"{name}: {type(made).__name__} has a store, which has one writer and so one replica; "
             f"make it a StatelessService, or give its factory without Replicas"
         )
+        raise TypeError(error)
+    if not isinstance(made, Service | StatelessService):
+        error = f"{name}: {type(made).__name__} is neither a Service nor a StatelessService"
+        raise TypeError(error)
+    if isinstance(made, Service) and not hasattr(made, "schema"):
+        error = f"{name}: {type(made).__name__} has no `schema`, the folder of its .sql files"
         raise TypeError(error)
     return type(made)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling, ServedSystem
 
     # Returns the status and what becomes the body. Raises ProblemError or actors' errors.
     Act = Callable[["AdminCall"], Awaitable[tuple[int, object]]]
@@ -115,7 +115,7 @@ class GuardedEndpoint(Endpoint):
     def describe(self) -> str:
         return self.inner.describe()
 
-    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+    def faults(self, path: str, system: Handling) -> Iterator[str]:
         yield from self.inner.faults(path, system)
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from http_edge.edge_context import EdgeContext
     from http_edge.endpoints.service_endpoint import ServiceEndpoint
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
 PARKED: Final = "parked"
 # The reason itself names files and exceptions: an operator sees it.
@@ -44,7 +44,7 @@ class ParkedEndpoint(Endpoint):
     def describe(self) -> str:
         return self.inner.describe()
 
-    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+    def faults(self, path: str, system: Handling) -> Iterator[str]:
         yield from self.inner.faults(path, system)
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:

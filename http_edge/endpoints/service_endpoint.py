@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 from urllib.parse import quote
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
     # What becomes of a reply and the path's parameters.
     Respond = Callable[[Any, dict[str, str]], Answer]
@@ -41,6 +42,8 @@ IDEMPOTENCY_KEY = istr("Idempotency-Key")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Their own address is the thing's, so that is where a client looks how it ended.
 _IN_PLACE_METHODS = frozenset({"PUT", "PATCH", "DELETE"})
+
+_STATUSES = frozenset(HTTPStatus)
 
 # Whole seconds until a client looks again: what outlasts a deadline ends by a retry or a restart.
 ACCEPTED_RETRY_AFTER_S = 1
@@ -79,7 +82,9 @@ class ServiceEndpoint(Endpoint):
     def describe(self) -> str:
         return f"{self.message.__name__} of {self.service}"
 
-    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+    def faults(self, path: str, system: Handling) -> Iterator[str]:
+        if self.status not in _STATUSES:
+            yield f"HTTP has no status {self.status}"
         # What `reply` makes of the reply has no type that could be looked at.
         needs = () if self.location is None or self.reply is not None else ("id",)
         yield from faults_of(self.service, self.message, path, system, needs)
@@ -186,7 +191,7 @@ def faults_of(
     service: str,
     message: type[Message],
     path: str,
-    system: ServedSystem,
+    system: Handling,
     needs: tuple[str, ...] = (),
 ) -> Iterator[str]:
     """Yield why requests there would never be answered; `needs` are fields of the reply."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import ServedSystem
+    from http_edge.served_system import Handling
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class StreamEndpoint(Endpoint):
     def describe(self) -> str:
         return f"all pages of {self.message.__name__} of {self.service}"
 
-    def faults(self, path: str, system: ServedSystem) -> Iterator[str]:
+    def faults(self, path: str, system: Handling) -> Iterator[str]:
         if issubclass(self.message, Command):
             # A GET, and once a page: any other page of a browser could have it done.
             yield f"{self.message.__name__} is a command: only a query has pages"

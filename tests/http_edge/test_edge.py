@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ import structlog
 
 from actors.errors import ConfigError
 from http_edge.edge import Edge
-from http_edge.listener import Listener
+from http_edge.listener import Listener, bind
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import hang_up, is_problem, serving
 
@@ -53,6 +54,18 @@ async def test_a_port_that_is_taken_is_named_and_nothing_stays_open(tmp_path: Pa
         with pytest.raises(ConfigError, match=rf"{taken}.*edge\.tweets\.port"):
             await edge.start()
         assert edge.addresses == {}
+
+
+@pytest.mark.parametrize("hosts", [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")])  # noqa: S104
+def test_two_listeners_do_not_share_a_port(hosts: tuple[str, str]) -> None:
+    """Both could be bound, but only one could listen: the later one is named, and the other."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    there = [Listener(f"l{number}", host, port) for number, host in enumerate(hosts)]
+    said = rf"{hosts[1]}:{port}: edge\.l0 has it already; choose another edge\.l1\.port"
+    with pytest.raises(ConfigError, match=said):
+        bind(there)
 
 
 async def test_ready_means_every_service_is_up() -> None:

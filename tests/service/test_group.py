@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -46,6 +46,19 @@ def test_a_group_stands_where_its_first_service_stood() -> None:
             [Group(name="g", services=("a",)), Group(name="h", services=("a",))],
             "group h: 'a' is in g already",
         ),
+        (
+            [Group(name="g", services=("a",)), Group(name="g", services=("b",))],
+            "group g: a service, another group or the root is called so",
+        ),
+        ([Group(name="a", services=("a",))], "group a: a service, another group or the root"),
+        ([Group(name="root", services=("a",))], "group root: a service, another group or"),
+        ([Group(name="b-1", services=("b",))], "group b-1: call it with a-z"),
+        (
+            [Group(name="g", services=("a",), strategy=cast("Any", "one-for-all"))],
+            "group g: there is no strategy 'one-for-all' but one_for_one, one_for_all, rest_for",
+        ),
+        ([Group(name="g", services=("a",), intensity=-1)], "group g: intensity is how many"),
+        ([Group(name="g", services=("a",), period_s=-1.0)], "group g: period_s is above 0"),
     ],
 )
 def test_a_group_that_cannot_be_is_named(groups: list[Group], says: str) -> None:

@@ -61,7 +61,7 @@ def simulate(
         if not played:
             names = " and ".join(each.name for each in systems)
             message = f"{names} cannot be simulated: give it a scenario, System(scenario=...)"
-            raise EntryPointError(message)
+            raise EntryPointError(message if names else "no system that is booted has a scenario")
         return _Simulation(options, program, clock, systems).run()
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.app import look_through
+from actors.errors import declared
 from actors.kernel.rng import Rng
-from actors.service.stateless.replicas import Replicas, actor_names
+from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.history import History
 from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.net.current_host import on_host
@@ -101,7 +103,8 @@ class Rehearsal:
         A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
         """
         assert system.scenario is not None, f"{system.name} has a scenario"
-        self._scenario: Callable[[], Scenario] = system.scenario()
+        with declared(system.name, "scenario"):
+            self._scenario: Callable[[], Scenario] = system.scenario()
         scenario = self._scenario
         self._systems = tuple(scenario().systems(system))
         self._config = scenario().configure(_simulated(config))
@@ -119,9 +122,7 @@ class Rehearsal:
         self.points = self._points.every
         self.targets = Targets(
             services=tuple(actor_names(factories)),
-            stores=tuple(
-                [name for name, each in factories.items() if not isinstance(each, Replicas)]
-            ),
+            stores=tuple(look_through(self._systems, self._config, place).with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
             points=self.points,
         )

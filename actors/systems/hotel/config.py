@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from actors.config import Positive, Section
+from actors.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,17 +40,18 @@ class HotelConfig(Section, frozen=True, kw_only=True):
     refund_late_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 50
 
     def __post_init__(self) -> None:
-        """Raise ValueError where there is no such time zone."""
+        """Raise ConfigError where there is no such time zone."""
         if self.time_zone == "UTC":  # needs no data, which a small image may lack
             return
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             message = (
-                f"hotel.time_zone: no time zone {self.time_zone!r} on this system; write an IANA "
-                f'name such as "Europe/Zurich", and install time zone data (tzdata) if it has none'
+                f"configuration: hotel.time_zone: no time zone {self.time_zone!r} on this system; "
+                f'write an IANA name such as "Europe/Zurich", and install time zone data (tzdata) '
+                f"if it has none"
             )
-            raise ValueError(message) from error
+            raise ConfigError(message) from error
 
     def rules(self) -> Iterable[Rule]:
         """Say what its keys must be to each other."""

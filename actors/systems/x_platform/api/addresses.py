@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from actors.systems.x_platform.api.api_context import ApiContext
 from actors.systems.x_platform.api.connecting import STREAM
-from actors.systems.x_platform.api.embedded_credentials import read_embedded_credentials
+from actors.systems.x_platform.api.embedded_credentials import FILE, read_embedded_credentials
 from actors.systems.x_platform.api.open_streams import FORCED
 from actors.systems.x_platform.api.rules_endpoints import RULES
 from actors.systems.x_platform.api.search_endpoint import SEARCH
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
 def addresses(config: XPlatformConfig, data_dir: Path) -> dict[str, list[Address]]:
     """Return the addresses by listener; what they share begins with them.
 
-    Reads the credentials in `data_dir`, made if there are none. Raises ConfigError.
+    Reads the credentials in `data_dir`; where there are none, they are made once these are served.
+    Raises ConfigError.
     """
-    return addresses_over(ApiContext(config, read_embedded_credentials(data_dir)))
+    read = partial(read_embedded_credentials, data_dir)
+    if (data_dir / FILE).exists():
+        read()  # damaged ones are found before anything runs
+    return addresses_over(ApiContext(config, read))
 
 
 def addresses_over(api: ApiContext) -> dict[str, list[Address]]:

@@ -98,6 +98,7 @@ class XEndpoint(Endpoint):
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         schemes, run, api, clock = self.schemes, self.run, self.api, context.system.clock
+        identity = api.identity
         supported = sorted(scheme.value for scheme in schemes)
         name = f"{method} {path}"
         context.on_drain(api.drain)
@@ -105,7 +106,7 @@ class XEndpoint(Endpoint):
         async def answer(
             request: HttpRequest, params: dict[str, str], query: str
         ) -> web.StreamResponse:
-            caller = api.identity.recognise(request, clock)
+            caller = identity.recognise(request, clock)
             if caller.scheme not in schemes:
                 raise unsupported_authentication(caller.scheme.value, supported)
             quota = api.limiter.take(name, caller.account, clock.now_us())
@@ -113,7 +114,7 @@ class XEndpoint(Endpoint):
             request[QUOTA] = quota
             if quota.exceeded:
                 raise plain_problem(429)
-            api.identity.spend(caller, clock)
+            identity.spend(caller, clock)
             call = XCall(
                 request, params, query, caller=caller, quota=quota, api=api, context=context
             )

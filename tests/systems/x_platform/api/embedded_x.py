@@ -197,7 +197,7 @@ async def embedded_x(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         keys = read_embedded_credentials(path)
-        api = ApiContext(config.section(XPlatformConfig), keys)
+        api = ApiContext(config.section(XPlatformConfig), lambda: keys)
         booted = App(
             [replace(X_PLATFORM, addresses=lambda _: addresses_over(api))],
             config,
