@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 class App:
     """One process's systems. Made on the loop's thread, of what the command line or a test has.
 
-    `system` is the tree of services, `outside` what was made of the dependencies, by name.
+    `tree` are the services under their supervisors, `outside` is what was made of the dependencies,
+    by name.
     """
 
     def __init__(  # noqa: PLR0913 - all that two processes may differ by
@@ -91,7 +92,7 @@ class App:
         self.outside = wiring.outside
         services = services_of(systems, wiring)
         self._listeners = listeners_of(systems, wiring)
-        self.system = ServiceSystem(
+        self.tree = ServiceSystem(
             {name: instrument(name, service) for name, service in services.items()},
             config=config,
             data_dir=data_dir,
@@ -126,7 +127,7 @@ class App:
         Raises ConfigError.
         """
         self._edge = Edge(
-            self.system,
+            self.tree,
             config or self.config.edge,
             self._listeners,
             data_dir=self._data_dir,
@@ -139,27 +140,27 @@ class App:
 
     async def start(self) -> None:
         """Start every service; returns when each is up, or has failed its first start."""
-        await self.system.start()
+        await self.tree.start()
 
     async def drain(self) -> None:
         """Accept nothing more, and answer what has been asked."""
         self.leaving = True
-        self.system.leave()
+        self.tree.leave()
         if self._edge is not None:
             await self._edge.drain(self.config.runtime.drain_s)
 
     async def stop(self) -> None:
         """Stop the tree in reverse order."""
-        await self.system.stop()
+        await self.tree.stop()
 
     async def url_of(self, listener: str, *, service: str) -> str:
         """Return where this process itself reaches its listener, once `service` is up."""
         await self._listening.wait()
-        await self.system.registry.actor(service).first_start()
+        await self.tree.registry.actor(service).first_start()
         return loopback(self.addresses[listener])
 
     def _ask(self, service: str, message: Message) -> Awaitable[Any]:
-        return self.system.ask(service, message, timeout_s=self.config.effect.effect_s_max)
+        return self.tree.ask(service, message, timeout_s=self.config.effect.effect_s_max)
 
 
 def loopback(url: str) -> str:

@@ -220,7 +220,7 @@ async def _serve(
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if not stop.done():
             starting.result()
-            log.info("ready", **about, unhealthy=app.system.unhealthy())
+            log.info("ready", **about, unhealthy=app.tree.unhealthy())
         name = await stop
         log.info("draining", signal=name, limit_s=config.runtime.drain_s)
         await app.drain()

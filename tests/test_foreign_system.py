@@ -227,7 +227,7 @@ async def test_it_boots_is_served_and_audited(stall: System, tmp_path: Path) -> 
                 assert (sold.status, await sold.json()) == (201, {"price": 400})
             async with session.get(f"{app.addresses['gateway']}/api/v1/sales") as sales:
                 assert await sales.json() == 1
-        parents = {each.name: each.parent for each in app.system.actors()}
+        parents = {each.name: each.parent for each in app.tree.actors()}
         assert parents == {"root": None, "counter": "root", "till": "counter"}
     finally:
         await app.drain()

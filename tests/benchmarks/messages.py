@@ -123,7 +123,7 @@ class Run:
 async def measure(*, rounds: int, count: int, folder: str) -> dict[str, list[tuple[float, float]]]:
     """Measure each candidate once a round, after a round that does not count."""
     services: dict[str, Callable[[], Service]] = {"source": Source, "sink": Sink}
-    system = app_of(services, Path(folder), load_config()).system
+    system = app_of(services, Path(folder), load_config()).tree
     await system.start()
     run = Run(system)
     candidates = {"a command a message": 1, "a command 100 messages": 100}

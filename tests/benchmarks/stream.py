@@ -74,7 +74,7 @@ async def _introduce(folder: Path) -> None:
     async with _running(folder) as (app, access):
         access.open(app.addresses["x_platform"])
         while True:
-            reader = await app.system.ask("reader", GetReader(), timeout_s=ANSWER_S_MAX)
+            reader = await app.tree.ask("reader", GetReader(), timeout_s=ANSWER_S_MAX)
             if reader.status == "connected":
                 return
             await asyncio.sleep(POLL_S)
@@ -90,7 +90,7 @@ async def _timed(folder: Path, count: int) -> tuple[float, float]:
                     username=f"author{number % AUTHORS}",
                     text=f"tutorialedge has a good page number {number}, I like it",
                 )
-                await app.system.ask("x_platform", tweet, timeout_s=ANSWER_S_MAX)
+                await app.tree.ask("x_platform", tweet, timeout_s=ANSWER_S_MAX)
 
         await asyncio.gather(*(post() for _ in range(WINDOW)))
         began, began_cpu = time.perf_counter(), time.process_time()

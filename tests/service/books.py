@@ -98,7 +98,7 @@ class Shelf:
             clock=self._clock,
             rng=self._rng,
             heard=self.events.append,
-        ).system
+        ).tree
         self.hosted = self.system._hosted
 
     def file(self, name: str) -> Path:

@@ -296,7 +296,7 @@ async def office(
         store=store,
         runner=InlineRunner if issubclass(store, InlineStore) else ThreadRunner,
         heard=events.append,
-    ).system
+    ).tree
     try:
         await system.start()
         yield Office(system, folder, clock, events)

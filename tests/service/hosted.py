@@ -140,7 +140,7 @@ async def running(
         schema: ClassVar[Path] = migrations
 
     services = dict.fromkeys(names, Placed)
-    system = app_of(services, folder, config, rng=Rng(seed), heard=events.append).system
+    system = app_of(services, folder, config, rng=Rng(seed), heard=events.append).tree
     Diary.runs.clear()
     await system.start()
     try:

@@ -118,7 +118,7 @@ class Whole:
             simulated=True,
             heard=self._note,
         )
-        self.system = self._app.system
+        self.system = self._app.tree
         if self._fate is not None:
             self._fate.system = self.system
         await self.system.start()

@@ -91,7 +91,7 @@ class Machine:
         self.disk.lost = False
         with on_host(EDGE_HOST):
             self._app = self._build()
-            self.system = self._app.system
+            self.system = self._app.tree
             await self._app.listen()
             await self._app.start()
         self.up = True

@@ -98,7 +98,7 @@ async def monitor(folder: Path, rng: Rng, *settings: str) -> AsyncIterator[Monit
         clock=SystemClock(),
         rng=rng,
     )
-    system = app.system
+    system = app.tree
     await app.start()
     try:
         await app.listen()

@@ -168,7 +168,7 @@ async def acting(folder: Path, loop: SimulationLoop, *settings: str) -> AsyncIte
         clock=loop.clock,
         store=InlineStore,
         runner=InlineRunner,
-    ).system
+    ).tree
     await system.start()
     try:
         yield Acting(system, x, access)

@@ -96,7 +96,7 @@ async def running(
         simulated=True,
         heard=note,
     )
-    system = app.system
+    system = app.tree
     await system.start()
     try:
         yield Running(system, crashes)

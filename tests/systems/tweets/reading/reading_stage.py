@@ -135,7 +135,7 @@ async def reading(
 
     tweets, x = config.section(TweetsConfig), config.section(XConfig)
     services = {"reader": lambda: ReaderService(tweets, x, access), "tweets": Placed}
-    system = app_of(services, folder, config, clock=clock).system
+    system = app_of(services, folder, config, clock=clock).tree
     await system.start()
     try:
         yield Reading(system, clock, access)

@@ -214,7 +214,7 @@ async def embedded_x(
                 x = EmbeddedX(
                     booted.edge,
                     api,
-                    booted.system,
+                    booted.tree,
                     clock,
                     config,
                     keys,
