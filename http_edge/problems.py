@@ -151,7 +151,10 @@ _AGAIN = "ask again, with the same Idempotency-Key if it changes something"
 _TOLD = {
     Kind.MAILBOX_FULL: "{} has as many requests waiting as it may; try again later",
     Kind.STARTING: "{} is not up yet; try again in a moment",
-    Kind.SERVICE_UNAVAILABLE: "{} takes nothing at present; try again later, and whoever runs it sees why at /admin/actors",
+    Kind.SERVICE_UNAVAILABLE: (
+        "{} takes nothing at present; try again later, and whoever runs it sees why at"
+        " /admin/actors"
+    ),
     Kind.DEADLINE_EXCEEDED: (
         "{} did not answer in time, and may yet do what it was asked; " + _AGAIN
     ),
