@@ -69,6 +69,7 @@ class App:
         self._data_dir = data_dir
         self._edge: Edge | None = None
         self._listening = asyncio.Event()
+        self._urls: dict[str, str] = {}
         events = Lifecycle()
         if heard is not None:
             events.subscribe(heard)
@@ -136,6 +137,7 @@ class App:
             descriptors_max=descriptors_max,
         )
         await self._edge.start()
+        self._urls = self.addresses  # a copy: whoever still asks while it drains gets an answer
         self._listening.set()
 
     async def start(self) -> None:
@@ -157,7 +159,7 @@ class App:
         """Return where this process itself reaches its listener, once `service` is up."""
         await self._listening.wait()
         await self.tree.registry.actor(service).first_start()
-        return loopback(self.addresses[listener])
+        return loopback(self._urls[listener])
 
     def _ask(self, service: str, message: Message) -> Awaitable[Any]:
         return self.tree.ask(service, message, timeout_s=self.config.effect.effect_s_max)

@@ -61,6 +61,8 @@ def main(
     `program` is what another process would run to do the same. The `systems` are those that
     `run` or `simulate` is told of, else those that the configuration lists, unless given here.
     """
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - while we run
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["--version"]:
         print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words

@@ -92,16 +92,20 @@ def _import_module(name: str) -> ModuleType:
     here = Path.cwd()
     if name.partition(".")[0] not in PACKAGES:
         _look_in(here)
-    try:
-        known = importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # a parent is missing, no package, or broken, as it then says
-        known = importlib.util.find_spec(name.partition(".")[0]) is not None
-    if not known:
+    # Where a parent is no package, or broken, importing says so.
+    if not (_is_known(name) or (name.count(".") and _is_known(name.partition(".")[0]))):
         raise EntryPointError(
             f"there is no module {name!r} in {here}, and none is installed: go to its folder, or "
             "name its file, as in path/to/shop.py"
         )
     return _import(name, name)
+
+
+def _is_known(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _look_in(folder: Path) -> None:
@@ -120,13 +124,19 @@ def _look_in(folder: Path) -> None:
 def _import(name: str, called: str) -> ModuleType:
     try:
         return importlib.import_module(name)
+    except SystemExit as error:
+        message = (
+            f"{called} ends the program when it is imported (sys.exit): put that under "
+            "`if __name__ == '__main__':`"
+        )
+        raise EntryPointError(message) from error
     except Exception as error:
         raise EntryPointError(f"{called} cannot be imported: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename:
         return f"{what}; mend {error.filename}, line {error.lineno}"
     # The innermost line that is neither the interpreter's nor this file's.
     frames = [

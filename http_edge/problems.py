@@ -143,6 +143,7 @@ _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.DeadLettered, Kind.DEAD_LETTERED),
     (errors.ActorCrashed, Kind.ACTOR_CRASHED),
     (errors.ActorStopped, Kind.ACTOR_STOPPED),
+    (errors.StoreLost, Kind.STORE_UNAVAILABLE),
     (errors.StoreRefused, Kind.STORE_REFUSED),
     (errors.StoreError, Kind.STORE_UNAVAILABLE),
 )

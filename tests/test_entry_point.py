@@ -128,6 +128,7 @@ WRONG = [
     ("s.py", {"s.py": "def f(:"}, ["SyntaxError", "mend {here}/s.py, line 1"]),
     ("s.py", {"s.py": "import actors.nothing"}, ["'actors.nothing'; mend {here}/s.py, line 1"]),
     ("json.py", {"json.py": ONE}, ["module 'json' already", "another name"]),
+    ("s.py", {"s.py": ONE + "raise SystemExit(0)"}, ["ends the program", "if __name__ =="]),
     (
         "s.py",
         {"s.py": ONE, "actors/mine.py": ""},

@@ -59,6 +59,7 @@ async def test_a_refusal_is_told_in_its_own_words(
         (errors.ActorCrashed("crash"), 503, "actor-crashed", None),
         (errors.ActorStopped("stopped"), 503, "actor-stopped", None),
         (errors.StoreRefused("disk full"), 503, "store-refused", 5),
+        (errors.StoreLost("the file is gone"), 503, "store-unavailable", 5),
         (errors.StoreCorrupt("malformed"), 503, "store-unavailable", 5),
     ],
 )

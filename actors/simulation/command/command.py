@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "simulations"
 HELD: Final = 0
 FOUND: Final = 1
+STOPPED: Final = 3
 MISUSED: Final = 2
 
 
@@ -50,7 +51,7 @@ def simulate(
     systems: Sequence[System],
     entry: str | None = None,
 ) -> int:
-    """Run the command; returns the exit code: 0 all held, 1 something was found, 2 misused.
+    """Run the command; returns 0 all held, 1 something was found, 2 misused, 3 stopped.
 
     `program` is what a second process runs, and `entry` how it finds the `systems`; of these are
     played those that have a scenario. `fresh_seed` is where to begin if nobody says.
@@ -146,7 +147,9 @@ class _Simulation:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
         elif failure is not None:
             self._tell_found(campaign, failure)
-        return HELD if failure is None and self._differs is None else FOUND
+        if failure is not None or self._differs is not None:
+            return FOUND
+        return STOPPED if campaign.stopping else HELD
 
     def _replay(self, campaign: Campaign) -> int:
         recording = self._recording

@@ -123,7 +123,8 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
         usage="%(prog)s [SYSTEM] [option ...]",
         description="Play whole systems on virtual time, each seed another course of events, until "
         "one breaks; make small what broke it, and tell it. Without a number, 100 fresh seeds.",
-        epilog="Exit codes: 0 all held, 1 something was found, 2 used wrongly.",
+        epilog="Exit codes: 0 all held, 1 something was found, 2 used wrongly, "
+        "3 stopped before its end.",
     )
     add = parser.add_argument
     add("--seed", type=_seed, metavar="N", help="play this; with --seeds or --hours, begin here")

@@ -146,7 +146,7 @@ def test_ctrl_c_ends_in_order() -> None:
         assert not IN_MEMORY.is_dir() or list(IN_MEMORY.glob(folder))
         process.send_signal(signal.SIGINT)
         printed = process.stdout.read()
-    assert process.returncode == 0
+    assert process.returncode == 3
     assert printed.startswith("stopped before the end\n")
     assert digest(printed)
     assert list(IN_MEMORY.glob(folder)) == []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.config import ListenerConfig
+from actors.errors import ConfigError
 from actors.simulation.net.host_table import ANY
 from actors.simulation.sealed.watch import Allowance
 from actors.simulation.stage.scenario import Scenario
@@ -119,6 +120,11 @@ class TweetsScenario(Scenario):
 
     def configure(self, config: Config) -> Config:
         """Put X at the end of a wire, silence its authors, and let it count in short windows."""
+        if config.named("x_platform") is None:
+            message = (
+                "a simulation of the brand monitor needs x_platform beside it: --system tweets"
+            )
+            raise ConfigError(message)
         replace = msgspec.structs.replace
         edge = replace(
             config.edge,
