@@ -205,9 +205,11 @@ class AiosqliteStore(SqliteStore):
         """Close all connections in order; nothing but the check may be running."""
         await self._end_check()
         await self._reader.close()
-        if self._commit is not None:
-            await self._writer.submit(self._commit.retire)
-        await self._writer.close()
+        try:
+            if self._commit is not None:
+                await self._writer.submit(self._commit.retire)
+        finally:
+            await self._writer.close()
 
     async def abandon(self) -> None:
         """Stop what is running and let nothing more commit: the incarnation is dead."""

@@ -129,9 +129,13 @@ class GroupCommit:
 
         Where that cannot be written, the next start knows as much as after a crash.
         """
-        with suppress(sqlite3.Error):
+        try:
             self._keys.end()
             self.epoch.move_on()
+        except sqlite3.Error:
+            # Else the file stays locked for as long as anything holds on to the connection.
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
 
     # --- Inside ------------------------------------------------------------------------------
 

@@ -94,9 +94,13 @@ class InlineStore(SqliteStore):
         raise StoreError(message)
 
     async def close(self) -> None:
-        """Close both connections, in order."""
-        if self._commit is not None:
-            self._commit.retire()
+        """Close both connections, in order, also where the last word cannot be written."""
+        try:
+            if self._commit is not None:
+                self._commit.retire()
+        except BaseException:
+            await self.abandon()
+            raise
         self._close()
 
     def _close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,12 +83,18 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         commit.open(admission, first=first)
         connection.set_progress_handler(None, 0)
     except sqlite3.Error as error:
-        connection.close()
+        _discard(connection)
         raise translate(error, spec.path) or StoreRefused(f"{spec.path}: {error}") from error
     except BaseException:
-        connection.close()
+        _discard(connection)
         raise
     return connection, commit
+
+
+def _discard(connection: sqlite3.Connection) -> None:
+    """Close it, and give up its lock: closing alone does not while a traceback keeps a cursor."""
+    with closing(connection), suppress(sqlite3.Error):
+        connection.rollback()
 
 
 def open_degraded(

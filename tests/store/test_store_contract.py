@@ -855,3 +855,25 @@ async def test_damaged_dead_letters_are_a_typed_error(ledger: Ledger) -> None:
     with pytest.raises(StoreCorrupt):
         await store.look(partial(latest, service="ledger", limit=10))
     await store.abandon()
+
+
+async def test_a_close_whose_last_word_fails_holds_no_lock(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails then, the next incarnation can write."""
+    ledger.limit(busy_s_max=0.1)
+    store = await ledger.open()
+    held: list[sqlite3.Connection] = []
+
+    def fail() -> None:
+        held.append(commit._connection)
+        commit._connection.execute("BEGIN IMMEDIATE")
+        raise RuntimeError
+
+    commit = store._commit
+    assert commit is not None
+    monkeypatch.setattr(commit, "retire", fail)
+    with pytest.raises(RuntimeError):
+        await store.close()
+    async with ledger.opened():
+        pass  # it has taken the epoch, and so written
