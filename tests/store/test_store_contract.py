@@ -863,15 +863,14 @@ async def test_a_close_whose_last_word_fails_holds_no_lock(
     """Whatever fails then, the next incarnation can write."""
     ledger.limit(busy_s_max=0.1)
     store = await ledger.open()
-    held: list[sqlite3.Connection] = []
-
-    def fail() -> None:
-        held.append(commit._connection)
-        commit._connection.execute("BEGIN IMMEDIATE")
-        raise RuntimeError
-
     commit = store._commit
     assert commit is not None
+    connection = commit._connection
+
+    def fail() -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        raise RuntimeError
+
     monkeypatch.setattr(commit, "retire", fail)
     with pytest.raises(RuntimeError):
         await store.close()
