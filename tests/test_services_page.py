@@ -33,7 +33,7 @@ def test_every_name_is_told_of_and_used() -> None:
     assert set(actors.__all__) <= set(re.findall(r"`(\w+)`", table))
     code = "\n".join(files_of(PAGE).values())
     unused = {name for name in actors.__all__ if not re.search(rf"\b{name}\b", code)}
-    assert unused == {"App", "GaveUp"}  # of which a table and a sentence tell
+    assert unused == {"App", "GaveUp"}  # of them a sentence tells
 
 
 def test_every_block_is_a_file_and_the_first_is_the_example() -> None:

@@ -108,15 +108,14 @@ class Program(ABC):
 
 
 def is_there(url: str) -> bool:
-    """Whether somebody answers, whatever they say."""
+    """Whether somebody answers, and does not say that it is not ready."""
     try:
         where = urlsplit(url)
         with closing(HTTPConnection(where.netloc, timeout=WAIT_S_MAX)) as connection:
             connection.request("GET", where.path or "/")
-            connection.getresponse()
+            return connection.getresponse().status < 500
     except OSError:
         return False
-    return True
 
 
 def read_states(path: Path) -> list[str]:
