@@ -1,4 +1,4 @@
-"""Where the three programs of the comparison die: by SIGKILL, once, at the point that is asked for."""
+"""Where the three programs of the comparison die: by SIGKILL, once, at the point asked for."""
 
 from __future__ import annotations
 

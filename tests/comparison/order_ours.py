@@ -71,7 +71,7 @@ def committed(self: OutputBuffer) -> None:
         die_at(BEFORE_THE_REPLY)
 
 
-OutputBuffer.committed = committed  # type: ignore[assignment, method-assign]
+OutputBuffer.committed = committed
 ORDERS = System(
     name="orders",
     services={"orders": Orders},

@@ -157,7 +157,7 @@ class Dbos(Program):
 
 
 class Restate(Program):
-    """Restate: a server takes what is asked, keeps the state, and asks the process of the handlers."""
+    """Restate: a server takes what is asked, keeps the state, and asks the handlers' process."""
 
     def __init__(self, folder: Path, point: str) -> None:
         super().__init__(folder, point)

@@ -106,7 +106,9 @@ needs_restate = pytest.mark.skipif(
 def test_restate(tmp_path: Path, point: str) -> None:
     """Its server keeps the client and asks the handlers again: the client notices nothing."""
     seen = killed(Restate(tmp_path, point))
-    assert seen == Seen("confirmed", ended_by_itself=True, charges=2 if point == IN_THE_EFFECT else 1)
+    assert seen == Seen(
+        "confirmed", ended_by_itself=True, charges=2 if point == IN_THE_EFFECT else 1
+    )
 
 
 @needs_restate

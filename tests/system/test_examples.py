@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.process import READY_S_MAX, ROOT
+from actors.testing.live_process import READY_S_MAX
+from tests.system.process import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
