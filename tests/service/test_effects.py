@@ -44,15 +44,15 @@ NO_BREAKER = "breaker.failures_max=1000000"
 FINE = 0.001
 
 
-class Call(Command, frozen=True, kw_only=True):
+class Call(Command):
     label: str
 
 
-class Called(Command, frozen=True, kw_only=True):
+class Called(Command):
     label: str
 
 
-class Mail(Command, frozen=True, kw_only=True):
+class Mail(Command):
     label: str
 
 

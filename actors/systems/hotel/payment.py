@@ -45,40 +45,40 @@ SET_VOIDED = "UPDATE payment SET state = 'voided', refund_amount = ? WHERE id = 
 # --- Its effects on the card processor, and what comes of them -----------------------------------
 
 
-class ChargeCard(Command, frozen=True, kw_only=True):
+class ChargeCard(Command):
     payment_id: str
     card_number: str
     amount: int
     currency: str
 
 
-class CardCharged(Command, frozen=True, kw_only=True):
+class CardCharged(Command):
     payment_id: str
     charge_id: str
 
 
-class CardDeclined(Command, frozen=True, kw_only=True):
+class CardDeclined(Command):
     payment_id: str
     reason: str
 
 
-class VoidCharge(Command, frozen=True, kw_only=True):
+class VoidCharge(Command):
     payment_id: str
 
 
-class ChargeVoided(Command, frozen=True, kw_only=True):
+class ChargeVoided(Command):
     """No charge stands, or ever will; `refunded` is what had been taken."""
 
     payment_id: str
     refunded: int
 
 
-class RefundCard(Command, frozen=True, kw_only=True):
+class RefundCard(Command):
     payment_id: str
     amount: int
 
 
-class CardRefunded(Command, frozen=True, kw_only=True):
+class CardRefunded(Command):
     payment_id: str
     amount: int
 
