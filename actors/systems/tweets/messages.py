@@ -104,14 +104,6 @@ class ScoreTweet(Command):
     version_id: str | None = None
 
 
-class RecordScore(Command):
-    """The effect's outcome. A version is scored once: a second score changes nothing."""
-
-    tweet_id: str
-    score: float
-    version_id: str | None = None
-
-
 class TweetScored(Event):
     """A tweet stands, and how it sounds is known. `x` is None where it did not come from X.
 
