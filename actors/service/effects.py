@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class EffectDone(Command, frozen=True, kw_only=True):
+class EffectDone(Command):
     """The outcome of an effect that has none: only to mark it done."""
 
 
-class EffectPutOff(Command, frozen=True, kw_only=True):
+class EffectPutOff(Command):
     """The outcome of an effect that is to begin anew."""
 
     command: Command
