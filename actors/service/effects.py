@@ -44,7 +44,7 @@ class EffectPutOff(Command):
     again_s: float
 
 
-def begin_anew(tx: Transaction, cmd: EffectPutOff) -> None:
+def put_effect_off(tx: Transaction, cmd: EffectPutOff) -> None:
     """Have it begin anew: its timer gives way to a later one."""
     tx.after(cmd.again_s, cmd.command)
 
@@ -139,8 +139,9 @@ class Effects:
             await gate.enter(first=first)
             attempt += 1
             reason: str | None = None
+            limit = asyncio.timeout(effect.limit_s)
             try:
-                async with asyncio.timeout(effect.limit_s) as limit:
+                async with limit:
                     outcome = await effect.function(message)
             except Starting:
                 gate.withdrawn()
