@@ -65,15 +65,15 @@ class StallConfig(Section, frozen=True, kw_only=True):
     price: Count = 150
 
 
-class SellTea(Command, frozen=True, kw_only=True):
+class SellTea(Command):
     cups: int
 
 
-class PrintReceipt(Command, frozen=True, kw_only=True):
+class PrintReceipt(Command):
     price: int
 
 
-class CountSales(Query, frozen=True, kw_only=True):
+class CountSales(Query):
     pass
 
 
@@ -285,7 +285,7 @@ def raises(_: object) -> None:
     raise ZeroDivisionError("nought")
 
 
-class CountOrders(Query, frozen=True, kw_only=True):
+class CountOrders(Query):
     pass
 
 

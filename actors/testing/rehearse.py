@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = 20
 # Most of what can be left out is gone after a hundred runs; `simulate` goes on to the end.
-SHRINK_RUNS_MAX: Final = 400
+SHRINK_RUNS_MAX: Final = 300
 # Seconds between two words about how far the shrinking is.
 TELL_S: Final = 3.0
 
