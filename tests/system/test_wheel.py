@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from actors.config import DEFAULTS
+from tests.documented import PAGES, commands_of, write_files
 from tests.own_system import write_shop
 from tests.system.process import ROOT
+from tests.test_commands_as_written import in_checkout
+from tests.test_commands_as_written import run as type_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,3 +200,32 @@ def test_somebodys_code_is_checked_against_it(command: Path, shop: Path) -> None
     python = str(command.with_name("python"))
     words = ("--strict", "--follow-imports=silent", "--python-executable", python, "shop.py")
     run(sys.executable, "-m", "mypy", *words, cwd=shop)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_true_of_an_installation(command: Path, tmp_path: Path, page: str) -> None:
+    """What it says to type there works, beside the files that it prints and in no checkout."""
+    write_files(page, tmp_path)
+    for written in commands_of(page):
+        if not in_checkout(written):
+            type_in(written, tmp_path, command.parent)
+
+
+def test_the_authors_page_is_enough(command: Path, tmp_path: Path) -> None:
+    """The system that it prints boots, is killed, boots again, and satisfies a type checker.
+
+    That it is simulated and tested: it says so, see above.
+    """
+    write_files("docs/SERVICES.md", tmp_path)
+    words = (str(command), "run", "cafe.py", "--set", "edge.gateway.port=0")
+    with Life(*words, cwd=tmp_path) as first:
+        order = json.loads(asked(f"{first.url}/orders", '{"cups": 2}'))
+        first.process.kill()
+        assert first.process.wait() == -signal.SIGKILL
+    with Life(*words, cwd=tmp_path) as second:
+        assert json.loads(asked(f"{second.url}/orders/{order['id']}")) == order
+    files = [path.name for path in tmp_path.glob("*.py")]
+    assert "test_cafe.py" in files
+    python = str(command.with_name("python"))
+    strictly = ("--strict", "--follow-imports=silent", "--python-executable", python)
+    run(sys.executable, "-m", "mypy", *strictly, *files, cwd=tmp_path)
