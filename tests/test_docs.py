@@ -90,7 +90,7 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 @pytest.mark.parametrize("page", TOURS)
 def test_the_tour_is_true(live: Live, tmp_path: Path, page: str) -> None:
     """Each command of the page prints what stands below it, on a fresh system."""
-    process = live(None, *SILENCE)
+    process = live.prepare(None, *SILENCE, data_dir=tmp_path / "data").start()
     steps = list(console_steps((ROOT / page).read_text(encoding="utf-8")))
     assert len(steps) > 3
     for command, written in steps:
