@@ -15,7 +15,7 @@ from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 from actors.config import load_config
-from actors.errors import EntryPointError, declared
+from actors.errors import DressRehearsalError, EntryPointError, declared
 from actors.kernel.clock import SystemClock
 from actors.kernel.rng import Rng
 from actors.program import ANYWHERE
@@ -69,9 +69,29 @@ class Rehearse:
         Equal arguments play the same: another `seed` draws others. `faults` is a profile, as of
         `simulate`. `config` is laid over the shipped configuration, then each of the changes:
         "SECTION.KEY=VALUE". Raises AssertionError with what was wrong, the smallest script found
-        that shows it, and how to play that again; EntryPointError where nothing can be played.
+        that shows it, and how to play that again; EntryPointError or ConfigError where nothing can
+        be played.
         """
         __tracebackhide__ = True
+        try:
+            wrong = self._play(system, changes, faults, examples, seed, config)
+        except DressRehearsalError as error:  # it says all, and our lines nothing
+            raise error.with_traceback(None) from None
+        if wrong is not None:
+            raise AssertionError(wrong)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _play(
+        self,
+        system: System,
+        changes: Sequence[str],
+        faults: str,
+        examples: int,
+        seed: int,
+        config: Path | None,
+    ) -> str | None:
+        """Return what a failing test says, or nothing."""
         if system.scenario is None:
             raise EntryPointError(
                 f"{system.name} cannot be rehearsed: give it a scenario, System(scenario=...)"
@@ -90,7 +110,7 @@ class Rehearse:
                 stack.enter_context(stop_on_signal(campaign.stop))
             played = _search(stage, campaign, examples, seed)
             if played is None:
-                return
+                return None
             failure = Failure(system=system.name, played=played)
             minimised = campaign.minimise(
                 failure, self._tell(system.name), runs_max=SHRINK_RUNS_MAX
@@ -99,9 +119,7 @@ class Rehearse:
                 raise KeyboardInterrupt
             text = _told(stage, failure, minimised)
         again = self._kept(system, minimised, seed, changes, config)
-        raise AssertionError(f"{text}\n\n{again}")
-
-    # --- Inside ------------------------------------------------------------------------------
+        return f"{text}\n\n{again}"
 
     def _tell(self, system: str) -> Callable[[int], None]:
         clock = SystemClock()
