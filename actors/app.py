@@ -6,14 +6,19 @@ import asyncio
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import ConfigError, declared
+import structlog
+
+from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceClasses, ServiceSystem, class_of
 from actors.service.group import check_groups
+from actors.service.send_check import send_faults, unpublished
+from actors.service.service import Service
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.files.schema_check import check_schema
 from actors.system import Wiring, each_service, listeners_of, services_of, unbooted, with_outside
 from http_edge.edge import Edge, check_listeners
 
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
     from http_edge.listener import Sockets
+
+log = structlog.get_logger()
 
 
 class App:
@@ -64,6 +71,8 @@ class App:
         in the context `ambient`. A simulation may `instrument` services, by name, and put a
         distance between an effect and a service that it asks. Raises ConfigError.
         """
+        if not simulated:  # who rehearses has looked once, for all the runs
+            _warn(look_through(systems, config, data_dir))
         self.config = config
         self.leaving = False
         self._data_dir = data_dir
@@ -176,10 +185,13 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     Raises ConfigError where something in a declaration is wrong.
     """
     wiring = unbooted(systems, config, data_dir)
-    classes = ServiceClasses()
+    classes, owners = ServiceClasses(), {}
     for system, name, service in each_service(systems, wiring):
         with declared(system.name, f"service {name!r}"):
-            classes[name] = class_of(name, service)
+            classes[name] = found = class_of(name, service)
+            owners[name] = system
+            if issubclass(found, Service):
+                _check_schema(system, name, found)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
@@ -189,4 +201,21 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
             message = f"{system.name}: {error}"
             raise ConfigError(message) from error
     check_listeners(listeners_of(systems, wiring), classes)
+    faults = [f"{owners[name].name}: {name} {fault}" for name, fault in send_faults(classes)]
+    if faults:
+        raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))
     return classes
+
+
+def _warn(classes: ServiceClasses) -> None:
+    """Say which events come from nobody here: they may be those of a system that is not booted."""
+    for name, event_type in unpublished(classes):
+        log.warning("nobody publishes what a service hears", service=name, event_type=event_type)
+
+
+def _check_schema(system: System, name: str, service: type[Service]) -> None:
+    try:
+        check_schema(service.schema, name)
+    except SchemaError as error:
+        message = f"{system.name}: {service.__name__}: {error}"
+        raise ConfigError(message) from error

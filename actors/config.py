@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeV
 
 import msgspec
 
+from actors.config_faults import describe_fault
 from actors.errors import ConfigError, declared
 
 if TYPE_CHECKING:
@@ -308,14 +309,12 @@ def load_config(
     for name, listener in listeners.items():
         tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
     _lay_over(tree, overlay, settings)
+    whole = _whole(tuple(sections.items()), tuple(listeners))
     try:
-        config = msgspec.convert(tree, _whole(tuple(sections.items()), tuple(listeners)))
+        config = msgspec.convert(tree, whole)
     except msgspec.ValidationError as error:
-        message = (
-            f"configuration: {error}; config.toml and the config.py of each system list every key "
-            f"with its unit"
-        )
-        raise ConfigError(message) from error
+        fault = describe_fault(error, whole, sections, DEFAULTS)
+        raise ConfigError(f"configuration: {fault}") from error
     rules = [rule for _, section in config.sections() for rule in section.rules()]
     rules += config.rules()
     for system in systems:

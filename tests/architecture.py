@@ -30,7 +30,7 @@ ROWS = (
     ("actors.kernel",),
     ("actors.log",),
     ("actors.config",),
-    ("actors.errors", "actors.program"),
+    ("actors.config_faults", "actors.errors", "actors.program"),
     ("actors",),
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}

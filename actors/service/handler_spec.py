@@ -19,6 +19,8 @@ from actors.kernel.messages import (
     Refused,
     type_name,
 )
+from actors.service.json_types import INSTEAD, without_form
+from actors.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,8 @@ SHAPES: dict[Kind, str] = {
     "effect": "async (self, message: SomeCommand) -> Outcome | None",
 }
 STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
+IMPORTED = "types are read at run time: import it outside of `if TYPE_CHECKING:`"
+NO_AWAIT = "handlers never await: write it as `def`, and what has to wait as an @effect"
 
 
 class HandlerSpec(msgspec.Struct, frozen=True):
@@ -71,9 +75,11 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
     shape = SHAPES[kind]
     message, reply = _read_types(name, function, shape, parameters=1 if kind == "effect" else 2)
     _check_message(name, kind, message, shape)
-    if (kind == "effect") != iscoroutinefunction(function):
-        rule = "write an @effect as" if kind == "effect" else "handlers never await, only effects"
-        error = f"{name}: {rule} `async def`"
+    if kind == "effect" and not iscoroutinefunction(function):
+        error = f"{name}: write an @effect as `async def`, for it waits for somebody else"
+        raise TypeError(error)
+    if kind != "effect" and iscoroutinefunction(function):
+        error = f"{name}: {NO_AWAIT}"
         raise TypeError(error)
     start: Start = "now"
     if kind == "event":
@@ -89,11 +95,7 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
         error = f"{name} returns Later: only a @command may, and it says what its reply will be"
         raise TypeError(error)
     reply = _reply_type(reply)
-    try:
-        msgspec.json.Decoder(reply)
-    except TypeError as unreadable:
-        error = f"{name}: its reply could be stored, and not read back: {unreadable}"
-        raise TypeError(error) from unreadable
+    _check_readable(name, "reply", reply)
     return HandlerSpec(kind, function, message, reply, defers, start)
 
 
@@ -122,7 +124,10 @@ def _read_all(
         if spec.message in handlers:
             other = handlers[spec.message].function.__name__
         if other not in {None, name}:  # of the same name: a subclass overrides it
-            message = f"{cls.__name__}.{name} and .{other} both handle {spec.message}"
+            message = (
+                f"{cls.__name__}.{name} and {cls.__name__}.{other} both handle "
+                f"{type_name(spec.message)}: keep one of them"
+            )
             raise TypeError(message)
         handlers[spec.message] = spec
     return handlers
@@ -139,7 +144,7 @@ def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> Hand
     message, reply = _read_types(name, function, STATELESS_SHAPE, parameters=1)
     _check_message(name, kind, message, STATELESS_SHAPE)
     if iscoroutinefunction(function):
-        error = f"{name}: handlers never await, only effects `async def`"
+        error = f"{name}: {NO_AWAIT}"
         raise TypeError(error)
     if Later in members(reply):
         error = f"{name} returns Later: only a @command of a service with a store may"
@@ -154,14 +159,52 @@ def _read_types(
     try:
         hints = typing.get_type_hints(function)
     except NameError as unknown:
-        error = f"{name}: {unknown}; its types are read at run time: import them for that, too"
+        error = f"{name}: {unknown}; {IMPORTED}"
         raise TypeError(error) from unknown
     reply = hints.pop("return", None)
     types = list(hints.values())
     if reply is None or len(types) != parameters:
         error = f"{name} must be typed {shape}"
         raise TypeError(error)
+    _check_transaction(name, function.__handles__, types[:-1], shape)  # type: ignore[attr-defined]
     return types[-1], reply
+
+
+def _check_transaction(name: str, kind: Kind, before: list[Any], shape: str) -> None:
+    """Raise TypeError where what is typed `before` the message begins with another transaction."""
+    if not before:
+        return
+    wanted = ReadTransaction if kind == "query" else Transaction
+    if before[0] is wanted:
+        return
+    error = f"{name} must be typed {shape}"
+    if before[0] is Transaction:
+        error = (
+            f"{name} is a @query and takes a Transaction, and a query only reads: write "
+            f"`tx: ReadTransaction`, or make it a @command"
+        )
+    elif before[0] is ReadTransaction:
+        error = (
+            f"{name} is {_called(kind)} and takes a ReadTransaction, with which it could change nothing: "
+            f"write `tx: Transaction`, or make it a @query"
+        )
+    raise TypeError(error)
+
+
+def _check_readable(name: str, what: str, stored: Any) -> None:
+    """Raise TypeError where such a value could not be written as JSON, or not read back."""
+    try:
+        msgspec.json.Decoder(stored)
+        strangers = list(without_form(stored))
+    except NameError as unknown:
+        error = f"{name}: its {what} has a type that is not known: {unknown}; {IMPORTED}"
+        raise TypeError(error) from unknown
+    except TypeError as unreadable:
+        error = f"{name}: its {what} could be stored, and not read back: {unreadable}"
+        raise TypeError(error) from unreadable
+    if strangers:
+        error = f"{name}: its {what} has no form in JSON: {' and '.join(strangers)}; {INSTEAD}"
+        raise TypeError(error)
 
 
 def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
@@ -171,12 +214,19 @@ def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
         error = f"{name} must be typed {shape}"
         raise TypeError(error)
     if not issubclass(origin, BASES[kind]):
-        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
-        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
+        error = (
+            f"{name} is {_called(kind)}, and {origin.__name__} is no {BASES[kind].__name__}: "
+            f"it must be typed {shape}"
+        )
         raise TypeError(error)
     if message in {Refused, GaveUp}:
         error = f"{name}: say of which command, such as {message.__name__}[SomeCommand]"
         raise TypeError(error)
+    _check_readable(name, f"message {type_name(message)}", message)
+
+
+def _called(kind: Kind) -> str:
+    return {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
 
 
 def _reply_type(annotation: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from actors.service.json_types import type_info
+
 if TYPE_CHECKING:
     from actors.kernel.messages import Message
 
@@ -61,7 +63,7 @@ def _field_types(
     message_type: type[Message],
 ) -> tuple[tuple[str, tuple[msgspec.inspect.Type, ...]], ...]:
     """Return each field's name, as encoded, with the types that it may have."""
-    info = msgspec.inspect.type_info(message_type)
+    info = type_info(message_type)
     if not isinstance(info, msgspec.inspect.StructType):
         message = f"{message_type!r} is no struct"
         raise TypeError(message)
