@@ -106,7 +106,10 @@ def test_setting_of_another_form_is_refused(setting: str) -> None:
         ("log.level=loud", ["log.level", "loud"]),
         ("hotel.hold=1", ["[hotel] has no key 'hold'", "hold_s", "HotelConfig", "hotel/config.py"]),
         ("edge.hosts=[1]", ["edge.hosts[0]", "--set edge.hosts=..."]),
-        ("hotel.room_rate_default.currency=euro", ["hotel.room_rate_default.currency", "HotelConfig", "hotel/config.py"]),
+        (
+            "hotel.room_rate_default.currency=euro",
+            ["hotel.room_rate_default.currency", "HotelConfig", "hotel/config.py"],
+        ),
     ],
 )
 def test_error_names_the_key(setting: str, names: list[str]) -> None:

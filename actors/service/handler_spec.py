@@ -185,8 +185,8 @@ def _check_transaction(name: str, kind: Kind, before: list[Any], shape: str) -> 
         )
     elif before[0] is ReadTransaction:
         error = (
-            f"{name} is {_called(kind)} and takes a ReadTransaction, with which it could change nothing: "
-            f"write `tx: Transaction`, or make it a @query"
+            f"{name} is {_called(kind)} and takes a ReadTransaction, with which it could change "
+            f"nothing: write `tx: Transaction`, or make it a @query"
         )
     raise TypeError(error)
 

@@ -29,13 +29,24 @@ def without_form(kind: Any) -> Iterator[str]:
 
     Raises NameError as `type_info`.
     """
-    yield from _strangers(type_info(kind), "", set())
+    for path, each in types_within(kind):
+        if isinstance(each, inspect.CustomType):
+            yield f"{path or 'it'} is a {each.cls.__name__}"
 
 
-def _strangers(kind: inspect.Type, path: str, seen: set[type]) -> Iterator[str]:
+def types_within(kind: Any) -> Iterator[tuple[str, inspect.Type]]:
+    """Yield every type within `kind`, itself and each struct once, with where it stands.
+
+    Raises NameError as `type_info`.
+    """
+    yield from _types_within(type_info(kind), "", set())
+
+
+def _types_within(
+    kind: inspect.Type, path: str, seen: set[type]
+) -> Iterator[tuple[str, inspect.Type]]:
+    yield path, kind
     match kind:
-        case inspect.CustomType():
-            yield f"{path or 'it'} is {_called(kind.cls)}"
         case (
             inspect.StructType()
             | inspect.DataclassType()
@@ -46,19 +57,16 @@ def _strangers(kind: inspect.Type, path: str, seen: set[type]) -> Iterator[str]:
                 return
             seen.add(kind.cls)
             for field in kind.fields:
-                yield from _strangers(field.type, f"{path or kind.cls.__name__}.{field.name}", seen)
+                place = f"{path or kind.cls.__name__}.{field.name}"
+                yield from _types_within(field.type, place, seen)
         case inspect.UnionType():
             for each in kind.types:
-                yield from _strangers(each, path, seen)
+                yield from _types_within(each, path, seen)
         case inspect.DictType():
-            yield from _strangers(kind.key_type, path, seen)
-            yield from _strangers(kind.value_type, path, seen)
+            yield from _types_within(kind.key_type, path, seen)
+            yield from _types_within(kind.value_type, path, seen)
         case inspect.TupleType():
             for each in kind.item_types:
-                yield from _strangers(each, path, seen)
+                yield from _types_within(each, path, seen)
         case inspect.CollectionType():
-            yield from _strangers(kind.item_type, path, seen)
-
-
-def _called(kind: type) -> str:
-    return f"a {kind.__name__}"
+            yield from _types_within(kind.item_type, path, seen)

@@ -56,19 +56,16 @@ def unpublished(services: Mapping[str, ServiceClass]) -> Iterator[tuple[str, str
 
     None at all where somebody publishes what is not known: it could be any.
     """
-    published: set[Any] = set()
-    for service in services.values():
-        for sent in sent_by(service):
-            if sent.verb == "publish":
-                published.add(sent.message)
+    sent = (each for service in services.values() for each in sent_by(service))
+    published = {each.message for each in sent if each.verb == "publish"}
     if None in published:
         return
     for name, service in services.items():
-        for spec in service.handlers.values():
-            # Refused and GaveUp, which are generic, come from the runtime itself.
-            if spec.kind == "event" and isinstance(spec.message, type):
-                if spec.message not in published:
-                    yield name, type_name(spec.message)
+        # Refused and GaveUp, which are generic, come from the runtime itself.
+        heard = [each for each in service.handlers if isinstance(each, type)]
+        for event in heard:
+            if issubclass(event, Event) and event not in published:
+                yield name, type_name(event)
 
 
 @lru_cache(maxsize=64)
@@ -97,8 +94,8 @@ def _faults(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> It
     receiver = sent.receiver if sent.verb == "send" else sender
     if receiver is None:
         return
-    known = ', '.join(services)
     if receiver not in services:
+        known = ", ".join(services)
         yield f"sends {name} to {receiver!r}, and no service is called so: there are {known}"
         return
     if sent.message is None:
@@ -195,7 +192,7 @@ def _parse(code: CodeType, names: dict[str, Any]) -> list[ast.AST]:
 
 
 def _assigned(nodes: list[ast.AST], code: CodeType) -> dict[str, ast.expr | None]:
-    """Return the function's own names, each with what is assigned to it: None if that may differ."""
+    """Return the function's own names, each with what is assigned to it, once; else None."""
     local: dict[str, ast.expr | None] = dict.fromkeys((*code.co_varnames, *code.co_cellvars))
     bound: Counter[str] = Counter()
     for node in nodes:
