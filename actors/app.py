@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from actors.system import Wiring, each_service, listeners_of, services_of, unboo
 from http_edge.edge import Edge, check_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -187,19 +188,16 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     wiring = unbooted(systems, config, data_dir)
     classes, owners = ServiceClasses(), {}
     for system, name, service in each_service(systems, wiring):
-        with declared(system.name, f"service {name!r}"):
+        with _of(system), declared(system.name, f"service {name!r}"):
             classes[name] = found = class_of(name, service)
             owners[name] = system
             if issubclass(found, Service):
-                _check_schema(system, name, found)
+                check_schema(found.schema, name)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
-        try:
+        with _of(system):
             check_groups(groups, classes)
-        except ConfigError as error:
-            message = f"{system.name}: {error}"
-            raise ConfigError(message) from error
     check_listeners(listeners_of(systems, wiring), classes)
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in send_faults(classes)]
     if faults:
@@ -213,9 +211,12 @@ def _warn(classes: ServiceClasses) -> None:
         log.warning("nobody publishes what a service hears", service=name, event_type=event_type)
 
 
-def _check_schema(system: System, name: str, service: type[Service]) -> None:
+@contextmanager
+def _of(system: System) -> Iterator[None]:
+    """What is found wrong within is this system's, and says so."""
     try:
-        check_schema(service.schema, name)
-    except SchemaError as error:
-        message = f"{system.name}: {service.__name__}: {error}"
+        yield
+    except (ConfigError, SchemaError) as error:
+        whose = "" if str(error).startswith(f"{system.name}: ") else f"{system.name}: "
+        message = f"{whose}{error}"
         raise ConfigError(message) from error

@@ -342,7 +342,8 @@ def _sections_of(systems: Sequence[HasSections]) -> dict[str, type[Section]]:
         names.add(system.name)
         for name, kind in system.config.items():
             if name in taken:
-                message = f"{system.name}: {taken[name]} has a section {name!r} already"
+                owner = taken[name]
+                message = f"{system.name}: {owner} has a section {name!r} already: rename this one"
                 raise ConfigError(message)
             _refuse_section(system.name, name, kind, found)
             found[name], taken[name] = kind, system.name
@@ -367,7 +368,10 @@ def _refuse_section(
         message = f"{system}: {name!r} can be no section: {_NAMES}"
         raise ConfigError(message)
     if not isinstance(kind, type) or not issubclass(kind, Section):
-        message = f"{system}: section {name} is no subclass of Section"
+        message = (
+            f"{system}: section {name} is no subclass of Section: give a class, as in "
+            f"`class MyConfig(Section)`"
+        )
         raise ConfigError(message)
     for other, its in known.items():
         # By its type a section is found: the second would have the first one's numbers.

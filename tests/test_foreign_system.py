@@ -445,7 +445,7 @@ def test_a_wrong_table_leaves_no_file(
     assert command_line.main([*words, data], program=Path(), systems=[wrong]) == 2
     told = capsys.readouterr().err
     assert "stall POST /tea: HTTP has no status 99" in told
-    assert "stall POST /tea: there is no service kettle" in told
+    assert "stall POST /tea: no service is called 'kettle'; there are till" in told
     assert not list(tmp_path.iterdir())
 
 

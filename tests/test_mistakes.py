@@ -18,7 +18,7 @@ from tests.mistakes import EVERY, RIGHT, Mistake
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Tell = Callable[[Mistake], str]
+    Make = Callable[[Mistake], int]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "MISTAKES.md"
@@ -39,38 +39,28 @@ MADE = [mistake for _, mistakes in EVERY for mistake in mistakes]
 
 
 @pytest.fixture
-def tell(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Tell:
-    """Make a mistake; returns what is printed."""
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Boot or play the system with a mistake in it; returns the exit code."""
     # What a process of its own would change for itself.
     monkeypatch.setattr(command_line, "configure_logging", lambda *_, **__: None)
     monkeypatch.setattr("os.umask", lambda _: 0)
 
-    def make(mistake: Mistake) -> str:
-        (tmp_path / "notes.py").write_text(mistake.source, encoding="utf-8")
-        overlay = "" if mistake.right else mistake.wrong
-        (tmp_path / "own.toml").write_text(overlay, encoding="utf-8")
-        (tmp_path / "no folder").touch()  # what is no mistake ends there
+    def make(mistake: Mistake) -> int:
+        file, overlay = tmp_path / "notes.py", tmp_path / "own.toml"
+        file.write_text(mistake.source, encoding="utf-8")
+        overlay.write_text("" if mistake.right else mistake.wrong, encoding="utf-8")
+        data = tmp_path / "data"
+        if not mistake.simulated:
+            data.touch()  # what is no mistake ends there
         monkeypatch.setattr(sys, "path", [*sys.path])
-        monkeypatch.delitem(sys.modules, "notes", raising=False)
-        command = ["simulate", "--seeds=1"] if mistake.simulated else ["run"]
-        command[1:1] = [str(tmp_path / "notes.py")]
+        words = ["simulate", str(file), "--seeds=1"] if mistake.simulated else ["run", str(file)]
+        words += [f"--config={overlay}", "--set=edge.gateway.port=0"]
         try:
-            code = command_line.main(
-                [
-                    *command,
-                    f"--config={tmp_path / 'own.toml'}",
-                    f"--set=runtime.data_dir={tmp_path / 'no folder' / 'data'}",
-                    "--set=edge.gateway.port=0",
-                ],
-                program=tmp_path,
+            return command_line.main(
+                [*words, f"--set=runtime.data_dir={data}"], program=Path("runtime.py")
             )
         finally:
             sys.modules.pop("notes", None)
-        assert code == 2
-        told = capsys.readouterr().err
-        return told.replace(f"{tmp_path}/", "").replace(f"{ROOT}/", "").strip()
 
     return make
 
@@ -81,20 +71,25 @@ def told() -> dict[str, str]:
     return {}
 
 
-def test_what_is_right_is_no_mistake(tell: Tell) -> None:
-    """The system that all of them are changes of would be booted."""
-    assert tell(Mistake("nothing", "", "")).endswith("no folder/data: Not a directory")
+def test_what_is_right_is_no_mistake(make: Make) -> None:
+    """The system that all of them are changes of is taken, and played."""
+    assert make(Mistake("nothing", "", "", simulated=True)) == 0
 
 
 @pytest.mark.parametrize("mistake", MADE, ids=lambda each: each.what)
 def test_a_mistake_is_told_before_anything_runs(
-    tell: Tell, told: dict[str, str], mistake: Mistake
+    make: Make,
+    told: dict[str, str],
+    mistake: Mistake,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In a sentence that says what is wrong, where, and what to write instead."""
-    told[mistake.what] = sentence = tell(mistake)
+    assert make(mistake) == 2
+    sentence = capsys.readouterr().err.replace(f"{tmp_path}/", "").replace(f"{ROOT}/", "")
     assert sentence.startswith("dress-rehearsal: ")
-    assert "no folder" not in sentence
     assert "Traceback" not in sentence
+    told[mistake.what] = sentence
 
 
 def test_the_page_says_what_is_told(told: dict[str, str]) -> None:
@@ -117,7 +112,7 @@ def _row(mistake: Mistake, sentence: str) -> str:
         mistake.what,
         "<br>".join(f"`{line.strip()}`" for line in code.splitlines()),
         "<br>".join(
-            line.strip() for line in sentence.removeprefix("dress-rehearsal: ").split("\n")
+            line.strip() for line in sentence.removeprefix("dress-rehearsal: ").strip().split("\n")
         ),
     ]
     return f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |"

@@ -36,7 +36,7 @@ SHAPES: dict[Kind, str] = {
     "effect": "async (self, message: SomeCommand) -> Outcome | None",
 }
 STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
-IMPORTED = "types are read at run time: import it outside of `if TYPE_CHECKING:`"
+IMPORTED = "types are read at run time: define or import it, and not for the type checker alone"
 NO_AWAIT = "handlers never await: write it as `def`, and what has to wait as an @effect"
 
 
@@ -163,7 +163,10 @@ def _read_types(
         raise TypeError(error) from unknown
     reply = hints.pop("return", None)
     types = list(hints.values())
-    if reply is None or len(types) != parameters:
+    if reply is None and len(types) == parameters:
+        error = f"{name} does not say what it returns: it must be typed {shape}"
+        raise TypeError(error)
+    if len(types) != parameters:
         error = f"{name} must be typed {shape}"
         raise TypeError(error)
     _check_transaction(name, function.__handles__, types[:-1], shape)  # type: ignore[attr-defined]

@@ -21,15 +21,14 @@ from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from actors.kernel.messages import Event, Message, Query, type_name
+from actors.kernel.messages import Event, Message, type_name
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from actors.service.service import Service, StatelessService
-
-    ServiceClass = type[Service | StatelessService]
+    # A subclass of Service or StatelessService; mypy takes no such class for hashable.
+    ServiceClass = Any
 
 VERBS: Final = frozenset({"send", "after", "run", "publish"})
 
@@ -100,14 +99,19 @@ def _faults(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> It
         return
     if sent.message is None:
         return
-    how = f"sends {name} to {receiver}" if sent.verb == "send" else f"asks itself for {name}"
-    spec = services[receiver].handlers.get(sent.message)
-    if issubclass(sent.message, Query):
-        yield f"{how}: a query cannot be sent, ask it from an @effect"
-    elif spec is None:
-        yield f"{how}, which has no handler for it"
-    elif sent.verb == "run" and spec.kind != "effect":
-        yield f"runs {name}, which is no @effect: use tx.after(0, ...) for a @command"
+    takes = {each.message: each.kind for each in services[receiver].handlers.values()}
+    kind = takes.get(sent.message)
+    if sent.verb == "run" and kind != "effect":
+        yield (
+            f"runs {name}, and has no @effect for it: a command of its own goes by "
+            f"tx.after(0.0, ...), and one of another service by tx.send"
+        )
+    elif kind is None and sent.verb == "after":
+        yield f"puts off {name}, and has no handler for it"
+    elif kind is None:
+        yield f"sends {name} to {receiver}, which has no handler for it"
+    elif kind == "query":
+        yield f"sends {name} to {receiver}: a query is asked, such as from an @effect"
 
 
 # --- What the source says ----------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -98,10 +99,11 @@ def test_a_whole_number_that_no_store_holds_is_refused(number: int, field: str) 
 def test_nor_is_one_in_an_address(number: int) -> None:
     """As a parameter of its path, beside a body or without, or of its query."""
     decoder = UrlDecoder(CountWhere, items_default=1, items_max=1)
+    params = {"number": str(number)}
     for decode in (
-        lambda: decoder.decode({"number": str(number)}, ""),
-        lambda: decoder.decode({}, f"number={number}"),
-        lambda: JsonBody(Count).decode(b"", {"number": str(number)}),
+        partial(decoder.decode, params, ""),
+        partial(decoder.decode, {}, f"number={number}"),
+        partial(JsonBody(Count).decode, b"", params),
     ):
         with pytest.raises(ProblemError) as caught:
             decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 # What every scenario says for itself.
 _REQUIRED = {
     "choose_call": "what a client does next",
-    "perform": "how it does that",
-    "violations": "what was wrong in the end",
+    "perform": "how a client does it",
+    "violations": "what is wrong in the end",
 }
 
 
@@ -92,7 +93,7 @@ def scenario_of(system: System) -> Callable[[], Scenario]:
     """Return what makes the system's scenario. Raises ConfigError where that is something else."""
     assert system.scenario is not None, f"{system.name} has a scenario"
     with declared(system.name, "scenario"):
-        make: Callable[[], Scenario] = system.scenario()
+        make: Any = system.scenario()
         made = make() if callable(make) else make
     if not callable(make) or Scenario not in type(made).__mro__:
         message = (
@@ -104,19 +105,22 @@ def scenario_of(system: System) -> Callable[[], Scenario]:
         if getattr(type(made), name) is getattr(Scenario, name):
             message = f"{system.name}: {type(made).__name__} has no {name}, which says {what}"
             raise ConfigError(message)
-    return make
+    return make  # type: ignore[no-any-return]
 
 
 def audit_of(system: System) -> Audit:
     """Return the system's audit. Raises ConfigError where there is something else."""
     assert system.audit is not None, f"{system.name} has an audit"
+    how = (
+        "its audit is a function that returns another, of folder, config and time, as in "
+        "audit=lambda: audit"
+    )
     with declared(system.name, "audit"):
-        audit = system.audit()
+        if [*signature(system.audit).parameters]:
+            message = f"{system.name}: {how}; it is that other one itself"
+            raise ConfigError(message)
+        audit: Any = system.audit()
     if not callable(audit):
-        message = (
-            f"{system.name}: its audit is a function that returns another, which is given folder, "
-            f"config and time, as in audit=lambda: audit; what it returns is a "
-            f"{type(audit).__name__}"
-        )
+        message = f"{system.name}: {how}; what it returns is a {type(audit).__name__}"
         raise ConfigError(message)
-    return audit
+    return audit  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from actors.errors import SchemaError
 from actors.store.files.migrations import load_migrations, migrate
 
 if TYPE_CHECKING:
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
 def check_schema(schema: Path, name: str) -> None:
     """Apply the schema of the service `name` to nothing, as its store will to its first file.
 
-    Raises SchemaError, which names the file and the statement.
+    Raises SchemaError, which names the service, the file and the statement.
     """
+    try:
+        _try(schema, name)
+    except SchemaError as error:
+        message = f"the schema of {name!r}: {error}"
+        raise SchemaError(message) from error
+
+
+def _try(schema: Path, name: str) -> None:
     migrations = load_migrations(schema)
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         # As a file of ours is opened: what a schema may not call there, it may not call here.
