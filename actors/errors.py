@@ -52,13 +52,13 @@ def declared(name: str, what: str) -> Iterator[None]:
     except DressRehearsalError:
         raise
     except Exception as error:
-        place = place_of(error)
+        place = line_at(error)
         where = "" if place is None else f" ({place})"
         message = f"{name}: its {what} raised {type(error).__name__}: {error}{where}"
         raise ConfigError(message) from error
 
 
-def place_of(error: BaseException) -> str | None:
+def line_at(error: BaseException) -> str | None:
     """Return file and line in its author's code where it was raised, or called what raised it.
 
     That is the innermost line that is not ours, nor Python's, nor an installed library's unless
