@@ -197,16 +197,18 @@ def _parse(code: CodeType, names: dict[str, Any]) -> list[ast.AST]:
 
 def _assigned(nodes: list[ast.AST], code: CodeType) -> dict[str, ast.expr | None]:
     """Return the function's own names, each with what is assigned to it, once; else None."""
-    local: dict[str, ast.expr | None] = dict.fromkeys((*code.co_varnames, *code.co_cellvars))
-    bound: Counter[str] = Counter()
+    bound: Counter[str] = Counter(code.co_freevars)
     for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                 bound[name] += 1
+            case ast.MatchAs(name=str(name)) | ast.ExceptHandler(name=str(name)):
+                bound[name] += 1
+    local: dict[str, ast.expr | None] = dict.fromkeys((*bound, *code.co_varnames))
     for node in nodes:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                if name in local and bound[name] == 1:
+                if bound[name] == 1:
                     local[name] = value
     return local
 
@@ -222,6 +224,8 @@ def _resolve(
     node: ast.expr | None, local: Mapping[str, ast.expr | None], function: FunctionType
 ) -> Any:
     """Return what a text, a name or a dotted name of the module's stands for, or None."""
+    if isinstance(node, ast.Name):
+        node = local.get(node.id, node)
     if isinstance(node, ast.Constant):
         return node.value
     path: list[str] = []
