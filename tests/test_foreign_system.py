@@ -338,7 +338,7 @@ async def test_an_app_is_looked_through_when_it_is_made(stall: System, tmp_path:
             clock=SystemClock(),
             rng=Rng(1),
         )
-    assert not any((tmp_path / name).exists() for name in ("laid out", "till.db"))  # noqa: ASYNC240
+    assert not any((tmp_path / name).exists() for name in ("laid out", "till.db"))
 
 
 class Hearer(Service):
