@@ -192,7 +192,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
             classes[name] = found = class_of(name, service)
             owners[name] = system
             if issubclass(found, Service):
-                check_schema(found.schema, name)
+                check_schema(found.schema, found.__name__)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision

@@ -407,7 +407,7 @@ THROWN = r" raised ZeroDivisionError: nought \(.*test_foreign_system\.py, line \
             "its rules raised Attribute",
         ),
         ({"addresses": raises}, "its addresses" + THROWN),
-        ({"addresses": lambda _: None}, "its addresses raised AttributeError"),
+        ({"addresses": lambda _: None}, "its addresses raised TypeError"),
         ({"addresses": at_stall("/tea")}, "at stall, '/tea' is no Address"),
         ({"addresses": at_stall(Address("GET", "/", cast("Any", str)))}, "is no Address with"),
         (group(name="till"), "group till: a service, another group or the root is called so"),
@@ -468,7 +468,7 @@ def test_who_remembers_nothing_keeps_no_file(stall: System, tmp_path: Path) -> N
             return len(str(question))
 
     services: dict[str, AnyService] = {"taster": Taster, "many": Replicas(Taster, 2)}
-    both = replace(stall, services=lambda wiring: {**stall.services(wiring), **services})
+    both = replace(stall, services=lambda wiring: {**stall.services_in(wiring), **services})
     assert _look_through(tmp_path, both).with_store() == ["till"]
     with scratch_folder() as place, without_logs():
         rehearsal = Rehearsal(both, load_config(systems=[both]), place)

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from actors.store.files.migrations import Migration
 
 
-def check_schema(schema: Path, name: str) -> None:
-    """Apply the schema of the service `name` to nothing, as its store will to its first file.
+def check_schema(schema: Path | str, owner: str) -> None:
+    """Apply the schema of the service's class to nothing, as its store will to its first file.
 
-    Raises SchemaError, which names the service, the file and the statement.
+    Raises SchemaError, which names the class, the file and the statement.
     """
     try:
-        _try(load_migrations(schema), name)
+        _try(load_migrations(schema), owner)
     except SchemaError as error:
-        message = f"the schema of {name!r}: {error}"
+        message = f"{owner}: {error}"
         raise SchemaError(message) from error
 
 
 @lru_cache(maxsize=64)
-def _try(migrations: tuple[Migration, ...], name: str) -> None:
+def _try(migrations: tuple[Migration, ...], owner: str) -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         # As a file of ours is opened: what a schema may not call there, it may not call here.
         connection.execute("PRAGMA trusted_schema = OFF")
-        migrate(connection, name, migrations, now_us=0)
+        migrate(connection, owner, migrations, now_us=0)
