@@ -269,6 +269,11 @@ AT_CLASS_TIME: Final = (
         "def add(self, tx: Transaction, cmd: AddNote) -> Note | AddNote:",
     ),
     Mistake(
+        "a handler with a name of the runtime's",
+        ADD,
+        "def ask(self, tx: Transaction, cmd: AddNote) -> Note:",
+    ),
+    Mistake(
         "a command of a service that remembers nothing",
         f"@query\n    {COUNT}",
         f"@command\n    {COUNT}",
@@ -327,7 +332,8 @@ AT_BOOT: Final = (
         f'addresses={{"desk": [{POST}]}}',
     ),
     Mistake("a service's name that is no file's", SERVICES, 'services={"My notes": Notes}'),
-    Mistake("a service that is none", SERVICES, 'services={"notes": Note}'),
+    Mistake("a service that is none", SERVICES, 'services={"notes": NotesConfig}'),
+    Mistake("a service that is made already", SERVICES, 'services={"notes": Notes()}'),
     Mistake(
         "replicas of a service that remembers",
         SERVICES,

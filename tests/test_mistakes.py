@@ -107,7 +107,7 @@ def test_the_page_says_what_is_told(told: dict[str, str]) -> None:
 
 
 def _row(mistake: Mistake, sentence: str) -> str:
-    code = mistake.wrong or f"no {mistake.right.partition(' ')[0]}"
+    code = mistake.wrong or f"without {mistake.right}"
     cells = [
         mistake.what,
         "<br>".join(f"`{line.strip()}`" for line in code.splitlines()),
