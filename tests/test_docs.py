@@ -229,7 +229,9 @@ def test_every_link_and_path_exists(document: Path) -> None:
         assert path.exists(), f"{document.name} names {path}"
     there = [*ROOT.glob("*.py")]
     there += [
-        path for each in ("actors", "http_edge", "tests") for path in (ROOT / each).rglob("*")
+        path
+        for each in ("actors", "docs", "http_edge", "tests")
+        for path in (ROOT / each).rglob("*")
     ]
     for name in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
         assert any(f"/{path}".endswith(f"/{name}") for path in there), (
