@@ -239,6 +239,11 @@ AT_CLASS_TIME: Final = (
         "async def send(self, cmd: SendMail) -> Note:",
     ),
     Mistake(
+        "a limit that is none",
+        f"@effect\n    {SEND}",
+        f"@effect(limit_s=0)\n    {SEND}",
+    ),
+    Mistake(
         "waiting for an effect to give up that is none",
         "@on(Noted)\n    def noted(self, tx: Transaction, event: Noted) -> None:",
         "@on(GaveUp[Forget])\n    def noted(self, tx: Transaction, event: GaveUp[Forget]) -> None:",
@@ -304,6 +309,7 @@ AT_BOOT: Final = (
         "a command put off that is not handled", AFTER, "tx.after(60.0, MailSent(text=cmd.text))"
     ),
     Mistake("an effect of another service", PUBLISH, "tx.run(SendMail(text=cmd.text))"),
+    Mistake("a send to itself", RUN, 'tx.send("mails", SendMail(text=event.text))'),
     Mistake("a command that is published", PUBLISH, "tx.publish(Forget(text=cmd.text))"),
     Mistake(
         "an address to nobody", POST, 'Address("POST", "/notes", service("note", AddNote, 201))'

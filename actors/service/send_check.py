@@ -99,12 +99,15 @@ def _faults(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> It
         return
     if sent.message is None:
         return
+    if sent.verb == "send" and receiver == sender:
+        yield f"sends {name} to itself: write tx.run for an @effect, tx.after(0.0, ...) for a @command"
+        return
     takes = {each.message: each.kind for each in services[receiver].handlers.values()}
     kind = takes.get(sent.message)
     if sent.verb == "run" and kind != "effect":
         yield (
-            f"runs {name}, and has no @effect for it: a command of its own goes by "
-            f"tx.after(0.0, ...), and one of another service by tx.send"
+            f"runs {name}, and has no @effect for it: write tx.after(0.0, ...) for a @command, "
+            f"tx.send for another service"
         )
     elif kind is None and sent.verb == "after":
         yield f"puts off {name}, and has no handler for it"

@@ -123,14 +123,17 @@ class Handlers:
     def to_stateless(self, tx: Transaction, cmd: Go) -> None:
         tx.send("quiet", Take())
 
+    def to_itself(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("sender", Go())
+
     def put_off(self, tx: Transaction, cmd: Go) -> None:
         tx.after(1.0, Take())
 
     def run_elsewhere(self, tx: Transaction, cmd: Go) -> None:
-        tx.run(Ring())  # type: ignore[attr-defined]
+        tx.run(Ring())
 
     def run_command(self, tx: Transaction, cmd: Go) -> None:
-        tx.run(Go())  # type: ignore[attr-defined]
+        tx.run(Go())
 
     def published(self, tx: Transaction, cmd: Go) -> None:
         tx.publish(Take())  # type: ignore[arg-type]
@@ -213,6 +216,7 @@ def test_a_send_to_nobody_is_seen(handler: Callable[..., Any]) -> None:
         (Handlers.not_handled, "sends Lost to other, which has no handler for it"),
         (Handlers.asked, "sends Look to other: a query is asked, such as from an @effect"),
         (Handlers.to_stateless, "sends Take to quiet, which has no handler for it"),
+        (Handlers.to_itself, "sends Go to itself: write tx.run for an @effect"),
         (Handlers.put_off, "puts off Take, and has no handler for it"),
         (Handlers.run_elsewhere, "runs Ring, and has no @effect for it"),
         (Handlers.run_command, "runs Go, and has no @effect for it"),
