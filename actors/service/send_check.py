@@ -46,7 +46,8 @@ def send_faults(services: Mapping[str, ServiceClass]) -> Iterator[tuple[str, str
     """Yield what nobody would take, each as the sender's name and what is wrong with a line."""
     for name, service in services.items():
         for sent in sent_by(service):
-            for fault in _faults(sent, name, services):
+            fault = _fault(sent, name, services)
+            if fault is not None:
                 yield name, f"{fault} ({sent.where})"
 
 
@@ -84,37 +85,39 @@ def sent_by(service: ServiceClass) -> tuple[Sent, ...]:
 # --- Whether somebody takes it -----------------------------------------------------------------
 
 
-def _faults(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> Iterator[str]:
-    name = "a message" if sent.message is None else sent.message.__name__
+def _fault(sent: Sent, sender: str, services: Mapping[str, ServiceClass]) -> str | None:
+    """Return why nobody takes it; None where somebody does, or where that is not known."""
+    message = sent.message
     if sent.verb == "publish":
-        if sent.message is not None and not issubclass(sent.message, Event):
-            yield f"publishes {name}, which is no Event: send it to a service"
-        return
-    receiver = sent.receiver if sent.verb == "send" else sender
-    if receiver is None:
-        return
-    if receiver not in services:
+        if message is None or issubclass(message, Event):
+            return None
+        return f"publishes {message.__name__}, which is no Event: send it to a service"
+    name = "a message" if message is None else message.__name__
+    if sent.verb == "send" and sent.receiver not in {None, *services}:
         known = ", ".join(services)
-        yield f"sends {name} to {receiver!r}, and no service is called so: there are {known}"
-        return
-    if sent.message is None:
-        return
-    if sent.verb == "send" and receiver == sender:
-        yield f"sends {name} to itself: write tx.run for an @effect, tx.after(0.0, ...) for a @command"
-        return
-    takes = {each.message: each.kind for each in services[receiver].handlers.values()}
-    kind = takes.get(sent.message)
-    if sent.verb == "run" and kind != "effect":
-        yield (
-            f"runs {name}, and has no @effect for it: write tx.after(0.0, ...) for a @command, "
-            f"tx.send for another service"
-        )
-    elif kind is None and sent.verb == "after":
-        yield f"puts off {name}, and has no handler for it"
-    elif kind is None:
-        yield f"sends {name} to {receiver}, which has no handler for it"
-    elif kind == "query":
-        yield f"sends {name} to {receiver}: a query is asked, such as from an @effect"
+        return f"sends {name} to {sent.receiver!r}, and no service is called so: there are {known}"
+    receiver = sent.receiver if sent.verb == "send" else sender
+    if message is None or receiver is None:
+        return None
+    spec = services[receiver].handlers.get(message)
+    return _untaken(sent.verb, name, None if spec is None else spec.kind, sender, receiver)
+
+
+def _untaken(verb: str, name: str, kind: str | None, sender: str, receiver: str) -> str | None:
+    """Return why the receiver, whose handler of it is of that kind, does not take it; else None."""
+    own = "write tx.run(...) for an @effect, tx.after(0.0, ...) for a @command"
+    if verb == "run":
+        if kind == "effect":
+            return None
+        return f"runs {name}, and has no @effect for it: {own}, tx.send(...) for another service's"
+    if verb == "send" and receiver == sender:
+        return f"sends {name} to itself: {own}"
+    how = f"sends {name} to {receiver}, which" if verb == "send" else f"puts off {name}, and"
+    if kind is None:
+        return f"{how} has no handler for it"
+    if kind == "query":
+        return f"{how} answers it as a query: ask it, such as from an @effect"
+    return None
 
 
 # --- What the source says ----------------------------------------------------------------------

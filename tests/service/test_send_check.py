@@ -214,9 +214,9 @@ def test_a_send_to_nobody_is_seen(handler: Callable[..., Any]) -> None:
     ("handler", "says"),
     [
         (Handlers.not_handled, "sends Lost to other, which has no handler for it"),
-        (Handlers.asked, "sends Look to other: a query is asked, such as from an @effect"),
+        (Handlers.asked, "sends Look to other, which answers it as a query: ask it, such as"),
         (Handlers.to_stateless, "sends Take to quiet, which has no handler for it"),
-        (Handlers.to_itself, "sends Go to itself: write tx.run for an @effect"),
+        (Handlers.to_itself, "sends Go to itself: write tx.run(...) for an @effect"),
         (Handlers.put_off, "puts off Take, and has no handler for it"),
         (Handlers.run_elsewhere, "runs Ring, and has no @effect for it"),
         (Handlers.run_command, "runs Go, and has no @effect for it"),
