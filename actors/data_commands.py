@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actors.config import load_config
 from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
 from actors.program import NAME
+from actors.shared_options import add_configuration, data_folder
 from actors.store.files.backup import (
     check_backup,
     prepare,
@@ -43,21 +44,6 @@ BACKUP_S_MAX = 86_400.0
 UP = frozenset({"running", "degraded", "suspended"})
 
 
-def add_configuration(parser: argparse.ArgumentParser) -> None:
-    """Add what every command takes: --config, --data-dir, --set."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="overrides runtime.data_dir")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="overrides one key, such as edge.gateway.port=0 (repeatable)",
-    )
-
-
 def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
     """Run `accept-loss`, `backup` or `restore`, whose name comes first; return the exit code.
 
@@ -71,7 +57,7 @@ def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System
     options = parser.parse_args(arguments[1:])
     try:
         config = load_config(options.config, options.set, systems)
-        data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
+        data_dir = data_folder(options.data_dir, config)
         text, code = command(options, config, data_dir, clock)
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # parts of one row do not know each other.
 ROWS = (
     ("runtime",),
+    ("actors.launch",),
     ("actors.command_line",),
-    ("actors.data_commands", "actors.entry_point", "actors.new_command"),
+    ("actors.data_commands", "actors.entry_point", "actors.new_command", "actors.serving"),
     ("actors.systems",),
     ("actors.simulation",),
     ("actors.app",),
@@ -28,7 +29,7 @@ ROWS = (
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.kernel",),
-    ("actors.log",),
+    ("actors.log", "actors.shared_options"),
     ("actors.config",),
     ("actors.config_faults", "actors.errors", "actors.program"),
     ("actors",),
