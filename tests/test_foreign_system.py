@@ -71,15 +71,15 @@ class StallConfig(Section, frozen=True, kw_only=True):
     price: Count = 150
 
 
-class SellTea(Command, frozen=True, kw_only=True):
+class SellTea(Command):
     cups: int
 
 
-class PrintReceipt(Command, frozen=True, kw_only=True):
+class PrintReceipt(Command):
     price: int
 
 
-class CountSales(Query, frozen=True, kw_only=True):
+class CountSales(Query):
     pass
 
 
@@ -290,7 +290,7 @@ def test_the_commands_know_its_configuration(
     assert "stall.price: Expected int >= 1" in said("stall.price=0")
 
 
-class Told(Event, frozen=True, kw_only=True):
+class Told(Event):
     pass
 
 
@@ -355,7 +355,7 @@ async def test_an_event_from_nobody_is_a_warning(tmp_path: Path) -> None:
     ]
 
 
-class CountOrders(Query, frozen=True, kw_only=True):
+class CountOrders(Query):
     pass
 
 

@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 NOBODY = "nobody"
 
 
-class Go(Command, frozen=True, kw_only=True):
+class Go(Command):
     """Whose handler sends."""
 
 
-class Take(Command, frozen=True, kw_only=True):
+class Take(Command):
     """What the other takes."""
 
 
-class Ring(Command, frozen=True, kw_only=True):
+class Ring(Command):
     """What the other does, outside."""
 
 
-class Lost(Command, frozen=True, kw_only=True):
+class Lost(Command):
     """What nobody takes."""
 
 
-class Look(Query, frozen=True, kw_only=True):
+class Look(Query):
     """What the other answers."""
 
 
-class Gone(Event, frozen=True, kw_only=True):
+class Gone(Event):
     """What is heard."""
 
 
