@@ -1,8 +1,8 @@
 """What handlers send is looked at before anything runs: in their source, for who sends declares it.
 
-Seen is `tx.send`, `tx.after`, `tx.run` and `tx.publish` in the methods of a service and its bases,
-and in the functions that these name and that are given the transaction; `tx` is the parameter that
-is typed Transaction. A service's name is known where it is a text, or a constant of a module or a
+Seen is `tx.send`, `tx.after`, `tx.run` and `tx.publish` in a service's handlers, and in the methods
+and functions that these name and that are given the transaction; `tx` is the parameter that is
+typed Transaction. A service's name is known where it is a text, or a constant of a module or a
 class; a message where it is made in place (`Brew(cups=2)`), or a line before, by the only
 assignment to that name.
 
@@ -70,15 +70,13 @@ def unpublished(services: Mapping[str, ServiceClass]) -> Iterator[tuple[str, str
 
 @lru_cache(maxsize=64)
 def sent_by(service: ServiceClass) -> tuple[Sent, ...]:
-    """Return what the methods of a service's class send, as far as it can be seen."""
+    """Return what the handlers of a service's class send, as far as it can be seen."""
     methods: dict[str, Any] = {}
     for base in reversed(service.__mro__):  # what is overridden is not called
         methods.update(vars(base))
     found: dict[FunctionType, list[Sent]] = {}
-    for method in methods.values():
-        function = getattr(method, "__func__", method)  # a static or a class method's own
-        if isinstance(function, FunctionType):
-            _collect(inspect.unwrap(function), found)
+    for spec in service.handlers.values():
+        _collect(spec.function, methods, found)
     return tuple(sent for each in found.values() for sent in each)
 
 
@@ -123,17 +121,22 @@ def _untaken(verb: str, name: str, kind: str | None, sender: str, receiver: str)
 # --- What the source says ----------------------------------------------------------------------
 
 
-def _collect(function: FunctionType, found: dict[FunctionType, list[Sent]]) -> None:
-    """Look at a function, and at those of modules that it calls with a transaction."""
+def _collect(
+    handler: Any, methods: Mapping[str, Any], found: dict[FunctionType, list[Sent]]
+) -> None:
+    """Look at a function, and at what it calls with a transaction."""
+    function = inspect.unwrap(getattr(handler, "__func__", handler))  # a static method's own, say
+    if not isinstance(function, FunctionType) or function in found:
+        return
     parameters = _transactions(function)
-    if function in found or not parameters:
+    if not parameters:
         return
     used = _names_used(function.__code__)
     found[function] = list(_read(function, parameters)) if used & VERBS else []
-    for name in used:
-        called = function.__globals__.get(name)
-        if isinstance(called, FunctionType):
-            _collect(inspect.unwrap(called), found)
+    for name in sorted(used):  # the same order in every process
+        for names in (methods, function.__globals__):
+            if name in names:
+                _collect(names[name], methods, found)
 
 
 def _transactions(function: FunctionType) -> set[str]:

@@ -65,6 +65,13 @@ class Names:
 class Sender(Service):
     name = "nobody"
 
+    def tells(self, tx: Transaction) -> None:
+        tx.send("nobody", Take())
+
+    @staticmethod
+    def tells_too(tx: Transaction) -> None:
+        tx.send("nobody", Take())
+
 
 def helps(tx: Transaction, name: str = "other") -> None:
     tx.send(name, Take())
@@ -82,6 +89,8 @@ class Handlers:
     name: str
     send: Any
     socket: Any
+    tells: Any
+    tells_too: Any
     event: Any
 
     def literal(self, tx: Transaction, cmd: Go) -> None:
@@ -110,6 +119,12 @@ class Handlers:
 
     def helped(self, tx: Transaction, cmd: Go) -> None:
         helps(tx)
+
+    def by_a_method(self, tx: Transaction, cmd: Go) -> None:
+        self.tells(tx)
+
+    def by_a_static_method(self, tx: Transaction, cmd: Go) -> None:
+        self.tells_too(tx)
 
     def under_another_name(self, told: Transaction, cmd: Go) -> None:
         told.send("nobody", Take())
@@ -199,6 +214,8 @@ def faults_of(handler: Callable[..., Any], base: type[Service] = Sender) -> list
         Handlers.made_before,
         Handlers.within,
         Handlers.helped,
+        Handlers.by_a_method,
+        Handlers.by_a_static_method,
         Handlers.under_another_name,
     ],
     ids=lambda each: each.__name__,
@@ -277,7 +294,7 @@ def no_source() -> Callable[..., Any]:
     ids=lambda each: each.__name__,
 )
 def test_what_cannot_be_known_is_no_fault(handler: Callable[..., Any]) -> None:
-    """It may be right: nobody is kept from booting what would work."""
+    """It may be right, or never be called: nobody is kept from booting what would work."""
     assert faults_of(handler) == []
 
 
