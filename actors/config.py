@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeV
 
 import msgspec
 
+from actors.config_faults import describe_fault
 from actors.errors import ConfigError, declared
 
 if TYPE_CHECKING:
@@ -308,14 +309,12 @@ def load_config(
     for name, listener in listeners.items():
         tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
     _lay_over(tree, overlay, settings)
+    whole = _whole(tuple(sections.items()), tuple(listeners))
     try:
-        config = msgspec.convert(tree, _whole(tuple(sections.items()), tuple(listeners)))
+        config = msgspec.convert(tree, whole)
     except msgspec.ValidationError as error:
-        message = (
-            f"configuration: {error}; config.toml and the config.py of each system list every key "
-            f"with its unit"
-        )
-        raise ConfigError(message) from error
+        fault = describe_fault(error, whole, sections, DEFAULTS)
+        raise ConfigError(f"configuration: {fault}") from error
     rules = [rule for _, section in config.sections() for rule in section.rules()]
     rules += config.rules()
     for system in systems:
@@ -343,7 +342,8 @@ def _sections_of(systems: Sequence[HasSections]) -> dict[str, type[Section]]:
         names.add(system.name)
         for name, kind in system.config.items():
             if name in taken:
-                message = f"{system.name}: {taken[name]} has a section {name!r} already"
+                owner = taken[name]
+                message = f"{system.name}: {owner} has a section {name!r} already: rename this one"
                 raise ConfigError(message)
             _refuse_section(system.name, name, kind, found)
             found[name], taken[name] = kind, system.name
@@ -368,7 +368,10 @@ def _refuse_section(
         message = f"{system}: {name!r} can be no section: {_NAMES}"
         raise ConfigError(message)
     if not isinstance(kind, type) or not issubclass(kind, Section):
-        message = f"{system}: section {name} is no subclass of Section"
+        message = (
+            f"{system}: section {name} is no subclass of Section: give a class, as in "
+            f"`class MyConfig(Section)`"
+        )
         raise ConfigError(message)
     for other, its in known.items():
         # By its type a section is found: the second would have the first one's numbers.

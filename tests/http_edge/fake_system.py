@@ -133,7 +133,8 @@ class FakeSystem:
 
     def handles(self, service: str, message_type: type[Message], /) -> bool:
         if service not in self.items:
-            raise NoSuchActor(service)
+            message = f"no service is called {service!r}"
+            raise NoSuchActor(message)
         return (service, message_type) not in self.unhandled
 
     def reply_type(self, _service: str, message_type: type[Message], /) -> Any:

@@ -266,6 +266,19 @@ async def test_what_fails_during_the_drain_is_no_warning(
         assert lines == {level}
 
 
+async def test_a_failed_attempt_says_where_in_its_authors_code_it_was(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It may be a slip of the author's, and no trouble outside."""
+    world.answer = failing
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        with structlog.testing.capture_logs() as logs:
+            await run.ask("a", calls("x"))
+            await run.until(lambda: any(line["event"] == "effect failed" for line in logs))
+    failed = next(line for line in logs if line["event"] == "effect failed")
+    assert failed["at"].startswith(f"{failing.__code__.co_filename}, line ")
+
+
 async def test_where_nobody_listens_the_request_is_a_dead_letter_that_can_be_replayed(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
