@@ -20,6 +20,7 @@ ROWS = (
     ("runtime",),
     ("actors.command_line",),
     ("actors.data_commands", "actors.entry_point", "actors.new_command"),
+    ("actors.upgrade_check",),
     ("actors.systems",),
     ("actors.simulation",),
     ("actors.app",),

@@ -17,7 +17,7 @@ from actors.service.background import Background
 from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, Effects
 from actors.service.hosted_service import Running
-from actors.service.letters import DiscardLetter, discard_letter
+from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
 from actors.store.store import BoundHandler
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class ServiceHost(Behavior):
         self._handlers = {spec.message: _handler(spec, service) for spec in specs}
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
         self._handlers[DiscardLetter] = _builtin(discard_letter)
+        self._handlers[LetTimersGo] = BoundHandler(
+            partial(let_timers_go, letters_max=hosted.config.service.dead_letters_max),
+            msgspec.json.Decoder(int),
+        )
         effects = Effects(
             hosted.name,
             {
