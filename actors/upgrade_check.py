@@ -130,11 +130,10 @@ class _FileCheck:
             self._read_reply(name, reply, decoders)
 
     def _report_stranger(self, connection: sqlite3.Connection, name: str) -> None:
-        why = "is stateless and has no file" if name in self._classes else "is no service"
+        now = f" ({name} is stateless now)" if name in self._classes else ""
         messages, timers = waiting(connection)
         self._report.add(
-            f"{name}.db: {name} {why} of this version; {messages} messages and {timers} timers are "
-            f"kept in it"
+            f"{name}.db belongs to no service{now}; {messages} messages and {timers} timers wait in it"
         )
 
     def _read(self, name: str, row: StoredRow) -> None:

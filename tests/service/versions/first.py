@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.kernel.messages import Command, Event, GaveUp, Refusal, Refused
-from actors.service.service import command, effect, on
+import msgspec
+
+from actors.kernel.messages import Command, Event, GaveUp, Query, Refusal, Refused
+from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
 from tests.service.desks import Desk, Do, note
 
@@ -87,6 +89,39 @@ class Back(Desk):
     @on(GaveUp[Call])
     def gave_up(self, tx: Transaction, event: GaveUp[Call]) -> None:
         note(tx, f"gave up {event.command.label}")
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    number: int
+
+
+class Pay(Command, frozen=True, kw_only=True):
+    amount: int
+
+
+class Till(Service):
+    """Gives receipts."""
+
+    schema = Desk.schema
+
+    @command
+    def pay(self, tx: Transaction, cmd: Pay) -> Receipt | Refusal:
+        note(tx, f"paid {cmd.amount}")
+        if cmd.amount < 1:
+            return Refusal.conflict("too little")
+        return Receipt(number=cmd.amount)
+
+
+class Ask(Query, frozen=True, kw_only=True):
+    pass
+
+
+class Taster(StatelessService):
+    """Keeps nothing."""
+
+    @query
+    def ask(self, question: Ask) -> int:
+        return 1
 
 
 SERVICES = {"front": Front, "back": Back}
