@@ -128,6 +128,10 @@ class MessageUnreadable(ActorError):
     """The receiver's code cannot read the message: it waits, where it is, for code that can."""
 
 
+class ReplyUnreadable(ActorError):
+    """The request was done before, by other code, and the code at hand cannot read its reply."""
+
+
 class NothingWaits(ActorError):
     """No such message waits there unreadable, or nobody is there to keep it as a dead letter."""
 

@@ -132,9 +132,8 @@ class _FileCheck:
     def _report_stranger(self, connection: sqlite3.Connection, name: str) -> None:
         now = f" ({name} is stateless now)" if name in self._classes else ""
         messages, timers = waiting(connection)
-        self._report.add(
-            f"{name}.db belongs to no service{now}; {messages} messages and {timers} timers wait in it"
-        )
+        waits = f"{messages} messages and {timers} timers wait in it"
+        self._report.add(f"{name}.db belongs to no service{now}; {waits}")
 
     def _read(self, name: str, row: StoredRow) -> None:
         if row.table == "outbox" and row.number <= self._applied(name, row.receiver):

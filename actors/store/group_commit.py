@@ -6,8 +6,6 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from actors.errors import Busy, DeadLettered, MessageUnreadable, StoreLost, StoreRefused
 from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
 from actors.store.epoch import Epoch
@@ -309,9 +307,7 @@ class GroupCommit:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
         if handler is not None and is_keyed(envelope):
-            # A stored reply that cannot be read is what it crashed with: it is buried.
-            with suppress(msgspec.MsgspecError):
-                reply = self._find(envelope, handler)
+            reply = self._find(envelope, handler)
         return self._bury(envelope, now_us) if reply is MISSING else reply
 
     def _bury(self, envelope: Envelope, now_us: int) -> DeadLettered:
