@@ -75,10 +75,6 @@ class PrintReceipt(Command, frozen=True, kw_only=True):
     price: int
 
 
-class ReceiptPrinted(Command, frozen=True, kw_only=True):
-    price: int
-
-
 class CountSales(Query, frozen=True, kw_only=True):
     pass
 
@@ -98,17 +94,12 @@ class Till(Service):
     def sell(self, tx: Transaction, cmd: SellTea) -> Sold:
         price = cmd.cups * self._price
         tx.execute("INSERT INTO sale (cups, price) VALUES (?, ?)", cmd.cups, price)
-        tx.send("till", PrintReceipt(price=price))
+        tx.run(PrintReceipt(price=price))
         return Sold(price=price)
 
     @effect
-    async def print(self, cmd: PrintReceipt) -> ReceiptPrinted:
+    async def print(self, cmd: PrintReceipt) -> None:
         self._printer.append(cmd.price)
-        return ReceiptPrinted(price=cmd.price)
-
-    @command
-    def printed(self, tx: Transaction, cmd: ReceiptPrinted) -> None:
-        """Nothing more is owed."""
 
     @query
     def count(self, tx: ReadTransaction, question: CountSales) -> int:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 import msgspec
 
 C = TypeVar("C", bound="Command")
+V = TypeVar("V")
 
 
 def former_names(message_type: type) -> tuple[str, ...]:
@@ -93,11 +94,20 @@ class GaveUp(Event, Generic[C], frozen=True, kw_only=True):
     reason: str
 
 
+class EffectOutcome(Command, Generic[C, V], frozen=True, kw_only=True):
+    """What an effect has returned, on its way to the @outcome handler."""
+
+    command: C
+    value: V
+
+
 def type_of(message: Any) -> Any:
     """Return what handlers are found by: the message's class, `Refused[HoldRoom]` for such."""
     kind = message.__class__
     if kind is Refused or kind is GaveUp:
         return kind[message.command.__class__]
+    if kind is EffectOutcome:
+        return kind[message.command.__class__, Any]
     return kind
 
 

@@ -14,6 +14,7 @@ from actors.errors import (
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.service.backing_up import Backups
+from actors.service.bound_effect import bound_effects
 from actors.service.directory import Directory
 from actors.service.group import ROOT, grouped
 from actors.service.hosted_service import HostedService
@@ -270,10 +271,12 @@ def _make_hosted(
     context: KernelContext,
     store: StoreType,
 ) -> HostedService:
+    made = service()
+    bound_effects(made, config.effect)  # what its effects' options say is said before the start
     spec = StoreSpec(
         name=name,
         path=folder.file_of(name),
-        migrations=service().schema,
+        migrations=made.schema,
         attempts_max=config.service.attempts_max,
         handler_s_max=config.service.handler_s_max,
         dead_letters_max=config.service.dead_letters_max,

@@ -44,6 +44,10 @@ class Directory:
                 name: frozenset(type_name(spec.message) for spec in specs)
                 for name, specs in stored.items()
             },
+            effects={
+                name: frozenset(type_name(spec.message) for spec in specs if spec.kind == "effect")
+                for name, specs in stored.items()
+            },
             subscriptions=tuple(
                 [
                     Subscription(
@@ -97,10 +101,6 @@ class Directory:
 
         self._router.pick(service).actor_inbox.withdraw(wanted)
         return taken
-
-    def handles(self, service: str, message_type: str) -> bool:
-        """Whether the service has a handler for messages of this type name."""
-        return message_type in self._decoders.get(service, {})
 
     def takes(self, service: str) -> bool:
         """Whether there is a service of that name that can be sent anything durable."""
@@ -173,6 +173,6 @@ def _decoders(specs: Iterable[HandlerSpec]) -> dict[str, msgspec.json.Decoder[An
     """Return what reads each message of these handlers, by the names it may be stored under."""
     found: dict[str, msgspec.json.Decoder[Any]] = {}
     for spec in specs:
-        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(spec.message)
+        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(spec.stored)
         found.update(dict.fromkeys(stored_names(spec.message), decoder))
     return found

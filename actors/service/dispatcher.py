@@ -143,7 +143,7 @@ class Dispatcher:
 
     def _make_schedulers(self) -> list[Scheduler]:
         config = self._config
-        effects = sorted([stored_names(each) for each in self._effects.functions])
+        effects = sorted([stored_names(each) for each in self._effects.kinds])
         names = tuple([name for each in effects for name in each])
 
         def make(types: TimerTypes, window: int, *, effect: bool) -> Scheduler:

@@ -225,7 +225,7 @@ class Measured(Command, frozen=True, kw_only=True):
 
 def send_all(tx: Transaction, cmd: Do) -> None:
     for message in cmd.what:
-        tx.send("author", message)
+        tx.run(message)
 
 
 class Author(Desk):

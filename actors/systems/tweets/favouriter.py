@@ -80,7 +80,7 @@ class FavouriterService(ActingService):
         elif actions.begin(tx, event, "dry_run" if self._writer is None else "pending"):
             self._bounds.note(tx, event)
             if self._writer is not None:
-                tx.send("favouriter", LikeTweet(external_id=event.x_id))
+                tx.run(LikeTweet(external_id=event.x_id))
 
     def _reason_not_to(self, tx: Transaction, event: TweetScored) -> str | None:
         named = self._like_never.found_in(event.text)
@@ -129,5 +129,5 @@ class FavouriterService(ActingService):
         outcome = actions.requeue(tx, cmd.external_id)
         if isinstance(outcome, Refusal):
             return outcome
-        tx.send("favouriter", LikeTweet(external_id=cmd.external_id))
+        tx.run(LikeTweet(external_id=cmd.external_id))
         return Requeued(external_ids=(cmd.external_id,))

@@ -104,14 +104,6 @@ class ScoreTweet(Command, frozen=True, kw_only=True):
     version_id: str | None = None
 
 
-class RecordScore(Command, frozen=True, kw_only=True):
-    """The effect's outcome. A version is scored once: a second score changes nothing."""
-
-    tweet_id: str
-    score: float
-    version_id: str | None = None
-
-
 class TweetScored(Event, frozen=True, kw_only=True):
     """A tweet stands, and how it sounds is known. `x` is None where it did not come from X.
 

@@ -127,7 +127,7 @@ class ResponderService(ActingService):
         if actions.begin(tx, event, "dry_run" if self._writer is None else "pending", text):
             self._bounds.note(tx, event)
             if self._writer is not None:
-                tx.send("responder", PostReply(external_id=event.x_id, text=text))
+                tx.run(PostReply(external_id=event.x_id, text=text))
 
     def _reason_not_to(self, tx: Transaction, event: TweetScored) -> str | None:
         assert event.x is not None
@@ -212,7 +212,7 @@ class ResponderService(ActingService):
         if text is None:
             return Refusal.conflict(NOBODY)
         tx.execute(SET_DOUBT, None, cmd.external_id)
-        tx.send("responder", PostReply(external_id=cmd.external_id, text=text))
+        tx.run(PostReply(external_id=cmd.external_id, text=text))
         return Requeued(external_ids=(cmd.external_id,))
 
 
