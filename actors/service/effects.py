@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class EffectDone(Command, frozen=True, kw_only=True):
+class EffectDone(Command):
     """The outcome of an effect that has none: only to mark it done."""
 
 

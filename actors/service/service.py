@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from inspect import iscoroutinefunction
+from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
@@ -13,7 +15,6 @@ from actors.service.handler_spec import members, read_handlers, read_stateless_h
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
-    from pathlib import Path
 
     from actors.kernel.messages import Message
     from actors.service.handler_spec import HandlerSpec
@@ -121,13 +122,17 @@ def outcome(
 
 
 class Service:
-    """Subclass it, set `schema` to a folder of numbered .sql files, and write handlers.
+    """Subclass it, say its `schema`, and write handlers.
+
+    A schema is SQL, or the Path of one `.sql` file or of a folder of them, numbered 0001_NAME.sql
+    and on; a relative one begins beside the class's own file. SQL and one file are number 1 of a
+    folder to come. A service without tables has "".
 
     Each incarnation is a fresh instance. Instances may cache, but what must survive belongs into
     the transaction.
     """
 
-    schema: ClassVar[Path]
+    schema: ClassVar[str | Path]
     handlers: ClassVar[dict[Any, HandlerSpec]] = {}
 
     # `await self.ask(message)` sends this service a command or query of its own, for `run` only:
@@ -149,6 +154,9 @@ class Service:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the handlers. Raises TypeError, naming the handler whose types do not fit."""
         super().__init_subclass__(**kwargs)
+        schema = vars(cls).get("schema")
+        if isinstance(schema, Path):
+            cls.schema = _beside(cls, schema)
         cls.handlers = read_handlers(cls, cls.handlers)
         if "ask" in vars(cls) or hasattr(cls.run, "__handles__"):
             message = f"{cls.__name__}: ask and run are no handlers' names: see Service.run"
@@ -177,6 +185,20 @@ class StatelessService:
         """Collect the handlers. Raises TypeError, naming the handler that does not fit."""
         super().__init_subclass__(**kwargs)
         cls.handlers = read_stateless_handlers(cls, cls.handlers)
+
+
+def _beside(service: type[Service], schema: Path) -> Path:
+    """Return where a relative path leads from the class's own file. Raises TypeError."""
+    if schema.is_absolute():
+        return schema
+    file = getattr(sys.modules.get(service.__module__), "__file__", None)
+    if file is None:
+        message = (
+            f"{service.__name__}.schema is {str(schema)!r} beside the class's file, and it has "
+            f"none: write the whole path"
+        )
+        raise TypeError(message)
+    return Path(file).absolute().parent / schema
 
 
 def _check_effect(service: type[Service], spec: HandlerSpec) -> None:

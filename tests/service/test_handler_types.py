@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Rename(Command, frozen=True, kw_only=True):
+class Rename(Command):
     name: str
 
 
-class Find(Query, frozen=True, kw_only=True):
+class Find(Query):
     name: str
 
 
@@ -121,19 +121,19 @@ def test_mistyped_handler_is_named(function: Callable[..., Any], says: str) -> N
 # --- Events, effects, answers put off ---------------------------------------------------------
 
 
-class Renamed(Event, frozen=True, kw_only=True):
+class Renamed(Event):
     name: str
 
 
-class Tell(Command, frozen=True, kw_only=True):
+class Tell(Command):
     name: str
 
 
-class Told(Command, frozen=True, kw_only=True):
+class Told(Command):
     name: str
 
 
-class Untold(Command, frozen=True, kw_only=True):
+class Untold(Command):
     name: str
 
 

@@ -43,7 +43,7 @@ TIMERS = 1_000
 KILLS = 200
 
 
-class Decline(Command, frozen=True, kw_only=True):
+class Decline(Command):
     """Is refused."""
 
 

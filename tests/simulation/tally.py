@@ -44,15 +44,15 @@ TWEETS_MAX: Final = 3
 REVIEW_S: Final = 0.5
 
 
-class CountTweet(Command, frozen=True, kw_only=True):
+class CountTweet(Command):
     pass
 
 
-class ReviewTweet(Command, frozen=True, kw_only=True):
+class ReviewTweet(Command):
     pass
 
 
-class AnnounceTweet(Command, frozen=True, kw_only=True):
+class AnnounceTweet(Command):
     pass
 
 

@@ -50,18 +50,18 @@ SET_VOIDED = "UPDATE payment SET state = 'voided', refund_amount = ? WHERE id = 
 # --- Its effects on the card processor ------------------------------------------------------------
 
 
-class ChargeCard(Command, frozen=True, kw_only=True):
+class ChargeCard(Command):
     payment_id: str
     card_number: str
     amount: int
     currency: str
 
 
-class VoidCharge(Command, frozen=True, kw_only=True):
+class VoidCharge(Command):
     payment_id: str
 
 
-class RefundCard(Command, frozen=True, kw_only=True):
+class RefundCard(Command):
     payment_id: str
     amount: int
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actors.systems.tweets.failure_words import FailureWords
 
 
-class LikeTweet(Command, frozen=True, kw_only=True):
+class LikeTweet(Command):
     """Like a tweet at X. Its id is the effect's key: X counts a second like as the first.
 
     `unclear` is how often X has said a no to it that may have been about this tweet alone.
@@ -29,12 +29,12 @@ class LikeTweet(Command, frozen=True, kw_only=True):
     unclear: int = 0
 
 
-class RecordLike(Command, frozen=True, kw_only=True):
+class RecordLike(Command):
     external_id: str
     outcome: Outcome
 
 
-class PostponeLike(Command, frozen=True, kw_only=True):
+class PostponeLike(Command):
     """X will not do it now, or was not asked for that reason; see RetryAfter."""
 
     external_id: str

@@ -46,11 +46,11 @@ log = structlog.get_logger()
 BACKLOG_BATCH: Final = 100
 
 
-class FindBacklog(Query, frozen=True, kw_only=True):
+class FindBacklog(Query):
     """Whether there are any that nobody has asked to have scored."""
 
 
-class ScoreBacklog(Command, frozen=True, kw_only=True):
+class ScoreBacklog(Command):
     """Ask for the scores of the next few."""
 
 
