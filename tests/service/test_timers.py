@@ -484,10 +484,10 @@ class _Full:
         return self._connection.execute(sql, *params)
 
 
-async def test_timer_that_no_program_can_read_is_a_dead_letter(
+async def test_timer_that_this_program_cannot_read_waits(
     tmp_path: Path, clock: SteppingClock
 ) -> None:
-    """A message type that is gone, or has changed: the message is kept, and the rest goes on."""
+    """A message type that is gone, or has changed: the message stays, and the rest goes on."""
     async with office(tmp_path, {"a": Planner}, clock=clock) as run:
         await run.ask("a", Do(what=[(1.0, "a"), (2.0, "b"), (3.0, "c")]))
         await turns()
@@ -499,10 +499,12 @@ async def test_timer_that_no_program_can_read_is_a_dead_letter(
         await run.advance(4.0)
         await turns(200)
         assert run.labels("a") == ["c"]
-        second, first = await run.letters()
-        assert first.message_type == "Gone"
-        assert "a has no handler for Gone" in first.reason
-        assert (second.message_type, second.message) == ("Note", "{}")
+        assert run.rows("a", "SELECT seq FROM timer") == [(1,), (2,)]
+        assert await run.letters() == []
+        (stats,) = await run.system.timers()
+        first, second = stats.unreadable
+        assert (first.message_type, first.reason) == ("Gone", "a has no handler for Gone")
+        assert second.message_type == "Note"
         assert "cannot read this Note" in second.reason
 
 
