@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from tests.system.client import connected
 from tests.system.guests import BOOKINGS, at_rest, check_books, ended
-from tests.system.process import ROOT
+from tests.system.process import ROOT, SystemProcess
 
 if TYPE_CHECKING:
     from tests.system.client import Client
@@ -108,3 +109,148 @@ async def check_keys(client: Client, bookings: list[dict[str, Any]]) -> None:
         if reply.status != 409:  # it was rejected meanwhile
             assert reply.status == 201, (reply.status, reply.body)
             assert each["location"] == f"{BOOKINGS}/{reply.json['id']}"
+
+
+# --- A version that cannot read what is there ------------------------------------------------
+
+SHOP = """
+from actors import Address, Command, Query, ReadTransaction, Service, System, Transaction
+from actors import command, query, service
+
+
+class Order(Command):
+    numbers: list[int]
+
+
+class Make(Command):
+    number: int
+
+
+class Check(Command):
+    number: int
+
+
+class ListNumbers(Query):
+    pass
+
+
+class Counter(Service):
+    schema = "CREATE TABLE sent (number INTEGER PRIMARY KEY) STRICT;"
+
+    @command
+    def order(self, tx: Transaction, cmd: Order) -> int:
+        for number in cmd.numbers:
+            tx.execute("INSERT INTO sent (number) VALUES (?)", number)
+            tx.send("kitchen", Make(number=number))
+        return len(cmd.numbers)
+
+
+class Kitchen(Service):
+    schema = "CREATE TABLE got (number INTEGER NOT NULL) STRICT;"
+
+    @command
+    def make(self, tx: Transaction, cmd: Make) -> None:
+        tx.execute("INSERT INTO got (number) VALUES (?)", int(cmd.number))
+        tx.after(8.0, Check(number=int(cmd.number)))
+
+    @command
+    def check(self, tx: Transaction, cmd: Check) -> None:
+        tx.execute("INSERT INTO got (number) VALUES (?)", -cmd.number)
+
+    @query
+    def numbers(self, tx: ReadTransaction, question: ListNumbers) -> list[int]:
+        return [row["number"] for row in tx.all("SELECT number FROM got ORDER BY rowid")]
+
+
+SHOP = System(
+    name="shop",
+    services={"counter": Counter, "kitchen": Kitchen},
+    addresses=[
+        Address("POST", "/orders", service("counter", Order, 201)),
+        Address("GET", "/numbers", service("kitchen", ListNumbers)),
+    ],
+)
+"""
+# Another type of number, and a timer by another name: what is on its way was not thought of.
+SECOND = SHOP.replace("Make(Command):\n    number: int", "Make(Command):\n    number: str").replace(
+    "Check", "Look"
+)
+# As it was, with a field more; and the timer says what it was called.
+THIRD = SHOP.replace(
+    "Make(Command):\n    number: int", "Make(Command):\n    number: int\n    hot: bool = True"
+).replace("Check(Command):", 'Look(Command):\n    formerly = ("Check",)')
+THIRD = THIRD.replace("Check(", "Look(").replace("cmd: Check", "cmd: Look")
+
+
+class ShopProcess(SystemProcess):
+    """The shop as its file stands, on one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "data")
+        self.file = folder / "shop.py"
+        self._command = (sys.executable, "runtime.py", "run", str(self.file))
+        self._arguments = (f"--data-dir={self.data_dir}", "--set=edge.gateway.port=0")
+
+    async def run(self, source: str) -> None:
+        """Start this version, where the last one was killed."""
+        self.kill()
+        self.file.write_text(source)
+        await asyncio.to_thread(self.start)
+
+    def check(self) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "runtime.py", "check-upgrade", str(self.data_dir)]
+        command += [f'--set=runtime.systems=["{self.file}"]']
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+async def got(client: Client, count: int) -> list[int]:
+    """Wait until the kitchen has noted that many numbers; return them."""
+    while True:
+        numbers: list[int] = (await client.send("GET", "/numbers")).json
+        if len(numbers) >= count:
+            return numbers
+        await asyncio.sleep(0.01)
+
+
+async def test_what_the_next_version_cannot_read_waits_for_the_one_after(tmp_path: Path) -> None:
+    """Over two kill -9: listed meanwhile, then in order, and nothing twice."""
+    process = ShopProcess(tmp_path)
+    try:
+        await process.run(SHOP)
+        async with connected(process) as client:
+            for first in (1, 21, 41):
+                await client.create("/orders", {"numbers": list(range(first, first + 20))})
+            await got(client, 60)
+            await client.order("kitchen", "suspend")
+            await client.actor_where("kitchen", lambda actor: actor["state"] == "suspended")
+            await client.create("/orders", {"numbers": list(range(61, 101))})
+        process.kill()
+        process.file.write_text(SECOND)
+        checked = process.check()
+        assert checked.returncode == 1, checked.stderr
+        assert "to kitchen, Make, row 61: kitchen cannot read this Make" in checked.stdout
+        await process.run(SECOND)
+        # After the kill, before anything could go on: what plain SQL finds there.
+        timers = ask(process.data_dir / "kitchen.db", "SELECT count(*) FROM timer")[0][0]
+        async with connected(process) as client:
+            for kind in ("Make", "Check"):
+                waits = partial(process.wait_for, "unreadable message waits", message_type=kind)
+                await asyncio.to_thread(waits)
+            (channel,) = (await client.admin("GET", "/admin/channels")).json["items"]
+            assert (channel["state"], channel["depth"]) == ("unreadable", 40)
+            (rows,) = channel["unreadable"]
+            assert (rows["message_type"], rows["count"], rows["first"]) == ("Make", 40, 61)
+            _, kitchen = (await client.admin("GET", "/admin/timers")).json["items"]
+            (rows,) = kitchen["unreadable"]
+            assert (rows["message_type"], rows["count"]) == ("Check", timers)
+            assert (await client.send("GET", "/readyz")).status == 200
+            numbers = (await client.send("GET", "/numbers")).json
+            assert [each for each in numbers if each > 0] == list(range(1, 61))
+        await process.run(THIRD)
+        assert process.check().returncode == 0
+        async with connected(process) as client:
+            numbers = await got(client, 200)
+        assert [each for each in numbers if each > 0] == list(range(1, 101))
+        assert sorted(-each for each in numbers if each < 0) == list(range(1, 101))
+    finally:
+        process.kill()
