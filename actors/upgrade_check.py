@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -93,7 +94,7 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
             continue
         try:
             with closing(open_quietly(path, config)) as connection:
-                look(path, lambda opened, name=name: check.look_at(opened, name), connection)
+                look(path, partial(check.look_at, name=name), connection)
         except StoreError as error:
             report.add(f"{path.name}: {error}")
     return report

@@ -46,7 +46,7 @@ class Message(
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Raise TypeError where `formerly` is no tuple of other names."""
         super().__init_subclass__(**kwargs)
-        names = former_names(cls)
+        names: Any = former_names(cls)
         if not isinstance(names, tuple) or not all(_is_other_name(each, cls) for each in names):
             error = f'{cls.__name__}: write `formerly` as a tuple of other names, ("OldName",)'
             raise TypeError(error)
