@@ -87,7 +87,8 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
     check = _FileCheck(report, classes, known_histories(paths, config))
     for name, path in paths.items():
         if name not in files:
-            if known[name].store is not None:  # else it has never begun
+            # A row without a store has never begun; and who is retired needs no file.
+            if known[name].store is not None and name in classes.with_store():
                 report.add(
                     f"{path.name} is gone, and manifest.json knows it: {name} will not start"
                 )

@@ -182,6 +182,7 @@ async def test_files_of_nobody_and_services_without_a_file(
     code, lines = check(left, ALL, capsys)
     assert (code, len(lines)) == (1, 1)
     assert lines[0].startswith("till.db is gone")
+    assert check(left, {**first.SERVICES, "side": first.Front}, capsys)[0] == 0
 
 
 async def test_schema_that_is_not_this_versions_is_named(

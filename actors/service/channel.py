@@ -36,7 +36,7 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     `lag_s` is the age of the oldest of them, in seconds. `state` is "waiting" where the receiver
     took none and is tried again, or has as many as it may have at once; it is "unreadable" where
     the next one cannot be read by the receiver's code: all wait behind it, in order, and
-    `unreadable` has those of the first ten thousand that cannot be, by type.
+    `unreadable` has those of the first two thousand that cannot be, by type.
     """
 
     sender: str
@@ -150,6 +150,7 @@ class Channel:
     def let_go(self, message_type: str) -> None:
         """Have messages of this type that cannot be read become dead letters of the receiver's.
 
+        What this incarnation does not live to send waits again.
         Raises NothingWaits where the channel does not end at one, or nobody is there to keep it.
         """
         ended = self._last_one if self._ends else None

@@ -134,12 +134,12 @@ class Directory:
         where = "/admin/timers" if sender is None else "/admin/channels"
         log.warning(
             "unreadable message waits",
-            sender=sender,
             receiver=service,
             message_type=unreadable.message_type,
             reason=unreadable.reason,
             advice=f"run the version that wrote it, or one that can read it: docs/UPGRADES.md; or "
             f"let it go, see {where}",
+            **({} if sender is None else {"sender": sender}),
         )
 
     # --- Inside ------------------------------------------------------------------------------

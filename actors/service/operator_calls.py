@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class TimerStats(msgspec.Struct, frozen=True, kw_only=True):
     """A service's timers and effects; `due` of the `pending` are due and not applied yet.
 
-    `state` is "unreadable" where some of the first ten thousand cannot be read by the service's
+    `state` is "unreadable" where some of the first two thousand cannot be read by the service's
     code: these wait, and hold up no others.
     """
 

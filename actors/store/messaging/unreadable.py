@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
 
-# A listing reads each row to know: some ten milliseconds' worth, of the first that wait.
-ROWS_LOOKED_AT_MAX: Final = 10_000
+# A listing reads each row to know: some milliseconds' worth, of the first that wait.
+ROWS_LOOKED_AT_MAX: Final = 2_000
 # Let go in one transaction: about as much as a batch of commands.
 LET_GO_MAX: Final = 500
 
