@@ -54,7 +54,7 @@ S = TypeVar("S", bound=Section)
 
 class RuntimeConfig(Section, frozen=True, kw_only=True):
     systems: tuple[str, ...]
-    data_dir: str
+    data_dir: Annotated[str, msgspec.Meta(pattern=r"\A[^\0]+\Z")]
     seed: Annotated[int, msgspec.Meta(ge=0)]
     drain_s: NotNegative
 
@@ -160,7 +160,7 @@ class ListenerConfig(Section, frozen=True, kw_only=True):
 
 
 class EdgeConfig(Section, frozen=True, kw_only=True):
-    deadline_s: Positive
+    deadline_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     head_s_max: Positive
     body_bytes_max: Count
     body_s_max: Positive
@@ -285,7 +285,7 @@ def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) ->
     _lay_over(tree, overlay, settings)
     try:
         return msgspec.convert(tree["runtime"]["systems"], tuple[str, ...])
-    except (msgspec.ValidationError, TypeError) as error:
+    except msgspec.ValidationError as error:
         message = f"configuration: runtime.systems is a list of entry points: {error}"
         raise ConfigError(message) from error
 
@@ -418,12 +418,18 @@ def _lay_over(tree: dict[str, Any], overlay: Path | None, settings: Iterable[str
         _merge(tree, _parse_setting(setting))
 
 
-def _merge(tree: dict[str, Any], overlay: dict[str, Any]) -> None:
+def _merge(tree: dict[str, Any], overlay: dict[str, Any], within: str = "") -> None:
     for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(tree.get(key), dict):
-            _merge(tree[key], value)
-        else:
+        there = tree.get(key)
+        if not isinstance(there, dict):
             tree[key] = value
+        elif isinstance(value, dict):
+            _merge(there, value, f"{within}{key}.")
+        else:
+            name = f"{within}{key}"
+            example = f", such as {name}.{next(iter(there))}" if there else ""
+            message = f"configuration: {name} is a table, and no value: set its keys{example}"
+            raise ConfigError(message)
 
 
 def _parse_setting(setting: str) -> dict[str, Any]:

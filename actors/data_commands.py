@@ -15,6 +15,7 @@ from actors.app import look_through
 from actors.config import load_config
 from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
 from actors.program import NAME
+from actors.shared_options import add_configuration, data_folder
 from actors.store.files.backup import (
     check_backup,
     prepare,
@@ -45,21 +46,6 @@ BACKUP_S_MAX = 86_400.0
 UP = frozenset({"running", "degraded", "suspended"})
 
 
-def add_configuration(parser: argparse.ArgumentParser) -> None:
-    """Add what every command takes: --config, --data-dir, --set."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="overrides runtime.data_dir")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="overrides one key, such as edge.gateway.port=0 (repeatable)",
-    )
-
-
 def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
     """Run one of COMMANDS, whose name comes first; return the exit code.
 
@@ -74,7 +60,7 @@ def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System
     options.systems = systems
     try:
         config = load_config(options.config, options.set, systems)
-        data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
+        data_dir = data_folder(options.data_dir, config)
         text, code = command(options, config, data_dir, clock)
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
@@ -157,7 +143,7 @@ def _check_upgrade(
     options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
 ) -> tuple[str, int]:
     del clock
-    data_dir = Path(options.subject).absolute()
+    data_dir = data_folder(options.subject, config)
     report = check_upgrade(data_dir, look_through(options.systems, config, data_dir), config.store)
     lines = report.lines()
     if not lines:

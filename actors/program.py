@@ -11,40 +11,49 @@ from pathlib import Path
 from typing import Final
 
 DISTRIBUTION: Final = "dress-rehearsal"
-_ROOT: Final = Path(__file__).parents[1]
-_CHECKOUT: Final = (_ROOT / "runtime.py").is_file()
+ROOT: Final = Path(__file__).parents[1]
+# A wheel has the configuration within; beside it, in its folder, may be anybody's `runtime.py`.
+CHECKOUT: Final = not Path(__file__).with_name("config.toml").exists()
 
 # How messages begin, and a usage.
-NAME: Final = "runtime.py" if _CHECKOUT else DISTRIBUTION
+NAME: Final = "runtime.py" if CHECKOUT else DISTRIBUTION
 
 
 def _program(here: Path | None) -> str:
-    if not _CHECKOUT:
-        beside = Path(sys.executable).with_name(DISTRIBUTION)
+    python = Path(sys.executable)
+    if not CHECKOUT:
+        beside = python.with_name(DISTRIBUTION)
         found = shutil.which(DISTRIBUTION)
         elsewhere = beside.exists() and found != str(beside)
         return shlex.quote(str(beside)) if elsewhere else DISTRIBUTION
-    # No other Python has the packages.
-    words = (".venv/bin/python", "runtime.py")
-    if here != _ROOT:
-        words = (str(_ROOT / words[0]), str(_ROOT / words[1]))
-    return shlex.join(words)
+    # This Python has the packages; another need not.
+    words = [python, ROOT / "runtime.py"]
+    if here == ROOT:
+        words = [each.relative_to(ROOT) if ROOT in each.parents else each for each in words]
+    return shlex.join(map(str, words))
+
+
+def _here() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # removed by somebody else: whoever needs it says so
+        return None
 
 
 # As a shell calls it from where this process was started.
-PROGRAM: Final = _program(Path.cwd())
+PROGRAM: Final = _program(_here())
 # And from anywhere.
 ANYWHERE: Final = _program(None)
 PYTEST: Final = (
-    f"PYTHONPATH={shlex.quote(str(_ROOT))} {shlex.quote(sys.executable)} -m pytest"
-    if _CHECKOUT
+    f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)} -m pytest"
+    if CHECKOUT
     else "python -m pytest"
 )
 
 
 def version() -> str:
     """Return the release's number: the checkout's own, or that which pip has installed."""
-    if _CHECKOUT:
-        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    if CHECKOUT:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         return str(project["project"]["version"])
     return metadata.version(DISTRIBUTION)

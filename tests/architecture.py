@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 # parts of one row do not know each other.
 ROWS = (
     ("runtime",),
+    ("actors.launch",),
     ("actors.command_line",),
-    ("actors.data_commands", "actors.entry_point", "actors.new_command"),
+    ("actors.data_commands", "actors.entry_point", "actors.new_command", "actors.serving"),
     ("actors.upgrade_check",),
     ("actors.systems",),
     ("actors.simulation",),
@@ -29,7 +30,7 @@ ROWS = (
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.kernel",),
-    ("actors.log",),
+    ("actors.log", "actors.shared_options"),
     ("actors.config",),
     ("actors.errors", "actors.program"),
     ("actors",),

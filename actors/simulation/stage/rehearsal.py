@@ -101,6 +101,7 @@ class Rehearsal:
         """Furnish the files that every run of its scenario begins with, in a folder below `place`.
 
         A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
+        Raises SimulationError where the furnishing fails.
         """
         assert system.scenario is not None, f"{system.name} has a scenario"
         with declared(system.name, "scenario"):
@@ -127,7 +128,12 @@ class Rehearsal:
             points=self.points,
         )
         scenario().prepare(self._template)
-        self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        try:
+            self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            message = f"{system.name} cannot be furnished as it is configured: {what}"
+            raise SimulationError(message) from error
         scenario().age(self._template)
 
     def script(self, seed: int) -> Script:
