@@ -253,6 +253,27 @@ async def test_timer_committed_while_the_table_is_read_is_not_forgotten(
         assert run.labels("a") == ["first", "second"]
 
 
+@pytest.mark.parametrize("held", [False, True])
+async def test_timer_of_a_clock_that_was_set_back_is_not_passed_over(
+    tmp_path: Path, clock: SteppingClock, *, held: bool
+) -> None:
+    """It is due before what was read already, or is being read as it is committed."""
+    async with office(tmp_path, {"a": Planner}, clock=clock, store=HeldStore) as run:
+        await run.ask("a", Do(what=[(10.0, "first")]))
+        if held:
+            with HeldStore.hold() as looks:
+                await run.advance(10.0)
+                assert looks.count == 1
+                clock.step(-8.0)
+                await run.ask("a", Do(what=[(1.0, "second")]))
+        else:
+            await run.advance(10.0)
+            clock.step(-8.0)
+            await run.ask("a", Do(what=[(1.0, "second")]))
+        await run.advance(2.0, steps=20)
+        assert run.labels("a") == ["first", "second"]
+
+
 async def test_clock_set_forward_brings_timers_forward(
     tmp_path: Path, clock: SteppingClock
 ) -> None:
