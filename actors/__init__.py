@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from actors.config import Section
     from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
     from actors.service.group import Group
-    from actors.service.service import Service, StatelessService, command, effect, on, query
+    from actors.service.service import (
+        Service,
+        StatelessService,
+        command,
+        effect,
+        on,
+        outcome,
+        query,
+    )
     from actors.service.stateless.replicas import Replicas
     from actors.simulation.stage.scenario import Scenario
     from actors.store.transaction import ReadTransaction, Transaction
@@ -51,6 +59,7 @@ __all__ = [
     "command",
     "effect",
     "on",
+    "outcome",
     "query",
     "service",
     "stream",
@@ -63,7 +72,7 @@ _HOMES = {
     "actors.config": "Section",
     "actors.kernel.messages": "Command Event GaveUp Later Query Refusal Refused",
     "actors.service.group": "Group",
-    "actors.service.service": "Service StatelessService command effect on query",
+    "actors.service.service": "Service StatelessService command effect on outcome query",
     "actors.service.stateless.replicas": "Replicas",
     "actors.simulation.stage.scenario": "Scenario",
     "actors.store.transaction": "ReadTransaction Transaction",

@@ -179,11 +179,15 @@ def doubled_names(sources: Mapping[str, str]) -> list[str]:
         if not is_own and name not in ONE_A_FOLDER:
             places.setdefault(name, []).append(path)
         for node in ast.parse(text).body:
-            if isinstance(node, functions) and is_own:
+            if isinstance(node, functions) and (is_own or _is_overload(node)):
                 continue
             if isinstance(node, ast.ClassDef | functions) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(path)
     return sorted(f"{name}: {', '.join(each)}" for name, each in places.items() if len(each) > 1)
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list)
 
 
 def circles(sources: Mapping[str, str]) -> list[tuple[str, ...]]:

@@ -108,7 +108,7 @@ class GaveUp(Event, Generic[C]):
     reason: str
 
 
-class EffectOutcome(Command, Generic[C, V], frozen=True, kw_only=True):
+class EffectOutcome(Command, Generic[C, V]):
     """What an effect has returned, on its way to the @outcome handler."""
 
     command: C
@@ -121,8 +121,14 @@ def type_of(message: Any) -> Any:
     if kind is Refused or kind is GaveUp:
         return kind[message.command.__class__]
     if kind is EffectOutcome:
-        return kind[message.command.__class__, Any]
+        return outcome_type(message.command.__class__)
     return kind
+
+
+def outcome_type(command: Any, value: Any = Any) -> Any:
+    """Return the type of an effect's outcome: without `value` what its handler is found by."""
+    generic: Any = EffectOutcome
+    return generic[command, value]
 
 
 def type_name(message_type: Any) -> str:

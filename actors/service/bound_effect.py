@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.kernel.messages import EffectOutcome, GaveUp
+from actors.kernel.messages import GaveUp, outcome_type
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,6 +40,7 @@ def bound_effects(service: Service, config: EffectConfig) -> dict[Any, BoundEffe
 
 def _bound(service: Service, spec: HandlerSpec, config: EffectConfig) -> BoundEffect:
     handlers = type(service).handlers
+    gave_up: Any = GaveUp
     handler = f"{type(service).__name__}.{spec.function.__name__}"
     limit_s = spec.options.value("limit_s", handler, service)
     attempts_max = spec.options.value("attempts_max", handler, service)
@@ -49,6 +50,6 @@ def _bound(service: Service, spec: HandlerSpec, config: EffectConfig) -> BoundEf
         limit_name="effect.effect_s_max" if limit_s is None else f"limit_s of {handler}",
         attempts_max=config.attempts_max if attempts_max is None else attempts_max,
         again_s=spec.options.value("again_s", handler, service),
-        has_outcome=EffectOutcome[spec.message, Any] in handlers,
-        is_told=GaveUp[spec.message] in handlers,
+        has_outcome=outcome_type(spec.message) in handlers,
+        is_told=gave_up[spec.message] in handlers,
     )

@@ -37,14 +37,14 @@ class EffectDone(Command):
     """The outcome of an effect that has none: only to mark it done."""
 
 
-class EffectPutOff(Command, frozen=True, kw_only=True):
+class EffectPutOff(Command):
     """The outcome of an effect that is to begin anew."""
 
     command: Command
     again_s: float
 
 
-def begin_anew(tx: Transaction, cmd: EffectPutOff) -> None:
+def put_effect_off(tx: Transaction, cmd: EffectPutOff) -> None:
     """Have it begin anew: its timer gives way to a later one."""
     tx.after(cmd.again_s, cmd.command)
 
@@ -139,8 +139,9 @@ class Effects:
             await gate.enter(first=first)
             attempt += 1
             reason: str | None = None
+            limit = asyncio.timeout(effect.limit_s)
             try:
-                async with asyncio.timeout(effect.limit_s) as limit:
+                async with limit:
                     outcome = await effect.function(message)
             except Starting:
                 gate.withdrawn()

@@ -11,13 +11,13 @@ import msgspec
 
 from actors.kernel.messages import (
     Command,
-    EffectOutcome,
     Event,
     GaveUp,
     Later,
     Query,
     Refusal,
     Refused,
+    outcome_type,
     stored_names,
     type_name,
 )
@@ -62,7 +62,7 @@ class HandlerSpec(msgspec.Struct, frozen=True):
     def stored(self) -> Any:
         """The message's type with all that is needed to read it back."""
         if self.kind == "outcome":
-            return EffectOutcome[self.message.__args__[0], self.value]
+            return outcome_type(self.message.__args__[0], self.value)
         return self.message
 
     def bind(self, service: Any) -> BoundHandler:
@@ -210,7 +210,7 @@ def _read_outcome(name: str, function: Callable[..., Any]) -> HandlerSpec:
     if iscoroutinefunction(function):
         error = f"{name}: handlers never await, only effects `async def`"
         raise TypeError(error)
-    spec = HandlerSpec("outcome", function, EffectOutcome[message, Any], reply, value=value)
+    spec = HandlerSpec("outcome", function, outcome_type(message), reply, value=value)
     _check_readable(name, "outcome", spec.stored)
     return spec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name
+from actors.kernel.messages import Command, EffectOutcome, GaveUp, outcome_type, type_name
 from actors.service.effect_options import EffectOptions
 from actors.service.handler_spec import members, read_handlers, read_stateless_handlers
 
@@ -232,7 +232,7 @@ def _called(spec: HandlerSpec) -> str:
 
 def _check_outcome(service: type[Service], spec: HandlerSpec) -> None:
     """Raise TypeError where an effect's outcome is nothing that the service could apply."""
-    if EffectOutcome[spec.message, Any] in service.handlers:
+    if outcome_type(spec.message) in service.handlers:
         return
     name = spec.function.__name__
     for outcome in members(spec.reply):

@@ -16,7 +16,7 @@ from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
 from actors.service.bound_effect import bound_effects
 from actors.service.dispatcher import Dispatcher
-from actors.service.effects import EffectDone, EffectPutOff, Effects, begin_anew
+from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
 from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
 from actors.store.store import BoundHandler
@@ -66,7 +66,7 @@ class ServiceHost(Behavior):
         specs = type(service).handlers.values()
         self._handlers = {spec.message: spec.bind(service) for spec in specs}
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
-        self._handlers[EffectPutOff] = _builtin(begin_anew)
+        self._handlers[EffectPutOff] = _builtin(put_effect_off)
         self._handlers[DiscardLetter] = _builtin(discard_letter)
         self._handlers[LetTimersGo] = BoundHandler(
             partial(let_timers_go, letters_max=hosted.config.service.dead_letters_max),

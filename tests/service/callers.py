@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 NO_BREAKER = "breaker.failures_max=1000000"
 
 
-class Call(Command, frozen=True, kw_only=True):
+class Call(Command):
     label: str
 
 
-class Called(Command, frozen=True, kw_only=True):
+class Called(Command):
     label: str
 
 
-class Mail(Command, frozen=True, kw_only=True):
+class Mail(Command):
     label: str
 
 

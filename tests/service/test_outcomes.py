@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Weigh(Command, frozen=True, kw_only=True):
+class Weigh(Command):
     label: str
 
 
-class Ring(Command, frozen=True, kw_only=True):
+class Ring(Command):
     label: str
 
 

@@ -12,7 +12,7 @@ import msgspec
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.envelope import Envelope
-from actors.kernel.messages import EffectOutcome, Query
+from actors.kernel.messages import EffectOutcome, Query, outcome_type
 from actors.kernel.rng import Rng
 from actors.service.directory import Directory
 from actors.store.inline_store import InlineStore
@@ -85,7 +85,7 @@ class Stage:
         spec = handlers[type(message)]
         assert spec.kind == "effect"
         value = await spec.function(self._service, message)
-        if EffectOutcome[type(message), Any] in handlers:
+        if outcome_type(type(message)) in handlers:
             return EffectOutcome(command=message, value=value)
         return value
 

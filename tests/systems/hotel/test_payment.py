@@ -263,8 +263,8 @@ async def test_effects_are_idempotent_by_the_payments_id(
     processor = Processor()
     processor.answer = answer
     async with payments(tmp_path, processor) as on:
+        outcome = EffectOutcome(command=effect, value=answer)
         for _ in range(2):
-            outcome = await on.run_effect(effect)
-            assert outcome == EffectOutcome(command=effect, value=answer)
+            assert await on.run_effect(effect) == outcome
         assert processor.asked == [request_, request_]
         assert type_of(outcome) in PaymentService.handlers
