@@ -1,72 +1,71 @@
-"""Order, charge, confirm: two services that forget nothing and charge once, whatever is killed."""
+"""Order, charge, confirm: two services that forget nothing, whatever is killed, and whenever."""
 
-from actors import (
-    Address,
-    Command,
-    Query,
-    ReadTransaction,
-    Refusal,
-    Service,
-    System,
-    Transaction,
-    command,
-    query,
-    service,
-)
+import actors
 
 
-class PlaceOrder(Command):
+class PlaceOrder(actors.Command):
     item: str
     cents: int
 
 
-class ChargeCard(Command):
+class FindOrder(actors.Query):
+    order_id: str
+
+
+class TakePayment(actors.Command):
     order_id: str
     cents: int
 
 
-class ConfirmOrder(Command):
+class ChargeCard(TakePayment):
+    """What payments asks of the world outside."""
+
+
+class ConfirmOrder(actors.Command):
     order_id: str
     receipt: str
 
 
-class FindOrder(Query):
-    order_id: str
-
-
-class Orders(Service):
+class Orders(actors.Service):
     schema = "CREATE TABLE ordered (id TEXT PRIMARY KEY, item TEXT NOT NULL, receipt TEXT) STRICT;"
 
-    @command
-    def place(self, tx: Transaction, cmd: PlaceOrder) -> str:
+    @actors.command
+    def place(self, tx: actors.Transaction, cmd: PlaceOrder) -> str:
         order_id = tx.new_id()
         tx.execute("INSERT INTO ordered (id, item) VALUES (?, ?)", order_id, cmd.item)
-        tx.send("payments", ChargeCard(order_id=order_id, cents=cmd.cents))
+        tx.send("payments", TakePayment(order_id=order_id, cents=cmd.cents))
         return order_id
 
-    @command
-    def confirm(self, tx: Transaction, cmd: ConfirmOrder) -> None:
+    @actors.command
+    def confirm(self, tx: actors.Transaction, cmd: ConfirmOrder) -> None:
         tx.execute("UPDATE ordered SET receipt = ? WHERE id = ?", cmd.receipt, cmd.order_id)
 
-    @query
-    def find(self, tx: ReadTransaction, question: FindOrder) -> str | Refusal:
+    @actors.query
+    def find(self, tx: actors.ReadTransaction, question: FindOrder) -> str | actors.Refusal:
         row = tx.one("SELECT receipt FROM ordered WHERE id = ?", question.order_id)
         if row is None:
-            return Refusal.not_found(f"there is no order {question.order_id}")
+            return actors.Refusal.not_found(f"there is no order {question.order_id}")
         return row["receipt"] or "not charged yet"
 
 
-class Payments(Service):
-    schema = "CREATE TABLE charge (order_id TEXT PRIMARY KEY, cents INTEGER NOT NULL) STRICT;"
+class Payments(actors.Service):
+    schema = ""  # what it has to do is in the messages
 
-    @command
-    def charge(self, tx: Transaction, cmd: ChargeCard) -> None:
-        tx.execute("INSERT INTO charge (order_id, cents) VALUES (?, ?)", cmd.order_id, cmd.cents)
-        tx.send("orders", ConfirmOrder(order_id=cmd.order_id, receipt=f"paid {cmd.cents}"))
+    @actors.command
+    def take(self, tx: actors.Transaction, cmd: TakePayment) -> None:
+        tx.run(ChargeCard(order_id=cmd.order_id, cents=cmd.cents))
+
+    @actors.effect(again_s=60.0)
+    async def charge(self, cmd: ChargeCard) -> str:
+        # Await a card processor here: it is asked at least once, and charges an order id once.
+        return f"{cmd.cents} cents for {cmd.order_id}"
+
+    @actors.outcome(charge)
+    def charged(self, tx: actors.Transaction, cmd: ChargeCard, receipt: str) -> None:
+        tx.send("orders", ConfirmOrder(order_id=cmd.order_id, receipt=receipt))
 
 
-PLACE = Address("POST", "/orders", service("orders", PlaceOrder, 201))
-FIND = Address("GET", "/orders/{order_id}", service("orders", FindOrder))
-SHOP = System(
-    name="shop", services={"orders": Orders, "payments": Payments}, addresses=[PLACE, FIND]
-)
+PLACE = actors.Address("POST", "/orders", actors.service("orders", PlaceOrder, 201))
+FIND = actors.Address("GET", "/orders/{order_id}", actors.service("orders", FindOrder))
+SERVICES = {"orders": Orders, "payments": Payments}
+SHOP = actors.System(name="shop", services=SERVICES, addresses=[PLACE, FIND])

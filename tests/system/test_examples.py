@@ -74,6 +74,6 @@ def test_an_order_is_charged_whatever_is_killed(tmp_path: Path) -> None:
         order_id = asked(f"{url}/orders", {"item": "tea", "cents": 250})
     with booted("orders.py", tmp_path) as url:
         deadline = time.monotonic() + READY_S_MAX
-        while asked(f"{url}/orders/{order_id}") != "paid 250":
+        while asked(f"{url}/orders/{order_id}") != f"250 cents for {order_id}":
             assert time.monotonic() < deadline
             time.sleep(0.02)
