@@ -178,8 +178,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         "lists, or SYSTEM: a file (shop.py), a module (shop), or either with the system's name in "
         "it (shop:SHOP).",
         epilog=f"`{NAME} simulate [SYSTEM]` plays it on virtual time instead; `{NAME} backup`, "
-        "`restore` and `accept-loss` are about its data; `new system NAME` writes one to begin "
-        "with; see their --help. --version says which release this is.",
+        "`restore`, `accept-loss` and `check-upgrade` are about its data; `new system NAME` writes "
+        "one to begin with; see their --help. --version says which release this is.",
     )
     add_configuration(parser)
     return parse_all(parser, words)

@@ -148,6 +148,18 @@ class OutOfOrder(ActorError):
     """A channel's message came before one of a lower number; its sender starts again from there."""
 
 
+class MessageUnreadable(ActorError):
+    """The receiver's code cannot read the message: it waits, where it is, for code that can."""
+
+
+class ReplyUnreadable(ActorError):
+    """The request was done before, by other code, and the code at hand cannot read its reply."""
+
+
+class NothingWaits(ActorError):
+    """No such message waits there unreadable, or nobody is there to keep it as a dead letter."""
+
+
 class AskCycle(ActorError):
     """An ask would wait for an actor that is waiting for it; `path` holds the names."""
 

@@ -21,6 +21,7 @@ ROWS = (
     ("actors.launch",),
     ("actors.command_line", "actors.testing"),
     ("actors.data_commands", "actors.entry_point", "actors.new_command", "actors.serving"),
+    ("actors.upgrade_check",),
     ("actors.systems",),
     ("actors.simulation",),
     ("actors.app",),

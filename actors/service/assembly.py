@@ -202,6 +202,21 @@ class ServiceSystem(ActorSystem):
         found = [await each.timers() for each in self._operators.values()]
         return [stats for stats in found if stats is not None]
 
+    async def let_messages_go(self, sender: str, receiver: str, message_type: str) -> None:
+        """Have messages of this type that `receiver` cannot read become its dead letters.
+
+        Raises NoSuchActor, NothingWaits, ServiceUnavailable.
+        """
+        self._operator(sender).let_go(receiver, message_type)
+
+    async def let_timers_go(self, service: str, message_type: str) -> int:
+        """Make dead letters of the service's timers of this type that it cannot read; how many.
+
+        Raises NoSuchActor, NothingWaits, and what an ask raises.
+        """
+        operator = self._operator(service)
+        return await operator.let_timers_go(message_type, timeout_s=self._deadline_s)
+
     async def backup(self, target: Path) -> BackedUp:
         """Write all files of one moment into a new folder. Raises BackupRefused, StoreError."""
         return await self._backups.take(target)
@@ -222,6 +237,15 @@ class ServiceSystem(ActorSystem):
         if not self.context.dead_letters.discard(letter_id):
             holder = await self._holder(letter_id)
             await holder.discard(letter_id, timeout_s=self._deadline_s)
+
+    def _operator(self, service: str) -> OperatorCalls:
+        operator = self._operators.get(service)
+        if operator is None:
+            message = (
+                f"no service called {service!r} has a store; there are {', '.join(self._operators)}"
+            )
+            raise NoSuchActor(message)
+        return operator
 
     async def _holder(self, letter_id: str) -> OperatorCalls:
         unknown: Exception | None = None

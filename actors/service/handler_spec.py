@@ -18,6 +18,7 @@ from actors.kernel.messages import (
     Refusal,
     Refused,
     outcome_type,
+    stored_names,
     type_name,
 )
 from actors.service.effect_options import EffectOptions
@@ -163,7 +164,22 @@ def _read_all(
             )
             raise TypeError(message)
         handlers[spec.message] = spec
+    _check_names(cls, handlers)
     return handlers
+
+
+def _check_names(cls: type, handlers: dict[Any, HandlerSpec]) -> None:
+    """Raise TypeError where what is stored under a name could be either of two types."""
+    readers: dict[str, HandlerSpec] = {}
+    for spec in handlers.values():
+        for name in stored_names(spec.message) if spec.kind != "query" else ():
+            other = readers.setdefault(name, spec)
+            if other is not spec:
+                error = (
+                    f"{cls.__name__}.{spec.function.__name__} and .{other.function.__name__} both "
+                    f"read what is stored as {name}: each name is of one type, see `formerly`"
+                )
+                raise TypeError(error)
 
 
 def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
