@@ -52,10 +52,12 @@ HOW: tuple[tuple[str, Boots | Ends | Left], ...] = (
     (r"\S+( runtime\.py)? simulate --seeds 50 ", Left("a minute: tests/simulation/command/")),
     (r"\S+( runtime\.py)? simulate", Left("a campaign: tests/simulation/command/")),
     (r"python runtime\.py accept-loss", Ends(2)),  # nothing is lost
+    (r"\S+ check-upgrade data", Left("docs/SERVICES.md has it, of a folder that is there")),
     (r"(dress-rehearsal|python runtime\.py) run", Boots()),
     (r"dress-rehearsal|python (runtime\.py|-m pytest)", Ends()),
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
     (r"curl .*\$TOKEN", Left("a token and a tweet's id are the reader's own")),
+    (r"curl .*/let-go", Left("in a new system nothing waits: tests/system/test_upgrade.py")),
 )
 ALL = [written for page in PAGES for written in commands_of(page)]
 
