@@ -286,7 +286,7 @@ def test_the_commands_know_its_configuration(
     assert "$.stall.price" in said("stall.price=0")
 
 
-class Stray(Section):
+class Stray(Section, frozen=True, kw_only=True):
     key: int = 1
 
 
