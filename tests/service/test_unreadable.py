@@ -408,7 +408,7 @@ def test_former_names_are_a_tuple_of_other_names(names: Any) -> None:
     """Anything else is a TypeError that says what to write."""
     with pytest.raises(TypeError, match=r"Odd: write `formerly` as a tuple"):
 
-        class Odd(first.Put, frozen=True, kw_only=True):
+        class Odd(first.Put):
             formerly = names
 
 
