@@ -13,11 +13,11 @@ from actors.errors import StoreError
 from actors.kernel.messages import Refusal
 from actors.service.directory import Directory
 from actors.service.service import Service
-from actors.store.files.file_history import known_histories
+from actors.store.files.file_history import NO_HISTORY, known_histories
 from actors.store.files.manifest import read_manifest
 from actors.store.files.migrations import load_migrations, pending_migrations
 from actors.store.files.sqlite_file import look, open_quietly
-from actors.store.messaging.stored_rows import stored_messages, stored_replies, waiting
+from actors.store.messaging.stored_rows import count_stored_timers, stored_messages, stored_replies
 from actors.store.messaging.unreadable import Unreadable
 from actors.store.opening import STORE_MIGRATIONS
 
@@ -133,8 +133,12 @@ class _FileCheck:
 
     def _report_stranger(self, connection: sqlite3.Connection, name: str) -> None:
         now = f" ({name} is stateless now)" if name in self._classes else ""
-        messages, timers = waiting(connection)
-        waits = f"{messages} messages and {timers} timers wait in it"
+        history = self._histories.get(name, NO_HISTORY)
+        messages = sum(
+            last - max(history.acknowledged[receiver], self._applied(name, receiver))
+            for receiver, last in history.last.items()
+        )
+        waits = f"{messages} messages and {count_stored_timers(connection)} timers wait in it"
         self._report.add(f"{name}.db belongs to no service{now}; {waits}")
 
     def _read(self, name: str, row: StoredRow) -> None:

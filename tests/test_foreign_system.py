@@ -64,7 +64,7 @@ from http_edge.address import Address
 from http_edge.endpoints.service_endpoint import service
 
 
-class StallConfig(Section):
+class StallConfig(Section, frozen=True, kw_only=True):
     # In cents, a cup: what the market takes.
     price: Count = 150
 
@@ -273,7 +273,7 @@ class Told(Event):
     pass
 
 
-class Stray(Section):
+class Stray(Section, frozen=True, kw_only=True):
     key: int = 1
 
 

@@ -174,6 +174,8 @@ async def test_files_of_nobody_and_services_without_a_file(
     code, lines = check(left, {**first.SERVICES, "side": first.Front, "new": first.Till}, capsys)
     assert code == 1
     assert lines == ["till.db belongs to no service; 0 messages and 0 timers wait in it"]
+    code, lines = check(left, {**first.SERVICES, "till": first.Till}, capsys)
+    assert lines == ["side.db belongs to no service; 0 messages and 0 timers wait in it"]
     code, lines = check(left, {**ALL, "front": first.Taster}, capsys)
     assert code == 1
     waits = "8 messages and 0 timers wait in it"

@@ -46,7 +46,7 @@ def discard_letter(tx: Transaction, cmd: DiscardLetter) -> Refusal | None:
     return None
 
 
-class LetTimersGo(Command, frozen=True, kw_only=True):
+class LetTimersGo(Command):
     """Make dead letters of these timers, which the code at hand cannot read; every service does."""
 
     seqs: tuple[int, ...]

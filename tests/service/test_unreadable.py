@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections import Counter
@@ -15,13 +16,14 @@ from actors.errors import LetterNotReplayable, NoSuchActor, NothingWaits
 from actors.kernel.messages import Refused
 from actors.service.scheduler import Scheduler
 from tests.kernel.kernel_harness import turns
-from tests.service.desks import Desk, Do, Note, SteppingClock, office
+from tests.service.desks import Desk, Do, HoppingStore, Note, SteppingClock, office
 from tests.service.versions import first, second, third
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from actors.kernel.rng import Rng
     from actors.store.transaction import Transaction
     from tests.service.desks import Office
 
@@ -241,6 +243,47 @@ async def test_what_an_operator_lets_go_is_a_dead_letter(
         assert run.labels("back") == ["before", "between", "put 1"]
 
 
+async def test_nothing_is_lost_or_doubled_whoever_is_killed_meanwhile(
+    tmp_path: Path, clock: SteppingClock, rng: Rng
+) -> None:
+    """While it waits, while it is let go, and while it goes on: all in order, each once."""
+    labels = [str(number) for number in range(60)]
+
+    def send_all(tx: Transaction) -> None:
+        for label in labels:
+            odd = int(label) % 5 == 4
+            tx.send("back", first.Put(label=label) if odd else Note(label=label))
+
+    async def with_kills(run: Office, kills: int) -> None:
+        for _ in range(kills):
+            await turns(rng.randrange(40))
+            run.system.kill(rng.choice(["front", "back"]))
+        await run.advance(5.0, steps=50)
+
+    settings = ["channel.window_messages=8"]
+    async with office(tmp_path, first.SERVICES, clock=clock, settings=settings) as run:
+        await leave(run, "front", send_all)
+    gone = 0
+    async with office(
+        tmp_path, second.SERVICES, clock=clock, settings=settings, store=HoppingStore
+    ) as run:
+        await with_kills(run, 20)
+        assert run.labels("back") == labels[:4]
+        while gone < 5:  # what a killed sender did not get to say waits again
+            await run.system.let_messages_go("front", "back", "Put")
+            await with_kills(run, 1)
+            gone = len(await run.letters())
+    async with office(
+        tmp_path, third.SERVICES, clock=clock, settings=settings, store=HoppingStore
+    ) as run:
+        await with_kills(run, 20)
+        letters = [json.loads(letter.message)["label"] for letter in await run.letters()]
+        assert [*reversed(letters)] == labels[4::5][:gone]
+        noted = [label.removeprefix("put ") for label in run.labels("back")]
+        assert noted == [label for label in labels if label not in letters]
+        assert (await channel_of(run)).depth == 0
+
+
 async def test_timers_that_an_operator_lets_go_are_dead_letters(
     tmp_path: Path, clock: SteppingClock
 ) -> None:
@@ -365,7 +408,7 @@ def test_former_names_are_a_tuple_of_other_names(names: Any) -> None:
     """Anything else is a TypeError that says what to write."""
     with pytest.raises(TypeError, match=r"Odd: write `formerly` as a tuple"):
 
-        class Odd(first.Put, frozen=True, kw_only=True):
+        class Odd(first.Put):
             formerly = names
 
 

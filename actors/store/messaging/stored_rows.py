@@ -24,7 +24,7 @@ MESSAGES: Final = {
     "dead_letter": "SELECT seq, '', message_type, message FROM dead_letter ORDER BY seq",
 }
 REPLIES: Final = "SELECT seq, refused, reply FROM client_key ORDER BY seq"
-WAITING: Final = "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM timer)"
+TIMERS: Final = "SELECT count(*) FROM timer"
 
 
 class StoredRow(msgspec.Struct, frozen=True):
@@ -69,12 +69,9 @@ def stored_replies(connection: sqlite3.Connection) -> Iterator[StoredReply]:
             yield StoredReply(seq, bool(refused), blob)
 
 
-def waiting(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return how many messages and timers the file holds, whoever they are for."""
-    if not {"outbox", "timer"} <= _tables(connection):
-        return 0, 0
-    messages, timers = connection.execute(WAITING).fetchone()
-    return messages, timers
+def count_stored_timers(connection: sqlite3.Connection) -> int:
+    """Return how many timers and effects the file holds."""
+    return connection.execute(TIMERS).fetchone()[0] if "timer" in _tables(connection) else 0
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

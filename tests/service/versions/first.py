@@ -12,28 +12,28 @@ from actors.store.transaction import Transaction
 from tests.service.desks import Desk, Do, note
 
 
-class Put(Command, frozen=True, kw_only=True):
+class Put(Command):
     label: str
 
 
-class Paint(Command, frozen=True, kw_only=True):
+class Paint(Command):
     label: str
     shade: str
 
 
-class Ring(Command, frozen=True, kw_only=True):
+class Ring(Command):
     label: str
 
 
-class Call(Command, frozen=True, kw_only=True):
+class Call(Command):
     label: str
 
 
-class Called(Command, frozen=True, kw_only=True):
+class Called(Command):
     label: str
 
 
-class Told(Event, frozen=True, kw_only=True):
+class Told(Event):
     label: str
 
 
@@ -95,7 +95,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
-class Pay(Command, frozen=True, kw_only=True):
+class Pay(Command):
     amount: int
 
 
@@ -112,7 +112,7 @@ class Till(Service):
         return Receipt(number=cmd.amount)
 
 
-class Ask(Query, frozen=True, kw_only=True):
+class Ask(Query):
     pass
 
 

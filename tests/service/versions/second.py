@@ -11,12 +11,12 @@ from tests.service.desks import Desk, note
 from tests.service.versions.first import do
 
 
-class Paint(Command, frozen=True, kw_only=True):
+class Paint(Command):
     label: str
     shade: int
 
 
-class Told(Event, frozen=True, kw_only=True):
+class Told(Event):
     text: str
 
 
@@ -24,7 +24,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     number: str
 
 
-class Pay(Command, frozen=True, kw_only=True):
+class Pay(Command):
     amount: int
 
 

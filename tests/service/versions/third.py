@@ -10,32 +10,32 @@ from tests.service.desks import Desk, note
 from tests.service.versions.first import do
 
 
-class Place(Command, frozen=True, kw_only=True):
+class Place(Command):
     formerly = ("Put",)
     label: str
 
 
-class Paint(Command, frozen=True, kw_only=True):
+class Paint(Command):
     label: str
     shade: str
     coats: int = 1
 
 
-class Chime(Command, frozen=True, kw_only=True):
+class Chime(Command):
     formerly = ("Bell", "Ring")
     label: str
 
 
-class Phone(Command, frozen=True, kw_only=True):
+class Phone(Command):
     formerly = ("Call",)
     label: str
 
 
-class Phoned(Command, frozen=True, kw_only=True):
+class Phoned(Command):
     label: str
 
 
-class Heard(Event, frozen=True, kw_only=True):
+class Heard(Event):
     formerly = ("Told",)
     label: str
 

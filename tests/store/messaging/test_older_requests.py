@@ -9,12 +9,12 @@ from actors.kernel.messages import Command
 from actors.store.messaging.request_keys import fingerprint, is_of
 
 
-class Order(Command, frozen=True, kw_only=True):
+class Order(Command):
     cups: int
     name: str = "nobody"
 
 
-class Reserve(Command, frozen=True, kw_only=True):
+class Reserve(Command):
     """An Order by another name, with more in it."""
 
     formerly = ("Order",)
