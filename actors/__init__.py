@@ -2,7 +2,8 @@
 
 The names in `__all__` are what an author uses. They are imported when they are asked for, so that
 a service loads no HTTP, and a server no simulation. Everything else is internal, and may change
-with any version.
+with any version, but for what `actors.system` declares and for the types, in annotations, of what
+the methods of a `Scenario` are given.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ class _Door(ModuleType):
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keep what an author has imported, or will."""
-        if name not in _HOME_OF:
+        """Let no package hide a word."""
+        if not (name in _HOME_OF and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from actors.config import listed_systems, load_config
 from actors.data_commands import COMMANDS, run_command
 from actors.entry_point import load_listed, load_named
-from actors.errors import DressRehearsalError
+from actors.errors import DressRehearsalError, EntryPointError
 from actors.kernel.clock import SystemClock
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
 from actors.new_command import new
 from actors.program import NAME, version
 from actors.serving import Server
-from actors.shared_options import add_configuration, data_folder
+from actors.shared_options import add_configuration, data_folder, parse_all
 from actors.store.files.directory_lock import DirectoryLock
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # Few enough to read a seed out, enough that two runs never begin with the same.
 FRESH_SEED_BITS = 32
 MISUSED = 2
+ABOUT_SYSTEMS = ("run", "simulate")
 
 
 def main(
@@ -63,13 +64,15 @@ def _do(words: list[str], program: Path, systems: Sequence[System] | None) -> in
     if words[:1] == ["--version"]:
         print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words
         return 0
+    if name not in {"", *ABOUT_SYSTEMS, "new", *COMMANDS}:
+        raise EntryPointError(
+            f"there is no command {name!r}: there are {', '.join(ABOUT_SYSTEMS)}, new, "
+            f"{', '.join(COMMANDS)}; `{NAME} run {name}` boots a system that is called so"
+        )
+    if not _is_somewhere():
+        raise EntryPointError("the folder that you are in is gone: go to another")
     if name == "new":
         return new(words[1:])
-    if name not in {"", "run", "simulate", *COMMANDS}:
-        _complain(
-            f"there is no command {name!r}; `{NAME} run {name}` would boot it, and see --help"
-        )
-        return MISUSED
     clock = SystemClock()
     entry = _entry(words)
     if systems is None:
@@ -91,6 +94,14 @@ def _do(words: list[str], program: Path, systems: Sequence[System] | None) -> in
     return _run(words[1:] if name else words, clock, systems)
 
 
+def _is_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _complain(message: str) -> None:
     print(f"dress-rehearsal: {message}", file=sys.stderr)  # noqa: T201 - the command's own words
 
@@ -100,7 +111,7 @@ def _complain(message: str) -> None:
 
 def _entry(words: list[str]) -> str | None:
     """Take from the words what stands right behind `run` or `simulate`, if it is no option."""
-    if words[:1] in (["run"], ["simulate"]) and words[1:] and not words[1].startswith("-"):
+    if {*words[:1]} & {*ABOUT_SYSTEMS} and words[1:] and not words[1].startswith("-"):
         return words.pop(1)
     return None
 
@@ -171,7 +182,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         "with; see their --help. --version says which release this is.",
     )
     add_configuration(parser)
-    return parser.parse_args(words)
+    return parse_all(parser, words)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

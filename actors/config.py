@@ -161,7 +161,7 @@ class ListenerConfig(Section, frozen=True, kw_only=True):
 
 
 class EdgeConfig(Section, frozen=True, kw_only=True):
-    deadline_s: Positive
+    deadline_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     head_s_max: Positive
     body_bytes_max: Count
     body_s_max: Positive

@@ -45,7 +45,8 @@ PROGRAM: Final = _program(_here())
 # And from anywhere.
 ANYWHERE: Final = _program(None)
 PYTEST: Final = (
-    f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)} -m pytest"
+    f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)} -m pytest "
+    "-p actors.testing.plugin"
     if CHECKOUT
     else "python -m pytest"
 )

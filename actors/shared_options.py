@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actors.config import Config
 
 
@@ -30,6 +32,19 @@ def add_configuration(
         metavar="SECTION.KEY=VALUE",
         help="overrides one key, such as edge.gateway.port=0 (repeatable)",
     )
+
+
+def parse_all(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Return the options; ends the process, saying why, where a word is none.
+
+    Which system is meant is found out before: it says which options there are.
+    """
+    options, rest = parser.parse_known_args(words)
+    if rest and not rest[0].startswith("-"):
+        parser.error(f"{rest[0]!r} is no option; SYSTEM stands right behind the command")
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def data_folder(data_dir: str | None, config: Config) -> Path:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROWS = (
     ("runtime",),
     ("actors.launch",),
-    ("actors.command_line",),
+    ("actors.command_line", "actors.testing"),
     ("actors.data_commands", "actors.entry_point", "actors.new_command", "actors.serving"),
     ("actors.systems",),
     ("actors.simulation",),

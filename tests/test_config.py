@@ -177,6 +177,7 @@ def test_every_key_is_read() -> None:
         ("x_platform.matches_kept_s=300", "is less time than x_platform.matches_kept_s"),
         ("edge.deadline_s=inf", "edge.deadline_s"),
         ("edge.deadline_s=nan", "edge.deadline_s"),
+        ("edge.deadline_s=0.001", "edge.deadline_s"),
         ("edge.gateway.host=", "edge.gateway.host"),
         ("service.handler_s_max=1e-9", "service.handler_s_max"),
         ("mailbox.capacity=99999999999999999999999", "mailbox.capacity"),

@@ -257,7 +257,8 @@ def test_a_file_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Who forgets `run` is told of it."""
     assert command_line.main(["shop.py"], program=RUNTIME) == 2
     told = capsys.readouterr().err
-    assert "there is no command 'shop.py'; `runtime.py run shop.py` would boot it" in told
+    assert "there is no command 'shop.py': there are run, simulate, new, " in told
+    assert "; `runtime.py run shop.py` boots a system that is called so" in told
 
 
 def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:

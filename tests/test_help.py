@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from typing import TYPE_CHECKING
 
 import pytest
 
 from actors import command_line
 from actors.config import DEFAULTS
 from actors.simulation.command.options import PROFILE, SEEDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHIPPED = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
 FOLDER = (
@@ -60,3 +64,26 @@ def test_a_folder_without_a_name_is_none(capsys: pytest.CaptureFixture[str], com
         command_line.main([command, "--data-dir", ""])
     assert ended.value.code == 2
     assert "argument --data-dir: a folder has a name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "simulate"])
+def test_a_system_stands_behind_its_command(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Elsewhere it is not taken for one, and that is said."""
+    with pytest.raises(SystemExit) as ended:
+        command_line.main([command, "--set", "edge.gateway.port=0", "shop.py"])
+    assert ended.value.code == 2
+    assert "'shop.py' is no option; SYSTEM stands right behind" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing can be found from there, nor written there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for words in ([], ["simulate"], ["new", "system", "shop"], ["backup", "there"]):
+        assert command_line.main(words) == 2
+        assert "the folder that you are in is gone" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from actors.program import NAME
-from actors.shared_options import add_configuration
+from actors.shared_options import add_configuration, parse_all
 from actors.simulation.command.campaign import Plan
 from actors.simulation.script.profile import PROFILES
 
@@ -57,7 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """
         every = tuple(systems)
         parser = _parser(every)
-        given = parser.parse_args(words)
+        given = parse_all(parser, words)
         if given.seeds is not None and given.hours is not None:
             parser.error("either --seeds or --hours")
         if given.replay is not None and (given.seed, given.seeds, given.hours) != (None,) * 3:
