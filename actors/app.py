@@ -6,14 +6,16 @@ import asyncio
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import ConfigError, declared
+from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceClasses, ServiceSystem, class_of
 from actors.service.group import check_groups
+from actors.service.service import Service
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.files.migrations import load_migrations
 from actors.system import Wiring, each_service, listeners_of, services_of, unbooted, with_outside
 from http_edge.edge import Edge, check_listeners
 
@@ -179,7 +181,9 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     classes = ServiceClasses()
     for system, name, service in each_service(systems, wiring):
         with declared(system.name, f"service {name!r}"):
-            classes[name] = class_of(name, service)
+            classes[name] = found = class_of(name, service)
+            if issubclass(found, Service):
+                _check_schema(system, found)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
@@ -190,3 +194,11 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
             raise ConfigError(message) from error
     check_listeners(listeners_of(systems, wiring), classes)
     return classes
+
+
+def _check_schema(system: System, service: type[Service]) -> None:
+    try:
+        load_migrations(service.schema)
+    except SchemaError as error:
+        message = f"{system.name}: {service.__name__}: {error}"
+        raise ConfigError(message) from error

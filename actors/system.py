@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from actors.service.assembly import AnyService
     from actors.service.group import Group
 
+    Services = Mapping[str, AnyService]
+    Addresses = Sequence[Address] | Mapping[str, Sequence[Address]]
+
 # How an effect reaches a service of the same process, as over a network: (service, message).
 Ask = Callable[[str, "Message"], "Awaitable[Any]"]
 
@@ -89,15 +92,15 @@ Audit = Callable[["Path", "Config", int], list[str]]
 class System:
     """A system: what an `App` boots, the edge serves, a simulation plays and an audit reads.
 
-    Only the name and the services must be there; a service that remembers brings its `.sql` files.
-    A service's name is its address, and its file's. The command line boots what
-    `actors/systems/__init__.py` lists.
+    Only the name and the services must be there; a service that remembers brings its schema.
+    A service's name is its address, and its file's. Services and addresses that depend on
+    something are a function of the wiring; what does not is there as it is.
     """
 
     name: str
-    services: Callable[[Wiring], Mapping[str, AnyService]]
-    # Addresses by listener: its own, and the gateway's, which every system shares.
-    addresses: Callable[[Wiring], Mapping[str, Sequence[Address]]] = lambda _: {}
+    services: Services | Callable[[Wiring], Services]
+    # Those of the gateway, which every system shares; or by listener, its own among them.
+    addresses: Addresses | Callable[[Wiring], Addresses] = ()
     listeners: tuple[ListenerSpec, ...] = ()
     # Its sections of the configuration by name, with a default for each key.
     config: Mapping[str, type[Section]] = field(default_factory=dict)
@@ -113,6 +116,21 @@ class System:
     # What a simulation plays with it; the type is the simulation's, which no server imports.
     scenario: Callable[[], Callable[[], Any]] | None = None
     audit: Callable[[], Audit] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError where it is called what is nobody's name."""
+        if not NAME.fullmatch(str(self.name)):
+            message = f"{self.name!r} can be no system: call it with a-z, 0-9 and _, a letter first"
+            raise ConfigError(message)
+
+    def services_in(self, wiring: Wiring) -> Services:
+        """Return its services by name. Raises what its own function raises."""
+        return self.services(wiring) if callable(self.services) else self.services
+
+    def addresses_in(self, wiring: Wiring) -> Mapping[str, Sequence[Address]]:
+        """Return its addresses by listener. Raises what its own function raises."""
+        found = self.addresses(wiring) if callable(self.addresses) else self.addresses
+        return found if isinstance(found, Mapping) else {GATEWAY: found}
 
 
 class _NoProcess:
@@ -168,7 +186,7 @@ def each_service(
     found: set[str] = set()
     for system in systems:
         with declared(system.name, "services"):
-            services = dict(system.services(wiring))
+            services = dict(system.services_in(wiring))
         for name, service in services.items():
             if not NAME.fullmatch(name) or name == ROOT:
                 message = (
@@ -210,7 +228,7 @@ def listeners_of(systems: Sequence[System], wiring: Wiring) -> list[Listener]:
     places = {each.name: each for each in places_of(systems, wiring.config)}
     for system in systems:
         with declared(system.name, "addresses"):
-            tables = {name: tuple(rows) for name, rows in system.addresses(wiring).items()}
+            tables = {name: tuple(rows) for name, rows in system.addresses_in(wiring).items()}
         for name, addresses in tables.items():
             row: Any
             for row in addresses:

@@ -14,24 +14,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actors.kernel.messages import Command, Query
-from actors.service.service import Service, command, query
-from actors.store.transaction import ReadTransaction, Transaction
-from actors.system import System
-from http_edge.address import Address
-from http_edge.endpoints.service_endpoint import service
+from actors import (
+    Address,
+    Command,
+    Query,
+    ReadTransaction,
+    Service,
+    System,
+    Transaction,
+    command,
+    query,
+    service,
+)
 
 
-class Order(Command, frozen=True, kw_only=True):
+class Order(Command):
     cups: int
 
 
-class CountOrders(Query, frozen=True, kw_only=True):
+class CountOrders(Query):
     pass
 
 
 class Counter(Service):
-    schema = Path(__file__).parent / "schema"
+    schema = Path("schema")
 
     @command
     def order(self, tx: Transaction, cmd: Order) -> int:
@@ -52,13 +58,11 @@ def scenario() -> type:
 
 SHOP = System(
     name="shop",
-    services=lambda _: {"counter": Counter},
-    addresses=lambda _: {
-        "gateway": [
-            Address("POST", "/orders", service("counter", Order, 201)),
-            Address("GET", "/orders", service("counter", CountOrders)),
-        ]
-    },
+    services={"counter": Counter},
+    addresses=[
+        Address("POST", "/orders", service("counter", Order, 201)),
+        Address("GET", "/orders", service("counter", CountOrders)),
+    ],
     scenario=scenario,
 )
 '''
@@ -66,7 +70,7 @@ SHOP = System(
 SCENARIO = '''
 """Clients order."""
 
-from actors.simulation.stage.scenario import Scenario
+from actors import Scenario
 
 
 class ShopScenario(Scenario):

@@ -185,6 +185,7 @@ def test_a_shared_name_is_found() -> None:
         "a/messages.py": "",
         "b/messages.py": "def f(): ...\ndef _g(): ...",
         "a/system.py": "async def f(): ...\ndef _g(): ...",
+        "a/overloads.py": "@overload\ndef h(): ...\ndef h(): ...",
         "b/system.py": "",
         "actors/systems/a/system.py": "def services(): ...",
         "actors/systems/b/system.py": "def services(): ...",

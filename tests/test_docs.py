@@ -134,15 +134,15 @@ from typing import Protocol
 
 import msgspec
 
-from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
+from actors.kernel.messages import Command, Event, Later, Query, Refusal, Refused
 from actors.service.stateless.replicas import Replicas
-from actors.service.service import Service, StatelessService, command, effect, on, query
+from actors.service.service import Service, StatelessService, command, effect, on, outcome, query
 from actors.store.transaction import Transaction
 from actors.system import Dependency, System
 
 
 class Machine(Protocol):
-    async def make(self, cups: int, *, key: str) -> None: ...
+    async def make(self, cups: int, *, key: str) -> float: ...
 
 
 class Sensor(Protocol):
@@ -156,10 +156,11 @@ class Machine:
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
 
-    async def make(self, cups: int, *, key: str) -> None:
+    async def make(self, cups: int, *, key: str) -> float:
         self.asked[key] += cups
         if self.asked[key] == cups:
             raise OSError("no water")
+        return 92.0
 
 
 class Sensor:

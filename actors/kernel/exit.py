@@ -48,9 +48,10 @@ class Escalation(ActorError):
 
 
 def describe(error: BaseException) -> str:
-    """Return the error's type and text, whatever its `__str__` does: a crash must not crash."""
+    """Return the error's type, and its text if it has one: to ask for that must not crash."""
     try:
-        return f"{type(error).__name__}: {error}"
+        text = str(error)
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
     except Exception as second:  # noqa: BLE001 - an author's __str__ may raise anything
         return f"{type(error).__name__}, whose text raised {type(second).__name__}"
 

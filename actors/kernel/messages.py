@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar, dataclass_transform
 
 import msgspec
 
 C = TypeVar("C", bound="Command")
+V = TypeVar("V")
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MessageType(msgspec.StructMeta):
+    """Makes a message frozen and keyword-only, without its author having to say so.
+
+    msgspec hands on the first to subclasses, and not the second.
+    """
+
+    def __new__(mcls, *args: Any, frozen: bool = True, kw_only: bool = True, **options: Any) -> Any:
+        """Take what a Struct takes."""
+        return super().__new__(mcls, *args, frozen=frozen, kw_only=kw_only, **options)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Message(
+    msgspec.Struct, metaclass=MessageType, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """Base of all messages: frozen, keyword-only, decoded straight from outside input."""
 
 
-class Command(Message, frozen=True, kw_only=True):
+class Command(Message):
     """An imperative request to change something, such as `CreateRoom`."""
 
 
-class Query(Message, frozen=True, kw_only=True):
+class Query(Message):
     """A request to read; it changes nothing and needs no key."""
 
 
@@ -48,18 +63,18 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return cls(kind="invalid", detail=detail, field=field)
 
 
-class Event(Message, frozen=True, kw_only=True):
+class Event(Message):
     """A past-tense fact, told to every service that subscribes to it, such as `RoomHeld`."""
 
 
-class Refused(Event, Generic[C], frozen=True, kw_only=True):
+class Refused(Event, Generic[C]):
     """Told to the service that sent a command, once its receiver has refused it."""
 
     command: C
     refusal: Refusal
 
 
-class GaveUp(Event, Generic[C], frozen=True, kw_only=True):
+class GaveUp(Event, Generic[C]):
     """Told to the service of an effect once its last attempt has failed.
 
     What the outside world has done of it is unknown: `reason` is only how the last attempt ended.
@@ -69,12 +84,27 @@ class GaveUp(Event, Generic[C], frozen=True, kw_only=True):
     reason: str
 
 
+class EffectOutcome(Command, Generic[C, V]):
+    """What an effect has returned, on its way to the @outcome handler."""
+
+    command: C
+    value: V
+
+
 def type_of(message: Any) -> Any:
     """Return what handlers are found by: the message's class, `Refused[HoldRoom]` for such."""
     kind = message.__class__
     if kind is Refused or kind is GaveUp:
         return kind[message.command.__class__]
+    if kind is EffectOutcome:
+        return outcome_type(message.command.__class__)
     return kind
+
+
+def outcome_type(command: Any, value: Any = Any) -> Any:
+    """Return the type of an effect's outcome: without `value` what its handler is found by."""
+    generic: Any = EffectOutcome
+    return generic[command, value]
 
 
 def type_name(message_type: Any) -> str:

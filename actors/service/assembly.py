@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from actors.errors import (
@@ -14,6 +15,7 @@ from actors.errors import (
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.service.backing_up import Backups
+from actors.service.bound_effect import bound_effects
 from actors.service.directory import Directory
 from actors.service.group import ROOT, grouped
 from actors.service.hosted_service import HostedService
@@ -29,7 +31,6 @@ from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
 
     from actors.config import Config, StoreConfig
     from actors.kernel.clock import Clock
@@ -246,10 +247,13 @@ def _make_hosted(
     context: KernelContext,
     store: StoreType,
 ) -> HostedService:
+    made = service()
+    bound_effects(made, config.effect)  # what its effects' options say is said before the start
     spec = StoreSpec(
         name=name,
         path=folder.file_of(name),
-        migrations=service().schema,
+        migrations=made.schema,
+        owner=type(made).__name__,
         attempts_max=config.service.attempts_max,
         handler_s_max=config.service.handler_s_max,
         dead_letters_max=config.service.dead_letters_max,
@@ -311,7 +315,10 @@ def class_of(name: str, service: AnyService) -> type[Service | StatelessService]
     if not isinstance(made, Service | StatelessService):
         error = f"{name}: {type(made).__name__} is neither a Service nor a StatelessService"
         raise TypeError(error)
-    if isinstance(made, Service) and not hasattr(made, "schema"):
-        error = f"{name}: {type(made).__name__} has no `schema`, the folder of its .sql files"
+    if isinstance(made, Service) and not isinstance(getattr(made, "schema", None), str | Path):
+        error = (
+            f"{name}: {type(made).__name__} has no `schema`: write its tables' SQL there, or the "
+            f'Path of a .sql file or of a folder of them; "" if it has no table'
+        )
         raise TypeError(error)
     return type(made)

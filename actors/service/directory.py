@@ -29,7 +29,7 @@ class Directory:
         """`services` are the classes by name."""
         self._decoders = {
             name: {
-                type_name(spec.message): msgspec.json.Decoder(spec.message)
+                type_name(spec.message): msgspec.json.Decoder(spec.stored)
                 for spec in service.handlers.values()
                 if spec.kind != "query"
             }
@@ -37,6 +37,14 @@ class Directory:
         }
         self.catalog = ServiceCatalog(
             handled={name: frozenset(decoders) for name, decoders in self._decoders.items()},
+            effects={
+                name: frozenset(
+                    type_name(spec.message)
+                    for spec in service.handlers.values()
+                    if spec.kind == "effect"
+                )
+                for name, service in services.items()
+            },
             subscriptions=tuple(
                 [
                     Subscription(
@@ -86,10 +94,6 @@ class Directory:
 
         self._router.pick(service).actor_inbox.withdraw(wanted)
         return taken
-
-    def handles(self, service: str, message_type: str) -> bool:
-        """Whether the service has a handler for messages of this type name."""
-        return message_type in self._decoders.get(service, {})
 
     def decode(self, service: str, message_type: str, blob: bytes) -> Any:
         """Return the stored message; Unreadable where its receiver knows it no more."""

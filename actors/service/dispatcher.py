@@ -127,7 +127,7 @@ class Dispatcher:
 
     def _make_schedulers(self) -> list[Scheduler]:
         config = self._config
-        names = tuple(sorted([type_name(each) for each in self._effects.functions]))
+        names = tuple(sorted([type_name(each) for each in self._effects.kinds]))
 
         def make(types: TimerTypes, window: int, *, effect: bool) -> Scheduler:
             return Scheduler(

@@ -5,33 +5,48 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from actors.errors import Starting
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
-from actors.kernel.messages import Command, GaveUp, type_of
+from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
 from actors.kernel.supervision.backoff import full_jitter_s
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from actors.config import BreakerConfig, EffectConfig
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
+    from actors.service.bound_effect import BoundEffect
     from actors.service.directory import Directory
     from actors.store.messaging.output import Timer
+    from actors.store.transaction import Transaction
 
     Send = Callable[[Envelope], None]
 
 log = structlog.get_logger()
 
 
-class EffectDone(Command, frozen=True, kw_only=True):
+class EffectDone(Command):
     """The outcome of an effect that has none: only to mark it done."""
+
+
+class EffectPutOff(Command):
+    """The outcome of an effect that is to begin anew."""
+
+    command: Command
+    again_s: float
+
+
+def put_effect_off(tx: Transaction, cmd: EffectPutOff) -> None:
+    """Have it begin anew: its timer gives way to a later one."""
+    tx.after(cmd.again_s, cmd.command)
 
 
 class Breakers:
@@ -44,12 +59,15 @@ class Breakers:
         self._clock = clock
         self._breakers: dict[str, Breaker] = {}
 
-    def of(self, effect: str) -> Breaker:
-        """Return the breaker of that effect."""
+    def of(self, effect: str, limit_s: float) -> Breaker:
+        """Return the breaker of that effect, whose attempts take `limit_s` at most."""
         breaker = self._breakers.get(effect)
         if breaker is None:
+            # A probe that may still answer was not killed.
+            probe_s_max = max(self._config.probe_s_max, limit_s)
+            config = msgspec.structs.replace(self._config, probe_s_max=probe_s_max)
             breaker = self._breakers[effect] = Breaker(
-                f"{self._service}.{effect}", config=self._config, clock=self._clock
+                f"{self._service}.{effect}", config=config, clock=self._clock
             )
         return breaker
 
@@ -59,15 +77,16 @@ class Effects:
 
     An attempt has a time limit. One that fails is tried again with growing, jittered delays, and
     `attempts_max` times at most; while its breaker is open, or what it asks is a service of ours
-    that is starting, it waits, which costs no attempt. Then
-    the service is told by GaveUp, or where it does not listen to that, the request becomes a dead
-    letter. Who waits, for whatever reason, holds no place among the `running_max` (see Gate).
+    that is starting, it waits, which costs no attempt. Then it is put off, in a commit, where it
+    has `again_s`. Else the service is told by GaveUp, or where it does not listen to that, the
+    request becomes a dead letter. Who waits, for whatever reason, holds no place among the
+    `running_max` (see Gate).
     """
 
     def __init__(
         self,
         name: str,
-        functions: Mapping[Any, Callable[[Any], Awaitable[Any]]],
+        kinds: Mapping[Any, BoundEffect],
         *,
         directory: Directory,
         breakers: Breakers,
@@ -76,9 +95,9 @@ class Effects:
         clock: Clock,
         rng: Rng,
     ) -> None:
-        """`functions` by message type; `letter_attempts` makes a message a dead letter at once."""
+        """`kinds` by message type; `letter_attempts` makes a message a dead letter at once."""
         self._name = name
-        self.functions = functions
+        self.kinds = kinds
         self._directory = directory
         self._breakers = breakers
         self._config = config
@@ -112,16 +131,18 @@ class Effects:
 
     async def _run(self, timer: Timer, send: Send) -> None:
         message = timer.message
-        gate = self._gate(timer.message_type)
+        effect = self.kinds[type_of(message)]
+        gate = self._gate(timer.message_type, effect)
         attempt = waits = 0
         while True:
             first = attempt == 0
             await gate.enter(first=first)
             attempt += 1
             reason: str | None = None
+            limit = asyncio.timeout(effect.limit_s)
             try:
-                async with asyncio.timeout(self._config.effect_s_max):
-                    outcome = await self.functions[type_of(message)](message)
+                async with limit:
+                    outcome = await effect.function(message)
             except Starting:
                 gate.withdrawn()
             except (Exception, asyncio.CancelledError) as error:
@@ -130,9 +151,11 @@ class Effects:
                     raise
                 gate.failed(error)
                 reason = describe(error)
+                if limit.expired() and isinstance(error, TimeoutError):
+                    reason = f"not done within {effect.limit_s:g} s ({effect.limit_name})"
             else:
                 gate.succeeded()
-                send(self._outcome(timer, outcome))
+                send(self._outcome(timer, effect, outcome))
                 return
             finally:
                 gate.leave(first=first)
@@ -146,20 +169,20 @@ class Effects:
                 actor=self._name,
                 effect=timer.message_type,
                 attempt=attempt,
-                attempts_max=self._config.attempts_max,
+                attempts_max=effect.attempts_max,
                 reason=reason,
                 request_id=timer.trace,
             )
-            if attempt >= self._config.attempts_max:
-                send(self._given_up(timer, attempt, reason))
+            if attempt >= effect.attempts_max:
+                send(self._ended(timer, effect, attempt, reason))
                 return
             await asyncio.sleep(self._delay_s(attempt))
 
-    def _gate(self, effect: str) -> Gate:
-        gate = self._gates.get(effect)
+    def _gate(self, name: str, effect: BoundEffect) -> Gate:
+        gate = self._gates.get(name)
         if gate is None:
-            breaker = self._breakers.of(effect)
-            gate = self._gates[effect] = Gate(breaker, config=self._config, clock=self._clock)
+            breaker = self._breakers.of(name, effect.limit_s)
+            gate = self._gates[name] = Gate(breaker, config=self._config, clock=self._clock)
         return gate
 
     def _delay_s(self, attempt: int) -> float:
@@ -170,13 +193,28 @@ class Effects:
             max_s=self._config.backoff_s_max,
         )
 
-    def _outcome(self, timer: Timer, outcome: Any) -> Envelope:
-        message = EffectDone() if outcome is None else outcome
+    def _outcome(self, timer: Timer, effect: BoundEffect, outcome: Any) -> Envelope:
+        if effect.has_outcome:
+            message: Any = EffectOutcome(command=timer.message, value=outcome)
+        else:
+            message = EffectDone() if outcome is None else outcome
         return Envelope(message, trace=timer.trace, origin=TimerOrigin(timer.seq))
 
-    def _given_up(self, timer: Timer, attempt: int, reason: str) -> Envelope:
+    def _ended(self, timer: Timer, effect: BoundEffect, attempt: int, reason: str) -> Envelope:
+        """Return what is to be applied after the last attempt."""
         origin = TimerOrigin(timer.seq)
-        if self._directory.handles(self._name, f"{GaveUp.__name__}[{timer.message_type}]"):
+        if effect.again_s is not None:
+            (log.info if self._directory.leaving else log.warning)(
+                "effect put off",
+                actor=self._name,
+                effect=timer.message_type,
+                again_s=effect.again_s,
+                reason=reason,
+                request_id=timer.trace,
+            )
+            later = EffectPutOff(command=timer.message, again_s=effect.again_s)
+            return Envelope(later, trace=timer.trace, origin=origin)
+        if effect.is_told:
             message = GaveUp(command=timer.message, reason=reason)
             return Envelope(message, trace=timer.trace, origin=origin)
         return Envelope(

@@ -17,21 +17,26 @@ from actors.kernel.messages import (
     Query,
     Refusal,
     Refused,
+    outcome_type,
     type_name,
 )
+from actors.service.effect_options import EffectOptions
+from actors.store.store import BoundHandler
+from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.store.messaging.service_catalog import Start
 
-Kind = Literal["command", "query", "event", "effect"]
+Kind = Literal["command", "query", "event", "effect", "outcome"]
 BASES: dict[Kind, type] = {"command": Command, "query": Query, "event": Event, "effect": Command}
 SHAPES: dict[Kind, str] = {
     "command": "(self, tx: Transaction, message: SomeCommand) -> Reply | Refusal | Later",
     "query": "(self, tx: ReadTransaction, message: SomeQuery) -> Reply | Refusal",
     "event": "(self, tx: Transaction, event: SomeEvent) -> None",
     "effect": "async (self, message: SomeCommand) -> Outcome | None",
+    "outcome": "(self, tx: Transaction, message: SomeCommand, outcome: Outcome) -> None",
 }
 STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
 
@@ -39,7 +44,8 @@ STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
 class HandlerSpec(msgspec.Struct, frozen=True):
     """A handler as declared: its kind, the function, the message and the reply it is typed for.
 
-    `defers` is whether it may return Later; `start` is an event's, see `on`.
+    `defers` is whether it may return Later; `start` is an event's, see `on`; `options` are an
+    effect's. An outcome's `value` is the type of what its effect returns.
     """
 
     kind: Kind
@@ -48,6 +54,28 @@ class HandlerSpec(msgspec.Struct, frozen=True):
     reply: Any
     defers: bool = False
     start: Start = "now"
+    options: EffectOptions = EffectOptions()
+    value: Any = None
+
+    @property
+    def stored(self) -> Any:
+        """The message's type with all that is needed to read it back."""
+        if self.kind == "outcome":
+            return outcome_type(self.message.__args__[0], self.value)
+        return self.message
+
+    def bind(self, service: Any) -> BoundHandler:
+        """Return the instance's handler, as the store calls it."""
+        function = self.function.__get__(service)
+        if self.kind == "effect":
+            # Asked for from elsewhere, an effect is only noted; it runs once that is committed.
+            return BoundHandler(lambda tx, message: tx.run(message), msgspec.json.Decoder(None))
+        if self.kind == "outcome":
+            return BoundHandler(
+                lambda tx, message: function(tx, message.command, message.value),
+                msgspec.json.Decoder(None),
+            )
+        return BoundHandler(function, msgspec.json.Decoder(self.reply), self.defers)
 
 
 def read_handlers(cls: type, inherited: dict[Any, HandlerSpec]) -> dict[Any, HandlerSpec]:
@@ -68,8 +96,11 @@ def read_stateless_handlers(cls: type, inherited: dict[Any, HandlerSpec]) -> dic
 
 def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
     """Return the handler `name`, as a service with a store has them. Raises TypeError."""
+    if kind == "outcome":
+        return _read_outcome(name, function)
     shape = SHAPES[kind]
-    message, reply = _read_types(name, function, shape, parameters=1 if kind == "effect" else 2)
+    types, reply = _read_types(name, function, shape, parameters=1 if kind == "effect" else 2)
+    message = types[-1]
     _check_message(name, kind, message, shape)
     if (kind == "effect") != iscoroutinefunction(function):
         rule = "write an @effect as" if kind == "effect" else "handlers never await, only effects"
@@ -83,17 +114,15 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
             error = f"{name} is @on({type_name(declared)}): it must be typed {shape}"
             raise TypeError(error)
     if kind == "effect":  # an outcome is no reply: it may be of any of several types
-        return HandlerSpec(kind, function, message, reply)
+        options = function.__options__  # type: ignore[attr-defined]
+        options.check(name)
+        return HandlerSpec(kind, function, message, reply, options=options)
     defers = Later in members(reply)
     if defers and (kind != "command" or not set(members(reply)) - {Later, Refusal}):
         error = f"{name} returns Later: only a @command may, and it says what its reply will be"
         raise TypeError(error)
     reply = _reply_type(reply)
-    try:
-        msgspec.json.Decoder(reply)
-    except TypeError as unreadable:
-        error = f"{name}: its reply could be stored, and not read back: {unreadable}"
-        raise TypeError(error) from unreadable
+    _check_readable(name, "reply", reply)
     return HandlerSpec(kind, function, message, reply, defers, start)
 
 
@@ -122,7 +151,7 @@ def _read_all(
         if spec.message in handlers:
             other = handlers[spec.message].function.__name__
         if other not in {None, name}:  # of the same name: a subclass overrides it
-            message = f"{cls.__name__}.{name} and .{other} both handle {spec.message}"
+            message = f"{cls.__name__}.{name} and .{other} both handle {type_name(spec.message)}"
             raise TypeError(message)
         handlers[spec.message] = spec
     return handlers
@@ -136,7 +165,7 @@ def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> Hand
             f"queries only. Make it a @query that others ask from an @effect, or a Service"
         )
         raise TypeError(error)
-    message, reply = _read_types(name, function, STATELESS_SHAPE, parameters=1)
+    (message,), reply = _read_types(name, function, STATELESS_SHAPE, parameters=1)
     _check_message(name, kind, message, STATELESS_SHAPE)
     if iscoroutinefunction(function):
         error = f"{name}: handlers never await, only effects `async def`"
@@ -147,10 +176,41 @@ def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> Hand
     return HandlerSpec(kind, function, message, _reply_type(reply))
 
 
+def _read_outcome(name: str, function: Callable[..., Any]) -> HandlerSpec:
+    effect: Callable[..., Any] = function.__outcome_of__  # type: ignore[attr-defined]
+    of = getattr(effect, "__name__", repr(effect))
+    if getattr(effect, "__handles__", None) != "effect":
+        error = f"{name} is @outcome({of}), which is no @effect"
+        raise TypeError(error)
+    (message,), value = _read_types(of, effect, SHAPES["effect"], parameters=1)
+    types, reply = _read_types(name, function, SHAPES["outcome"], parameters=3)
+    if types != [Transaction, message, value] or reply is not NoneType:
+        shown = getattr(value, "__name__", str(value))
+        error = (
+            f"{name} is @outcome({of}): it must be typed "
+            f"(self, tx: Transaction, message: {message.__name__}, outcome: {shown}) -> None"
+        )
+        raise TypeError(error)
+    if iscoroutinefunction(function):
+        error = f"{name}: handlers never await, only effects `async def`"
+        raise TypeError(error)
+    spec = HandlerSpec("outcome", function, outcome_type(message), reply, value=value)
+    _check_readable(name, "outcome", spec.stored)
+    return spec
+
+
+def _check_readable(name: str, what: str, stored: Any) -> None:
+    try:
+        msgspec.json.Decoder(stored)
+    except TypeError as unreadable:
+        error = f"{name}: its {what} could be stored, and not read back: {unreadable}"
+        raise TypeError(error) from unreadable
+
+
 def _read_types(
     name: str, function: Callable[..., Any], shape: str, *, parameters: int
-) -> tuple[Any, Any]:
-    """Return the types of the message, which comes last, and of the reply."""
+) -> tuple[list[Any], Any]:
+    """Return the types of the parameters, the message or its outcome last, and of the reply."""
     try:
         hints = typing.get_type_hints(function)
     except NameError as unknown:
@@ -161,7 +221,7 @@ def _read_types(
     if reply is None or len(types) != parameters:
         error = f"{name} must be typed {shape}"
         raise TypeError(error)
-    return types[-1], reply
+    return types, reply
 
 
 def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:

@@ -23,7 +23,7 @@ FORGET_OLDEST: Final = (
 )
 
 
-class DiscardLetter(Command, frozen=True, kw_only=True):
+class DiscardLetter(Command):
     """Forget the dead letter; every service handles it."""
 
     letter_id: str

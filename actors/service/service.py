@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from inspect import iscoroutinefunction
+from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from actors.kernel.messages import GaveUp, type_name
+from actors.kernel.messages import Command, EffectOutcome, GaveUp, outcome_type, type_name
+from actors.service.effect_options import EffectOptions
 from actors.service.handler_spec import members, read_handlers, read_stateless_handlers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from actors.kernel.messages import Message
     from actors.service.handler_spec import HandlerSpec
     from actors.store.messaging.service_catalog import Start
+    from actors.store.transaction import Transaction
 
     Ask = Callable[[Message], Awaitable[Any]]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+C = TypeVar("C", bound=Command)
+V = TypeVar("V")
 
 
 def command(function: F) -> F:
@@ -55,25 +60,79 @@ def on(event: Any, *, start: Start = "now") -> Callable[[F], F]:
     return mark
 
 
-def effect(function: F) -> F:
+@overload
+def effect(function: F, /) -> F: ...
+
+
+@overload
+def effect(
+    *,
+    limit_s: float | Callable[[Any], float] | None = None,
+    attempts_max: int | Callable[[Any], int] | None = None,
+    again_s: float | Callable[[Any], float] | None = None,
+) -> Callable[[F], F]: ...
+
+
+def effect(
+    function: F | None = None,
+    /,
+    *,
+    limit_s: float | Callable[[Any], float] | None = None,
+    attempts_max: int | Callable[[Any], int] | None = None,
+    again_s: float | Callable[[Any], float] | None = None,
+) -> F | Callable[[F], F]:
     """Mark `async (self, message) -> outcome` as what a command does to the outside world.
 
-    It runs after the commit that asked for it, with a time limit, retries and a breaker: at least
-    once, so it must be idempotent by a key in the message. The outcome, a command of this service
-    or None, is applied in the transaction that marks the effect done. Raising is a failed attempt.
+    It runs after the commit that asked for it (`tx.run`), with a breaker: at least once, so it must
+    be idempotent by a key in the message. Raising is a failed attempt, and so is to take longer
+    than `limit_s`; there are `attempts_max`, and as many as the configuration says without it. Then
+    it gives up (see `on`) or, with `again_s`, begins anew after so long, for as long as it takes.
+    Each is a number or a function of the service: `again_s=lambda self: self._config.retry_s`.
+
+    What it returns goes to the `outcome` handler. Without one it is a command of this service, or
+    None. Either is applied once, in the transaction that marks the effect done.
     """
-    function.__handles__ = "effect"  # type: ignore[attr-defined]
-    return function
+
+    def mark(function: F) -> F:
+        function.__handles__ = "effect"  # type: ignore[attr-defined]
+        function.__options__ = EffectOptions(  # type: ignore[attr-defined]
+            limit_s=limit_s, attempts_max=attempts_max, again_s=again_s
+        )
+        return function
+
+    return mark if function is None else mark(function)
+
+
+def outcome(
+    of: Callable[[Any, C], Coroutine[Any, Any, V]],
+) -> Callable[[Callable[[Any, Transaction, C, V], None]], Callable[[Any, Transaction, C, V], None]]:
+    """Mark `(self, tx: Transaction, message, outcome) -> None` as what comes of that effect.
+
+    It is given the effect's message and what the effect has returned.
+    """
+
+    def mark(
+        function: Callable[[Any, Transaction, C, V], None],
+    ) -> Callable[[Any, Transaction, C, V], None]:
+        function.__handles__ = "outcome"  # type: ignore[attr-defined]
+        function.__outcome_of__ = of  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 class Service:
-    """Subclass it, set `schema` to a folder of numbered .sql files, and write handlers.
+    """Subclass it, say its `schema`, and write handlers.
+
+    A schema is SQL, or the Path of one `.sql` file or of a folder of them, numbered 0001_NAME.sql
+    and on; a relative one begins beside the class's own file. SQL and one file are number 1 of a
+    folder to come. A service without tables has "".
 
     Each incarnation is a fresh instance. Instances may cache, but what must survive belongs into
     the transaction.
     """
 
-    schema: ClassVar[Path]
+    schema: ClassVar[str | Path]
     handlers: ClassVar[dict[Any, HandlerSpec]] = {}
 
     # `await self.ask(message)` sends this service a command or query of its own, for `run` only:
@@ -95,6 +154,9 @@ class Service:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the handlers. Raises TypeError, naming the handler whose types do not fit."""
         super().__init_subclass__(**kwargs)
+        schema = vars(cls).get("schema")
+        if isinstance(schema, Path):
+            cls.schema = _beside(cls, schema)
         cls.handlers = read_handlers(cls, cls.handlers)
         if "ask" in vars(cls) or hasattr(cls.run, "__handles__"):
             message = f"{cls.__name__}: ask and run are no handlers' names: see Service.run"
@@ -105,7 +167,7 @@ class Service:
         for spec in cls.handlers.values():
             if spec.kind == "effect":
                 _check_outcome(cls, spec)
-            elif typing.get_origin(spec.message) is GaveUp:
+            elif typing.get_origin(spec.message) in {GaveUp, EffectOutcome}:
                 _check_effect(cls, spec)
 
 
@@ -125,25 +187,59 @@ class StatelessService:
         cls.handlers = read_stateless_handlers(cls, cls.handlers)
 
 
+def _beside(service: type[Service], schema: Path) -> Path:
+    """Return where a relative path leads from the class's own file. Raises TypeError."""
+    if schema.is_absolute():
+        return schema
+    file = getattr(sys.modules.get(service.__module__), "__file__", None)
+    if file is None:
+        message = (
+            f"{service.__name__}.schema is {str(schema)!r} beside the class's file, and it has "
+            f"none: write the whole path"
+        )
+        raise TypeError(message)
+    return Path(file).absolute().parent / schema
+
+
 def _check_effect(service: type[Service], spec: HandlerSpec) -> None:
     """Raise TypeError where a handler would wait for the end of no effect."""
-    (command,) = typing.get_args(spec.message)
+    command = typing.get_args(spec.message)[0]
     handler = service.handlers.get(command)
+    name = f"{service.__name__}.{spec.function.__name__}"
     if handler is None or handler.kind != "effect":
         message = (
-            f"{service.__name__}.{spec.function.__name__} is @on({type_name(spec.message)}), and "
+            f"{name} is @{_called(spec)}, and "
             f"{service.__name__} has no @effect for {command.__name__}"
+        )
+        raise TypeError(message)
+    effect = handler.function.__name__
+    if spec.kind == "outcome" and spec.value != handler.reply:
+        message = f"{name} is @{_called(spec)}, which returns something else in {service.__name__}"
+        raise TypeError(message)
+    if spec.kind == "event" and handler.options.again_s is not None:
+        message = (
+            f"{name} is @{_called(spec)}, and {effect} never gives up: it has again_s. "
+            f"Leave out one of the two"
         )
         raise TypeError(message)
 
 
+def _called(spec: HandlerSpec) -> str:
+    if spec.kind == "outcome":
+        return f"outcome({spec.function.__outcome_of__.__name__})"  # type: ignore[attr-defined]
+    return f"on({type_name(spec.message)})"
+
+
 def _check_outcome(service: type[Service], spec: HandlerSpec) -> None:
     """Raise TypeError where an effect's outcome is nothing that the service could apply."""
+    if outcome_type(spec.message) in service.handlers:
+        return
+    name = spec.function.__name__
     for outcome in members(spec.reply):
         handler = service.handlers.get(outcome)
         if outcome is not NoneType and (handler is None or handler.kind != "command"):
             message = (
-                f"{service.__name__}.{spec.function.__name__} ends in {outcome.__name__}, "
-                f"which is no @command of {service.__name__}"
+                f"{service.__name__}.{name} ends in {getattr(outcome, '__name__', outcome)}, which "
+                f"is no @command of {service.__name__}: handle it by a method with @outcome({name})"
             )
             raise TypeError(message)

@@ -14,8 +14,9 @@ from actors.kernel.behavior import Behavior
 from actors.kernel.messages import Later, Query
 from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
+from actors.service.bound_effect import bound_effects
 from actors.service.dispatcher import Dispatcher
-from actors.service.effects import EffectDone, Effects
+from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
 from actors.service.letters import DiscardLetter, discard_letter
 from actors.store.store import BoundHandler
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from actors.kernel.behavior import BatchResult
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Message
-    from actors.service.handler_spec import HandlerSpec
     from actors.service.hosted_service import HostedService
-    from actors.service.service import Service
     from actors.store.store import WriteResult
 
 log = structlog.get_logger()
@@ -65,16 +64,13 @@ class ServiceHost(Behavior):
         store = hosted.make_store()
         service = hosted.make_service()
         specs = type(service).handlers.values()
-        self._handlers = {spec.message: _handler(spec, service) for spec in specs}
+        self._handlers = {spec.message: spec.bind(service) for spec in specs}
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
+        self._handlers[EffectPutOff] = _builtin(put_effect_off)
         self._handlers[DiscardLetter] = _builtin(discard_letter)
         effects = Effects(
             hosted.name,
-            {
-                spec.message: spec.function.__get__(service)
-                for spec in specs
-                if spec.kind == "effect"
-            },
+            bound_effects(service, hosted.config.effect),
             directory=hosted.directory,
             breakers=hosted.breakers,
             config=hosted.config.effect,
@@ -232,14 +228,6 @@ class ServiceHost(Behavior):
                 after_s = hosted.config.supervisor.park_retry_s  # as seldom as for what is down
             else:
                 return
-
-
-def _handler(spec: HandlerSpec, service: Service) -> BoundHandler:
-    function = spec.function.__get__(service)
-    if spec.kind == "effect":
-        # Asked for from elsewhere, an effect is only noted; it runs once that is committed.
-        return _builtin(lambda tx, message: tx.after(0.0, message))
-    return BoundHandler(function, msgspec.json.Decoder(spec.reply), spec.defers)
 
 
 def _builtin(function: Any) -> BoundHandler:

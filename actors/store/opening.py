@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from actors.errors import PastLost, StoreLost, StoreRefused, StoreUnwritable
+from actors.errors import PastLost, SchemaError, StoreLost, StoreRefused, StoreUnwritable
 from actors.store.files.integrity import OWN_TABLES, IntegrityCheck, check_tables
 from actors.store.files.migrations import load_migrations, migrate, pending_migrations
 from actors.store.files.sqlite_file import open_without_room, open_writer, translate, verify
 from actors.store.group_commit import GroupCommit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
@@ -75,7 +75,8 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         if first:
             now_us = clock.now_us()
             migrate(connection, "store", load_migrations(STORE_MIGRATIONS), now_us=now_us)
-            migrate(connection, spec.name, load_migrations(spec.migrations), now_us=now_us)
+            with _schema_of(spec):
+                migrate(connection, spec.name, load_migrations(spec.migrations), now_us=now_us)
             check_tables(connection, spec.path, OWN_TABLES)
         commit = GroupCommit(
             connection, spec, config, clock=clock, rng=rng, run=run, abandoned=abandoned
@@ -89,6 +90,15 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         _discard(connection)
         raise
     return connection, commit
+
+
+@contextmanager
+def _schema_of(spec: StoreSpec) -> Iterator[None]:
+    """Whoever reads that a schema is refused wants to know where it is written."""
+    try:
+        yield
+    except SchemaError as error:
+        raise SchemaError(f"{spec.owner or spec.name}: {error}") from error
 
 
 def _discard(connection: sqlite3.Connection) -> None:
@@ -116,9 +126,10 @@ def open_degraded(
         raise why from None
     try:
         connection.row_factory = sqlite3.Row
-        for schema, folder in (("store", STORE_MIGRATIONS), (spec.name, spec.migrations)):
-            if pending_migrations(connection, schema, load_migrations(folder)):
-                raise why  # noqa: TRY301 - handlers expect the schema they were written for
+        with _schema_of(spec):
+            for name, schema in (("store", STORE_MIGRATIONS), (spec.name, spec.migrations)):
+                if pending_migrations(connection, name, load_migrations(schema)):
+                    raise why  # noqa: TRY301 - handlers expect the schema they were written for
         if verified:
             connection.set_progress_handler(step, STEP_INSTRUCTIONS)
             verify(connection)

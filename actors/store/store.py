@@ -56,15 +56,17 @@ class LastEpoch:
 
 
 class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a service's file is, and the folder of its numbered .sql files."""
+    """Where a service's file is, and its schema; see load_migrations."""
 
     name: str
     path: Path
-    migrations: Path
+    migrations: Path | str
     attempts_max: int
     handler_s_max: float
     dead_letters_max: int
     catalog: ServiceCatalog = ServiceCatalog()
+    # The class that has the schema, for sentences about it.
+    owner: str = ""
     # What the folder knows of the file; without it, a file is whatever lies there.
     folder: DataFolder | None = None
     # What keeps other processes away from the file, where something does.

@@ -119,21 +119,28 @@ class Transaction(ReadTransaction):
     def send(self, service: str, command: Command) -> None:
         """Send a command to a service, behind what this one has sent it before.
 
-        Where it is refused there, this service is told by a `Refused`. To its own name: as
-        `after(0.0, command)`, of whose refusal nobody is told. Raises NoSuchActor, and TypeError
-        where the service does not handle it; OutboxFull, which is to be passed on, where it has
-        left too many untaken.
+        Where it is refused there, this service is told by a `Refused`. Raises NoSuchActor, and
+        TypeError where the service does not handle it or is this one itself; OutboxFull, which is
+        to be passed on, where it has left too many untaken.
         """
         self._buffer.send(service, command)
+
+    def run(self, command: Command) -> None:
+        """Have this service's own @effect for the command run, once this is committed.
+
+        Raises TypeError where it has none.
+        """
+        self._buffer.run(command)
 
     def publish(self, event: Event) -> None:
         """Send the event to every service that subscribes to it. Raises OutboxFull as `send`."""
         self._buffer.publish(event)
 
     def after(self, delay_s: float, command: Command) -> None:
-        """Send a command to this service itself, `delay_s` seconds from `now`.
+        """Send a command to this service itself, or have its effect run, `delay_s` from `now`.
 
-        It comes once, late rather than never. Raises TypeError where there is no handler.
+        It comes once, late rather than never; nobody is told of its refusal. Raises TypeError where
+        there is no handler.
         """
         self._buffer.after(delay_s, command)
 

@@ -17,7 +17,7 @@ from tests.benchmarks.probe import probed
 ANSWER_S_MAX = 5.0
 
 
-class Ping(Query, frozen=True, kw_only=True):
+class Ping(Query):
     number: int
 
 

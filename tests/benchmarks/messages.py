@@ -32,22 +32,22 @@ LAST = "SELECT coalesce(max(seq), 0) FROM note"
 OUT_OF_ORDER = "SELECT count(*) FROM note WHERE number != seq"
 
 
-class Send(Command, frozen=True, kw_only=True):
+class Send(Command):
     """Keep these numbers, and send a note of each."""
 
     first: int
     count: int
 
 
-class Note(Command, frozen=True, kw_only=True):
+class Note(Command):
     number: int
 
 
-class CountNotes(Query, frozen=True, kw_only=True):
+class CountNotes(Query):
     """How many are kept."""
 
 
-class CountDisorder(Query, frozen=True, kw_only=True):
+class CountDisorder(Query):
     """How many are kept out of order: one lost or repeated puts all after it there."""
 
 

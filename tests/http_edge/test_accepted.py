@@ -135,7 +135,7 @@ async def test_a_text_stays_text() -> None:
 # --- Rows that no table has ------------------------------------------------------------------
 
 
-class Change(Command, frozen=True, kw_only=True):
+class Change(Command):
     thing_id: str
     part: str = ""
 

@@ -19,7 +19,7 @@ from http_edge.problems import ProblemError
 from tests.http_edge.bad_values import CONTROLS, NO_DATES
 
 
-class Resolve(Command, frozen=True, kw_only=True):
+class Resolve(Command):
     flag_id: str
     number: int
     state: str
@@ -67,7 +67,7 @@ def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
 # --- What there is to choose from -----------------------------------------------------------------
 
 
-class Sort(Command, frozen=True, kw_only=True):
+class Sort(Command):
     order: Literal["up", "down"] = "up"
     only: Literal["new"] | None = None
     columns: tuple[Literal[1, 2], ...] = ()
@@ -112,7 +112,7 @@ def test_no_body_is_an_empty_one_where_nothing_has_to_be_said() -> None:
 # --- Null, and nothing --------------------------------------------------------------------------
 
 
-class Repaint(Command, frozen=True, kw_only=True):
+class Repaint(Command):
     wall_id: str
     color: Annotated[str, Meta(max_length=20)] | UnsetType | None = UNSET
     coats: int | UnsetType = UNSET
@@ -133,7 +133,7 @@ def test_null_is_told_from_what_is_not_there() -> None:
 # --- Characters ---------------------------------------------------------------------------------
 
 
-class Hang(Command, frozen=True, kw_only=True):
+class Hang(Command):
     name: Annotated[str, Meta(max_length=254)]
     text: Annotated[str, Meta(max_length=255)] = ""
 
@@ -166,7 +166,7 @@ def test_every_other_character_may_stand_in_a_name(name: str) -> None:
 # --- Dates and what may be left out ----------------------------------------------------------
 
 
-class Free(Query, frozen=True, kw_only=True):
+class Free(Query):
     day: dt.date
     until: dt.date | None = None
     beds: int | None = None
@@ -174,7 +174,7 @@ class Free(Query, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class Arrive(Command, frozen=True, kw_only=True, rename={"day": "CheckIn", "note": "Note"}):
+class Arrive(Command, rename={"day": "CheckIn", "note": "Note"}):
     day: dt.date
     note: str = ""
 

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class GetThing(Query, frozen=True, kw_only=True):
+class GetThing(Query):
     thing_id: str
 
 
-class Paint(Command, frozen=True, kw_only=True):
+class Paint(Command):
     thing_id: str
     colour: str
 
 
-class Name(Command, frozen=True, kw_only=True):
+class Name(Command):
     """Answered by something without an id."""
 
 
-class ListNames(Query, frozen=True, kw_only=True):
+class ListNames(Query):
     pass
 
 

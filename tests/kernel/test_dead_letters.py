@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import ManualClock
 
 
-class Book(Command, frozen=True, kw_only=True):
+class Book(Command):
     room: str
 
 

@@ -63,25 +63,25 @@ class SteppingClock(ManualClock):
         self._start_us += int(seconds * 1_000_000)
 
 
-class Note(Command, frozen=True, kw_only=True):
+class Note(Command):
     """Write the label down."""
 
     label: str
 
 
-class Poison(Command, frozen=True, kw_only=True):
+class Poison(Command):
     """Crash its handler."""
 
     label: str = "poison"
 
 
-class Do(Command, frozen=True, kw_only=True):
+class Do(Command):
     """Do what the test wants."""
 
     what: Any = None
 
 
-class Labels(Query, frozen=True, kw_only=True):
+class Labels(Query):
     pass
 
 

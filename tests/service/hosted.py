@@ -33,25 +33,25 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class Add(Command, frozen=True, kw_only=True):
+class Add(Command):
     label: str
 
 
-class Poison(Command, frozen=True, kw_only=True):
+class Poison(Command):
     label: str = "poison"
 
 
-class Hang(Command, frozen=True, kw_only=True):
+class Hang(Command):
     """Never ends: in `python`, in `sql`, or for seconds in C (`sleep`)."""
 
     how: str
 
 
-class Labels(Query, frozen=True, kw_only=True):
+class Labels(Query):
     pass
 
 
-class PoisonQuery(Query, frozen=True, kw_only=True):
+class PoisonQuery(Query):
     pass
 
 

@@ -26,32 +26,32 @@ Services = dict[str, "Callable[[], Service]"]
 SCHEMA = Path(__file__).parent / "schema"
 
 
-class Parcel(Command, frozen=True, kw_only=True):
+class Parcel(Command):
     label: str
 
 
-class Post(Command, frozen=True, kw_only=True):
+class Post(Command):
     """Send a parcel for each label."""
 
     to: str
     labels: tuple[str, ...]
 
 
-class News(Event, frozen=True, kw_only=True):
+class News(Event):
     label: str
 
 
-class Gossip(Event, frozen=True, kw_only=True):
+class Gossip(Event):
     label: str
 
 
-class Publish(Command, frozen=True, kw_only=True):
+class Publish(Command):
     """Publish news for each label."""
 
     labels: tuple[str, ...]
 
 
-class Spread(Command, frozen=True, kw_only=True):
+class Spread(Command):
     """Publish gossip for each label."""
 
     labels: tuple[str, ...]

@@ -328,7 +328,7 @@ async def test_parcel_that_crashes_its_receiver_is_buried_once_however_often_it_
         assert Counter(labels) == Counter(numbered(20))
 
 
-class Extra(Command, frozen=True, kw_only=True):
+class Extra(Command):
     text: str
 
 

@@ -35,7 +35,7 @@ TOKENS_PER_KILL = 5
 HOPS = 10  # a message each
 
 
-class Token(Command, frozen=True, kw_only=True):
+class Token(Command):
     """`number` counts what `sender` has sent to the receiver."""
 
     token: int
@@ -44,7 +44,7 @@ class Token(Command, frozen=True, kw_only=True):
     number: int
 
 
-class Inject(Command, frozen=True, kw_only=True):
+class Inject(Command):
     tokens: tuple[int, ...]
 
 

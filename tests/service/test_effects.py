@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,124 +13,33 @@ import structlog
 from actors.errors import DeadLettered, StoreError
 from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle import Crashed
-from actors.kernel.messages import Command, GaveUp, Refusal
-from actors.service.service import command, effect, on
+from actors.kernel.messages import Refusal
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns
-from tests.service.desks import (
-    Desk,
-    Do,
-    HeldStore,
-    HoppingStore,
-    Note,
-    SteppingClock,
-    note,
-    office,
+from tests.service.callers import (
+    NO_BREAKER,
+    Call,
+    Called,
+    Caller,
+    Listener,
+    Mail,
+    World,
+    at_once,
+    calls,
+    failing,
+    never,
 )
+from tests.service.desks import Desk, Do, HeldStore, HoppingStore, Note, SteppingClock, note, office
 from tests.store.ledger import Mishap, writer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from actors.kernel.rng import Rng
+    from actors.store.transaction import Transaction
     from tests.service.desks import Office
 
-    Answer = Callable[[str, int], Awaitable[Any]]
-
-# The breaker stays out of it but where it is what is tested.
-NO_BREAKER = "breaker.failures_max=1000000"
 FINE = 0.001
-
-
-class Call(Command, frozen=True, kw_only=True):
-    label: str
-
-
-class Called(Command, frozen=True, kw_only=True):
-    label: str
-
-
-class Mail(Command, frozen=True, kw_only=True):
-    label: str
-
-
-class World:
-    """The world outside: it knows who called, and answers as the test wants."""
-
-    def __init__(self, clock: SteppingClock, answer: Answer | None = None) -> None:
-        self.answer = answer or at_once
-        self.at_s: defaultdict[str, list[float]] = defaultdict(list)
-        self.running = self.running_most = self.cancelled = 0
-        self._clock = clock
-
-    @property
-    def calls(self) -> dict[str, int]:
-        """How often each was called."""
-        return {label: len(times) for label, times in self.at_s.items()}
-
-    async def call(self, label: str) -> Any:
-        self.at_s[label].append(self._clock.monotonic())
-        self.running += 1
-        self.running_most = max(self.running_most, self.running)
-        try:
-            return await self.answer(label, len(self.at_s[label]))
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        finally:
-            self.running -= 1
-
-
-async def at_once(label: str, _attempt: int) -> Called:
-    return Called(label=label)
-
-
-async def never(_label: str, _attempt: int) -> Any:
-    await asyncio.get_running_loop().create_future()
-
-
-async def failing(label: str, attempt: int) -> Any:
-    raise ConnectionError(f"{label} {attempt}")
-
-
-def ask_for(tx: Transaction, cmd: Do) -> Any:
-    """Do a list of messages to oneself."""
-    for message in cmd.what:
-        tx.send("a", message)
-
-
-class Caller(Desk):
-    """Does not listen to GaveUp."""
-
-    def __init__(self, world: World, do: Any = ask_for) -> None:
-        super().__init__(do)
-        self.world = world
-
-    @effect
-    async def call(self, cmd: Call) -> Called | None:
-        outcome: Called | None = await self.world.call(cmd.label)
-        return outcome
-
-    @command
-    def called(self, tx: Transaction, cmd: Called) -> Refusal | None:
-        note(tx, cmd.label)
-        if cmd.label.startswith("crash"):
-            raise Mishap(cmd.label)
-        if cmd.label.startswith("refuse"):
-            return Refusal.conflict("no")
-        return None
-
-    @effect
-    async def mail(self, cmd: Mail) -> None:
-        await self.world.call(cmd.label)
-
-
-class Listener(Caller):
-    @on(GaveUp[Call])
-    def gave_up(self, tx: Transaction, event: GaveUp[Call]) -> None:
-        note(tx, f"gave up {event.command.label}: {event.reason}")
 
 
 @pytest.fixture
@@ -141,10 +50,6 @@ def clock() -> SteppingClock:
 @pytest.fixture
 def world(clock: SteppingClock) -> World:
     return World(clock)
-
-
-def calls(*labels: str) -> Do:
-    return Do(what=[Call(label=label) for label in labels])
 
 
 async def test_effect_runs_only_after_the_commit_that_asked_for_it(
@@ -159,7 +64,7 @@ async def test_effect_runs_only_after_the_commit_that_asked_for_it(
 
     def do(tx: Transaction, cmd: Do) -> Refusal | None:
         note(tx, f"asked {cmd.what}")
-        tx.send("a", Call(label=cmd.what))
+        tx.run(Call(label=cmd.what))
         if cmd.what == "refused":
             return Refusal.conflict("no")
         if cmd.what == "crashed":
@@ -177,6 +82,29 @@ async def test_effect_runs_only_after_the_commit_that_asked_for_it(
         assert world.calls.keys() == {"x", "y"}
         assert all(labels[:1] == ["asked x"] for labels in seen)
         assert sorted(run.labels("a")) == ["asked x", "asked y", "x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("do", "says"),
+    [
+        (
+            lambda tx, _: tx.run(Note(label="x")),
+            r"a has no @effect for Note; it has Call, Mail\. .* tx\.after\(0\.0, …\), .* tx\.send",
+        ),
+        (
+            lambda tx, _: tx.send("a", Call(label="x")),
+            r"a is this service's own name: write tx\.run\(…\) .* tx\.after\(0\.0, …\)",
+        ),
+    ],
+)
+async def test_only_effects_of_its_own_are_run_and_nothing_is_sent_to_itself(
+    tmp_path: Path, clock: SteppingClock, world: World, do: Any, says: str
+) -> None:
+    """The handler that tries crashes, and is told what to write instead."""
+    async with office(tmp_path, {"a": lambda: Caller(world, do)}, clock=clock) as run:
+        with pytest.raises(DeadLettered, match=says):
+            await run.ask("a", Do())
+        assert run.count("a", "timer") == 0
 
 
 @pytest.mark.parametrize(

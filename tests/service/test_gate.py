@@ -13,8 +13,7 @@ from actors.errors import DeadlineExceeded, Starting
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from tests.kernel.kernel_harness import turns
-from tests.service.desks import Do, SteppingClock, office
-from tests.service.test_effects import (
+from tests.service.callers import (
     NO_BREAKER,
     Call,
     Caller,
@@ -26,6 +25,7 @@ from tests.service.test_effects import (
     failing,
     never,
 )
+from tests.service.desks import Do, SteppingClock, office
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Rename(Command, frozen=True, kw_only=True):
+class Rename(Command):
     name: str
 
 
-class Find(Query, frozen=True, kw_only=True):
+class Find(Query):
     name: str
 
 
@@ -121,19 +121,19 @@ def test_mistyped_handler_is_named(function: Callable[..., Any], says: str) -> N
 # --- Events, effects, answers put off ---------------------------------------------------------
 
 
-class Renamed(Event, frozen=True, kw_only=True):
+class Renamed(Event):
     name: str
 
 
-class Tell(Command, frozen=True, kw_only=True):
+class Tell(Command):
     name: str
 
 
-class Told(Command, frozen=True, kw_only=True):
+class Told(Command):
     name: str
 
 
-class Untold(Command, frozen=True, kw_only=True):
+class Untold(Command):
     name: str
 
 
@@ -199,6 +199,7 @@ def effect_blocks(self, cmd: Tell) -> None: ...  # type: ignore[no-untyped-def] 
 async def effect_writes(self, tx: Transaction, cmd: Tell) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def effect_untyped(self, cmd: Tell): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 async def effect_reads(self, cmd: Find) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def told(self, cmd: Tell) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def effect_ends_elsewhere(self, cmd: Tell) -> Told: ...  # type: ignore[no-untyped-def,empty-body]  # noqa: ANN001
 async def effect_ends_in_a_value(self, cmd: Tell) -> Found | None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def effect_refuses(self, cmd: Tell) -> Refusal | None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -225,8 +226,16 @@ async def effect_puts_off(self, cmd: Tell) -> Later: ...  # type: ignore[no-unty
         (effect, effect_writes, r"must be typed async \(self, message"),
         (effect, effect_untyped, r"must be typed async \(self, message"),
         (effect, effect_reads, "is an @effect, and Find is no Command"),
+        (effect(attempts_max=0), told, r"@effect\(attempts_max=…\) is 0: Expected `int` >= 1"),
+        (effect(limit_s=-1.0), told, r"@effect\(limit_s=…\) is -1.0: Expected `float` > 0"),
+        (effect(again_s=0.0), told, r"@effect\(again_s=…\) is 0.0: Expected `float` > 0"),
+        (effect(again_s="soon"), told, r"is 'soon': Expected `float`, got `str`"),  # type: ignore[call-overload]
         (effect, effect_ends_elsewhere, "ends in Told, which is no @command of Made"),
-        (effect, effect_ends_in_a_value, "ends in Found, which is no @command of Made"),
+        (
+            effect,
+            effect_ends_in_a_value,
+            r"ends in Found, which is no @command of Made: .* @outcome\(effect_ends_in_a_value\)",
+        ),
         (effect, effect_refuses, "ends in Refusal, which is no @command of Made"),
         (effect, effect_puts_off, "ends in Later, which is no @command of Made"),
     ],
@@ -249,6 +258,16 @@ def test_outcome_may_be_handled_by_a_base_or_a_subclass_of_the_effects() -> None
         async def more(self, cmd: Rename) -> Told: ...  # type: ignore[empty-body]
 
     assert More.handlers[Rename].kind == "effect"
+
+
+def test_effect_that_never_gives_up_tells_nobody_that_it_has() -> None:
+    """A handler that waits for that would wait for ever."""
+    says = r"Endless\.gave_up is @on\(GaveUp\[Tell\]\), and tell never gives up: it has again_s"
+    with pytest.raises(TypeError, match=says):
+
+        class Endless(Messenger):
+            @effect(again_s=lambda self: self.again_s)
+            async def tell(self, cmd: Tell) -> None: ...
 
 
 def test_effects_outcome_may_not_be_an_effect() -> None:

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from tests.service.desks import Office
 
 
-class Apply(Command, frozen=True, kw_only=True):
+class Apply(Command):
     """Is answered later, under the name `request`."""
 
     request: str
 
 
-class Renew(Command, frozen=True, kw_only=True):
+class Renew(Command):
     """The same, of a handler that has nothing to say so far."""
 
     request: str
 
 
-class Decide(Command, frozen=True, kw_only=True):
+class Decide(Command):
     """Answers the request."""
 
     request: str

@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 NO_ID = "00000000-0000-7000-8000-000000000000"
 
 
-class Wish(Command, frozen=True, kw_only=True):
+class Wish(Command):
     label: str
 
 
-class Defer(Command, frozen=True, kw_only=True):
+class Defer(Command):
     label: str
 
 
-class Ponder(Query, frozen=True, kw_only=True):
+class Ponder(Query):
     pass
 
 
@@ -575,5 +575,5 @@ async def test_message_without_a_handler_is_kept_as_it_was(
         assert await run.ask("well", Note(label="fine")) is None
 
 
-class More(Command, frozen=True, kw_only=True):
+class More(Command):
     label: str

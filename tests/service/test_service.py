@@ -10,11 +10,11 @@ from actors.store.transaction import ReadTransaction, Transaction
 from tests.service.hosted import Add, Added, Diary, Labels
 
 
-class Ask(Query, frozen=True, kw_only=True):
+class Ask(Query):
     pass
 
 
-class Do(Command, frozen=True, kw_only=True):
+class Do(Command):
     pass
 
 

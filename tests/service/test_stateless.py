@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HANDLER_S_MAX = 0.2
 
 
-class Length(Query, frozen=True, kw_only=True):
+class Length(Query):
     text: str
 
 
@@ -42,11 +42,11 @@ class Characters(msgspec.Struct, frozen=True, kw_only=True):
     thread: str = ""
 
 
-class Poison(Query, frozen=True, kw_only=True):
+class Poison(Query):
     pass
 
 
-class Hang(Query, frozen=True, kw_only=True):
+class Hang(Query):
     """Never ends in Python, or not for a while in C."""
 
     in_c: bool = False
@@ -181,7 +181,7 @@ async def test_question_that_nobody_answers_is_a_dead_letter(
 ) -> None:
     """And no crash."""
 
-    class Unknown(Query, frozen=True, kw_only=True):
+    class Unknown(Query):
         pass
 
     async with office(tmp_path, {"count": Counts}, clock=clock) as run:
@@ -214,18 +214,18 @@ async def test_handler_that_hangs_is_interrupted_and_the_loop_goes_on(
         assert Counts.runs["hang"] == 1
 
 
-class Measure(Command, frozen=True, kw_only=True):
+class Measure(Command):
     text: str
 
 
-class Measured(Command, frozen=True, kw_only=True):
+class Measured(Command):
     text: str
     count: int
 
 
 def send_all(tx: Transaction, cmd: Do) -> None:
     for message in cmd.what:
-        tx.send("author", message)
+        tx.run(message)
 
 
 class Author(Desk):

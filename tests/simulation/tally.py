@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from actors.kernel.messages import Command, Refusal
-from actors.service.service import Service, command, effect
+from actors.service.service import Service, command, effect, outcome
 from actors.simulation.check.conservation import check_conserved
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.stage.scenario import Scenario
@@ -44,19 +44,15 @@ TWEETS_MAX: Final = 3
 REVIEW_S: Final = 0.5
 
 
-class CountTweet(Command, frozen=True, kw_only=True):
+class CountTweet(Command):
     pass
 
 
-class ReviewTweet(Command, frozen=True, kw_only=True):
+class ReviewTweet(Command):
     pass
 
 
-class AnnounceTweet(Command, frozen=True, kw_only=True):
-    pass
-
-
-class TweetAnnounced(Command, frozen=True, kw_only=True):
+class AnnounceTweet(Command):
     pass
 
 
@@ -90,19 +86,19 @@ class TallyService(Service):
     def count(self, tx: Transaction, cmd: CountTweet) -> None:
         tx.execute("UPDATE tally SET counted = counted + 1")
         tx.after(REVIEW_S, ReviewTweet())
-        tx.send("tally", AnnounceTweet())
+        tx.run(AnnounceTweet())
 
     @command
     def review(self, tx: Transaction, cmd: ReviewTweet) -> None:
         tx.execute("UPDATE tally SET reviewed = reviewed + 1")
 
     @effect
-    async def announce(self, cmd: AnnounceTweet) -> TweetAnnounced:
-        return TweetAnnounced()
+    async def announce(self, cmd: AnnounceTweet) -> int:
+        return 1
 
-    @command
-    def announced(self, tx: Transaction, cmd: TweetAnnounced) -> None:
-        tx.execute("UPDATE tally SET announced = announced + 1")
+    @outcome(announce)
+    def announced(self, tx: Transaction, cmd: AnnounceTweet, often: int) -> None:
+        tx.execute("UPDATE tally SET announced = announced + ?", often)
 
 
 class TallyCall(msgspec.Struct, frozen=True):

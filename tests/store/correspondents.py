@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 TAKES = frozenset({"Add", "Refuse", "Crash", "Do"})
 
 
-class Told(Event, frozen=True, kw_only=True):
+class Told(Event):
     label: str
 
 
-class Heard(Event, frozen=True, kw_only=True):
+class Heard(Event):
     label: str
 
 

@@ -56,39 +56,39 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
-class Add(Command, frozen=True, kw_only=True):
+class Add(Command):
     label: str
 
 
-class Refuse(Command, frozen=True, kw_only=True):
+class Refuse(Command):
     """Adds, and then thinks better of it."""
 
     label: str
 
 
-class Crash(Command, frozen=True, kw_only=True):
+class Crash(Command):
     """Adds, and then crashes."""
 
     label: str
 
 
-class Do(Command, frozen=True, kw_only=True):
+class Do(Command):
     """Does what the test wants."""
 
     what: Any = None
 
 
-class Unknown(Command, frozen=True, kw_only=True):
+class Unknown(Command):
     """Has no handler."""
 
     what: Any = None
 
 
-class Count(Query, frozen=True, kw_only=True):
+class Count(Query):
     pass
 
 
-class Look(Query, frozen=True, kw_only=True):
+class Look(Query):
     """Looks as the test wants."""
 
     what: Any = None

@@ -736,7 +736,7 @@ async def test_failed_open_leaves_the_file_to_the_next(ledger: Ledger) -> None:
     """A start that fails (here: an altered migration) holds no lock and no connection."""
     async with ledger.opened() as store:
         await store.write(ledger.batch(Add(label="a")), handlers())
-    (file,) = ledger.spec.migrations.iterdir()
+    (file,) = (ledger.spec.path.parent / "schema").iterdir()
     text = file.read_text()
     file.write_text(f"{text} -- altered")
     again = Ledger(

@@ -12,11 +12,11 @@ import msgspec
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.envelope import Envelope
-from actors.kernel.messages import Query
+from actors.kernel.messages import EffectOutcome, Query, outcome_type
 from actors.kernel.rng import Rng
 from actors.service.directory import Directory
 from actors.store.inline_store import InlineStore
-from actors.store.store import BoundHandler, StoreSpec
+from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -53,11 +53,7 @@ class Stage:
         self._directory = directory
         self._seq = 0
         self._handlers = {
-            message: BoundHandler(
-                spec.function.__get__(service), msgspec.json.Decoder(spec.reply), spec.defers
-            )
-            for message, spec in type(service).handlers.items()
-            if spec.kind != "effect"
+            message: spec.bind(service) for message, spec in type(service).handlers.items()
         }
         self.sent: list[tuple[str, Any]] = []
         self.timers: list[tuple[float, Any]] = []
@@ -85,9 +81,13 @@ class Stage:
 
     async def run_effect(self, message: Any) -> Any:
         """Run the service's effect once, and return the outcome, which is not applied."""
-        spec = type(self._service).handlers[type(message)]
+        handlers = type(self._service).handlers
+        spec = handlers[type(message)]
         assert spec.kind == "effect"
-        return await spec.function(self._service, message)
+        value = await spec.function(self._service, message)
+        if outcome_type(type(message)) in handlers:
+            return EffectOutcome(command=message, value=value)
+        return value
 
     def rows(self, sql: str, *params: Any) -> list[dict[str, Any]]:
         """Read the service's own tables."""

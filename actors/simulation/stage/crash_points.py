@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from actors.kernel.messages import GaveUp, Refused, type_name
+from actors.service.effects import EffectPutOff
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas
 from actors.simulation.script.schedule import Step
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 PHASES: Final = ("before", "after")
 # What a service is told only once something has failed: it is passed in few runs.
-TOLD_OF_FAILURE: Final = (Refused, GaveUp)
+TOLD_OF_FAILURE: Final = (Refused, GaveUp, EffectPutOff)
 # How long a service is stopped by a trap.
 STALL_MS: Final = 2_000
 
@@ -45,19 +46,17 @@ class CrashPoints(msgspec.Struct, frozen=True):
         for name, factory in factories.items():
             is_many = isinstance(factory, Replicas)
             made = factory.factory() if is_many else factory()
-            for spec in type(made).handlers.values():
-                if spec.message in unreached:
-                    continue
-                if spec.kind == "query" and isinstance(made, Service):
+            for message in _committed(made):
+                if message in unreached:
                     continue
                 points = [
-                    f"{actor}.{type_name(spec.message)}.{phase}"
+                    f"{actor}.{type_name(message)}.{phase}"
                     for actor in (factory.names(name) if is_many else [name])
                     for phase in PHASES
                 ]
                 every += points
-                told_of_failure = getattr(spec.message, "__origin__", None) in TOLD_OF_FAILURE
-                if told_of_failure or spec.message in seldom:
+                told_of_failure = getattr(message, "__origin__", message) in TOLD_OF_FAILURE
+                if told_of_failure or message in seldom:
                     seldom_points += points
         return cls(tuple(every), tuple(seldom_points))
 
@@ -77,6 +76,16 @@ class CrashPoints(msgspec.Struct, frozen=True):
                 yield Step(0, "stall_at", every[(kill - before) % len(every)], STALL_MS)
         for number in _turns(seed, min(count_seldom, len(seldom))):
             yield Step(0, "kill_at", seldom[number % len(seldom)])
+
+
+def _committed(service: Any) -> Iterator[Any]:
+    """Yield the types of what the service handles, but for a store's queries."""
+    specs = type(service).handlers.values()
+    for spec in specs:
+        if spec.kind != "query" or not isinstance(service, Service):
+            yield spec.message
+    if any(spec.options.again_s is not None for spec in specs):
+        yield EffectPutOff
 
 
 def _turns(seed: int, count: int) -> range:

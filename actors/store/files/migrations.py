@@ -1,4 +1,4 @@
-"""A file's schema is exactly the numbered .sql files this program ships, or it is refused."""
+"""A file's schema is exactly the SQL that this program ships, or it is refused."""
 
 from __future__ import annotations
 
@@ -64,26 +64,48 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Migration:
-    """One numbered file; `checksum` is the same whatever line endings a checkout gave it."""
+    """One text of SQL, of a numbered file or of a class that needs no more.
+
+    `checksum` is the same whatever line endings a checkout gave it, and whatever blanks an editor
+    leaves at its end: a text that moves from a class into a file stays the same migration. Files
+    of before that have `checksum_untrimmed`.
+    """
 
     number: int
     name: str
     checksum: str
+    checksum_untrimmed: str
     statements: tuple[Statement, ...]
 
 
-def load_migrations(folder: Path) -> tuple[Migration, ...]:
+def load_migrations(schema: Path | str) -> tuple[Migration, ...]:
+    """Read a schema: of a folder the numbered files; a text, or one file, is the first of them.
+
+    A text of blanks is none at all. Raises SchemaError for what cannot be read.
+    """
+    if isinstance(schema, str):
+        return _load_single("schema", schema, where="schema (a str is SQL itself)")
+    try:
+        if schema.is_file():
+            return _load_single(schema.name, _read(schema), where=str(schema))
+        return _load_folder(schema)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read the migrations in {schema}: {error}"
+        raise SchemaError(message) from error
+
+
+def _load_single(name: str, text: str, *, where: str) -> tuple[Migration, ...]:
+    return (_migration(1, name, text, where=where),) if text.strip() else ()
+
+
+def _load_folder(folder: Path) -> tuple[Migration, ...]:
     """Read the folder's migrations, numbered 1, 2, 3 ... without a gap.
 
     Anything else in the folder, hidden files apart, is a SchemaError: a misnamed migration would
     otherwise be skipped in silence.
     """
-    try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        migrations = tuple(_load(path) for path in paths)
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read the migrations in {folder}: {error}"
-        raise SchemaError(message) from error
+    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    migrations = tuple(_load(path) for path in paths)
     if not migrations:
         message = f"{folder} holds no migration; the first is named 0001_NAME.sql"
         raise SchemaError(message)
@@ -130,21 +152,29 @@ def _load(path: Path) -> Migration:
     if match is None:
         message = f"{path} is not named like a migration: NNNN_name.sql, in lower case"
         raise SchemaError(message)
-    text = path.read_text(encoding="utf-8-sig")  # universal newlines, so \r\n is \n from here on
+    return _migration(int(match[1]), path.name, _read(path), where=str(path))
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")  # universal newlines, so \r\n is \n from here on
+
+
+def _migration(number: int, name: str, text: str, *, where: str) -> Migration:
     return Migration(
-        number=int(match[1]),
-        name=path.name,
-        checksum=hashlib.sha256(text.encode()).hexdigest(),
-        statements=_split(text, path),
+        number=number,
+        name=name,
+        checksum=hashlib.sha256(text.strip().encode()).hexdigest(),
+        checksum_untrimmed=hashlib.sha256(text.encode()).hexdigest(),
+        statements=_split(text, where),
     )
 
 
 # Every restart reads its migrations again: three in a hundred of a simulation's seconds.
 @lru_cache(maxsize=64)
-def _split(text: str, path: Path) -> tuple[Statement, ...]:
+def _split(text: str, where: str) -> tuple[Statement, ...]:
     # Not executescript(): it commits the transaction it is called in.
     if "\0" in text:
-        message = f"{path} contains a NUL character, at which SQLite would stop reading"
+        message = f"{where} contains a NUL character, at which SQLite would stop reading"
         raise SchemaError(message)
     statements = []
     start = _skip_blank(text, 0)
@@ -156,7 +186,7 @@ def _split(text: str, path: Path) -> tuple[Statement, ...]:
             start = _skip_blank(text, semicolon.end())
     if start < len(text):
         line = text.count("\n", 0, start) + 1
-        message = f"{path}:{line}: no semicolon ends this; or is a quote or a comment left open?"
+        message = f"{where}:{line}: no semicolon ends this; or is a quote or a comment left open?"
         raise SchemaError(message)
     return tuple(statements)
 
@@ -186,7 +216,7 @@ def pending_migrations(
         if number != migration.number:
             message = f"{where} lacks {migration.name} but has {name}; restore a backup"
             raise SchemaError(message)
-        if checksum != migration.checksum:
+        if checksum not in {migration.checksum, migration.checksum_untrimmed}:
             message = (
                 f"{where}: {migration.name} was altered after it was applied (as {name}); "
                 f"restore its text and put the change into a new migration"

@@ -31,6 +31,7 @@ class OutputBuffer(Participant):
         """`name` is the service's own; `is_full` says whether a receiver's outbox takes no more."""
         self._name = name
         self._handled = catalog.handled
+        self._effects = catalog.effects.get(name, frozenset())
         self._subscribers = catalog.subscribers()
         self._is_full = is_full
         self._now_us = 0
@@ -40,10 +41,13 @@ class OutputBuffer(Participant):
         self.trace: str | None = None
 
     def send(self, service: str, message: Any) -> None:
-        """Send a command, or tell a service something; to oneself it is a timer due now."""
+        """Send a command to another service."""
         if service == self._name:
-            self.after(0.0, message)
-            return
+            error = (
+                f"{service} is this service's own name: write tx.run(…) for an effect of its own, "
+                f"and tx.after(0.0, …) for a command"
+            )
+            raise TypeError(error)
         name = self._check(service, message)
         self._check_room(service)
         self._add(service, name, message, _encode(message))
@@ -58,6 +62,18 @@ class OutputBuffer(Participant):
         self.output.events.append(Published(message_type=name, blob=blob, trace=self.trace))
         for subscriber in subscribers:
             self._add(subscriber, name, event, blob)
+
+    def run(self, message: Any) -> None:
+        """Ask for an effect: a timer due now."""
+        name = type_name(type_of(message))
+        if name not in self._effects:
+            effects = ", ".join(sorted(self._effects)) or "none"
+            error = (
+                f"{self._name} has no @effect for {name}; it has {effects}. A command of its own "
+                f"goes by tx.after(0.0, …), one to another service by tx.send"
+            )
+            raise TypeError(error)
+        self.after(0.0, message)
 
     def after(self, delay_s: float, message: Any) -> None:
         """Send to oneself, `delay_s` seconds from now."""

@@ -20,10 +20,11 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceCatalog(msgspec.Struct, frozen=True, kw_only=True):
     """The same for every service of a system; message types go by their names.
 
-    `handled` maps a service to what it takes.
+    `handled` maps a service to what it takes, and `effects` to those of them that are its effects.
     """
 
     handled: dict[str, frozenset[str]] = {}
+    effects: dict[str, frozenset[str]] = {}
     subscriptions: tuple[Subscription, ...] = ()
 
     def subscribers(self) -> dict[str, tuple[str, ...]]:

@@ -57,16 +57,16 @@ class CustomerPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class CreateCustomer(Command, frozen=True, kw_only=True):
+class CreateCustomer(Command):
     name: Name
     email: Email
 
 
-class GetCustomer(Query, frozen=True, kw_only=True):
+class GetCustomer(Query):
     customer_id: str
 
 
-class ListCustomers(Query, frozen=True, kw_only=True):
+class ListCustomers(Query):
     """Customers in order of creation, after the cursor `after`, at most `limit`."""
 
     limit: Limit
@@ -82,7 +82,7 @@ class TutorialCustomer(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORI
     email: str
 
 
-class RegisterCustomer(Command, frozen=True, kw_only=True, rename=_TUTORIAL_CUSTOMER_KEYS):
+class RegisterCustomer(Command, rename=_TUTORIAL_CUSTOMER_KEYS):
     """The tutorial's POST /customer: an empty id gets one, a known one must be the same.
 
     Without an address the guest gets no mails.
@@ -111,13 +111,13 @@ class RoomPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class CreateRoom(Command, frozen=True, kw_only=True):
+class CreateRoom(Command):
     type: RoomType
     rate: Money
     number: RoomNumber | None = None
 
 
-class ChangeRoom(Command, frozen=True, kw_only=True):
+class ChangeRoom(Command):
     """Change what is given; null takes the number away.
 
     What is held or booked already stays so, at its price: a new rate or status is for new holds.
@@ -129,16 +129,16 @@ class ChangeRoom(Command, frozen=True, kw_only=True):
     number: RoomNumber | UnsetType | None = UNSET
 
 
-class RoomChanged(Event, frozen=True, kw_only=True):
+class RoomChanged(Event):
     before: Room
     after: Room
 
 
-class GetRoom(Query, frozen=True, kw_only=True):
+class GetRoom(Query):
     room_id: str
 
 
-class ListRooms(Query, frozen=True, kw_only=True):
+class ListRooms(Query):
     """Rooms in order of creation, of one `type` if given, after the cursor, at most `limit`.
 
     With both dates, those only that are available, and free for every night between them.
@@ -160,7 +160,7 @@ class TutorialRoom(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIAL_R
     status: str
 
 
-class RegisterRoom(Command, frozen=True, kw_only=True, rename=_TUTORIAL_ROOM_KEYS):
+class RegisterRoom(Command, rename=_TUTORIAL_ROOM_KEYS):
     """The tutorial's POST /room: an empty id gets one, a known id must name the same room.
 
     It names no rate; the room gets the configured default. Its status is any text: empty or
@@ -200,7 +200,7 @@ class BookingPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class CreateBooking(Command, frozen=True, kw_only=True):
+class CreateBooking(Command):
     customer_id: Id
     room_id: Id
     check_in: Date
@@ -208,11 +208,11 @@ class CreateBooking(Command, frozen=True, kw_only=True):
     card_number: CardNumber = APPROVED_CARD
 
 
-class GetBooking(Query, frozen=True, kw_only=True):
+class GetBooking(Query):
     booking_id: str
 
 
-class ListBookings(Query, frozen=True, kw_only=True):
+class ListBookings(Query):
     """Bookings in order of creation, of one customer or one room or both if given."""
 
     limit: Limit
@@ -221,7 +221,7 @@ class ListBookings(Query, frozen=True, kw_only=True):
     room_id: Id | None = None
 
 
-class CancelBooking(Command, frozen=True, kw_only=True):
+class CancelBooking(Command):
     """End a booking, pending or confirmed; a pending one costs nothing."""
 
     booking_id: str
@@ -244,7 +244,7 @@ class TutorialBooking(msgspec.Struct, frozen=True, kw_only=True, rename=_TUTORIA
     check_out: Date
 
 
-class RegisterBooking(Command, frozen=True, kw_only=True, rename=_TUTORIAL_BOOKING_KEYS):
+class RegisterBooking(Command, rename=_TUTORIAL_BOOKING_KEYS):
     """The tutorial's POST /booking: an empty id gets one, a known id must be the same booking.
 
     It names no card; the sandbox's approved one pays. The stay may lie in the past.
@@ -277,7 +277,7 @@ class MailPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class ListMails(Query, frozen=True, kw_only=True):
+class ListMails(Query):
     """Mails in order of writing, to one customer if given, after the cursor, at most `limit`."""
 
     limit: Limit

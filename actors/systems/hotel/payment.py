@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from actors.kernel.messages import Command, GaveUp, Refusal
-from actors.service.service import Service, command, effect, on
+from actors.service.service import Service, command, effect, on, outcome
 from actors.store.transaction import Transaction
-from actors.systems.hotel.card_processor.processor_messages import ChargeApproved
+from actors.systems.hotel.card_processor.processor_messages import (
+    ChargeApproved,
+    ChargeRefused,
+    Refunded,
+    Voided,
+)
 from actors.systems.hotel.saga_messages import (
     CancelPayment,
     PaymentDeclined,
@@ -42,43 +47,21 @@ SET_REFUNDING = "UPDATE payment SET state = 'refunding', refund_amount = ? WHERE
 SET_VOIDED = "UPDATE payment SET state = 'voided', refund_amount = ? WHERE id = ?"
 
 
-# --- Its effects on the card processor, and what comes of them -----------------------------------
+# --- Its effects on the card processor ------------------------------------------------------------
 
 
-class ChargeCard(Command, frozen=True, kw_only=True):
+class ChargeCard(Command):
     payment_id: str
     card_number: str
     amount: int
     currency: str
 
 
-class CardCharged(Command, frozen=True, kw_only=True):
-    payment_id: str
-    charge_id: str
-
-
-class CardDeclined(Command, frozen=True, kw_only=True):
-    payment_id: str
-    reason: str
-
-
-class VoidCharge(Command, frozen=True, kw_only=True):
+class VoidCharge(Command):
     payment_id: str
 
 
-class ChargeVoided(Command, frozen=True, kw_only=True):
-    """No charge stands, or ever will; `refunded` is what had been taken."""
-
-    payment_id: str
-    refunded: int
-
-
-class RefundCard(Command, frozen=True, kw_only=True):
-    payment_id: str
-    amount: int
-
-
-class CardRefunded(Command, frozen=True, kw_only=True):
+class RefundCard(Command):
     payment_id: str
     amount: int
 
@@ -111,31 +94,28 @@ class PaymentService(Service):
             amount=amount,
             currency=currency,
         )
-        tx.send("payment", charge)
+        tx.run(charge)
 
     @effect
-    async def charge(self, cmd: ChargeCard) -> CardCharged | CardDeclined:
+    async def charge(self, cmd: ChargeCard) -> ChargeApproved | ChargeRefused:
         """Charge the card, under the payment's id."""
-        answer = await self._processor.charge(
+        return await self._processor.charge(
             cmd.payment_id, cmd.card_number, amount=cmd.amount, currency=cmd.currency
         )
+
+    @outcome(charge)
+    def charged(
+        self, tx: Transaction, cmd: ChargeCard, answer: ChargeApproved | ChargeRefused
+    ) -> None:
+        """Note the charge, or that there is none; one being voided is the void's to undo."""
+        if tx.one(IN_STATE, cmd.payment_id, "charging") is None:
+            return
         if isinstance(answer, ChargeApproved):
-            return CardCharged(payment_id=cmd.payment_id, charge_id=answer.charge_id)
-        return CardDeclined(payment_id=cmd.payment_id, reason=answer.reason)
-
-    @command
-    def charged(self, tx: Transaction, cmd: CardCharged) -> None:
-        """Note the charge; one that is being voided meanwhile is the void's to undo."""
-        if tx.one(IN_STATE, cmd.payment_id, "charging") is not None:
-            tx.execute(SET_CHARGED, cmd.charge_id, cmd.payment_id)
+            tx.execute(SET_CHARGED, answer.charge_id, cmd.payment_id)
             tx.publish(PaymentTaken(payment_id=cmd.payment_id))
-
-    @command
-    def declined(self, tx: Transaction, cmd: CardDeclined) -> None:
-        """Note that nothing was taken."""
-        if tx.one(IN_STATE, cmd.payment_id, "charging") is not None:
+        else:
             tx.execute(SET_STATE, "declined", cmd.payment_id)
-            tx.publish(PaymentDeclined(payment_id=cmd.payment_id, reason=cmd.reason))
+            tx.publish(PaymentDeclined(payment_id=cmd.payment_id, reason=answer.reason))
 
     @on(GaveUp[ChargeCard])
     def charge_unknown(self, tx: Transaction, event: GaveUp[ChargeCard]) -> None:
@@ -159,26 +139,23 @@ class PaymentService(Service):
 
     def _void(self, tx: Transaction, payment_id: str) -> None:
         tx.execute(SET_STATE, "voiding", payment_id)
-        tx.send("payment", VoidCharge(payment_id=payment_id))
+        tx.run(VoidCharge(payment_id=payment_id))
 
-    @effect
-    async def void(self, cmd: VoidCharge) -> ChargeVoided:
-        """Undo the charge; should it come after all, the processor refuses it."""
-        answer = await self._processor.void(cmd.payment_id)
-        return ChargeVoided(payment_id=cmd.payment_id, refunded=answer.refunded)
+    @effect(again_s=lambda self: self._settle_retry_s)
+    async def void(self, cmd: VoidCharge) -> Voided:
+        """Undo the charge; should it come after all, the processor refuses it.
 
-    @command
-    def voided(self, tx: Transaction, cmd: ChargeVoided) -> None:
+        Somebody's money may be here by mistake: there is no last attempt.
+        """
+        return await self._processor.void(cmd.payment_id)
+
+    @outcome(void)
+    def voided(self, tx: Transaction, cmd: VoidCharge, answer: Voided) -> None:
         """Note that nothing is charged any more."""
         if tx.one(IN_STATE, cmd.payment_id, "voiding") is not None:
-            tx.execute(SET_VOIDED, cmd.refunded, cmd.payment_id)
-            if cmd.refunded:
-                tx.publish(PaymentRefunded(payment_id=cmd.payment_id, amount=cmd.refunded))
-
-    @on(GaveUp[VoidCharge])
-    def void_later(self, tx: Transaction, event: GaveUp[VoidCharge]) -> None:
-        """Somebody's money may be here by mistake: there is no last attempt."""
-        tx.after(self._settle_retry_s, event.command)
+            tx.execute(SET_VOIDED, answer.refunded, cmd.payment_id)
+            if answer.refunded:
+                tx.publish(PaymentRefunded(payment_id=cmd.payment_id, amount=answer.refunded))
 
     # --- Refunding ---------------------------------------------------------------------------
 
@@ -189,26 +166,24 @@ class PaymentService(Service):
         state = None if row is None else row["state"]
         if state == "charged":
             tx.execute(SET_REFUNDING, cmd.amount, cmd.payment_id)
-            tx.send("payment", RefundCard(payment_id=cmd.payment_id, amount=cmd.amount))
+            tx.run(RefundCard(payment_id=cmd.payment_id, amount=cmd.amount))
         elif state not in {"refunding", "refunded"}:
             return Refusal.conflict(f"payment {cmd.payment_id} has nothing to give back")
         tx.publish(RefundAccepted(payment_id=cmd.payment_id, amount=cmd.amount))
         return None
 
-    @effect
-    async def refund_card(self, cmd: RefundCard) -> CardRefunded:
-        """Give money back to the card, under the payment's id."""
-        await self._processor.refund(cmd.payment_id, amount=cmd.amount)
-        return CardRefunded(payment_id=cmd.payment_id, amount=cmd.amount)
+    @effect(again_s=lambda self: self._settle_retry_s)
+    async def refund_card(self, cmd: RefundCard) -> Refunded:
+        """Give money back to the card, under the payment's id.
 
-    @command
-    def refunded(self, tx: Transaction, cmd: CardRefunded) -> None:
+        A guest waits for this money: there is no last attempt.
+        """
+        return await self._processor.refund(cmd.payment_id, amount=cmd.amount)
+
+    @outcome(refund_card)
+    def refunded(self, tx: Transaction, cmd: RefundCard, answer: Refunded) -> None:
         """Note that the refund is made."""
+        del answer
         if tx.one(IN_STATE, cmd.payment_id, "refunding") is not None:
             tx.execute(SET_STATE, "refunded", cmd.payment_id)
             tx.publish(PaymentRefunded(payment_id=cmd.payment_id, amount=cmd.amount))
-
-    @on(GaveUp[RefundCard])
-    def refund_later(self, tx: Transaction, event: GaveUp[RefundCard]) -> None:
-        """A guest waits for this money: there is no last attempt."""
-        tx.after(self._settle_retry_s, event.command)

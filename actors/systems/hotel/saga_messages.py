@@ -11,7 +11,7 @@ from actors.systems.hotel.messages import Date, Money  # noqa: TC001 - msgspec r
 # --- Customer: who a customer is -----------------------------------------------------------------
 
 
-class CustomerIntroduced(Event, frozen=True, kw_only=True):
+class CustomerIntroduced(Event):
     """A customer was created, or somebody asked again who it is."""
 
     customer_id: str
@@ -19,7 +19,7 @@ class CustomerIntroduced(Event, frozen=True, kw_only=True):
     email: str
 
 
-class IntroduceCustomer(Command, frozen=True, kw_only=True):
+class IntroduceCustomer(Command):
     """Publish CustomerIntroduced again; refused if there is no such customer.
 
     `booking_id` is the one that asks: it comes back with a refusal, which must not reject the
@@ -33,7 +33,7 @@ class IntroduceCustomer(Command, frozen=True, kw_only=True):
 # --- Room ----------------------------------------------------------------------------------------
 
 
-class HoldRoom(Command, frozen=True, kw_only=True):
+class HoldRoom(Command):
     """Hold the room for `hold_s` seconds; refused if a night is taken, or there is no such room."""
 
     hold_id: str
@@ -43,7 +43,7 @@ class HoldRoom(Command, frozen=True, kw_only=True):
     hold_s: float
 
 
-class RoomHeld(Event, frozen=True, kw_only=True):
+class RoomHeld(Event):
     """The nights are taken. `price` is for the whole stay, and fixed."""
 
     hold_id: str
@@ -51,33 +51,33 @@ class RoomHeld(Event, frozen=True, kw_only=True):
     price: Money
 
 
-class ConfirmHold(Command, frozen=True, kw_only=True):
+class ConfirmHold(Command):
     """Keep the nights for good; refused if the hold is over."""
 
     hold_id: str
 
 
-class HoldConfirmed(Event, frozen=True, kw_only=True):
+class HoldConfirmed(Event):
     hold_id: str
 
 
-class ReleaseHold(Command, frozen=True, kw_only=True):
+class ReleaseHold(Command):
     """End the hold, confirmed or not; one that never was cannot begin any more."""
 
     hold_id: str
 
 
-class HoldReleased(Event, frozen=True, kw_only=True):
+class HoldReleased(Event):
     hold_id: str
 
 
-class ExpireHold(Command, frozen=True, kw_only=True):
+class ExpireHold(Command):
     """The room service's own timer."""
 
     hold_id: str
 
 
-class HoldExpired(Event, frozen=True, kw_only=True):
+class HoldExpired(Event):
     """Nobody confirmed the hold in time, and its nights are free."""
 
     hold_id: str
@@ -86,49 +86,49 @@ class HoldExpired(Event, frozen=True, kw_only=True):
 # --- Payment -------------------------------------------------------------------------------------
 
 
-class TakePayment(Command, frozen=True, kw_only=True):
+class TakePayment(Command):
     payment_id: str
     card_number: str
     price: Money
 
 
-class PaymentTaken(Event, frozen=True, kw_only=True):
+class PaymentTaken(Event):
     payment_id: str
 
 
-class PaymentDeclined(Event, frozen=True, kw_only=True):
+class PaymentDeclined(Event):
     payment_id: str
     reason: str
 
 
-class PaymentFailed(Event, frozen=True, kw_only=True):
+class PaymentFailed(Event):
     """Nobody knows whether the card was charged; payment makes it undone, whichever it was."""
 
     payment_id: str
     reason: str
 
 
-class CancelPayment(Command, frozen=True, kw_only=True):
+class CancelPayment(Command):
     """Take no money, or give all of it back; one that never was cannot begin any more."""
 
     payment_id: str
 
 
-class RefundPayment(Command, frozen=True, kw_only=True):
+class RefundPayment(Command):
     """Give `amount` minor units of the payment's currency back, once."""
 
     payment_id: str
     amount: int
 
 
-class RefundAccepted(Event, frozen=True, kw_only=True):
+class RefundAccepted(Event):
     """The refund is on payment's books, and will be made."""
 
     payment_id: str
     amount: int
 
 
-class PaymentRefunded(Event, frozen=True, kw_only=True):
+class PaymentRefunded(Event):
     """`amount` minor units went back to the card."""
 
     payment_id: str
@@ -138,7 +138,7 @@ class PaymentRefunded(Event, frozen=True, kw_only=True):
 # --- Booking: what it tells whoever cares, and its own timers ------------------------------------
 
 
-class BookingEvent(Event, frozen=True, kw_only=True):
+class BookingEvent(Event):
     """What became of a booking, and all that a mail to the guest says."""
 
     booking_id: str
@@ -150,11 +150,11 @@ class BookingEvent(Event, frozen=True, kw_only=True):
     check_out: Date
 
 
-class BookingConfirmed(BookingEvent, frozen=True, kw_only=True):
+class BookingConfirmed(BookingEvent):
     price: Money
 
 
-class BookingCancelled(BookingEvent, frozen=True, kw_only=True):
+class BookingCancelled(BookingEvent):
     """`refund` is None where the booking was not confirmed yet: nothing stays charged.
 
     So may its price be, of which nobody had heard by then.
@@ -164,7 +164,7 @@ class BookingCancelled(BookingEvent, frozen=True, kw_only=True):
     refund: Money | None
 
 
-class AbandonBooking(Command, frozen=True, kw_only=True):
+class AbandonBooking(Command):
     """Reject the booking and undo what it has done, unless it has ended by now.
 
     `begun_us` is its own: a later one of the same id has more time.
@@ -174,7 +174,7 @@ class AbandonBooking(Command, frozen=True, kw_only=True):
     begun_us: int
 
 
-class PursueCancellation(Command, frozen=True, kw_only=True):
+class PursueCancellation(Command):
     """Ask again for what the cancellation still waits for, if anything."""
 
     booking_id: str

@@ -69,7 +69,7 @@ def _audit() -> Audit:
 HOTEL = System(
     name="hotel",
     services=services,
-    addresses=lambda _: ADDRESSES,
+    addresses=ADDRESSES,
     listeners=(ListenerSpec("hotel", 8080, NetHttpGateway),),  # the tutorial's hotel service
     config={"hotel": HotelConfig},
     outside={"card_processor": Dependency(live=card_processor, simulated=card_processor)},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actors.systems.tweets.failure_words import FailureWords
 
 
-class LikeTweet(Command, frozen=True, kw_only=True):
+class LikeTweet(Command):
     """Like a tweet at X. Its id is the effect's key: X counts a second like as the first.
 
     `unclear` is how often X has said a no to it that may have been about this tweet alone.
@@ -29,12 +29,12 @@ class LikeTweet(Command, frozen=True, kw_only=True):
     unclear: int = 0
 
 
-class RecordLike(Command, frozen=True, kw_only=True):
+class RecordLike(Command):
     external_id: str
     outcome: Outcome
 
 
-class PostponeLike(Command, frozen=True, kw_only=True):
+class PostponeLike(Command):
     """X will not do it now, or was not asked for that reason; see RetryAfter."""
 
     external_id: str
@@ -80,7 +80,7 @@ class FavouriterService(ActingService):
         elif actions.begin(tx, event, "dry_run" if self._writer is None else "pending"):
             self._bounds.note(tx, event)
             if self._writer is not None:
-                tx.send("favouriter", LikeTweet(external_id=event.x_id))
+                tx.run(LikeTweet(external_id=event.x_id))
 
     def _reason_not_to(self, tx: Transaction, event: TweetScored) -> str | None:
         named = self._like_never.found_in(event.text)
@@ -129,5 +129,5 @@ class FavouriterService(ActingService):
         outcome = actions.requeue(tx, cmd.external_id)
         if isinstance(outcome, Refusal):
             return outcome
-        tx.send("favouriter", LikeTweet(external_id=cmd.external_id))
+        tx.run(LikeTweet(external_id=cmd.external_id))
         return Requeued(external_ids=(cmd.external_id,))

@@ -73,7 +73,7 @@ class TweetPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class StoreTweet(Command, frozen=True, kw_only=True):
+class StoreTweet(Command):
     """Store a tweet once: a second one with the same `external_id` changes nothing."""
 
     author: Author
@@ -82,7 +82,7 @@ class StoreTweet(Command, frozen=True, kw_only=True):
     lang: Lang | None = None
 
 
-class StoreXTweet(Command, frozen=True, kw_only=True):
+class StoreXTweet(Command):
     """Store a tweet that the reader has read from X's stream, once.
 
     `history` are the ids of all versions of one that was edited, `external_id` among them, in their
@@ -96,7 +96,7 @@ class StoreXTweet(Command, frozen=True, kw_only=True):
     history: tuple[ExternalId, ...] = ()
 
 
-class ScoreTweet(Command, frozen=True, kw_only=True):
+class ScoreTweet(Command):
     """The tweets service's own effect: ask a replica of sentiment about this version."""
 
     tweet_id: str
@@ -104,15 +104,7 @@ class ScoreTweet(Command, frozen=True, kw_only=True):
     version_id: str | None = None
 
 
-class RecordScore(Command, frozen=True, kw_only=True):
-    """The effect's outcome. A version is scored once: a second score changes nothing."""
-
-    tweet_id: str
-    score: float
-    version_id: str | None = None
-
-
-class TweetScored(Event, frozen=True, kw_only=True):
+class TweetScored(Event):
     """A tweet stands, and how it sounds is known. `x` is None where it did not come from X.
 
     It is told again of each version that takes its place; `version_id` is that version's id at X.
@@ -133,11 +125,11 @@ class TweetScored(Event, frozen=True, kw_only=True):
         return self.version_id or self.external_id
 
 
-class GetTweet(Query, frozen=True, kw_only=True):
+class GetTweet(Query):
     tweet_id: str
 
 
-class ListTweets(Query, frozen=True, kw_only=True):
+class ListTweets(Query):
     """Tweets in order of arrival, of one `author` and `sentiment` if given, after the cursor."""
 
     limit: Limit
@@ -149,7 +141,7 @@ class ListTweets(Query, frozen=True, kw_only=True):
 # --- Sentiment ---------------------------------------------------------------------------------
 
 
-class ScoreText(Query, frozen=True, kw_only=True):
+class ScoreText(Query):
     """How a text sounds."""
 
     text: str
@@ -186,7 +178,7 @@ class FlagPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class ListFlags(Query, frozen=True, kw_only=True):
+class ListFlags(Query):
     """Flags in order of their making, of one `status` if given."""
 
     limit: Limit
@@ -194,11 +186,11 @@ class ListFlags(Query, frozen=True, kw_only=True):
     status: FlagStatus | None = None
 
 
-class GetFlag(Query, frozen=True, kw_only=True):
+class GetFlag(Query):
     flag_id: str
 
 
-class ChangeFlag(Command, frozen=True, kw_only=True):
+class ChangeFlag(Command):
     """Move a flag on (open, assigned, resolved; never back), say whose it is, or note something.
 
     What is not given stays; null takes the note away, or the assignee: the flag is open again then.
@@ -226,7 +218,7 @@ class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
 
 
-class ListActions(Query, frozen=True, kw_only=True):
+class ListActions(Query):
     """Likes, or replies, in order of their making, of one `status` if given."""
 
     limit: Limit
@@ -234,13 +226,13 @@ class ListActions(Query, frozen=True, kw_only=True):
     status: ActionStatus | None = None
 
 
-class RequeueAction(Command, frozen=True, kw_only=True):
+class RequeueAction(Command):
     """Try again a like or a reply that was refused, or given up."""
 
     external_id: ExternalId
 
 
-class RequeueActions(Command, frozen=True, kw_only=True):
+class RequeueActions(Command):
     """Try again all of them, the oldest first, `limit` at most."""
 
     limit: Annotated[int, Meta(ge=1, le=1_000)] = 1_000
@@ -307,5 +299,5 @@ class ReaderState(msgspec.Struct, frozen=True, kw_only=True):
     latest_gaps: list[ReaderGap]
 
 
-class GetReader(Query, frozen=True, kw_only=True):
+class GetReader(Query):
     """How the reading of X's stream stands."""

@@ -30,7 +30,7 @@ NOBODY = "X does not say who wrote the tweet: there is nobody to mention"
 DUPLICATE = "duplicate content"
 
 
-class PostReply(Command, frozen=True, kw_only=True):
+class PostReply(Command):
     """Answer a tweet at X. The text is the effect's key: X refuses one that it has seen.
 
     `unclear` is how often X has said a no to it that may have been about this tweet alone.
@@ -41,12 +41,12 @@ class PostReply(Command, frozen=True, kw_only=True):
     unclear: int = 0
 
 
-class RecordReply(Command, frozen=True, kw_only=True):
+class RecordReply(Command):
     external_id: str
     outcome: Outcome
 
 
-class PostponeReply(Command, frozen=True, kw_only=True):
+class PostponeReply(Command):
     """X will not do it now, or was not asked for that reason; see RetryAfter.
 
     `is_first` is whether no earlier attempt has been left without X's answer: then nothing stands.
@@ -59,7 +59,7 @@ class PostponeReply(Command, frozen=True, kw_only=True):
     is_first: bool = True
 
 
-class BeginReply(Command, frozen=True, kw_only=True):
+class BeginReply(Command):
     """The reply to that tweet is about to be posted: note from when on it may stand at X."""
 
     external_id: str
@@ -127,7 +127,7 @@ class ResponderService(ActingService):
         if actions.begin(tx, event, "dry_run" if self._writer is None else "pending", text):
             self._bounds.note(tx, event)
             if self._writer is not None:
-                tx.send("responder", PostReply(external_id=event.x_id, text=text))
+                tx.run(PostReply(external_id=event.x_id, text=text))
 
     def _reason_not_to(self, tx: Transaction, event: TweetScored) -> str | None:
         assert event.x is not None
@@ -212,7 +212,7 @@ class ResponderService(ActingService):
         if text is None:
             return Refusal.conflict(NOBODY)
         tx.execute(SET_DOUBT, None, cmd.external_id)
-        tx.send("responder", PostReply(external_id=cmd.external_id, text=text))
+        tx.run(PostReply(external_id=cmd.external_id, text=text))
         return Requeued(external_ids=(cmd.external_id,))
 
 

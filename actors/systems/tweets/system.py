@@ -121,7 +121,7 @@ def _audit() -> Audit:
 TWEETS = System(
     name="tweets",
     services=services,
-    addresses=lambda _: ADDRESSES,
+    addresses=ADDRESSES,
     listeners=(ListenerSpec("tweets", 10_000, MuxGateway),),  # the tutorial's REST service
     config={"tweets": TweetsConfig, "x": XConfig},
     rules=rules,

@@ -10,14 +10,13 @@ import msgspec
 import structlog
 
 from actors.errors import Busy, StoreRefused
-from actors.kernel.messages import Command, GaveUp, Query, Refusal
-from actors.service.service import Service, command, effect, on, query
+from actors.kernel.messages import Command, Query, Refusal
+from actors.service.service import Service, command, effect, outcome, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.systems.tweets import tweet_rows as rows
 from actors.systems.tweets.messages import (
     GetTweet,
     ListTweets,
-    RecordScore,
     Score,
     ScoreText,
     ScoreTweet,
@@ -47,11 +46,11 @@ log = structlog.get_logger()
 BACKLOG_BATCH: Final = 100
 
 
-class FindBacklog(Query, frozen=True, kw_only=True):
+class FindBacklog(Query):
     """Whether there are any that nobody has asked to have scored."""
 
 
-class ScoreBacklog(Command, frozen=True, kw_only=True):
+class ScoreBacklog(Command):
     """Ask for the scores of the next few."""
 
 
@@ -119,27 +118,29 @@ class TweetsService(Service):
             self._settle(tx, row, None)
             return rows.as_tweet(_find(tx, tweet_id))
         version_id = row["version_id"]
-        tx.send("tweets", ScoreTweet(tweet_id=tweet_id, text=row["text"], version_id=version_id))
+        tx.run(ScoreTweet(tweet_id=tweet_id, text=row["text"], version_id=version_id))
         return rows.as_tweet(row)
 
     # --- Scoring -----------------------------------------------------------------------------
 
-    @effect
-    async def score(self, cmd: ScoreTweet) -> RecordScore:
-        """Ask replicas of sentiment, part by part: the same text has the same score at each."""
+    @effect(again_s=lambda self: self._config.retry_s)
+    async def score(self, cmd: ScoreTweet) -> float:
+        """Ask replicas of sentiment, part by part: the same text has the same score at each.
+
+        Where none answers now, it is asked for again: there is no last attempt.
+        """
         scores: list[Score] = [
             await self._ask_service("sentiment", ScoreText(text=part))
             for part in parts(cmd.text, chars_max=self._config.scored_chars_max)
         ]
-        score = overall(scores, rant_max=self._config.rant_max)
-        return RecordScore(tweet_id=cmd.tweet_id, score=score, version_id=cmd.version_id)
+        return overall(scores, rant_max=self._config.rant_max)
 
-    @command
-    def record(self, tx: Transaction, cmd: RecordScore) -> None:
+    @outcome(score)
+    def scored(self, tx: Transaction, cmd: ScoreTweet, score: float) -> None:
         """Note the score, and tell everybody; a second score, or another version's, is nothing."""
         row = tx.one(rows.BY_ID, cmd.tweet_id)
         if row is not None and row["sentiment"] is None and row["version_id"] == cmd.version_id:
-            self._settle(tx, row, cmd.score)
+            self._settle(tx, row, score)
 
     def _settle(self, tx: Transaction, row: sqlite3.Row, score: float | None) -> None:
         # What an earlier program had scored before it looked at the language is not believed.
@@ -158,11 +159,6 @@ class TweetsService(Service):
                 version_id=row["version_id"],
             )
         )
-
-    @on(GaveUp[ScoreTweet])
-    def score_later(self, tx: Transaction, event: GaveUp[ScoreTweet]) -> None:
-        """No replica answers now: there is no last attempt."""
-        tx.after(self._config.retry_s, event.command)
 
     def _sentiment(self, score: float) -> Sentiment:
         if score <= self._config.negative_max:
@@ -196,7 +192,7 @@ class TweetsService(Service):
         for row in tx.all(rows.BACKLOG, BACKLOG_BATCH):
             tx.execute(rows.FORGET_BACKLOG, row["seq"])
             effect = ScoreTweet(tweet_id=row["id"], text=row["text"], version_id=row["version_id"])
-            tx.send("tweets", effect)
+            tx.run(effect)
 
     # --- Serving -----------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 # --- Tweets ------------------------------------------------------------------------------------
 
 
-class PostTweet(Command, frozen=True, kw_only=True):
+class PostTweet(Command):
     """Tweet as a user. The same text by the same user within a day is refused, as X refuses it.
 
     With `edits` it is another version of that tweet of theirs, under an id of its own; it stays a
@@ -161,7 +161,7 @@ class PostTweet(Command, frozen=True, kw_only=True):
     reply_settings: ReplySettings = "everyone"
 
 
-class LockAccount(Command, frozen=True, kw_only=True):
+class LockAccount(Command):
     """Let X say of everything that the account does that it may not, for so long; 0 unlocks it."""
 
     for_s: Annotated[float, Meta(ge=0, le=86_400)]
@@ -171,7 +171,7 @@ class Locked(msgspec.Struct, frozen=True, kw_only=True):
     for_s: float
 
 
-class DeleteTweet(Command, frozen=True, kw_only=True):
+class DeleteTweet(Command):
     """Delete a tweet of the user's own."""
 
     user_id: XId
@@ -182,7 +182,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool
 
 
-class SearchTweets(Query, frozen=True, kw_only=True):
+class SearchTweets(Query):
     """What meets the query among the tweets from id `since` on and before `until`, latest first.
 
     And made from `since_us` on and before `until_us`.
@@ -196,7 +196,7 @@ class SearchTweets(Query, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=100)]
 
 
-class TweetAs(Command, frozen=True, kw_only=True):
+class TweetAs(Command):
     """Tweet as anybody, who becomes a user by it: how a person at the keyboard takes part.
 
     A retweet says what it repeats, and nothing of its own: its `text` and `lang` do not count.
@@ -213,34 +213,34 @@ class TweetAs(Command, frozen=True, kw_only=True):
     reply_settings: ReplySettings = "everyone"
 
 
-class ComposeTweet(Command, frozen=True, kw_only=True):
+class ComposeTweet(Command):
     """Let one of the embedded authors tweet something."""
 
 
-class Like(Command, frozen=True, kw_only=True):
+class Like(Command):
     """Like a tweet; again changes nothing and says the same."""
 
     user_id: XId
     tweet_id: XId
 
 
-class Unlike(Command, frozen=True, kw_only=True):
+class Unlike(Command):
     user_id: XId
     tweet_id: XId
 
 
-class GetTweets(Query, frozen=True, kw_only=True):
+class GetTweets(Query):
     ids: Annotated[tuple[XId, ...], Meta(min_length=1, max_length=100)]
 
 
-class GetUsers(Query, frozen=True, kw_only=True):
+class GetUsers(Query):
     """By ids, or by usernames: one of them."""
 
     ids: Annotated[tuple[XId, ...], Meta(max_length=100)] = ()
     usernames: Annotated[tuple[Username, ...], Meta(max_length=100)] = ()
 
 
-class ListLikes(Query, frozen=True, kw_only=True):
+class ListLikes(Query):
     """What a user has liked, latest first."""
 
     user_id: XId
@@ -250,14 +250,14 @@ class ListLikes(Query, frozen=True, kw_only=True):
 # --- The filtered stream -----------------------------------------------------------------------
 
 
-class AddRules(Command, frozen=True, kw_only=True):
+class AddRules(Command):
     """Add rules, or with `dry_run` only say what would come of it."""
 
     rules: Annotated[tuple[NewRule, ...], Meta(min_length=1, max_length=1_000)]
     dry_run: bool = False
 
 
-class DeleteRules(Command, frozen=True, kw_only=True):
+class DeleteRules(Command):
     """Delete these, or `all`."""
 
     ids: tuple[str, ...] = ()
@@ -266,13 +266,13 @@ class DeleteRules(Command, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-class ListRules(Query, frozen=True, kw_only=True):
+class ListRules(Query):
     """All, or those of the `ids`."""
 
     ids: tuple[str, ...] = ()
 
 
-class FindHead(Query, frozen=True, kw_only=True):
+class FindHead(Query):
     """Where a stream begins that starts now, or with what was tweeted from `since_us` on.
 
     For a backfill, or where it `recovers` what was missed.
@@ -282,7 +282,7 @@ class FindHead(Query, frozen=True, kw_only=True):
     recovers: bool = False
 
 
-class ReadMatches(Query, frozen=True, kw_only=True):
+class ReadMatches(Query):
     """The matches after a place in the stream."""
 
     after: After

@@ -12,7 +12,7 @@ from actors.kernel.messages import Command
 from actors.simulation.check.history import History, Operation, plain
 
 
-class Hold(Command, frozen=True, kw_only=True):
+class Hold(Command):
     room: str
     nights: tuple[int, ...]
 

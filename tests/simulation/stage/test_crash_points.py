@@ -27,10 +27,12 @@ def test_what_commits_has_two_points() -> None:
     """Commands, events and effects; a query has none. What is said after a failure is seldom."""
     points = points_of_the_monitor()
     assert points.every[:2] == ("tweets.StoreTweet.before", "tweets.StoreTweet.after")
+    assert "tweets.EffectOutcome[ScoreTweet].after" in points.every
     assert {"tweets.ScoreTweet.before", "flagger.TweetScored.after"} <= set(points.every)
     assert not any("ListTweets" in point for point in points.every)
-    assert "tweets.GaveUp[ScoreTweet].after" in points.seldom
-    assert all("GaveUp[" in point for point in points.seldom)
+    assert "responder.GaveUp[PostReply].after" in points.seldom
+    assert {"tweets.EffectPutOff.before", "tweets.EffectPutOff.after"} <= set(points.seldom)
+    assert all("GaveUp[" in point or "PutOff" in point for point in points.seldom)
 
 
 def test_a_replica_dies_by_itself() -> None:

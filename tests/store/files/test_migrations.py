@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_only_pending_migrations_are_applied(folder: Path, connection: sqlite3.C
     ]
     assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
     assert not connection.in_transaction
+
+
+def test_a_file_of_before_knows_its_migrations(
+    folder: Path, connection: sqlite3.Connection
+) -> None:
+    """Their checksums were of the text with the blanks around it."""
+    write(folder, f"\n{ROOM}\n")
+    (loaded,) = load_migrations(folder)
+    migrate(connection, "room", [loaded], now_us=5)
+    before = hashlib.sha256(f"\n{ROOM}\n".encode()).hexdigest()
+    connection.execute("UPDATE migration SET checksum = ?", [before])
+    assert migrate(connection, "room", [loaded], now_us=6) == 0
 
 
 def test_the_stores_own_schema_shares_a_file_with_a_services(
@@ -150,7 +163,7 @@ def test_newer_altered_or_incomplete_schema_is_refused(
     migrate(connection, "room", loaded, now_us=1)
     with pytest.raises(SchemaError, match=r"is at 0003_step\.sql, but this program ends at 0002"):
         migrate(connection, "room", loaded[:2], now_us=2)
-    write(folder, ROOM, NIGHT + " ")
+    write(folder, ROOM, NIGHT + "--")
     with pytest.raises(SchemaError, match=r"0002_step\.sql was altered after it was applied"):
         migrate(connection, "room", load_migrations(folder), now_us=2)
     connection.execute("DELETE FROM migration WHERE number = 2")

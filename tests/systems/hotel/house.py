@@ -18,6 +18,7 @@ import msgspec
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.kernel.messages import GaveUp, Later, Refusal, Refused, type_of
+from actors.service.bound_effect import bound_effects
 from actors.system import unbooted
 from actors.systems.hotel.card_processor.processor_messages import GetLedger
 from actors.systems.hotel.card_processor.sandbox_cards import APPROVED_CARD
@@ -73,6 +74,11 @@ class House:
         self.stages = stages
         self.clock = stages["booking"].clock
         self._services = makers
+        self._again_s = {
+            message: effect.again_s
+            for service in makers.values()
+            for message, effect in bound_effects(service, load_config().effect).items()
+        }
         self._seq = 0
         self.channels: defaultdict[Channel, deque[Any]] = defaultdict(deque)
         self.effects: list[Effect] = []
@@ -181,6 +187,12 @@ class House:
             effect.attempts += 1
             if effect.attempts < ATTEMPTS_MAX:
                 return
+            again_s = self._again_s[type(effect.message)]
+            if again_s is not None:
+                if not lost:
+                    self.effects.remove(effect)
+                    self._start_timer(effect.service, again_s, effect.message)
+                return
             outcome = GaveUp(command=effect.message, reason=str(error))
         if not lost:
             self.effects.remove(effect)
@@ -203,12 +215,15 @@ class House:
             if handlers[type_of(message)].kind == "effect" and delay_s == 0:
                 self.effects.append(Effect(service, message))
             else:
-                self._seq += 1
-                due_us = self.clock.now_us() + round(delay_s * 1_000_000)
-                self.timers.append(Timer(due_us, self._seq, service, message))
+                self._start_timer(service, delay_s, message)
         for request, value in stage_.replies:
             assert request not in self.answers, "answered twice"
             self.answers[request] = value
+
+    def _start_timer(self, service: str, delay_s: float, message: Any) -> None:
+        self._seq += 1
+        due_us = self.clock.now_us() + round(delay_s * 1_000_000)
+        self.timers.append(Timer(due_us, self._seq, service, message))
 
     # --- What must hold ----------------------------------------------------------------------
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.systems.tweets.messages import Score, ScoreText, Sentiment, TweetScored, XDetails
+from actors.kernel.messages import EffectOutcome
+from actors.systems.tweets.messages import (
+    Score,
+    ScoreText,
+    ScoreTweet,
+    Sentiment,
+    TweetScored,
+    XDetails,
+)
 
 OURSELVES = "1500000000000000001"
 
@@ -39,6 +47,12 @@ def scored(
         sentiment="unknown" if is_unknown else sentiment,
         version_id=version,
     )
+
+
+def score_of(tweet_id: str, score: float, version_id: str | None = None) -> Any:
+    """Return what the tweets service is told of a score."""
+    command = ScoreTweet(tweet_id=tweet_id, text="any", version_id=version_id)
+    return EffectOutcome(command=command, value=score)
 
 
 def x_id(number: int) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.config import load_config
 from actors.errors import MailboxFull
-from actors.kernel.messages import GaveUp
+from actors.kernel.messages import EffectOutcome
+from actors.service.bound_effect import bound_effects
 from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.messages import (
     GetTweet,
-    RecordScore,
     ScoreTweet,
     StoreTweet,
     StoreXTweet,
@@ -22,7 +23,7 @@ from actors.systems.tweets.messages import (
 )
 from actors.systems.tweets.tweets import BACKLOG_BATCH, FindBacklog, ScoreBacklog, TweetsService
 from tests.systems.stage import Stage, stage
-from tests.systems.tweets.scored import Scorer
+from tests.systems.tweets.scored import Scorer, score_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -43,8 +44,8 @@ async def test_a_tweet_is_scored_once_and_that_is_published_once(tmp_path: Path)
         tweet = (await on.ask(wish)).tweet
         ((_, effect),) = on.timers
         outcome = await on.run_effect(effect)
-        assert outcome == RecordScore(tweet_id=tweet.id, score=-0.6)
-        await on.send(outcome, RecordScore(tweet_id=tweet.id, score=0.9))
+        assert outcome == EffectOutcome(command=effect, value=-0.6)
+        await on.send(outcome, score_of(tweet.id, 0.9))
         event = TweetScored(
             tweet_id=tweet.id,
             author="ada",
@@ -55,7 +56,7 @@ async def test_a_tweet_is_scored_once_and_that_is_published_once(tmp_path: Path)
             sentiment="negative",
         )
         assert on.sent == [("flagger", event)]
-        await on.ask(RecordScore(tweet_id=tweet.id, score=0.9))
+        await on.ask(score_of(tweet.id, 0.9))
         assert on.sent == []
         stands = await on.ask(GetTweet(tweet_id=tweet.id))
         assert (stands.score, stands.sentiment) == (-0.6, "negative")
@@ -67,7 +68,7 @@ async def test_a_tweet_from_elsewhere_says_so(tmp_path: Path) -> None:
     """It has nothing of X's, and may have no id there."""
     async with tweeting(tmp_path) as on:
         tweet = (await on.ask(StoreTweet(author="ada", text="x"))).tweet
-        await on.ask(RecordScore(tweet_id=tweet.id, score=0.0))
+        await on.ask(score_of(tweet.id, 0.0))
         ((_, event),) = on.sent
         assert (event.x, event.external_id, event.sentiment) == (None, None, "neutral")
 
@@ -88,17 +89,14 @@ async def test_the_bounds_are_vaders_own(tmp_path: Path, score: float, sentiment
     """At the bound counts as beyond it."""
     async with tweeting(tmp_path) as on:
         tweet = (await on.ask(StoreTweet(author="ada", text="x"))).tweet
-        await on.ask(RecordScore(tweet_id=tweet.id, score=score))
+        await on.ask(score_of(tweet.id, score))
         assert (await on.ask(GetTweet(tweet_id=tweet.id))).sentiment == sentiment
 
 
-async def test_a_score_that_nobody_gives_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_score_that_nobody_gives_is_asked_for_again() -> None:
     """However often all attempts have failed: no tweet stays without."""
-    async with tweeting(tmp_path) as on:
-        effect = ScoreTweet(tweet_id="t", text="x")
-        for _ in range(3):
-            await on.ask(GaveUp(command=effect, reason="no replica"))
-            assert on.timers == [(TweetsConfig().retry_s, effect)]
+    service = TweetsService(TweetsConfig(retry_s=7.0), Scorer().ask)
+    assert bound_effects(service, load_config().effect)[ScoreTweet].again_s == 7.0
 
 
 async def test_an_error_of_the_replicas_is_a_failed_attempt(tmp_path: Path) -> None:

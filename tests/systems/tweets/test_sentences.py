@@ -35,10 +35,10 @@ async def score(text: str) -> float:
         return sentiment.score(question)
 
     service = TweetsService(CONFIG, ask)  # type: ignore[arg-type]
-    outcome = await service.score(ScoreTweet(tweet_id="t", text=text))
+    score = await service.score(ScoreTweet(tweet_id="t", text=text))
     assert "".join(asked) == text
     assert max(map(len, asked)) <= CONFIG.scored_chars_max
-    return outcome.score
+    return score
 
 
 @given(texts, st.integers(1, 40))

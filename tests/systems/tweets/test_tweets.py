@@ -12,7 +12,6 @@ from actors.systems.tweets.config import TweetsConfig
 from actors.systems.tweets.messages import (
     GetTweet,
     ListTweets,
-    RecordScore,
     ScoreTweet,
     Sentiment,
     StoreTweet,
@@ -23,7 +22,7 @@ from actors.systems.tweets.messages import (
 )
 from actors.systems.tweets.tweets import TweetsService
 from tests.systems.stage import Stage, stage
-from tests.systems.tweets.scored import Scorer
+from tests.systems.tweets.scored import Scorer, score_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -122,7 +121,7 @@ async def test_list_shows_each_once_in_order_of_arrival(tmp_path: Path, limit: i
         stored = await store(on, *"abacabbacaab")
         sounds = ["negative", "positive", "neutral", "negative", "negative"]
         for tweet, sentiment in zip(stored, sounds, strict=False):
-            await on.ask(RecordScore(tweet_id=tweet.id, score=SCORES[sentiment]))
+            await on.ask(score_of(tweet.id, SCORES[sentiment]))
         (stored,) = await on.pages(ListTweets(limit=100))
         sentiments = (None, *get_args(Sentiment))
         for author, sentiment in product((None, "a", "none such"), sentiments):

@@ -14,7 +14,6 @@ from actors.systems.tweets.messages import (
     GetTweet,
     ListFlags,
     ListTweets,
-    RecordScore,
     ScoreTweet,
     StoreTweet,
     StoreXTweet,
@@ -24,7 +23,7 @@ from actors.systems.tweets.messages import (
 from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.tweets import TweetsService
 from tests.systems.stage import Stage, stage
-from tests.systems.tweets.scored import Scorer, scored, x_id
+from tests.systems.tweets.scored import Scorer, score_of, scored, x_id
 from tests.systems.tweets.test_scores import tweeting
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ async def test_each_version_is_scored_and_told_once(tmp_path: Path) -> None:
         ((_, event),) = on.sent
         assert (event.text, event.score, event.version_id, event.x_id) == ("two", 0.9, "6", "6")
         assert event.external_id == "5"
-        await on.ask(RecordScore(tweet_id=tweet.id, score=0.1, version_id="6"))
+        await on.ask(score_of(tweet.id, 0.1, "6"))
         assert on.sent == []
 
 
@@ -141,7 +140,7 @@ async def test_what_nobody_can_score_is_told_at_once(tmp_path: Path, lang: str) 
         ((receiver, event),) = on.sent
         assert (receiver, event.sentiment, event.score) == ("flagger", "unknown", None)
         # The score of a program that did not look at languages is not believed.
-        await on.ask(RecordScore(tweet_id=tweet.id, score=-0.9))
+        await on.ask(score_of(tweet.id, -0.9))
         assert (await on.ask(GetTweet(tweet_id=tweet.id))).sentiment == "unknown"
         page = await on.ask(ListTweets(limit=9, sentiment="unknown"))
         assert page.items == [tweet]

@@ -7,7 +7,7 @@ import msgspec
 from actors.kernel.messages import Command, Query
 
 
-class Charge(Command, frozen=True, kw_only=True):
+class Charge(Command):
     """Take `amount` minor units from the card."""
 
     key: str
@@ -28,7 +28,7 @@ class AnswerLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Stands for an answer that the network has lost: whoever asked hears nothing."""
 
 
-class Void(Command, frozen=True, kw_only=True):
+class Void(Command):
     """Undo the charge with this key: give back what it took, and refuse it if it comes later."""
 
     key: str
@@ -40,7 +40,7 @@ class Voided(msgspec.Struct, frozen=True, kw_only=True):
     refunded: int
 
 
-class Refund(Command, frozen=True, kw_only=True):
+class Refund(Command):
     """Give back `amount` minor units of the charge whose key is `charge_key`."""
 
     key: str
@@ -52,7 +52,7 @@ class Refunded(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
 
 
-class GetLedger(Query, frozen=True, kw_only=True):
+class GetLedger(Query):
     """All there is on the processor's books, or what there is of one charge."""
 
     charge_key: str | None = None

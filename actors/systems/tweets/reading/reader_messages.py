@@ -18,7 +18,7 @@ from actors.systems.tweets.messages import (  # noqa: TC001 - msgspec reads them
 Backfill = Literal["on", "off", "refused"]
 
 
-class TweetRead(Command, frozen=True, kw_only=True):
+class TweetRead(Command):
     """A tweet stood in the stream; it is passed on to the tweets service once.
 
     `history` are the ids of all its versions so far, where it was edited; each version is read.
@@ -31,7 +31,7 @@ class TweetRead(Command, frozen=True, kw_only=True):
     history: tuple[ExternalId, ...] = ()
 
 
-class OddLine(Command, frozen=True, kw_only=True):
+class OddLine(Command):
     """A whole line of the stream that is no tweet to us; kept as a dead letter.
 
     Run again, it may be one to a later version.
@@ -41,7 +41,7 @@ class OddLine(Command, frozen=True, kw_only=True):
     tweet_id: str | None = None
 
 
-class KeepLine(Command, frozen=True, kw_only=True):
+class KeepLine(Command):
     """Keep the line as a dead letter, for this reason; what it held may be missing.
 
     `letter_id` is the same for the same line.
@@ -74,7 +74,7 @@ class OpenGap(msgspec.Struct, frozen=True, kw_only=True):
 GapsFilledBy = Literal["search", "stream", "nothing"]
 
 
-class PlanFilling(Command, frozen=True, kw_only=True):
+class PlanFilling(Command):
     """Say which gaps are to be filled."""
 
 
@@ -84,7 +84,7 @@ class FillPlan(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[OpenGap, ...] = ()
 
 
-class NoteFound(Command, frozen=True, kw_only=True):
+class NoteFound(Command):
     """These were found in the gap, of which is left what is from `from_us` on, or up to `to_us`."""
 
     gap: OpenGap
@@ -94,13 +94,13 @@ class NoteFound(Command, frozen=True, kw_only=True):
     is_whole: bool = False
 
 
-class NoteNotFilled(Command, frozen=True, kw_only=True):
+class NoteNotFilled(Command):
     """X would not fill what is open, for this reason."""
 
     why_not: str
 
 
-class PlanConnection(Command, frozen=True, kw_only=True):
+class PlanConnection(Command):
     """Say what a connection that is made now must ask for."""
 
     backfill: Backfill
@@ -117,7 +117,7 @@ class ConnectionPlan(msgspec.Struct, frozen=True, kw_only=True):
     buried: frozenset[str] = frozenset()
 
 
-class NoteOpened(Command, frozen=True, kw_only=True):
+class NoteOpened(Command):
     """The stream is open, and begins `backfill_minutes` ago."""
 
     backfill: Backfill
@@ -138,7 +138,7 @@ class GapNoted(msgspec.Struct, frozen=True, kw_only=True):
     gap: GapFound | None
 
 
-class NoteRule(Command, frozen=True, kw_only=True):
+class NoteRule(Command):
     """The account's rules were found so, `age_s` seconds ago or later.
 
     `rule` is the reader's; `stands` is whether it does now, or is yet to be added. It was made at
@@ -164,13 +164,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: int = 0
 
 
-class NoteProgress(Command, frozen=True, kw_only=True):
+class NoteProgress(Command):
     """Keep it on the books."""
 
     progress: Progress
 
 
-class NoteLost(Command, frozen=True, kw_only=True):
+class NoteLost(Command):
     """The connection has ended, or none came about: the `failures`-th without news in between.
 
     X will have the next attempt at `retry_at_us`, or in `retry_s` seconds, where there is one.

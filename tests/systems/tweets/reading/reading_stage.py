@@ -43,7 +43,7 @@ CREDENTIALS = XCredentials(
 )
 
 
-class ListStored(Query, frozen=True, kw_only=True):
+class ListStored(Query):
     pass
 
 

@@ -1,0 +1,249 @@
+"""What an effect's author says of its attempts: their limit, their number, and to begin anew."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from actors.kernel.lifecycle import Crashed
+from actors.kernel.messages import GaveUp
+from actors.service.service import effect, on, outcome
+from actors.store.transaction import Transaction
+from tests.kernel.kernel_harness import turns
+from tests.service.callers import NO_BREAKER, Call, Caller, World, ask_for, calls, failing, never
+from tests.service.desks import Desk, HoppingStore, SteppingClock, note, office
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from actors.kernel.rng import Rng
+    from tests.service.desks import Office
+
+
+class Bounded(Caller):
+    """Its attempts have limits of their own."""
+
+    attempts = 2
+
+    @effect(limit_s=5, attempts_max=lambda self: self.attempts)
+    async def call(self, cmd: Call) -> None:
+        await self.world.call(cmd.label)
+
+    @on(GaveUp[Call])
+    def gave_up(self, tx: Transaction, event: GaveUp[Call]) -> None:
+        note(tx, event.reason)
+
+
+class Stubborn(Desk):
+    """Never gives up."""
+
+    def __init__(self, world: World, again_s: float = 30.0) -> None:
+        super().__init__(ask_for)
+        self.world = world
+        self.again_s = again_s
+
+    @effect(attempts_max=3, again_s=lambda self: self.again_s)
+    async def call(self, cmd: Call) -> str:
+        await self.world.call(cmd.label)
+        return f"{cmd.label} done"
+
+    @outcome(call)
+    def called(self, tx: Transaction, cmd: Call, done: str) -> None:
+        assert done == f"{cmd.label} done"
+        note(tx, cmd.label)
+
+
+@pytest.fixture
+def clock() -> SteppingClock:
+    return SteppingClock()
+
+
+@pytest.fixture
+def world(clock: SteppingClock) -> World:
+    return World(clock)
+
+
+async def fail_often(label: str, attempt: int) -> None:
+    """Fail until the eighth attempt."""
+    if attempt < 8:
+        await failing(label, attempt)
+
+
+async def test_attempts_have_the_limit_and_the_number_that_are_declared(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """The configuration's are the others'; who reads the reason is told which limit it was."""
+    world.answer = never
+    settings = [NO_BREAKER, "effect.backoff_s_max=0.1"]
+    async with office(
+        tmp_path, {"a": lambda: Bounded(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("slow"))
+        await run.advance(4.99, steps=10)
+        assert (world.calls, world.cancelled) == ({"slow": 1}, 0)
+        await run.advance(0.2, steps=10)
+        assert (world.calls, world.cancelled) == ({"slow": 2}, 1)
+        await run.until(lambda: run.labels("a"))
+        assert run.labels("a") == ["not done within 5 s (limit_s of Bounded.call)"]
+        assert world.calls == {"slow": 2}
+
+
+async def test_limit_of_the_configuration_is_named_in_the_reason(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """And an error without a text of its own leaves no colon that nothing follows."""
+
+    async def answer(label: str, attempt: int) -> Any:
+        if label == "raises":
+            raise TimeoutError
+        return await never(label, attempt)
+
+    world.answer = answer
+    settings = [NO_BREAKER, "effect.attempts_max=1"]
+    async with office(
+        tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("raises", "slow"))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert {letter.reason for letter in await run.letters()} == {
+            "the effect failed 1 times: TimeoutError",
+            "the effect failed 1 times: not done within 2 s (effect.effect_s_max)",
+        }
+
+
+async def test_effect_that_never_gives_up_is_put_off_and_begins_anew(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Nobody is told of it but the log; among the timers it stands as one that is due later."""
+    world.answer = fail_often
+    async with office(
+        tmp_path, {"a": lambda: Stubborn(world)}, clock=clock, settings=[NO_BREAKER]
+    ) as run:
+        with structlog.testing.capture_logs() as logs:
+            await run.ask("a", calls("x"))
+            await run.until(lambda: run.rows("a", "SELECT 1 FROM timer WHERE due_us > 0"))
+        (line,) = [line for line in logs if line["event"] == "effect put off"]
+        assert (line["again_s"], line["reason"]) == (30.0, "ConnectionError: x 3")
+        (stats,) = await run.system.timers()
+        assert (stats.pending, stats.due, stats.effects_running) == (1, 0, 0)
+        assert stats.next_due_us is not None
+        await run.advance(29.0, steps=10)
+        assert world.calls == {"x": 3}
+        await run.advance(31.0, steps=100)
+        assert world.calls == {"x": 6}
+        await run.until(lambda: run.labels("a"))
+        assert (world.calls, run.labels("a")) == ({"x": 8}, ["x"])
+        assert (run.count("a", "timer"), await run.letters()) == (0, [])
+
+
+async def killed(run: Office, folder: Path) -> None:
+    """Leave the files in `folder` as a process that is killed now would."""
+    await turns()
+    shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("*-shm"))
+
+
+async def test_effect_that_is_put_off_outlives_the_process(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It begins anew at its time, or at the start if that has passed; its outcome counts once."""
+    world.answer = fail_often
+    services = {"a": lambda: Stubborn(world)}
+    (tmp_path / "first").mkdir()
+    async with office(tmp_path / "first", services, clock=clock, settings=[NO_BREAKER]) as run:
+        await run.ask("a", calls("x"))
+        await run.until(lambda: run.rows("a", "SELECT 1 FROM timer WHERE due_us > 0"))
+        await killed(run, tmp_path / "second")
+    async with office(tmp_path / "second", services, clock=clock, settings=[NO_BREAKER]) as run:
+        await run.advance(29.0, steps=10)
+        assert world.calls == {"x": 3}
+        await run.until(lambda: world.calls == {"x": 6})
+        await run.until(lambda: run.rows("a", "SELECT 1 FROM timer WHERE due_us > 0"))
+        await killed(run, tmp_path / "third")
+    clock.step(1000.0)
+    async with office(tmp_path / "third", services, clock=clock, settings=[NO_BREAKER]) as run:
+        await run.advance(1.0, steps=100)
+        assert (world.calls, run.labels("a")) == ({"x": 8}, ["x"])
+        await run.advance(100.0, steps=10)
+        assert (world.calls, run.labels("a")) == ({"x": 8}, ["x"])
+
+
+async def test_kills_lose_no_effect_that_is_put_off_and_double_no_outcome(
+    tmp_path: Path, rng: Rng, clock: SteppingClock, world: World
+) -> None:
+    """Killed while it runs, while it is put off and while its outcome is applied."""
+
+    async def answer(_label: str, _attempt: int) -> None:
+        await turns(rng.randrange(6))
+        if rng.random() < 0.75:
+            raise ConnectionError
+
+    world.answer = answer
+    settings = [NO_BREAKER, "effect.backoff_s_max=0.1", "effect.backoff_s_min=0.001"]
+    services = {"a": lambda: Stubborn(world, again_s=0.02)}
+    seed = rng.getrandbits(32)
+    async with office(
+        tmp_path, services, clock=clock, seed=seed, settings=settings, store=HoppingStore
+    ) as run:
+        wanted: list[str] = []
+        with structlog.testing.capture_logs() as logs:
+            for number in range(150):
+                labels = [f"{number} {n}" for n in range(2)]
+                wanted += labels
+                asked = run.ask("a", calls(*labels), key=labels[0])
+                await run.advance(rng.random() * 0.01)
+                await turns(rng.randrange(60))
+                run.system.kill("a")
+                await run.through(asked)
+            await run.until(lambda: run.count("a", "timer") == 0)
+        assert Counter(run.labels("a")) == Counter(wanted)
+        assert sum(line["event"] == "effect put off" for line in logs) > 20
+        assert len(run.happened(Crashed)) >= 100
+
+
+async def test_probe_within_its_effects_limit_keeps_its_slot(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Longer than breaker.probe_s_max, it is not taken for killed: no second one is let in."""
+    world.answer = failing
+    settings = [
+        "breaker.failures_max=1",
+        "breaker.open_s=1.0",
+        "breaker.probes_max=1",
+        "breaker.probe_s_max=2.0",
+    ]
+    async with office(
+        tmp_path, {"a": lambda: Bounded(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("first", "second"))
+        await turns()
+        world.answer = never
+        await run.until(lambda: world.running == 1)
+        await run.advance(4.5, steps=100)
+        assert world.running_most == 1
+
+
+@pytest.mark.parametrize(
+    ("attempts", "says"),
+    [
+        (0, r"Bounded\.call: @effect\(attempts_max=…\) is 0: Expected `int` >= 1"),
+        (None, r"Bounded\.call: @effect\(attempts_max=…\) is None: Expected `int`, got `null`"),
+    ],
+)
+async def test_option_that_a_function_gets_wrong_is_told_before_the_start(
+    tmp_path: Path,
+    clock: SteppingClock,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    attempts: Any,
+    says: str,
+) -> None:
+    """By the handler's name; nothing of the system runs."""
+    monkeypatch.setattr(Bounded, "attempts", attempts)
+    with pytest.raises(TypeError, match=says):
+        async with office(tmp_path, {"a": lambda: Bounded(world)}, clock=clock):
+            pass
+    assert not (tmp_path / "a.db").exists()
