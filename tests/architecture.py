@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # parts of one row do not know each other.
 ROWS = (
     ("runtime",),
-    ("actors.command_line",),
+    ("actors.command_line", "actors.testing"),
     ("actors.data_commands", "actors.entry_point", "actors.new_command"),
     ("actors.systems",),
     ("actors.simulation",),

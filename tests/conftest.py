@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     AsyncTest = Callable[..., Coroutine[Any, Any, None]]
 
+# Nothing is installed in a checkout: what the wheel registers for pytest is named here.
+pytest_plugins = ["actors.testing.plugin"]
+
 # A task that has been cancelled or answered still needs a turn of the loop or two to end.
 SETTLE_TURNS = 5
 

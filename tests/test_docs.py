@@ -19,12 +19,14 @@ import pytest
 from actors.kernel.messages import Accepted, Refusal
 from actors.service.stateless.replicas import Replicas
 from tests.service.books import Shelf, configured, started
-from tests.system.process import SystemProcess
+from tests.system.process import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from actors.service.assembly import AnyService
+    from actors.testing.live import Live
+    from actors.testing.live_system import LiveSystem
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,23 +88,20 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 
 @pytest.mark.real_time
 @pytest.mark.parametrize("page", TOURS)
-def test_the_tour_is_true(tmp_path: Path, page: str) -> None:
+def test_the_tour_is_true(live: Live, tmp_path: Path, page: str) -> None:
     """Each command of the page prints what stands below it, on a fresh system."""
-    process = SystemProcess(tmp_path / "data").start()
-    try:
-        steps = list(console_steps((ROOT / page).read_text(encoding="utf-8")))
-        assert len(steps) > 3
-        for command, written in steps:
-            printed = _run(command, process, tmp_path)
-            assert matches(written, printed), f"$ {command}\nprinted: {printed}\nnot: {written}"
-        assert process.stop() == 0
-    finally:
-        process.kill()
+    process = live(None, *SILENCE)
+    steps = list(console_steps((ROOT / page).read_text(encoding="utf-8")))
+    assert len(steps) > 3
+    for command, written in steps:
+        printed = _run(command, process, tmp_path)
+        assert matches(written, printed), f"$ {command}\nprinted: {printed}\nnot: {written}"
+    assert process.stop() == 0
 
 
-def _run(command: str, process: SystemProcess, folder: Path) -> str:
+def _run(command: str, process: LiveSystem, folder: Path) -> str:
     for port, listener in LISTENERS.items():
-        command = command.replace(f"localhost:{port}", process.url(listener))
+        command = command.replace(f"localhost:{port}", process.listeners[listener])
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,

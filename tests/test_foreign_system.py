@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.service.assembly import AnyService, ServiceClasses
+    from actors.testing.live import Live
 
 ROOT = Path(__file__).parent.parent
 PORTS = ("edge.gateway.port=0", "edge.stall.port=0")
@@ -242,32 +240,13 @@ def test_it_is_simulated(stall: System) -> None:
 
 
 @pytest.mark.real_time
-def test_the_command_line_boots_it(stall: System, tmp_path: Path) -> None:
+def test_the_command_line_boots_it(stall: System, live: Live) -> None:
     """As a process of its own: the line `ready` names its listener; SIGTERM ends it in order."""
-    code = (
-        "import sys; from pathlib import Path; from stall.system import STALL; "
-        "from actors.command_line import main; "
-        "sys.exit(main(sys.argv[1:], program=Path('stall'), systems=[STALL]))"
-    )
-    place = Path(importlib.import_module(stall.services.__module__).__file__ or "").parents[1]
-    words = [word for port in PORTS for word in ("--set", port)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "run", "--data-dir", str(tmp_path / "data"), *words],
-        env={"PYTHONPATH": f"{ROOT}:{place}"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        events = []
-        for line in process.stdout:
-            events.append(json.loads(line))
-            if events[-1]["event"] == "ready":
-                process.terminate()
-    assert process.returncode == 0
-    (ready,) = [each for each in events if each["event"] == "ready"]
+    booted = live(stall)
+    (ready,) = booted.events("ready")
     assert list(ready["listeners"]) == ["gateway", "stall"]
     assert ready["unhealthy"] == []
+    assert booted.stop() == 0
 
 
 def test_the_commands_know_its_configuration(

@@ -25,11 +25,12 @@ import aiohttp
 
 from tests.campaigns.ledger import Ledger, differences
 from tests.system.client import connected
-from tests.system.process import SystemProcess
+from tests.system.process import processes_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
 
@@ -51,7 +52,7 @@ DAYS = 300
 ROOMS_WANTED = 3
 # As much is tweeted in a minute as in hours elsewhere, and each tweet is to be answered once.
 UNBOUNDED = tuple(
-    f"--set=tweets.{bound}=1000000"
+    f"tweets.{bound}=1000000"
     for bound in (
         "replies_hour_max", "replies_author_hour_max", "replies_conversation_day_max",
         "likes_author_hour_max",
@@ -67,7 +68,7 @@ RETRIED = {503, 504}
 class Clients:
     """They write until told to stop, and keep what they were told."""
 
-    def __init__(self, process: SystemProcess, client: Client, chance: random.Random) -> None:
+    def __init__(self, process: LiveSystem, client: Client, chance: random.Random) -> None:
         self.ledger = Ledger()
         self.up = asyncio.Event()
         self.stopping = False
@@ -202,7 +203,7 @@ class Clients:
         return {"Authorization": f"Bearer {self._process.token}"}
 
 
-async def storm(clients: Clients, process: SystemProcess, client: Client, seconds: float,
+async def storm(clients: Clients, process: LiveSystem, client: Client, seconds: float,
                 chance: random.Random) -> int:  # fmt: skip
     """Kill and start until the time is over; return how often it was killed."""
     kills = 0
@@ -211,7 +212,7 @@ async def storm(clients: Clients, process: SystemProcess, client: Client, second
         if chance.random() < BOOT_KILL_SHARE:
             await asyncio.to_thread(process.launch)
             await asyncio.sleep(chance.uniform(0, BOOT_S_MAX))
-            await asyncio.to_thread(process.kill)
+            await asyncio.to_thread(process.kill_process)
             kills += 1
         await asyncio.to_thread(process.start)
         clients.up.set()
@@ -220,7 +221,7 @@ async def storm(clients: Clients, process: SystemProcess, client: Client, second
             await client.admin("POST", f"/admin/actors/{chance.choice(SERVICES)}/kill")
         await asyncio.sleep(chance.uniform(0, UP_S_MAX))
         clients.up.clear()
-        await asyncio.to_thread(process.kill)
+        await asyncio.to_thread(process.kill_process)
         kills += 1
     return kills
 
@@ -242,48 +243,44 @@ async def settle(client: Client) -> None:
         await asyncio.sleep(0.2)
 
 
-async def campaign(data_dir: Path, seconds: float, seed: int) -> list[str]:
+async def campaign(process: LiveSystem, seconds: float, seed: int) -> list[str]:
     """Return what does not agree, with the figures of the run printed."""
     chance = random.Random(seed)
-    process = SystemProcess(data_dir, "--set=breaker.open_s=0.05", *UNBOUNDED)
-    try:
-        await asyncio.to_thread(process.start)
-        async with connected(process) as client:
-            clients = Clients(process, client, chance)
-            for number in range(ROOMS_WANTED):
-                name = f"wanted-{number}"
-                body = {"type": "suite", "rate": RATE, "number": name}
-                room_id = (await client.create("/api/v1/rooms", body))["id"]
-                clients.rooms.append(room_id)
-                clients.ledger.rooms[room_id] = name
-            await asyncio.to_thread(process.kill)
-            tasks = [
-                asyncio.create_task(clients.work(kind, number))
-                for kind in clients.kinds()
-                for number in range(CLIENTS_A_KIND)
-            ]
-            try:
-                kills = await storm(clients, process, client, seconds, chance)
-                await asyncio.to_thread(process.start)
-                clients.stopping = True
-                clients.up.set()
-                await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            await settle(client)
-            code = await asyncio.to_thread(process.stop)
-        print(f"{kills} SIGKILLs, {clients.broken} requests cut off; {clients.ledger.figures()}")
-        found = [] if code == 0 else [f"the last SIGTERM ended in exit {code}"]
-        if kills < 2 or clients.broken < kills:
-            found.append("the kills hardly met a request: this run proves nothing")
-        found += clients.unexpected
-        found += differences(clients.ledger, data_dir)
-        found += [f"stderr: {process.stderr[-2000:]}"] if process.stderr else []
-        return found
-    finally:
-        await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.start)
+    async with connected(process) as client:
+        clients = Clients(process, client, chance)
+        for number in range(ROOMS_WANTED):
+            name = f"wanted-{number}"
+            body = {"type": "suite", "rate": RATE, "number": name}
+            room_id = (await client.create("/api/v1/rooms", body))["id"]
+            clients.rooms.append(room_id)
+            clients.ledger.rooms[room_id] = name
+        await asyncio.to_thread(process.kill_process)
+        tasks = [
+            asyncio.create_task(clients.work(kind, number))
+            for kind in clients.kinds()
+            for number in range(CLIENTS_A_KIND)
+        ]
+        try:
+            kills = await storm(clients, process, client, seconds, chance)
+            await asyncio.to_thread(process.start)
+            clients.stopping = True
+            clients.up.set()
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await settle(client)
+        code = await asyncio.to_thread(process.stop)
+    print(f"{kills} SIGKILLs, {clients.broken} requests cut off; {clients.ledger.figures()}")
+    found = [] if code == 0 else [f"the last SIGTERM ended in exit {code}"]
+    if kills < 2 or clients.broken < kills:
+        found.append("the kills hardly met a request: this run proves nothing")
+    found += clients.unexpected
+    found += differences(clients.ledger, process.data_dir)
+    found += [f"stderr: {process.errors[-2000:]}"] if process.errors else []
+    return found
 
 
 def main() -> int:
@@ -294,8 +291,9 @@ def main() -> int:
     data_dir = Path(tempfile.mkdtemp(prefix="kills-"))
     print(f"seed {arguments.seed}; the folder is {data_dir}")
     found = ["it was interrupted"]
-    with contextlib.suppress(KeyboardInterrupt):
-        found = asyncio.run(campaign(data_dir / "data", arguments.seconds, arguments.seed))
+    with contextlib.suppress(KeyboardInterrupt), processes_in(data_dir) as made:
+        process = made.make("breaker.open_s=0.05", *UNBOUNDED)
+        found = asyncio.run(campaign(process, arguments.seconds, arguments.seed))
     for each in found[:50]:
         print(f"FOUND: {each}")
     if found:

@@ -13,11 +13,12 @@ from yarl import URL
 from tests.http_edge.answers import AnswerError, read_answer
 from tests.http_edge.framing_cases import CANARY_ID, CASES, HOST
 from tests.http_edge.serving import hang_up
-from tests.system.process import SystemProcess
+from tests.system.process import processes_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.framing_cases import Case
 
 # What is late is late soon: no case waits for the shipped limits.
@@ -127,18 +128,12 @@ async def _smuggled(url: URL) -> list[str]:
     return found
 
 
-async def _main(data_dir: Path) -> int:
-    settings = [f"--set=edge.{name}={value}" for name, value in LIMITS.items()]
-    process = SystemProcess(data_dir, *settings)
-    try:
-        await asyncio.to_thread(process.start)
-        url = URL(process.url())
-        wrong = [*await play_all(url), *await _smuggled(url)]
-        code = await asyncio.to_thread(process.stop)
-        if code or process.stderr or any("Traceback" in line for line in process.stdout):
-            wrong.append(f"the process ended badly: {process.describe()}")
-    finally:
-        process.kill()
+async def _main(process: LiveSystem) -> int:
+    url = URL(process.url)
+    wrong = [*await play_all(url), *await _smuggled(url)]
+    code = await asyncio.to_thread(process.stop)
+    if code or process.errors or "Traceback" in process.log:
+        wrong.append(f"the process ended badly: {process.last_words}")
     for line in wrong:
         print(line)
     print(f"{len(CASES)} framing cases, {len(wrong)} wrong")
@@ -146,5 +141,6 @@ async def _main(data_dir: Path) -> int:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        sys.exit(asyncio.run(_main(Path(folder) / "data")))
+    with tempfile.TemporaryDirectory() as folder, processes_in(Path(folder)) as made:
+        booted = made.boot(*(f"edge.{name}={value}" for name, value in LIMITS.items()))
+        sys.exit(asyncio.run(_main(booted)))

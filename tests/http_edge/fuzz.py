@@ -24,16 +24,19 @@ from typing import TYPE_CHECKING, Final
 
 from yarl import URL
 
+from tests.benchmarks.process_usage import resident_bytes
 from tests.http_edge.answers import AnswerError, read_answer
 from tests.http_edge.fuzz_inputs import LISTENERS, Sent, draw
-from tests.system.process import SystemProcess
+from tests.system.process import processes_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from actors.testing.live_system import LiveSystem
+
 SETTINGS: Final = (
-    *("--set=edge.head_s_max=1", "--set=edge.body_s_max=1", "--set=edge.deadline_s=2"),
-    *("--set=edge.linger_s=0.1", "--set=store.cache_kib=256", "--set=log.format=json"),
+    *("edge.head_s_max=1", "edge.body_s_max=1", "edge.deadline_s=2"),
+    *("edge.linger_s=0.1", "store.cache_kib=256", "log.format=json"),
 )
 BATCH: Final = 60
 HALF_HEADS: Final = 4100
@@ -67,10 +70,10 @@ class FoundError(Exception):
 class Fuzzer:
     """Plays rounds at one process until the time is up."""
 
-    def __init__(self, process: SystemProcess, rng: random.Random) -> None:
+    def __init__(self, process: LiveSystem, rng: random.Random) -> None:
         self._process = process
         self._rng = rng
-        self._urls = {name: URL(process.url(name)) for name in LISTENERS}
+        self._urls = {name: URL(process.listeners[name]) for name in LISTENERS}
         self._errors_seen = 0
         self.statuses: Counter[int] = Counter()
         self.played: Counter[str] = Counter()
@@ -118,10 +121,10 @@ class Fuzzer:
 
     def _look(self) -> None:
         if not self._process.running:
-            message = f"the process ended: {self._process.describe()}"
+            message = f"the process ended: {self._process.last_words}"
             raise FoundError(message)
-        if self._process.stderr:
-            message = f"standard error: {self._process.stderr[-2000:]}"
+        if self._process.errors:
+            message = f"standard error: {self._process.errors[-2000:]}"
             raise FoundError(message)
         errors = [
             line
@@ -149,7 +152,7 @@ class Fuzzer:
         """Return memory in MB and open descriptors, at rest."""
         await asyncio.sleep(SETTLE_S)
         files = len(os.listdir(f"/proc/{self._process.pid}/fd"))  # noqa: PTH208 - no path is meant
-        return self._process.rss_mb, files
+        return resident_bytes(self._process.pid) / 1e6, files
 
     # --- Rounds ------------------------------------------------------------------------------
 
@@ -299,28 +302,23 @@ class Fuzzer:
         return best
 
 
-async def _main(seconds: float, seed: int, data_dir: Path) -> int:
+async def _main(process: LiveSystem, seconds: float, seed: int) -> int:
     print(f"fuzzing for {seconds:g} s; again with --seed {seed}", flush=True)
-    process = SystemProcess(data_dir, *SETTINGS)
+    fuzzer = Fuzzer(process, random.Random(seed))
     try:
-        await asyncio.to_thread(process.start)
-        fuzzer = Fuzzer(process, random.Random(seed))
-        try:
-            await fuzzer.run(seconds)
-        except FoundError as found:
-            print(f"found, with --seed {seed}: {found}")
-            if found.sent is not None:
-                print(f"smallest input: {await fuzzer.smallest(found.sent)}")
-            return 1
-        finally:
-            print(f"rounds {dict(fuzzer.played)}, answers {dict(sorted(fuzzer.statuses.items()))}")
-        code = await asyncio.to_thread(process.stop)
-        if code or process.stderr:
-            print(f"it ended badly: {process.describe()}")
-            return 1
-        return 0
+        await fuzzer.run(seconds)
+    except FoundError as found:
+        print(f"found, with --seed {seed}: {found}")
+        if found.sent is not None:
+            print(f"smallest input: {await fuzzer.smallest(found.sent)}")
+        return 1
     finally:
-        process.kill()
+        print(f"rounds {dict(fuzzer.played)}, answers {dict(sorted(fuzzer.statuses.items()))}")
+    code = await asyncio.to_thread(process.stop)
+    if code or process.errors:
+        print(f"it ended badly: {process.last_words}")
+        return 1
+    return 0
 
 
 def main() -> int:
@@ -332,8 +330,8 @@ def main() -> int:
     seed = secrets.randbits(32) if options.seed is None else options.seed
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_main(options.seconds, seed, Path(folder) / "data"))
+    with tempfile.TemporaryDirectory() as folder, processes_in(Path(folder)) as made:
+        return asyncio.run(_main(made.boot(*SETTINGS), options.seconds, seed))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.http_edge.serving import Reply
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.system.process import SystemProcess
+    from actors.testing.live_system import LiveSystem
 
 PAGE_ITEMS_MAX = 200
 REQUEST_S_MAX = 100.0
@@ -24,7 +24,7 @@ REQUEST_S_MAX = 100.0
 class Client:
     """Made by `connected`."""
 
-    def __init__(self, process: SystemProcess, session: aiohttp.ClientSession) -> None:
+    def __init__(self, process: LiveSystem, session: aiohttp.ClientSession) -> None:
         self._process = process
         self._session = session
 
@@ -32,7 +32,7 @@ class Client:
         self, method: str, path: str, listener: str = "gateway", **options: Any
     ) -> Reply:
         """Send the request with exactly this path and query."""
-        url = URL(self._process.url(listener) + path, encoded=True)
+        url = URL(self._process.listeners[listener] + path, encoded=True)
         async with self._session.request(method, url, **options) as response:
             return Reply(response.status, response.headers, await response.read())
 
@@ -93,7 +93,7 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def connected(process: SystemProcess) -> AsyncIterator[Client]:
+async def connected(process: LiveSystem) -> AsyncIterator[Client]:
     """A client with as many connections as it needs, which never sends a request twice."""
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),

@@ -12,10 +12,10 @@ from tests.system.client import connected
 from tests.system.resources import CUSTOMER, RESOURCES, ROOM, TWEET, as_created
 
 if TYPE_CHECKING:
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
-    from tests.system.conftest import Processes
-    from tests.system.process import SystemProcess
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -27,7 +27,7 @@ async def test_what_is_created_is_found_and_listed_also_after_a_restart(
     processes: Processes,
 ) -> None:
     """201, 200, 404; pages by cursor hold everything once and in order."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         created = {path: await create_five(client, path, body) for path, body in RESOURCES}
     assert await asyncio.to_thread(process.stop) == 0
@@ -60,7 +60,7 @@ async def find_five(client: Client, path: str, created: list[dict[str, Any]]) ->
     assert items == [created[:2], created[2:4], created[4:]]
 
 
-async def test_filters(standing: SystemProcess) -> None:
+async def test_filters(standing: LiveSystem) -> None:
     """Rooms by type, tweets by author; a page of a filtered list is a page of it alone."""
     async with connected(standing) as client:
         rooms = [await client.create("/api/v1/rooms", ROOM | {"type": t}) for t in "abab"]
@@ -76,7 +76,7 @@ async def test_filters(standing: SystemProcess) -> None:
 
 
 async def test_a_known_external_id_is_200_with_the_tweet_that_stands(
-    standing: SystemProcess,
+    standing: LiveSystem,
 ) -> None:
     """Also where many tell of it at once: one is created."""
     async with connected(standing) as client:
@@ -94,7 +94,7 @@ async def test_a_room_that_is_closed_is_not_booked_until_it_is_opened(
     processes: Processes,
 ) -> None:
     """By nobody, at no address; what was booked before stands. Null takes its number away."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         room = await client.create("/api/v1/rooms", ROOM | {"number": "7"})
         guest = await client.create("/api/v1/customers", CUSTOMER)
@@ -134,7 +134,7 @@ async def test_a_room_that_is_closed_is_not_booked_until_it_is_opened(
         assert (await client.send("POST", "/booking", "hotel", json=rent)).status == 201
 
 
-async def test_what_a_client_got_wrong_is_named(standing: SystemProcess) -> None:
+async def test_what_a_client_got_wrong_is_named(standing: LiveSystem) -> None:
     """400 malformed, 404 no such address, 405 no such method, 413 too large, 422 the field."""
     async with connected(standing) as client:
         for path, body in RESOURCES:
@@ -156,10 +156,10 @@ async def test_what_a_client_got_wrong_is_named(standing: SystemProcess) -> None
 
 async def test_an_idempotency_key_makes_a_retry_harmless(processes: Processes) -> None:
     """The same body gets the first reply, after a restart too; another body is a 422."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         firsts = [await repeat(client, path, body) for path, body in RESOURCES]
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
         for (path, body), first in zip(RESOURCES, firsts, strict=True):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.system.client import Client
-    from tests.system.conftest import Processes, Report
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -90,7 +91,7 @@ async def test_a_backup_under_load_is_of_one_moment(
     processes: Processes, tmp_path: Path, seed: int, report: Report, command: Command
 ) -> None:
     """None of three holds anybody up for 50 ms; restored, they hold what was told; books agree."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     known: list[int] = []
     held: list[float] = []
     async with connected(process) as client:
@@ -108,7 +109,7 @@ async def test_a_backup_under_load_is_of_one_moment(
             assert made["missing"] == {}
         guests.stopping = True
         await asyncio.gather(*tasks)
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     report(f"seed {seed}, held for {held} ms, {len(guests.told)} bookings")
     assert max(held) <= HELD_MS_MAX
     for number, count in itertools.islice(enumerate(known), 0, BACKUPS, BACKUPS - 1):
@@ -117,9 +118,9 @@ async def test_a_backup_under_load_is_of_one_moment(
             "restore", tmp_path / f"backup-{number}", "--data-dir", folder
         )
         assert code == 0, said
-        again = await asyncio.to_thread(processes.make(data_dir=folder).start)
+        again = processes.boot(data_dir=folder)
         async with connected(again) as client:
-            assert (await client.send("GET", "/readyz")).status == 200, again.describe()
+            assert (await client.send("GET", "/readyz")).status == 200, again.last_words
             await at_rest(client)
             listed = {each["id"]: each for each in await client.list_all(BOOKINGS)}
         assert await asyncio.to_thread(again.stop) == 0
@@ -154,7 +155,7 @@ async def test_commands_ask_the_running_process_or_read_the_files(
         relative = await client.send("POST", "/admin/backup", json={"dir": "b"}, headers=headers)
         is_problem(relative, 422, "dir")
         is_problem(await client.send("POST", "/admin/backup", json={"dir": "/x"}), 401)
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     code, _, said = await command("backup", tmp_path / "off", "--data-dir", data_dir)
     assert code == 0, said
     back = await asyncio.to_thread(run, "restore", tmp_path / "off", "--data-dir", data_dir)

@@ -25,18 +25,18 @@ from tests.system.guests import (
 )
 
 if TYPE_CHECKING:
+    from actors.testing.live_system import LiveSystem
     from tests.system.client import Client
-    from tests.system.conftest import Processes
-    from tests.system.process import SystemProcess
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
 DEADLINE_S = 0.6
 # Each attempt after the first waits for the breaker: longer than the deadline, all together.
 SLOW_PAYMENT = (
-    "--set=effect.silence_s=0.000001",
-    "--set=breaker.failures_max=1",
-    "--set=breaker.open_s=0.3",
+    "effect.silence_s=0.000001",
+    "breaker.failures_max=1",
+    "breaker.open_s=0.3",
 )
 
 
@@ -44,7 +44,7 @@ async def test_a_booking_is_confirmed_found_and_listed_also_after_a_restart(
     processes: Processes,
 ) -> None:
     """201 with its price and address; pages by cursor; filters by customer, room, and both."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         rooms, guests = await new_rooms(client, 2), await new_customers(client, 2)
         created = []
@@ -90,7 +90,7 @@ async def pages(client: Client, path: str) -> list[dict[str, Any]]:
     return [item for page in found for item in page["items"]]
 
 
-async def test_what_is_wrong_with_a_booking_is_named(standing: SystemProcess) -> None:
+async def test_what_is_wrong_with_a_booking_is_named(standing: LiveSystem) -> None:
     """404 whom or what nobody knows, 409 taken, 422 the field, 400 malformed; nothing is sold."""
     async with connected(standing) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
@@ -134,7 +134,7 @@ async def test_what_is_wrong_with_a_booking_is_named(standing: SystemProcess) ->
 
 @pytest.mark.parametrize("behavior", list(CardBehavior))
 async def test_each_card_does_as_the_sandbox_says(
-    standing: SystemProcess, behavior: CardBehavior
+    standing: LiveSystem, behavior: CardBehavior
 ) -> None:
     """201 or 409 with the reason, the room sold or free, and the ledger balanced."""
     key = {"Idempotency-Key": behavior.name}
@@ -155,7 +155,7 @@ async def test_each_card_does_as_the_sandbox_says(
         assert another.status == (409 if confirmed else 201)
         await at_rest(client)
         check_books(standing.data_dir)
-        assert CARD[behavior] not in "".join(standing.stdout)
+        assert CARD[behavior] not in standing.log
 
 
 async def test_a_cancelled_booking_is_refunded_and_its_nights_are_free(
@@ -166,7 +166,7 @@ async def test_a_cancelled_booking_is_refunded_and_its_nights_are_free(
     now = dt.datetime.now(dt.UTC)
     zone = f"Etc/GMT{now.hour - 12:+d}"  # the sign is POSIX's: east of Greenwich is minus
     today = (now + dt.timedelta(hours=12 - now.hour)).date()
-    process = await asyncio.to_thread(processes.make(f"--set=hotel.time_zone={zone}").start)
+    process = processes.boot(f"hotel.time_zone={zone}")
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
         yesterday = stay(guest, room, (today - FIRST_DAY).days - 1)
@@ -192,7 +192,7 @@ async def test_a_cancelled_booking_is_refunded_and_its_nights_are_free(
 
 async def test_rooms_by_availability(processes: Processes) -> None:
     """With both dates, those only that are free for every night; one date alone is a 422."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         rooms, (guest,) = await new_rooms(client, 3), await new_customers(client, 1)
         suite = {"type": "suite", "rate": {"amount": 1, "currency": "EUR"}}
@@ -229,7 +229,7 @@ async def test_rooms_by_availability(processes: Processes) -> None:
 
 async def test_each_guest_has_a_mail_of_each_thing_once(processes: Processes) -> None:
     """Confirmed and cancelled, in order; none for what was rejected; filtered by customer."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         (room,), guests = await new_rooms(client, 1), await new_customers(client, 2)
         first = await client.create(BOOKINGS, stay(guests[0], room, 0))
@@ -259,8 +259,7 @@ async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
     processes: Processes,
 ) -> None:
     """Its key gets a 202 until it ends, and from then on how it ended, also after a kill -9."""
-    process = processes.make(f"--set=edge.deadline_s={DEADLINE_S}", *SLOW_PAYMENT)
-    await asyncio.to_thread(process.start)
+    process = processes.boot(f"edge.deadline_s={DEADLINE_S}", *SLOW_PAYMENT)
     key = {"Idempotency-Key": "patience"}
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
@@ -272,7 +271,7 @@ async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
         assert int(reply.headers["Retry-After"]) >= 1
         again = await client.send("POST", BOOKINGS, json=body, headers=key)
         assert (again.status, again.headers["Location"]) == (202, address)
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
         booking = await ended(client, address)
@@ -287,8 +286,7 @@ async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
 @pytest.mark.parametrize("service", ["room", "payment"])
 async def test_a_booking_waits_for_a_suspended_service(processes: Processes, service: str) -> None:
     """202 meanwhile; resumed, it is confirmed; likewise its cancellation, but of a pending one."""
-    process = processes.make(f"--set=edge.deadline_s={DEADLINE_S}")
-    await asyncio.to_thread(process.start)
+    process = processes.boot(f"edge.deadline_s={DEADLINE_S}")
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
         await client.order(service, "suspend")

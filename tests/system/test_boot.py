@@ -24,20 +24,21 @@ from yarl import URL
 from actors import command_line
 from actors.errors import DressRehearsalError
 from actors.store.files.directory_lock import DirectoryLock
+from tests.benchmarks.process_usage import cpu_s, resident_bytes
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
-from tests.system.conftest import Processes
-from tests.system.process import LISTENERS, ROOT
+from tests.system.process import LISTENERS, ROOT, processes_in
 from tests.system.resources import ROOM, STARTED, STORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from signal import Signals
 
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
     from tests.system.conftest import Report
-    from tests.system.process import SystemProcess
+    from tests.system.process import Processes
 
     Refusal = Callable[..., str]
 
@@ -52,16 +53,15 @@ SIGNALS = pytest.mark.parametrize("signal", [SIGTERM, SIGINT], ids=lambda signal
 
 
 @pytest.fixture(scope="module")
-def first_boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SystemProcess, float]]:
+def first_boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveSystem, float]]:
     """Return a process that the tests do not end, and how much CPU it took until it was ready."""
-    made = Processes(tmp_path_factory.mktemp("first") / "data")
     umask = os.umask(0)
     try:
-        process = made.make().start()
-        yield process, process.cpu_s
+        with processes_in(tmp_path_factory.mktemp("first")) as made:
+            process = made.boot()
+            yield process, cpu_s(process.pid)
     finally:
         os.umask(umask)
-        made.kill()
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def test_the_ready_line_says_where_everything_listens(
-    first_boot: tuple[SystemProcess, float],
+    first_boot: tuple[LiveSystem, float],
 ) -> None:
     """One line with `event: ready`; each address is taken, on loopback, and not port 0."""
     process, _ = first_boot
@@ -101,26 +101,27 @@ def test_the_ready_line_says_where_everything_listens(
 
 
 def test_a_boot_takes_less_than_two_seconds_of_one_core(
-    first_boot: tuple[SystemProcess, float], report: Report
+    first_boot: tuple[LiveSystem, float], report: Report
 ) -> None:
     """Of CPU: how long that is on the wall is the machine's, and a row of `make bench`."""
-    process, cpu_s = first_boot
-    report(f"ready after {process.ready_s:.2f} s, {cpu_s:.2f} s of CPU")
-    assert cpu_s < READY_CPU_S_MAX
+    _, took_s = first_boot
+    report(f"ready after {took_s:.2f} s of CPU")
+    assert took_s < READY_CPU_S_MAX
 
 
 async def test_everything_up_takes_less_than_120_mb(
-    first_boot: tuple[SystemProcess, float], report: Report
+    first_boot: tuple[LiveSystem, float], report: Report
 ) -> None:
     """At rest, and after a few thousand requests."""
     process, _ = first_boot
-    at_rest_mb = process.rss_mb
+    at_rest_mb = resident_bytes(process.pid) / 1e6
     async with connected(process) as client:
         for _ in range(100):
             posts = [client.create("/api/v1/customers", CUSTOMER) for _ in range(30)]
             await asyncio.gather(*posts)
-    report(f"{at_rest_mb:.0f} MB at rest, {process.rss_mb:.0f} MB after 3,000 writes")
-    assert process.rss_mb < RSS_MB_MAX
+    written_mb = resident_bytes(process.pid) / 1e6
+    report(f"{at_rest_mb:.0f} MB at rest, {written_mb:.0f} MB after 3,000 writes")
+    assert written_mb < RSS_MB_MAX
 
 
 def test_an_overlay_and_settings_are_laid_over_the_shipped_numbers(
@@ -130,9 +131,9 @@ def test_an_overlay_and_settings_are_laid_over_the_shipped_numbers(
     overlay = tmp_path / "overlay.toml"
     overlay.write_text('[runtime]\ndrain_s = 3.5\ndata_dir = "nowhere"\n[log]\nlevel = "debug"\n')
     port = free_port()
-    settings = ("--set=log.level=info", f"--set=edge.gateway.port={port}")
-    process = processes.make(f"--config={overlay}", *settings).start()
-    assert process.url() == f"http://127.0.0.1:{port}"  # a later --set wins over an earlier one
+    settings = ("log.level=info", f"edge.gateway.port={port}")
+    process = processes.boot(*settings, config=overlay)
+    assert process.url == f"http://127.0.0.1:{port}"  # a later --set wins over an earlier one
     (ready,) = process.events("ready")
     assert ready["data_dir"] == str(process.data_dir)
     assert process.stop() == 0
@@ -146,8 +147,7 @@ async def test_the_listeners_answer_before_every_file_is_open(processes: Process
 
     Of an orderly start and stop there is no warning.
     """
-    process = processes.make("--set=store.busy_s_max=20")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("store.busy_s_max=20")
     await asyncio.to_thread(process.stop)
     files = [process.data_dir / f"{name}.db" for name in ("customer", "x_platform")]
     with contextlib.ExitStack() as stack:
@@ -203,11 +203,11 @@ def test_all_ports_in_use_are_named_at_once_and_end_the_boot(processes: Processe
             name: stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
             for name in LISTENERS
         }
-        settings = [f"--set=edge.{name}.port={port}" for name, port in taken.items()]
+        settings = [f"edge.{name}.port={port}" for name, port in taken.items()]
         process = processes.make(*settings).launch()
         assert process.wait() == 2
     named = [text for name, port in taken.items() for text in (f":{port}", f"edge.{name}.port")]
-    assert_one_line_naming(process.stderr, *named)
+    assert_one_line_naming(process.errors, *named)
     assert process.events("listening") == process.events("ready") == []
     assert not process.data_dir.exists()
 
@@ -245,21 +245,21 @@ def test_an_unknown_key_in_an_overlay_is_named(refusal: Refusal, tmp_path: Path)
 
 async def test_a_second_process_on_a_data_directory_is_refused(processes: Processes) -> None:
     """Exit 2, naming the holder's pid and command; the first serves on."""
-    first = await asyncio.to_thread(processes.make().start)
+    first = processes.boot()
     async with connected(first) as client:
         created = await client.create("/api/v1/customers", CUSTOMER)
         second = processes.make().launch()
         assert await asyncio.to_thread(second.wait) == 2
-        assert_one_line_naming(second.stderr, str(first.data_dir), str(first.pid), "runtime.py")
+        assert_one_line_naming(second.errors, str(first.data_dir), str(first.pid), "runtime.py")
         assert second.events("ready") == []
         found = await client.send("GET", f"/api/v1/customers/{created['id']}")
         assert (found.status, found.json) == (200, created)
         await client.create("/api/v1/customers", CUSTOMER)
         # On the same port, which stops it before the folder does.
-        port = URL(first.url()).port
-        second = processes.make(f"--set=edge.gateway.port={port}").launch()
+        port = URL(first.url).port
+        second = processes.make(f"edge.gateway.port={port}").launch()
         assert await asyncio.to_thread(second.wait) == 2
-        assert_one_line_naming(second.stderr, f":{port}", str(first.data_dir), str(first.pid))
+        assert_one_line_naming(second.errors, f":{port}", str(first.data_dir), str(first.pid))
 
 
 def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: 
     place.write_text("")
     process = processes.make(data_dir=place).launch()
     assert process.wait() == 2
-    assert_one_line_naming(process.stderr, str(place))
+    assert_one_line_naming(process.errors, str(place))
     for data_dir in (place / "below", tmp_path / ("x" * 300)):
         with pytest.raises(DressRehearsalError, match=re.escape(str(data_dir)[:200])):
             DirectoryLock(data_dir).acquire(holder="a test")
@@ -280,15 +280,15 @@ def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: 
 @SIGNALS
 def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal: Signals) -> None:
     """Idle clients do not hold it up, nor does one that has said half a word."""
-    process = processes.make("--set=log.level=debug").start()
-    url = URL(process.url())
+    process = processes.boot("log.level=debug")
+    url = URL(process.url)
     with (
         socket.create_connection((str(url.host), url.port or 0)),
         socket.create_connection((str(url.host), url.port or 0)) as slow,
     ):
         slow.sendall(b"POST /api/v1/cust")
         process.signal(signal)
-        assert process.wait() == 0, process.describe()
+        assert process.wait() == 0, process.last_words
     assert process.events("drain limit reached") == []
     (draining,) = process.events("draining")
     assert draining["signal"] == signal.name
@@ -298,7 +298,7 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     assert {each["level"] for each in process.events("stopped") if "actor" in each} == {"debug"}
     stopped = [line.get("actor") for line in process.events("stopped")]
     assert stopped == [*reversed(STARTED), "root", None]
-    assert process.stderr == ""
+    assert process.errors == ""
     # Nothing is left to recover: the WAL of each store went into its file.
     assert sorted(path.name for path in process.data_dir.iterdir()) == sorted(
         [
@@ -314,8 +314,8 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
 
 async def test_a_request_in_flight_at_the_signal_is_served(processes: Processes) -> None:
     """Its body may even come later; the answer says that the connection ends; it is kept."""
-    process = await asyncio.to_thread(processes.make().start)
-    url = URL(process.url())
+    process = processes.boot()
+    url = URL(process.url)
     body = json.dumps(CUSTOMER).encode()
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:
@@ -347,8 +347,7 @@ async def test_a_request_that_cannot_be_served_ends_at_its_deadline_while_draini
     processes: Processes,
 ) -> None:
     """Its service is suspended for good: a 504 when its time is up, then exit 0."""
-    process = processes.make("--set=edge.deadline_s=1.5", "--set=runtime.drain_s=8")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("edge.deadline_s=1.5", "runtime.drain_s=8")
     async with connected(process) as client:
         waiting = await start_unanswerable(client)
         process.signal(SIGTERM)
@@ -361,8 +360,7 @@ async def test_a_request_that_cannot_be_served_ends_at_its_deadline_while_draini
 
 async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
     """What is not answered by drain_s is cut, visibly; exit 0 all the same."""
-    process = processes.make("--set=edge.deadline_s=60", "--set=runtime.drain_s=1")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("edge.deadline_s=60", "runtime.drain_s=1")
     async with connected(process) as client:
         waiting = await start_unanswerable(client)
         begun = time.monotonic()
@@ -378,7 +376,7 @@ async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
 
 async def test_a_second_signal_exits_at_once(processes: Processes) -> None:
     """With the number of the signal, as a shell says it; and the next boot needs no help."""
-    process = processes.make("--set=edge.deadline_s=60", "--set=runtime.drain_s=60")
+    process = processes.make("edge.deadline_s=60", "runtime.drain_s=60")
     created: list[dict[str, Any]] = []
     for signal in (SIGTERM, SIGINT):
         await asyncio.to_thread(process.start)
@@ -398,7 +396,7 @@ async def test_a_second_signal_exits_at_once(processes: Processes) -> None:
 
 async def test_writes_around_the_signal_are_answered_or_not_done(processes: Processes) -> None:
     """Clients write as fast as they can; every answer is 201, and every 201 is kept."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     acknowledged = []
 
     async def write(client: Client) -> None:
@@ -428,11 +426,11 @@ async def test_writes_around_the_signal_are_answered_or_not_done(processes: Proc
 
 async def test_a_boot_after_kill_9_needs_no_help(processes: Processes) -> None:
     """The lock of a dead process holds nobody up; its writes and its token are there."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         created = await client.create("/api/v1/customers", CUSTOMER)
     token = process.token
-    process.kill()
+    process.kill_process()
     assert (process.data_dir / "customer.db-wal").stat().st_size > 0
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
@@ -446,8 +444,7 @@ async def test_a_boot_after_kill_9_needs_no_help(processes: Processes) -> None:
 
 async def test_logs_are_json_lines_with_request_ids_and_no_secrets(processes: Processes) -> None:
     """Every line of stdout parses, at any level; stderr is silent; the token is nowhere."""
-    process = processes.make("--set=log.level=debug", "--set=edge.deadline_s=0.5")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("log.level=debug", "edge.deadline_s=0.5")
     async with connected(process) as client:
         mine = {"X-Request-ID": "my-request"}
         await client.create("/api/v1/customers", CUSTOMER, headers=mine)
@@ -463,7 +460,7 @@ async def test_logs_are_json_lines_with_request_ids_and_no_secrets(processes: Pr
         await asyncio.to_thread(process.wait_for, "restarted", actor="room")
     token = process.token
     assert await asyncio.to_thread(process.stop) == 0
-    assert [json.loads(text) for text in process.stdout] == process.lines
+    assert [json.loads(text) for text in process.log.splitlines()] == process.lines
     for line in process.lines:
         assert list(line)[:3] == ["timestamp", "level", "event"], line
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["timestamp"])
@@ -473,11 +470,11 @@ async def test_logs_are_json_lines_with_request_ids_and_no_secrets(processes: Pr
     assert (created["method"], created["status"]) == ("POST", 201)
     (failed,) = process.events("request failed", request_id="too-late")
     assert failed["problem"] == "/problems/deadline-exceeded"
-    assert process.stderr == ""
-    assert token not in "\n".join(process.stdout)
+    assert process.errors == ""
+    assert token not in process.log
 
 
-def test_the_admin_token_is_its_owners_alone(first_boot: tuple[SystemProcess, float]) -> None:
+def test_the_admin_token_is_its_owners_alone(first_boot: tuple[LiveSystem, float]) -> None:
     """Mode 0600 whatever the umask, in a directory nobody else may enter."""
     process, _ = first_boot
     path = process.data_dir / "admin.token"

@@ -12,7 +12,8 @@ from tests.system.client import connected
 
 if TYPE_CHECKING:
     from tests.system.client import Client
-    from tests.system.conftest import Processes, Report
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -34,7 +35,7 @@ async def _items(client: Client, path: str) -> list[dict[str, Any]]:
 async def test_tweets_stand_scored_as_shipped(processes: Processes, report: Report) -> None:
     """They are in /all, scored, the negative ones flagged; /insert works beside."""
     begun = time.monotonic()
-    process = await asyncio.to_thread(processes.make("--set=x_platform.tweets_per_s=2").start)
+    process = processes.boot("x_platform.tweets_per_s=2")
     async with connected(process) as client:
         while True:
             listed = (await client.send("GET", "/all", "tweets")).json
@@ -59,7 +60,7 @@ async def test_tweets_stand_scored_as_shipped(processes: Processes, report: Repo
 
 async def test_what_people_tweet_goes_all_the_way(processes: Processes) -> None:
     """One is flagged, one is liked, the three about the keyword are answered, one is not seen."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         headers = {"Authorization": f"Bearer {process.token}"}
         await _wait_until(client, lambda reader: reader["status"] == "connected")
@@ -100,15 +101,15 @@ async def test_the_data_of_one_account_are_not_anothers(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits to be liked at the embedded X is never liked at X itself."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     assert await asyncio.to_thread(process.stop) == 0
     for name in ("BEARER_TOKEN", "CONSUMER_KEY", "CONSUMER_SECRET", "ACCESS_TOKEN_SECRET"):
         monkeypatch.setenv(f"X_{name}", "not-a-secret-at-all")
     monkeypatch.setenv("X_ACCESS_TOKEN", "12345-not-a-secret-at-all")
-    other = processes.make("--set=x.platform=auto").launch()
+    other = processes.make("x.platform=auto").launch()
     assert await asyncio.to_thread(other.wait) == 2
-    assert "choose another --data-dir" in other.stderr
-    assert "not-a-secret" not in other.describe()
+    assert "choose another --data-dir" in other.errors
+    assert "not-a-secret" not in other.last_words
 
 
 async def _wait_until(client: Client, holds: Any) -> None:

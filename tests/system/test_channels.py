@@ -13,7 +13,7 @@ from tests.system.guests import BOOKINGS, at_rest, check_books, new_customers, n
 
 if TYPE_CHECKING:
     from tests.system.client import Client
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -49,7 +49,7 @@ async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
     processes: Processes,
 ) -> None:
     """Depth and lag of its channel grow; over a kill -9 too; resumed, it gets all of it once."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         assert await listed(client, "channels") == []
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
@@ -64,7 +64,7 @@ async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
         assert older > found["lag_s"]
         for sender, receiver in (("booking", "room"), ("room", "booking"), ("payment", "booking")):
             assert (await channel(client, sender, receiver))["depth"] == 0
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
         # A process starts with nothing suspended.
@@ -86,8 +86,7 @@ async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
 
 async def test_timers_are_counted_and_survive_kill_9(processes: Processes) -> None:
     """A hold's and a booking's own; those that came due while nothing ran fire at the start."""
-    process = processes.make("--set=hotel.booking_s_max=5", "--set=hotel.hold_s=6")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("hotel.booking_s_max=5", "hotel.hold_s=6")
     async with connected(process) as client:
         timers = {each["service"]: each for each in await listed(client, "timers")}
         assert {each["pending"] for each in timers.values()} == {0}
@@ -100,7 +99,7 @@ async def test_timers_are_counted_and_survive_kill_9(processes: Processes) -> No
         for service, after_s in (("booking", 5), ("room", 6)):
             assert (timers[service]["pending"], timers[service]["due"]) == (1, 0)
             assert 0 <= timers[service]["next_due_us"] - begun_us - after_s * 1e6 < 5e6
-        await asyncio.to_thread(process.kill)
+        await asyncio.to_thread(process.kill_process)
         await asyncio.gather(post, return_exceptions=True)
     await asyncio.sleep(max(0.0, 6 - (time.time() - begun_us / 1e6)))
     await asyncio.to_thread(process.start)

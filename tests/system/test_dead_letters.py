@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.system.client import Client
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
 
 async def test_a_message_that_crashes_its_service_is_a_dead_letter(processes: Processes) -> None:
     """Tried attempts_max times, then kept with its reason, over restarts; the rest serves on."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         # A handler's bug, made from outside: its table is not what it takes it for.
         rename(process.data_dir, "tweets", "tweet", "hidden")
@@ -67,8 +67,7 @@ async def test_a_message_that_crashes_its_service_is_a_dead_letter(processes: Pr
 
 async def test_dead_letters_are_listed_newest_first_up_to_the_limit(processes: Processes) -> None:
     """Those of all services together, those that no store keeps included."""
-    process = processes.make("--set=mailbox.capacity=1", "--set=mailbox.overflow=drop_oldest")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("mailbox.capacity=1", "mailbox.overflow=drop_oldest")
     async with connected(process) as client:
         for name in ("customer", "room"):
             await client.order(name, "suspend")
@@ -95,7 +94,7 @@ async def test_dead_letters_are_listed_newest_first_up_to_the_limit(processes: P
 
 async def test_a_letter_runs_again_as_the_request_it_was(processes: Processes) -> None:
     """Once its cause is mended; then it is gone, and its client's retry gets what came of it."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     key = {"Idempotency-Key": "tweet-1"}
     async with connected(process) as client:
         rename(process.data_dir, "tweets", "tweet", "hidden")
@@ -123,7 +122,7 @@ async def test_a_letter_runs_again_as_the_request_it_was(processes: Processes) -
 
 async def test_a_message_between_services_runs_again(processes: Processes) -> None:
     """It blocks nothing behind it; run again, after a restart too, it does what it was to do."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         (room_id,), (customer_id,) = await new_rooms(client, 1), await new_customers(client, 1)
         rename(process.data_dir, "notification", "mail", "hidden")
@@ -141,7 +140,7 @@ async def test_a_message_between_services_runs_again(processes: Processes) -> No
         assert [mail["booking_id"] for mail in await client.list_all("/api/v1/mails")] == [
             second["id"]
         ]
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
         reply = await client.admin("POST", f"/admin/dead-letters/{letter['id']}/replay")
@@ -154,8 +153,7 @@ async def test_a_message_between_services_runs_again(processes: Processes) -> No
 
 async def test_a_letter_that_comes_too_late_is_refused(processes: Processes) -> None:
     """A hold that was lost and is replayed after its booking was given up takes no nights."""
-    process = processes.make("--set=hotel.booking_s_max=0.5", "--set=hotel.hold_s=60")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("hotel.booking_s_max=0.5", "hotel.hold_s=60")
     async with connected(process) as client:
         (room_id,), (customer_id,) = await new_rooms(client, 1), await new_customers(client, 1)
         rename(process.data_dir, "room", "hold", "hidden")
@@ -177,8 +175,7 @@ async def test_a_letter_that_comes_too_late_is_refused(processes: Processes) -> 
 
 async def test_a_letter_is_forgotten(processes: Processes) -> None:
     """Kept in a file or in memory only; what is in memory only cannot be run again."""
-    process = processes.make("--set=mailbox.capacity=1", "--set=mailbox.overflow=drop_oldest")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("mailbox.capacity=1", "mailbox.overflow=drop_oldest")
     async with connected(process) as client:
         rename(process.data_dir, "tweets", "tweet", "hidden")
         is_problem(await client.send("POST", "/api/v1/tweets", json=TWEET), 503)

@@ -14,7 +14,7 @@ from tests.http_edge.serving import hang_up
 from tests.system.client import connected
 
 if TYPE_CHECKING:
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -32,22 +32,21 @@ def test_too_few_open_files_are_one_sentence_at_start(processes: Processes, file
     """Exit 2, with the number that is needed and how to get it; nothing listens, or is made."""
     process = processes.make(through=limited(files)).launch()
     assert process.wait() == 2
-    (line,) = process.stderr.splitlines()
+    (line,) = process.errors.splitlines()
     assert line.startswith(f"dress-rehearsal: only {files} files may be open at once, and ")
     assert "ulimit -n" in line
     assert process.events("ready") == []
-    assert process.stdout == []
+    assert process.log == ""
     assert not process.data_dir.exists()
 
 
 async def test_where_open_files_are_few_every_client_is_answered(processes: Processes) -> None:
     """More clients than fit, all at once: 200 or 503, and no reset; the stores have theirs."""
-    process = processes.make(through=limited(256))
-    await asyncio.to_thread(process.start)
+    process = processes.boot(through=limited(256))
     (limits,) = process.events("connections limited by the open files allowed")
     assert limits["open_files"] == 256
     assert 8 <= limits["connections_max"] < 64
-    url = URL(process.url())
+    url = URL(process.url)
 
     async def ask() -> int:
         reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -73,8 +72,8 @@ async def test_where_open_files_are_few_every_client_is_answered(processes: Proc
         assert (await client.send("GET", "/readyz")).status == 200
     assert await asyncio.to_thread(process.stop) == 0
     assert process.events("the data folder is open to others") == []  # it was made here
-    assert process.stderr == ""
-    assert "Traceback" not in "".join(process.stdout)
+    assert process.errors == ""
+    assert "Traceback" not in process.log
 
 
 def test_the_data_folder_is_private_or_it_is_said(processes: Processes) -> None:

@@ -16,14 +16,14 @@ import pytest
 from actors.store.files import loss_acceptance
 from tests.http_edge.serving import is_problem
 from tests.system.client import Client, connected
-from tests.system.conftest import Processes
+from tests.system.process import Processes, processes_in
 from tests.system.resources import ACTORS, STORES, as_created
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
-    from tests.system.process import SystemProcess
 
 pytestmark = pytest.mark.real_time
 
@@ -52,15 +52,12 @@ class Furnished(NamedTuple):
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
     """A room and a customer, made once."""
-    made = Processes(tmp_path_factory.mktemp("furnished") / "data")
-    process = made.make()
-    try:
+    with processes_in(tmp_path_factory.mktemp("furnished")) as made:
+        process = made.boot()
         yield Furnished(process.data_dir, *asyncio.run(make_one_of_each(process)))
-    finally:
-        made.kill()
 
 
-def lay_out(furnished: Furnished, process: SystemProcess) -> tuple[dict[str, Any], dict[str, Any]]:
+def lay_out(furnished: Furnished, process: LiveSystem) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give the process such files of its own; return the room and the customer."""
     shutil.copytree(furnished.data_dir, process.data_dir)
     return furnished.room, furnished.customer
@@ -169,8 +166,8 @@ def test_a_new_read_only_directory_ends_the_boot(processes: Processes) -> None:
     process = processes.make(through=MORTAL)
     process.data_dir.mkdir(mode=0o500)
     assert process.launch().wait() == 2
-    assert str(process.data_dir) in process.stderr
-    assert process.stderr.count("\n") == 1, process.stderr
+    assert str(process.data_dir) in process.errors
+    assert process.errors.count("\n") == 1, process.errors
 
 
 # --- Full ------------------------------------------------------------------------------------
@@ -178,8 +175,7 @@ def test_a_new_read_only_directory_ends_the_boot(processes: Processes) -> None:
 
 async def test_a_full_store_refuses_writes_and_serves_reads(processes: Processes) -> None:
     """Its file may grow no more: 503 for it, 201 for others; with room again all goes on."""
-    process = processes.make()
-    await asyncio.to_thread(process.start)
+    process = processes.boot()
     async with connected(process) as client:
         kept = [await client.create(TWEETS, TWEET) for _ in range(3)]
         _, unlimited = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
@@ -194,7 +190,7 @@ async def test_a_full_store_refuses_writes_and_serves_reads(processes: Processes
         kept.append(await client.create(TWEETS, TWEET))
         assert await list_created(client, TWEETS) == kept
         await client.actor_where("tweets", lambda actor: actor["state"] == "running")
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
         assert await list_created(client, TWEETS) == kept
@@ -202,16 +198,14 @@ async def test_a_full_store_refuses_writes_and_serves_reads(processes: Processes
 
 async def test_a_boot_without_room_serves_what_was_acknowledged(processes: Processes) -> None:
     """After SIGKILL all is in the logs: it is read, nothing is written, and with room it is."""
-    process = processes.make()
-    await asyncio.to_thread(process.start)
+    process = processes.boot()
     async with connected(process) as client:
         kept = [await client.create(TWEETS, TWEET) for _ in range(30)]
         room = await client.create(ROOMS, ROOM)
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     assert (process.data_dir / "tweets.db-wal").stat().st_size > 30 * len(TWEET["text"])
 
-    process = processes.make(through=LIMITED)
-    await asyncio.to_thread(process.start)
+    process = processes.boot(through=LIMITED)
     async with connected(process) as client:
         reply = await client.send("GET", "/readyz")
         is_problem(reply, 503)
@@ -254,8 +248,7 @@ async def test_a_full_disk_loses_nothing_acknowledged(
     processes: Processes, small_disk: Path, end: str
 ) -> None:
     """Writes are refused, reads served; not even a boot on the full disk loses anything."""
-    process = processes.make(data_dir=small_disk / "data")
-    await asyncio.to_thread(process.start)
+    process = processes.boot(data_dir=small_disk / "data")
     async with connected(process) as client:
         kept: dict[str, list[dict[str, Any]]] = {}
         for path, body in ((TWEETS, TWEET), (ROOMS, ROOM), (CUSTOMERS, CUSTOMER)):
@@ -266,7 +259,7 @@ async def test_a_full_disk_loses_nothing_acknowledged(
     if end == "stop":
         assert await asyncio.to_thread(process.stop) == 0
     else:
-        await asyncio.to_thread(process.kill)
+        await asyncio.to_thread(process.kill_process)
 
     # It comes up, reads what there is, and writes by itself once there is room.
     process.start()
@@ -286,9 +279,8 @@ async def test_a_full_disk_loses_nothing_acknowledged(
 # --- Inside ----------------------------------------------------------------------------------
 
 
-async def make_one_of_each(process: SystemProcess) -> tuple[dict[str, Any], dict[str, Any]]:
+async def make_one_of_each(process: LiveSystem) -> tuple[dict[str, Any], dict[str, Any]]:
     """Leave a stopped process with a room and a customer; return both."""
-    await asyncio.to_thread(process.start)
     async with connected(process) as client:
         room = await client.create(ROOMS, ROOM)
         customer = await client.create(CUSTOMERS, CUSTOMER)

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from tests.benchmarks.process_usage import cpu_s, resident_bytes
 from tests.system.client import Client, connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.system.conftest import Processes, Report
-    from tests.system.process import SystemProcess
+    from actors.testing.live_system import LiveSystem
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -30,7 +32,7 @@ REQUESTS_A_SECOND = 500
 REQUESTS_A_KILL = 50
 # A slower machine sends fewer a second: who piles them up is refused, kills or no kills.
 UNDER_WAY_MAX = 64
-DEADLINE = "--set=edge.deadline_s=60"
+DEADLINE = "edge.deadline_s=60"
 
 # A request belongs to a kill if it was due within this long after it, or was under way then.
 WAKE_S = 0.05
@@ -136,13 +138,13 @@ async def test_a_kill_storm_fails_no_request(
     processes: Processes, seed: int, report: Report, requests: int
 ) -> None:
     """500 requests/s, a kill every 50 requests: no error, every write there once."""
-    process = await asyncio.to_thread(processes.make(DEADLINE).start)
+    process = processes.boot(DEADLINE)
     async with connected(process) as client:
-        cpu_s = process.cpu_s
+        used_s = cpu_s(process.pid)
         storm = Storm(client, random.Random(seed), requests)
         await storm.blow()
-        cpu_s = process.cpu_s - cpu_s
-        report(describe(storm, seed, cpu_s, process.rss_mb))
+        used_s = cpu_s(process.pid) - used_s
+        report(describe(storm, seed, used_s, resident_bytes(process.pid) / 1e6))
         assert storm.failures == [], f"{len(storm.failures)}, such as {storm.failures[:5]}"
         for service, path in SERVICES.items():
             listed = await client.list_all(f"/api/v1/{path}")
@@ -154,7 +156,7 @@ async def test_a_kill_storm_fails_no_request(
         await client.until_ready()
 
 
-async def check_accounts(process: SystemProcess, client: Client, service: str, kills: int) -> None:
+async def check_accounts(process: LiveSystem, client: Client, service: str, kills: int) -> None:
     """Every kill is in the logs; every incarnation it ended, in the actor's counters."""
     actor = await client.actor_where(service, lambda actor: actor["state"] == "running")
     crashed = process.events("crashed", actor=service)

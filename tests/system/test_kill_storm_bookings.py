@@ -29,7 +29,8 @@ from tests.system.guests import (
 
 if TYPE_CHECKING:
     from tests.system.client import Client
-    from tests.system.conftest import Processes, Report
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -106,7 +107,7 @@ async def test_a_kill_storm_fails_no_booking(
     processes: Processes, seed: int, report: Report, requests: int
 ) -> None:
     """100 bookings/s, a kill every tenth: 201, 202 or 409, and every 202 ends."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         storm = Storm(client, random.Random(seed), requests)
         await storm.blow(await new_customers(client, 20), await new_rooms(client, ROOMS))

@@ -14,7 +14,8 @@ from tests.system.client import connected
 from tests.system.guests import BOOKINGS, at_rest, check_books, new_customers, new_rooms, stay
 
 if TYPE_CHECKING:
-    from tests.system.conftest import Processes, Report
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -34,7 +35,7 @@ async def test_the_last_room_is_sold_to_one(
     In even rounds for the very same nights, in odd ones for stays that share one night.
     """
     chance = random.Random(seed)
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         (room_id,) = await new_rooms(client, 1)
         customers = await new_customers(client, GUESTS)

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.system.client import connected
-from tests.system.process import FREE_PORTS, ROOT, SILENCE
+from tests.system.process import LISTENERS, ROOT, SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
-BUSY = "--set=x_platform.tweets_per_s=50"
+BUSY = "x_platform.tweets_per_s=50"
 DONE = 20
 BUSY_S_MAX = 100.0
 NOBODY = "0.0.0.0"  # noqa: S104 - what the kernel shows as a listener's other end
@@ -33,7 +33,7 @@ TABLES = ("tcp", "tcp6", "udp", "udp6")
 
 async def test_its_sockets_are_on_loopback(processes: Processes) -> None:
     """Whatever the process has open while tweets are read, liked and answered, both ends are."""
-    process = await asyncio.to_thread(processes.make(BUSY).start)
+    process = processes.boot(BUSY)
     seen: set[str] = set()
     async with connected(process) as client:
         deadline = time.monotonic() + BUSY_S_MAX
@@ -55,7 +55,8 @@ def test_it_connects_to_loopback_alone(tmp_path: Path) -> None:
     """Every bind, connect, send and name look-up of its life, asked of Python itself."""
     log = tmp_path / "addresses.jsonl"
     command = [sys.executable, "-m", "tests.system.audited_runtime", str(log)]
-    options = [f"--data-dir={tmp_path / 'data'}", *FREE_PORTS, *SILENCE, BUSY]
+    settings = [*(f"edge.{name}.port=0" for name in LISTENERS), *SILENCE, BUSY]
+    options = [f"--data-dir={tmp_path / 'data'}", *(f"--set={each}" for each in settings)]
     with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

@@ -19,22 +19,22 @@ from tests.system.resources import CUSTOMER, ROOM, STORES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.system.conftest import Processes
-    from tests.system.process import SystemProcess
+    from actors.testing.live_system import LiveSystem
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
 CUSTOMERS, ROOMS, BOOKINGS = "/api/v1/customers", "/api/v1/rooms", "/api/v1/bookings"
 
 
-def accept_loss(process: SystemProcess, service: str) -> subprocess.CompletedProcess[str]:
+def accept_loss(process: LiveSystem, service: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "runtime.py", "accept-loss", service, "--data-dir"]
     return subprocess.run(
         [*command, str(process.data_dir)], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
 
-async def revive(client: Client, process: SystemProcess, service: str) -> None:
+async def revive(client: Client, process: LiveSystem, service: str) -> None:
     """Do what the error and the command say."""
     told = await asyncio.to_thread(accept_loss, process, service)
     assert told.returncode == 0, told.stderr
@@ -52,8 +52,7 @@ async def book(client: Client, guest: dict[str, Any], room: dict[str, Any], mont
 
 async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Processes) -> None:
     """Not one 201 after `rm customer.db*`; readyz and two lines say so; nothing is made again."""
-    process = processes.make()
-    await asyncio.to_thread(process.start)
+    process = processes.boot()
     file = process.data_dir / "customer.db"
     async with connected(process) as client:
         await client.create(CUSTOMERS, CUSTOMER)
@@ -89,11 +88,11 @@ async def test_a_process_whose_lock_was_removed_stops_where_another_begins(
     processes: Processes,
 ) -> None:
     """Two in one folder: the first acknowledges nothing more, and says why; the second serves."""
-    first = await asyncio.to_thread(processes.make().start)
+    first = processes.boot()
     async with connected(first) as client:
         await client.create(CUSTOMERS, CUSTOMER)
         (first.data_dir / "lock").unlink()
-        second = await asyncio.to_thread(processes.make().start)
+        second = processes.boot()
         refused = await client.send("POST", CUSTOMERS, json=CUSTOMER)
         is_problem(refused, 503)
         parked = await asyncio.to_thread(first.wait_for, "parked", actor="customer")
@@ -110,8 +109,7 @@ async def test_after_an_older_backup_of_one_file_bookings_go_on(
     processes: Processes, tmp_path: Path
 ) -> None:
     """Booking's file of yesterday: parked, accepted, and what is booked then is confirmed."""
-    process = processes.make("--set=supervisor.intensity=1")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("supervisor.intensity=1")
     async with connected(process) as client:
         guest = await client.create(CUSTOMERS, CUSTOMER)
         room = await client.create(ROOMS, ROOM)
@@ -122,7 +120,7 @@ async def test_after_an_older_backup_of_one_file_bookings_go_on(
     async with connected(process) as client:
         for month in range(2, 6):
             await book(client, guest, room, month)
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     for path in process.data_dir.glob("booking.db*"):
         path.unlink()
     shutil.copy(tmp_path / "backup", process.data_dir / "booking.db")
@@ -143,8 +141,7 @@ async def test_a_folder_of_an_earlier_version_is_adopted_once(
     processes: Processes, tmp_path: Path
 ) -> None:
     """With all it holds, whatever of it was in the logs; the second start has nothing to say."""
-    process = processes.make(data_dir=unpack(tmp_path / "old"))
-    await asyncio.to_thread(process.start)
+    process = processes.boot(data_dir=unpack(tmp_path / "old"))
     adopted = process.wait_for("data folder adopted")
     assert adopted["services"] == sorted(STORES)
     async with connected(process) as client:
@@ -156,7 +153,7 @@ async def test_a_folder_of_an_earlier_version_is_adopted_once(
         assert [each["status"] for each in booked.json["items"]] == ["confirmed"]
         (tweet,) = await client.list_all("/api/v1/tweets")
         assert tweet["text"] == "hello world"
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     assert len(process.events("data folder adopted")) == 1
     assert process.wait_for("ready")["unhealthy"] == []
@@ -164,8 +161,7 @@ async def test_a_folder_of_an_earlier_version_is_adopted_once(
 
 def test_accept_loss_says_what_is_wrong(processes: Processes, tmp_path: Path) -> None:
     """A service that nobody knows, or no data folder: a sentence and exit 2."""
-    process = processes.make()
-    process.start()
+    process = processes.boot()
     unknown = accept_loss(process, "kitchen")
     assert unknown.returncode == 2
     assert "knows no service 'kitchen'; it knows " in unknown.stderr

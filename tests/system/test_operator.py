@@ -22,7 +22,7 @@ from tests.system.resources import (
 
 if TYPE_CHECKING:
     from tests.http_edge.serving import Reply
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -31,7 +31,7 @@ DEADLINE_S = 0.6
 
 async def test_health_and_the_tree(processes: Processes) -> None:
     """Alive, ready, and everything in the tree by its name."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         assert (await client.send("GET", "/healthz")).status == 200
         await client.until_ready()
@@ -58,7 +58,7 @@ async def test_health_and_the_tree(processes: Processes) -> None:
 
 async def test_the_operators_addresses_want_the_token(processes: Processes) -> None:
     """Without it, or with another, 401 and nothing happens; an unknown actor is a 404."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         listings = ("actors", "registry", "channels", "timers", "dead-letters")
         addresses = [("GET", f"/admin/{name}") for name in listings]
@@ -84,7 +84,7 @@ async def test_a_killed_or_restarted_service_is_back_with_all_it_knew(
     processes: Processes, action: str
 ) -> None:
     """202; the next request is answered by the next incarnation; a restart is no crash."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         created = await client.create("/api/v1/rooms", ROOM)
         await client.order("room", action)
@@ -105,7 +105,7 @@ async def test_requests_under_way_do_not_hold_up_a_kill_or_a_restart(
     processes: Processes, action: str
 ) -> None:
     """What is in hand is finished or handed on; each answer comes as soon as without it."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     loop = asyncio.get_running_loop()
     took_s = []
     async with connected(process) as client:
@@ -131,7 +131,7 @@ async def test_the_root_killed_or_restarted_brings_the_whole_tree_back(
     processes: Processes, action: str
 ) -> None:
     """What was in hand or queued is answered by the next incarnations; nothing is lost."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         for _ in range(3):
             writes = [
@@ -151,8 +151,7 @@ async def test_a_suspended_service_answers_504_at_the_deadline_and_alone(
     processes: Processes,
 ) -> None:
     """Its neighbours serve on, readyz names it, and resumed it serves what can still be served."""
-    process = processes.make(f"--set=edge.deadline_s={DEADLINE_S}")
-    await asyncio.to_thread(process.start)
+    process = processes.boot(f"edge.deadline_s={DEADLINE_S}")
     loop = asyncio.get_running_loop()
     async with connected(process) as client:
         await client.order("room", "suspend")
@@ -184,8 +183,7 @@ async def test_a_suspended_service_answers_504_at_the_deadline_and_alone(
 
 async def test_a_kill_does_not_resume_what_an_operator_suspended(processes: Processes) -> None:
     """The next incarnation is suspended too, until somebody resumes it."""
-    process = processes.make(f"--set=edge.deadline_s={DEADLINE_S}")
-    await asyncio.to_thread(process.start)
+    process = processes.boot(f"edge.deadline_s={DEADLINE_S}")
     async with connected(process) as client:
         await client.order("room", "suspend")
         await client.order("room", "kill")
@@ -198,8 +196,7 @@ async def test_a_kill_does_not_resume_what_an_operator_suspended(processes: Proc
 
 async def test_a_full_mailbox_is_503_with_retry_after(processes: Processes) -> None:
     """Beyond its capacity at once and with a hint; what was accepted is served; reads go on."""
-    process = processes.make("--set=mailbox.capacity=4", "--set=mailbox.retry_after_s=2.5")
-    await asyncio.to_thread(process.start)
+    process = processes.boot("mailbox.capacity=4", "mailbox.retry_after_s=2.5")
     async with connected(process) as client:
         await client.order("tweets", "suspend")
         await client.actor_where("tweets", lambda actor: actor["state"] == "suspended")

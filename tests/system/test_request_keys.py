@@ -18,7 +18,7 @@ from tests.system.resources import CUSTOMER, ROOM, TWEET
 if TYPE_CHECKING:
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -51,7 +51,7 @@ WRITES: list[tuple[str, str, str, dict[str, Any], tuple[dict[str, Any], ...]]] =
 
 async def test_what_is_invalid_leaves_its_key_free_at_every_address(processes: Processes) -> None:
     """422, whoever says so; corrected, the same key is good, and then it is used up."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         await client.create("/customer", {"ID": "ada", **GO_CUSTOMER}, listener="hotel")
         for room in ("r1", "r2"):
@@ -110,7 +110,7 @@ async def test_what_was_done_or_is_forbidden_as_things_stand_uses_its_key_up(
     processes: Processes,
 ) -> None:
     """404 and 409 are remembered like a 201, and a booking that was rejected has its key."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         await client.create("/customer", {"ID": "ada", **GO_CUSTOMER}, listener="hotel")
         await client.create("/room", {"ID": "r1", **GO_ROOM}, listener="hotel")

@@ -17,8 +17,9 @@ from tests.system.resources import as_created
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.system.conftest import Processes, Report
-    from tests.system.process import SystemProcess
+    from actors.testing.live_system import LiveSystem
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -45,7 +46,7 @@ NAMED_BY = {CUSTOMERS: "name", ROOMS: "number", TWEETS: "text"}
 class RetryingClients:
     """Write until told to stop, each request with its own key until it is answered."""
 
-    def __init__(self, process: SystemProcess, client: Client) -> None:
+    def __init__(self, process: LiveSystem, client: Client) -> None:
         self.answered: dict[str, dict[str, dict[str, Any]]] = {path: {} for path in BODIES}
         self.unexpected: list[str] = []
         self.retries = 0
@@ -93,14 +94,14 @@ class RetryingClients:
         if round_number % BOOT_KILL_EVERY == 0:
             await asyncio.to_thread(self._process.launch)
             await asyncio.sleep(chance.uniform(0, BOOT_S_MAX))
-            await asyncio.to_thread(self._process.kill)
+            await asyncio.to_thread(self._process.kill_process)
         await asyncio.to_thread(self._process.start)
         self.up.set()
         await asyncio.sleep(chance.uniform(0, UP_S_MAX))
         while not self.have_done_enough(round_number + 1):  # noqa: ASYNC110 - many may do it
             await asyncio.sleep(0.01)
         self.up.clear()
-        await asyncio.to_thread(self._process.kill)
+        await asyncio.to_thread(self._process.kill_process)
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)

@@ -32,10 +32,11 @@ from tests.system.guests import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
-    from tests.system.conftest import Processes, Report
-    from tests.system.process import SystemProcess
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -50,7 +51,7 @@ BOOT_S_MAX = 0.6
 UP_S_MAX = 0.5
 APPROVED_SHARE = 0.8
 # Cards that never answer open the breaker before the processor; it must not set the test's pace.
-BREAKER = "--set=breaker.open_s=0.05"
+BREAKER = "breaker.open_s=0.05"
 CANCELLED_SHARE = 0.4
 # Asked again with the same key when all is over.
 ASKED_AGAIN_MAX = 400
@@ -130,20 +131,20 @@ class Guests:
 
 
 async def kill_at_random(
-    process: SystemProcess, guests: Guests, chance: random.Random, round_number: int
+    process: LiveSystem, guests: Guests, chance: random.Random, round_number: int
 ) -> None:
     """Start the process, and SIGKILL it at an instant that may be before it is up."""
     if round_number % BOOT_KILL_EVERY == 0:
         await asyncio.to_thread(process.launch)
         await asyncio.sleep(chance.uniform(0, BOOT_S_MAX))
-        await asyncio.to_thread(process.kill)
+        await asyncio.to_thread(process.kill_process)
     await asyncio.to_thread(process.start)
     guests.sender.up.set()
     await asyncio.sleep(chance.uniform(0, UP_S_MAX))
     while not guests.have_done_enough(round_number + 1):  # noqa: ASYNC110 - many may do it
         await asyncio.sleep(0.01)
     guests.sender.up.clear()
-    await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.kill_process)
 
 
 def under_way(data_dir: Path, copy: Path) -> Counter[str]:
@@ -167,10 +168,10 @@ async def test_sigkill_splits_no_booking(
     """After kills at random instants all books agree, and every guest was told the truth."""
     begun = time.monotonic()
     chance = random.Random(seed)
-    process = await asyncio.to_thread(processes.make(BREAKER).start)
+    process = processes.boot(BREAKER)
     async with connected(process) as client:
         rooms, customers = await new_rooms(client, ROOMS), await new_customers(client, GUESTS)
-        await asyncio.to_thread(process.kill)
+        await asyncio.to_thread(process.kill_process)
         guests = Guests(client, chance)
         met: Counter[str] = Counter()
         tasks = [

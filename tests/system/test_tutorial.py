@@ -14,7 +14,7 @@ from tests.system.guests import at_rest, check_books
 
 if TYPE_CHECKING:
     from tests.http_edge.serving import Reply
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -31,7 +31,7 @@ async def post(client: Client, path: str, body: str, listener: str) -> Reply:
 
 async def test_front_pages(processes: Processes) -> None:
     """Each tutorial's greeting, word for word."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
         hotel = await client.send("GET", "/", "hotel")
         assert (hotel.status, hotel.body) == (200, b"Welcome to the Hotel Booking API")
@@ -44,7 +44,7 @@ async def test_customers_and_rooms_come_back_as_sent(
     processes: Processes, listener: str, prefix: str
 ) -> None:
     """201 and the same object; an empty ID gets one; malformed is 400; and all of it is kept."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     customer = {"ID": "1", "Name": "Elliot", "Email": "elliot@example.com"}
     room = {"ID": "101", "Type": "Deluxe", "Status": "available"}
     async with connected(process) as client:
@@ -79,7 +79,7 @@ async def test_bookings_come_back_as_sent_and_are_kept(
     processes: Processes, listener: str, prefix: str
 ) -> None:
     """201 and the same object, once; what the tutorial let pass, two for a night, is a 409."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     booking = {
         "ID": "1",
         "CustomerID": "1",
@@ -130,7 +130,7 @@ async def test_bookings_come_back_as_sent_and_are_kept(
 
 async def test_tweets_are_inserted_and_listed(processes: Processes) -> None:
     """Whatever the text holds; /all says NAME and TWEET, and everything is a string."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     tweets = {
         "/insert/elliot/hello": ("elliot", "hello"),
         "/insert/elliot/tutorialedge%20rocks%21": ("elliot", "tutorialedge rocks!"),
@@ -155,7 +155,7 @@ async def test_tweets_are_inserted_and_listed(processes: Processes) -> None:
 
 async def test_inserts_do_not_wear_the_system_out(processes: Processes) -> None:
     """64 clients at once, four times what the tutorial's program survived; each is there once."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     async with connected(process) as client:
 
         async def insert(first: int) -> None:

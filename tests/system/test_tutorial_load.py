@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.benchmarks.process_usage import resident_bytes
 from tests.system.client import connected
 
 if TYPE_CHECKING:
-    from tests.system.conftest import Processes, Report
-    from tests.system.process import SystemProcess
+    from actors.testing.live_system import LiveSystem
+    from tests.system.conftest import Report
+    from tests.system.process import Processes
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -32,7 +34,7 @@ async def test_all_and_insert_under_load(
     processes: Processes, report: Report, load_s: float
 ) -> None:
     """64 clients at once: no error, every insert once, flat memory, flat file descriptors."""
-    process = await asyncio.to_thread(processes.make().start)
+    process = processes.boot()
     inserted: list[str] = []
     lists = 0
     end = time.monotonic() + load_s
@@ -61,7 +63,7 @@ async def test_all_and_insert_under_load(
         async def watch() -> list[tuple[float, int]]:
             samples = []
             while time.monotonic() < end:
-                samples.append((process.rss_mb, _descriptors(process)))
+                samples.append((resident_bytes(process.pid) / 1e6, _descriptors(process)))
                 await asyncio.sleep(load_s / 60)
             return samples
 
@@ -85,5 +87,5 @@ async def test_all_and_insert_under_load(
     assert max(descriptors) - min(descriptors) <= DESCRIPTORS_MAX
 
 
-def _descriptors(process: SystemProcess) -> int:
+def _descriptors(process: LiveSystem) -> int:
     return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))

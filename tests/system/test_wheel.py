@@ -173,7 +173,7 @@ def test_a_new_system_works_unchanged(command: Path, tmp_path: Path) -> None:
     """Its test passes, its simulation holds, and it boots: an order is taken from the stock."""
     run(str(command), "new", "system", "tea_house", cwd=tmp_path)
     folder = tmp_path / "tea_house"
-    assert "2 passed" in run(str(command.with_name("python")), "-m", "pytest", "-q", cwd=folder)
+    assert "3 passed" in run(str(command.with_name("python")), "-m", "pytest", "-q", cwd=folder)
     told = run(str(command), "simulate", "tea_house.py", "--seeds=3", cwd=folder)
     assert "handlers called: 4 of 4" in told
     words = (str(command), "run", "tea_house.py", "--set", "edge.gateway.port=0")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.simulation.shrink.minimise import minimise
+from actors.simulation.shrink.minimise import RUNS_MAX, minimise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -107,6 +107,15 @@ class Minimised(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     repeatable: bool = True
 
+    def summary(self, found: Failure) -> str:
+        """Say how much of what was found is left."""
+        before, after = found.played.script, self.failure.played.script
+        return (
+            f"It takes {len(after.workload)} of {len(before.workload)} requests and "
+            f"{len(after.schedule)} of {len(before.schedule)} faults, as {self.runs} more runs "
+            "found out."
+        )
+
 
 class Campaign:
     """Plays systems; ask it to stop from a signal handler, and it ends after the run in hand."""
@@ -138,7 +147,9 @@ class Campaign:
         self.tally.add(system, played)
         return played
 
-    def minimise(self, failure: Failure, tried: Callable[[int], None]) -> Minimised:
+    def minimise(
+        self, failure: Failure, tried: Callable[[int], None], *, runs_max: int = RUNS_MAX
+    ) -> Minimised:
         """Leave out of a failure all that it does not need; `tried` hears of each run's number.
 
         It is the same failure while the first of its troubles is there, whatever its particulars.
@@ -162,7 +173,9 @@ class Campaign:
         script = found.script
         if not found.endless:
             with suppress(ValueError):  # it does not fail again, as the next run will show
-                script = minimise(script, play, fails, targets=rehearsal.targets).script
+                script = minimise(
+                    script, play, fails, targets=rehearsal.targets, runs_max=runs_max
+                ).script
         again = rehearsal.play(script, keep=True)
         return Minimised(
             failure=Failure(system=failure.system, played=again),

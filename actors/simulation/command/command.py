@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from actors.kernel.clock import Clock
-    from actors.simulation.command.campaign import Minimised
     from actors.simulation.command.second_process import Disagreement
     from actors.simulation.stage.rehearsal import Played
     from actors.system import System
@@ -196,7 +195,7 @@ class _Simulation:
         if not minimised.repeatable:
             self._report.line("played again, it does not fail: try --check-determinism")
             return
-        summary = _summary(failure, minimised)
+        summary = minimised.summary(failure)
         self._report.line(f"\n{summary}")
         self._tell(campaign, minimised.failure)
         try:
@@ -256,15 +255,6 @@ class _Simulation:
     def _words(self, *words: str) -> str:
         options = self._options
         return f"{PROGRAM} {shlex.join([*options.command(), *options.settings(), *words])}"
-
-
-def _summary(failure: Failure, minimised: Minimised) -> str:
-    before, after = failure.played.script, minimised.failure.played.script
-    return (
-        f"It takes {len(after.workload)} of {len(before.workload)} requests and "
-        f"{len(after.schedule)} of {len(before.schedule)} faults, as {minimised.runs} more runs "
-        "found out."
-    )
 
 
 @contextmanager

@@ -75,6 +75,8 @@ class Report:
         """Say that a failure is being made smaller."""
         if self._is_terminal:
             self._draw(f"making it smaller: {runs} runs")
+        elif runs == 1:
+            self.line("making it smaller ...")
 
     def trace(self, played: Played) -> None:
         """Write every line of a run whose trace was kept."""

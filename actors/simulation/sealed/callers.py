@@ -44,7 +44,7 @@ def find_caller() -> tuple[str, str]:
     innermost = frame
     caller: str | None = None
     while frame is not None:
-        kind = _kind_of(frame.f_code.co_filename)
+        kind = kind_of(frame.f_code.co_filename)
         if kind != "library":
             here = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             caller = caller or here
@@ -57,7 +57,8 @@ def find_caller() -> tuple[str, str]:
 
 
 @functools.cache
-def _kind_of(filename: str) -> str:
+def kind_of(filename: str) -> str:
+    """Return whose a file is: the standard "library"'s, an "installed" package's, a "project"'s."""
     if filename.startswith("<") or filename in _OWN:
         return "library"
     if any(part in filename for part in _INSTALLED):

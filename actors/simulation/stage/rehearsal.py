@@ -18,11 +18,17 @@ from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.host_table import ANY
 from actors.simulation.net.network import Network
-from actors.simulation.script.profile import PROFILES, draw_schedule
+from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.targets import Targets
-from actors.simulation.script.workload import CLIENTS, draw_workload
+from actors.simulation.script.workload import (
+    CLIENTS,
+    choose_request,
+    draw_workload,
+    present,
+)
 from actors.simulation.sealed.escapes import forbid
+from actors.simulation.stage.author_line import author_line
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
@@ -41,12 +47,15 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.simulation.check.history import Operation
+    from actors.simulation.script.chooser import Chooser
     from actors.simulation.script.workload import Workload
     from actors.simulation.stage.scenario import Scenario
     from actors.system import System
 
 # Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
 REQUESTS_MAX: Final = 10
+# Of order and delays, for who chooses: any number that is no larger is as good.
+SEEDS: Final = 1 << 16
 # How long a system may still be busy after its scenario's rest, and how often that is looked at.
 REST_POLLS_MAX: Final = 40
 REST_POLL_S: Final = 5.0
@@ -146,6 +155,19 @@ class Rehearsal:
         schedule = Schedule((*traps, *drawn.steps))
         return Script(seed=seed, workload=workload, schedule=schedule)
 
+    def choose_script(self, choose: Chooser) -> Script:
+        """Choose what `script` draws from a seed; 0 throughout is nobody who asks, and no fault."""
+        scenario, profile = self._scenario(), self._profile
+        seed = choose(SEEDS)
+        requests = [
+            choose_request(choose, scenario.choose_call, self._clients) for _ in range(REQUESTS_MAX)
+        ]
+        turn = choose(1 + len(self.points))
+        traps = self._points.traps(turn - 1, count=profile.traps, count_seldom=profile.traps_seldom)
+        slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
+        steps = (*(traps if turn else ()), *assemble(slots).steps)
+        return Script(seed=seed, workload=present(requests), schedule=Schedule(steps))
+
     def play(self, script: Script, *, keep: bool = False) -> Played:
         """Run it on fresh files; with `keep` its trace is in the result."""
         self._runs += 1
@@ -189,7 +211,9 @@ class Rehearsal:
             endless = isinstance(error, Endless)
             troubles.append(str(error).replace(str(folder), "DATA"))
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
-            troubles.append(f"{_place_of(error)}: {type(error).__name__}: {error}")
+            frames = traceback.extract_tb(error.__traceback__)
+            place = author_line((each.filename, each.lineno or 0) for each in frames)
+            troubles.append(f"{place}: {type(error).__name__}: {error}")
         for trouble in troubles:
             trace.add("trouble", "", trouble)
         applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
@@ -315,12 +339,6 @@ async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def _place_of(error: BaseException) -> str:
-    """Return the line on which a client or a check failed."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
 
 
 def _simulated(config: Config) -> Config:

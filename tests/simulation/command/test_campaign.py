@@ -171,6 +171,9 @@ def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> Non
         report.progress(plan, campaign)
 
     assert campaign.play(plan, see) is None
+    report.shrinking(1)
+    report.shrinking(2)
+    assert stream.getvalue().endswith("runs" if is_terminal else "\nmaking it smaller ...\n")
     report.end(campaign, names_missed=True, played_twice=False, held=True)
     written = stream.getvalue()
     assert written.count("schedules, 60 a minute; ") == (20 if is_terminal else 10) - is_terminal

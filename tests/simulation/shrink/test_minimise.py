@@ -137,17 +137,38 @@ def test_gaps_that_matter_are_kept() -> None:
 def test_a_request_gives_way_to_a_step() -> None:
     """Two ways to fail: the one with fewer requests is the simpler."""
     requests = (ClientRequest(0, 0, Call("look")), ClientRequest(0, 0, Call("cancel")))
-    script = Script(seed=9, workload=requests, schedule=Schedule())
+    restart = Schedule((Step(0, "restart", "room"),))
 
     def fails(each: Script) -> bool:
         cancels = any(request.call.kind == "cancel" for request in each.workload)
-        return (cancels and len(each.workload) == 2) or (
+        return (cancels and len(each.workload) == 2 and bool(each.schedule.steps)) or (
             kills_booking(each) and bool(each.workload)
         )
 
-    found = minimum(script, fails).script
+    found = minimum(Script(seed=9, workload=requests, schedule=restart), fails).script
     assert found.workload == (ClientRequest(0, 0, Call("look")),)
     assert found.schedule == Schedule((Step(0, "kill", "booking"),))
+
+
+def test_what_needs_no_fault_is_told_without_one(rng: Rng) -> None:
+    """It is tried first, and no fault takes the place of a request: that took hundreds of runs."""
+    scripts: list[Script] = []
+
+    def fails(each: Script) -> bool:
+        scripts.append(each)
+        booked = sum(request.call.kind == "book" for request in each.workload)
+        return booked >= 2 or (booked == 1 and kills_booking(each))
+
+    while not (fails(script := draw(rng)) and script.schedule.steps and len(script.workload) > 4):
+        pass
+    scripts.clear()
+    begun = msgspec.structs.replace(script, schedule=Schedule())
+    least = minimum(script, fails)
+    assert [len(each.schedule) for each in scripts[1:2]] == [0]
+    if fails(begun):
+        assert least.script.workload == (ClientRequest(0, 0, Call("book")),) * 2
+        assert least.script.schedule == Schedule()
+        assert least.runs < 200
 
 
 def test_a_seed_that_matters_is_kept() -> None:

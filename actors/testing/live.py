@@ -1,0 +1,91 @@
+"""What the fixture `live` is: boots systems in processes of their own, and ends them all."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from actors.config import listed_systems, load_config
+from actors.entry_point import load_listed, load_named
+from actors.errors import EntryPointError
+from actors.testing.live_system import LiveSystem
+from actors.testing.whereabouts import command_words, entry_of
+from http_edge.listener import GATEWAY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from actors.system import System
+
+
+class Live:
+    """Boots systems on free ports, each on a folder of its own; `made` are all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        """All files are below `folder`, until `end` removes it."""
+        self._folder = folder
+        self.made: list[LiveSystem] = []
+
+    def __call__(
+        self, system: System | str | None = None, *settings: str, config: Path | None = None
+    ) -> LiveSystem:
+        """Boot a system and return when it is ready.
+
+        `system` is one that a module has at its top level, or what stands behind `run` on the
+        command line, such as "shop.py:SHOP"; without one, what the configuration lists. `config` is
+        laid over the shipped configuration, then each of the settings: "SECTION.KEY=VALUE".
+        Raises NotLive with the process's last words where it does not come up.
+        """
+        __tracebackhide__ = True
+        return self.prepare(system, *settings, config=config).start()
+
+    def prepare(
+        self,
+        system: System | str | None = None,
+        *settings: str,
+        config: Path | None = None,
+        data_dir: Path | None = None,
+    ) -> LiveSystem:
+        """Return one that is not started yet, on a folder with files if one is named."""
+        __tracebackhide__ = True
+        entry, systems = _found(system, config, settings)
+        ports = [GATEWAY, *(each.name for one in systems for each in one.listeners)]
+        settings = (*(f"edge.{name}.port=0" for name in dict.fromkeys(ports)), *settings)
+        data_dir = data_dir or self._folder / str(len(self.made))
+        words = ["run", *([] if entry is None else [entry]), f"--data-dir={data_dir}"]
+        words += [] if config is None else [f"--config={config.absolute()}"]
+        made = LiveSystem(
+            [*command_words(), *words, *(f"--set={each}" for each in settings)],
+            data_dir=data_dir,
+            systems=systems,
+            config=load_config(config, settings, systems),
+        )
+        self.made.append(made)
+        return made
+
+    def end(self) -> None:
+        """Leave no process and no file, however far it came."""
+        try:
+            for each in self.made:
+                each.kill_process()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _found(
+    system: System | str | None, config: Path | None, settings: Sequence[str]
+) -> tuple[str | None, Sequence[System]]:
+    """Return how the command line is told of the systems, and these. Raises EntryPointError."""
+    __tracebackhide__ = True
+    if system is None:
+        return None, load_listed(listed_systems(config, settings))[0]
+    if isinstance(system, str):
+        return system, load_named(system, listed_systems(config, settings))
+    entry = entry_of(system)
+    if entry is None:
+        raise EntryPointError(
+            f"{system.name} stands at no module's top level, where the process that `live` starts "
+            'could find it: put it there, or name it as the command line does, "shop.py:SHOP"'
+        )
+    return entry, (system,)
