@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
-from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from actors.kernel.messages import Accepted, Refusal
-from actors.service.stateless.replicas import Replicas
-from tests.service.books import Shelf, configured, started
+from tests.documented import files_of
 from tests.system.process import SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
-    from actors.service.assembly import AnyService
     from actors.testing.live import Live
     from actors.testing.live_system import LiveSystem
 
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets", "8100": "x_platform"}
 COMMAND_S_MAX = 100.0
 TOURS = [
@@ -90,7 +82,7 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 @pytest.mark.parametrize("page", TOURS)
 def test_the_tour_is_true(live: Live, tmp_path: Path, page: str) -> None:
     """Each command of the page prints what stands below it, on a fresh system."""
-    process = live(None, *SILENCE)
+    process = live.prepare(None, *SILENCE, data_dir=tmp_path / "data").start()
     steps = list(console_steps((ROOT / page).read_text(encoding="utf-8")))
     assert len(steps) > 3
     for command, written in steps:
@@ -102,6 +94,11 @@ def test_the_tour_is_true(live: Live, tmp_path: Path, page: str) -> None:
 def _run(command: str, process: LiveSystem, folder: Path) -> str:
     for port, listener in LISTENERS.items():
         command = command.replace(f"localhost:{port}", process.listeners[listener])
+    return typed(command, folder)
+
+
+def typed(command: str, folder: Path) -> str:
+    """Return what a shell prints that is in the folder."""
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -123,100 +120,6 @@ def _tools(folder: Path) -> Path:
     return tools
 
 
-# What the documentation's services need beside their own source.
-PRELUDE = """
-from __future__ import annotations
-
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Protocol
-
-import msgspec
-
-from actors.kernel.messages import Command, Event, Later, Query, Refusal, Refused
-from actors.service.stateless.replicas import Replicas
-from actors.service.service import Service, StatelessService, command, effect, on, outcome, query
-from actors.store.transaction import Transaction
-from actors.system import Dependency, System
-
-
-class Machine(Protocol):
-    async def make(self, cups: int, *, key: str) -> float: ...
-
-
-class Sensor(Protocol):
-    def readings(self) -> AsyncIterator[float]: ...
-"""
-
-
-class Machine:
-    """Makes coffee once for each key, and only when it is asked a second time."""
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-
-    async def make(self, cups: int, *, key: str) -> float:
-        self.asked[key] += cups
-        if self.asked[key] == cups:
-            raise OSError("no water")
-        return 92.0
-
-
-class Sensor:
-    """Says two temperatures, and no more."""
-
-    async def readings(self) -> AsyncIterator[float]:
-        for celsius in (90.5, 92.0):
-            yield celsius
-
-
-@pytest.mark.real_time
-async def test_the_services_of_the_architecture_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The café as printed: served, tried again, refused by either service, abandoned."""
-    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    source = PRELUDE + "\n\n".join(PYTHON.findall(text.partition("## Writing a service")[2]))
-    (tmp_path / "cafe.py").write_text(source, encoding="utf-8")
-    for name, sql in (
-        ("counter", "CREATE TABLE orders (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT;"),
-        ("kitchen", "CREATE TABLE unused (id TEXT PRIMARY KEY) STRICT;"),
-        ("gauge", "CREATE TABLE temperature (at_us INTEGER, celsius REAL) STRICT;"),
-    ):
-        (tmp_path / "schema" / name).mkdir(parents=True)
-        (tmp_path / "schema" / name / "0001_cafe.sql").write_text(sql, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    cafe = importlib.import_module("cafe")
-    machine = Machine()
-    services: dict[str, AnyService] = {
-        "counter": cafe.Counter,
-        "kitchen": lambda: cafe.Kitchen(machine),
-        "gauge": lambda: cafe.Gauge(Sensor()),
-        "taster": Replicas(cafe.Taster, 3),
-    }
-    async with started(Shelf(tmp_path, services, configured([]), seed=1)) as shelf:
-        order = await shelf.ask("counter", cafe.PlaceOrder(cups=2))
-        assert (order.state, machine.asked) == ("ready", {order.id: 4})
-        assert await shelf.ask("counter", cafe.PlaceOrder(cups=5)) == Refusal.conflict(
-            "four cups at most"
-        )
-        refused = await shelf.ask("counter", cafe.PlaceOrder(cups=0))
-        assert refused == Refusal.invalid("an order is of one cup at least", field="cups")
-        assert (await shelf.ask("taster", cafe.Taste(minutes=5))).bitter
-        with closing(sqlite3.connect(shelf.file("gauge"))) as connection:
-            noted = connection.execute("SELECT celsius FROM temperature").fetchall()
-        assert noted == [(90.5,), (92.0,)]
-        timers = {each.service: each for each in await shelf.system.timers()}
-        assert timers["counter"].pending == 2
-        shelf.system.suspend("kitchen")
-        await shelf.until("kitchen", "suspended")
-        waiting = await shelf.ask("counter", cafe.PlaceOrder(cups=1), timeout_s=0.1)
-        assert isinstance(waiting, Accepted)
-        assert waiting.value.state == "brewing"
-        await shelf.ask("counter", cafe.Abandon(order_id=waiting.value.id))
-        shelf.system.resume("kitchen")
-
-
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
 def test_every_link_and_path_exists(document: Path) -> None:
     """A file that a document names is in the repository."""
@@ -227,7 +130,8 @@ def test_every_link_and_path_exists(document: Path) -> None:
     ]
     for path in [*links, *(Path(str(path).partition("::")[0]) for path in paths)]:
         assert path.exists(), f"{document.name} names {path}"
-    there = [*ROOT.glob("*.py")]
+    there = [*ROOT.glob("*.py"), *map(Path, files_of(f"{document.relative_to(ROOT)}"))]
+    there += [path.with_suffix("") for path in (ROOT / "actors" / "starter").glob("*.template")]
     there += [
         path for each in ("actors", "http_edge", "tests") for path in (ROOT / each).rglob("*")
     ]

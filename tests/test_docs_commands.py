@@ -1,0 +1,178 @@
+"""Every command of the documentation runs as it is written, or says why it is not run here.
+
+Those of `python runtime.py` and of make run in a fresh copy of the checkout, the others where the
+wheel is installed, beside the page's files. Only ports are others than they say.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.documented import PAGES, ROOT, Written, commands_of, write_files
+from tests.test_docs import LISTENERS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND_S_MAX = 250.0
+CHECKOUT = re.compile(r"(python runtime\.py|make) ?")
+
+
+class Boots(NamedTuple):
+    """It serves until it is told to stop."""
+
+
+class Ends(NamedTuple):
+    """It ends with this exit code."""
+
+    code: int = 0
+
+
+class Left(NamedTuple):
+    """It is not run, and why."""
+
+    because: str
+
+
+# The first that fits a command's beginning. What takes minutes is left out, and each of its options
+# is tried elsewhere: tests/simulation/.
+HOW: tuple[tuple[str, Boots | Ends | Left], ...] = (
+    (r"make run", Boots()),
+    (r"make test", Left("this is it")),
+    (r"make ", Left("a campaign; what it runs has a test of its own beside it")),
+    (r"\S+( runtime\.py)? simulate (--seed 17|cafe)", Ends()),
+    (r"\S+( runtime\.py)? simulate --seeds 50 ", Left("a minute: tests/simulation/command/")),
+    (r"\S+( runtime\.py)? simulate", Left("a campaign: tests/simulation/command/")),
+    (r"python runtime\.py accept-loss", Ends(2)),  # nothing is lost
+    (r"dress-rehearsal run|python runtime\.py run", Boots()),
+    (r"python runtime\.py|dress-rehearsal", Ends()),
+    (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
+    (r"curl .*\$TOKEN", Left("a token and a tweet's id are the reader's own")),
+)
+ALL = [written for page in PAGES for written in commands_of(page)]
+
+
+def how(written: Written) -> Boots | Ends | Left:
+    """Return what becomes of the command. Raises LookupError for one that nobody has thought of."""
+    for pattern, found in HOW:
+        if re.match(pattern, written.command):
+            return found
+    raise LookupError(f"{written}: say in HOW whether it boots, ends or is left out")
+
+
+def test_every_command_is_run_or_has_its_reason() -> None:
+    """A page's new command is noticed."""
+    ways = [how(written) for written in ALL]
+    assert sum(not isinstance(way, Left) for way in ways) > 10
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh copy of the repository, with this environment as its own."""
+    copy = tmp_path_factory.mktemp("fresh") / "checkout"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+            os.utime(copy / name, (0, 0))  # older than the environment: nothing is installed
+    (copy / ".venv").symlink_to(sys.prefix)
+    return copy
+
+
+@pytest.mark.real_time
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_a_fresh_checkout_does_what_the_page_says(checkout: Path, page: str) -> None:
+    """One after the other, as a reader types them."""
+    for written in commands_of(page):
+        if CHECKOUT.match(written.command):
+            run(written, checkout, checkout / ".venv" / "bin")
+
+
+@pytest.mark.real_time
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_a_fresh_install_does_what_the_page_says(
+    command: Path,
+    tmp_path: Path,
+    page: str,
+) -> None:
+    """Beside the files that the page tells of, and in no checkout."""
+    write_files(page, tmp_path)
+    for written in commands_of(page):
+        if not CHECKOUT.match(written.command):
+            run(written, tmp_path, command.parent)
+
+
+def run(written: Written, folder: Path, programs: Path) -> None:
+    """Run a command there, its programs found first in that folder. Raises AssertionError."""
+    way = how(written)
+    if isinstance(way, Left):
+        return
+    words = written.command.replace("/backups/", f"{folder}/backups/")
+    if isinstance(way, Boots):
+        words = on_free_ports(words)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    process = subprocess.Popen(
+        ["bash", "-c", words],
+        cwd=folder,
+        env={**environment, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        if isinstance(way, Boots):
+            serves(written, process)
+        else:
+            printed, _ = process.communicate(timeout=COMMAND_S_MAX)
+            assert process.returncode == way.code, f"{written}: {process.returncode}\n{printed}"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def on_free_ports(words: str) -> str:
+    """Return the command with what another process of this machine cannot be in the way of."""
+    if words.startswith("make "):
+        free = " ".join(f"--set edge.{name}.port=0" for name in LISTENERS.values())
+        return f'{words} ARGS="{free}"'
+    return f"{words} --set edge.gateway.port=0"
+
+
+def serves(written: Written, process: subprocess.Popen[str]) -> None:
+    """Wait until it is ready, have it stop, and see that it does so in order."""
+    assert process.stdout is not None
+    printed, told = [], []
+    with process.stdout:
+        for line in process.stdout:
+            printed.append(line)
+            if line.startswith("{"):
+                told.append(json.loads(line))
+                if (
+                    told[-1]["event"] == "ready"
+                ):  # and not make, which would pass it on a second time
+                    os.kill(told[-1]["pid"], signal.SIGTERM)
+    process.wait(COMMAND_S_MAX)
+    events = [line["event"] for line in told]
+    assert {"ready", "stopped"} <= set(events), f"{written}:\n{''.join(printed)}"
+    (ready,) = (line for line in told if line["event"] == "ready")
+    assert ready["unhealthy"] == [], written

@@ -1,0 +1,104 @@
+"""docs/SERVICES.md: its files, as printed, boot and do what it says; it leaves out no name."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+import actors
+from tests.documented import FENCED, NAMED, ROOT, files_of, importable, read
+from tests.test_docs import console_steps, matches, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from actors.testing.live import Live
+
+PAGE = "docs/SERVICES.md"
+
+
+def test_every_name_is_told_of_and_used() -> None:
+    """Each that `from actors import ...` offers: what is not on the page is not known."""
+    table = read(PAGE).partition("## What there is to import")[2].partition("\n## ")[0]
+    assert set(actors.__all__) <= set(re.findall(r"`(\w+)`", table))
+    code = "\n".join(files_of(PAGE).values())
+    unused = {name for name in actors.__all__ if not re.search(rf"\b{name}\b", code)}
+    assert unused == {"App", "GaveUp"}  # of them a sentence tells
+
+
+def test_every_block_is_a_file_and_the_first_is_the_example() -> None:
+    """With its name in its first line, so that a reader knows where it goes."""
+    code = [block for kind, block in FENCED.findall(read(PAGE)) if kind in {"python", "sql"}]
+    assert [block for block in code if not NAMED.match(block)] == []
+    example = (ROOT / "docs" / "examples" / "notes.py").read_text(encoding="utf-8")
+    assert files_of(PAGE)["notes.py"] == f"# notes.py\n{example}"
+
+
+# --- As processes ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The page's files."""
+    with importable(PAGE, tmp_path_factory.mktemp("services")) as written:
+        yield written
+
+
+@pytest.mark.real_time
+def test_the_first_service_answers_as_printed(live: Live, folder: Path) -> None:
+    """And what it answered is there after a SIGKILL."""
+    notes = live(f"{folder}/notes.py")
+    steps = list(console_steps(read(PAGE)))
+    assert len(steps) >= 3
+    for command, written in steps:
+        printed = typed(command.replace("localhost:9000", notes.url), folder)
+        assert matches(written, printed), f"$ {command}\nprinted: {printed}\nnot: {written}"
+    notes.kill_process()
+    assert notes.restart().client.get("/notes").json() == ["milk"]
+
+
+@pytest.mark.real_time
+def test_the_cafe_does_what_the_page_says(live: Live, folder: Path) -> None:
+    """Served, refused by either service, found, listed, tasted; and the gauge reads by itself."""
+    cafe = live(f"{folder}/cafe.py")
+    ask = cafe.client
+    order = ask.post("/orders", json={"cups": 2})
+    made = order.json()
+    assert (order.status, made["state"]) == (201, "ready")
+    assert order.headers["Location"] == f"/orders/{made['id']}"
+    many = ask.post("/orders", json={"cups": 5})
+    assert (many.status, many.json()["detail"]) == (409, "4 cups at most")
+    none = ask.post("/orders", json={"cups": 1, "wish": "decaf"})
+    assert (none.status, none.json()["field"]) == (422, "wish")
+    assert ask.post("/orders", json={"cups": 0}).status == 422
+    assert ask.get(f"/orders/{made['id']}").json() == made
+    assert ask.get("/orders/nobody").status == 404
+    assert ask.get("/orders?limit=1").json() == {"items": [made], "next": "1"}
+    assert ask.get("/all").json()[0] == f"{made['id']} ready"
+    assert ask.get("/taste/5").json() == {"bitter": True}
+    assert ask.get("/menu").text == "coffee\n"
+    assert ask.request("DELETE", f"/orders/{made['id']}").status == 200
+    assert cafe.audit() == []
+    with closing(sqlite3.connect(cafe.data_dir / "gauge.db")) as connection:
+        read_off = connection.execute("SELECT celsius FROM temperature").fetchall()
+    assert read_off[:2] == [(90.5,), (92.0,)]  # its `run` began with it
+
+
+@pytest.mark.real_time
+def test_an_answer_that_is_put_off_outlives_the_process(live: Live, folder: Path) -> None:
+    """202 with what there is; killed, and asked again with the key, the answer comes."""
+    cafe = live(f"{folder}/cafe.py", "edge.deadline_s=0.5")
+    cafe.suspend("kitchen")
+    waiting = cafe.client.post("/orders", json={"cups": 1}, key="one")
+    assert (waiting.status, waiting.json()["state"]) == (202, "brewing")
+    cafe.kill_process()
+    cafe.restart()
+    reply = cafe.client.post("/orders", json={"cups": 1}, key="one")
+    while reply.status == 202:  # half a second is not much for a busy machine
+        reply = cafe.client.post("/orders", json={"cups": 1}, key="one")
+    assert (reply.status, reply.json()) == (201, {**waiting.json(), "state": "ready"})
