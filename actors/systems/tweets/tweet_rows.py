@@ -23,15 +23,16 @@ REPLACE = (
     " sentiment = NULL WHERE id = ?"
 )
 BY_ID = "SELECT * FROM tweet WHERE id = ?"
-# By X's id of it, or of a version of it.
+# By X's id of it, or of a version of it: twice, for Python 3.12.0 to 3.12.3 warn of `?1`.
 BY_EXTERNAL_ID = (
-    "SELECT * FROM tweet WHERE external_id = ?1"
-    " OR id = (SELECT tweet_id FROM version WHERE version_id = ?1) ORDER BY seq LIMIT 1"
+    "SELECT * FROM tweet WHERE external_id = ?"
+    " OR id = (SELECT tweet_id FROM version WHERE version_id = ?) ORDER BY seq LIMIT 1"
 )
-# The oldest, where an earlier program has stored versions as tweets of their own.
+# By its versions' ids, twice. The oldest, where an earlier program has stored versions as tweets
+# of their own.
 BY_HISTORY = (
     "SELECT * FROM tweet WHERE id IN (SELECT tweet_id FROM version WHERE version_id IN"
-    " (SELECT value FROM json_each(?1))) OR external_id IN (SELECT value FROM json_each(?1))"
+    " (SELECT value FROM json_each(?))) OR external_id IN (SELECT value FROM json_each(?))"
     " ORDER BY seq LIMIT 1"
 )
 NOTE_VERSION = "INSERT INTO version (version_id, tweet_id) VALUES (?, ?) ON CONFLICT DO NOTHING"

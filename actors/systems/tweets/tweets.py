@@ -70,7 +70,7 @@ class TweetsService(Service):
     def store(self, tx: Transaction, cmd: StoreTweet) -> TweetStored:
         """Store the tweet, or return the one that stands under its external id."""
         if cmd.external_id is not None:
-            row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id)
+            row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id, cmd.external_id)
             if row is not None:
                 return TweetStored(tweet=rows.as_tweet(row), created=False)
         tweet_id = tx.new_id()
@@ -86,9 +86,10 @@ class TweetsService(Service):
         later changes nothing.
         """
         if cmd.history:
-            row = tx.one(rows.BY_HISTORY, msgspec.json.encode(cmd.history).decode())
+            history = msgspec.json.encode(cmd.history).decode()
+            row = tx.one(rows.BY_HISTORY, history, history)
         else:
-            row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id)
+            row = tx.one(rows.BY_EXTERNAL_ID, cmd.external_id, cmd.external_id)
         if row is None:
             tweet_id = tx.new_id()
             first_id = cmd.history[0] if cmd.history else cmd.external_id

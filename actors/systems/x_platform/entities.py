@@ -9,20 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Final
 
-# `re` knows no marks, without which Hindi and Thai hashtags would break off: those of both planes
-# that have any.
-_MARKS: Final = "".join(
-    chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"
-)
-_TAG: Final = rf"[\w{_MARKS}]"
-
-HASHTAG_BODY: Final = re.compile(rf"(?=\d*[^\W\d]){_TAG}+")
 CASHTAG_BODY: Final = re.compile(r"[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?")
 USERNAME: Final = re.compile(r"[A-Za-z0-9_]{1,15}")
 
-_HASHTAG: Final = re.compile(rf"(?<![\w&])[#\uff03](?=\d*[^\W\d])({_TAG}+)")
 _CASHTAG: Final = re.compile(rf"(?:^|(?<=\s))\$({CASHTAG_BODY.pattern})(?!\w)")
 _MENTION: Final = re.compile(rf"(?<![\w@\uff20!#$%&*])[@\uff20]({USERNAME.pattern})(?![\w@\uff20])")
 _LINK: Final = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
@@ -33,11 +25,28 @@ _VIDEO: Final = re.compile(
 )
 
 
+@cache
+def hashtag_body() -> re.Pattern[str]:
+    """Return what a hashtag is without its sign; made when first asked for, in some 20 ms."""
+    # `re` knows no marks, without which Hindi and Thai hashtags would break off: those of both
+    # planes that have any.
+    marks = "".join(
+        chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"
+    )
+    return re.compile(rf"(?=\d*[^\W\d])[\w{marks}]+")
+
+
+@cache
+def hashtag() -> re.Pattern[str]:
+    """Return what a hashtag is within a text; its group is what stands behind the sign."""
+    return re.compile(rf"(?<![\w&])[#\uff03]({hashtag_body().pattern})")
+
+
 def hashtags(text: str) -> list[str]:
     """Return the hashtags in their order, without their sign, folded for comparison."""
     if "#" not in text and "\uff03" not in text:
         return []
-    return [fold(tag) for tag in _HASHTAG.findall(text)]
+    return [fold(tag) for tag in hashtag().findall(text)]
 
 
 def cashtags(text: str) -> list[str]:

@@ -52,7 +52,7 @@ def test_cashtags_and_links() -> None:
 @given(st.text())
 def test_any_text_has_entities(text: str) -> None:
     """Nothing raises, and a tag that was found is one that a rule may ask for."""
-    assert all(matches(f"#{each}", text) for each in entities._HASHTAG.findall(text))
+    assert all(matches(f"#{each}", text) for each in entities.hashtag().findall(text))
     assert all(entities.USERNAME.fullmatch(each) for each in entities.mentions(text))
     assert all(entities.CASHTAG_BODY.fullmatch(each) for each in entities.cashtags(text))
     assert all(each in text for each in entities.links(text))

@@ -9,18 +9,14 @@ its own shortened ones in their place).
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Any, Final
+
+from actors.systems.x_platform.entities import hashtag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# `re` knows no marks, without which Hindi and Thai hashtags would break off.
-_MARKS: Final = "".join(
-    chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"
-)
 _LINK: Final = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
-_HASHTAG: Final = re.compile(rf"(?<![\w&])[#\uff03](?=\d*[^\W\d])([\w{_MARKS}]+)")
 _CASHTAG: Final = re.compile(
     r"(?:^|(?<=\s))\$([A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?)(?![A-Za-z0-9_])"
 )
@@ -40,7 +36,7 @@ def find_entities(text: str) -> dict[str, list[dict[str, Any]]]:
     links = list(_links(text))
     found = {
         "urls": links,
-        "hashtags": list(_tags(text, _HASHTAG, links, "tag")) if _has(text, "#\uff03") else [],
+        "hashtags": list(_tags(text, hashtag(), links, "tag")) if _has(text, "#\uff03") else [],
         "cashtags": list(_tags(text, _CASHTAG, links, "tag")) if "$" in text else [],
         "mentions": list(_tags(text, _MENTION, links, "username")) if _has(text, "@\uff20") else [],
     }

@@ -12,7 +12,7 @@ from actors.systems.x_platform.authors.phrases import (
     MOODS,
     SUBJECTS,
 )
-from actors.systems.x_platform.entities import HASHTAG_BODY
+from actors.systems.x_platform.entities import hashtag_body
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from actors.systems.x_platform.posting import DAY_US, Draft
 from actors.systems.x_platform.x_tweet_rows import Found, has_retweeted, has_tweeted, tweet_of
@@ -116,7 +116,7 @@ class Author:
         """Return a keyword as people write it."""
         keyword = rng.choice(self._keywords)
         forms = [keyword, keyword, keyword.capitalize(), keyword.upper()]
-        if HASHTAG_BODY.fullmatch(keyword):
+        if hashtag_body().fullmatch(keyword):
             forms.append(f"#{keyword}")
         return rng.choice(forms)
 

@@ -141,7 +141,7 @@ class _Parser:
 
     def _tag(self, token: Token) -> Term:
         sign, body = token.text[0], token.text[1:]
-        if sign in "#\uff03" and entities.HASHTAG_BODY.fullmatch(body):
+        if sign in "#\uff03" and entities.hashtag_body().fullmatch(body):
             tag = entities.fold(body)
             return Term(token.position, "standalone", lambda subject: tag in subject.hashtags)
         if sign in "@\uff20" and entities.USERNAME.fullmatch(body):
