@@ -25,6 +25,5 @@ def app_of(
     **options: Any,
 ) -> App:
     """Wire the services, or what the function makes of the wiring; `options` are App's."""
-    make = services if callable(services) else lambda _: services
     given: dict[str, Any] = {"clock": SystemClock(), "rng": Rng(1), **options}
-    return App([System(name="test", services=make)], config, data_dir=folder, **given)
+    return App([System(name="test", services=services)], config, data_dir=folder, **given)

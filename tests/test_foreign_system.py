@@ -375,7 +375,7 @@ def test_two_systems_do_not_share_a_sections_type(stall: System, tmp_path: Path)
     """Nor a type that is another's subclass: by the type a section is found."""
     (kind,) = stall.config.values()
     for same in (kind, type("Derived", (kind,), {}, frozen=True, kw_only=True)):
-        other = System(name="other", services=lambda _: {}, config={"other": same})
+        other = System(name="other", services={}, config={"other": same})
         with pytest.raises(ConfigError, match="other: section other has the type of section stall"):
             _look_through(tmp_path, stall, other)
 
@@ -443,8 +443,8 @@ def test_two_systems_share_the_gateway(stall: System, tmp_path: Path) -> None:
     """What each answers there is served beside the other's."""
     other = System(
         name="other",
-        services=lambda _: {},
-        addresses=lambda _: {"gateway": [Address("GET", "/other", text("here"))]},
+        services={},
+        addresses=[Address("GET", "/other", text("here"))],
     )
     both = [stall, other]
     gateway, _ = listeners_of(both, unbooted(both, load_config(systems=both), tmp_path))
@@ -453,7 +453,7 @@ def test_two_systems_share_the_gateway(stall: System, tmp_path: Path) -> None:
 
 def test_one_listener_has_one_declaration(stall: System) -> None:
     """Two systems may share it, and must agree about where it is and what it speaks."""
-    other = System(name="other", services=lambda _: {}, listeners=(ListenerSpec("stall", 7001),))
+    other = System(name="other", services={}, listeners=(ListenerSpec("stall", 7001),))
     config = load_config(systems=[stall, other])
     with pytest.raises(ConfigError, match="other: listener stall is declared otherwise already"):
         places_of([stall, other], config)

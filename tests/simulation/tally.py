@@ -175,7 +175,7 @@ def tally(
     return System(
         name="tally",
         services=services,
-        addresses=lambda _: {"gateway": [STORE]},
+        addresses=[STORE],
         config={"tweets": TweetsConfig},
         scenario=lambda: scenario or TallyScenario,
     )

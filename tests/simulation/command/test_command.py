@@ -95,9 +95,7 @@ class CountingScenario(TallyScenario):
 
 # The service whose every handler each request reaches.
 COUNTING = [
-    System(
-        name="tally", services=lambda _: {"tally": TallyService}, scenario=lambda: CountingScenario
-    )
+    System(name="tally", services={"tally": TallyService}, scenario=lambda: CountingScenario)
 ]
 
 
