@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from actors.config import listed_systems, load_config
 from actors.entry_point import load_listed, load_named
-from actors.errors import EntryPointError
+from actors.errors import DressRehearsalError, EntryPointError
 from actors.testing.live_system import LiveSystem
 from actors.testing.whereabouts import command_words, entry_of
 from http_edge.listener import GATEWAY
@@ -38,7 +38,10 @@ class Live:
         Raises NotLive with the process's last words where it does not come up.
         """
         __tracebackhide__ = True
-        return self.prepare(system, *settings, config=config).start()
+        try:
+            return self.prepare(system, *settings, config=config).start()
+        except DressRehearsalError as error:  # it says all, and our lines nothing
+            raise error.with_traceback(None) from None
 
     def prepare(
         self,
@@ -48,7 +51,6 @@ class Live:
         data_dir: Path | None = None,
     ) -> LiveSystem:
         """Return one that is not started yet, on a folder with files if one is named."""
-        __tracebackhide__ = True
         entry, systems = _found(system, config, settings)
         ports = [GATEWAY, *(each.name for one in systems for each in one.listeners)]
         settings = (*(f"edge.{name}.port=0" for name in dict.fromkeys(ports)), *settings)
@@ -77,7 +79,6 @@ def _found(
     system: System | str | None, config: Path | None, settings: Sequence[str]
 ) -> tuple[str | None, Sequence[System]]:
     """Return how the command line is told of the systems, and these. Raises EntryPointError."""
-    __tracebackhide__ = True
     if system is None:
         return None, load_listed(listed_systems(config, settings))[0]
     if isinstance(system, str):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from actors.testing import plugin
 from tests.own_system import write_shop
 
 pytest_plugins = ["pytester"]
@@ -90,7 +94,10 @@ def test_without_hypothesis_one_sentence_says_what_to_type(pytester: pytest.Pyte
 
 
 def test_a_finding_is_told_and_played_again_from_anywhere(pytester: pytest.Pytester) -> None:
-    """The test's own line, what was wrong, what it takes, a command; and no line of ours."""
+    """The test's own line, what was wrong, what it takes, a command; and no line of ours.
+
+    Nor is there one where something was used wrongly.
+    """
     write_shop(pytester.path / "shop_folder")
     pytester.makepyfile(
         """
@@ -98,19 +105,26 @@ def test_a_finding_is_told_and_played_again_from_anywhere(pytester: pytest.Pytes
 
         def test_quiet(rehearsal):
             rehearsal(SHOP, "log.level=error", examples=5)
+
+        def test_misplayed(rehearsal):
+            rehearsal(SHOP, "no.such=1")
+
+        def test_misbooted(live):
+            live(SHOP, "no.such=1")
         """
     )
     result = pytester.runpytest_subprocess(
         *ALONE, "-o", f"pythonpath={pytester.path / 'shop_folder'}"
     )
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(failed=3)
     printed = result.stdout.str()
     assert re.search(r"^> +rehearsal\(SHOP, .*examples=5\)$", printed, re.MULTILINE)
     assert re.search(r"^E +AssertionError: shop: too quiet$", printed, re.MULTILINE)
     assert re.search(
         r"^E +It takes 0 of \d+ requests and 0 of \d+ faults, as \d+ more", printed, re.MULTILINE
     )
-    assert "actors/" not in printed.partition("play it again")[0]
+    assert len(re.findall(r"^E +actors.errors.ConfigError: .*`no`", printed, re.MULTILINE)) == 2
+    assert re.search(r"^\S*(actors|http_edge)/\S+:\d+", printed, re.MULTILINE) is None
     (again,) = re.findall(r"^E +play it again: (.*)$", printed, re.MULTILINE)
     told = subprocess.run(
         ["bash", "-c", again.replace(str(ROOT / ".venv/bin/python"), sys.executable)],
@@ -122,6 +136,21 @@ def test_a_finding_is_told_and_played_again_from_anywhere(pytester: pytest.Pytes
     )
     assert told.returncode == 1, told.stderr
     assert "too quiet" in told.stdout
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_who_waits_at_a_terminal_is_told_and_a_log_is_not(*, is_terminal: bool) -> None:
+    """Past what captures the test's own output."""
+    written: list[str] = []
+    plugins = {
+        "terminalreporter": types.SimpleNamespace(
+            isatty=is_terminal, ensure_newline=lambda: None, write_line=written.append
+        ),
+        "capturemanager": types.SimpleNamespace(global_and_fixture_disabled=contextlib.nullcontext),
+    }
+    manager: Any = types.SimpleNamespace(get_plugin=plugins.get)
+    plugin._progress_of(types.SimpleNamespace(pluginmanager=manager))("7 runs")  # type: ignore[arg-type]
+    assert written == (["7 runs"] if is_terminal else [])
 
 
 @pytest.mark.parametrize("end", ["assert False", "raise KeyboardInterrupt"])
