@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
@@ -12,15 +15,16 @@ from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceClasses, ServiceSystem, class_of
 from actors.service.group import check_groups
+from actors.service.send_check import send_faults, unpublished
 from actors.service.service import Service
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
-from actors.store.files.migrations import load_migrations
+from actors.store.files.schema_check import check_schema
 from actors.system import Wiring, each_service, listeners_of, services_of, unbooted, with_outside
 from http_edge.edge import Edge, check_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
     from http_edge.listener import Sockets
+
+log = structlog.get_logger()
 
 
 class App:
@@ -66,6 +72,8 @@ class App:
         in the context `ambient`. A simulation may `instrument` services, by name, and put a
         distance between an effect and a service that it asks. Raises ConfigError.
         """
+        if not simulated:  # who rehearses has looked once, for all the runs
+            _warn(look_through(systems, config, data_dir))
         self.config = config
         self.leaving = False
         self._data_dir = data_dir
@@ -178,27 +186,37 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     Raises ConfigError where something in a declaration is wrong.
     """
     wiring = unbooted(systems, config, data_dir)
-    classes = ServiceClasses()
+    classes, owners = ServiceClasses(), {}
     for system, name, service in each_service(systems, wiring):
-        with declared(system.name, f"service {name!r}"):
+        with _of(system), declared(system.name, f"service {name!r}"):
             classes[name] = found = class_of(name, service)
+            owners[name] = system
             if issubclass(found, Service):
-                _check_schema(system, found)
+                check_schema(found.schema, found.__name__)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
-        try:
+        with _of(system):
             check_groups(groups, classes)
-        except ConfigError as error:
-            message = f"{system.name}: {error}"
-            raise ConfigError(message) from error
     check_listeners(listeners_of(systems, wiring), classes)
+    faults = [f"{owners[name].name}: {name} {fault}" for name, fault in send_faults(classes)]
+    if faults:
+        raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))
     return classes
 
 
-def _check_schema(system: System, service: type[Service]) -> None:
+def _warn(classes: ServiceClasses) -> None:
+    """Say which events come from nobody here: they may be those of a system that is not booted."""
+    for name, event_type in unpublished(classes):
+        log.warning("nobody publishes what a service hears", service=name, event_type=event_type)
+
+
+@contextmanager
+def _of(system: System) -> Iterator[None]:
+    """What is found wrong within is this system's, and says so."""
     try:
-        load_migrations(service.schema)
-    except SchemaError as error:
-        message = f"{system.name}: {service.__name__}: {error}"
+        yield
+    except (ConfigError, SchemaError) as error:
+        whose = "" if str(error).startswith(f"{system.name}: ") else f"{system.name}: "
+        message = f"{whose}{error}"
         raise ConfigError(message) from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeV
 
 import msgspec
 
+from actors.config_faults import describe_fault
 from actors.errors import ConfigError, declared
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ S = TypeVar("S", bound=Section)
 
 class RuntimeConfig(Section, frozen=True, kw_only=True):
     systems: tuple[str, ...]
-    data_dir: str
+    data_dir: Annotated[str, msgspec.Meta(pattern=r"\A[^\0]+\Z")]
     seed: Annotated[int, msgspec.Meta(ge=0)]
     drain_s: NotNegative
 
@@ -160,7 +161,7 @@ class ListenerConfig(Section, frozen=True, kw_only=True):
 
 
 class EdgeConfig(Section, frozen=True, kw_only=True):
-    deadline_s: Positive
+    deadline_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     head_s_max: Positive
     body_bytes_max: Count
     body_s_max: Positive
@@ -285,7 +286,7 @@ def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) ->
     _lay_over(tree, overlay, settings)
     try:
         return msgspec.convert(tree["runtime"]["systems"], tuple[str, ...])
-    except (msgspec.ValidationError, TypeError) as error:
+    except msgspec.ValidationError as error:
         message = f"configuration: runtime.systems is a list of entry points: {error}"
         raise ConfigError(message) from error
 
@@ -308,14 +309,12 @@ def load_config(
     for name, listener in listeners.items():
         tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
     _lay_over(tree, overlay, settings)
+    whole = _whole(tuple(sections.items()), tuple(listeners))
     try:
-        config = msgspec.convert(tree, _whole(tuple(sections.items()), tuple(listeners)))
+        config = msgspec.convert(tree, whole)
     except msgspec.ValidationError as error:
-        message = (
-            f"configuration: {error}; config.toml and the config.py of each system list every key "
-            f"with its unit"
-        )
-        raise ConfigError(message) from error
+        fault = describe_fault(error, whole, sections, DEFAULTS)
+        raise ConfigError(f"configuration: {fault}") from error
     rules = [rule for _, section in config.sections() for rule in section.rules()]
     rules += config.rules()
     for system in systems:
@@ -343,7 +342,8 @@ def _sections_of(systems: Sequence[HasSections]) -> dict[str, type[Section]]:
         names.add(system.name)
         for name, kind in system.config.items():
             if name in taken:
-                message = f"{system.name}: {taken[name]} has a section {name!r} already"
+                owner = taken[name]
+                message = f"{system.name}: {owner} has a section {name!r} already: rename this one"
                 raise ConfigError(message)
             _refuse_section(system.name, name, kind, found)
             found[name], taken[name] = kind, system.name
@@ -368,7 +368,10 @@ def _refuse_section(
         message = f"{system}: {name!r} can be no section: {_NAMES}"
         raise ConfigError(message)
     if not isinstance(kind, type) or not issubclass(kind, Section):
-        message = f"{system}: section {name} is no subclass of Section"
+        message = (
+            f"{system}: section {name} is no subclass of Section: give a class, as in "
+            f"`class MyConfig(Section)`"
+        )
         raise ConfigError(message)
     for other, its in known.items():
         # By its type a section is found: the second would have the first one's numbers.
@@ -418,12 +421,18 @@ def _lay_over(tree: dict[str, Any], overlay: Path | None, settings: Iterable[str
         _merge(tree, _parse_setting(setting))
 
 
-def _merge(tree: dict[str, Any], overlay: dict[str, Any]) -> None:
+def _merge(tree: dict[str, Any], overlay: dict[str, Any], within: str = "") -> None:
     for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(tree.get(key), dict):
-            _merge(tree[key], value)
-        else:
+        there = tree.get(key)
+        if not isinstance(there, dict):
             tree[key] = value
+        elif isinstance(value, dict):
+            _merge(there, value, f"{within}{key}.")
+        else:
+            name = f"{within}{key}"
+            example = f", such as {name}.{next(iter(there))}" if there else ""
+            message = f"configuration: {name} is a table, and no value: set its keys{example}"
+            raise ConfigError(message)
 
 
 def _parse_setting(setting: str) -> dict[str, Any]:

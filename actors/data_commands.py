@@ -11,9 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actors.app import look_through
 from actors.config import load_config
 from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
 from actors.program import NAME
+from actors.shared_options import add_configuration, data_folder
 from actors.store.files.backup import (
     check_backup,
     prepare,
@@ -26,6 +28,7 @@ from actors.store.files.directory_lock import DirectoryLock, address_of_holder
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import read_manifest
 from actors.store.files.snapshot import Snapshot
+from actors.upgrade_check import check_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,23 +46,8 @@ BACKUP_S_MAX = 86_400.0
 UP = frozenset({"running", "degraded", "suspended"})
 
 
-def add_configuration(parser: argparse.ArgumentParser) -> None:
-    """Add what every command takes: --config, --data-dir, --set."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
-    )
-    parser.add_argument("--data-dir", metavar="DIR", help="overrides runtime.data_dir")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="overrides one key, such as edge.gateway.port=0 (repeatable)",
-    )
-
-
 def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
-    """Run `accept-loss`, `backup` or `restore`, whose name comes first; return the exit code.
+    """Run one of COMMANDS, whose name comes first; return the exit code.
 
     The configuration is checked as that of the `systems`.
     """
@@ -69,9 +57,10 @@ def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System
     parser.add_argument("subject", metavar=metavar, help=what)
     add_configuration(parser)
     options = parser.parse_args(arguments[1:])
+    options.systems = systems
     try:
         config = load_config(options.config, options.set, systems)
-        data_dir = Path(options.data_dir or config.runtime.data_dir).absolute()
+        data_dir = data_folder(options.data_dir, config)
         text, code = command(options, config, data_dir, clock)
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
@@ -148,6 +137,23 @@ def _backup(
         )
     text = f"{len(contents.files)} files, {contents.bytes} bytes, are in {target}"
     return text, _report_missing(contents.missing)
+
+
+def _check_upgrade(
+    options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
+) -> tuple[str, int]:
+    del clock
+    data_dir = data_folder(options.subject, config)
+    report = check_upgrade(data_dir, look_through(options.systems, config, data_dir), config.store)
+    lines = report.lines()
+    if not lines:
+        return f"all of {report.rows} messages and replies in {data_dir} can be read", 0
+    if report.unreadable:
+        lines.append(
+            f"{report.unreadable} of {report.rows} messages and replies cannot be read by this "
+            f"version: docs/UPGRADES.md says what becomes of them, and how they can be"
+        )
+    return "\n".join(lines), 1
 
 
 def _report_missing(missing: dict[str, str]) -> int:
@@ -227,6 +233,13 @@ COMMANDS: dict[str, tuple[Command, tuple[str, str], str]] = {
         ("DIR", "a new or empty folder, which will hold the backup"),
         """Write all services' files, as they are at one moment, into a folder, and look them
         through. Beside a running process, which serves on, or without one.""",
+    ),
+    "check-upgrade": (
+        _check_upgrade,
+        ("DATA_DIR", "the data folder of the version before"),
+        """Name each message and reply in a data folder that this version could not read, and
+        each file and migration that is not this version's. Changes nothing; also beside a
+        running process.""",
     ),
     "restore": (
         _restore,

@@ -6,6 +6,7 @@ crash that somebody else's caller has to hear of.
 
 from __future__ import annotations
 
+import os
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,15 @@ from pykka import ActorDeadError, Timeout
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# Whose files are ours: a place in them tells nobody what to mend.
-_PACKAGE = f"{Path(__file__).parent}/"
+# Files in which nobody mends a system: ours, but for the systems', and Python's.
+_PACKAGE = Path(__file__).parent
+_SYSTEMS = f"{_PACKAGE / 'systems'}{os.sep}"
+_NOBODYS = (
+    f"{_PACKAGE}{os.sep}",
+    f"{_PACKAGE.parent / 'http_edge'}{os.sep}",
+    f"{Path(os.__file__).parent}{os.sep}",
+    "<",
+)
 
 
 class DressRehearsalError(Exception):
@@ -44,11 +52,27 @@ def declared(name: str, what: str) -> Iterator[None]:
     except DressRehearsalError:
         raise
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        theirs = [each for each in frames if not each.filename.startswith(_PACKAGE)]
-        where = f" ({theirs[-1].filename}, line {theirs[-1].lineno})" if theirs else ""
+        place = line_at(error)
+        where = "" if place is None else f" ({place})"
         message = f"{name}: its {what} raised {type(error).__name__}: {error}{where}"
         raise ConfigError(message) from error
+
+
+def line_at(error: BaseException) -> str | None:
+    """Return file and line in its author's code where it was raised, or called what raised it.
+
+    That is the innermost line that is not ours, nor Python's, nor an installed library's unless
+    there is no other.
+    """
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = frame.f_code.co_filename
+        if name.startswith(_NOBODYS) and not name.startswith(_SYSTEMS):
+            continue
+        installed = f"{os.sep}site-packages{os.sep}" in name
+        if found is None or not installed:
+            found = f"{name}, line {line}"
+    return found
 
 
 class EntryPointError(DressRehearsalError):
@@ -122,6 +146,18 @@ class OutboxFull(Busy):
 
 class OutOfOrder(ActorError):
     """A channel's message came before one of a lower number; its sender starts again from there."""
+
+
+class MessageUnreadable(ActorError):
+    """The receiver's code cannot read the message: it waits, where it is, for code that can."""
+
+
+class ReplyUnreadable(ActorError):
+    """The request was done before, by other code, and the code at hand cannot read its reply."""
+
+
+class NothingWaits(ActorError):
+    """No such message waits there unreadable, or nobody is there to keep it as a dead letter."""
 
 
 class AskCycle(ActorError):

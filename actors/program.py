@@ -12,27 +12,36 @@ from typing import Final
 
 DISTRIBUTION: Final = "dress-rehearsal"
 ROOT: Final = Path(__file__).parents[1]
-CHECKOUT: Final = (ROOT / "runtime.py").is_file()
+# A wheel has the configuration within; beside it, in its folder, may be anybody's `runtime.py`.
+CHECKOUT: Final = not Path(__file__).with_name("config.toml").exists()
 
 # How messages begin, and a usage.
 NAME: Final = "runtime.py" if CHECKOUT else DISTRIBUTION
 
 
 def _program(here: Path | None) -> str:
+    python = Path(sys.executable)
     if not CHECKOUT:
-        beside = Path(sys.executable).with_name(DISTRIBUTION)
+        beside = python.with_name(DISTRIBUTION)
         found = shutil.which(DISTRIBUTION)
         elsewhere = beside.exists() and found != str(beside)
         return shlex.quote(str(beside)) if elsewhere else DISTRIBUTION
-    # No other Python has the packages.
-    words = (".venv/bin/python", "runtime.py")
-    if here != ROOT:
-        words = (str(ROOT / words[0]), str(ROOT / words[1]))
-    return shlex.join(words)
+    # This Python has the packages; another need not.
+    words = [python, ROOT / "runtime.py"]
+    if here == ROOT:
+        words = [each.relative_to(ROOT) if ROOT in each.parents else each for each in words]
+    return shlex.join(map(str, words))
+
+
+def _here() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # removed by somebody else: whoever needs it says so
+        return None
 
 
 # As a shell calls it from where this process was started.
-PROGRAM: Final = _program(Path.cwd())
+PROGRAM: Final = _program(_here())
 # And from anywhere.
 ANYWHERE: Final = _program(None)
 PYTEST: Final = (

@@ -65,7 +65,7 @@ class AddressTable:
         for segment in template[1:].split("/"):
             node = node.child(segment)
         if method in node.methods:
-            message = "two rows are for one address"
+            message = "two rows are for one address: keep one"
             raise ValueError(message)
         node.methods[method] = handler
         if method == "GET" and self._heads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from dataclasses import dataclass, replace
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 # The listener that has the edge's own addresses: health, the operator's, and the front page.
 GATEWAY = "gateway"
+
+# What another port mends: somebody has it (0 is one of our own), or it is for root alone.
+_PORTS = frozenset({0, errno.EADDRINUSE, errno.EACCES})
+_HINTS = {"port": "port 0 is any that is free", "host": "a host is an address of this machine"}
 
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - who listens there has all addresses
 
@@ -51,26 +56,35 @@ def bind(listeners: Iterable[Listener]) -> dict[str, list[socket.socket]]:
     One error names all listeners that cannot have their address: who starts it mends them at once.
     """
     bound: dict[str, list[socket.socket]] = {}
-    refused: dict[str, str] = {}
+    refused: list[str] = []
+    keys: list[str] = []
     taken: list[_Taken] = []
     for listener in listeners:
         sockets = bound[listener.name] = []
         try:
             _bind(listener, sockets)
             _take(listener.name, sockets, taken)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-            refused[listener.name] = f"{listener.host}:{listener.port}: {reason or error}"
+        except (OSError, ValueError) as error:  # what cannot be a name is a ValueError
+            refused.append(f"{listener.host}:{listener.port}: {_reason(error)}")
+            number = error.errno if isinstance(error, OSError) else None
+            keys.append(f"edge.{listener.name}.{'port' if number in _PORTS else 'host'}")
     if refused:
         for sockets in bound.values():
             for each in sockets:
                 each.close()
-        message = (
-            f"cannot listen on {'; nor on '.join(refused.values())}; choose another "
-            f"{', '.join(f'edge.{name}.port' for name in refused)}, or 0 for any that is free"
-        )
+        kinds = {key.rpartition(".")[2] for key in keys}
+        hints = ", and ".join(_HINTS[kind] for kind in sorted(kinds, reverse=True))
+        where = "; nor on ".join(refused)
+        message = f"cannot listen on {where}; choose another {', '.join(keys)}: {hints}"
         raise ConfigError(message)
     return bound
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    told = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return told or str(error)
 
 
 def _bind(listener: Listener, sockets: list[socket.socket]) -> None:
@@ -91,7 +105,7 @@ def _bind(listener: Listener, sockets: list[socket.socket]) -> None:
         each.settimeout(0)
         each.bind(address)
     if not sockets:
-        raise OSError(0, "this machine has no such kind of address")
+        raise OSError(errno.EAFNOSUPPORT, "this machine has no such kind of address")
 
 
 def _take(name: str, sockets: Iterable[socket.socket], taken: list[_Taken]) -> None:

@@ -45,6 +45,7 @@ class Kind(Enum):
     HEAD_TOO_SLOW = (408, "The request took too long to arrive", True)
     BODY_TOO_SLOW = (408, "The body took too long to arrive", True)
     CONFLICT = (409, "The present state forbids it")
+    REPLY_UNREADABLE = (409, "The request was done before, and its answer cannot be read")
     LETTER_NOT_REPLAYABLE = (409, "The dead letter cannot be replayed")
     BODY_TOO_LARGE = (413, "The body is too large", True)
     UNSUPPORTED_MEDIA_TYPE = (415, "The body is not in a form this address reads")
@@ -142,6 +143,7 @@ _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.DeadlineExceeded, Kind.DEADLINE_EXCEEDED),
     (errors.DeadLettered, Kind.DEAD_LETTERED),
     (errors.ActorCrashed, Kind.ACTOR_CRASHED),
+    (errors.ReplyUnreadable, Kind.REPLY_UNREADABLE),
     (errors.ActorStopped, Kind.ACTOR_STOPPED),
     (errors.StoreLost, Kind.STORE_UNAVAILABLE),
     (errors.StoreRefused, Kind.STORE_REFUSED),
@@ -162,6 +164,10 @@ _TOLD = {
     Kind.DEAD_LETTERED: (
         "{} crashed over this each time and has set it aside; quote the X-Request-ID to whoever"
         " runs it"
+    ),
+    Kind.REPLY_UNREADABLE: (
+        "{} did this before, and cannot read its answer, which is of another version; look at what"
+        " there is before you ask under another Idempotency-Key"
     ),
     Kind.ACTOR_CRASHED: "{} crashed while it worked on this; " + _AGAIN,
     Kind.ACTOR_STOPPED: "{} has stopped; " + _AGAIN + " when it is back",

@@ -63,6 +63,20 @@ class ServedSystem(Handling, Protocol):
         """One frozen struct a service, with its timers and effects."""
         ...
 
+    async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:
+        """Have messages of this type that the receiver cannot read become its dead letters.
+
+        Raises NoSuchActor, NothingWaits, ServiceUnavailable.
+        """
+        ...
+
+    async def let_timers_go(self, service: str, message_type: str, /) -> int:
+        """Make dead letters of timers of this type that the service cannot read; return how many.
+
+        Raises NoSuchActor, NothingWaits, or what `ask` raises.
+        """
+        ...
+
     def committed(self, service: str, /) -> Awaitable[None]:
         """Return what ends at the service's next commit, counted from this call on.
 

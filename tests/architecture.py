@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 # parts of one row do not know each other.
 ROWS = (
     ("runtime",),
+    ("actors.launch",),
     ("actors.command_line", "actors.testing"),
-    ("actors.data_commands", "actors.entry_point", "actors.new_command"),
+    ("actors.data_commands", "actors.entry_point", "actors.new_command", "actors.serving"),
+    ("actors.upgrade_check",),
     ("actors.systems",),
     ("actors.simulation",),
     ("actors.app",),
@@ -28,9 +30,9 @@ ROWS = (
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.kernel",),
-    ("actors.log",),
+    ("actors.log", "actors.shared_options"),
     ("actors.config",),
-    ("actors.errors", "actors.program"),
+    ("actors.config_faults", "actors.errors", "actors.program"),
     ("actors",),
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LISTENERS = {"9000": "gateway", "8080": "hotel", "10000": "tweets", "8100": "x_platform"}
 COMMAND_S_MAX = 100.0
 TOURS = [
@@ -133,7 +134,9 @@ def test_every_link_and_path_exists(document: Path) -> None:
     there = [*ROOT.glob("*.py"), *map(Path, files_of(f"{document.relative_to(ROOT)}"))]
     there += [path.with_suffix("") for path in (ROOT / "actors" / "starter").glob("*.template")]
     there += [
-        path for each in ("actors", "http_edge", "tests") for path in (ROOT / each).rglob("*")
+        path
+        for each in ("actors", "docs", "http_edge", "tests")
+        for path in (ROOT / each).rglob("*")
     ]
     for name in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
         assert any(f"/{path}".endswith(f"/{name}") for path in there), (

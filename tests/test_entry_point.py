@@ -81,6 +81,9 @@ def test_the_configuration_lists_what_boots(elsewhere: Path) -> None:
     assert names(load_listed(listed_systems(elsewhere / "own.toml"))[0]) == ["shop"]
     with pytest.raises(ConfigError, match=r"runtime\.systems is a list"):
         listed_systems(None, ["runtime.systems=shop"])
+    (elsewhere / "own.toml").write_text("runtime = 3\n")
+    with pytest.raises(ConfigError, match=r"runtime is a table.* such as runtime\.systems"):
+        listed_systems(elsewhere / "own.toml")
 
 
 def test_what_lacks_a_package_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,22 +234,31 @@ def test_its_failure_is_played_again_by_what_is_printed(
     page = (elsewhere / "data" / "simulations" / "shop-3.html").read_text()
     assert "too quiet" in page
     assert again in page
-    # The command names the checkout's own environment, which a test need not have.
-    program = again.partition(" simulate ")[0]
-    here = again.replace(program, f"{sys.executable} {RUNTIME}")
     played = subprocess.run(
-        ["bash", "-c", here], cwd=elsewhere, capture_output=True, text=True, check=False
+        ["bash", "-c", again], cwd=elsewhere, capture_output=True, text=True, check=False
     )
-    assert program == f"{RUNTIME.parent}/.venv/bin/python {RUNTIME}"
     assert (played.returncode, played.stderr) == (1, "")
     assert "too quiet" in played.stdout
+
+
+def test_a_listed_system_is_played_by_its_name(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As with `--system`: what it needs of the others is there."""
+    words = ["simulate", "tweets", "--seed", "1", "--set", f"runtime.data_dir={elsewhere}"]
+    assert command_line.main([*words, "--traces"], program=RUNTIME) == 0
+    (by_name,) = capsys.readouterr().out.splitlines()
+    words[1:2] = ["--system", "tweets"]
+    assert command_line.main([*words, "--traces"], program=RUNTIME) == 0
+    assert capsys.readouterr().out.splitlines() == [by_name]
 
 
 def test_a_file_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Who forgets `run` is told of it."""
     assert command_line.main(["shop.py"], program=RUNTIME) == 2
     told = capsys.readouterr().err
-    assert "there is no command 'shop.py'; `runtime.py run shop.py` would boot it" in told
+    assert "there is no command 'shop.py': there are run, simulate, new, " in told
+    assert "; `runtime.py run shop.py` boots a system that is called so" in told
 
 
 def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,25 +12,28 @@ from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from actors import command_line
 from actors.app import App, look_through
 from actors.config import Section, load_config
 from actors.errors import ConfigError
 from actors.kernel.clock import SystemClock
-from actors.kernel.messages import Query
+from actors.kernel.messages import Event, Query
 from actors.kernel.rng import Rng
 from actors.service.group import Group
-from actors.service.service import Service, StatelessService, query
+from actors.service.service import Service, StatelessService, on, query
 from actors.service.stateless.replicas import Replicas
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.stage.rehearsal import Rehearsal
+from actors.store.transaction import Transaction
 from actors.system import Dependency, ListenerSpec, System, listeners_of, places_of, unbooted
 from actors.systems import SYSTEMS
 from http_edge.address import Address
 from http_edge.endpoints.service_endpoint import service
 from http_edge.endpoints.text_endpoint import text
+from tests.booting import app_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +58,7 @@ from actors.kernel.messages import Command, Query
 from actors.service.group import Group
 from actors.service.service import Service, command, effect, query
 from actors.store.transaction import ReadTransaction, Transaction
+from actors.store.transaction import Transaction
 from actors.system import Dependency, ListenerSpec, System
 from http_edge.address import Address
 from http_edge.endpoints.service_endpoint import service
@@ -260,9 +264,13 @@ def test_the_commands_know_its_configuration(
         return capsys.readouterr().err
 
     assert "there is no data folder" in said("stall.price=1")
-    assert "`price`" not in said("stall.price=1")
-    assert "unknown field `hotel`" in said("hotel.hold_s=1")
-    assert "$.stall.price" in said("stall.price=0")
+    assert "'price'" not in said("stall.price=1")
+    assert "no system that is booted has a section 'hotel'" in said("hotel.hold_s=1")
+    assert "stall.price: Expected int >= 1" in said("stall.price=0")
+
+
+class Told(Event):
+    pass
 
 
 class Stray(Section, frozen=True, kw_only=True):
@@ -283,6 +291,47 @@ def group(**changes: Any) -> Any:
 
 def raises(_: object) -> None:
     raise ZeroDivisionError("nought")
+
+
+async def test_an_app_is_looked_through_when_it_is_made(stall: System, tmp_path: Path) -> None:
+    """By whoever makes one: what is wrong is told as the command line would."""
+    wrong = replace(
+        stall,
+        services=lambda _: {"till": cast("Any", dict)},
+        lay_out=lambda folder: (folder / "laid out").touch(),
+    )
+    with pytest.raises(ConfigError, match=r"^stall: service 'till': dict is neither a Service"):
+        App(
+            [wrong],
+            load_config(systems=[wrong]),
+            data_dir=tmp_path,
+            clock=SystemClock(),
+            rng=Rng(1),
+        )
+    assert not any((tmp_path / name).exists() for name in ("laid out", "till.db"))
+
+
+class Hearer(Service):
+    """It hears of what only another system could tell."""
+
+    schema = Path(__file__).parent / "service" / "schema"
+
+    @on(Told)
+    def told(self, tx: Transaction, event: Told) -> None: ...
+
+
+async def test_an_event_from_nobody_is_a_warning(tmp_path: Path) -> None:
+    """It may be another system's, which is not booted today."""
+    with capture_logs() as logged:
+        app_of({"hearer": Hearer}, tmp_path, load_config())
+    assert logged == [
+        {
+            "event": "nobody publishes what a service hears",
+            "log_level": "warning",
+            "service": "hearer",
+            "event_type": "Told",
+        }
+    ]
 
 
 class CountOrders(Query):
@@ -415,7 +464,7 @@ def test_a_wrong_table_leaves_no_file(
     assert command_line.main([*words, data], program=Path(), systems=[wrong]) == 2
     told = capsys.readouterr().err
     assert "stall POST /tea: HTTP has no status 99" in told
-    assert "stall POST /tea: there is no service kettle" in told
+    assert "stall POST /tea: no service is called 'kettle'; there are till" in told
     assert not list(tmp_path.iterdir())
 
 

@@ -1,15 +1,17 @@
-"""`new system`: what it writes, and where it writes nothing. That it works: test_wheel."""
+"""`new system`: what it writes, and where it writes nothing. Installed: test_wheel."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from actors import command_line
 
-if TYPE_CHECKING:
-    from pathlib import Path
+RUNTIME = Path(__file__).parent.parent / "runtime.py"
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +40,7 @@ def test_everything_has_the_new_name(folder: Path) -> None:
         ("json", "Python has a module 'json' already"),
         ("actors", "Python has a module 'actors' already"),
         ("class", "cannot be a module's name"),
+        ("x" * 300, "cannot be a module's name"),
         ("../up", "cannot be a module's name"),
         ("Shop", "cannot be a module's name"),
     ],
@@ -50,3 +53,39 @@ def test_what_could_not_work_is_not_written(
     assert command_line.main(["new", "system", name]) == 2
     assert says in capsys.readouterr().err
     assert [path.name for path in folder.rglob("*")] == ["there"]
+
+
+def test_a_folder_that_takes_nothing_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in its place, or a folder that is not ours to write to."""
+
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert command_line.main(["new", "system", "tea_house"]) == 2
+    told = capsys.readouterr().err
+    assert told == (
+        f"dress-rehearsal: {folder}/tea_house cannot be written: Permission denied; "
+        "go to another folder\n"
+    )
+
+
+@pytest.mark.real_time
+@pytest.mark.slow
+def test_a_checkouts_does_what_its_readme_says(tmp_path: Path) -> None:
+    """Its simulation holds and its tests pass, in a folder with a space, with nothing activated."""
+    place = tmp_path / "of one's own"
+    place.mkdir()
+    written = [sys.executable, str(RUNTIME), "new", "system", "tea_house"]
+    subprocess.run(written, cwd=place, check=True, capture_output=True)
+    readme = (place / "tea_house" / "README.md").read_text(encoding="utf-8")
+    *_, plays, tests = re.findall(r"^    (.*)$", readme, re.MULTILINE)
+    for words, says in ((f"{plays} --seeds 3", "all held"), (tests, "3 passed")):
+        done = subprocess.run(
+            ["bash", "-c", words], cwd=place / "tea_house", capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert says in done.stdout

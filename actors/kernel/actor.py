@@ -15,6 +15,7 @@ from actors.errors import (
     ServiceUnavailable,
     Starting,
     Trouble,
+    line_at,
 )
 from actors.kernel import lifecycle
 from actors.kernel.exit import CRASHES, Escalation, Exit, Killed, Overrun, describe, traceback_of
@@ -329,6 +330,8 @@ class AsyncioActor(pykka.Actor):
                 incarnation=incarnation.number,
                 error=last_error,
                 killed=killed,
+                at=None if untold else line_at(error),
+                again=culprit is not None and culprit.error == last_error,
                 wished=killed and not isinstance(error, Overrun),
                 traceback=None if untold else traceback_of(error),
                 parks=phase.starts and isinstance(error, Irreparable),

@@ -28,13 +28,16 @@ class Started(LifecycleEvent, frozen=True, kw_only=True):
 class Crashed(LifecycleEvent, frozen=True, kw_only=True):
     """An incarnation ended. `message_type` and `trace` name the culprit, where there is one.
 
+    `at` is the line of its author's code that failed. With `again` the culprit failed so before.
     Of those that were `killed` some were so because somebody `wished` it.
     With `parks` it could not start, and will not: it is parked, and `Parked` says why.
     """
 
     incarnation: int
+    at: str | None = None
     error: str
     killed: bool
+    again: bool = False
     wished: bool = False
     traceback: str | None = None
     message_type: str | None = None

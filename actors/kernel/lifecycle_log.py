@@ -29,6 +29,8 @@ def log_lifecycle(event: LifecycleEvent) -> None:
         if value is not None and value is not False
     }
     fields["actor"] = fields.pop("name")
+    if fields.pop("again", False):  # where it is was told at the first attempt
+        fields.pop("traceback", None)
     if (trace := fields.pop("trace", None)) is not None:
         fields["request_id"] = trace
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()

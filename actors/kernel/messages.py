@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, dataclass_transform
 
 import msgspec
 
 C = TypeVar("C", bound="Command")
 V = TypeVar("V")
+
+
+def former_names(message_type: type) -> tuple[str, ...]:
+    """Return what the type was called before; a base's former names are its own."""
+    names: tuple[str, ...] = vars(message_type).get("formerly", ())
+    return names
+
+
+def _is_other_name(name: object, message_type: type) -> bool:
+    return isinstance(name, str) and name.isidentifier() and name != message_type.__name__
 
 
 class MessageType(msgspec.StructMeta):
@@ -25,7 +35,21 @@ class MessageType(msgspec.StructMeta):
 class Message(
     msgspec.Struct, metaclass=MessageType, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """Base of all messages: frozen, keyword-only, decoded straight from outside input."""
+    """Base of all messages: frozen, keyword-only, decoded straight from outside input.
+
+    `formerly` has the names that this type was called by before, as in `formerly = ("HoldRoom",)`:
+    what is stored under one of them is read as this type.
+    """
+
+    formerly: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Raise TypeError where `formerly` is no tuple of other names."""
+        super().__init_subclass__(**kwargs)
+        names: Any = former_names(cls)
+        if not isinstance(names, tuple) or not all(_is_other_name(each, cls) for each in names):
+            error = f'{cls.__name__}: write `formerly` as a tuple of other names, ("OldName",)'
+            raise TypeError(error)
 
 
 class Command(Message):
@@ -114,6 +138,14 @@ def type_name(message_type: Any) -> str:
         name: str = message_type.__name__
         return name
     return f"{origin.__name__}[{message_type.__args__[0].__name__}]"
+
+
+def stored_names(message_type: Any) -> tuple[str, ...]:
+    """Return the names under which such messages may be stored, the present one first."""
+    origin = getattr(message_type, "__origin__", None)
+    if origin is None:
+        return (message_type.__name__, *former_names(message_type))
+    return tuple([f"{origin.__name__}[{name}]" for name in stored_names(message_type.__args__[0])])
 
 
 class Later(msgspec.Struct, frozen=True, kw_only=True):

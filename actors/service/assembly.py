@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from actors.errors import (
+    ConfigError,
     LetterNotReplayable,
     NoSuchActor,
     NoSuchLetter,
@@ -97,7 +98,7 @@ class ServiceSystem(ActorSystem):
 
         `runner` is where those run that remember nothing; `lock` is what this process holds on
         `data_dir`, where others might come. Services in none of the `groups` restart by
-        themselves. Raises TypeError where a service with a store is to have replicas.
+        themselves. Raises ConfigError as `class_of` and `check_groups`.
         """
         classes = ServiceClasses(
             {name: class_of(name, service) for name, service in services.items()}
@@ -201,6 +202,21 @@ class ServiceSystem(ActorSystem):
         found = [await each.timers() for each in self._operators.values()]
         return [stats for stats in found if stats is not None]
 
+    async def let_messages_go(self, sender: str, receiver: str, message_type: str) -> None:
+        """Have messages of this type that `receiver` cannot read become its dead letters.
+
+        Raises NoSuchActor, NothingWaits, ServiceUnavailable.
+        """
+        self._operator(sender).let_go(receiver, message_type)
+
+    async def let_timers_go(self, service: str, message_type: str) -> int:
+        """Make dead letters of the service's timers of this type that it cannot read; how many.
+
+        Raises NoSuchActor, NothingWaits, and what an ask raises.
+        """
+        operator = self._operator(service)
+        return await operator.let_timers_go(message_type, timeout_s=self._deadline_s)
+
     async def backup(self, target: Path) -> BackedUp:
         """Write all files of one moment into a new folder. Raises BackupRefused, StoreError."""
         return await self._backups.take(target)
@@ -221,6 +237,15 @@ class ServiceSystem(ActorSystem):
         if not self.context.dead_letters.discard(letter_id):
             holder = await self._holder(letter_id)
             await holder.discard(letter_id, timeout_s=self._deadline_s)
+
+    def _operator(self, service: str) -> OperatorCalls:
+        operator = self._operators.get(service)
+        if operator is None:
+            message = (
+                f"no service called {service!r} has a store; there are {', '.join(self._operators)}"
+            )
+            raise NoSuchActor(message)
+        return operator
 
     async def _holder(self, letter_id: str) -> OperatorCalls:
         unknown: Exception | None = None
@@ -304,21 +329,29 @@ def _make_replicas(
 
 
 def class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
-    """Return the class of what stands under that name. Raises TypeError."""
-    made: Any = service.factory() if isinstance(service, Replicas) else service()
+    """Return the class of what stands under that name. Raises ConfigError."""
+    make: Any = service.factory if isinstance(service, Replicas) else service
+    if not callable(make):
+        error = (
+            f"service {name!r} is a {type(make).__name__} that is made already: give what makes "
+            f"it, such as its class, for each of its lives has one of its own"
+        )
+        raise ConfigError(error)
+    made = make()
+    kind = type(made).__name__
     if isinstance(made, Service) and isinstance(service, Replicas):
         error = (
-            f"{name}: {type(made).__name__} has a store, which has one writer and so one replica; "
-            f"make it a StatelessService, or give its factory without Replicas"
+            f"service {name!r}: {kind} has a store, which has one writer and so one replica; make "
+            f"it a StatelessService, or give its factory without Replicas"
         )
-        raise TypeError(error)
+        raise ConfigError(error)
     if not isinstance(made, Service | StatelessService):
-        error = f"{name}: {type(made).__name__} is neither a Service nor a StatelessService"
-        raise TypeError(error)
+        error = f"service {name!r}: {kind} is neither a Service nor a StatelessService"
+        raise ConfigError(error)
     if isinstance(made, Service) and not isinstance(getattr(made, "schema", None), str | Path):
         error = (
-            f"{name}: {type(made).__name__} has no `schema`: write its tables' SQL there, or the "
-            f'Path of a .sql file or of a folder of them; "" if it has no table'
+            f"service {name!r}: {kind} has no `schema`: write its tables' SQL there, or the Path "
+            f'of a .sql file or of a folder of them; "" if it has no table'
         )
-        raise TypeError(error)
+        raise ConfigError(error)
     return type(made)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 
-from actors.errors import ActorError
+from actors.errors import ActorError, MessageUnreadable, NothingWaits
 from actors.kernel.envelope import Envelope
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import Numbering
 from actors.store.messaging.outbox import load_outgoing
+from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from actors.config import ChannelConfig
     from actors.service.directory import Directory
     from actors.store.messaging.outbox import ChannelBacklog
     from actors.store.messaging.output import Outgoing
+    from actors.store.messaging.unreadable import UnreadableRows
     from actors.store.store import Store
 
 log = structlog.get_logger()
@@ -32,7 +34,9 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     """One channel as an operator sees it; `depth` messages are committed and not yet applied.
 
     `lag_s` is the age of the oldest of them, in seconds. `state` is "waiting" where the receiver
-    took none and is tried again, or has as many as it may have at once.
+    took none and is tried again, or has as many as it may have at once; it is "unreadable" where
+    the next one cannot be read by the receiver's code: all wait behind it, in order, and
+    `unreadable` has those of the first two thousand that cannot be, by type.
     """
 
     sender: str
@@ -41,6 +45,7 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     lag_s: float
     state: str
+    unreadable: Sequence[UnreadableRows] = ()
 
 
 class Channel:
@@ -49,6 +54,10 @@ class Channel:
     At most `window_messages` are with the receiver, and as many wait in memory; all else stays in
     the outbox, so that a receiver that is down costs its senders no memory. When the receiver fails
     a message, everything from there is sent again ("go back N"); it knows what it has applied.
+
+    A message that the receiver's code cannot read goes alone, once all before it are applied: only
+    the receiver knows whether it has applied it, before it was run by other code. If it has not,
+    this is where the channel ends until there is code that can, or an operator lets the message go.
     """
 
     def __init__(
@@ -85,6 +94,11 @@ class Channel:
         self._under_way: deque[Envelope] = deque()
         # The first that it failed last: its number, how often it has crashed there, and with what.
         self._crashed: tuple[int, int, str | None] = (0, 0, None)
+        # The message at which it ends, once that has gone alone; and whether the answer was no.
+        self._last_one: Unreadable | None = None
+        self._ends = False
+        # Types of such messages that an operator has let go.
+        self._let_go: set[str] = set()
         self._closed = False
 
     def committed(self, message: Outgoing) -> None:
@@ -100,6 +114,7 @@ class Channel:
             self._sent < self._last
             and self._sent - self.acknowledged < self._config.window_messages
             and self._retry is None
+            and self._last_one is None
             and not self._closed
         ):
             if not self._memory:
@@ -107,6 +122,13 @@ class Channel:
                 return
             message = self._memory[0]
             envelope = self._envelope(message)
+            if isinstance(envelope.message, Unreadable) and envelope.message.waits:
+                if self._sent > self.acknowledged:
+                    return  # those before it come first
+                self._last_one = envelope.message
+                if not self._directory.takes(self._receiver):
+                    self._end()
+                    return
             try:
                 self._directory.deliver(self._receiver, envelope)
             except ActorError as error:
@@ -115,6 +137,36 @@ class Channel:
             self._under_way.append(envelope)
             self._sent = message.number
             self._memory.popleft()
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether it ends at a message that cannot be read."""
+        return self._ends
+
+    def read(self, message_type: str, blob: bytes) -> Any:
+        """Return the message as the receiver's code reads it, or Unreadable."""
+        return self._directory.decode(self._receiver, message_type, blob)
+
+    def let_go(self, message_type: str) -> None:
+        """Have messages of this type that cannot be read become dead letters of the receiver's.
+
+        What this incarnation does not live to send waits again.
+        Raises NothingWaits where the channel does not end at one, or nobody is there to keep it.
+        """
+        ended = self._last_one if self._ends else None
+        if ended is None or ended.message_type != message_type:
+            error = f"no {message_type} from {self._sender} to {self._receiver} waits unreadable"
+            raise NothingWaits(error)
+        if not self._directory.takes(self._receiver):
+            error = (
+                f"{ended.reason}, and so nobody could keep it as a dead letter: what waits in "
+                f"{self._sender}'s outbox holds up nothing else; it goes on when {self._receiver} "
+                f"is back"
+            )
+            raise NothingWaits(error)
+        self._let_go.add(message_type)
+        self._last_one, self._ends = None, False
+        self.pump()
 
     def close(self) -> None:
         """Send no more; the next incarnation begins with what is not acknowledged.
@@ -128,8 +180,10 @@ class Channel:
         if self._retry is not None:
             self._retry.cancel()
 
-    def stats(self, oldest_at_us: int | None, now_us: int) -> ChannelStats:
-        """Return a snapshot; the age of the oldest message is the store's to know."""
+    def stats(
+        self, oldest_at_us: int | None, now_us: int, unreadable: Sequence[UnreadableRows] = ()
+    ) -> ChannelStats:
+        """Return a snapshot; what is in the table is the store's to know."""
         lag_s = 0.0 if oldest_at_us is None else max(0.0, (now_us - oldest_at_us) / 1_000_000)
         depth = self._last - self.acknowledged
         return ChannelStats(
@@ -138,21 +192,26 @@ class Channel:
             depth=depth,
             in_flight=self._sent - self.acknowledged,
             lag_s=lag_s if depth else 0.0,
-            state="waiting" if self._retry is not None or self._is_held_up() else "open",
+            state=self._state(),
+            unreadable=unreadable,
         )
 
-    def _is_held_up(self) -> bool:
-        """Whether the receiver has a whole window, and there is more."""
+    def _state(self) -> str:
+        if self._ends:
+            return "unreadable"
+        if self._retry is not None or self._last_one is not None:
+            return "waiting"
         in_flight = self._sent - self.acknowledged
-        return in_flight >= self._config.window_messages and self._sent < self._last
+        is_held_up = in_flight >= self._config.window_messages and self._sent < self._last
+        return "waiting" if is_held_up else "open"
 
     # --- Inside ------------------------------------------------------------------------------
 
     def _envelope(self, message: Outgoing) -> Envelope:
         if message.message is None:
-            message.message = self._directory.decode(
-                self._receiver, message.message_type, message.blob
-            )
+            message.message = self.read(message.message_type, message.blob)
+            if isinstance(message.message, Unreadable) and message.message_type in self._let_go:
+                message.message = msgspec.structs.replace(message.message, waits=False)
         number = message.number
         envelope = Envelope(
             message.message,
@@ -169,6 +228,7 @@ class Channel:
     def _applied(self, number: int) -> None:
         if number > self.acknowledged and not self._closed:
             self.acknowledged = number
+            self._last_one, self._ends = None, False  # it was applied before
             self._store.acknowledge(self._receiver, number)
             # Those of an earlier round count too, and may be ahead of what this one has sent.
             while self._memory and self._memory[0].number <= number:
@@ -180,10 +240,20 @@ class Channel:
 
     def _failed(self, round_: int, error: BaseException) -> None:
         if round_ == self._round and not self._closed:
-            self._wait(error)
+            if isinstance(error, MessageUnreadable):
+                self._end()
+            else:
+                self._wait(error)
 
-    def _wait(self, error: BaseException) -> None:
-        """Start again behind what is acknowledged, after a while."""
+    def _end(self) -> None:
+        """Send nothing more: what is next waits for code that can read it."""
+        assert self._last_one is not None, "it ends at a message"
+        self._go_back()
+        self._ends = True
+        self._directory.warn(self._sender, self._receiver, self._last_one)
+
+    def _go_back(self) -> None:
+        """Begin again behind what is acknowledged."""
         self._round += 1
         if self._under_way:
             first = self._under_way[0]
@@ -191,6 +261,11 @@ class Channel:
             self._under_way.clear()
         self._memory.clear()
         self._sent = self.acknowledged
+
+    def _wait(self, error: BaseException) -> None:
+        """Start again behind what is acknowledged, after a while."""
+        self._go_back()
+        self._last_one = None
         if self._retry is None:
             log.debug(
                 "channel waits", sender=self._sender, receiver=self._receiver, error=str(error)

@@ -6,20 +6,27 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
 from actors.errors import ServiceUnavailable
-from actors.kernel.messages import type_name
+from actors.kernel.messages import Refused, stored_names, type_name
 from actors.service.service import StatelessService
-from actors.store.messaging.dead_letter_table import Unreadable
 from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
+from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from actors.kernel.envelope import Envelope
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.router import Router
+    from actors.service.handler_spec import HandlerSpec
     from actors.service.service import Service
+
+log = structlog.get_logger()
+
+# Kinds of message that are warned of, once each: a file full of nonsense must not fill the log.
+WARNED_MAX = 1000
 
 
 class Directory:
@@ -27,31 +34,30 @@ class Directory:
 
     def __init__(self, services: Mapping[str, type[Service | StatelessService]]) -> None:
         """`services` are the classes by name."""
-        self._decoders = {
-            name: {
-                type_name(spec.message): msgspec.json.Decoder(spec.stored)
-                for spec in service.handlers.values()
-                if spec.kind != "query"
-            }
+        stored = {
+            name: [spec for spec in service.handlers.values() if spec.kind != "query"]
             for name, service in services.items()
         }
+        self._decoders = {name: _decoders(specs) for name, specs in stored.items()}
         self.catalog = ServiceCatalog(
-            handled={name: frozenset(decoders) for name, decoders in self._decoders.items()},
+            handled={
+                name: frozenset(type_name(spec.message) for spec in specs)
+                for name, specs in stored.items()
+            },
             effects={
-                name: frozenset(
-                    type_name(spec.message)
-                    for spec in service.handlers.values()
-                    if spec.kind == "effect"
-                )
-                for name, service in services.items()
+                name: frozenset(type_name(spec.message) for spec in specs if spec.kind == "effect")
+                for name, specs in stored.items()
             },
             subscriptions=tuple(
                 [
                     Subscription(
-                        subscriber=name, event_type=type_name(spec.message), start=spec.start
+                        subscriber=name,
+                        event_type=type_name(spec.message),
+                        start=spec.start,
+                        formerly=stored_names(spec.message)[1:],
                     )
-                    for name, service in services.items()
-                    for spec in service.handlers.values()
+                    for name, specs in stored.items()
+                    for spec in specs
                     if spec.kind == "event"
                 ]
             ),
@@ -64,6 +70,7 @@ class Directory:
         self.checking = asyncio.Lock()
         # Set when the process drains: what an effect does not reach any more is no trouble.
         self.leaving = False
+        self._warned: set[tuple[str | None, str, str]] = set()
 
     def connect(self, router: Router) -> None:
         """Every message goes through the router from now on."""
@@ -95,20 +102,77 @@ class Directory:
         self._router.pick(service).actor_inbox.withdraw(wanted)
         return taken
 
+    def takes(self, service: str) -> bool:
+        """Whether there is a service of that name that can be sent anything durable."""
+        return service in self._decoders and service not in self._stateless
+
     def decode(self, service: str, message_type: str, blob: bytes) -> Any:
-        """Return the stored message; Unreadable where its receiver knows it no more."""
+        """Return the stored message, or Unreadable where the service's code cannot read it.
+
+        Any thread may call it.
+        """
         decoder = self._decoders.get(service, {}).get(message_type)
         if decoder is None:
-            reason = f"{service} has no handler for {message_type}"
+            reason = self._why_no_handler(service, message_type)
         else:
             try:
                 return decoder.decode(blob)
             except Exception as error:  # noqa: BLE001 - a message's own __post_init__, too
                 reason = f"{service} cannot read this {message_type}: {error}"
-        return Unreadable(message_type=message_type, blob=blob, reason=reason)
+        waits = decoder is not None or not self._is_unheard(service, message_type)
+        return Unreadable(message_type=message_type, blob=blob, reason=reason, waits=waits)
+
+    def warn(self, sender: str | None, service: str, unreadable: Unreadable) -> None:
+        """Say that the message waits; of each kind once, whatever incarnation finds it again.
+
+        Without a `sender` it is one of the service's own timers.
+        """
+        kind = (sender, service, unreadable.message_type)
+        if kind in self._warned or len(self._warned) >= WARNED_MAX:
+            return
+        self._warned.add(kind)
+        where = "/admin/timers" if sender is None else "/admin/channels"
+        log.warning(
+            "unreadable message waits",
+            receiver=service,
+            message_type=unreadable.message_type,
+            reason=unreadable.reason,
+            advice=f"run the version that wrote it, or one that can read it: docs/UPGRADES.md; or "
+            f"let it go, see {where}",
+            **({} if sender is None else {"sender": sender}),
+        )
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _why_no_handler(self, service: str, message_type: str) -> str:
+        if service not in self._decoders:
+            return f"no service is called {service}"
+        if service in self._stateless:
+            return f"{service} is stateless and takes no messages"
+        return f"{service} has no handler for {message_type}"
+
+    def _is_unheard(self, service: str, message_type: str) -> bool:
+        """Whether it is a refusal that the code at hand sends, and the service does not listen to.
+
+        It would wait for ever, and everything behind it: it is a dead letter from the first.
+        """
+        prefix = f"{Refused.__name__}["
+        if not (message_type.startswith(prefix) and self.takes(service)):
+            return False
+        command = message_type[len(prefix) : -1]
+        return any(command in handled for handled in self.catalog.handled.values())
 
     def _mailbox(self, service: str) -> Mailbox:
         if self._router is None:
             message = f"{service} cannot be reached before the system is assembled"
             raise ServiceUnavailable(message, retry_after_s=1.0)
         return self._router.pick(service).actor_inbox
+
+
+def _decoders(specs: Iterable[HandlerSpec]) -> dict[str, msgspec.json.Decoder[Any]]:
+    """Return what reads each message of these handlers, by the names it may be stored under."""
+    found: dict[str, msgspec.json.Decoder[Any]] = {}
+    for spec in specs:
+        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(spec.stored)
+        found.update(dict.fromkeys(stored_names(spec.message), decoder))
+    return found

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from actors.kernel.messages import type_name
+from actors.kernel.messages import stored_names
 from actors.service.channel import Channel
 from actors.service.scheduler import Scheduler
 from actors.store.messaging.outbox import ChannelBacklog, load_oldest
 from actors.store.messaging.timers import TimerTypes
+from actors.store.messaging.unreadable import unreadable_on_the_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,8 +101,23 @@ class Dispatcher:
         channels = dict(self.channels)
         acknowledged = {receiver: each.acknowledged for receiver, each in channels.items()}
         oldest = await self._store.look(partial(load_oldest, acknowledged=acknowledged))
+        unreadable = {
+            receiver: await self._store.look(
+                partial(
+                    unreadable_on_the_way,
+                    receiver=receiver,
+                    after=each.acknowledged,
+                    read=each.read,
+                )
+            )
+            for receiver, each in channels.items()
+            if each.is_unreadable
+        }
         now_us = self._clock.now_us()
-        return [each.stats(oldest.get(receiver), now_us) for receiver, each in channels.items()]
+        return [
+            each.stats(oldest.get(receiver), now_us, unreadable.get(receiver, ()))
+            for receiver, each in channels.items()
+        ]
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -127,7 +143,8 @@ class Dispatcher:
 
     def _make_schedulers(self) -> list[Scheduler]:
         config = self._config
-        names = tuple(sorted([type_name(each) for each in self._effects.kinds]))
+        effects = sorted([stored_names(each) for each in self._effects.kinds])
+        names = tuple([name for each in effects for name in each])
 
         def make(types: TimerTypes, window: int, *, effect: bool) -> Scheduler:
             return Scheduler(
@@ -144,5 +161,5 @@ class Dispatcher:
         window = config.effect.running_max + config.effect.waiting_max
         return [
             make(TimerTypes(names, included=False), config.timer.window_timers, effect=False),
-            *[make(TimerTypes((name,), included=True), window, effect=True) for name in names],
+            *[make(TimerTypes(each, included=True), window, effect=True) for each in effects],
         ]

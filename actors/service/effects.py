@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
-from actors.errors import Starting
+from actors.errors import Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
@@ -139,6 +139,7 @@ class Effects:
             await gate.enter(first=first)
             attempt += 1
             reason: str | None = None
+            at: str | None = None
             limit = asyncio.timeout(effect.limit_s)
             try:
                 async with limit:
@@ -150,7 +151,7 @@ class Effects:
                     gate.withdrawn()
                     raise
                 gate.failed(error)
-                reason = describe(error)
+                reason, at = describe(error), line_at(error)
                 if limit.expired() and isinstance(error, TimeoutError):
                     reason = f"not done within {effect.limit_s:g} s ({effect.limit_name})"
             else:
@@ -172,6 +173,7 @@ class Effects:
                 attempts_max=effect.attempts_max,
                 reason=reason,
                 request_id=timer.trace,
+                **({} if at is None else {"at": at}),
             )
             if attempt >= effect.attempts_max:
                 send(self._ended(timer, effect, attempt, reason))

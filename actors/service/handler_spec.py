@@ -18,11 +18,13 @@ from actors.kernel.messages import (
     Refusal,
     Refused,
     outcome_type,
+    stored_names,
     type_name,
 )
 from actors.service.effect_options import EffectOptions
+from actors.service.json_types import INSTEAD, without_form
 from actors.store.store import BoundHandler
-from actors.store.transaction import Transaction
+from actors.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,8 @@ SHAPES: dict[Kind, str] = {
     "outcome": "(self, tx: Transaction, message: SomeCommand, outcome: Outcome) -> None",
 }
 STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
+IMPORTED = "types are read at run time: define or import it, and not for the type checker alone"
+NO_AWAIT = "handlers never await: write it as `def`, and what has to wait as an @effect"
 
 
 class HandlerSpec(msgspec.Struct, frozen=True):
@@ -102,9 +106,12 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
     types, reply = _read_types(name, function, shape, parameters=1 if kind == "effect" else 2)
     message = types[-1]
     _check_message(name, kind, message, shape)
-    if (kind == "effect") != iscoroutinefunction(function):
-        rule = "write an @effect as" if kind == "effect" else "handlers never await, only effects"
-        error = f"{name}: {rule} `async def`"
+    _check_transaction(name, kind, types[:-1], shape)
+    if kind == "effect" and not iscoroutinefunction(function):
+        error = f"{name}: write an @effect as `async def`, for it waits for somebody else"
+        raise TypeError(error)
+    if kind != "effect" and iscoroutinefunction(function):
+        error = f"{name}: {NO_AWAIT}"
         raise TypeError(error)
     start: Start = "now"
     if kind == "event":
@@ -151,10 +158,28 @@ def _read_all(
         if spec.message in handlers:
             other = handlers[spec.message].function.__name__
         if other not in {None, name}:  # of the same name: a subclass overrides it
-            message = f"{cls.__name__}.{name} and .{other} both handle {type_name(spec.message)}"
+            message = (
+                f"{cls.__name__}.{name} and {cls.__name__}.{other} both handle "
+                f"{type_name(spec.message)}: keep one of them"
+            )
             raise TypeError(message)
         handlers[spec.message] = spec
+    _check_names(cls, handlers)
     return handlers
+
+
+def _check_names(cls: type, handlers: dict[Any, HandlerSpec]) -> None:
+    """Raise TypeError where what is stored under a name could be either of two types."""
+    readers: dict[str, HandlerSpec] = {}
+    for spec in handlers.values():
+        for name in stored_names(spec.message) if spec.kind != "query" else ():
+            other = readers.setdefault(name, spec)
+            if other is not spec:
+                error = (
+                    f"{cls.__name__}.{spec.function.__name__} and .{other.function.__name__} both "
+                    f"read what is stored as {name}: each name is of one type, see `formerly`"
+                )
+                raise TypeError(error)
 
 
 def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:
@@ -168,7 +193,7 @@ def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> Hand
     (message,), reply = _read_types(name, function, STATELESS_SHAPE, parameters=1)
     _check_message(name, kind, message, STATELESS_SHAPE)
     if iscoroutinefunction(function):
-        error = f"{name}: handlers never await, only effects `async def`"
+        error = f"{name}: {NO_AWAIT}"
         raise TypeError(error)
     if Later in members(reply):
         error = f"{name} returns Later: only a @command of a service with a store may"
@@ -192,19 +217,11 @@ def _read_outcome(name: str, function: Callable[..., Any]) -> HandlerSpec:
         )
         raise TypeError(error)
     if iscoroutinefunction(function):
-        error = f"{name}: handlers never await, only effects `async def`"
+        error = f"{name}: {NO_AWAIT}"
         raise TypeError(error)
     spec = HandlerSpec("outcome", function, outcome_type(message), reply, value=value)
     _check_readable(name, "outcome", spec.stored)
     return spec
-
-
-def _check_readable(name: str, what: str, stored: Any) -> None:
-    try:
-        msgspec.json.Decoder(stored)
-    except TypeError as unreadable:
-        error = f"{name}: its {what} could be stored, and not read back: {unreadable}"
-        raise TypeError(error) from unreadable
 
 
 def _read_types(
@@ -214,14 +231,54 @@ def _read_types(
     try:
         hints = typing.get_type_hints(function)
     except NameError as unknown:
-        error = f"{name}: {unknown}; its types are read at run time: import them for that, too"
+        error = f"{name}: {unknown}; {IMPORTED}"
         raise TypeError(error) from unknown
     reply = hints.pop("return", None)
     types = list(hints.values())
-    if reply is None or len(types) != parameters:
+    if reply is None and len(types) == parameters:
+        error = f"{name} does not say what it returns: it must be typed {shape}"
+        raise TypeError(error)
+    if len(types) != parameters:
         error = f"{name} must be typed {shape}"
         raise TypeError(error)
     return types, reply
+
+
+def _check_transaction(name: str, kind: Kind, before: list[Any], shape: str) -> None:
+    """Raise TypeError where what is typed `before` the message begins with another transaction."""
+    if not before:
+        return
+    wanted = ReadTransaction if kind == "query" else Transaction
+    if before[0] is wanted:
+        return
+    error = f"{name} must be typed {shape}"
+    if before[0] is Transaction:
+        error = (
+            f"{name} is a @query and takes a Transaction, and a query only reads: write "
+            f"`tx: ReadTransaction`, or make it a @command"
+        )
+    elif before[0] is ReadTransaction:
+        error = (
+            f"{name} is {_called(kind)} and takes a ReadTransaction, with which it could change "
+            f"nothing: write `tx: Transaction`, or make it a @query"
+        )
+    raise TypeError(error)
+
+
+def _check_readable(name: str, what: str, stored: Any) -> None:
+    """Raise TypeError where such a value could not be written as JSON, or not read back."""
+    try:
+        msgspec.json.Decoder(stored)
+        strangers = list(without_form(stored))
+    except NameError as unknown:
+        error = f"{name}: its {what} has a type that is not known: {unknown}; {IMPORTED}"
+        raise TypeError(error) from unknown
+    except TypeError as unreadable:
+        error = f"{name}: its {what} could be stored, and not read back: {unreadable}"
+        raise TypeError(error) from unreadable
+    if strangers:
+        error = f"{name}: its {what} has no form in JSON: {' and '.join(strangers)}; {INSTEAD}"
+        raise TypeError(error)
 
 
 def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
@@ -231,12 +288,19 @@ def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
         error = f"{name} must be typed {shape}"
         raise TypeError(error)
     if not issubclass(origin, BASES[kind]):
-        called = {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
-        error = f"{name} is {called}, and {origin.__name__} is no {BASES[kind].__name__}"
+        error = (
+            f"{name} is {_called(kind)}, and {origin.__name__} is no {BASES[kind].__name__}: "
+            f"it must be typed {shape}"
+        )
         raise TypeError(error)
     if message in {Refused, GaveUp}:
         error = f"{name}: say of which command, such as {message.__name__}[SomeCommand]"
         raise TypeError(error)
+    _check_readable(name, f"message {type_name(message)}", message)
+
+
+def _called(kind: Kind) -> str:
+    return {"event": "an @on", "effect": "an @effect"}.get(kind, f"a @{kind}")
 
 
 def _reply_type(annotation: Any) -> Any:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from actors.kernel.messages import Command, Refusal, type_name
-from actors.store.messaging.dead_letter_table import EXISTS, FORGET, REASON_CHARS_MAX
+from actors.store.messaging.dead_letter_table import (
+    EXISTS,
+    FORGET,
+    FORGET_BEYOND,
+    REASON_CHARS_MAX,
+)
+from actors.store.messaging.timers import REMOVE as REMOVE_TIMER
 
 if TYPE_CHECKING:
     from actors.store.transaction import Transaction
@@ -16,6 +22,10 @@ if TYPE_CHECKING:
 KEEP: Final = (
     "INSERT INTO dead_letter (id, message_type, message, attempts, reason, at_us)"
     " VALUES (?, ?, ?, 1, ?, ?)"
+)
+KEEP_TIMER: Final = (
+    "INSERT INTO dead_letter (id, message_type, message, attempts, reason, at_us, trace)"
+    " SELECT ?, message_type, message, 0, ?, ?, trace FROM timer WHERE seq = ?"
 )
 FORGET_OLDEST: Final = (
     "DELETE FROM dead_letter WHERE message_type = ? AND seq <= (SELECT seq FROM dead_letter"
@@ -34,6 +44,24 @@ def discard_letter(tx: Transaction, cmd: DiscardLetter) -> Refusal | None:
     if tx.execute(FORGET, cmd.letter_id) == 0:
         return Refusal.not_found(f"there is no dead letter {cmd.letter_id}")
     return None
+
+
+class LetTimersGo(Command):
+    """Make dead letters of these timers, which the code at hand cannot read; every service does."""
+
+    seqs: tuple[int, ...]
+    reason: str
+
+
+def let_timers_go(tx: Transaction, cmd: LetTimersGo, *, letters_max: int) -> int:
+    """Return how many there were; the oldest letters beyond the limit go."""
+    gone = 0
+    for seq in cmd.seqs:
+        reason = cmd.reason[:REASON_CHARS_MAX]
+        gone += tx.execute(KEEP_TIMER, tx.new_id(), reason, tx.now_us, seq)
+        tx.execute(REMOVE_TIMER, seq)
+    tx.execute(FORGET_BEYOND, letters_max)
+    return gone
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):

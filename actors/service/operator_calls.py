@@ -12,31 +12,46 @@ from actors.errors import (
     ActorError,
     LetterNotReplayable,
     NoSuchLetter,
+    NothingWaits,
     ServiceUnavailable,
     StoreError,
 )
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
-from actors.service.letters import DiscardLetter, Replayed
-from actors.store.messaging.dead_letter_table import Unreadable, find_letter, latest
+from actors.service.letters import DiscardLetter, LetTimersGo, Replayed
+from actors.store.messaging.dead_letter_table import find_letter, latest
 from actors.store.messaging.origin import LetterOrigin
 from actors.store.messaging.timers import count_timers
+from actors.store.messaging.unreadable import (
+    Unreadable,
+    UnreadableRows,
+    find_unreadable,
+    unreadable_timers,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from actors.kernel.dead_letters import DeadLetter
     from actors.service.channel import ChannelStats
     from actors.service.hosted_service import HostedService, Running
 
 
 class TimerStats(msgspec.Struct, frozen=True, kw_only=True):
-    """A service's timers and effects; `due` of the `pending` are due and not applied yet."""
+    """A service's timers and effects; `due` of the `pending` are due and not applied yet.
+
+    `state` is "unreadable" where some of the first two thousand cannot be read by the service's
+    code: these wait, and hold up no others.
+    """
 
     service: str
     pending: int
     due: int
     next_due_us: int | None
     effects_running: int
+    state: str = "open"
+    unreadable: Sequence[UnreadableRows] = ()
 
 
 class OperatorCalls:
@@ -67,6 +82,7 @@ class OperatorCalls:
         try:
             running = self._up()
             counts = await running.store.look(look)
+            unreadable = await running.store.look(partial(unreadable_timers, read=self._read))
         except (StoreError, ServiceUnavailable):
             return None
         return TimerStats(
@@ -75,7 +91,35 @@ class OperatorCalls:
             due=counts.due,
             next_due_us=counts.next_due_us,
             effects_running=running.effects.running,
+            state="unreadable" if unreadable else "open",
+            unreadable=unreadable,
         )
+
+    def let_go(self, receiver: str, message_type: str) -> None:
+        """Have what `receiver` cannot read become its dead letters, see Channel.let_go.
+
+        Raises NothingWaits, ServiceUnavailable.
+        """
+        channel = self._up().dispatcher.channels.get(receiver)
+        if channel is None:
+            error = f"{self._hosted.name} has sent {receiver} nothing"
+            raise NothingWaits(error)
+        channel.let_go(message_type)
+
+    async def let_timers_go(self, message_type: str, *, timeout_s: float) -> int:
+        """Make dead letters of the timers of this type that cannot be read; return how many.
+
+        Raises NothingWaits, StoreError, ServiceUnavailable, and what an ask raises.
+        """
+        find = partial(find_unreadable, message_type=message_type, read=self._read)
+        gone = 0
+        while found := await self._up().store.look(find):
+            seqs, reason = found
+            gone += await self._ask(Envelope(LetTimersGo(seqs=seqs, reason=reason)), timeout_s)
+        if not gone:
+            error = f"no timer {message_type} of {self._hosted.name} waits unreadable"
+            raise NothingWaits(error)
+        return gone
 
     async def holds_letter(self, letter_id: str) -> bool:
         """Whether the dead letter is this service's. Raises StoreError, ServiceUnavailable."""
@@ -92,7 +136,7 @@ class OperatorCalls:
         if letter is None:
             error = f"{name} has no dead letter {letter_id}"
             raise NoSuchLetter(error)
-        message = self._hosted.directory.decode(name, letter.message_type, letter.blob)
+        message = self._read(letter.message_type, letter.blob)
         if isinstance(message, Unreadable):
             raise LetterNotReplayable(message.reason)
         reply = await self._ask(
@@ -116,6 +160,9 @@ class OperatorCalls:
             raise NoSuchLetter(reply.detail)
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _read(self, message_type: str, blob: bytes) -> Any:
+        return self._hosted.directory.decode(self._hosted.name, message_type, blob)
 
     def _up(self) -> Running:
         running = self._hosted.current

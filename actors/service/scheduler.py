@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from actors.errors import ActorError
 from actors.kernel.envelope import Envelope
+from actors.kernel.messages import type_name, type_of
 from actors.service.receipt import Receipt
-from actors.store.messaging.dead_letter_table import Unreadable
 from actors.store.messaging.origin import TimerOrigin
-from actors.store.messaging.timers import load_due
+from actors.store.messaging.timers import DuePlace, load_due
+from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,8 +31,9 @@ class Scheduler:
     """One incarnation's hold on timers of some types. What it has in hand, the table has as well.
 
     A timer is in hand until it is applied: its row is gone, and it cannot fire twice. Those that
-    are due beyond the window stay in the table. A service has one for commands and one for each
-    kind of effect: an outside world that hangs must not hold up the others' timers.
+    are due beyond the window stay in the table, and so do those that the code at hand cannot read.
+    A service has one for commands and one for each kind of effect: an outside world that hangs must
+    not hold up the others' timers.
     """
 
     def __init__(
@@ -69,9 +71,11 @@ class Scheduler:
         self._behind = self._next_us is not None
         self._loading = False
         self._loaded_s = 0.0  # the loop's time when it was last read
-        # Whether something was committed that the load under way may not have seen, and which
-        # timers were applied that it may still have seen.
-        self._missed = False
+        # How far the table was read.
+        self._place = DuePlace()
+        # What was committed that the load under way may not have seen, and which timers were
+        # applied that it may still have seen.
+        self._missed: list[tuple[int, int]] = []
         self._gone: set[int] = set()
         self._handle: asyncio.TimerHandle | None = None
         # When the handle comes back, in epoch microseconds.
@@ -88,13 +92,16 @@ class Scheduler:
         if self._next_us is not None and self._next_us <= now_us:
             self._behind = True
         for timer in sorted(timers, key=_due):
-            self._missed = self._loading
+            if timer.due_us <= now_us and not self._behind and len(self._in_hand) < self._window:
+                self._start(timer)
+                continue
             if timer.due_us > now_us:
                 self._next_us = min(timer.due_us, self._next_us or timer.due_us)
-            elif self._behind or len(self._in_hand) >= self._window:
-                self._behind = True
             else:
-                self._start(timer)
+                self._behind = True
+            self._place.back_to(*_due(timer))  # the wall clock may have been set back
+            if self._loading:
+                self._missed.append(_due(timer))
         self.wake()
 
     def wake(self) -> None:
@@ -134,7 +141,7 @@ class Scheduler:
         self.wake()
 
     def _load_if_worth_it(self, now_us: int) -> None:
-        """A load reads those in hand again: there is one for half a window, not for each timer.
+        """A load costs a look into the table: there is one for half a window, not for each timer.
 
         But effects may be in hand for long, between attempts: now and then the others get what room
         they leave.
@@ -149,14 +156,19 @@ class Scheduler:
     def _load(self, now_us: int) -> None:
         self._loading = True
         self._loaded_s = self._loop.time()
-        # Those in hand are still in the table, and among the first.
-        limit = self._window + len(self._in_hand)
-        read = partial(load_due, types=self.types, now_us=now_us, limit=limit)
-        self._store.look(read).add_done_callback(partial(self._loaded, limit))
+        read = partial(
+            load_due,
+            types=self.types,
+            after=self._place.after(),
+            now_us=now_us,
+            limit=self._window,
+        )
+        self._store.look(read).add_done_callback(self._loaded)
 
-    def _loaded(self, limit: int, future: asyncio.Future[Due]) -> None:
+    def _loaded(self, future: asyncio.Future[Due]) -> None:
         self._loading = False
         gone, self._gone = self._gone, set()
+        missed, self._missed = self._missed, []
         error = None if future.cancelled() else future.exception()
         if self._closed or future.cancelled():
             return
@@ -165,23 +177,29 @@ class Scheduler:
             return
         due = future.result()
         self._next_us = due.next_us
-        self._behind = self._missed or len(due.timers) == limit
-        self._missed = False
+        self._behind = bool(missed) or len(due.timers) == self._window
         for timer in due.timers:
             if timer.seq not in self._in_hand and timer.seq not in gone:
                 if len(self._in_hand) >= self._window:
                     self._behind = True
                     break
                 self._start(timer)
+            self._place.go_to(*_due(timer))
+        for place in missed:
+            self._place.back_to(*place)
         self.wake()
 
     def _start(self, timer: Timer) -> None:
-        self._in_hand[timer.seq] = None
         if timer.message is None:
-            timer.message = self._directory.decode(self._name, timer.message_type, timer.blob)
-        if self._run is not None and not isinstance(timer.message, Unreadable):
+            message = self._directory.decode(self._name, timer.message_type, timer.blob)
+            if isinstance(message, Unreadable):  # it stays where it is
+                self._directory.warn(None, self._name, message)
+                return
+            timer.message, timer.message_type = message, type_name(type_of(message))
+        self._in_hand[timer.seq] = None
+        if self._run is not None:
             self._run(timer, self._send)
-        else:  # or what the store is to give up
+        else:
             self._send(Envelope(timer.message, trace=timer.trace, origin=TimerOrigin(timer.seq)))
 
     def _send(self, envelope: Envelope) -> None:

@@ -18,7 +18,7 @@ from actors.service.bound_effect import bound_effects
 from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
-from actors.service.letters import DiscardLetter, discard_letter
+from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
 from actors.store.store import BoundHandler
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class ServiceHost(Behavior):
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
         self._handlers[EffectPutOff] = _builtin(put_effect_off)
         self._handlers[DiscardLetter] = _builtin(discard_letter)
+        self._handlers[LetTimersGo] = BoundHandler(
+            partial(let_timers_go, letters_max=hosted.config.service.dead_letters_max),
+            msgspec.json.Decoder(int),
+        )
         effects = Effects(
             hosted.name,
             bound_effects(service, hosted.config.effect),

@@ -6,9 +6,7 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from actors.errors import Busy, DeadLettered, StoreLost, StoreRefused
+from actors.errors import Busy, DeadLettered, MessageUnreadable, StoreLost, StoreRefused
 from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
 from actors.store.epoch import Epoch
 from actors.store.files.sqlite_file import translate
@@ -27,6 +25,7 @@ from actors.store.messaging.outbox import Outbox
 from actors.store.messaging.output_buffer import OutputBuffer
 from actors.store.messaging.request_keys import MISSING, RequestKeys, is_corrigible
 from actors.store.messaging.timers import FIRST, Timers
+from actors.store.messaging.unreadable import Unreadable
 from actors.store.participant import NEW, Participant, Settler, hearing
 from actors.store.store import Backlog, WriteResult
 from actors.store.transaction import Transaction
@@ -237,6 +236,8 @@ class GroupCommit:
                 return outcome
         handler = handlers.get(type_of(envelope.message))
         if handler is None or envelope.attempt >= self._spec.attempts_max:
+            if isinstance(envelope.message, Unreadable) and envelope.message.waits:
+                return MessageUnreadable(envelope.message.reason)
             reply = self._give_up(envelope, handler, tx.now_us)
             if settler is not None and origin.__class__ is not LetterOrigin:
                 settler.apply(origin)
@@ -306,9 +307,7 @@ class GroupCommit:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
         if handler is not None and is_keyed(envelope):
-            # A stored reply that cannot be read is what it crashed with: it is buried.
-            with suppress(msgspec.MsgspecError):
-                reply = self._find(envelope, handler)
+            reply = self._find(envelope, handler)
         return self._bury(envelope, now_us) if reply is MISSING else reply
 
     def _bury(self, envelope: Envelope, now_us: int) -> DeadLettered:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import inspect
 
+from actors.service.json_types import type_info
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -38,7 +40,7 @@ def body_bytes_max(message_type: type, *, without: tuple[str, ...] = ()) -> int 
 
     `without` are the fields that do not stand in the body.
     """
-    size = _bytes_max(inspect.type_info(message_type), without)
+    size = _bytes_max(type_info(message_type), without)
     return None if size is None else max(size + SPARE_BYTES, READ_BYTES_MIN)
 
 

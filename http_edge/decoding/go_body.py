@@ -9,6 +9,7 @@ import msgspec
 
 from http_edge.decoding.blame import explain
 from http_edge.decoding.characters import refuse_control
+from http_edge.decoding.large_numbers import may_be_large, refuse_large
 from http_edge.decoding.message_fields import date_fields, text_fields
 from http_edge.problems import Kind
 
@@ -38,6 +39,7 @@ class GoBody:
         self._names = {name.casefold(): name for name in message_type.__struct_encode_fields__}
         self._days = date_fields(message_type)
         self._texts = text_fields(message_type)
+        self._may_be_large = may_be_large(message_type)
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
         del params  # no such address has parameters in its path
@@ -55,6 +57,8 @@ class GoBody:
         except (ValueError, RecursionError) as error:
             explain(body, error, self._type, wrong_type=Kind.WRONG_TYPE)
         refuse_control(body, message, self._texts)
+        if self._may_be_large:
+            refuse_large(body, message)
         return message
 
 

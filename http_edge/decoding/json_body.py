@@ -8,7 +8,8 @@ import msgspec
 
 from http_edge.decoding.blame import explain
 from http_edge.decoding.characters import refuse_control
-from http_edge.decoding.message_fields import WHOLE_NUMBER, text_fields, whole_number_fields
+from http_edge.decoding.large_numbers import may_be_large, refuse_large
+from http_edge.decoding.message_fields import is_whole_number, text_fields, whole_number_fields
 from http_edge.problems import Kind, ProblemError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class JsonBody:
         self._type = message_type
         self._numbers = whole_number_fields(message_type)
         self._texts = text_fields(message_type)
+        self._may_be_large = may_be_large(message_type)
         fields = msgspec.structs.fields(message_type)
         # What no body stands for.
         self._nothing = b"" if any(field.required for field in fields) else b"{}"
@@ -52,6 +54,8 @@ class JsonBody:
         except (ValueError, RecursionError) as error:
             explain(body, error, self._type)
         refuse_control(body, message, self._texts)
+        if self._may_be_large:
+            refuse_large(body, message)
         return message
 
     def _merge(self, body: bytes, params: dict[str, str]) -> bytes:
@@ -65,6 +69,6 @@ class JsonBody:
                 raise ProblemError(
                     Kind.INVALID, f"{name} stands in the address already", field=name
                 )
-            number = name in self._numbers and WHOLE_NUMBER.fullmatch(text)
+            number = name in self._numbers and is_whole_number(text)
             fields[name] = msgspec.Raw(text.encode() if number else msgspec.json.encode(text))
         return msgspec.json.encode(fields)

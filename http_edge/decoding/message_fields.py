@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from actors.service.json_types import type_info
+from http_edge.decoding.large_numbers import INT64
+
 if TYPE_CHECKING:
     from actors.kernel.messages import Message
 
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_DIGITS = re.compile(r"-?[0-9]{1,19}")
 # Names, numbers, types and ids are one line. What may be longer than any of them is a text.
 LINE_CHARS_MAX = 254
+
+
+def is_whole_number(text: str) -> bool:
+    """Whether it is one as JSON has it, of 64 bits."""
+    return _DIGITS.fullmatch(text) is not None and int(text) in INT64
 
 
 def whole_number_fields(message_type: type[Message]) -> frozenset[str]:
@@ -61,7 +69,7 @@ def _field_types(
     message_type: type[Message],
 ) -> tuple[tuple[str, tuple[msgspec.inspect.Type, ...]], ...]:
     """Return each field's name, as encoded, with the types that it may have."""
-    info = msgspec.inspect.type_info(message_type)
+    info = type_info(message_type)
     if not isinstance(info, msgspec.inspect.StructType):
         message = f"{message_type!r} is no struct"
         raise TypeError(message)

@@ -9,7 +9,7 @@ import msgspec
 from http_edge.decoding.blame import blame
 from http_edge.decoding.characters import refuse_control_in
 from http_edge.decoding.message_fields import (
-    WHOLE_NUMBER,
+    is_whole_number,
     nullable_fields,
     text_fields,
     whole_number_fields,
@@ -59,8 +59,9 @@ class UrlDecoder:
         if not text.isprintable():
             refuse_control_in(name, text, self._texts)
         # msgspec would read 1e2 and 2.0 as whole numbers too, and numbers of any length.
-        if name in self._numbers and not WHOLE_NUMBER.fullmatch(text):
-            raise ProblemError(Kind.INVALID, f"{name} is not a whole number", field=name)
+        if name in self._numbers and not is_whole_number(text):
+            detail = f"{name} is not a whole number of 64 bits"
+            raise ProblemError(Kind.INVALID, detail, field=name)
         # msgspec would read the text null as no value at all, and a filter would be lost.
         if name in self._nullable and text.lower() == "null":
             detail = f"{name} is {text}; leave it out to give none"

@@ -14,6 +14,7 @@ from actors.errors import (
     LetterNotReplayable,
     NoSuchActor,
     NoSuchLetter,
+    NothingWaits,
 )
 from http_edge.address import Address, Endpoint
 from http_edge.admin_token import authorize
@@ -52,6 +53,12 @@ class BackupOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where a backup is to lie: a folder of this machine, by its whole path, new or empty."""
 
     dir: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+class LetGoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which messages are to become dead letters, of those that wait unreadable."""
+
+    message_type: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
 
 class AdminCall(NamedTuple):
@@ -243,6 +250,42 @@ async def _back_up(call: AdminCall) -> tuple[int, object]:
         raise ProblemError(Kind.CONFLICT, str(error), field="dir") from error
 
 
+async def _let_messages_go(call: AdminCall) -> tuple[int, object]:
+    """202: they go on their way to the receiver, which keeps them as dead letters."""
+    sender, receiver = call.params["sender"], call.params["receiver"]
+    message_type, _ = await _let_go(
+        call, "sender", lambda given: call.system.let_messages_go(sender, receiver, given)
+    )
+    said = {"sender": sender, "receiver": receiver, "message_type": message_type}
+    return 202, {**said, "action": "let_go"}
+
+
+async def _let_timers_go(call: AdminCall) -> tuple[int, object]:
+    """200: so many are dead letters now."""
+    service = call.params["service"]
+    message_type, letters = await _let_go(
+        call, "service", lambda given: call.system.let_timers_go(service, given)
+    )
+    return 200, {"service": service, "message_type": message_type, "letters": letters}
+
+
+async def _let_go(
+    call: AdminCall, field: str, do: Callable[[str], Awaitable[object]]
+) -> tuple[str, object]:
+    """Do it to the type of message that the body names; return that, and what it was answered."""
+    refuse_query(call.query)
+    try:
+        message_type = msgspec.json.decode(call.body, type=LetGoOrder).message_type
+    except (ValueError, RecursionError) as error:
+        explain(call.body, error)
+    try:
+        return message_type, await do(message_type)
+    except NoSuchActor as error:
+        raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field=field) from error
+    except NothingWaits as error:
+        raise ProblemError(Kind.CONFLICT, str(error)) from error
+
+
 async def _dead_letters(call: AdminCall) -> tuple[int, object]:
     limit = _limit(call.query, call.config)
     return 200, _page(await call.system.dead_letters(limit=limit))
@@ -286,7 +329,17 @@ ADMIN: tuple[Address, ...] = (
         _listing(lambda system: system.registry_snapshot(), "every service, its replicas"),
     ),
     Address("GET", "/admin/channels", _listing(lambda system: system.channels(), "channels")),
+    Address(
+        "POST",
+        "/admin/channels/{sender}/{receiver}/let-go",
+        admin(_let_messages_go, "give up what cannot be read", reads_body=True),
+    ),
     Address("GET", "/admin/timers", _listing(lambda system: system.timers(), "timers, effects")),
+    Address(
+        "POST",
+        "/admin/timers/{service}/let-go",
+        admin(_let_timers_go, "give up what cannot be read", reads_body=True),
+    ),
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
     Address("POST", f"{_LETTER}/replay", admin(_replay, "run it again")),
     Address("DELETE", _LETTER, admin(_discard, "forget it")),

@@ -197,14 +197,15 @@ def faults_of(
     """Yield why requests there would never be answered; `needs` are fields of the reply."""
     for name in parameters_of(path):
         if name not in message.__struct_encode_fields__:
-            yield f"{message.__name__} has no field {name}"
+            fields = ", ".join(message.__struct_encode_fields__) or "none"
+            yield f"{message.__name__} has no field {name}, but {fields}"
     try:
         if not system.handles(service, message):
             yield f"{service} has no handler for {message.__name__}"
         elif needs:
             yield from _lacking(needs, system.reply_type(service, message), message)
-    except NoSuchActor:
-        yield f"there is no service {service}"
+    except NoSuchActor as error:
+        yield str(error)
 
 
 def _lacking(needs: Iterable[str], reply: Any, message: type[Message]) -> Iterator[str]:

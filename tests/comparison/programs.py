@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.comparison.dying import FOLDER, LEDGER, POINT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).parent.parent.parent
 WAIT_S_MAX = 100.0
@@ -80,31 +80,38 @@ class Program(ABC):
 
     def launch(self, url: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a process; return it when somebody answers at `url`."""
-        with (self.folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                words,
-                cwd=ROOT,
-                env={**self._environment, **environment},
-                stdout=log,
-                stderr=log,
-            )
-        self._started.append(process)
-        assert within(WAIT_S_MAX, lambda: is_there(url)), (self.folder / "log.txt").read_text()
-        return process
+        environment = {**self._environment, **environment}
+        self._started.append(launch(url, words, self.folder / "log.txt", ROOT, environment))
+        return self._started[-1]
 
-    def ask(self, method: str, url: str, *, key: str | None = None, body: Any = None) -> Any:
-        """Return the decoded answer. Raises OSError or HTTPException where there is none."""
-        where = urlsplit(url)
-        headers = {} if key is None else {"Idempotency-Key": key}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        with closing(HTTPConnection(where.netloc, timeout=WAIT_S_MAX)) as connection:
-            connection.request(method, where.path, body and json.dumps(body), headers)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        assert answer.status < 300, f"{method} {url}: {answer.status} {text}"
-        is_json = answer.headers.get_content_type() == "application/json"
-        return json.loads(text) if is_json else text
+
+def launch(
+    url: str, words: Sequence[str], log: Path, folder: Path, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process in a folder; return it when somebody answers at `url`."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            words, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    if not within(WAIT_S_MAX, lambda: is_there(url)):
+        process.kill()
+        raise AssertionError(log.read_text())
+    return process
+
+
+def ask(method: str, url: str, *, key: str | None = None, body: Any = None) -> Any:
+    """Return the decoded answer. Raises OSError or HTTPException where there is none."""
+    where = urlsplit(url)
+    headers = {} if key is None else {"Idempotency-Key": key}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    with closing(HTTPConnection(where.netloc, timeout=WAIT_S_MAX)) as connection:
+        connection.request(method, where.path, body and json.dumps(body), headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    assert answer.status < 300, f"{method} {url}: {answer.status} {text}"
+    is_json = answer.headers.get_content_type() == "application/json"
+    return json.loads(text) if is_json else text
 
 
 def is_there(url: str) -> bool:
@@ -135,7 +142,7 @@ class Ours(Program):
         return self.launch(url, sys.executable, "runtime.py", *words, listen)
 
     def place(self, key: str) -> str:
-        return str(self.ask("POST", f"{self.url}/orders/one", key=key))
+        return str(ask("POST", f"{self.url}/orders/one", key=key))
 
     def states(self) -> list[str]:
         return read_states(self.folder / "orders.db")
@@ -150,7 +157,7 @@ class Dbos(Program):
         return self.launch(self.url, *program, PORT=port)
 
     def place(self, key: str) -> str:
-        return str(self.ask("POST", f"{self.url}/orders/one", key=key))
+        return str(ask("POST", f"{self.url}/orders/one", key=key))
 
     def states(self) -> list[str]:
         return read_states(self.folder / "orders.db")
@@ -178,7 +185,7 @@ class Restate(Program):
         process = self.launch(self._handlers, *program, PORT=port)
         if self.server is None:
             self.start_server()
-            self.ask("POST", f"{self._admin}/deployments", body={"uri": self._handlers})
+            ask("POST", f"{self._admin}/deployments", body={"uri": self._handlers})
         return process
 
     def start_server(self) -> None:
@@ -187,8 +194,8 @@ class Restate(Program):
         self.server = self.launch(f"{self._admin}/health", *words, **self._options)
 
     def place(self, key: str) -> str:
-        return str(self.ask("POST", f"{self.url}/orders/one/order", key=key))
+        return str(ask("POST", f"{self.url}/orders/one/order", key=key))
 
     def states(self) -> list[str]:
-        state = self.ask("POST", f"{self.url}/orders/one/state")
+        state = ask("POST", f"{self.url}/orders/one/state")
         return [] if state is None else [str(state)]

@@ -14,6 +14,7 @@ from actors.errors import (
     LetterNotReplayable,
     NoSuchActor,
     NoSuchLetter,
+    NothingWaits,
 )
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
@@ -133,7 +134,8 @@ class FakeSystem:
 
     def handles(self, service: str, message_type: type[Message], /) -> bool:
         if service not in self.items:
-            raise NoSuchActor(service)
+            message = f"no service is called {service!r}"
+            raise NoSuchActor(message)
         return (service, message_type) not in self.unhandled
 
     def reply_type(self, _service: str, message_type: type[Message], /) -> Any:
@@ -232,6 +234,19 @@ class FakeSystem:
 
     async def timers(self) -> list[FakeTimers]:
         return [FakeTimers(service="room", pending=2, next_due_us=None)]
+
+    async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:
+        self._let_go(f"let go to {receiver}: {message_type}", sender)
+
+    async def let_timers_go(self, service: str, message_type: str, /) -> int:
+        self._let_go(f"let timers go: {message_type}", service)
+        return 2
+
+    def _let_go(self, signal: str, service: str) -> None:
+        self._signal(signal, service)
+        if signal.endswith("Readable"):
+            message = "no Readable waits unreadable"
+            raise NothingWaits(message)
 
     async def committed(self, service: str, /) -> None:
         self.items[service]

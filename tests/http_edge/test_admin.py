@@ -83,6 +83,29 @@ async def test_each_action_reaches_its_actor(action: str) -> None:
         is_problem(await served.admin("POST", f"/admin/actors/nobody/{action}"), 404, "name")
 
 
+async def test_what_cannot_be_read_is_let_go_by_its_type() -> None:
+    """Messages in their own time, timers at once; what does not wait is a 409, nonsense a 422."""
+    channel, timers = "/admin/channels/room/booking/let-go", "/admin/timers/room/let-go"
+    body = b'{"message_type": "HoldRoom"}'
+    async with serving() as served:
+        reply = await served.admin("POST", channel, data=body)
+        about = {"sender": "room", "receiver": "booking", "message_type": "HoldRoom"}
+        assert (reply.status, reply.json) == (202, {**about, "action": "let_go"})
+        reply = await served.admin("POST", timers, data=body)
+        told = {"service": "room", "message_type": "HoldRoom", "letters": 2}
+        assert (reply.status, reply.json) == (200, told)
+        done = [("let go to booking: HoldRoom", "room"), ("let timers go: HoldRoom", "room")]
+        assert served.system.signals == done
+        for path, field in ((channel, "sender"), (timers, "service")):
+            other = path.replace("/room/", "/nobody/")
+            is_problem(await served.admin("POST", other, data=body), 404, field)
+            readable = await served.admin("POST", path, data=b'{"message_type": "Readable"}')
+            is_problem(readable, 409)
+            for wrong in (b"", b"{}", b'{"message_type": ""}', b'{"message_type": "x", "y": 1}'):
+                assert (await served.admin("POST", path, data=wrong)).status in {400, 422}
+            assert (await served.send("POST", path, data=body)).status == 401
+
+
 async def test_a_suspension_lasts_as_long_as_its_body_says() -> None:
     """`for_s` reaches the kernel; without it, until somebody resumes; nonsense is a 422."""
     async with serving(suspend_s_max=60.0) as served:

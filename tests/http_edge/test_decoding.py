@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -56,6 +57,71 @@ def test_the_field_at_fault_is_named(
         JsonBody(Resolve).decode(body, params)
     assert caught.value.problem.field == field
     assert caught.value.problem.status == 422
+
+
+# --- Numbers -------------------------------------------------------------------------------------
+
+
+class Count(Command, frozen=True, kw_only=True):
+    """Whole numbers wherever they can stand, without limits of their own."""
+
+    number: int = 0
+    numbers: tuple[int, ...] = ()
+    by_name: dict[str, int | None] | None = None
+    any: Any = None
+    text: str = ""
+    ratio: float = 0.0
+
+
+class CountWhere(Query, frozen=True, kw_only=True):
+    number: int | None = None
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**25])
+@pytest.mark.parametrize("field", ["number", "numbers[1]", "by_name.a", "any.b[0]"])
+def test_a_whole_number_that_no_store_holds_is_refused(number: int, field: str) -> None:
+    """A handler's SQL would crash of it, and the client would be told of a crash."""
+    body = {
+        "number": f'{{"number":{number}}}',
+        "numbers[1]": f'{{"numbers":[0,{number}]}}',
+        "by_name.a": f'{{"by_name":{{"a":{number}}}}}',
+        "any.b[0]": f'{{"any":{{"b":[{number}]}}}}',
+    }[field]
+    for decoder in (JsonBody(Count), GoBody(Count)):
+        with pytest.raises(ProblemError) as caught:
+            decoder.decode(body.encode(), {})
+        problem = caught.value.problem
+        assert (problem.status, problem.field) == (422, field)
+        assert problem.detail == f"{field} is not a whole number of 64 bits"
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**25])
+def test_nor_is_one_in_an_address(number: int) -> None:
+    """As a parameter of its path, beside a body or without, or of its query."""
+    decoder = UrlDecoder(CountWhere, items_default=1, items_max=1)
+    params = {"number": str(number)}
+    for decode in (
+        partial(decoder.decode, params, ""),
+        partial(decoder.decode, {}, f"number={number}"),
+        partial(JsonBody(Count).decode, b"", params),
+    ):
+        with pytest.raises(ProblemError) as caught:
+            decode()
+        assert (caught.value.problem.status, caught.value.problem.field) == (422, "number")
+
+
+def test_the_largest_that_a_store_holds_is_taken() -> None:
+    """And what only looks like a large one: digits of a text, and a fraction's."""
+    most, least = 2**63 - 1, -(2**63)
+    text = f'{{"number":{most},"numbers":[{least}],"text":"{10**25}","ratio":{10**25}}}'
+    assert JsonBody(Count).decode(text.encode(), {}) == Count(
+        number=most, numbers=(least,), text=str(10**25), ratio=1e25
+    )
+    decoder = UrlDecoder(CountWhere, items_default=1, items_max=1)
+    assert decoder.decode({}, f"number={most}") == CountWhere(number=most)
+
+
+# --- Characters ----------------------------------------------------------------------------------
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:

@@ -90,15 +90,15 @@ def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path) -> None:
         make(tmp_path, wrong)
     _, *faults = str(raised.value).split("\n  ")
     assert faults == [
-        "gateway GET /a/{thing_id}: two rows are for one address",
+        "gateway GET /a/{thing_id}: two rows are for one address: keep one",
         "gateway GET /a/{other}/b: another row calls the same segment {thing_id}, and not {other}",
-        "gateway GET /b/{thing}: GetThing has no field thing",
-        "gateway GET /c/{thing}: GetThing has no field thing",
+        "gateway GET /b/{thing}: GetThing has no field thing, but thing_id",
+        "gateway GET /c/{thing}: GetThing has no field thing, but thing_id",
         "gateway POST /d: room has no handler for Paint",
-        "gateway POST /d: two rows are for one address",
-        "gateway POST /d: there is no service lobby",
-        "gateway POST /admin/e: there is no service lobby",
-        "gateway GET /f: there is no service lobby",
+        "gateway POST /d: two rows are for one address: keep one",
+        "gateway POST /d: no service is called 'lobby'",
+        "gateway POST /admin/e: no service is called 'lobby'",
+        "gateway GET /f: no service is called 'lobby'",
         "gateway FETCH /g: HTTP has no method FETCH",
         "gateway GET h: a path begins with a slash",
         "gateway GET /i/{rest*}/j: {rest*} is neither a text, nor {name}, nor {name*} at the end",
@@ -108,6 +108,6 @@ def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path) -> None:
         "gateway GET /o: Paint is a command: only a query has pages",
         "gateway GET /q: the reply to ListNames, Painted, has no items",
         "gateway GET /q: the reply to ListNames, Painted, has no next",
-        "gateway GET /healthz: two rows are for one address",
+        "gateway GET /healthz: two rows are for one address: keep one",
         f"gateway POST {taken}: another row calls the same segment {{name}}, and not {{actor}}",
     ]

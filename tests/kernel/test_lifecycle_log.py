@@ -106,6 +106,25 @@ def test_each_event_is_one_structured_line(
     assert logged == [{"actor": "room", **line}]
 
 
+def test_a_message_that_fails_again_is_one_traceback() -> None:
+    """That of its first attempt; each says where its author has to look."""
+    with capture_logs() as logged:
+        for again in (False, True):
+            log_lifecycle(
+                lifecycle.Crashed(
+                    name="room",
+                    incarnation=1,
+                    at="room.py, line 7",
+                    error="Boom: x",
+                    killed=False,
+                    traceback="Traceback ...",
+                    again=again,
+                )
+            )
+    assert [line.get("traceback") for line in logged] == ["Traceback ...", None]
+    assert [line["at"] for line in logged] == ["room.py, line 7"] * 2
+
+
 def test_a_start_that_parks_is_one_line() -> None:
     """That it is parked says all, and comes next."""
     with capture_logs() as logged:

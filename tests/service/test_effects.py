@@ -266,6 +266,19 @@ async def test_what_fails_during_the_drain_is_no_warning(
         assert lines == {level}
 
 
+async def test_a_failed_attempt_says_where_in_its_authors_code_it_was(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It may be a slip of the author's, and no trouble outside."""
+    world.answer = failing
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        with structlog.testing.capture_logs() as logs:
+            await run.ask("a", calls("x"))
+            await run.until(lambda: any(line["event"] == "effect failed" for line in logs))
+    failed = next(line for line in logs if line["event"] == "effect failed")
+    assert failed["at"].startswith(f"{failing.__code__.co_filename}, line ")
+
+
 async def test_where_nobody_listens_the_request_is_a_dead_letter_that_can_be_replayed(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
@@ -586,7 +599,7 @@ async def test_effect_that_is_done_does_not_run_for_a_look_that_saw_it_before(
         assert run.labels("a") == ["x", "y", "z"]
 
 
-async def test_request_for_an_effect_that_no_program_can_read_is_a_dead_letter(
+async def test_request_for_an_effect_that_this_program_cannot_read_waits(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
     """A newer program's effect has other fields: the request is kept, and the rest goes on."""
@@ -603,10 +616,10 @@ async def test_request_for_an_effect_that_no_program_can_read_is_a_dead_letter(
     async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
         await run.advance(1.0, steps=10)
         assert run.labels("a") == ["new"]
-        assert run.count("a", "timer") == 0
-        (letter,) = await run.letters()
-        assert (letter.message_type, letter.message) == ("Call", '{"old":1}')
-        assert "cannot read this Call" in letter.reason
+        assert run.rows("a", "SELECT message_type, message FROM timer") == [("Call", b'{"old":1}')]
+        assert await run.letters() == []
+        (stats,) = await run.system.timers()
+        assert "cannot read this Call" in stats.unreadable[0].reason
 
 
 async def test_effect_that_swallows_its_cancellation_cannot_hold_up_a_restart(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.errors import DeadLettered, MailboxFull
+from actors.kernel import lifecycle
 from actors.kernel.messages import Refusal
 from tests.service.books import Shelf, hosted
 from tests.store.ledger import ADD, ENDLESS, Add, Added, Count, Crash, Do, Look
@@ -63,6 +64,24 @@ async def test_each_of_many_poisons_runs_attempts_max_times_and_all_else_is_answ
             str(end.letter_id) for end in ends if isinstance(end, DeadLettered)
         )
         assert {letter.reason for letter in letters} == {f"RuntimeError: {w}" for w in poison}
+
+
+async def test_a_crash_says_where_in_its_authors_code_it_was(tmp_path: Path) -> None:
+    """Not where in ours, of which the handler's statement was run; and what is known by then."""
+
+    def do(tx: Any, _cmd: Do) -> None:
+        tx.execute("INSERT INTO nowhere VALUES (1)")
+
+    async with hosted(tmp_path, "a", settings=[NO_BUDGET], do=do) as shelf:
+        with pytest.raises(DeadLettered):
+            await shelf.ask("a", Do(what="poison"))
+        crashes = shelf.happened(lifecycle.Crashed, "a")
+    place = f"{__file__}, line {do.__code__.co_firstlineno + 1}"
+    assert [(each.at, each.again) for each in crashes] == [
+        (place, False),
+        (place, True),
+        (place, True),
+    ]
 
 
 async def test_poisonous_query_costs_the_commands_beside_it_nothing(tmp_path: Path) -> None:

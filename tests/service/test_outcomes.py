@@ -160,7 +160,7 @@ def test_outcome_of_no_effect_of_the_class_is_told() -> None:
 
 def test_effect_has_one_outcome_handler() -> None:
     """Which of two it would be, nobody could tell."""
-    says = r"Twice\.again and \.weighed both handle EffectOutcome\[Weigh\]"
+    says = r"Twice\.again and Twice\.weighed both handle EffectOutcome\[Weigh\]"
     with pytest.raises(TypeError, match=says):
 
         class Twice(Weighing):

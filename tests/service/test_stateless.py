@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import pytest
 
-from actors.errors import DeadLettered, DeadlineExceeded, NoSuchActor
+from actors.errors import ConfigError, DeadLettered, DeadlineExceeded, NoSuchActor
 from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Command, Event, Query, Refusal
@@ -339,7 +339,7 @@ async def test_nothing_durable_can_be_sent_to_it(tmp_path: Path, clock: Stepping
 async def test_service_with_a_store_has_no_replicas(tmp_path: Path, clock: SteppingClock) -> None:
     """Its file has one writer; the system is not even made."""
     replicas: Any = Replicas(Desk, 2)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="a: Desk has a store"):
+    with pytest.raises(ConfigError, match="service 'a': Desk has a store"):
         async with office(tmp_path, {"a": replicas}, clock=clock):
             pass
     with pytest.raises(ValueError, match="one at least"):

@@ -253,6 +253,27 @@ async def test_timer_committed_while_the_table_is_read_is_not_forgotten(
         assert run.labels("a") == ["first", "second"]
 
 
+@pytest.mark.parametrize("held", [False, True])
+async def test_timer_of_a_clock_that_was_set_back_is_not_passed_over(
+    tmp_path: Path, clock: SteppingClock, *, held: bool
+) -> None:
+    """It is due before what was read already, or is being read as it is committed."""
+    async with office(tmp_path, {"a": Planner}, clock=clock, store=HeldStore) as run:
+        await run.ask("a", Do(what=[(10.0, "first")]))
+        if held:
+            with HeldStore.hold() as looks:
+                await run.advance(10.0)
+                assert looks.count == 1
+                clock.step(-8.0)
+                await run.ask("a", Do(what=[(1.0, "second")]))
+        else:
+            await run.advance(10.0)
+            clock.step(-8.0)
+            await run.ask("a", Do(what=[(1.0, "second")]))
+        await run.advance(2.0, steps=20)
+        assert run.labels("a") == ["first", "second"]
+
+
 async def test_clock_set_forward_brings_timers_forward(
     tmp_path: Path, clock: SteppingClock
 ) -> None:
@@ -484,10 +505,10 @@ class _Full:
         return self._connection.execute(sql, *params)
 
 
-async def test_timer_that_no_program_can_read_is_a_dead_letter(
+async def test_timer_that_this_program_cannot_read_waits(
     tmp_path: Path, clock: SteppingClock
 ) -> None:
-    """A message type that is gone, or has changed: the message is kept, and the rest goes on."""
+    """A message type that is gone, or has changed: the message stays, and the rest goes on."""
     async with office(tmp_path, {"a": Planner}, clock=clock) as run:
         await run.ask("a", Do(what=[(1.0, "a"), (2.0, "b"), (3.0, "c")]))
         await turns()
@@ -499,10 +520,12 @@ async def test_timer_that_no_program_can_read_is_a_dead_letter(
         await run.advance(4.0)
         await turns(200)
         assert run.labels("a") == ["c"]
-        second, first = await run.letters()
-        assert first.message_type == "Gone"
-        assert "a has no handler for Gone" in first.reason
-        assert (second.message_type, second.message) == ("Note", "{}")
+        assert run.rows("a", "SELECT seq FROM timer") == [(1,), (2,)]
+        assert await run.letters() == []
+        (stats,) = await run.system.timers()
+        first, second = stats.unreadable
+        assert (first.message_type, first.reason) == ("Gone", "a has no handler for Gone")
+        assert second.message_type == "Note"
         assert "cannot read this Note" in second.reason
 
 

@@ -21,28 +21,28 @@ PAGE = "docs/SIMULATION.md"
 
 
 @pytest.fixture(scope="module")
-def test_cafe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The page's test, beside the files of the café."""
     folder = tmp_path_factory.mktemp("documented")
     with importable("docs/SERVICES.md", folder), without_logs():
         write_files(PAGE, folder)
-        yield importlib.import_module("test_cafe")
+        yield importlib.import_module("test_rehearsal")
 
 
-def test_the_documented_test_passes(test_cafe: Any, tmp_path: Path) -> None:
+def test_the_documented_test_passes(documented: Any, tmp_path: Path) -> None:
     """Twenty seeds of the café, with kills."""
-    test_cafe.test_the_cafe_survives_kills(tmp_path)
+    documented.test_the_cafe_survives_kills(tmp_path)
 
 
 def test_the_documented_property_holds(
-    test_cafe: Any, tmp_path_factory: pytest.TempPathFactory
+    documented: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Hypothesis draws twenty workloads and schedules for it."""
-    test_cafe.test_the_cafe_survives_hypothesis(tmp_path_factory)
+    documented.test_the_cafe_survives_hypothesis(tmp_path_factory)
 
 
 def test_a_broken_cafe_is_found(
-    test_cafe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    documented: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A counter that never gives up waiting, before a kitchen that answers too few, is caught."""
     cafe = importlib.import_module("cafe")

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from actors.errors import DeadLettered, Fenced, StoreCorrupt, StoreError, StoreRefused
+from actors.errors import (
+    DeadLettered,
+    Fenced,
+    ReplyUnreadable,
+    StoreCorrupt,
+    StoreError,
+    StoreRefused,
+)
 from actors.kernel.messages import Refusal
 from actors.store.messaging.dead_letter_table import latest
 from tests.store.ledger import (
@@ -607,8 +614,8 @@ async def test_stored_reply_decodes_back_equal(ledger: Ledger, reply: Any, annot
             assert type(outcome) is type(reply)
 
 
-async def test_stored_reply_of_an_older_type_is_the_culprits_crash(ledger: Ledger) -> None:
-    """A stored reply that no longer decodes costs its own message, not the service."""
+async def test_stored_reply_of_an_older_type_is_a_typed_error(ledger: Ledger) -> None:
+    """It was done, and is not done again; who asks is told, and it costs nobody else anything."""
     served = handlers(lambda _tx, _cmd: "text")
     changed = dict(served)
     changed[Do] = msgspec.structs.replace(served[Do], reply=msgspec.json.Decoder(int))
@@ -616,8 +623,11 @@ async def test_stored_reply_of_an_older_type_is_the_culprits_crash(ledger: Ledge
         await store.write([ledger.envelope(Do(), key="k")], served)
         batch = [ledger.envelope(Add(label="a")), ledger.envelope(Do(), key="k")]
         result = await store.write(batch, changed)
-        assert isinstance(result.crash, msgspec.ValidationError)
-        assert (result.culprit, list(result.outcomes)) == (1, [added("a", 1)])
+        assert result.crash is None
+        first, second = result.outcomes
+        assert first == added("a", 1)
+        assert isinstance(second, ReplyUnreadable)
+        assert "Expected `int`, got `str`" in str(second)
 
 
 # --- Dead letters ----------------------------------------------------------------------------

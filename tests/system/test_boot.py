@@ -10,8 +10,6 @@ import re
 import socket
 import sqlite3
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -27,7 +25,7 @@ from actors.store.files.directory_lock import DirectoryLock
 from tests.benchmarks.process_usage import cpu_s, resident_bytes
 from tests.http_edge.serving import hang_up, is_problem
 from tests.system.client import connected
-from tests.system.process import LISTENERS, ROOT, processes_in
+from tests.system.process import LISTENERS, processes_in
 from tests.system.resources import ROOM, STARTED, STORES
 
 if TYPE_CHECKING:
@@ -241,6 +239,18 @@ def test_an_unknown_key_in_an_overlay_is_named(refusal: Refusal, tmp_path: Path)
         overlay.write_text(text)
         said = refusal(f"--data-dir={tmp_path / 'data'}", f"--config={overlay}")
         assert_one_line_naming(said, named)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "x" * 70])
+def test_a_host_that_is_none_of_this_machines_is_named(
+    refusal: Refusal, tmp_path: Path, host: str
+) -> None:
+    """Another port would not mend it; the others' ports are not blamed for it."""
+    others = [f"--set=edge.{name}.port=0" for name in LISTENERS]
+    where = f"--set=edge.hotel.host={host}"
+    said = refusal(f"--data-dir={tmp_path / 'data'}", *others, where)
+    assert_one_line_naming(said, f"{host}:0: ", "choose another edge.hotel.host: ")
+    assert "port" not in said
 
 
 async def test_a_second_process_on_a_data_directory_is_refused(processes: Processes) -> None:
@@ -519,14 +529,3 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
-
-
-def test_an_interpreter_without_the_dependencies_is_one_line() -> None:
-    """It says what to type instead; no traceback."""
-    command = [sys.executable, "-S", "runtime.py", "accept-loss", "room"]  # without site-packages
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    (line,) = told.stderr.splitlines()
-    assert (told.returncode, told.stdout) == (2, "")
-    assert sys.executable in line
-    assert "`make run`" in line
-    assert line.endswith("/.venv/bin/python runtime.py accept-loss room")

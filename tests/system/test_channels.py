@@ -77,6 +77,7 @@ async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
             "in_flight": 0,
             "lag_s": 0.0,
             "state": "open",
+            "unreadable": [],
         }
         mails = await client.list_all("/api/v1/mails")
         bookings = await client.list_all(BOOKINGS)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import email
+import http.client
 import importlib.util
 import json
 import os
 import re
+import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import sysconfig
+import threading
+import urllib.request
 import zipfile
-from typing import TYPE_CHECKING, Self
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from actors.config import DEFAULTS
+from tests.documented import PAGES, commands_of, write_files
 from tests.own_system import write_shop
 from tests.system.process import ROOT
+from tests.test_commands_as_written import in_checkout
+from tests.test_commands_as_written import run as type_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +40,13 @@ COMMAND_S_MAX = 250.0
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untouched() -> list[str]:
+    """What git does not know in the checkout before anything is built."""
+    return untracked()
+
+
+@pytest.fixture(scope="module")
+def wheel(untouched: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel as pip builds it, with the backend at hand if there is one."""
     folder = tmp_path_factory.mktemp("wheel")
     words = ["--no-deps", "--wheel-dir", str(folder)]
@@ -41,16 +57,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="module")
-def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of a fresh environment; what the wheel depends on comes from this one."""
+@pytest.fixture(
+    scope="module", params=["beside ours", pytest.param("by itself", marks=pytest.mark.long)]
+)
+def command(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Path:
+    """The command of a fresh environment; what the wheel depends on comes from this one, or pip."""
     folder = tmp_path_factory.mktemp("fresh") / "environment"
     run(sys.executable, "-m", "venv", "--without-pip", str(folder))
     python = folder / "bin" / "python"
-    words = ["install", "--quiet", "--no-deps", "--no-index", "--no-warn-script-location"]
-    run(sys.executable, "-m", "pip", "--python", str(python), *words, str(wheel))
-    (packages,) = folder.glob("lib/python*/site-packages")
-    (packages / "ours.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    words = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    words += ["--no-warn-script-location"]
+    if request.param == "by itself":
+        run(*words, f"{wheel}[testing,tweets]", "mypy", "pytest")
+    else:
+        run(*words, "--no-deps", "--no-index", str(wheel))
+        (packages,) = folder.glob("lib/python*/site-packages")
+        (packages / "ours.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
     return python.with_name("dress-rehearsal")
 
 
@@ -69,6 +93,11 @@ def run(*words: str, cwd: Path | None = None, code: int = 0) -> str:
     return done.stdout
 
 
+def untracked() -> list[str]:
+    """Return the files that git neither knows nor ignores."""
+    return run("git", "ls-files", "--others", "--exclude-standard", cwd=ROOT).splitlines()
+
+
 def environment() -> dict[str, str]:
     """What a shell would have that knows nothing of the checkout."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -79,7 +108,8 @@ def environment() -> dict[str, str]:
 
 def test_it_holds_the_two_packages_and_no_more(wheel: Path) -> None:
     """Every file of theirs that the repository has, the configuration among them, as it is."""
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *PACKAGES)
+    words = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *PACKAGES)
+    listed = run(*words, cwd=ROOT)
     files = {each for each in listed.split("\0") if each and (ROOT / each).exists()}
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -101,13 +131,18 @@ def test_it_forces_no_reference_systems_packages(wheel: Path) -> None:
     assert about["License-Expression"] == "Apache-2.0"
 
 
-def test_to_build_it_leaves_nothing_behind(wheel: Path) -> None:
+def test_to_build_it_leaves_nothing_behind(untouched: list[str], wheel: Path) -> None:
     """No build folder, no metadata beside the sources."""
+    assert untracked() == untouched
     left = [*ROOT.glob("build"), *ROOT.glob("dist"), *ROOT.glob("*.egg-info")]
     assert left == []
 
 
 # --- What it can do --------------------------------------------------------------------------
+
+
+CLIENTS = 4
+WRITES = 40
 
 
 class Life:
@@ -129,57 +164,96 @@ class Life:
             self.process.kill()
 
 
+def asked(url: str, body: dict[str, Any] | None = None) -> bytes:
+    """Return what an address answers."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data)  # noqa: S310 - our own process's
+    with urllib.request.urlopen(request, timeout=COMMAND_S_MAX) as answer:  # noqa: S310 - likewise
+        return bytes(answer.read())
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """A fresh folder with somebody's system."""
-    write_shop(tmp_path / "shop")
-    return tmp_path / "shop"
+def guide(tmp_path: Path) -> Path:
+    """A fresh folder with the files that the author's page prints, and nothing else."""
+    return write_files("docs/SERVICES.md", tmp_path / "of one's own")
 
 
-def asked(url: str, *options: str) -> str:
-    """Return the answer of an address, by another process's client."""
-    code = (
-        "import sys, urllib.request as r\n"
-        "url, *body = sys.argv[1:]\n"
-        "print(r.urlopen(r.Request(url, body[0].encode() if body else None)).read().decode())"
-    )
-    return run(sys.executable, "-c", code, url, *options).strip()
+def test_what_was_acknowledged_survives_a_kill(command: Path, guide: Path) -> None:
+    """Four clients write until the process is killed; its next life has it all, by plain SQL."""
+    words = (str(command), "run", "cafe.py", "--set", "edge.gateway.port=0")
+    acknowledged: list[tuple[str, str]] = []
+    told = threading.Semaphore(0)
 
+    def write(url: str) -> None:
+        with suppress(OSError, http.client.HTTPException):
+            while True:
+                order = json.loads(asked(f"{url}/orders", {"cups": 2}))
+                acknowledged.append((order["id"], order["state"]))
+                told.release()
 
-def test_somebodys_system_survives_a_kill(command: Path, shop: Path) -> None:
-    """Booted by the installed command, asked over HTTP, killed, booted again."""
-    words = (str(command), "run", "shop.py", "--set", "edge.gateway.port=0")
-    with Life(*words, cwd=shop) as first:
-        assert asked(f"{first.url}/orders", '{"cups": 2}') == "2"
+    with Life(*words, cwd=guide) as first, ThreadPoolExecutor(CLIENTS) as clients:
+        writing = [clients.submit(write, first.url) for _ in range(CLIENTS)]
+        for _ in range(WRITES):
+            assert told.acquire(timeout=COMMAND_S_MAX)
         first.process.kill()
         assert first.process.wait() == -signal.SIGKILL
-    with Life(*words, cwd=shop) as second:
-        assert asked(f"{second.url}/orders") == "1"
+        for each in writing:
+            each.result()
+    with Life(*words, cwd=guide) as second:
         second.process.terminate()
         assert second.process.wait(COMMAND_S_MAX) == 0
+    with closing(sqlite3.connect(guide / "data" / "counter.db")) as database:
+        kept = dict(database.execute("SELECT id, state FROM orders"))
+    # An answer that was put off longer than a request may take is a 202: still brewing.
+    done = {order_id for order_id, state in acknowledged if state == "ready"}
+    assert done <= {order_id for order_id, state in kept.items() if state == "ready"}
+    assert {order_id for order_id, _ in acknowledged} <= set(kept)
+    # Of each client one write may have been committed whose answer it did not get.
+    assert len(kept) <= len(acknowledged) + CLIENTS
 
 
-def test_somebodys_system_is_simulated(command: Path, shop: Path) -> None:
-    """Twice over, and what fails is played again by the command that is printed."""
-    simulate = (str(command), "simulate", "shop:SHOP")
-    assert "the same, line by line" in run(*simulate, "--seeds=2", "--check-determinism", cwd=shop)
-    told = run(*simulate, "--seed=1", "--set", "log.level=error", cwd=shop, code=1)
+def test_its_simulation_holds(command: Path, guide: Path) -> None:
+    """In a second process, too; and it leaves nothing behind."""
+    words = ("simulate", "cafe.py", "--seeds", "5", "--check-determinism")
+    told = run(str(command), *words, cwd=guide)
+    assert "the same, line by line\nall held\n" in told
+    assert not (guide / "data").exists()
+
+
+def test_its_types_are_right(command: Path, guide: Path) -> None:
+    """`mypy --strict` reads the types of the installed packages. That its tests pass: see below."""
+    files = sorted(path.name for path in guide.glob("*.py"))
+    assert {"cafe.py", "cafe_scenario.py", "test_cafe.py"} <= {*files}
+    run(str(command.with_name("python")), "-m", "mypy", "--strict", *files, cwd=guide)
+
+
+def test_what_fails_is_played_again_by_what_is_printed(command: Path, tmp_path: Path) -> None:
+    """The installed command, in a folder with a space, named by module."""
+    folder = tmp_path / "of one's own"
+    write_shop(folder)
+    words = ("simulate", "shop:SHOP", "--seed=1", "--set", "log.level=error")
+    told = run(str(command), *words, cwd=folder, code=1)
     (again,) = re.findall(r"^play it again: (.*)$", told, re.MULTILINE)
     assert again.startswith(f"{command} simulate shop:SHOP ")
-    assert "too quiet" in run("bash", "-c", again, cwd=shop, code=1)
+    assert "too quiet" in run("bash", "-c", again, cwd=folder, code=1)
 
 
-def test_a_new_system_works_unchanged(command: Path, tmp_path: Path) -> None:
-    """Its test passes, its simulation holds, and it boots: an order is taken from the stock."""
+def test_a_new_system_works_as_its_readme_says(command: Path, tmp_path: Path) -> None:
+    """Unchanged: it boots, an order is taken from the stock; its simulation, its test."""
     run(str(command), "new", "system", "tea_house", cwd=tmp_path)
     folder = tmp_path / "tea_house"
-    assert "3 passed" in run(str(command.with_name("python")), "-m", "pytest", "-q", cwd=folder)
-    told = run(str(command), "simulate", "tea_house.py", "--seeds=3", cwd=folder)
-    assert "handlers called: 4 of 4" in told
-    words = (str(command), "run", "tea_house.py", "--set", "edge.gateway.port=0")
+    boots, *_, plays, tests = re.findall(
+        r"^    (.*)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    assert boots == f"{command} run tea_house.py"
+    assert plays == f"{command} simulate tea_house.py"
+    assert "handlers called: 4 of 4" in run("bash", "-c", f"{plays} --seeds 3", cwd=folder)
+    assert "3 passed" in run("bash", "-c", f"PATH={shlex.quote(path)} {tests}", cwd=folder)
+    words = (*shlex.split(boots), "--set", "edge.gateway.port=0")
     with Life(*words, cwd=folder) as life:
-        assert asked(f"{life.url}/stock", '{"item": "tea", "count": 5}')
-        order = json.loads(asked(f"{life.url}/orders", '{"item": "tea", "count": 2}'))
+        asked(f"{life.url}/stock", {"item": "tea", "count": 5})
+        order = json.loads(asked(f"{life.url}/orders", {"item": "tea", "count": 2}))
         seen = order
         while seen["state"] == "placed":  # the stock's answer is on its way
             seen = json.loads(asked(f"{life.url}/orders/{order['order_id']}"))
@@ -192,8 +266,10 @@ def test_it_has_a_version_and_the_reference_systems(command: Path, tmp_path: Pat
     assert "handlers called" in run(str(command), "simulate", "--seeds=1", cwd=tmp_path)
 
 
-def test_somebodys_code_is_checked_against_it(command: Path, shop: Path) -> None:
-    """`mypy --strict` reads the types of the installed packages."""
-    python = str(command.with_name("python"))
-    words = ("--strict", "--follow-imports=silent", "--python-executable", python, "shop.py")
-    run(sys.executable, "-m", "mypy", *words, cwd=shop)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_true_of_an_installation(command: Path, tmp_path: Path, page: str) -> None:
+    """What it says to type there works, beside the files that it prints and in no checkout."""
+    write_files(page, tmp_path)
+    for written in commands_of(page):
+        if not in_checkout(written):
+            type_in(written, tmp_path, command.parent)

@@ -66,6 +66,8 @@ def simulate(
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return MISUSED
+    except KeyboardInterrupt:  # told a second time to stop
+        return STOPPED
     except BrokenPipeError:
         # Who read has gone. The interpreter would complain about it at the end, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,6 +89,8 @@ class _Simulation:
         self._clock = clock
         self._systems = {each.name: each for each in systems}
         self._config = load_config(options.config, options.set, systems)
+        self._campaign: Campaign | None = None
+        self._stopping = False
         self._recording: Recording | None = None
         if options.replay is not None:
             self._recording = Recording.read(options.replay, self._systems)
@@ -100,13 +104,16 @@ class _Simulation:
         with ExitStack() as stack:
             stream = stack.enter_context(_nowhere()) if options.traces else sys.stdout
             self._report = Report(stream, self._clock, is_terminal=stream.isatty())
+            # Before there is a folder, so that it is removed.
+            stack.enter_context(stop_on_signal(self._stop))
             place = stack.enter_context(scratch_folder())
             stack.enter_context(without_logs())
             if options.logs:
                 log_virtual_time(self._config.log, self._clock)
             campaign = Campaign(self._rehearsals(place), keep=options.keeps_traces)
+            campaign.stopping = self._stopping
+            self._campaign = campaign
             stack.enter_context(settled_heap())
-            stack.enter_context(stop_on_signal(campaign.stop))
             if options.check_determinism:
                 second = SecondProcess(self._program, options.for_second_process())
                 self._second = stack.enter_context(second)
@@ -118,6 +125,11 @@ class _Simulation:
             if options.cover and campaign.tally.missed_points:
                 code = FOUND
         return code
+
+    def _stop(self) -> None:
+        self._stopping = True
+        if self._campaign is not None:
+            self._campaign.stop()
 
     def _rehearsals(self, place: Path) -> dict[str, Rehearsal]:
         recording, rehearsals = self._recording, {}
@@ -213,7 +225,7 @@ class _Simulation:
     def _save(self, campaign: Campaign, failure: Failure, seed: int, summary: str) -> None:
         page = self._options.page
         if page is None:
-            folder = Path(self._config.runtime.data_dir) / FOLDER
+            folder = Path(self._options.data_dir or self._config.runtime.data_dir) / FOLDER
             page = folder / f"{failure.system}-{seed}.html"
         file = page.with_suffix(".json")
         page.parent.mkdir(parents=True, exist_ok=True)

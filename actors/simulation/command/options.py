@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from actors.program import NAME
+from actors.shared_options import add_configuration, parse_all
 from actors.simulation.command.campaign import Plan
 from actors.simulation.script.profile import PROFILES
 
@@ -36,6 +37,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     traces: bool = False
     logs: bool = False
     config: Path | None = None
+    data_dir: str | None = None
     set: tuple[str, ...] = ()
     entry: str | None = None
 
@@ -55,7 +57,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """
         every = tuple(systems)
         parser = _parser(every)
-        given = parser.parse_args(words)
+        given = parse_all(parser, words)
         if given.seeds is not None and given.hours is not None:
             parser.error("either --seeds or --hours")
         if given.replay is not None and (given.seed, given.seeds, given.hours) != (None,) * 3:
@@ -74,6 +76,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             traces=given.traces,
             logs=given.logs,
             config=given.config,
+            data_dir=given.data_dir,
             set=tuple(given.set),
             entry=entry,
         )
@@ -90,6 +93,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def settings(self) -> list[str]:
         """Return the words that make the configuration what it is."""
         found = [] if self.config is None else ["--config", str(self.config)]
+        found += [] if self.data_dir is None else ["--data-dir", self.data_dir]
         return found + [word for each in self.set for word in ("--set", each)]
 
     def for_second_process(self) -> list[str]:
@@ -122,31 +126,41 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
         prog=f"{NAME} simulate",
         usage="%(prog)s [SYSTEM] [option ...]",
         description="Play whole systems on virtual time, each seed another course of events, until "
-        "one breaks; make small what broke it, and tell it. Without a number, 100 fresh seeds.",
+        "one breaks; make small what broke it, and tell it. What is played leaves no file behind: "
+        "DIR keeps what was found.",
         epilog="Exit codes: 0 all held, 1 something was found, 2 used wrongly, "
         "3 stopped before its end.",
     )
     add = parser.add_argument
     add("--seed", type=_seed, metavar="N", help="play this; with --seeds or --hours, begin here")
-    add("--seeds", type=_count, metavar="N", help="play seeds 1 to N, or N from --seed on")
+    add(
+        "--seeds",
+        type=_count,
+        metavar="N",
+        help=f"play seeds 1 to N, or N from --seed on (default: {SEEDS} fresh ones)",
+    )
     add("--hours", type=_hours, metavar="H", help="go on until H virtual hours were played")
-    add("--system", choices=systems, help="play this alone (default: all)")
-    add("--faults", choices=tuple(PROFILES), default=PROFILE, help="default: %(default)s")
+    add("--system", choices=systems, metavar="NAME", help="play this alone (default: all)")
+    add(
+        "--faults",
+        choices=tuple(PROFILES),
+        default=PROFILE,
+        help="which kinds strike (default: %(default)s)",
+    )
     add("--check-determinism", action="store_true", help="play all in a second process, too")
     add("--cover", action="store_true", help="fail where a crash point was not hit, too")
-    add("--page", type=Path, metavar="FILE", help="where to tell a failure, as HTML")
+    add(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="where to tell a failure (default: DIR/simulations/NAME-SEED.html); beside it stands "
+        "the script that --replay takes, as .json",
+    )
     add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
     add("--verbose", action="store_true", help="print the trace of every run")
     add("--traces", action="store_true", help="print a line of JSON a run, and nothing else")
     add("--logs", action="store_true", help="let the system log, to standard error")
-    add("--config", type=Path, metavar="FILE", help="laid over the shipped config.toml")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="overrides one key (repeatable)",
-    )
+    add_configuration(parser, holds="below it, in simulations, is kept what is found")
     return parser
 
 

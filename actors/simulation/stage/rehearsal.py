@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.app import look_through
-from actors.errors import declared
 from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.history import History
@@ -34,6 +33,7 @@ from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.machine import Machine
+from actors.simulation.stage.scenario import audit_of, scenario_of
 from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
@@ -110,12 +110,11 @@ class Rehearsal:
         """Furnish the files that every run of its scenario begins with, in a folder below `place`.
 
         A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
+        Raises SimulationError where the furnishing fails.
         """
-        assert system.scenario is not None, f"{system.name} has a scenario"
-        with declared(system.name, "scenario"):
-            self._scenario: Callable[[], Scenario] = system.scenario()
-        scenario = self._scenario
+        self._scenario = scenario = scenario_of(system)
         self._systems = tuple(scenario().systems(system))
+        self._audits = [audit_of(each) for each in self._systems if each.audit is not None]
         self._config = scenario().configure(_simulated(config))
         self._place = place
         self._clients = clients
@@ -136,7 +135,12 @@ class Rehearsal:
             points=self.points,
         )
         scenario().prepare(self._template)
-        self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        try:
+            self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            message = f"{system.name} cannot be furnished as it is configured: {what}"
+            raise SimulationError(message) from error
         scenario().age(self._template)
 
     def script(self, seed: int) -> Script:
@@ -292,9 +296,8 @@ class Rehearsal:
         await machine.stop()
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
-        for system in self._systems:
-            if system.audit is not None:
-                troubles += system.audit()(folder, self._config, loop.clock.now_us())
+        for audit in self._audits:
+            troubles += audit(folder, self._config, loop.clock.now_us())
         troubles += scenario.violations(folder, self._config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from actors.errors import ConfigError, declared
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -16,7 +19,15 @@ if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.sealed.watch import Allowance
     from actors.simulation.stage.client import Client
-    from actors.system import System
+    from actors.system import Audit, System
+
+
+# What every scenario says for itself.
+_REQUIRED = {
+    "choose_call": "what a client does next",
+    "perform": "how a client does it",
+    "violations": "what is wrong in the end",
+}
 
 
 class Scenario(Protocol):
@@ -76,3 +87,40 @@ class Scenario(Protocol):
         Such as what clients were told (the history) and is not in the files.
         """
         ...
+
+
+def scenario_of(system: System) -> Callable[[], Scenario]:
+    """Return what makes the system's scenario. Raises ConfigError where that is something else."""
+    assert system.scenario is not None, f"{system.name} has a scenario"
+    with declared(system.name, "scenario"):
+        make: Any = system.scenario()
+        made = make() if callable(make) else make
+    if not callable(make) or Scenario not in type(made).__mro__:
+        message = (
+            f"{system.name}: its scenario is a function that returns a subclass of Scenario, as in "
+            f"scenario=lambda: MyScenario; what it returns is a {type(made).__name__}"
+        )
+        raise ConfigError(message)
+    for name, what in _REQUIRED.items():
+        if getattr(type(made), name) is getattr(Scenario, name):
+            message = f"{system.name}: {type(made).__name__} has no {name}, which says {what}"
+            raise ConfigError(message)
+    return make  # type: ignore[no-any-return]
+
+
+def audit_of(system: System) -> Audit:
+    """Return the system's audit. Raises ConfigError where there is something else."""
+    assert system.audit is not None, f"{system.name} has an audit"
+    how = (
+        "its audit is a function that returns another, of folder, config and time, as in "
+        "audit=lambda: audit"
+    )
+    with declared(system.name, "audit"):
+        if [*signature(system.audit).parameters]:
+            message = f"{system.name}: {how}; it is that other one itself"
+            raise ConfigError(message)
+        audit: Any = system.audit()
+    if not callable(audit):
+        message = f"{system.name}: {how}; what it returns is a {type(audit).__name__}"
+        raise ConfigError(message)
+    return audit  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ import msgspec
 from actors.errors import DeadLettered, NoSuchLetter
 from actors.kernel.dead_letters import DeadLetter
 from actors.kernel.messages import type_name, type_of
+from actors.store.messaging.unreadable import Unreadable
 from actors.store.participant import NEW, Settler, nothing
 
 if TYPE_CHECKING:
@@ -36,19 +37,11 @@ FIND = (
     "SELECT message_type, message, request_key, attempts, sender, trace FROM dead_letter"
     " WHERE id = ?"
 )
-FORGET_OLDEST = "DELETE FROM dead_letter WHERE seq <= (SELECT max(seq) FROM dead_letter) - ?"
+FORGET_BEYOND = "DELETE FROM dead_letter WHERE seq <= (SELECT max(seq) FROM dead_letter) - ?"
 LATEST = (
     "SELECT id, message_type, message, request_key, attempts, reason, at_us, sender, trace"
     " FROM dead_letter ORDER BY seq DESC LIMIT ?"
 )
-
-
-class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored message that its receiver cannot decode any more; kept as it is."""
-
-    message_type: str
-    blob: bytes
-    reason: str
 
 
 def bury(
@@ -77,7 +70,7 @@ def bury(
             envelope.trace,
         ),
     )
-    connection.execute(FORGET_OLDEST, (letters_max,))
+    connection.execute(FORGET_BEYOND, (letters_max,))
 
 
 def latest(connection: sqlite3.Connection, service: str, limit: int) -> list[DeadLetter]:

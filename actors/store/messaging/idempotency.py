@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from actors.errors import ActorError
 from actors.kernel.messages import Later, Refusal, type_of
 from actors.store.messaging import deferred_replies
 from actors.store.messaging.request_keys import MISSING, RequestKeys
@@ -31,7 +29,7 @@ def find_reply(
 ) -> Any:
     """Return an earlier delivery's reply, or MISSING."""
     reply = keys.find(envelope, handler)
-    if reply is not MISSING and handler.defers and reply.__class__ is not Refusal:
+    if handler.defers and reply is not MISSING and not isinstance(reply, Refusal | ActorError):
         request = deferred_replies.still_open(connection, envelope)
         if request is not None:
             return Later(request=request, so_far=reply)
@@ -52,8 +50,6 @@ def refuse_new(
         handler = handlers.get(type_of(envelope.message))
         reply = MISSING
         if handler is not None and is_keyed(envelope):
-            # A stored reply that cannot be read is buried, once that can be written.
-            with suppress(msgspec.MsgspecError):
-                reply = find_reply(connection, keys, envelope, handler)
+            reply = find_reply(connection, keys, envelope, handler)
         outcomes.append(why if reply is MISSING else reply)
     return WriteResult(outcomes=outcomes)

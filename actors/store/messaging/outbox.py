@@ -20,12 +20,12 @@ from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
     from actors.store.messaging.output import Output
-    from actors.store.messaging.service_catalog import ServiceCatalog
+    from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
 
 # Under this receiver stands the last number of the service's own timers.
 TIMERS = ""
@@ -50,7 +50,8 @@ KEEP_EVENT = "INSERT INTO event (message_type, message, trace, at_us) VALUES (?,
 LAST_EVENT = "SELECT coalesce(max(seq), 0) FROM event"
 FORGET_EVENTS = "DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?"
 EVENTS_AFTER = (
-    "SELECT seq, message_type, message, trace FROM event WHERE seq > ? AND message_type = ?"
+    "SELECT seq, message_type, message, trace FROM event WHERE seq > ?"
+    " AND message_type IN (SELECT value FROM json_each(?))"
 )
 
 SUBSCRIPTIONS = "SELECT subscriber, event_type, left_at FROM subscription"
@@ -59,6 +60,7 @@ SUBSCRIBE = (
     " ON CONFLICT (subscriber, event_type) DO UPDATE SET left_at = NULL"
 )
 UNSUBSCRIBE = "UPDATE subscription SET left_at = ? WHERE subscriber = ? AND event_type = ?"
+FORGET_NAME = "DELETE FROM subscription WHERE subscriber = ? AND event_type = ?"
 
 
 class ChannelBacklog(msgspec.Struct, frozen=True):
@@ -165,21 +167,21 @@ class Outbox(Participant):
 
     def _subscribe(self, now_us: int) -> None:
         """Send kept events to whoever subscribes anew, as it asks; note who has left."""
-        left: dict[tuple[str, str], int | None] = {
-            (row[0], row[1]): row[2] for row in self._connection.execute(SUBSCRIPTIONS).fetchall()
+        execute = self._connection.execute
+        wanted = {
+            (each.subscriber, name)
+            for each in self._catalog.subscriptions
+            for name in (each.event_type, *each.formerly)
         }
-        wanted = {(each.subscriber, each.event_type): each for each in self._catalog.subscriptions}
-        (last_event,) = self._connection.execute(LAST_EVENT).fetchone()
-        gone = [pair for pair, at in left.items() if at is None and pair not in wanted]
-        self._connection.executemany(UNSUBSCRIBE, [(last_event, *pair) for pair in gone])
-        missed: list[tuple[int, str, str, bytes, str | None]] = []
-        for pair, each in wanted.items():
-            if pair in left and left[pair] is None:
-                continue
-            self._connection.execute(SUBSCRIBE, pair)
-            after = left.get(pair, 0 if each.start == "beginning" else last_event)
-            rows = self._connection.execute(EVENTS_AFTER, (after, each.event_type)).fetchall()
-            missed.extend((row[0], each.subscriber, row[1], row[2], row[3]) for row in rows)
+        (last_event,) = execute(LAST_EVENT).fetchone()
+        for subscriber, event_type, left_at in execute(SUBSCRIPTIONS).fetchall():
+            if left_at is None and (subscriber, event_type) not in wanted:
+                execute(UNSUBSCRIBE, (last_event, subscriber, event_type))
+        missed = list(missed_events(self._connection, self._catalog.subscriptions))
+        for each in self._catalog.subscriptions:
+            execute(SUBSCRIBE, (each.subscriber, each.event_type))
+            for former in each.formerly:
+                execute(FORGET_NAME, (each.subscriber, former))
         self._send_missed(sorted(missed, key=lambda row: row[:2]), now_us)
 
     def _send_missed(
@@ -191,6 +193,27 @@ class Outbox(Participant):
             row = (subscriber, last[subscriber], message_type, blob, trace, now_us)
             self._connection.execute(PUT, row)
         self._connection.executemany(KEEP_LAST, last.items())
+
+
+def missed_events(
+    connection: sqlite3.Connection, subscriptions: Iterable[Subscription]
+) -> Iterator[tuple[int, str, str, bytes, str | None]]:
+    """Yield the kept events that subscribers are sent at the next start: who is new, or back.
+
+    A row's number, the subscriber, the message's type and itself, and its trace. An event that is
+    called otherwise now is the same: what a subscriber was sent under either name, it has had.
+    """
+    left = {(row[0], row[1]): row[2] for row in connection.execute(SUBSCRIPTIONS).fetchall()}
+    (last_event,) = connection.execute(LAST_EVENT).fetchone()
+    for each in subscriptions:
+        names = (each.event_type, *each.formerly)
+        known = [left[each.subscriber, name] for name in names if (each.subscriber, name) in left]
+        if None in known:
+            continue
+        after = max(known, default=0 if each.start == "beginning" else last_event)
+        asked = (after, msgspec.json.encode(names).decode())
+        for seq, message_type, blob, trace in connection.execute(EVENTS_AFTER, asked).fetchall():
+            yield seq, each.subscriber, message_type, blob, trace
 
 
 def load_outgoing(

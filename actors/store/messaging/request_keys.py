@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.kernel.messages import Refusal
+from actors.errors import ReplyUnreadable
+from actors.kernel.messages import Refusal, stored_names
 from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
@@ -50,8 +51,36 @@ MISSING = object()
 
 def fingerprint(message: Any) -> bytes:
     """Digest the message, its type included: equal requests, equal digests."""
-    digest = hashlib.blake2b(type(message).__name__.encode(), digest_size=16)
-    digest.update(encode(message))
+    return _digest(type(message).__name__, encode(message))
+
+
+def is_of(digest: bytes, message: Any) -> bool:
+    """Whether the digest is of this request, as this program or one before it has read it.
+
+    Since then its type may have got another name, and fields at its end, which have their defaults.
+    """
+    if digest == fingerprint(message):
+        return True
+    names = stored_names(type(message))
+    fields = list(msgspec.structs.fields(message))
+    while True:
+        blob = encode({each.encode_name: getattr(message, each.name) for each in fields})
+        if any(digest == _digest(name, blob) for name in names):
+            return True
+        if not fields or not _has_default(message, fields.pop()):
+            return False
+
+
+def _has_default(message: Any, field: msgspec.structs.FieldInfo) -> bool:
+    default = field.default
+    if field.default_factory is not msgspec.NODEFAULT:
+        default = field.default_factory()
+    return bool(getattr(message, field.name) == default)
+
+
+def _digest(name: str, blob: bytes) -> bytes:
+    digest = hashlib.blake2b(name.encode(), digest_size=16)
+    digest.update(blob)
     return digest.digest()
 
 
@@ -128,7 +157,10 @@ class RequestKeys(Participant):
         self._age.note()
 
     def find(self, envelope: Envelope, handler: BoundHandler) -> Any:
-        """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING."""
+        """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING.
+
+        ReplyUnreadable, as a value, where other code has replied what this cannot read.
+        """
         key = envelope.key
         if key is None:
             if not envelope.started:  # no incarnation has had it: there can be no row
@@ -146,7 +178,7 @@ class RequestKeys(Participant):
             if row is None:
                 return MISSING
             digest, refused, reply = row
-        if digest != fingerprint(envelope.message):
+        if not is_of(digest, envelope.message):
             return Refusal.invalid(
                 "this key was used for another request; take a new key for each request",
                 field=KEY_FIELD,
@@ -203,4 +235,7 @@ class RequestKeys(Participant):
 
 
 def _decode(refused: int, reply: bytes, handler: BoundHandler) -> Any:
-    return _decode_refusal(reply) if refused else handler.reply.decode(reply)
+    try:
+        return _decode_refusal(reply) if refused else handler.reply.decode(reply)
+    except Exception as error:  # noqa: BLE001 - a reply's own __post_init__, too
+        return ReplyUnreadable(f"this was done before; its answer is of another version: {error}")

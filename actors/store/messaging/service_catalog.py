@@ -10,11 +10,15 @@ Start = Literal["now", "beginning"]
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """`subscriber` wants events of this type; `start` says from where, when it is new."""
+    """`subscriber` wants events of this type; `start` says from where, when it is new.
+
+    `formerly` are the names that the type was stored under before.
+    """
 
     subscriber: str
     event_type: str
     start: Start = "now"
+    formerly: tuple[str, ...] = ()
 
 
 class ServiceCatalog(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,8 @@ REMOVE = "DELETE FROM timer WHERE seq = ?"
 # The types are a JSON array: those that are wanted, or those that are not.
 DUE = (
     "SELECT seq, due_us, message_type, message, trace FROM timer WHERE due_us BETWEEN ? AND ?"
-    " AND (message_type IN (SELECT value FROM json_each(?))) = ? ORDER BY due_us, seq LIMIT ?"
+    " AND (due_us, seq) > (?, ?) AND (message_type IN (SELECT value FROM json_each(?))) = ?"
+    " ORDER BY due_us, seq LIMIT ?"
 )
 FIRST = "SELECT min(due_us) FROM timer"
 NEXT = "SELECT min(due_us) FROM timer WHERE due_us > ?"
@@ -94,23 +95,59 @@ class TimerTypes(msgspec.Struct, frozen=True):
     included: bool
 
 
-def load_due(connection: sqlite3.Connection, *, types: TimerTypes, now_us: int, limit: int) -> Due:
-    """Return up to `limit` due timers of these types; `next_us` is for any type.
+class DuePlace:
+    """How far due timers were looked at, in the order in which they are sent.
+
+    What is not beyond it is in hand, was applied, or cannot be read: those wait, however many there
+    are, and hold up no others.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self) -> None:
+        """Nothing was looked at."""
+        # Of those due at once, and of those due at a time.
+        self._places = {True: (AT_ONCE_US, 0), False: (AT_ONCE_US + 1, 0)}
+
+    def go_to(self, due_us: int, seq: int) -> None:
+        """Note that this one was looked at, and all before it."""
+        at_once = due_us == AT_ONCE_US
+        self._places[at_once] = max(self._places[at_once], (due_us, seq))
+
+    def back_to(self, due_us: int, seq: int) -> None:
+        """Note that this one was not: it stands in the table since."""
+        at_once = due_us == AT_ONCE_US
+        self._places[at_once] = min(self._places[at_once], (due_us, seq - 1))
+
+    def after(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return the place of those due at once, and that of those due at a time."""
+        return self._places[True], self._places[False]
+
+
+def load_due(
+    connection: sqlite3.Connection,
+    *,
+    types: TimerTypes,
+    after: tuple[tuple[int, int], tuple[int, int]],
+    now_us: int,
+    limit: int,
+) -> Due:
+    """Return up to `limit` due timers of these types, beyond a DuePlace; `next_us` is for any type.
 
     Those due at a time are in the order of that time, those due at once in that of their making.
     Of the two first of each the older goes first, so that neither can hold up the other for ever.
     """
     names = msgspec.json.encode(types.names).decode()
 
-    def load(from_us: int, until_us: int) -> list[Timer]:
-        asked = (from_us, until_us, names, types.included, limit)
+    def load(place: tuple[int, int], until_us: int) -> list[Timer]:
+        asked = (place[0], until_us, *place, names, types.included, limit)
         return [
             Timer(seq=row[0], due_us=row[1], message_type=row[2], blob=row[3], trace=row[4])
             for row in connection.execute(DUE, asked)
         ]
 
-    at_once = deque(load(AT_ONCE_US, AT_ONCE_US))
-    timed = deque(load(AT_ONCE_US + 1, now_us))
+    at_once = deque(load(after[0], AT_ONCE_US))
+    timed = deque(load(after[1], now_us))
     timers: list[Timer] = []
     while (at_once or timed) and len(timers) < limit:
         older = not timed or (at_once and at_once[0].seq < timed[0].seq)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
 
@@ -174,6 +175,19 @@ def test_misuse_is_told(
         code = ended.code
     assert code == 2
     assert says in capsys.readouterr().err
+
+
+class BareScenario(TallyScenario):
+    async def furnish(self, system: ServiceSystem) -> None:
+        """Ask for more than there is time for."""
+        await system.ask("tally", CountTweet(), timeout_s=1e-9)
+
+
+def test_what_cannot_be_furnished_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, whatever it is that failed; such as a configuration that leaves no time."""
+    assert inside("--seed", "1", systems=[tally(scenario=BareScenario)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("dress-rehearsal: tally cannot be furnished as it is configured: Dead")
 
 
 @pytest.mark.real_time

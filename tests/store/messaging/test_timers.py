@@ -12,7 +12,7 @@ from actors.errors import DeadLettered, OutboxFull
 from actors.kernel.messages import Refusal
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.messaging.service_catalog import ServiceCatalog
-from actors.store.messaging.timers import TimerTypes, count_timers, load_due
+from actors.store.messaging.timers import DuePlace, TimerTypes, count_timers, load_due
 from tests.store.ledger import ADD, STORES, Add, Crash, Do, Ledger, Mishap, Refuse, handlers
 from tests.store.mortal import make_mortal
 
@@ -75,7 +75,10 @@ async def fire(ledger: Ledger, store: AnyStore, *timers: tuple[int, Any]) -> Wri
 
 
 async def due(store: AnyStore, now_us: int, *, types: TimerTypes = ALL, limit: int = 100) -> Due:
-    return await store.look(lambda c: load_due(c, types=types, now_us=now_us, limit=limit))
+    after = DuePlace().after()
+    return await store.look(
+        lambda c: load_due(c, types=types, after=after, now_us=now_us, limit=limit)
+    )
 
 
 def numbers(ledger: Ledger) -> list[int]:

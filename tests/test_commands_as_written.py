@@ -1,7 +1,7 @@
 """Every command of the documentation runs as it is written, or says why it is not run here.
 
-Those of `python runtime.py` and of make run in a fresh copy of the checkout, the others where the
-wheel is installed, beside the page's files. Only ports are others than they say.
+Those of `python runtime.py` and of make run in a fresh copy of the checkout, the others in
+tests/system/test_wheel.py, where the wheel is installed. Only ports are others than they say.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.documented import PAGES, ROOT, Written, commands_of, write_files
+from tests.documented import PAGES, ROOT, Written, commands_of
 from tests.test_docs import LISTENERS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND_S_MAX = 250.0
-CHECKOUT = re.compile(r"(python runtime\.py|make) ?")
 
 
 class Boots(NamedTuple):
@@ -53,10 +52,12 @@ HOW: tuple[tuple[str, Boots | Ends | Left], ...] = (
     (r"\S+( runtime\.py)? simulate --seeds 50 ", Left("a minute: tests/simulation/command/")),
     (r"\S+( runtime\.py)? simulate", Left("a campaign: tests/simulation/command/")),
     (r"python runtime\.py accept-loss", Ends(2)),  # nothing is lost
-    (r"dress-rehearsal run|python runtime\.py run", Boots()),
-    (r"python runtime\.py|dress-rehearsal", Ends()),
+    (r"\S+ check-upgrade data", Left("docs/SERVICES.md has it, of a folder that is there")),
+    (r"(dress-rehearsal|python runtime\.py) run", Boots()),
+    (r"dress-rehearsal|python (runtime\.py|-m pytest)", Ends()),
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
     (r"curl .*\$TOKEN", Left("a token and a tweet's id are the reader's own")),
+    (r"curl .*/let-go", Left("in a new system nothing waits: tests/system/test_upgrade.py")),
 )
 ALL = [written for page in PAGES for written in commands_of(page)]
 
@@ -101,23 +102,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_fresh_checkout_does_what_the_page_says(checkout: Path, page: str) -> None:
     """One after the other, as a reader types them."""
     for written in commands_of(page):
-        if CHECKOUT.match(written.command):
+        if in_checkout(written):
             run(written, checkout, checkout / ".venv" / "bin")
 
 
-@pytest.mark.real_time
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
-def test_a_fresh_install_does_what_the_page_says(
-    command: Path,
-    tmp_path: Path,
-    page: str,
-) -> None:
-    """Beside the files that the page tells of, and in no checkout."""
-    write_files(page, tmp_path)
-    for written in commands_of(page):
-        if not CHECKOUT.match(written.command):
-            run(written, tmp_path, command.parent)
+def in_checkout(written: Written) -> bool:
+    """Whether it is to be typed in a checkout; else where it is installed."""
+    return re.match(r"(python runtime\.py|make)\b", written.command) is not None
 
 
 def run(written: Written, folder: Path, programs: Path) -> None:

@@ -1,0 +1,331 @@
+"""What is sent to nobody is found in the source; what cannot be seen there is left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+import actors.store.transaction as ours
+from actors.kernel.messages import Command, Event, Query
+from actors.service.send_check import send_faults, unpublished
+from actors.service.service import Service, StatelessService, command, effect, on, query
+from actors.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOBODY = "nobody"
+
+
+class Go(Command):
+    """Whose handler sends."""
+
+
+class Take(Command):
+    """What the other takes."""
+
+
+class Ring(Command):
+    """What the other does, outside."""
+
+
+class Lost(Command):
+    """What nobody takes."""
+
+
+class Look(Query):
+    """What the other answers."""
+
+
+class Gone(Event):
+    """What is heard."""
+
+
+class Other(Service):
+    @command
+    def take(self, tx: Transaction, cmd: Take) -> None: ...
+
+    @query
+    def look(self, tx: ours.ReadTransaction, question: Look) -> None: ...
+
+    @effect
+    async def ring(self, cmd: Ring) -> None: ...
+
+
+class Quiet(StatelessService):
+    @query
+    def look(self, question: Look) -> None: ...
+
+
+class Names:
+    nobody: ClassVar[str] = "nobody"
+
+
+class Sender(Service):
+    name = "nobody"
+
+    def tells(self, tx: Transaction) -> None:
+        tx.send("nobody", Take())
+
+    @staticmethod
+    def tells_too(tx: Transaction) -> None:
+        tx.send("nobody", Take())
+
+
+def helps(tx: Transaction, name: str = "other") -> None:
+    tx.send(name, Take())
+    tx.send("nobody", Take())
+
+
+def helps_untyped(tx, name) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    tx.send("nobody", Take())
+    tx.send(name, Take())
+
+
+class Handlers:
+    """What the sender's only handler does, in a test."""
+
+    name: str
+    send: Any
+    socket: Any
+    tells: Any
+    tells_too: Any
+    event: Any
+
+    def literal(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("nobody", Take())
+
+    def constant(self, tx: Transaction, cmd: Go) -> None:
+        tx.send(NOBODY, Take())
+
+    def constant_of_a_class(self, tx: Transaction, cmd: Go) -> None:
+        tx.send(Names.nobody, Take())
+
+    def by_keyword(self, tx: Transaction, cmd: Go) -> None:
+        tx.send(service="nobody", command=Take())
+
+    def made_before(self, tx: Transaction, cmd: Go) -> None:
+        name = "nobody"
+        take = Take()
+        if tx.now_us:
+            tx.send(name, take)
+
+    def within(self, tx: ours.Transaction, cmd: Go) -> None:
+        def inner() -> None:
+            tx.send("nobody", Take())
+
+        inner()
+
+    def helped(self, tx: Transaction, cmd: Go) -> None:
+        helps(tx)
+
+    def by_a_method(self, tx: Transaction, cmd: Go) -> None:
+        self.tells(tx)
+
+    def by_a_static_method(self, tx: Transaction, cmd: Go) -> None:
+        self.tells_too(tx)
+
+    def under_another_name(self, told: Transaction, cmd: Go) -> None:
+        told.send("nobody", Take())
+
+    def not_handled(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("other", Lost())
+
+    def asked(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("other", Look())  # type: ignore[arg-type]
+
+    def to_stateless(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("quiet", Take())
+
+    def to_itself(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("sender", Go())
+
+    def put_off(self, tx: Transaction, cmd: Go) -> None:
+        tx.after(1.0, Take())
+
+    def run_elsewhere(self, tx: Transaction, cmd: Go) -> None:
+        tx.run(Ring())
+
+    def run_command(self, tx: Transaction, cmd: Go) -> None:
+        tx.run(Go())
+
+    def published(self, tx: Transaction, cmd: Go) -> None:
+        tx.publish(Take())  # type: ignore[arg-type]
+
+    def taken(self, tx: Transaction, cmd: Go) -> None:
+        tx.send("other", Take())
+        tx.send("other", Ring())
+        tx.after(1.0, Go())
+        tx.publish(Gone())
+
+    def handed_in(self, tx: Transaction, cmd: Go) -> None:
+        tx.send(self.name, Take())
+        tx.send(str(cmd), Take())
+
+    def either(self, tx: Transaction, cmd: Go) -> None:
+        name = "nobody"
+        for name in ("other", "quiet"):
+            tx.send(name, Take())
+        lost: Command = Lost()
+        if tx.now_us:
+            lost = Take()
+        tx.send("other", lost)
+
+    def within_another(self, tx: Transaction, cmd: Go) -> None:
+        def inner(NOBODY: str) -> None:  # noqa: N803 - as the module's own
+            tx.send(NOBODY, Take())
+
+        inner("other")
+
+    def of_something_else(self, tx: Transaction, cmd: Go) -> None:
+        self.send("nobody", Take())
+        self.socket.send("nobody", Lost())
+
+    def by_another_name(self, tx: Transaction, cmd: Go) -> None:
+        told = tx
+        told.send("nobody", Take())
+
+    def helped_by_who_knows(self, tx: Transaction, cmd: Go) -> None:
+        helps_untyped(tx, "other")
+
+    def publishes_any(self, tx: Transaction, cmd: Go) -> None:
+        event = self.event()
+        tx.publish(event)
+
+
+def faults_of(handler: Callable[..., Any], base: type[Service] = Sender) -> list[str]:
+    """Return what is wrong with what a handler sends, without the place."""
+    sender: Any = type("Made", (base,), {"go": command(handler)})
+    services = {"sender": sender, "other": Other, "quiet": Quiet}
+    return [fault.partition(" (")[0] for _, fault in send_faults(services)]
+
+
+# --- What is seen -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        Handlers.literal,
+        Handlers.constant,
+        Handlers.constant_of_a_class,
+        Handlers.by_keyword,
+        Handlers.made_before,
+        Handlers.within,
+        Handlers.helped,
+        Handlers.by_a_method,
+        Handlers.by_a_static_method,
+        Handlers.under_another_name,
+    ],
+    ids=lambda each: each.__name__,
+)
+def test_a_send_to_nobody_is_seen(handler: Callable[..., Any]) -> None:
+    """However it is written, as long as it is written out."""
+    assert faults_of(handler) == [
+        "sends Take to 'nobody', and no service is called so: there are sender, other, quiet"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (Handlers.not_handled, "sends Lost to other, which has no handler for it"),
+        (Handlers.asked, "sends Look to other, which answers it as a query: ask it, such as"),
+        (Handlers.to_stateless, "sends Take to quiet, which has no handler for it"),
+        (Handlers.to_itself, "sends Go to itself: write tx.run(...) for an @effect"),
+        (Handlers.put_off, "puts off Take, and has no handler for it"),
+        (Handlers.run_elsewhere, "runs Ring, and has no @effect for it"),
+        (Handlers.run_command, "runs Go, and has no @effect for it"),
+        (Handlers.published, "publishes Take, which is no Event: send it to a service"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_what_would_not_be_taken_is_seen(handler: Callable[..., Any], says: str) -> None:
+    """By another service, or by the sender itself."""
+    (fault,) = faults_of(handler)
+    assert fault.startswith(says)
+
+
+def test_a_fault_names_its_line() -> None:
+    """Of the call itself, wherever the function begins."""
+
+    class Far(Service):
+        @command
+        def go(self, tx: Transaction, cmd: Go) -> None:
+            text = """
+        Not indented as the rest is.
+"""
+            if text:
+                tx.send(
+                    "nobody",
+                    Take(),
+                )
+
+    line = Far.go.__code__.co_firstlineno + 6
+    ((name, fault),) = send_faults({"far": Far})
+    assert name == "far"
+    assert fault.endswith(f"({__file__}, line {line})")
+
+
+# --- What is left alone -----------------------------------------------------------------------
+
+
+def no_source() -> Callable[..., Any]:
+    names = dict(globals())
+    source = "def made(self, tx: Transaction, cmd: Go) -> None:\n    tx.send('nobody', Take())\n"
+    exec(source, names)  # noqa: S102 - a shell's class, say
+    made: Callable[..., Any] = names["made"]
+    return made
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        Handlers.taken,
+        Handlers.handed_in,
+        Handlers.either,
+        Handlers.within_another,
+        Handlers.of_something_else,
+        Handlers.by_another_name,
+        Handlers.helped_by_who_knows,
+        no_source(),
+    ],
+    ids=lambda each: each.__name__,
+)
+def test_what_cannot_be_known_is_no_fault(handler: Callable[..., Any]) -> None:
+    """It may be right, or never be called: nobody is kept from booting what would work."""
+    assert faults_of(handler) == []
+
+
+def test_what_a_subclass_does_otherwise_is_not_looked_at() -> None:
+    """Of two methods of one name only one is called."""
+
+    class Wrong(Sender):
+        @command
+        def go(self, tx: Transaction, cmd: Go) -> None:
+            tx.send("nobody", Take())
+
+    assert faults_of(Handlers.taken, Wrong) == []
+    assert len(list(send_faults({"wrong": Wrong, "other": Other}))) == 1
+
+
+# --- Events -----------------------------------------------------------------------------------
+
+
+class Hearer(Service):
+    @on(Gone)
+    def gone(self, tx: Transaction, event: Gone) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "found"),
+    [(Handlers.literal, [("hearer", "Gone")]), (Handlers.taken, []), (Handlers.publishes_any, [])],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_an_event_from_nobody_is_noted(
+    handler: Callable[..., Any], found: list[tuple[str, str]]
+) -> None:
+    """Where it is known of all that is published what it is."""
+    sender: Any = type("Made", (Sender,), {"go": command(handler)})
+    assert list(unpublished({"sender": sender, "hearer": Hearer})) == found
