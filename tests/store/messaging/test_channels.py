@@ -180,7 +180,7 @@ async def test_violation_that_only_the_commit_finds_takes_its_own_messages_along
     [
         ("dan", Add(label="x"), NoSuchActor, "no service is called 'dan'; there are ann, bob, cat"),
         ("bob", Unknown(), TypeError, "bob has no handler for Unknown"),
-        ("ann", Unknown(), TypeError, "ann has no handler for Unknown"),
+        ("ann", Add(label="x"), TypeError, "ann is this service's own name: write tx.run"),
         ("bob", Do(what=object()), TypeError, "Encoding objects of type object is unsupported"),
     ],
 )
