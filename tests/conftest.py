@@ -118,6 +118,7 @@ LONGEST = (
     "tests/simulation/command/test_command.py",
     "tests/simulation/test_plants.py",
     "tests/system/test_wheel.py",
+    "tests/system/test_upgrade.py",
     "tests/system/test_boot.py",
     "tests/system/test_disk.py",
     "tests/system/test_lost_files.py",

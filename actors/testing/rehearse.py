@@ -11,7 +11,7 @@ import threading
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
-from hypothesis import Phase, find, settings
+import hypothesis
 from hypothesis.errors import NoSuchExample
 
 from actors.config import load_config
@@ -58,7 +58,7 @@ class Rehearse:
     def __call__(
         self,
         system: System,
-        *changes: str,
+        *settings: str,
         faults: str = "kills",
         examples: int = EXAMPLES,
         seed: int = 0,
@@ -67,14 +67,14 @@ class Rehearse:
         """Play the scenario in that many ways, each with other requests, delays and faults.
 
         Equal arguments play the same: another `seed` draws others. `faults` is a profile, as of
-        `simulate`. `config` is laid over the shipped configuration, then each of the changes:
+        `simulate`. `config` is laid over the shipped configuration, then each of the settings:
         "SECTION.KEY=VALUE". Raises AssertionError with what was wrong, the smallest script found
         that shows it, and how to play that again; EntryPointError or ConfigError where nothing can
         be played.
         """
         __tracebackhide__ = True
         try:
-            wrong = self._play(system, changes, faults, examples, seed, config)
+            wrong = self._play(system, settings, faults, examples, seed, config)
         except DressRehearsalError as error:  # it says all, and our lines nothing
             raise error.with_traceback(None) from None
         if wrong is not None:
@@ -85,7 +85,7 @@ class Rehearse:
     def _play(
         self,
         system: System,
-        changes: Sequence[str],
+        settings: Sequence[str],
         faults: str,
         examples: int,
         seed: int,
@@ -100,7 +100,7 @@ class Rehearse:
             raise EntryPointError(f"there are no faults {faults!r}, but: {', '.join(PROFILES)}")
         with declared(system.name, "scenario"):
             systems = system.scenario()().systems(system)
-        loaded = load_config(config, changes, systems)
+        loaded = load_config(config, settings, systems)
         with ExitStack() as stack:
             stack.enter_context(without_logs())
             place = stack.enter_context(scratch_folder())
@@ -118,7 +118,7 @@ class Rehearse:
             if campaign.stopping:
                 raise KeyboardInterrupt
             text = _told(stage, failure, minimised)
-        again = self._kept(system, minimised, seed, changes, config)
+        again = self._kept(system, minimised, seed, settings, config)
         return f"{text}\n\n{again}"
 
     def _tell(self, system: str) -> Callable[[int], None]:
@@ -138,7 +138,7 @@ class Rehearse:
         system: System,
         minimised: Minimised,
         seed: int,
-        changes: Sequence[str],
+        settings: Sequence[str],
         config: Path | None,
     ) -> str:
         """Keep the script; return how to play it again, from any folder."""
@@ -150,7 +150,7 @@ class Rehearse:
             system=system.name, seed=seed, script=played.script, troubles=played.troubles
         )
         file.write_text(recording.to_json(), encoding="utf-8")
-        words = ["simulate", entry, *(word for each in changes for word in ("--set", each))]
+        words = ["simulate", entry, *(word for each in settings for word in ("--set", each))]
         words += [] if config is None else ["--config", str(config.absolute())]
         return f"play it again: {ANYWHERE} {shlex.join([*words, '--replay', str(file)])}"
 
@@ -171,9 +171,11 @@ def _search(stage: Rehearsal, campaign: Campaign, examples: int, seed: int) -> P
         return bool(found)
 
     # No file of past examples: what is played depends on the arguments alone.
-    drawing = settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate])
+    drawing = hypothesis.settings(
+        max_examples=examples, deadline=None, database=None, phases=[hypothesis.Phase.generate]
+    )
     with suppress(NoSuchExample):
-        find(drawn(stage.choose_script), fails, settings=drawing, random=Rng(seed))
+        hypothesis.find(drawn(stage.choose_script), fails, settings=drawing, random=Rng(seed))
     return found[0] if found else None
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -16,27 +15,17 @@ from actors.errors import (
     NoSuchLetter,
     NothingWaits,
 )
-from http_edge.address import Address, Endpoint
-from http_edge.admin_token import authorize
-from http_edge.answer import JSON, Answer, make_head
-from http_edge.body_reader import BodyReader, refuse_body
+from http_edge.address import Address
 from http_edge.decoding.blame import explain
+from http_edge.endpoints.admin_endpoint import AdminCall, AdminEndpoint, admin
 from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
-
-    from aiohttp import web
+    from collections.abc import Awaitable, Callable, Sequence
 
     from actors.config import EdgeConfig
-    from http_edge.address import HttpHandler
-    from http_edge.edge_context import EdgeContext
-    from http_edge.http_request import HttpRequest
-    from http_edge.served_system import Handling, ServedSystem
-
-    # Returns the status and what becomes the body. Raises ProblemError or actors' errors.
-    Act = Callable[["AdminCall"], Awaitable[tuple[int, object]]]
+    from http_edge.served_system import ServedSystem
 
 
 # The kernel's name for the top of the tree.
@@ -59,88 +48,6 @@ class LetGoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Which messages are to become dead letters, of those that wait unreadable."""
 
     message_type: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-
-
-class AdminCall(NamedTuple):
-    """What an operator asks; `params` are decoded, `query` is raw."""
-
-    system: ServedSystem
-    config: EdgeConfig
-    params: dict[str, str]
-    query: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AdminEndpoint(Endpoint):
-    """`act` answers, once the token is right; a body is refused unless `reads_body`."""
-
-    for_operators: ClassVar[bool] = True
-
-    act: Act
-    about: str
-    reads_body: bool = False
-
-    def describe(self) -> str:
-        return self.about
-
-    def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
-        del method, path
-        act, reads_body, system, config = self.act, self.reads_body, context.system, context.config
-        token = context.admin_token.encode()
-        reader = BodyReader(config)
-        encode = msgspec.json.Encoder().encode
-
-        async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
-            authorize(request, token)
-            # Most send none, and pay for none.
-            body = await reader.read(request) if request.body_exists else b""
-            if not reads_body:
-                refuse_body(body)
-            status, said = await act(AdminCall(system, config, params, query, body))
-            return Answer(make_head(status, JSON), encode(said))
-
-        return answer
-
-
-@dataclass(frozen=True, slots=True)
-class GuardedEndpoint(Endpoint):
-    """Any other endpoint, for those alone who have the token."""
-
-    for_operators: ClassVar[bool] = True
-
-    inner: Endpoint
-
-    @property
-    def writes(self) -> bool:
-        return self.inner.writes
-
-    @property
-    def asked(self) -> str | None:
-        return self.inner.asked
-
-    def describe(self) -> str:
-        return self.inner.describe()
-
-    def faults(self, path: str, system: Handling) -> Iterator[str]:
-        yield from self.inner.faults(path, system)
-
-    def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
-        inner = self.inner.bind(method, path, context)
-        token = context.admin_token.encode()
-
-        async def answer(
-            request: HttpRequest, params: dict[str, str], query: str
-        ) -> web.StreamResponse:
-            authorize(request, token)
-            return await inner(request, params, query)
-
-        return answer
-
-
-# As a table says it.
-admin = AdminEndpoint
-guarded = GuardedEndpoint
 
 
 def _tell(signal: Callable[[], object]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from actors.kernel.messages import Command
 from http_edge.decoding.go_body import GoBody
-from http_edge.endpoints.admin import GuardedEndpoint
+from http_edge.endpoints.admin_endpoint import GuardedEndpoint
 from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.bad_values import bad_texts, bad_values
 

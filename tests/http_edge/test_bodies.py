@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.systems.tweets.messages import ListTweets, StoreTweet
-from http_edge.endpoints.admin import GuardedEndpoint
+from http_edge.endpoints.admin_endpoint import GuardedEndpoint
 from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from tests.http_edge.bad_input import valid_path
 from tests.http_edge.rows import rows

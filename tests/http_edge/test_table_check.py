@@ -12,7 +12,7 @@ from actors.errors import ConfigError
 from actors.kernel.messages import Command, Query
 from http_edge.address import Address
 from http_edge.edge import Edge
-from http_edge.endpoints.admin import guarded
+from http_edge.endpoints.admin_endpoint import guarded
 from http_edge.endpoints.parked import while_parked
 from http_edge.endpoints.service_endpoint import service
 from http_edge.endpoints.stream_endpoint import stream

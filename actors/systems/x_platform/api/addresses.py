@@ -16,7 +16,7 @@ from actors.systems.x_platform.api.user_endpoints import USERS
 from actors.systems.x_platform.api.x_endpoint import SERVICE
 from actors.systems.x_platform.messages import LockAccount, TweetAs
 from http_edge.address import Address
-from http_edge.endpoints.admin import admin, guarded
+from http_edge.endpoints.admin_endpoint import admin, guarded
 from http_edge.endpoints.service_endpoint import service
 from http_edge.target import refuse_query
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.systems.x_platform.config import XPlatformConfig
-    from http_edge.endpoints.admin import AdminCall
+    from http_edge.endpoints.admin_endpoint import AdminCall
 
 
 def addresses(config: XPlatformConfig, data_dir: Path) -> dict[str, list[Address]]:
