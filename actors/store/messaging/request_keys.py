@@ -64,7 +64,8 @@ def is_of(digest: bytes, message: Any) -> bool:
     names = stored_names(type(message))
     fields = list(msgspec.structs.fields(message))
     while True:
-        blob = encode({each.encode_name: getattr(message, each.name) for each in fields})
+        values = {each.encode_name: getattr(message, each.name) for each in fields}
+        blob = encode({name: each for name, each in values.items() if each is not msgspec.UNSET})
         if any(digest == _digest(name, blob) for name in names):
             return True
         if not fields or not _has_default(message, fields.pop()):

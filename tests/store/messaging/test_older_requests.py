@@ -23,6 +23,7 @@ class Reserve(Command):
     milk: bool = False
     extras: list[str] = msgspec.field(default_factory=list)
     at: int = msgspec.field(default=0, name="at_minute")
+    note: str | msgspec.UnsetType = msgspec.UNSET
 
 
 @pytest.mark.parametrize("name", ["nobody", "somebody"])
@@ -36,6 +37,7 @@ def test_request_of_an_older_type_is_the_same(name: str) -> None:
         Reserve(cups=2, name=name, milk=True),
         Reserve(cups=2, name=name, extras=["sugar"]),
         Reserve(cups=2, name=name, at=1),
+        Reserve(cups=2, name=name, note=""),
     ):
         assert not is_of(digest, other)
 
