@@ -59,10 +59,10 @@ def _make(parent: Path) -> tuple[Path, DirectoryLock]:
 def _clear(parent: Path) -> None:
     """Remove what is nobody's: the kernel gave its lock back when its process ended."""
     for left in sorted(parent.glob(f"{PREFIX}*")):
-        if left.is_symlink() or left.stat().st_uid != os.getuid():
-            continue
         try:
+            if left.is_symlink() or left.stat().st_uid != os.getuid():
+                continue
             with DirectoryLock(left).acquire(holder=HOLDER):
                 shutil.rmtree(left, ignore_errors=True)
-        except StoreError:
+        except (StoreError, FileNotFoundError):  # its owner lives, or has just removed it
             continue

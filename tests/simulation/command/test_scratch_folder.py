@@ -57,6 +57,16 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     assert [each.name for each in target.iterdir()] == ["file"]
 
 
+def test_one_that_its_owner_removes_meanwhile_is_no_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two simulations begin and end side by side."""
+    (tmp_path / f"{PREFIX}1-0").mkdir()
+    monkeypatch.setattr(type(tmp_path), "is_symlink", lambda path: path.rmdir())
+    with scratch_folder() as folder:
+        assert [*tmp_path.iterdir()] == [folder]
+
+
 def test_without_memory_it_is_the_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
