@@ -46,7 +46,7 @@ HOW: tuple[tuple[str, Boots | Ends | Left], ...] = (
     (r"make run", Boots()),
     (r"make test", Left("this is it")),
     (r"make ", Left("a campaign; what it runs has a test of its own beside it")),
-    (r"\S+( runtime\.py)? simulate (--seed 17|cafe)", Ends()),
+    (r"\S+( runtime\.py)? simulate (\S+\.py|--seed 17)", Ends()),
     (r"\S+( runtime\.py)? simulate --seeds 50 ", Left("a minute: tests/simulation/command/")),
     (r"\S+( runtime\.py)? simulate", Left("a campaign: tests/simulation/command/")),
     (r"python runtime\.py accept-loss", Ends(2)),  # nothing is lost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from http_edge.served_system import ServedSystem
 
 
+Order = TypeVar("Order", bound=msgspec.Struct)
+
 # The kernel's name for the top of the tree.
 ROOT = "root"
 
@@ -44,10 +46,23 @@ class BackupOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     dir: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 
-class LetGoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which messages are to become dead letters, of those that wait unreadable."""
+# Names of services and message types, which are short; what is not there is a 404 or a 409.
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
-    message_type: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+class LetMessagesGoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which messages between two services are to become dead letters, of those unreadable."""
+
+    sender: Name
+    receiver: Name
+    message_type: Name
+
+
+class LetTimersGoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which timers of a service are to become dead letters, of those unreadable."""
+
+    service: Name
+    message_type: Name
 
 
 def _tell(signal: Callable[[], object]) -> None:
@@ -143,11 +158,7 @@ async def _suspend(call: AdminCall) -> tuple[int, object]:
 
 async def _back_up(call: AdminCall) -> tuple[int, object]:
     """201: what was written, is on disk and was looked through."""
-    refuse_query(call.query)
-    try:
-        order = msgspec.json.decode(call.body, type=BackupOrder)
-    except (ValueError, RecursionError) as error:
-        explain(call.body, error)
+    order = _order(call, BackupOrder)
     if "\0" in order.dir or not order.dir.startswith("/"):
         detail = "name a folder of this machine by its whole path"
         raise ProblemError(Kind.INVALID, detail, field="dir")
@@ -159,34 +170,30 @@ async def _back_up(call: AdminCall) -> tuple[int, object]:
 
 async def _let_messages_go(call: AdminCall) -> tuple[int, object]:
     """202: they go on their way to the receiver, which keeps them as dead letters."""
-    sender, receiver = call.params["sender"], call.params["receiver"]
-    message_type, _ = await _let_go(
-        call, "sender", lambda given: call.system.let_messages_go(sender, receiver, given)
-    )
-    said = {"sender": sender, "receiver": receiver, "message_type": message_type}
-    return 202, {**said, "action": "let_go"}
+    order = _order(call, LetMessagesGoOrder)
+    asked = call.system.let_messages_go(order.sender, order.receiver, order.message_type)
+    await _let_go(asked, "sender")
+    return 202, {**msgspec.structs.asdict(order), "action": "let_go"}
 
 
 async def _let_timers_go(call: AdminCall) -> tuple[int, object]:
     """200: so many are dead letters now."""
-    service = call.params["service"]
-    message_type, letters = await _let_go(
-        call, "service", lambda given: call.system.let_timers_go(service, given)
-    )
-    return 200, {"service": service, "message_type": message_type, "letters": letters}
+    order = _order(call, LetTimersGoOrder)
+    letters = await _let_go(call.system.let_timers_go(order.service, order.message_type), "service")
+    return 200, {**msgspec.structs.asdict(order), "letters": letters}
 
 
-async def _let_go(
-    call: AdminCall, field: str, do: Callable[[str], Awaitable[object]]
-) -> tuple[str, object]:
-    """Do it to the type of message that the body names; return that, and what it was answered."""
+def _order(call: AdminCall, kind: type[Order]) -> Order:
     refuse_query(call.query)
     try:
-        message_type = msgspec.json.decode(call.body, type=LetGoOrder).message_type
+        return msgspec.json.decode(call.body, type=kind)
     except (ValueError, RecursionError) as error:
         explain(call.body, error)
+
+
+async def _let_go(asked: Awaitable[object], field: str) -> object:
     try:
-        return message_type, await do(message_type)
+        return await asked
     except NoSuchActor as error:
         raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field=field) from error
     except NothingWaits as error:
@@ -238,13 +245,13 @@ ADMIN: tuple[Address, ...] = (
     Address("GET", "/admin/channels", _listing(lambda system: system.channels(), "channels")),
     Address(
         "POST",
-        "/admin/channels/{sender}/{receiver}/let-go",
+        "/admin/channels/let-go",
         admin(_let_messages_go, "give up what cannot be read", reads_body=True),
     ),
     Address("GET", "/admin/timers", _listing(lambda system: system.timers(), "timers, effects")),
     Address(
         "POST",
-        "/admin/timers/{service}/let-go",
+        "/admin/timers/let-go",
         admin(_let_timers_go, "give up what cannot be read", reads_body=True),
     ),
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import pytest
 
 from actors import errors
 from tests.http_edge.serving import is_problem, serving
+
+if TYPE_CHECKING:
+    from tests.http_edge.serving import Reply
 
 LISTINGS = (
     "/admin/actors",
@@ -85,25 +91,36 @@ async def test_each_action_reaches_its_actor(action: str) -> None:
 
 async def test_what_cannot_be_read_is_let_go_by_its_type() -> None:
     """Messages in their own time, timers at once; what does not wait is a 409, nonsense a 422."""
-    channel, timers = "/admin/channels/room/booking/let-go", "/admin/timers/room/let-go"
-    body = b'{"message_type": "HoldRoom"}'
+    orders = {
+        "/admin/channels/let-go": {"sender": "room", "receiver": "booking"},
+        "/admin/timers/let-go": {"service": "room"},
+    }
     async with serving() as served:
-        reply = await served.admin("POST", channel, data=body)
-        about = {"sender": "room", "receiver": "booking", "message_type": "HoldRoom"}
-        assert (reply.status, reply.json) == (202, {**about, "action": "let_go"})
-        reply = await served.admin("POST", timers, data=body)
-        told = {"service": "room", "message_type": "HoldRoom", "letters": 2}
-        assert (reply.status, reply.json) == (200, told)
+
+        async def order(path: str, **fields: object) -> Reply:
+            return await served.admin("POST", path, data=json.dumps(fields).encode())
+
+        said = []
+        for path, about in orders.items():
+            reply = await order(path, **about, message_type="HoldRoom")
+            said.append((reply.status, reply.json))
+        told = {"message_type": "HoldRoom"}
+        channel, timers = orders.values()
+        assert said == [
+            (202, {**channel, **told, "action": "let_go"}),
+            (200, {**timers, **told, "letters": 2}),
+        ]
         done = [("let go to booking: HoldRoom", "room"), ("let timers go: HoldRoom", "room")]
         assert served.system.signals == done
-        for path, field in ((channel, "sender"), (timers, "service")):
-            other = path.replace("/room/", "/nobody/")
-            is_problem(await served.admin("POST", other, data=body), 404, field)
-            readable = await served.admin("POST", path, data=b'{"message_type": "Readable"}')
-            is_problem(readable, 409)
-            for wrong in (b"", b"{}", b'{"message_type": ""}', b'{"message_type": "x", "y": 1}'):
-                assert (await served.admin("POST", path, data=wrong)).status in {400, 422}
-            assert (await served.send("POST", path, data=body)).status == 401
+        for path, about in orders.items():
+            (field, *_) = about
+            is_problem(await order(path, **{**about, field: "nobody"}, **told), 404, field)
+            is_problem(await order(path, **about, message_type="Readable"), 409)
+            is_problem(await order(path, **about), 422, "message_type")
+            is_problem(await order(path, **about, message_type=""), 422, "message_type")
+            is_problem(await order(path, **about, **told, more=1), 422, "more")
+            is_problem(await served.admin("POST", path, data=b""), 400)
+            assert (await served.send("POST", path, data=b"{}")).status == 401
 
 
 async def test_a_suspension_lasts_as_long_as_its_body_says() -> None:

@@ -17,11 +17,12 @@ import pytest
 
 from tests.system.client import connected
 from tests.system.guests import BOOKINGS, at_rest, check_books, ended
-from tests.system.process import ROOT, SystemProcess
+from tests.system.process import ROOT
+from tests.upgrade.version_process import version_process
 
 if TYPE_CHECKING:
     from tests.system.client import Client
-    from tests.system.conftest import Processes
+    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -75,7 +76,7 @@ async def test_all_that_the_last_version_left_on_its_way_arrives_once(processes:
     ]
     assert {("booking", "room"), ("tweets", "flagger")} <= {each[:2] for each in sent}
     assert ask(files["payment"], NOT_FOR_LONG) == [("ChargeCard",)]
-    process = await asyncio.to_thread(processes.make().start)
+    process = await asyncio.to_thread(processes.boot)
     assert process.wait_for("ready")["unhealthy"] == []
     async with connected(process) as client:
         *held, charged = contents["under way"]
@@ -182,23 +183,22 @@ THIRD = SHOP.replace(
 THIRD = THIRD.replace("Check(", "Look(").replace("cmd: Check", "cmd: Look")
 
 
-class ShopProcess(SystemProcess):
+class Shop:
     """The shop as its file stands, on one data folder."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder / "data")
         self.file = folder / "shop.py"
-        self._command = (sys.executable, "runtime.py", "run", str(self.file))
-        self._arguments = (f"--data-dir={self.data_dir}", "--set=edge.gateway.port=0")
+        words = ("run", str(self.file), "--set=edge.gateway.port=0")
+        self.process = version_process(folder / "data", *words)
 
     async def run(self, source: str) -> None:
         """Start this version, where the last one was killed."""
-        self.kill()
+        self.process.kill_process()
         self.file.write_text(source)
-        await asyncio.to_thread(self.start)
+        await asyncio.to_thread(self.process.start)
 
     def check(self) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "runtime.py", "check-upgrade", str(self.data_dir)]
+        command = [sys.executable, "runtime.py", "check-upgrade", str(self.process.data_dir)]
         command += [f'--set=runtime.systems=["{self.file}"]']
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -214,9 +214,10 @@ async def got(client: Client, count: int) -> list[int]:
 
 async def test_what_the_next_version_cannot_read_waits_for_the_one_after(tmp_path: Path) -> None:
     """Over two kill -9: listed meanwhile, then in order, and nothing twice."""
-    process = ShopProcess(tmp_path)
+    shop = Shop(tmp_path)
+    process = shop.process
     try:
-        await process.run(SHOP)
+        await shop.run(SHOP)
         async with connected(process) as client:
             for first in (1, 21, 41):
                 await client.create("/orders", {"numbers": list(range(first, first + 20))})
@@ -224,12 +225,12 @@ async def test_what_the_next_version_cannot_read_waits_for_the_one_after(tmp_pat
             await client.order("kitchen", "suspend")
             await client.actor_where("kitchen", lambda actor: actor["state"] == "suspended")
             await client.create("/orders", {"numbers": list(range(61, 101))})
-        process.kill()
-        process.file.write_text(SECOND)
-        checked = process.check()
+        process.kill_process()
+        shop.file.write_text(SECOND)
+        checked = shop.check()
         assert checked.returncode == 1, checked.stderr
         assert "to kitchen, Make, row 61: kitchen cannot read this Make" in checked.stdout
-        await process.run(SECOND)
+        await shop.run(SECOND)
         # After the kill, before anything could go on: what plain SQL finds there.
         timers = ask(process.data_dir / "kitchen.db", "SELECT count(*) FROM timer")[0][0]
         async with connected(process) as client:
@@ -246,11 +247,11 @@ async def test_what_the_next_version_cannot_read_waits_for_the_one_after(tmp_pat
             assert (await client.send("GET", "/readyz")).status == 200
             numbers = (await client.send("GET", "/numbers")).json
             assert [each for each in numbers if each > 0] == list(range(1, 61))
-        await process.run(THIRD)
-        assert process.check().returncode == 0
+        await shop.run(THIRD)
+        assert shop.check().returncode == 0
         async with connected(process) as client:
             numbers = await got(client, 200)
         assert [each for each in numbers if each > 0] == list(range(1, 101))
         assert sorted(-each for each in numbers if each < 0) == list(range(1, 101))
     finally:
-        process.kill()
+        process.kill_process()

@@ -16,34 +16,38 @@ import tarfile
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.system import process as system_process
 from tests.system.client import Client, connected
 from tests.system.guests import APPROVED, BOOKINGS, CARD, ended, new_customers, new_rooms, stay
-from tests.system.process import SystemProcess
+from tests.system.process import LISTENERS, SILENCE
+from tests.upgrade.version_process import version_process
+
+if TYPE_CHECKING:
+    from actors.testing.live_system import LiveSystem
 
 # What a start makes anew, and nobody's to know.
 LEFT_OUT = {"admin.token", "lock", "x.credentials.json"}
 # No booking ends because nobody came on: what is on its way is still wanted when it is taken up.
 PATIENT = (
-    "--set=hotel.booking_s_max=9e8",
-    "--set=hotel.hold_s=9e8",
-    "--set=effect.attempts_max=1000",
+    "hotel.booking_s_max=9e8",
+    "hotel.hold_s=9e8",
+    "effect.attempts_max=1000",
 )
 NEVER = next(number for behavior, number in CARD.items() if behavior.name == "NEVER_ANSWERS")
 
 
 def main(checkout: Path, target: Path) -> None:
     """Run the version in `checkout`, and pack what it leaves."""
-    system_process.ROOT = checkout
+    ports = [f"edge.{name}.port=0" for name in LISTENERS]
+    settings = [f"--set={each}" for each in (*ports, *SILENCE, *PATIENT)]
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(scratch) / "data"
-        process = SystemProcess(data_dir, *PATIENT).start()
+        process = version_process(data_dir, *settings, checkout=checkout)
         try:
-            contents = asyncio.run(fill(process))
+            contents = asyncio.run(fill(process.start()))
         finally:
-            process.kill()
+            process.kill_process()
         (data_dir / "contents.json").write_text(json.dumps(contents, indent=2) + "\n")
         with tarfile.open(target, "w:gz") as archive:
             for path in sorted(data_dir.iterdir()):
@@ -52,7 +56,7 @@ def main(checkout: Path, target: Path) -> None:
     print(f"{target}: {target.stat().st_size} bytes")  # noqa: T201 - a script
 
 
-async def fill(process: SystemProcess) -> dict[str, Any]:
+async def fill(process: LiveSystem) -> dict[str, Any]:
     """Have things done and things begun; return what a client may ask for."""
     async with connected(process) as client:
         letter = await dead_letter(process, client)
@@ -101,7 +105,7 @@ async def book(client: Client, body: dict[str, Any], key: str) -> dict[str, Any]
     return {"key": key, "body": body, "status": reply.status, "location": location}
 
 
-async def dead_letter(process: SystemProcess, client: Client) -> str:
+async def dead_letter(process: LiveSystem, client: Client) -> str:
     """Have a message crash its service each time; return the letter's id."""
     path = process.data_dir / "tweets.db"
     for old, new in (("tweet", "hidden"), ("hidden", "tweet")):
