@@ -30,6 +30,7 @@ def check(
 ) -> tuple[int, list[str]]:
     """Return the command's exit code, and what it prints."""
     system = System(name="test", services=lambda _: services)
+    capsys.readouterr()  # what services said that ran before
     code = main(["check-upgrade", str(folder)], systems=[system])
     out, err = capsys.readouterr()
     assert err == ""
@@ -247,7 +248,7 @@ async def test_a_running_process_does_not_mind(
 async def test_nothing_in_the_folder_is_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No file is made, even for a moment, beside one that was closed: it may be a read-only disk."""
+    """No file is made beside one that was closed: it may be on a read-only disk."""
     stopped, killed = tmp_path / "live", await fill(tmp_path)
     (tmp_path / "links").mkdir()
     for file in killed.glob("*.db"):  # whose logs are where they lead
@@ -271,3 +272,12 @@ def test_folder_in_which_nothing_ran_is_misuse(
         out, err = capsys.readouterr()
         assert out == ""
         assert "no system has run there" in err
+
+
+def test_what_is_no_folder_is_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said of a manifest that nobody could see."""
+    system = System(name="test", services=lambda _: ALL)
+    (tmp_path / "file").touch()
+    assert main(["check-upgrade", str(tmp_path / "file")], systems=[system]) == 2
+    told = capsys.readouterr().err
+    assert f"cannot read {tmp_path}/file: Not a directory; name the data folder" in told
