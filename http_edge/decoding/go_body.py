@@ -11,6 +11,7 @@ from http_edge.decoding.blame import explain
 from http_edge.decoding.characters import refuse_control
 from http_edge.decoding.large_numbers import may_be_large, refuse_large
 from http_edge.decoding.message_fields import date_fields, text_fields
+from http_edge.decoding.nesting import may_be_deep, refuse_deep
 from http_edge.problems import Kind
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class GoBody:
         self._names = {name.casefold(): name for name in message_type.__struct_encode_fields__}
         self._days = date_fields(message_type)
         self._texts = text_fields(message_type)
+        self._may_be_deep = may_be_deep(message_type)
         self._may_be_large = may_be_large(message_type)
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
@@ -54,7 +56,8 @@ class GoBody:
                 known[name] = _day_of(known[name])
             body = msgspec.json.encode(known)
             message = self._decoder.decode(body)
-            # A struct within itself may be as deep as the decoder goes, which is deeper than these.
+            if self._may_be_deep:
+                refuse_deep(body)
             refuse_control(body, message, self._texts)
             if self._may_be_large:
                 refuse_large(body, message)

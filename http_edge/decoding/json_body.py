@@ -10,6 +10,7 @@ from http_edge.decoding.blame import explain
 from http_edge.decoding.characters import refuse_control
 from http_edge.decoding.large_numbers import may_be_large, refuse_large
 from http_edge.decoding.message_fields import is_whole_number, text_fields, whole_number_fields
+from http_edge.decoding.nesting import may_be_deep, refuse_deep
 from http_edge.problems import Kind, ProblemError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class JsonBody:
         self._type = message_type
         self._numbers = whole_number_fields(message_type)
         self._texts = text_fields(message_type)
+        self._may_be_deep = may_be_deep(message_type)
         self._may_be_large = may_be_large(message_type)
         fields = msgspec.structs.fields(message_type)
         # What no body stands for.
@@ -51,7 +53,8 @@ class JsonBody:
             body = self._merge(body, params)
         try:
             message = self._decoder.decode(body or self._nothing)
-            # A struct within itself may be as deep as the decoder goes, which is deeper than these.
+            if self._may_be_deep:
+                refuse_deep(body)
             refuse_control(body, message, self._texts)
             if self._may_be_large:
                 refuse_large(body, message)
