@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from actors.errors import ConfigError, declared
 
@@ -30,7 +30,7 @@ _REQUIRED = {
 }
 
 
-class Scenario(Protocol):
+class Scenario:
     """One system under simulation; made afresh for each run.
 
     A call is a plain value or a frozen struct that says what one client does next; it decides
@@ -57,6 +57,7 @@ class Scenario(Protocol):
 
     def prepare(self, folder: Path) -> None:
         """Put files into the folder of a machine that has never been booted, if any."""
+        del folder
 
     def systems(self, own: System) -> Sequence[System]:
         """Return what the machine boots: the scenario's own system, and any that it needs."""
@@ -64,17 +65,19 @@ class Scenario(Protocol):
 
     async def furnish(self, system: ServiceSystem) -> None:
         """Put in what all runs begin with, if anything; once, and the same every time."""
+        del system
 
     def age(self, folder: Path) -> None:
         """Change the furnished files, whose process has ended, if that is wanted."""
+        del folder
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what a client does; 0 is always the simplest."""
-        ...
+        raise NotImplementedError
 
     async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
         """Do it. `number` is the request's own, for its key and its ids."""
-        ...
+        raise NotImplementedError
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is still under way and cannot be told from mailboxes, channels and timers."""
@@ -86,7 +89,7 @@ class Scenario(Protocol):
 
         Such as what clients were told (the history) and is not in the files.
         """
-        ...
+        raise NotImplementedError
 
 
 def scenario_of(system: System) -> Callable[[], Scenario]:
