@@ -291,6 +291,13 @@ def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) ->
         raise ConfigError(message) from error
 
 
+def named_keys(overlay: Path | None = None, settings: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the keys that somebody has set, as a tree. Raises ConfigError."""
+    tree: dict[str, Any] = {}
+    _lay_over(tree, overlay, settings)
+    return tree
+
+
 def load_config(
     overlay: Path | None = None,
     settings: Iterable[str] = (),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import hypothesis
 from hypothesis.errors import NoSuchExample
 
-from actors.config import load_config
+from actors.config import load_config, named_keys
 from actors.errors import DressRehearsalError, EntryPointError, declared
 from actors.kernel.clock import SystemClock
 from actors.kernel.rng import Rng
@@ -104,7 +104,8 @@ class Rehearse:
         with ExitStack() as stack:
             stack.enter_context(without_logs())
             place = stack.enter_context(scratch_folder())
-            stage = Rehearsal(system, loaded, place, profile=faults)
+            explicit = named_keys(config, settings)
+            stage = Rehearsal(system, loaded, place, profile=faults, explicit=explicit)
             campaign = Campaign({system.name: stage})
             if threading.current_thread() is threading.main_thread():
                 stack.enter_context(stop_on_signal(campaign.stop))

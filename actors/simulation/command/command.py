@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from actors.config import load_config
+from actors.config import load_config, named_keys
 from actors.errors import DressRehearsalError, EntryPointError
 from actors.program import PROGRAM
 from actors.simulation.command.campaign import Campaign, Failure
@@ -89,6 +89,7 @@ class _Simulation:
         self._clock = clock
         self._systems = {each.name: each for each in systems}
         self._config = load_config(options.config, options.set, systems)
+        self._explicit = named_keys(options.config, options.set)
         self._campaign: Campaign | None = None
         self._stopping = False
         self._recording: Recording | None = None
@@ -137,7 +138,11 @@ class _Simulation:
             folder = place / name
             folder.mkdir()
             rehearsals[name] = Rehearsal(
-                self._systems[name], self._config, folder, profile=self._options.faults
+                self._systems[name],
+                self._config,
+                folder,
+                profile=self._options.faults,
+                explicit=self._explicit,
             )
         return rehearsals
 
