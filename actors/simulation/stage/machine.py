@@ -158,6 +158,16 @@ class Machine:
         ]
         return found or await self._scenario.busy(self.system)
 
+    async def next_timer_s(self) -> float | None:
+        """Return how long until a timer or effect is due; None where there is none."""
+        now_us = self._loop.clock.now_us()
+        due_us = [
+            max(each.next_due_us or now_us, now_us)
+            for each in await self.system.timers()
+            if each.pending
+        ]
+        return (min(due_us) - now_us) / 1_000_000 if due_us else None
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _build(self) -> App:

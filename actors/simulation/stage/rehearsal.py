@@ -32,6 +32,7 @@ from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.machine import Machine
+from actors.simulation.stage.rest import come_to_rest
 from actors.simulation.stage.scenario import audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
@@ -56,9 +57,6 @@ if TYPE_CHECKING:
 REQUESTS_MAX: Final = 10
 # Of order and delays, for who chooses: any number that is no larger is as good.
 SEEDS: Final = 1 << 16
-# How long a system may still be busy after its scenario's rest, and how often that is looked at.
-REST_POLLS_MAX: Final = 40
-REST_POLL_S: Final = 5.0
 # Bytes that arrive are most of what happens, and tell the least.
 QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
@@ -292,8 +290,8 @@ class Rehearsal:
             ],
         )
         await director.mend(script.schedule)
-        await asyncio.sleep(scenario.rest_s)
-        troubles = [f"it does not come to rest: {each}" for each in await self._rest(machine)]
+        busy = await come_to_rest(machine, scenario)
+        troubles = [f"it does not come to rest: {each}" for each in busy]
         await machine.stop()
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
@@ -320,17 +318,6 @@ class Rehearsal:
                     if request.client == number:
                         await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
                         await scenario.perform(client, index, request.call, history)
-
-    async def _rest(self, machine: Machine) -> list[str]:
-        busy: list[str] = []
-        for _ in range(REST_POLLS_MAX):
-            for service in machine.suspended():  # by a request that was long on its way
-                machine.signal("resume", service)
-            busy = await machine.busy()
-            if not busy:
-                return []
-            await asyncio.sleep(REST_POLL_S)
-        return busy
 
 
 async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:

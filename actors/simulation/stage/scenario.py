@@ -39,8 +39,12 @@ class Scenario:
 
     # Of what type all calls are: what a recorded workload is read back with.
     call_type: Any = Any
-    # Virtual seconds after the last request in which everything must have come to rest.
+    # Virtual seconds after the last request in which everything but timers has come to rest: what a
+    # service's `run` looks at now and then, for one, nobody else knows of.
     rest_s: float = 60.0
+    # How many more are spent waiting for timers, from one to the next, until there is none: what
+    # sets itself timers for ever has to end. What is not due by then is not waited for.
+    timers_s_max: float = 3_600.0
     # Loopback addresses to which the machine speaks over a link, and what that link leads to is
     # called: faults strike `edge<>name`.
     wires: Mapping[str, str] = MappingProxyType({})
