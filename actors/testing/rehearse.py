@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from actors.system import System
 
 EXAMPLES: Final = 20
-# Most of what can be left out is gone after a hundred runs; `simulate` goes on to the end.
-SHRINK_RUNS_MAX: Final = 300
 # Seconds between two words about how far the shrinking is.
 TELL_S: Final = 3.0
 
@@ -113,9 +111,7 @@ class Rehearse:
             if played is None:
                 return None
             failure = Failure(system=system.name, played=played)
-            minimised = campaign.minimise(
-                failure, self._tell(system.name), runs_max=SHRINK_RUNS_MAX
-            )
+            minimised = campaign.minimise(failure, self._tell(system.name))
             if campaign.stopping:
                 raise KeyboardInterrupt
             text = _told(stage, failure, minimised)

@@ -208,11 +208,16 @@ class _Simulation:
             self._report.line(f"  {trouble}")
         if self._options.traces:
             return
-        minimised = campaign.minimise(failure, self._report.shrinking)
+        runs_max = self._options.shrink_runs
+        minimised = campaign.minimise(
+            failure, lambda runs: self._report.shrinking(runs, runs_max), runs_max=runs_max
+        )
         if not minimised.repeatable:
             self._report.line("played again, it does not fail: try --check-determinism")
             return
         summary = minimised.summary(failure)
+        if not minimised.minimal:
+            summary = f"{summary} To look longer: --shrink-runs N"
         self._report.line(f"\n{summary}")
         self._tell(campaign, minimised.failure)
         try:

@@ -158,6 +158,10 @@ class Rehearsal:
         schedule = Schedule((*traps, *drawn.steps))
         return Script(seed=seed, workload=workload, schedule=schedule)
 
+    def choose_call(self, choose: Chooser) -> Any:
+        """Choose what one client does, as the scenario has it."""
+        return self._scenario().choose_call(choose)
+
     def choose_script(self, choose: Chooser) -> Script:
         """Choose what `script` draws from a seed; 0 throughout is nobody who asks, and no fault."""
         scenario, profile = self._scenario(), self._profile
