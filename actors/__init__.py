@@ -2,8 +2,8 @@
 
 The names in `__all__` are what an author uses. They are imported when they are asked for, so that
 a service loads no HTTP, and a server no simulation. Everything else is internal, and may change
-with any version, but for what `actors.system` declares and for the types, in annotations, of what
-the methods of a `Scenario` are given.
+with any version, but for what `actors.system` declares, and for what `actors.simulation` has for
+a `Scenario` in the same way.
 """
 
 from __future__ import annotations
