@@ -56,7 +56,10 @@ class Scenario:
     unreached: tuple[Any, ...] = ()
 
     def configure(self, config: Config) -> Config:
-        """Return the configuration to play under, such as one with shorter times."""
+        """Return the configuration to play under, such as one with shorter times.
+
+        What somebody has set explicitly stays as it was set.
+        """
         return config
 
     def prepare(self, folder: Path) -> None:
