@@ -245,9 +245,7 @@ class Mailbox:
             self.put_back(lane)
             while lane.queue:
                 envelope = lane.queue.popleft()
-                if dead_letter == "all" or (
-                    dead_letter == "untold" and envelope.reply_to is None
-                ):
+                if dead_letter == "all" or (dead_letter == "untold" and envelope.reply_to is None):
                     count += 1
                     self.dead_letter(envelope, reason())
                     continue
