@@ -33,6 +33,15 @@ def _program(here: Path | None) -> str:
     return shlex.join(map(str, words))
 
 
+def _pytest() -> str:
+    if ANYWHERE == DISTRIBUTION:  # its environment is activated
+        return "python -m pytest"
+    words = f"{shlex.quote(sys.executable)} -m pytest"
+    if not CHECKOUT:
+        return words
+    return f"PYTHONPATH={shlex.quote(str(ROOT))} {words} -p actors.testing.plugin"
+
+
 def _here() -> Path | None:
     try:
         return Path.cwd()
@@ -44,12 +53,7 @@ def _here() -> Path | None:
 PROGRAM: Final = _program(_here())
 # And from anywhere.
 ANYWHERE: Final = _program(None)
-PYTEST: Final = (
-    f"PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)} -m pytest "
-    "-p actors.testing.plugin"
-    if CHECKOUT
-    else "python -m pytest"
-)
+PYTEST: Final = _pytest()
 
 
 def version() -> str:
