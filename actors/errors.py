@@ -186,7 +186,7 @@ class StoreLocked(StoreError):
     """Another process uses this data directory."""
 
 
-class SchemaError(StoreError):
+class SchemaError(StoreError, Irreparable):
     """A schema is newer than this program, or a migration was altered after it was applied."""
 
 

@@ -12,7 +12,7 @@ from actors.errors import Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
-from actors.kernel.supervision.backoff import full_jitter_s
+from actors.kernel.supervision.backoff import equal_jitter_s
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
@@ -188,7 +188,7 @@ class Effects:
         return gate
 
     def _delay_s(self, attempt: int) -> float:
-        return full_jitter_s(
+        return equal_jitter_s(
             self._rng,
             attempt,
             min_s=self._config.backoff_s_min,

@@ -78,7 +78,7 @@ async def test_attempts_have_the_limit_and_the_number_that_are_declared(
 ) -> None:
     """The configuration's are the others'; who reads the reason is told which limit it was."""
     world.answer = never
-    settings = [NO_BREAKER, "effect.backoff_s_max=0.1"]
+    settings = [NO_BREAKER, "effect.backoff_s_min=0.1", "effect.backoff_s_max=0.1"]
     async with office(
         tmp_path, {"a": lambda: Bounded(world)}, clock=clock, settings=settings
     ) as run:

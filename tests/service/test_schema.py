@@ -10,13 +10,17 @@ import pytest
 from actors.app import look_through
 from actors.config import load_config
 from actors.errors import ConfigError
+from actors.kernel.lifecycle import Crashed, LifecycleEvent
 from actors.kernel.messages import Command, Query
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.system import System
 from tests.booting import app_of
+from tests.kernel.kernel_harness import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.app import App
 
 SQL = "CREATE TABLE note (seq INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
@@ -48,13 +52,15 @@ def made(folder: Path) -> Path:
     return folder
 
 
-async def _booted(folder: Path, schema: str | Path) -> App:
+async def _booted(
+    folder: Path, schema: str | Path, heard: Callable[[LifecycleEvent], None] | None = None
+) -> App:
     kept = schema
 
     class Kept(Notes):
         schema = kept
 
-    app = app_of({"notes": Kept}, made(folder), load_config())
+    app = app_of({"notes": Kept}, made(folder), load_config(), heard=heard)
     await app.start()
     return app
 
@@ -85,16 +91,22 @@ async def test_a_service_grows_out_of_its_class(tmp_path: Path) -> None:
 
 
 async def test_an_altered_schema_is_told_by_its_class(tmp_path: Path) -> None:
-    """Whoever altered what was applied reads where: the file is looked at when it is opened."""
+    """It parks at once, in one sentence, which says where: no restart mends it."""
     assert await _noted(tmp_path, SQL, "a") == ["a"]
-    app = await _booted(tmp_path, SQL.replace("text", "words"))
+    heard: list[LifecycleEvent] = []
+    app = await _booted(tmp_path, SQL.replace("text", "words"), heard.append)
     try:
-        error = app.tree.registry.actor("notes").stats().last_error
+        actor = app.tree.registry.actor("notes")
+        await until(lambda: actor.stats().state != "restarting")
+        stats = actor.stats()
     finally:
         await app.stop()
-    assert error is not None
-    assert "Kept: " in error
-    assert "schema was altered after it was applied" in error
+    assert stats.state == "parked"
+    assert stats.last_error is not None
+    assert "Kept: " in stats.last_error
+    assert "schema was altered after it was applied" in stats.last_error
+    (crash,) = [event for event in heard if isinstance(event, Crashed)]
+    assert crash.traceback is None
 
 
 def test_a_relative_path_begins_beside_the_class() -> None:

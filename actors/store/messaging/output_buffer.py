@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -78,6 +79,9 @@ class OutputBuffer(Participant):
     def after(self, delay_s: float, message: Any) -> None:
         """Send to oneself, `delay_s` seconds from now."""
         name = self._check(self._name, message)
+        if not math.isfinite(delay_s):
+            error = f"tx.after({delay_s}, …): a delay is a finite number of seconds"
+            raise ValueError(error)
         delay_us = round(max(0.0, delay_s) * 1_000_000)
         due_us = self._now_us + delay_us if delay_us else AT_ONCE_US
         blob = _encode(message)
