@@ -148,6 +148,8 @@ def _reason(error: Exception) -> str:
     # Of somebody's own, if there is one: what we found wrong is to be mended there.
     frames = [each for each in frames if OURS not in Path(each.filename).parents] or frames
     where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "its imports"
+    # A handler that is declared wrong is noted with its line; the traceback has the class's.
+    where = getattr(error, "__notes__", [where])[-1]
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and missing.partition(".")[0] not in PACKAGES:
         python = shlex.quote(sys.executable)
