@@ -61,16 +61,15 @@ def declared(name: str, what: str) -> Iterator[None]:
 def line_at(error: BaseException) -> str | None:
     """Return file and line in its author's code where it was raised, or called what raised it.
 
-    That is the innermost line that is not ours, nor Python's, nor an installed library's unless
-    there is no other.
+    That is the innermost line that is not ours, nor Python's, nor an installed library's; None
+    where there is no other: nobody mends these.
     """
     found = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename
         if name.startswith(_NOBODYS) and not name.startswith(_SYSTEMS):
             continue
-        installed = f"{os.sep}site-packages{os.sep}" in name
-        if found is None or not installed:
+        if f"{os.sep}site-packages{os.sep}" not in name:
             found = f"{name}, line {line}"
     return found
 

@@ -240,7 +240,11 @@ def listeners_of(systems: Sequence[System], wiring: Wiring) -> list[Listener]:
                     message = f"{system.name}: at {name}, {row!r} is no Address with an endpoint"
                     raise ConfigError(message)
             if name not in places:
-                message = f"{system.name}: it has addresses at {name}, which no system declares"
+                message = (
+                    f"{system.name}: it has addresses at {name}, which no system declares: add a "
+                    f"ListenerSpec({name!r}, PORT) to its listeners, or give them to "
+                    f"{' or '.join(places)}"
+                )
                 raise ConfigError(message)
             places[name] = places[name].also(addresses)
     return list(places.values())

@@ -23,6 +23,7 @@ from actors.kernel.future import AsyncioFuture
 from actors.kernel.incarnation import Incarnation
 from actors.kernel.lane_server import LaneServer
 from actors.kernel.mailbox import Mailbox
+from actors.kernel.messages import type_name, type_of
 from actors.kernel.owned_tasks import OwnedTasks, error_of
 from actors.kernel.ref import ActorRef
 from actors.kernel.state_machine import SUSPENDED, StateMachine
@@ -335,7 +336,7 @@ class AsyncioActor(pykka.Actor):
                 wished=killed and not isinstance(error, Overrun),
                 traceback=None if untold else traceback_of(error),
                 parks=phase.starts and isinstance(error, Irreparable),
-                message_type=None if culprit is None else type(culprit.message).__name__,
+                message_type=None if culprit is None else type_name(type_of(culprit.message)),
                 trace=None if culprit is None else culprit.trace,
             )
         )

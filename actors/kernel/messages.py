@@ -27,7 +27,10 @@ class MessageType(msgspec.StructMeta):
     """
 
     def __new__(mcls, *args: Any, frozen: bool = True, kw_only: bool = True, **options: Any) -> Any:
-        """Take what a Struct takes."""
+        """Take what a Struct takes, but for `frozen=False`. Raises TypeError."""
+        if not frozen:
+            error = f"{args[0]}: a message never changes: leave out frozen=False"
+            raise TypeError(error)
         return super().__new__(mcls, *args, frozen=frozen, kw_only=kw_only, **options)
 
 

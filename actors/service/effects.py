@@ -14,6 +14,7 @@ from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
 from actors.kernel.supervision.backoff import equal_jitter_s
 from actors.resilience.breaker import Breaker
+from actors.service.bound_effect import within
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
 
@@ -143,7 +144,8 @@ class Effects:
             limit = asyncio.timeout(effect.limit_s)
             try:
                 async with limit:
-                    outcome = await effect.function(message)
+                    with within(limit):
+                        outcome = await effect.function(message)
             except Starting:
                 gate.withdrawn()
             except (Exception, asyncio.CancelledError) as error:

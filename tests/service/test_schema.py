@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SQL = "CREATE TABLE note (seq INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
 
 
+OURS = "schema: `{}` is the framework's: call yours otherwise"
+
+
 class AddNote(Command):
     text: str
 
@@ -134,6 +137,9 @@ def test_a_relative_path_needs_a_file_to_begin_at() -> None:
         (Path("nowhere.sql"), "cannot read the migrations in .*nowhere.sql"),
         ("notes", r"schema \(a str is SQL itself\):1: no semicolon ends this"),
         ("CREATE TABEL t;", "schema:1: .* in `CREATE TABEL t;`"),
+        ("CREATE TABLE event (text TEXT) STRICT;", OURS.format("event")),
+        ('CREATE TABLE IF NOT EXISTS "Outbox" (text TEXT) STRICT;', OURS.format("outbox")),
+        ("CREATE TABLE migration (text TEXT) STRICT;", OURS.format("migration")),
     ],
 )
 def test_a_schema_that_is_not_there_boots_nothing(
@@ -161,3 +167,18 @@ async def test_a_service_may_have_no_table_and_get_one_later(tmp_path: Path) -> 
     app = await _booted(tmp_path, "")
     await app.stop()
     assert await _noted(tmp_path, SQL, "a") == ["a"]
+
+
+async def test_a_service_is_made_once_before_its_first_life(tmp_path: Path) -> None:
+    """Whoever has looked the systems through makes none twice; each life has one of its own."""
+    made: list[Notes] = []
+
+    def make() -> Notes:
+        made.append(Notes())
+        return made[-1]
+
+    app = app_of({"notes": make}, tmp_path, load_config(), looked_through=True)
+    assert len(made) == 1
+    await app.start()
+    await app.stop()
+    assert len(made) == 2

@@ -90,7 +90,10 @@ def load_migrations(schema: Path | str) -> tuple[Migration, ...]:
             return _load_single(schema.name, _read(schema), where=str(schema))
         return _load_folder(schema)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read the migrations in {schema}: {error}"
+        message = (
+            f"cannot read the migrations in {schema}: {error}; a schema is SQL itself, or the Path "
+            f"of a .sql file or of a folder of them"
+        )
         raise SchemaError(message) from error
 
 
