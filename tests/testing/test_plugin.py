@@ -123,7 +123,7 @@ def test_a_finding_is_told_and_played_again_from_anywhere(pytester: pytest.Pytes
     assert re.search(
         r"^E +It takes 0 of \d+ requests and 0 of \d+ faults, as \d+ more", printed, re.MULTILINE
     )
-    assert len(re.findall(r"^E +actors.errors.ConfigError: .*`no`", printed, re.MULTILINE)) == 2
+    assert len(re.findall(r"^E +actors.errors.ConfigError: .*'no'", printed, re.MULTILINE)) == 2
     assert re.search(r"^\S*(actors|http_edge)/\S+:\d+", printed, re.MULTILINE) is None
     (again,) = re.findall(r"^E +play it again: (.*)$", printed, re.MULTILINE)
     told = subprocess.run(
