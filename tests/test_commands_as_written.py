@@ -58,7 +58,6 @@ HOW: tuple[tuple[str, Boots | Ends | Stops | Left], ...] = (
     (r"\S+ check-upgrade data", Left("docs/SERVICES.md has it, of a folder that is there")),
     (r"(dress-rehearsal|python runtime\.py) run", Boots()),
     (r"dress-rehearsal|python (runtime\.py|-m pytest)", Ends()),
-    (r"python -m pytest -p no:", Left("it is for a folder of the reader's own: test_plugin.py")),
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
     (r"PYTHONPATH=", Left("it is for a folder of the reader's own: test_documentation.py")),
     (r"curl ", Left("tests/test_services_page.py asks the running café")),
