@@ -89,7 +89,7 @@ TOLD: Final = {
         "notes.AddNote]` is not supported; mend notes.py, line 73"
     ),
     "a message that changes": (
-        "notes.py cannot be imported: TypeError: AddNote: a message never changes: leave out "
+        "notes.py cannot be imported: TypeError: AddNote: it never changes: leave out "
         "frozen=False; mend notes.py, line 33"
     ),
     "a handler with a name of the runtime's": (

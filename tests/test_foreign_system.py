@@ -64,7 +64,7 @@ from http_edge.address import Address
 from http_edge.endpoints.service_endpoint import service
 
 
-class StallConfig(Section, frozen=True, kw_only=True):
+class StallConfig(Section):
     # In cents, a cup: what the market takes.
     price: Count = 150
 
@@ -273,7 +273,7 @@ class Told(Event):
     pass
 
 
-class Stray(Section, frozen=True, kw_only=True):
+class Stray(Section):
     key: int = 1
 
 

@@ -64,7 +64,8 @@ class Rehearse:
     ) -> None:
         """Play the scenario in that many ways, each with other requests, delays and faults.
 
-        Equal arguments play the same: another `seed` draws others. `faults` is a profile, as of
+        Equal arguments play the same, with the same code and the same Hypothesis; another `seed`
+        draws others. `faults` is a profile, as of
         `simulate`. `config` is laid over the shipped configuration, then each of the settings:
         "SECTION.KEY=VALUE". Raises AssertionError with what was wrong, the smallest script found
         that shows it, and how to play that again; EntryPointError or ConfigError where nothing can

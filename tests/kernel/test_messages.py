@@ -34,7 +34,7 @@ def test_it_does_not_change(note: AddNote | NoteAdded) -> None:
 
 def test_nobody_makes_one_that_changes() -> None:
     """What was sent could be altered on its way."""
-    with pytest.raises(TypeError, match="Loose: a message never changes: leave out frozen=False"):
+    with pytest.raises(TypeError, match="Loose: it never changes: leave out frozen=False"):
 
         class Loose(Command, frozen=False):  # type: ignore[misc]
             pass

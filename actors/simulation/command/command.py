@@ -123,7 +123,7 @@ class _Simulation:
             twice = options.check_determinism and held
             named = held and (options.cover or campaign.tally.schedules > len(options.systems))
             self._report.end(campaign, names_missed=named, played_twice=twice, held=held)
-            if options.cover and campaign.tally.missed_points:
+            if held and options.cover and campaign.tally.missed_points:
                 code = FOUND
         return code
 
