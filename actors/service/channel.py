@@ -14,6 +14,7 @@ from actors.kernel.envelope import Envelope
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import Numbering
 from actors.store.messaging.outbox import load_outgoing
+from actors.store.messaging.unheard import was_wanted
 from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Channel:
         self._receiver = receiver
         self._store = store
         self._numbering = Numbering(store.backlog.store, backlog.former)
+        self._listeners = backlog.listeners
         self._directory = directory
         self._config = config
         self._loop = loop
@@ -145,7 +147,11 @@ class Channel:
 
     def read(self, message_type: str, blob: bytes) -> Any:
         """Return the message as the receiver's code reads it, or Unreadable."""
-        return self._directory.decode(self._receiver, message_type, blob)
+        message = self._directory.decode(self._receiver, message_type, blob)
+        if isinstance(message, Unreadable) and self._directory.takes(self._receiver):
+            waits = message.waits and was_wanted(self._receiver, message_type, self._listeners)
+            return msgspec.structs.replace(message, waits=waits)
+        return message
 
     def let_go(self, message_type: str) -> None:
         """Have messages of this type that cannot be read become dead letters of the receiver's.

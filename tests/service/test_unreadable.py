@@ -15,8 +15,10 @@ import structlog
 from actors.errors import LetterNotReplayable, NoSuchActor, NothingWaits
 from actors.kernel.messages import Refused
 from actors.service.scheduler import Scheduler
+from actors.service.service import on
+from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns
-from tests.service.desks import Desk, Do, HoppingStore, Note, SteppingClock, office
+from tests.service.desks import Desk, Do, HoppingStore, Note, SteppingClock, note, office
 from tests.service.versions import first, second, third
 
 if TYPE_CHECKING:
@@ -24,8 +26,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.store.transaction import Transaction
     from tests.service.desks import Office
+
+
+class Eager(Desk):
+    """Hears what was told before it came."""
+
+    def __init__(self) -> None:
+        super().__init__(first.do)
+
+    @on(first.Told, start="beginning")
+    def told(self, tx: Transaction, event: first.Told) -> None:
+        note(tx, f"told {event.label}")
 
 
 @pytest.fixture
@@ -186,6 +198,60 @@ async def test_refusal_of_a_command_that_is_called_otherwise_waits(
         await turns(100)
         assert run.labels("front") == ["refused not that"]
         assert await run.letters() == []
+
+
+async def leave_a_refusal(run: Office) -> None:
+    """Leave one, and a command behind it, on their way from `back` to `front`."""
+    await leave(run, "front", lambda tx: tx.send("back", first.Put(label="not that")))
+    run.system.suspend("front")
+    await turns()
+    run.system.resume("back")
+    await turns(100)
+    await run.ask("back", Do(what=lambda tx: tx.send("front", Note(label="behind"))))
+    assert run.count("back", "outbox") == 2
+
+
+BY_EARLIER_CODE = "UPDATE outbox SET message_type = replace(message_type, 'Unheard', 'Refused')"
+
+
+@pytest.mark.parametrize("stored", ["as unheard", "by earlier code"])
+@pytest.mark.parametrize("back", [first.Back, third.Back, second.Back])
+async def test_refusal_that_nobody_listened_to_holds_nothing_up(
+    tmp_path: Path, clock: SteppingClock, back: type[Desk], stored: str
+) -> None:
+    """It is a dead letter, whatever its command is called by then, or whether there is one."""
+    async with office(tmp_path, {"front": second.Front, "back": first.Back}, clock=clock) as run:
+        await leave_a_refusal(run)
+    if stored == "by earlier code":
+        with closing(sqlite3.connect(tmp_path / "back.db")) as connection, connection:
+            connection.execute(BY_EARLIER_CODE)
+    async with office(tmp_path, {"front": second.Front, "back": back}, clock=clock) as run:
+        await turns(100)
+        (letter,) = await run.letters()
+        assert (letter.actor, letter.message_type) == ("front", "Refused[Put]")
+        assert run.labels("front") == ["behind"]
+
+
+async def test_refusal_that_was_wanted_waits_for_who_wants_it_again(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Where the handler is gone and the command is not; what is refused from then on does not."""
+    services = {"front": second.Front, "back": first.Back}
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await leave_a_refusal(run)
+    async with office(tmp_path, services, clock=clock) as run:
+        await turns(100)
+        channels = {each.sender: each for each in await run.system.channels()}
+        assert [rows.message_type for rows in channels["back"].unreadable] == ["Refused[Put]"]
+        put = first.Put(label="not this")
+        await run.ask("front", Do(what=lambda tx: tx.send("back", put)))
+        await turns(100)
+        assert await run.letters() == []
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await turns(100)
+        assert run.labels("front") == ["refused not that", "behind"]
+        (letter,) = await run.letters()  # of the second nobody wanted to know when it was made
+        assert "not this" in letter.message
 
 
 async def test_waiting_is_said_once(tmp_path: Path, clock: SteppingClock) -> None:
@@ -398,6 +464,32 @@ async def test_event_that_is_called_otherwise_is_heard_once(
         await turns(100)
         assert run.labels("back") == ["told old", "told meanwhile", "told new"]
         assert run.labels("side") == ["told old", "told meanwhile", "told new"]
+
+
+async def test_event_is_heard_once_by_code_that_goes_back_to_its_old_name(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """And comes again: what it was sent under either name, it has had."""
+    old = {"front": first.Front, "back": Eager}
+    async with office(tmp_path, old, clock=clock) as run:
+        await run.ask("front", Do(what=lambda tx: tx.publish(first.Told(label="1"))))
+        await turns(100)
+    for services in (third.SERVICES, old, third.SERVICES, old):
+        async with office(tmp_path, services, clock=clock) as run:
+            await turns(100)
+            assert run.labels("back") == ["told 1"]
+
+
+async def test_event_that_is_new_under_its_new_name_is_heard_once_by_the_code_before(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """A subscriber that began with the later code was sent what was kept under the old name."""
+    async with office(tmp_path, {"front": first.Front, "back": Desk}, clock=clock) as run:
+        await run.ask("front", Do(what=lambda tx: tx.publish(first.Told(label="1"))))
+    for services in (third.SERVICES, {"front": first.Front, "back": Eager}):
+        async with office(tmp_path, services, clock=clock) as run:
+            await turns(100)
+            assert run.labels("back") == ["told 1"]
 
 
 # --- Found at class time ---------------------------------------------------------------------
