@@ -112,6 +112,8 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     prune_rows_max: Count
     outbox_messages_max: Count
     events_kept_max: Count
+    listed_rows_max: Count
+    warned_kinds_max: Count
 
 
 class ChannelConfig(Section, frozen=True, kw_only=True):

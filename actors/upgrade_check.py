@@ -90,7 +90,7 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
         raise StoreError(message)
     report = UpgradeReport()
     paths = {name: data_dir / f"{name}.db" for name in sorted(files | known.keys())}
-    check = _FileCheck(report, classes, known_histories(paths, config))
+    check = _FileCheck(report, classes, known_histories(paths, config), config)
     for name, path in paths.items():
         if name not in files:
             # A row without a store has never begun; and who is retired needs no file.
@@ -111,12 +111,16 @@ class _FileCheck:
     """Reads a service's file as the services of a system would."""
 
     def __init__(
-        self, report: UpgradeReport, classes: ServiceClasses, histories: dict[str, FileHistory]
+        self,
+        report: UpgradeReport,
+        classes: ServiceClasses,
+        histories: dict[str, FileHistory],
+        config: StoreConfig,
     ) -> None:
         self._report = report
         self._classes = classes
         self._histories = histories
-        self._directory = Directory(classes)
+        self._directory = Directory(classes, config)
         self._marks: dict[tuple[str, str], int] = {}
         self._listeners: frozenset[tuple[str, str]] = frozenset()
 

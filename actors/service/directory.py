@@ -18,6 +18,7 @@ from actors.store.messaging.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from actors.config import StoreConfig
     from actors.kernel.envelope import Envelope
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.router import Router
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Kinds of message that are warned of, once each: a file full of nonsense must not fill the log.
-WARNED_MAX = 1000
-
 
 class Directory:
     """Made before the services' stores, from their classes; `connect` comes before any starts."""
 
-    def __init__(self, services: Mapping[str, type[Service | StatelessService]]) -> None:
+    def __init__(
+        self, services: Mapping[str, type[Service | StatelessService]], config: StoreConfig
+    ) -> None:
         """`services` are the classes by name."""
         stored = {
             name: [spec for spec in service.handlers.values() if spec.kind != "query"]
@@ -71,6 +71,7 @@ class Directory:
         self.checking = asyncio.Lock()
         # Set when the process drains: what an effect does not reach any more is no trouble.
         self.leaving = False
+        self._warned_max = config.warned_kinds_max
         self._warned: set[tuple[str | None, str, str]] = set()
 
     def connect(self, router: Router) -> None:
@@ -133,7 +134,7 @@ class Directory:
         Without a `sender` it is one of the service's own timers.
         """
         kind = (sender, service, unreadable.message_type)
-        if kind in self._warned or len(self._warned) >= WARNED_MAX:
+        if kind in self._warned or len(self._warned) >= self._warned_max:
             return
         self._warned.add(kind)
         where = "/admin/timers" if sender is None else "/admin/channels"

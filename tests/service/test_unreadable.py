@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from actors.errors import LetterNotReplayable, NoSuchActor, NothingWaits
+from actors.errors import LetterNotReplayable, LettersFull, NoSuchActor, NothingWaits
 from actors.kernel.messages import Refused
 from actors.service.scheduler import Scheduler
 from actors.service.service import on
@@ -372,6 +372,73 @@ async def test_timers_that_an_operator_lets_go_are_dead_letters(
         await run.advance(2.0, steps=20)
         assert run.labels("back") == ["note"]
         assert run.count("back", "timer") == 0
+
+
+LETTERS_MAX = 5
+
+
+async def discard_all(run: Office) -> list[str]:
+    """Make room; return what was there, the oldest first."""
+    letters = await run.letters()
+    for letter in letters:
+        await run.system.discard(letter.id)
+    return [json.loads(letter.message)["label"] for letter in reversed(letters)]
+
+
+async def test_no_more_messages_are_let_go_than_can_be_kept(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """The rest waits, in order, and is let go once there is room."""
+    settings = [f"service.dead_letters_max={LETTERS_MAX}"]
+    labels = [str(number) for number in range(12)]
+
+    def send_all(tx: Transaction) -> None:
+        for label in labels:
+            tx.send("back", first.Put(label=label))
+            tx.send("back", Note(label=label))
+
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await leave(run, "front", send_all)
+    async with office(tmp_path, second.SERVICES, clock=clock, settings=settings) as run:
+        found: list[str] = []
+        with structlog.testing.capture_logs() as logs:
+            for rounds in range(1, 4):
+                await turns(100)
+                await run.system.let_messages_go("front", "back", "Put")
+                await turns(200)
+                if rounds < 3:
+                    channel = await channel_of(run)
+                    assert (channel.state, channel.unreadable[0].count) == (
+                        "unreadable",
+                        12 - LETTERS_MAX * rounds,
+                    )
+                    assert run.labels("back") == labels[: LETTERS_MAX * rounds]
+                    with pytest.raises(LettersFull, match=r"service\.dead_letters_max is 5"):
+                        await run.system.let_messages_go("front", "back", "Put")
+                found += await discard_all(run)
+        assert found == run.labels("back") == labels
+        full = [line for line in logs if line["event"] == "no room for more dead letters"]
+        assert len(full) == 2
+        assert "service.dead_letters_max" in full[0]["advice"]
+
+
+async def test_no_more_timers_are_let_go_than_can_be_kept(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """What does not fit is a timer still, and the answer says so."""
+    settings = [f"service.dead_letters_max={LETTERS_MAX}", "service.batch_messages_max=2"]
+    rings = [first.Ring(label=str(number)) for number in range(12)]
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await run.ask("back", Do(what=lambda tx: [tx.after(9.0, each) for each in rings] and None))
+    async with office(tmp_path, second.SERVICES, clock=clock, settings=settings) as run:
+        found: list[str] = []
+        for waiting in (7, 2):
+            with pytest.raises(LettersFull, match=r"5 timers .* service\.dead_letters_max is 5"):
+                await run.system.let_timers_go("back", "Ring")
+            assert run.count("back", "timer") == waiting
+            found += await discard_all(run)
+        assert await run.system.let_timers_go("back", "Ring") == 2
+        assert [*found, *await discard_all(run)] == [each.label for each in rings]
 
 
 # --- Timers ----------------------------------------------------------------------------------
