@@ -90,7 +90,7 @@ async def test_each_action_reaches_its_actor(action: str) -> None:
 
 
 async def test_what_cannot_be_read_is_let_go_by_its_type() -> None:
-    """Messages in their own time, timers at once; what does not wait, or fit, is a 409, nonsense a 422."""
+    """Messages in their own time, timers at once; what does not wait, or fit, is a 409."""
     orders = {
         "/admin/channels/let-go": {"sender": "room", "receiver": "booking"},
         "/admin/timers/let-go": {"service": "room"},
