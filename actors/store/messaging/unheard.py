@@ -9,7 +9,7 @@ from actors.kernel.messages import Refused
 if TYPE_CHECKING:
     import sqlite3
 
-# As `Unheard[Brew]` in place of `Refused[Brew]`: what stands under that name was wanted, and waits.
+# `Unheard[Brew]` is one that nobody wanted; what stands as `Refused[Brew]` was wanted, and waits.
 _UNHEARD: Final = "Unheard["
 _REFUSED: Final = f"{Refused.__name__}["
 
