@@ -125,6 +125,8 @@ class StoreConfig(Section):
     prune_rows_max: Count
     outbox_messages_max: Count
     events_kept_max: Count
+    listed_rows_max: Count
+    warned_kinds_max: Count
 
 
 class ChannelConfig(Section):

@@ -159,6 +159,10 @@ class NothingWaits(ActorError):
     """No such message waits there unreadable, or nobody is there to keep it as a dead letter."""
 
 
+class LettersFull(ActorError):
+    """Nothing is let go, or no more: a service has no room for a dead letter more."""
+
+
 class AskCycle(ActorError):
     """An ask would wait for an actor that is waiting for it; `path` holds the names."""
 

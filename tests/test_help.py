@@ -41,7 +41,7 @@ CONFIGURED = ["--config FILE", "--data-dir DIR", FOLDER, "--set SECTION.KEY=VALU
         (["backup"], ["backup [-h]", *CONFIGURED]),
         (["restore"], ["restore [-h]", *CONFIGURED]),
         (["accept-loss"], ["accept-loss [-h]", *CONFIGURED]),
-        (["check-upgrade"], ["check-upgrade [-h]", *CONFIGURED]),
+        (["check-upgrade"], ["check-upgrade [-h]", "--config FILE", "--set SECTION.KEY=VALUE"]),
     ],
     ids=lambda each: each[0] if each and isinstance(each, list) else "",
 )

@@ -102,7 +102,7 @@ class ServiceSystem(ActorSystem):
         """
         made = {name: made_of(name, service) for name, service in services.items()}
         classes = ServiceClasses({name: type(each) for name, each in made.items()})
-        directory = Directory(classes)
+        directory = Directory(classes, config.store)
         self._classes = classes
         folder = DataFolder(
             data_dir,
@@ -206,14 +206,18 @@ class ServiceSystem(ActorSystem):
     async def let_messages_go(self, sender: str, receiver: str, message_type: str) -> None:
         """Have messages of this type that `receiver` cannot read become its dead letters.
 
-        Raises NoSuchActor, NothingWaits, ServiceUnavailable.
+        As many as it has room for: the rest waits. Raises NoSuchActor, NothingWaits, LettersFull,
+        StoreError, ServiceUnavailable.
         """
-        self._operator(sender).let_go(receiver, message_type)
+        operator = self._operator(sender)
+        if receiver in self._operators:
+            await self._operators[receiver].check_room("nothing was let go")
+        operator.let_go(receiver, message_type)
 
     async def let_timers_go(self, service: str, message_type: str) -> int:
         """Make dead letters of the service's timers of this type that it cannot read; how many.
 
-        Raises NoSuchActor, NothingWaits, and what an ask raises.
+        Raises NoSuchActor, NothingWaits, LettersFull, and what an ask raises.
         """
         operator = self._operator(service)
         return await operator.let_timers_go(message_type, timeout_s=self._deadline_s)

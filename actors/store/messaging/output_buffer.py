@@ -10,6 +10,7 @@ import msgspec
 from actors.errors import NoSuchActor, OutboxFull
 from actors.kernel.messages import type_name, type_of
 from actors.store.messaging.output import AT_ONCE_US, Outgoing, Output, Published, Timer
+from actors.store.messaging.unheard import unheard_name
 from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
@@ -93,8 +94,13 @@ class OutputBuffer(Participant):
         )
 
     def tell(self, service: str, message: Any) -> None:
-        """Send without a look at who handles it: whoever does not, keeps it as a dead letter."""
-        self._add(service, type_name(type_of(message)), message, _encode(message))
+        """Send a refusal: who does not listen to it now keeps it as a dead letter, and ever will.
+
+        The row says which. What was wanted when it was written waits for code that can read it.
+        """
+        name = type_name(type_of(message))
+        stored = name if name in self._handled.get(service, ()) else unheard_name(name)
+        self._add(service, stored, message, _encode(message))
 
     def reply(self, request: str, value: Any) -> None:
         """Answer a Later. Raises here, and not at the commit of all, where it cannot be stored."""
