@@ -71,6 +71,7 @@ def _do(words: list[str], program: Path | None, systems: Sequence[System] | None
         )
     if not _is_somewhere():
         raise EntryPointError("the folder that you are in is gone: go to another")
+    _insist_on_text([*words, str(Path.cwd())])
     if name == "new":
         return new(words[1:])
     clock = SystemClock()
@@ -100,6 +101,18 @@ def _is_somewhere() -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _insist_on_text(words: Sequence[str]) -> None:
+    """Raise EntryPointError where one could not be written down: in the log, in the lock."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            encoding = sys.getfilesystemencoding()
+            advice = "" if encoding == "utf-8" else ", or set PYTHONUTF8=1 in the environment"
+            message = f"{word!a} is not {encoding.upper()}: use another name{advice}"
+            raise EntryPointError(message) from error
 
 
 def _complain(message: str) -> None:

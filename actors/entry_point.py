@@ -73,12 +73,25 @@ def _load(name: str) -> Sequence[System]:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        message = (
+            f"cannot look for {path}: {error.strerror}; name a file in a folder that this user "
+            "can read"
+        )
+        raise EntryPointError(message) from error
+    if not is_there:
         raise EntryPointError(f"there is no file {path}: name the one that declares your system")
     # A file of a package is imported as such: it may import what stands beside it by that name.
     folder, parts = path.parent, [path.stem]
     while (folder / "__init__.py").is_file():
         folder, parts = folder.parent, [folder.name, *parts]
+    if dotted := [part for part in parts if "." in part]:
+        raise EntryPointError(
+            f"{path} cannot be imported: to Python the dot in {dotted[0]!r} parts a package from "
+            "a module; give it a name without one, such as shop"
+        )
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     _look_in(folder)
     module = _import(name, str(path))
@@ -109,6 +122,8 @@ def _is_known(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
+    except BaseException:  # noqa: BLE001 - its package is broken, and importing says how
+        return True
 
 
 def _look_in(folder: Path) -> None:
@@ -133,12 +148,19 @@ def _import(name: str, called: str) -> ModuleType:
             "`if __name__ == '__main__':`"
         )
         raise EntryPointError(message) from error
-    except Exception as error:
-        raise EntryPointError(f"{called} cannot be imported: {_reason(error)}") from error
+    except BaseException as error:  # no signal raises one, see launch.py: it is the file's own
+        raise EntryPointError(f"{called} cannot be imported: {_reason(error, called)}") from error
 
 
-def _reason(error: Exception) -> str:
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - as above
+        return "(it cannot even be printed)"
+
+
+def _reason(error: BaseException, called: str) -> str:
+    what = " ".join(f"{type(error).__name__}: {_words_of(error)}".split()).removesuffix(":")
     if isinstance(error, SyntaxError) and error.filename:
         return f"{what}; mend {error.filename}, line {error.lineno}"
     # The innermost line that is neither the interpreter's nor this file's.
@@ -148,9 +170,11 @@ def _reason(error: Exception) -> str:
         if not frame.filename.startswith("<")
         and frame.filename not in {__file__, importlib.__file__}
     ]
+    if isinstance(error, OSError) and not frames:
+        return f"{what}; make it readable for this user"
     # Of somebody's own, if there is one: what we found wrong is to be mended there.
     frames = [each for each in frames if OURS not in Path(each.filename).parents] or frames
-    where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "its imports"
+    where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else called
     # A handler that is declared wrong is noted with its line; the traceback has the class's.
     noted = [each for each in getattr(error, "__notes__", ()) if _PLACE.fullmatch(each)]
     where = noted[-1] if noted else where

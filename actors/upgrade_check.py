@@ -82,9 +82,9 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
 
     Also beside a process that uses the folder. Raises StoreError where no system has run there.
     """
+    files = _services_in(data_dir)
     manifest = read_manifest(data_dir)
     known = {} if manifest is None else manifest.stores
-    files = {path.stem for path in data_dir.glob("*.db")}
     if not files | known.keys():
         message = f"{data_dir} holds no service's file: no system has run there"
         raise StoreError(message)
@@ -105,6 +105,19 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
         except StoreError as error:
             report.add(f"{path.name}: {error}")
     return report
+
+
+def _services_in(data_dir: Path) -> set[str]:
+    try:
+        return {path.stem for path in data_dir.iterdir() if path.suffix == ".db"}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        message = (
+            f"cannot read {data_dir}: {error.strerror}; name the data folder of the version "
+            f"before, as a user who can read it"
+        )
+        raise StoreError(message) from error
 
 
 class _FileCheck:

@@ -134,6 +134,23 @@ WRONG = [
     ("s.py", {"s.py": ONE + "raise SystemExit(0)"}, ["ends the program", "if __name__ =="]),
     (
         "s.py",
+        {"s.py": "raise GeneratorExit"},
+        ["imported: GeneratorExit; mend {here}/s.py, line 1"],
+    ),
+    ("s.py", {"s.py": "raise KeyboardInterrupt"}, ["KeyboardInterrupt; mend {here}/s.py, line 1"]),
+    (
+        "s.py",
+        {"s.py": "class No(BaseException):\n  def __str__(self): 1/0\nraise No"},
+        ["No: (it cannot even be printed); mend {here}/s.py, line 3"],
+    ),
+    ("s.t", {"s.py": "1/0"}, ["s.t cannot be imported: ZeroDivisionError", "mend {here}/s.py"]),
+    ("s.py", {"s.py": "\0"}, ["null bytes; mend {here}/s.py"]),
+    (f"{'s' * 300}.py", {}, ["cannot look for {here}/sss", "File name too long; name a file in a"]),
+    ("no.tes.py", {"no.tes.py": ONE}, ["the dot in 'no.tes'", "a name without one"]),
+    (".py", {".py": ONE}, ["the dot in '.py'", "a name without one"]),
+    ("\udcff.py", {}, ["'\\udcff.py' is not UTF-8: use another name"]),
+    (
+        "s.py",
         {"s.py": ONE, "actors/mine.py": ""},
         ["{here}/actors has the name of a package of Dress Rehearsal's", "another name"],
     ),
@@ -161,6 +178,54 @@ def test_what_is_wrong_is_one_sentence(
     for each in says:
         assert each.format(here=elsewhere) in told
     assert not (elsewhere / "data").exists()
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one in a folder without rights. Tests may be root, who may read everything but this."""
+    (elsewhere / "s.py").symlink_to("/proc/self/mem")
+    assert command_line.main(["run", "s.py"], program=RUNTIME) == 2
+    told = capsys.readouterr().err
+    assert "s.py cannot be imported: OSError: " in told
+    assert "make it readable for this user" in told
+
+    def is_file(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert command_line.main(["run", "locked/s.py"], program=RUNTIME) == 2
+    told = capsys.readouterr().err
+    assert f"cannot look for {elsewhere}/locked/s.py: Permission denied; name a file in a" in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "s.py", "--data-dir", "d\udcff"],
+        ["run", "s.py", "--set", "runtime.data_dir=d\udcff"],
+        ["check-upgrade", "d\udcff"],
+        ["backup", "d\udcff"],
+    ],
+)
+def test_what_is_no_text_is_refused_before_anything_is_made(
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    """It could stand neither in the log nor in the lock. Nor could the folder one is in."""
+    (elsewhere / "s.py").write_text(ONE)
+    before = {*elsewhere.iterdir()}
+    assert command_line.main(words, program=RUNTIME) == 2
+    assert "d\\udcff' is not UTF-8: use another name" in capsys.readouterr().err
+    assert {*elsewhere.iterdir()} == before
+    place = elsewhere / "e\udcff"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    assert command_line.main(["run", "../s.py"], program=RUNTIME) == 2
+    assert "e\\udcff' is not UTF-8: use another name" in capsys.readouterr().err
+    assert not [*place.iterdir()]
 
 
 def test_what_has_no_scenario_is_not_simulated(

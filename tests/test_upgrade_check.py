@@ -42,6 +42,14 @@ def rows(folder: Path, service: str, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return its files; of a log's index, which those who read it share, that it is there."""
+    return {
+        file.name: b"" if file.name.endswith("-shm") else file.read_bytes()
+        for file in folder.iterdir()
+    }
+
+
 def send(tx: Transaction) -> None:
     for label in ("1", "2"):
         tx.send("back", first.Put(label=label))
@@ -264,6 +272,23 @@ async def test_a_running_process_does_not_mind(
     assert "till.db is damaged" in line
 
 
+async def test_nothing_in_the_folder_is_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No file is made beside one that was closed: it may be on a read-only disk."""
+    stopped, killed = tmp_path / "live", await fill(tmp_path)
+    (tmp_path / "links").mkdir()
+    for file in killed.glob("*.db"):  # whose logs are where they lead
+        (tmp_path / "links" / file.name).symlink_to(file)
+    for folder in (stopped, killed, tmp_path / "links"):
+        before = contents(folder)
+        assert check(folder, ALL, capsys)[0] == 0
+        assert contents(folder) == before
+    assert not [*stopped.glob("*.db-*")]
+    found = check(killed, second.SERVICES, capsys)
+    assert check(tmp_path / "links", second.SERVICES, capsys) == found
+
+
 def test_folder_in_which_nothing_ran_is_misuse(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,3 +311,12 @@ def test_folder_is_named_once_and_has_a_name(
         main(["check-upgrade", *words], systems=[system])
     assert ended.value.code == 2
     assert words[-1] in capsys.readouterr().err
+
+
+def test_what_is_no_folder_is_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said of a manifest that nobody could see."""
+    system = System(name="test", services=lambda _: ALL)
+    (tmp_path / "file").touch()
+    assert main(["check-upgrade", str(tmp_path / "file")], systems=[system]) == 2
+    told = capsys.readouterr().err
+    assert f"cannot read {tmp_path}/file: Not a directory; name the data folder" in told

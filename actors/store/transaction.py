@@ -54,8 +54,12 @@ class ReadTransaction:
     def page(self, sql: str, *params: Any, limit: int) -> tuple[list[sqlite3.Row], str | None]:
         """Return up to `limit` rows and the cursor behind the last; None where no more follow.
 
-        `sql` selects `seq`, in that order, and its last parameter is its LIMIT.
+        `sql` selects `seq`, in that order, and its last parameter is its LIMIT. Raises ValueError
+        where `limit` is not 1 or more.
         """
+        if limit < 1:  # LIMIT -1 is SQL for all rows
+            message = f"limit is {limit}: a page holds at least one row"
+            raise ValueError(message)
         rows = self.all(sql, *params, limit + 1)
         page = rows[:limit]
         return page, str(page[-1]["seq"]) if len(rows) > limit else None

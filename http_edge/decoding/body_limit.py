@@ -38,13 +38,17 @@ _FIXED_BYTES: Final[dict[type, int]] = {
 def body_bytes_max(message_type: type, *, without: tuple[str, ...] = ()) -> int | None:
     """Return how large a body may be: the largest legal one fits. None where a field has no limit.
 
-    `without` are the fields that do not stand in the body.
+    `without` are the fields that do not stand in the body. A struct within itself has no limit:
+    nothing says how deep it goes.
     """
-    size = _bytes_max(type_info(message_type), without)
+    size = _bytes_max(type_info(message_type), frozenset(), without)
     return None if size is None else max(size + SPARE_BYTES, READ_BYTES_MIN)
 
 
-def _bytes_max(kind: inspect.Type, without: Collection[str] = ()) -> int | None:
+def _bytes_max(
+    kind: inspect.Type, around: frozenset[type], without: Collection[str] = ()
+) -> int | None:
+    """Return how long a value may be; `around` are the structs that it stands in."""
     size = _FIXED_BYTES.get(type(kind))
     match kind:
         case inspect.StrType():
@@ -52,22 +56,22 @@ def _bytes_max(kind: inspect.Type, without: Collection[str] = ()) -> int | None:
         case inspect.LiteralType():
             size = max(_text(len(str(value))) for value in kind.values)
         case inspect.UnionType():
-            sizes = [_bytes_max(each) for each in kind.types]
+            sizes = [_bytes_max(each, around) for each in kind.types]
             size = None if None in sizes else max(each for each in sizes if each is not None)
         case inspect.ListType() | inspect.VarTupleType():
-            item, count = _bytes_max(kind.item_type), kind.max_length
+            item, count = _bytes_max(kind.item_type, around), kind.max_length
             size = None if item is None or count is None else (item + 1) * count + 2
-        case inspect.StructType():
-            size = _fields(kind.fields, without)
+        case inspect.StructType() if kind.cls not in around:
+            size = _fields(kind.fields, around | {kind.cls}, without)
     return size
 
 
-def _fields(fields: Any, without: Collection[str]) -> int | None:
+def _fields(fields: Any, around: frozenset[type], without: Collection[str]) -> int | None:
     total = 2
     for field in fields:
         if field.encode_name in without:
             continue
-        size = _bytes_max(field.type)
+        size = _bytes_max(field.type, around)
         if size is None:
             return None
         total += _text(len(field.encode_name)) + size + 2  # its colon and its comma

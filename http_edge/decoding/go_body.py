@@ -54,11 +54,12 @@ class GoBody:
                 known[name] = _day_of(known[name])
             body = msgspec.json.encode(known)
             message = self._decoder.decode(body)
+            # A struct within itself may be as deep as the decoder goes, which is deeper than these.
+            refuse_control(body, message, self._texts)
+            if self._may_be_large:
+                refuse_large(body, message)
         except (ValueError, RecursionError) as error:
             explain(body, error, self._type, wrong_type=Kind.WRONG_TYPE)
-        refuse_control(body, message, self._texts)
-        if self._may_be_large:
-            refuse_large(body, message)
         return message
 
 

@@ -51,11 +51,12 @@ class JsonBody:
             body = self._merge(body, params)
         try:
             message = self._decoder.decode(body or self._nothing)
+            # A struct within itself may be as deep as the decoder goes, which is deeper than these.
+            refuse_control(body, message, self._texts)
+            if self._may_be_large:
+                refuse_large(body, message)
         except (ValueError, RecursionError) as error:
             explain(body, error, self._type)
-        refuse_control(body, message, self._texts)
-        if self._may_be_large:
-            refuse_large(body, message)
         return message
 
     def _merge(self, body: bytes, params: dict[str, str]) -> bytes:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class UrlDecoder:
     """A message whose fields are path parameters and query parameters.
 
-    Where the message has a `limit`, it defaults to `items_default` and is at most `items_max`.
+    Where the message has a whole number `limit`, it defaults to `items_default`, and is from 1 to
+    `items_max`.
     """
 
     def __init__(self, message_type: type[Message], *, items_default: int, items_max: int) -> None:
@@ -34,8 +35,7 @@ class UrlDecoder:
         self._nullable = nullable_fields(message_type)
         # An id that is only looked up, and has no limit, is stored nowhere: it finds nothing.
         self._texts = text_fields(message_type, unlimited=True)
-        has_limit = "limit" in message_type.__struct_encode_fields__
-        self._defaults = {"limit": str(items_default)} if has_limit else {}
+        self._defaults = {"limit": str(items_default)} if "limit" in self._numbers else {}
 
     def decode(self, params: dict[str, str], query: str) -> Message:
         """Return the message, or raise a 422 that names the parameter, or a 400."""
@@ -66,6 +66,7 @@ class UrlDecoder:
         if name in self._nullable and text.lower() == "null":
             detail = f"{name} is {text}; leave it out to give none"
             raise ProblemError(Kind.INVALID, detail, field=name)
-        if name == "limit" and self._defaults and int(text) > self._items_max:
-            detail = f"limit is {text}; a page holds at most {self._items_max} items"
+        # Here, for whatever the message allows: LIMIT -1 is SQL for all rows of a table.
+        if name == "limit" and self._defaults and not 1 <= int(text) <= self._items_max:
+            detail = f"limit is {text}; a page holds 1 to {self._items_max} items"
             raise ProblemError(Kind.INVALID, detail, field=name)

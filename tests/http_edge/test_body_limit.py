@@ -119,8 +119,20 @@ class Bounded(msgspec.Struct):
     ]
 
 
+class Node(msgspec.Struct):
+    left: Annotated[list[Node], msgspec.Meta(max_length=2)] = []
+    right: Node | None = None
+
+
+class Twice(msgspec.Struct):
+    first: Bounded
+    second: Bounded
+
+
 def test_a_field_without_a_limit_leaves_its_address_the_cap() -> None:
-    """Whatever it is wrapped in; everything that has a limit is counted."""
+    """Whatever it is wrapped in, itself included; everything that has a limit is counted."""
+    assert body_bytes_max(Node) is None
+    assert (body_bytes_max(Twice) or 0) > 1.9 * (body_bytes_max(Bounded) or 0)
     assert body_bytes_max(Inner) is None
     assert body_bytes_max(Outer) is None
     largest = json.dumps({"texts": [EMOJI * 1000] * 100})

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import pytest
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from actors.kernel.messages import Command, Query
 from actors.systems.hotel.messages import Money  # noqa: TC001 - msgspec reads it at run time
@@ -229,6 +229,45 @@ def test_every_other_character_may_stand_in_a_name(name: str) -> None:
     for escaped in (False, True):
         body = json.dumps({"name": name}, ensure_ascii=escaped).encode()
         assert JsonBody(Hang).decode(body, {}) == Hang(name=name)
+
+
+# --- How deep, and how many --------------------------------------------------------------------
+
+
+class Node(Struct):
+    number: int = 0
+    children: list[Node] = []
+
+
+class Plant(Command):
+    root: Node
+
+
+@pytest.mark.parametrize("kind", [JsonBody, GoBody])
+@pytest.mark.parametrize("leaf", ['{"number":9223372036854775808}', '"\\u0000"'])
+def test_a_body_may_be_deeper_than_its_checks_go(kind: Any, leaf: str) -> None:
+    """What can be decoded and not looked through is refused like what cannot be decoded."""
+    statuses = set()
+    for depth in range(10, 1000, 10):
+        body = '{"root":' + '{"children":[' * depth + leaf + "]}" * depth + "}"
+        statuses.add(refused(kind(Plant).decode, body.encode(), {})[0])
+    assert statuses <= {400, 422}
+
+
+class ListNotes(Query):
+    after: int = 0
+    limit: int
+
+
+@pytest.mark.parametrize("limit", [0, -1, -2, -(2**63), 201])
+def test_a_page_holds_one_item_or_more(limit: int) -> None:
+    """Whatever the message itself allows: SQL takes -1 for all."""
+    decoder = UrlDecoder(ListNotes, items_default=50, items_max=200)
+    assert refused(decoder.decode, {}, f"limit={limit}") == (422, "limit")
+    assert refused(decoder.decode, {"limit": str(limit)}, "") == (422, "limit")
+    for good in (1, 200):
+        assert decoder.decode({}, f"limit={good}") == ListNotes(limit=good)
+    assert decoder.decode({}, "") == ListNotes(limit=50)
 
 
 # --- Dates and what may be left out ----------------------------------------------------------

@@ -60,6 +60,25 @@ def added(label: str, number: int) -> Added:
     return Added(label=label, count=number)
 
 
+# --- Pages -----------------------------------------------------------------------------------
+
+
+async def test_a_page_is_never_the_whole_table(ledger: Ledger) -> None:
+    """A limit below 1 is said to be wrong: SQL takes -1 for all."""
+    said = []
+
+    def do(tx: Transaction, _cmd: Do) -> None:
+        for limit in (0, -1, -2):
+            with pytest.raises(ValueError, match="at least one row") as caught:
+                tx.page("SELECT rowid AS seq FROM entry ORDER BY seq LIMIT ?", limit=limit)
+            said.append(str(caught.value))
+
+    async with ledger.opened() as store:
+        result = await store.write(ledger.batch(Do()), handlers(do))
+    assert result.crash is None
+    assert said[1] == "limit is -1: a page holds at least one row"
+
+
 # --- Group commit ----------------------------------------------------------------------------
 
 

@@ -147,10 +147,12 @@ class DirectoryLock:
     def _write(self, descriptor: int, *lines: str) -> None:
         if not self._is_written:
             return
-        text = "".join(f"{line}\n" for line in (os.getpid(), *lines)).encode()[:LOCK_BYTES_MAX]
+        text = "".join(f"{line}\n" for line in (os.getpid(), *lines))
+        # Of a command line, what is not UTF-8 can still be shown.
+        content = text.encode(errors="backslashreplace")[:LOCK_BYTES_MAX]
         # Over what is there, which needs no room; and a full disk keeps nobody from reading.
         try:
-            os.ftruncate(descriptor, os.pwrite(descriptor, text, 0))
+            os.ftruncate(descriptor, os.pwrite(descriptor, content, 0))
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise

@@ -40,7 +40,13 @@ def read_manifest(folder: Path) -> Manifest | None:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except OSError as error:
+        message = (
+            f"cannot read {path}: {error.strerror}; look at the file, its folder, their owner and "
+            f"the disk"
+        )
+        raise ManifestUnreadable(message) from error
+    except msgspec.MsgspecError as error:
         message = (
             f"cannot read {path}: {error}; put it back from a backup, or move it away, and it is "
             f"made anew from the files that are there"

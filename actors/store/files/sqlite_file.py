@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from actors.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnwritable
+from actors.store.files.directory_lock import holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ _UNWRITABLE: Final = frozenset(
     }
 )
 
-# How to read a file beside which nothing can be written, and never `immutable`, which leaves out
+# How to read a file beside which nothing can be written, and not `immutable`, which leaves out
 # the log and so what was acknowledged last. The log's index is a file of 32 KB or more: as usual;
 # else in memory, for which the file must be ours alone; else, where not even a lock can be written
 # (a read-only file system), made anew in memory from what lies there.
@@ -70,6 +71,9 @@ _WITHOUT_ROOM: Final = (
     ("rw", ("PRAGMA locking_mode = EXCLUSIVE",)),
     ("ro&readonly_shm=1", ()),
 )
+
+# How to read a file that has no log and that nobody uses, so that none is made beside it.
+_AT_REST: Final = "ro&immutable=1"
 
 # What an open needs beside the file: the log's index, and the first pages of the log.
 ROOM_BYTES: Final = 65536
@@ -114,9 +118,13 @@ def open_quietly(path: Path, config: StoreConfig) -> sqlite3.Connection:
     """Open the store file at `path` to look at it, before it is anybody's.
 
     Unlike the others it checkpoints nothing when it is closed: a write-ahead log that is not the
-    file's would be written into it. Raises StoreRefused or StoreCorrupt.
+    file's would be written into it. Where no process uses the folder, it makes no file there that
+    the last one has not left: it may be a backup, on a read-only disk. Raises StoreRefused or
+    StoreCorrupt.
     """
     _check_place(path, must_write=False)
+    if _wal_bytes(path) == 0 and holder_of(path.parent) is None:
+        return _open(path, config, (), mode=_AT_REST)
     try:
         return _open(path, config, (), mode="ro")
     except StoreUnwritable:
@@ -313,6 +321,8 @@ def _open(
         raise translate(error, path) or StoreRefused(f"cannot open {path}: {error}") from error
     try:
         _configure(connection, path, config, pragmas)
+        if mode != _AT_REST:
+            _check_mode(connection, path)
     except UNREADABLE as error:
         connection.close()
         raise as_damage(error, path) from error
@@ -339,10 +349,19 @@ def _configure(
     # SQLite opens lazily: only a read of the schema tells a store from any other file.
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     _check_length(connection, path)
+
+
+def _check_mode(connection: sqlite3.Connection, path: Path) -> None:
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         message = f"{path} cannot use a write-ahead log ({mode}); put it on a local file system"
         raise StoreRefused(message)
+
+
+def _wal_bytes(path: Path) -> int:
+    there = path.resolve()  # as SQLite does: a link's log is beside what it leads to
+    wal = there.with_name(f"{there.name}-wal")
+    return wal.stat().st_size if wal.exists() else 0
 
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:
@@ -351,8 +370,7 @@ def _check_length(connection: sqlite3.Connection, path: Path) -> None:
     # before the file, which a checkpoint by another connection then can only have made longer.
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    wal = path.with_name(f"{path.name}-wal")
-    wal_bytes = wal.stat().st_size if wal.exists() else 0
+    wal_bytes = _wal_bytes(path)
     size = path.stat().st_size
     if wal_bytes == 0 and size < pages * page_bytes:
         raise corrupt(path, f"it has {size} bytes of {pages * page_bytes}")

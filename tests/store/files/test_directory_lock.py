@@ -147,6 +147,15 @@ def test_long_or_many_lined_holder_is_one_short_line(tmp_path: Path) -> None:
             DirectoryLock(tmp_path).acquire(holder="second")
 
 
+def test_a_holder_that_is_no_text_is_named_as_far_as_it_is(tmp_path: Path) -> None:
+    """The program's own path may hold anything."""
+    with (
+        DirectoryLock(tmp_path).acquire(holder="d\udcff/runtime.py"),
+        pytest.raises(StoreLocked, match=r"\(d\\udcff/runtime\.py\)"),
+    ):
+        DirectoryLock(tmp_path).acquire(holder="second")
+
+
 def test_a_folder_that_can_only_be_read_is_locked_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
