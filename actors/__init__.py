@@ -1,9 +1,10 @@
 """Write a system of services, and boot, kill and rehearse it: `from actors import Service, ...`.
 
 The names in `__all__` are what an author uses. They are imported when they are asked for, so that
-a service loads no HTTP, and a server no simulation. Everything else is internal, and may change
-with any version, but for what `actors.system` declares and for the types, in annotations, of what
-the methods of a `Scenario` are given.
+a service loads no HTTP, and a server no simulation. Public besides are `actors.errors`, whose tree
+says what else an ask raises, what `actors.system` declares, the fixtures' types in `actors.testing`
+and what `actors.simulation` has for a `Scenario` in the same way. All else is internal, and may
+change with any version.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.app import App
     from actors.config import Section
+    from actors.errors import Busy, StoreError
     from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
     from actors.service.group import Group
     from actors.service.service import (
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Address",
     "App",
+    "Busy",
     "Command",
     "Dependency",
     "Event",
@@ -54,6 +57,7 @@ __all__ = [
     "Section",
     "Service",
     "StatelessService",
+    "StoreError",
     "System",
     "Transaction",
     "Wiring",
@@ -71,6 +75,7 @@ __all__ = [
 _HOMES = {
     "actors.app": "App",
     "actors.config": "Section",
+    "actors.errors": "Busy StoreError",
     "actors.kernel.messages": "Command Event GaveUp Later Query Refusal Refused",
     "actors.service.group": "Group",
     "actors.service.service": "Service StatelessService command effect on outcome query",

@@ -13,7 +13,8 @@ from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
-from actors.service.assembly import ServiceClasses, ServiceSystem, class_of
+from actors.service.assembly import ServiceClasses, ServiceSystem, made_of
+from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
 from actors.service.send_check import send_faults, unpublished
 from actors.service.service import Service
@@ -65,15 +66,17 @@ class App:
         ambient: Context | None = None,
         instrument: Callable[[str, AnyService], AnyService] = lambda _, service: service,
         at_a_distance: Callable[[Ask], Ask] = lambda ask: ask,
+        looked_through: bool = False,
     ) -> None:
         """Wire everything; nothing runs yet, but files are laid out in `data_dir`.
 
         `simulated` chooses the world outside. `heard` is told what becomes of actors, which work
         in the context `ambient`. A simulation may `instrument` services, by name, and put a
-        distance between an effect and a service that it asks. Raises ConfigError.
+        distance between an effect and a service that it asks. Whoever has `looked_through` the
+        systems spares them another look. Raises ConfigError.
         """
-        if not simulated:  # who rehearses has looked once, for all the runs
-            _warn(look_through(systems, config, data_dir))
+        if not (simulated or looked_through):  # who rehearses has looked once, for all the runs
+            warn_of(look_through(systems, config, data_dir))
         self.config = config
         self.leaving = False
         self._data_dir = data_dir
@@ -172,7 +175,11 @@ class App:
         return loopback(self._urls[listener])
 
     def _ask(self, service: str, message: Message) -> Awaitable[Any]:
-        return self.tree.ask(service, message, timeout_s=self.config.effect.effect_s_max)
+        # Of an effect, until its attempt ends, as long as its author lets it take; of a `run`,
+        # which has no limit of its own, as long as an effect of which nothing is said.
+        rest = rest_s()
+        limit_s = self.config.effect.effect_s_max if rest is None else rest
+        return self.tree.ask(service, message, timeout_s=limit_s)
 
 
 def loopback(url: str) -> str:
@@ -189,10 +196,12 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     classes, owners = ServiceClasses(), {}
     for system, name, service in each_service(systems, wiring):
         with _of(system), declared(system.name, f"service {name!r}"):
-            classes[name] = found = class_of(name, service)
+            made = made_of(name, service)
+            classes[name] = type(made)
             owners[name] = system
-            if issubclass(found, Service):
-                check_schema(found.schema, found.__name__)
+            if isinstance(made, Service):
+                check_schema(made.schema, type(made).__name__)
+                bound_effects(made, config.effect)  # what their options say, by functions too
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
@@ -205,8 +214,13 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     return classes
 
 
-def _warn(classes: ServiceClasses) -> None:
-    """Say which events come from nobody here: they may be those of a system that is not booted."""
+def warn_of(classes: ServiceClasses) -> None:
+    """Say which events come from nobody here, and what may be sent to nobody.
+
+    These may be of a system that is not booted.
+    """
+    for name, fault in send_faults(classes, sure=False):
+        log.warning("a line may send what nobody takes", service=name, fault=fault)
     for name, event_type in unpublished(classes):
         log.warning("nobody publishes what a service hears", service=name, event_type=event_type)
 

@@ -53,13 +53,13 @@ def main(
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - while we run
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return _do(words, program or Path(sys.argv[0]).absolute(), systems)
+        return _do(words, program, systems)
     except DressRehearsalError as error:
         _complain(str(error))
         return MISUSED
 
 
-def _do(words: list[str], program: Path, systems: Sequence[System] | None) -> int:
+def _do(words: list[str], program: Path | None, systems: Sequence[System] | None) -> int:
     name = words[0] if words and not words[0].startswith("-") else ""
     if words[:1] == ["--version"]:
         print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words
@@ -84,7 +84,7 @@ def _do(words: list[str], program: Path, systems: Sequence[System] | None) -> in
 
         return simulate(
             words[1:],
-            program=program,
+            program=program or Path(sys.argv[0]).absolute(),
             fresh_seed=secrets.randbits(FRESH_SEED_BITS),
             clock=clock,
             systems=systems,

@@ -10,12 +10,22 @@ import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    dataclass_transform,
+)
 
 import msgspec
 
 from actors.config_faults import describe_fault
 from actors.errors import ConfigError, declared
+from actors.frozen_type import FrozenType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +52,10 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 Rule = tuple[bool, str]
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Section(
+    msgspec.Struct, metaclass=FrozenType, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """A table of the configuration. A reason and a unit stand beside each number's default."""
 
     def rules(self) -> Iterable[Rule]:
@@ -53,19 +66,19 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 S = TypeVar("S", bound=Section)
 
 
-class RuntimeConfig(Section, frozen=True, kw_only=True):
+class RuntimeConfig(Section):
     systems: tuple[str, ...]
     data_dir: Annotated[str, msgspec.Meta(pattern=r"\A[^\0]+\Z")]
     seed: Annotated[int, msgspec.Meta(ge=0)]
     drain_s: NotNegative
 
 
-class LogConfig(Section, frozen=True, kw_only=True):
+class LogConfig(Section):
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["auto", "console", "json"]
 
 
-class MailboxConfig(Section, frozen=True, kw_only=True):
+class MailboxConfig(Section):
     capacity: Count
     overflow: Literal["reject", "drop_oldest", "drop_newest", "wait"]
     retry_after_s: Positive
@@ -73,7 +86,7 @@ class MailboxConfig(Section, frozen=True, kw_only=True):
     stalled_s: Positive
 
 
-class SupervisorConfig(Section, frozen=True, kw_only=True):
+class SupervisorConfig(Section):
     intensity: Annotated[int, msgspec.Meta(ge=0)]
     period_s: Positive
     backoff_s_min: NotNegative
@@ -92,14 +105,14 @@ class SupervisorConfig(Section, frozen=True, kw_only=True):
         )
 
 
-class ServiceConfig(Section, frozen=True, kw_only=True):
+class ServiceConfig(Section):
     attempts_max: Count
     handler_s_max: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     batch_messages_max: Count
     dead_letters_max: Count
 
 
-class StoreConfig(Section, frozen=True, kw_only=True):
+class StoreConfig(Section):
     busy_s_max: NotNegative
     cache_kib: Count
     wal_checkpoint_pages: Count
@@ -112,20 +125,22 @@ class StoreConfig(Section, frozen=True, kw_only=True):
     prune_rows_max: Count
     outbox_messages_max: Count
     events_kept_max: Count
+    listed_rows_max: Count
+    warned_kinds_max: Count
 
 
-class ChannelConfig(Section, frozen=True, kw_only=True):
+class ChannelConfig(Section):
     window_messages: Count
     retry_s: Positive
 
 
-class TimerConfig(Section, frozen=True, kw_only=True):
+class TimerConfig(Section):
     window_timers: Count
     poll_s_max: Positive
     retry_s: Positive
 
 
-class EffectConfig(Section, frozen=True, kw_only=True):
+class EffectConfig(Section):
     effect_s_max: Positive
     attempts_max: Count
     backoff_s_min: NotNegative
@@ -142,25 +157,25 @@ class EffectConfig(Section, frozen=True, kw_only=True):
         )
 
 
-class BackupConfig(Section, frozen=True, kw_only=True):
+class BackupConfig(Section):
     hold_s_max: Positive
     retry_s: Positive
     attempts_max: Count
 
 
-class BreakerConfig(Section, frozen=True, kw_only=True):
+class BreakerConfig(Section):
     failures_max: Count
     open_s: Positive
     probes_max: Count
     probe_s_max: Positive
 
 
-class ListenerConfig(Section, frozen=True, kw_only=True):
+class ListenerConfig(Section):
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Port
 
 
-class EdgeConfig(Section, frozen=True, kw_only=True):
+class EdgeConfig(Section):
     deadline_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     head_s_max: Positive
     body_bytes_max: Count
@@ -198,7 +213,7 @@ class EdgeConfig(Section, frozen=True, kw_only=True):
         )
 
 
-class Config(Section, frozen=True, kw_only=True):
+class Config(Section):
     """The whole configuration; what is loaded has a field more for each section of a system."""
 
     runtime: RuntimeConfig
@@ -289,6 +304,13 @@ def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) ->
     except msgspec.ValidationError as error:
         message = f"configuration: runtime.systems is a list of entry points: {error}"
         raise ConfigError(message) from error
+
+
+def named_keys(overlay: Path | None = None, settings: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the keys that somebody has set, as a tree. Raises ConfigError."""
+    tree: dict[str, Any] = {}
+    _lay_over(tree, overlay, settings)
+    return tree
 
 
 def load_config(
@@ -397,13 +419,15 @@ def _whole(
     sections: tuple[tuple[str, type[Section]], ...], listeners: tuple[str, ...]
 ) -> type[Config]:
     """Return the type of a configuration with these sections and listeners."""
-    options: dict[str, Any] = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True}
-    more = [(name, ListenerConfig) for name in listeners if name != "gateway"]
-    edge = msgspec.defstruct("EdgeConfig", more, bases=(EdgeConfig,), **options)
-    whole: Any = msgspec.defstruct(
-        "Config", [("edge", edge), *sections], bases=(Config,), **options
-    )
-    return whole  # type: ignore[no-any-return]
+    more = {name: ListenerConfig for name in listeners if name != "gateway"}
+    edge = _with(EdgeConfig, more)
+    whole: type[Config] = _with(Config, {"edge": edge, **dict(sections)})
+    return whole
+
+
+def _with(kind: type[Section], keys: Mapping[str, type[Section]]) -> Any:
+    """Return that type with these keys, too; msgspec.defstruct takes no metaclass of ours."""
+    return FrozenType(kind.__name__, (kind,), {"__annotations__": {**keys}})
 
 
 def _read(path: Path) -> dict[str, Any]:

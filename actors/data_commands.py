@@ -15,7 +15,7 @@ from actors.app import look_through
 from actors.config import load_config
 from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
 from actors.program import NAME
-from actors.shared_options import add_configuration, data_folder
+from actors.shared_options import add_configuration, data_folder, folder_name
 from actors.store.files.backup import (
     check_backup,
     prepare,
@@ -54,8 +54,12 @@ def run_command(arguments: Sequence[str], clock: Clock, systems: Sequence[System
     name = arguments[0]
     command, (metavar, what), description = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"{NAME} {name}", description=description)
-    parser.add_argument("subject", metavar=metavar, help=what)
-    add_configuration(parser)
+    if command is _check_upgrade:  # the folder is what it is about
+        parser.add_argument("data_dir", metavar=metavar, type=folder_name, help=what)
+        add_configuration(parser, holds=None)
+    else:
+        parser.add_argument("subject", metavar=metavar, help=what)
+        add_configuration(parser)
     options = parser.parse_args(arguments[1:])
     options.systems = systems
     try:
@@ -143,7 +147,6 @@ def _check_upgrade(
     options: argparse.Namespace, config: Config, data_dir: Path, clock: Clock
 ) -> tuple[str, int]:
     del clock
-    data_dir = data_folder(options.subject, config)
     report = check_upgrade(data_dir, look_through(options.systems, config, data_dir), config.store)
     lines = report.lines()
     if not lines:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import shlex
 import sys
 import traceback
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # Ours, which a folder beside somebody's system must not shadow.
 PACKAGES = ("actors", "http_edge")
 OURS = Path(__file__).parents[1]
+# As `at_line_of` notes it; others leave notes of their own.
+_PLACE = re.compile(r".+, line [0-9]+")
 
 
 def load_listed(listed: Sequence[str]) -> tuple[list[System], list[str]]:
@@ -172,6 +175,9 @@ def _reason(error: BaseException, called: str) -> str:
     # Of somebody's own, if there is one: what we found wrong is to be mended there.
     frames = [each for each in frames if OURS not in Path(each.filename).parents] or frames
     where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else called
+    # A handler that is declared wrong is noted with its line; the traceback has the class's.
+    noted = [each for each in getattr(error, "__notes__", ()) if _PLACE.fullmatch(each)]
+    where = noted[-1] if noted else where
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and missing.partition(".")[0] not in PACKAGES:
         python = shlex.quote(sys.executable)

@@ -61,16 +61,15 @@ def declared(name: str, what: str) -> Iterator[None]:
 def line_at(error: BaseException) -> str | None:
     """Return file and line in its author's code where it was raised, or called what raised it.
 
-    That is the innermost line that is not ours, nor Python's, nor an installed library's unless
-    there is no other.
+    That is the innermost line that is not ours, nor Python's, nor an installed library's; None
+    where there is no other: nobody mends these.
     """
     found = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         name = frame.f_code.co_filename
         if name.startswith(_NOBODYS) and not name.startswith(_SYSTEMS):
             continue
-        installed = f"{os.sep}site-packages{os.sep}" in name
-        if found is None or not installed:
+        if f"{os.sep}site-packages{os.sep}" not in name:
             found = f"{name}, line {line}"
     return found
 
@@ -160,6 +159,10 @@ class NothingWaits(ActorError):
     """No such message waits there unreadable, or nobody is there to keep it as a dead letter."""
 
 
+class LettersFull(ActorError):
+    """Nothing is let go, or no more: a service has no room for a dead letter more."""
+
+
 class AskCycle(ActorError):
     """An ask would wait for an actor that is waiting for it; `path` holds the names."""
 
@@ -186,7 +189,7 @@ class StoreLocked(StoreError):
     """Another process uses this data directory."""
 
 
-class SchemaError(StoreError):
+class SchemaError(StoreError, Irreparable):
     """A schema is newer than this program, or a migration was altered after it was applied."""
 
 

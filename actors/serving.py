@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from actors.app import App, look_through, loopback
+from actors.app import App, look_through, loopback, warn_of
 from actors.errors import ConfigError
 from actors.kernel.lifecycle_log import log_lifecycle
 from actors.store.files.backup import refuse_backup, refuse_unfinished
@@ -52,8 +52,9 @@ class Server:
         self._data_dir = data_dir
         self._clock = clock
         places = places_of(systems, config)
-        classes = look_through(systems, config, data_dir)
-        self._limits = fit(config.edge, stores=len(classes.with_store()), listeners=len(places))
+        self._classes = look_through(systems, config, data_dir)
+        stores = len(self._classes.with_store())
+        self._limits = fit(config.edge, stores=stores, listeners=len(places))
         self._sockets = _bind_all(places, data_dir)
 
     async def serve(self, rng: Rng, lock: DirectoryLock) -> None:
@@ -67,6 +68,7 @@ class Server:
         refuse_unfinished(data_dir)
         refuse_backup(data_dir)
         _warn_if_open(data_dir)
+        warn_of(self._classes)
         app = App(
             self._systems,
             config,
@@ -75,6 +77,7 @@ class Server:
             rng=rng,
             lock=lock,
             heard=log_lifecycle,
+            looked_through=True,
         )
         _log_limits(limits, config)
         await app.listen(

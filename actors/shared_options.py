@@ -13,18 +13,22 @@ if TYPE_CHECKING:
 
 
 def add_configuration(
-    parser: argparse.ArgumentParser, *, holds: str = "where the system's files are"
+    parser: argparse.ArgumentParser, *, holds: str | None = "where the system's files are"
 ) -> None:
-    """Add --config, --data-dir and --set; `holds` is what a command has the data folder for."""
+    """Add --config, --data-dir and --set; `holds` is what a command has the data folder for.
+
+    Without that it has no --data-dir.
+    """
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="laid over the shipped config.toml, key by key"
     )
-    parser.add_argument(
-        "--data-dir",
-        type=_folder,
-        metavar="DIR",
-        help=f"{holds} (default: the configuration's runtime.data_dir, as shipped: data)",
-    )
+    if holds is not None:
+        parser.add_argument(
+            "--data-dir",
+            type=folder_name,
+            metavar="DIR",
+            help=f"{holds} (default: the configuration's runtime.data_dir, as shipped: data)",
+        )
     parser.add_argument(
         "--set",
         action="append",
@@ -52,7 +56,8 @@ def data_folder(data_dir: str | None, config: Config) -> Path:
     return Path(data_dir or config.runtime.data_dir).absolute()
 
 
-def _folder(text: str) -> str:
+def folder_name(text: str) -> str:
+    """Return it, as an option's type: an empty one is refused."""
     if not text:
         raise argparse.ArgumentTypeError("a folder has a name: leave it out, or name one")
     return text

@@ -64,7 +64,8 @@ class Wiring:
 class Dependency:
     """Something outside the system, as its services are handed it.
 
-    `simulated` reads and writes nothing: who only looks at a system is given it, too.
+    Neither touches anything before what it made is used: who only looks at a system makes
+    `simulated`, too, before there is a data folder. What is made lives as long as the process.
     """
 
     live: Callable[[Wiring], Any]
@@ -165,9 +166,12 @@ def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) 
             if name in outside:
                 message = f"{system.name}: another system has {name!r} outside already"
                 raise ConfigError(message)
-            kind = "simulated" if simulated else "live"
+            kind, made = "live", dependency.live
+            if simulated:
+                kind = "simulated, which is made to look at the system too and must touch nothing"
+                made = dependency.simulated
             with declared(system.name, f"outside {name!r}, {kind},"):
-                outside[name] = getattr(dependency, kind)(wiring)
+                outside[name] = made(wiring)
     return replace(wiring, outside=outside)
 
 
@@ -236,7 +240,11 @@ def listeners_of(systems: Sequence[System], wiring: Wiring) -> list[Listener]:
                     message = f"{system.name}: at {name}, {row!r} is no Address with an endpoint"
                     raise ConfigError(message)
             if name not in places:
-                message = f"{system.name}: it has addresses at {name}, which no system declares"
+                message = (
+                    f"{system.name}: it has addresses at {name}, which no system declares: add a "
+                    f"ListenerSpec({name!r}, PORT) to its listeners, or give them to "
+                    f"{' or '.join(places)}"
+                )
                 raise ConfigError(message)
             places[name] = places[name].also(addresses)
     return list(places.values())

@@ -17,7 +17,13 @@ from actors.store.files.file_history import NO_HISTORY, known_histories
 from actors.store.files.manifest import read_manifest
 from actors.store.files.migrations import load_migrations, pending_migrations
 from actors.store.files.sqlite_file import look, open_quietly
-from actors.store.messaging.stored_rows import count_stored_timers, stored_messages, stored_replies
+from actors.store.messaging.stored_rows import (
+    count_stored_timers,
+    stored_listeners,
+    stored_messages,
+    stored_replies,
+)
+from actors.store.messaging.unheard import was_wanted
 from actors.store.messaging.unreadable import Unreadable
 from actors.store.opening import STORE_MIGRATIONS
 
@@ -54,7 +60,7 @@ class UpgradeReport:
         """Note a row that cannot be read."""
         self._kinds[kind] += 1
         if self._kinds[kind] <= ROWS_SHOWN_MAX:
-            self._lines.append(f"{kind}, row {number}: {reason[:REASON_CHARS_MAX]}")
+            self._lines.append(f"{kind}, row {number}: {reason}")
 
     @property
     def unreadable(self) -> int:
@@ -84,7 +90,7 @@ def check_upgrade(data_dir: Path, classes: ServiceClasses, config: StoreConfig) 
         raise StoreError(message)
     report = UpgradeReport()
     paths = {name: data_dir / f"{name}.db" for name in sorted(files | known.keys())}
-    check = _FileCheck(report, classes, known_histories(paths, config))
+    check = _FileCheck(report, classes, known_histories(paths, config), config)
     for name, path in paths.items():
         if name not in files:
             # A row without a store has never begun; and who is retired needs no file.
@@ -118,13 +124,18 @@ class _FileCheck:
     """Reads a service's file as the services of a system would."""
 
     def __init__(
-        self, report: UpgradeReport, classes: ServiceClasses, histories: dict[str, FileHistory]
+        self,
+        report: UpgradeReport,
+        classes: ServiceClasses,
+        histories: dict[str, FileHistory],
+        config: StoreConfig,
     ) -> None:
         self._report = report
         self._classes = classes
         self._histories = histories
-        self._directory = Directory(classes)
+        self._directory = Directory(classes, config)
         self._marks: dict[tuple[str, str], int] = {}
+        self._listeners: frozenset[tuple[str, str]] = frozenset()
 
     def look_at(self, connection: sqlite3.Connection, name: str) -> None:
         connection.execute("BEGIN")  # one moment for all tables
@@ -138,6 +149,7 @@ class _FileCheck:
             except StoreError as error:
                 self._report.add(f"{name}.db: {error}")
         subscriptions = self._directory.catalog.subscriptions
+        self._listeners = stored_listeners(connection)
         for row in stored_messages(connection, name, subscriptions):
             self._read(name, row)
         decoders = list(_reply_decoders(service))
@@ -161,7 +173,14 @@ class _FileCheck:
         message = self._directory.decode(row.receiver, row.message_type, row.blob)
         if isinstance(message, Unreadable) and message.waits:
             kind = f"{name}.db, {row.table}, to {row.receiver}, {row.message_type}"
-            self._report.add_row(kind, row.number, message.reason)
+            reason = message.reason[:REASON_CHARS_MAX]
+            if row.table == "outbox" and self._becomes_letter(row):
+                reason += "; it would become a dead letter"
+            self._report.add_row(kind, row.number, reason)
+
+    def _becomes_letter(self, row: StoredRow) -> bool:
+        wanted = was_wanted(row.receiver, row.message_type, self._listeners)
+        return not wanted and self._directory.takes(row.receiver)
 
     def _applied(self, sender: str, receiver: str) -> int:
         pair = (sender, receiver)
@@ -187,7 +206,7 @@ class _FileCheck:
                 return
         kind = f"{name}.db, client_key, to whoever asks again, reply"
         reason = f"{name} has no @command with such a reply: {reasons[-1] if reasons else 'none'}"
-        self._report.add_row(kind, reply.number, reason)
+        self._report.add_row(kind, reply.number, reason[:REASON_CHARS_MAX])
 
 
 _refusal: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Refusal)

@@ -66,14 +66,14 @@ class ServedSystem(Handling, Protocol):
     async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:
         """Have messages of this type that the receiver cannot read become its dead letters.
 
-        Raises NoSuchActor, NothingWaits, ServiceUnavailable.
+        Raises NoSuchActor, NothingWaits, LettersFull, ServiceUnavailable.
         """
         ...
 
     async def let_timers_go(self, service: str, message_type: str, /) -> int:
         """Make dead letters of timers of this type that the service cannot read; return how many.
 
-        Raises NoSuchActor, NothingWaits, or what `ask` raises.
+        Raises NoSuchActor, NothingWaits, LettersFull, or what `ask` raises.
         """
         ...
 

@@ -32,7 +32,7 @@ ROWS = (
     ("actors.kernel",),
     ("actors.log", "actors.shared_options"),
     ("actors.config",),
-    ("actors.config_faults", "actors.errors", "actors.program"),
+    ("actors.config_faults", "actors.errors", "actors.frozen_type", "actors.program"),
     ("actors",),
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
@@ -94,6 +94,8 @@ UNKNOWN_TO = {
 OURS = ("actors", "http_edge", "runtime")
 # What authors import from. It knows all that it opens to, and nothing of it before it is asked.
 DOOR = "actors/__init__.py"
+# And the authors of scenarios.
+SCENARIO_DOOR = "actors/simulation/__init__.py"
 
 # Name -> the only files that may use it, and why nobody else.
 LOOP = "only command_line.py starts a loop"
@@ -137,7 +139,10 @@ RESERVED = {
         CHANCE,
     ),
     # What is imported by a computed name cannot be checked here.
-    "importlib.import_module": (("actors/entry_point.py", DOOR), "imports are written out"),
+    "importlib.import_module": (
+        ("actors/entry_point.py", DOOR, SCENARIO_DOOR),
+        "imports are written out",
+    ),
     "__import__": ((), "imports are written out"),
     "tests": ((), "product code knows no tests"),
 }

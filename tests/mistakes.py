@@ -274,6 +274,9 @@ AT_CLASS_TIME: Final = (
         "def add(self, tx: Transaction, cmd: AddNote) -> Note | AddNote:",
     ),
     Mistake(
+        "a message that changes", "class AddNote(Command):", "class AddNote(Command, frozen=False):"
+    ),
+    Mistake(
         "a handler with a name of the runtime's",
         ADD,
         "def ask(self, tx: Transaction, cmd: AddNote) -> Note:",
@@ -299,6 +302,16 @@ AT_BOOT: Final = (
     Mistake("wrong SQL", SCHEMA, 'schema = "CREATE TABLE note (text TEXT NOT NUL) STRICT;"'),
     Mistake(
         "a statement without its end", SCHEMA, 'schema = "CREATE TABLE note (text TEXT) STRICT"'
+    ),
+    Mistake(
+        "a table with a name of the framework's",
+        SCHEMA,
+        'schema = "CREATE TABLE event (text TEXT NOT NULL) STRICT;"',
+    ),
+    Mistake(
+        "a limit that cannot be had",
+        f"@effect\n    {SEND}",
+        f"@effect(limit_s=lambda self: self.limit_s)\n    {SEND}",
     ),
     Mistake("a send to nobody", RUN, 'tx.send("mailer", SendMail(text=event.text))'),
     Mistake(

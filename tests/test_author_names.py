@@ -8,10 +8,15 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import actors
+import actors.simulation
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,9 +30,9 @@ def _loaded_by(code: str) -> set[str]:
     return set(printed.split())
 
 
-def _re_exports() -> dict[str, str]:
+def _re_exports(door: ModuleType) -> dict[str, str]:
     """Return where a type checker finds each name."""
-    tree = ast.parse(inspect.getsource(actors))
+    tree = ast.parse(inspect.getsource(door))
     return {
         alias.name: node.module
         for node in ast.walk(tree)
@@ -38,13 +43,14 @@ def _re_exports() -> dict[str, str]:
     }
 
 
-def test_each_name_is_what_a_type_checker_takes_it_for() -> None:
+@pytest.mark.parametrize("door", [actors, actors.simulation], ids=lambda door: door.__name__)
+def test_each_name_is_what_a_type_checker_takes_it_for(door: ModuleType) -> None:
     """The list, the checker's imports and what is there at run time are the same."""
-    homes = _re_exports()
-    assert sorted(homes) == sorted(actors.__all__)
-    assert set(actors.__all__) <= set(dir(actors))
+    homes = _re_exports(door)
+    assert sorted(homes) == sorted(door.__all__)
+    assert set(door.__all__) <= set(dir(door))
     for name, home in homes.items():
-        assert getattr(actors, name) is getattr(importlib.import_module(home), name), name
+        assert getattr(door, name) is getattr(importlib.import_module(home), name), name
 
 
 def test_an_author_learns_some_twenty_five_names() -> None:
@@ -58,6 +64,7 @@ def test_an_author_learns_some_twenty_five_names() -> None:
         ("import actors", ("actors.", "http_edge", "aiohttp", "msgspec", "asyncio")),
         ("from actors import Service, command, Command", ("http_edge", "aiohttp", "sqlite3")),
         ("from actors import System, Address, service", ("actors.simulation",)),
+        ("import actors.simulation", ("actors.simulation.", "aiohttp", "msgspec", "asyncio")),
     ],
 )
 def test_a_name_brings_what_it_needs(code: str, without: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.config import DEFAULTS, Config, load_config
+from actors.config import DEFAULTS, Config, Section, load_config
 from actors.errors import ConfigError
 from actors.systems import SYSTEMS
 from actors.systems.tweets.config import XConfig
@@ -202,3 +202,13 @@ def test_the_embedded_xs_pace_binds_no_reader_of_the_real_one() -> None:
     """Which sends its signs of life as it likes."""
     config = load_config(settings=["x.platform=x", "x.stall_s=10"], systems=SYSTEMS)
     assert config.section(XConfig).stall_s < config.section(XPlatformConfig).keepalive_s
+
+
+def test_a_section_is_frozen_and_keyword_only_by_itself() -> None:
+    class Own(Section):
+        kept_s: float = 1.0
+
+    with pytest.raises(TypeError):
+        Own(2.0)  # type: ignore[call-arg]
+    with pytest.raises(AttributeError):
+        Own(kept_s=2.0).kept_s = 3.0  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ CONFIGURED = ["--config FILE", "--data-dir DIR", FOLDER, "--set SECTION.KEY=VALU
         (["backup"], ["backup [-h]", *CONFIGURED]),
         (["restore"], ["restore [-h]", *CONFIGURED]),
         (["accept-loss"], ["accept-loss [-h]", *CONFIGURED]),
-        (["check-upgrade"], ["check-upgrade [-h]", *CONFIGURED]),
+        (["check-upgrade"], ["check-upgrade [-h]", "--config FILE", "--set SECTION.KEY=VALUE"]),
     ],
     ids=lambda each: each[0] if each and isinstance(each, list) else "",
 )
@@ -82,6 +83,7 @@ def test_a_folder_that_is_gone_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing can be found from there, nor written there."""
+    monkeypatch.setattr(sys, "argv", ["dress-rehearsal"])  # relative to the folder
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()

@@ -33,6 +33,22 @@ def test_everything_has_the_new_name(folder: Path) -> None:
     assert "TEA_HOUSE = System(" in files["tea_house/tea_house.py"].read_text(encoding="utf-8")
 
 
+def test_its_scenario_finds_a_lie_to_a_client(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that the audit of the files has no fault with."""
+    assert command_line.main(["new", "system", "tea_hut"]) == 0
+    file = folder / "tea_hut" / "tea_hut.py"
+    text = file.read_text(encoding="utf-8")
+    lie = text.replace(
+        "        return order\n", "        return msgspec.structs.replace(order, count=99)\n"
+    )
+    assert lie != text
+    file.write_text(lie, encoding="utf-8")
+    assert command_line.main(["simulate", str(file), "--seeds", "3", "--faults", "calm"]) == 1
+    assert "a client was told of order {'count': 99," in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

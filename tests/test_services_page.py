@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import actors
-from tests.documented import FENCED, NAMED, ROOT, files_of, importable, read
+from tests.documented import FENCED, NAMED, ROOT, commands_of, files_of, importable, read
 from tests.test_docs import console_steps, matches, typed
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_the_first_service_answers_as_printed(live: Live, folder: Path) -> None:
 @pytest.mark.real_time
 def test_the_cafe_does_what_the_page_says(live: Live, folder: Path) -> None:
     """Served, refused by either service, found, listed, tasted; and the gauge reads by itself."""
-    cafe = live(f"{folder}/cafe.py")
+    cafe = live.prepare(f"{folder}/cafe.py", data_dir=folder / "data").start()
     ask = cafe.client
     order = ask.post("/orders", json={"cups": 2})
     made = order.json()
@@ -83,6 +83,10 @@ def test_the_cafe_does_what_the_page_says(live: Live, folder: Path) -> None:
     assert ask.get("/taste/5").json() == {"bitter": True}
     assert ask.get("/menu").text == "coffee\n"
     assert ask.request("DELETE", f"/orders/{made['id']}").status == 200
+    for written in commands_of("docs/UPGRADES.md"):
+        if "/let-go" in written.command:
+            refused = typed(written.command.replace("localhost:9000", cafe.url), folder)
+            assert "waits unreadable" in refused, refused  # but all else was right
     assert cafe.audit() == []
     with closing(sqlite3.connect(cafe.data_dir / "gauge.db")) as connection:
         read_off = connection.execute("SELECT celsius FROM temperature").fetchall()

@@ -30,7 +30,7 @@ def check(
 ) -> tuple[int, list[str]]:
     """Return the command's exit code, and what it prints."""
     system = System(name="test", services=lambda _: services)
-    capsys.readouterr()  # what services said that ran before
+    capsys.readouterr()  # what the systems of the test have said
     code = main(["check-upgrade", str(folder)], systems=[system])
     out, err = capsys.readouterr()
     assert err == ""
@@ -160,6 +160,33 @@ async def test_dead_letter_that_could_not_be_run_again_is_named(
     ]
 
 
+@pytest.mark.parametrize("front", [first.Front, second.Front])
+async def test_refusal_that_would_not_be_heard_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], front: type[Any]
+) -> None:
+    """One that was wanted waits; one that earlier code wrote for nobody becomes a dead letter."""
+    async with office(tmp_path, {"front": front, "back": first.Back}, clock=SteppingClock()) as run:
+        run.system.suspend("back")
+        await run.advance(0.1)
+        put = first.Put(label="not that")
+        await run.ask("front", Do(what=lambda tx: tx.send("back", put)))
+        run.system.suspend("front")
+        await run.advance(0.1)
+        run.system.resume("back")
+        await run.advance(0.1)
+    services = {"front": second.Front, "back": first.Back}
+    if front is second.Front:
+        assert check(tmp_path, services, capsys)[0] == 0  # whatever code runs: it says so itself
+    with closing(sqlite3.connect(tmp_path / "back.db")) as connection, connection:
+        connection.execute("UPDATE outbox SET message_type = 'Refused[Put]'")
+    code, (line, _) = check(tmp_path, services, capsys)
+    assert code == 1
+    reason = "front has no handler for Refused[Put]"
+    if front is second.Front:
+        reason += "; it would become a dead letter"
+    assert line == f"back.db, outbox, to front, Refused[Put], row 1: {reason}"
+
+
 async def test_many_rows_of_a_kind_are_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,6 +299,18 @@ def test_folder_in_which_nothing_ran_is_misuse(
         out, err = capsys.readouterr()
         assert out == ""
         assert "no system has run there" in err
+
+
+@pytest.mark.parametrize("words", [[""], ["data", "--data-dir", "data"]])
+def test_folder_is_named_once_and_has_a_name(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """An empty name would be the configured folder, and a second one would be left unread."""
+    system = System(name="test", services=lambda _: ALL)
+    with pytest.raises(SystemExit) as ended:
+        main(["check-upgrade", *words], systems=[system])
+    assert ended.value.code == 2
+    assert words[-1] in capsys.readouterr().err
 
 
 def test_what_is_no_folder_is_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

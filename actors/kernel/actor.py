@@ -23,6 +23,7 @@ from actors.kernel.future import AsyncioFuture
 from actors.kernel.incarnation import Incarnation
 from actors.kernel.lane_server import LaneServer
 from actors.kernel.mailbox import Mailbox
+from actors.kernel.messages import type_name, type_of
 from actors.kernel.owned_tasks import OwnedTasks, error_of
 from actors.kernel.ref import ActorRef
 from actors.kernel.state_machine import SUSPENDED, StateMachine
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
     from actors.kernel.exit import ExitHandler
-    from actors.kernel.mailbox import Signal
+    from actors.kernel.mailbox import Lettered, Signal
     from actors.kernel.stats import ActorState
 
 
@@ -335,7 +336,7 @@ class AsyncioActor(pykka.Actor):
                 wished=killed and not isinstance(error, Overrun),
                 traceback=None if untold else traceback_of(error),
                 parks=phase.starts and isinstance(error, Irreparable),
-                message_type=None if culprit is None else type(culprit.message).__name__,
+                message_type=None if culprit is None else type_name(type_of(culprit.message)),
                 trace=None if culprit is None else culprit.trace,
             )
         )
@@ -419,16 +420,19 @@ class AsyncioActor(pykka.Actor):
             self.crash(Killed("the actor was terminated"))
         self.machine.move("terminate")
         pykka.ActorRegistry.unregister(self.ref)
-        self._give_up_queue(self._stopped)
+        # At a drain's end the process ends, and with it who would list them: who asked, and may
+        # long have been told that it takes too long, asks again with the same key.
+        drained = self.actor_inbox.closed == self._stopped
+        self._give_up_queue(self._stopped, dead_letter="untold" if drained else "all")
 
     def stay_down(self) -> None:
         """Refuse every message until the next `begin`: it ended in order and is not restarted."""
         self.machine.move("stay_down")
         why = f"{self.name} has ended, and stays down until it is restarted"
-        self._give_up_queue(partial(ActorStopped, why))
+        self._give_up_queue(partial(ActorStopped, why), dead_letter="all")
 
-    def _give_up_queue(self, reason: Callable[[], ActorError]) -> None:
-        count = self.actor_inbox.close(reason, dead_letter=True)
+    def _give_up_queue(self, reason: Callable[[], ActorError], *, dead_letter: Lettered) -> None:
+        count = self.actor_inbox.close(reason, dead_letter=dead_letter)
         self.context.lifecycle.emit(lifecycle.Stopped(name=self.name, dead_lettered=count))
 
     def park(self, error: str, retry_s: float) -> None:
@@ -440,7 +444,7 @@ class AsyncioActor(pykka.Actor):
             f"every {retry_s} s, or by POST /admin/actors/{self.name}/restart"
         )
         parked = partial(ServiceUnavailable, why, retry_after_s=retry_s)
-        self.actor_inbox.close(parked, dead_letter=False)
+        self.actor_inbox.close(parked, dead_letter="none")
         self.context.lifecycle.emit(lifecycle.Parked(name=self.name, error=error, retry_s=retry_s))
 
     def refuse_until_up(self, retry_after_s: float) -> None:

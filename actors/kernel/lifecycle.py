@@ -78,7 +78,10 @@ class Resumed(LifecycleEvent, frozen=True, kw_only=True):
 
 
 class Stopped(LifecycleEvent, frozen=True, kw_only=True):
-    """It is gone for good, or down until an operator restarts it; its queue was dead-lettered."""
+    """It is gone for good, or down until an operator restarts it.
+
+    `dead_lettered` is how many of its queue became dead letters.
+    """
 
     dead_lettered: int
 

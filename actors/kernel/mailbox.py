@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
 
+# Which of the messages of a closed mailbox become dead letters.
+Lettered = Literal["all", "untold", "none"]
 Signal = Literal["kill", "restart", "suspend", "resume", "stop"]
 
 
@@ -231,19 +233,20 @@ class Mailbox:
         if envelope.reply_to is not None:
             envelope.reply_to.settle_error(error)
 
-    def close(self, reason: Callable[[], ActorError], *, dead_letter: bool) -> int:
-        """Refuse all messages from now on, and those queued; returns how many those were.
+    def close(self, reason: Callable[[], ActorError], *, dead_letter: Lettered) -> int:
+        """Refuse all messages from now on, and those queued; returns how many were dead letters.
 
-        They become dead letters (the actor is gone), or refusals (it is parked and may be back).
+        All are, where the actor is gone; none where it is parked and may be back; and where the
+        system ends, those alone whose sender is not told by a reply.
         """
         self.closed = reason
         count = 0
         for lane in self.lanes:
             self.put_back(lane)
             while lane.queue:
-                count += 1
                 envelope = lane.queue.popleft()
-                if dead_letter:
+                if dead_letter == "all" or (dead_letter == "untold" and envelope.reply_to is None):
+                    count += 1
                     self.dead_letter(envelope, reason())
                     continue
                 self.refused += 1
@@ -268,7 +271,7 @@ class Mailbox:
             lane.queue.clear()
             lane.queue.extend(told)
             kept.append(stays)
-        self.close(reason, dead_letter=False)
+        self.close(reason, dead_letter="none")
         for lane, stays in zip(self.lanes, kept, strict=True):
             lane.queue.extend(stays)
 

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, dataclass_tra
 
 import msgspec
 
+from actors.frozen_type import FrozenType
+
 C = TypeVar("C", bound="Command")
 V = TypeVar("V")
 
@@ -20,20 +22,9 @@ def _is_other_name(name: object, message_type: type) -> bool:
     return isinstance(name, str) and name.isidentifier() and name != message_type.__name__
 
 
-class MessageType(msgspec.StructMeta):
-    """Makes a message frozen and keyword-only, without its author having to say so.
-
-    msgspec hands on the first to subclasses, and not the second.
-    """
-
-    def __new__(mcls, *args: Any, frozen: bool = True, kw_only: bool = True, **options: Any) -> Any:
-        """Take what a Struct takes."""
-        return super().__new__(mcls, *args, frozen=frozen, kw_only=kw_only, **options)
-
-
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Message(
-    msgspec.Struct, metaclass=MessageType, frozen=True, kw_only=True, forbid_unknown_fields=True
+    msgspec.Struct, metaclass=FrozenType, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
     """Base of all messages: frozen, keyword-only, decoded straight from outside input.
 

@@ -98,12 +98,11 @@ class ServiceSystem(ActorSystem):
 
         `runner` is where those run that remember nothing; `lock` is what this process holds on
         `data_dir`, where others might come. Services in none of the `groups` restart by
-        themselves. Raises ConfigError as `class_of` and `check_groups`.
+        themselves. Raises ConfigError as `made_of` and `check_groups`.
         """
-        classes = ServiceClasses(
-            {name: class_of(name, service) for name, service in services.items()}
-        )
-        directory = Directory(classes)
+        made = {name: made_of(name, service) for name, service in services.items()}
+        classes = ServiceClasses({name: type(each) for name, each in made.items()})
+        directory = Directory(classes, config.store)
         self._classes = classes
         folder = DataFolder(
             data_dir,
@@ -115,7 +114,8 @@ class ServiceSystem(ActorSystem):
         self._hosted: dict[str, HostedService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
         for name, service in services.items():
-            if issubclass(classes[name], StatelessService):
+            first = made[name]
+            if isinstance(first, StatelessService):
                 children[name] = _make_replicas(
                     name,
                     cast("Callable[[], StatelessService] | Replicas", service),
@@ -127,6 +127,7 @@ class ServiceSystem(ActorSystem):
             hosted = self._hosted[name] = _make_hosted(
                 name,
                 cast("Callable[[], Service]", service),
+                first,
                 directory=directory,
                 config=config,
                 folder=folder,
@@ -205,14 +206,18 @@ class ServiceSystem(ActorSystem):
     async def let_messages_go(self, sender: str, receiver: str, message_type: str) -> None:
         """Have messages of this type that `receiver` cannot read become its dead letters.
 
-        Raises NoSuchActor, NothingWaits, ServiceUnavailable.
+        As many as it has room for: the rest waits. Raises NoSuchActor, NothingWaits, LettersFull,
+        StoreError, ServiceUnavailable.
         """
-        self._operator(sender).let_go(receiver, message_type)
+        operator = self._operator(sender)
+        if receiver in self._operators:
+            await self._operators[receiver].check_room("nothing was let go")
+        operator.let_go(receiver, message_type)
 
     async def let_timers_go(self, service: str, message_type: str) -> int:
         """Make dead letters of the service's timers of this type that it cannot read; how many.
 
-        Raises NoSuchActor, NothingWaits, and what an ask raises.
+        Raises NoSuchActor, NothingWaits, LettersFull, and what an ask raises.
         """
         operator = self._operator(service)
         return await operator.let_timers_go(message_type, timeout_s=self._deadline_s)
@@ -261,9 +266,10 @@ class ServiceSystem(ActorSystem):
         raise NoSuchLetter(message)
 
 
-def _make_hosted(
+def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     name: str,
     service: Callable[[], Service],
+    made: Service,
     *,
     directory: Directory,
     config: Config,
@@ -272,7 +278,6 @@ def _make_hosted(
     context: KernelContext,
     store: StoreType,
 ) -> HostedService:
-    made = service()
     bound_effects(made, config.effect)  # what its effects' options say is said before the start
     spec = StoreSpec(
         name=name,
@@ -328,8 +333,8 @@ def _make_replicas(
     )
 
 
-def class_of(name: str, service: AnyService) -> type[Service | StatelessService]:
-    """Return the class of what stands under that name. Raises ConfigError."""
+def made_of(name: str, service: AnyService) -> Service | StatelessService:
+    """Make what stands under that name, to look at it: it never runs. Raises ConfigError."""
     make: Any = service.factory if isinstance(service, Replicas) else service
     if not callable(make):
         error = (
@@ -346,7 +351,10 @@ def class_of(name: str, service: AnyService) -> type[Service | StatelessService]
         )
         raise ConfigError(error)
     if not isinstance(made, Service | StatelessService):
-        error = f"service {name!r}: {kind} is neither a Service nor a StatelessService"
+        error = (
+            f"service {name!r}: {kind} is neither a Service nor a StatelessService: give the class "
+            f"of one, or a function that returns one"
+        )
         raise ConfigError(error)
     if isinstance(made, Service) and not isinstance(getattr(made, "schema", None), str | Path):
         error = (
@@ -354,4 +362,4 @@ def class_of(name: str, service: AnyService) -> type[Service | StatelessService]
             f'of a .sql file or of a folder of them; "" if it has no table'
         )
         raise ConfigError(error)
-    return type(made)
+    return made

@@ -14,6 +14,7 @@ from actors.kernel.envelope import Envelope
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import Numbering
 from actors.store.messaging.outbox import load_outgoing
+from actors.store.messaging.unheard import was_wanted
 from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     `lag_s` is the age of the oldest of them, in seconds. `state` is "waiting" where the receiver
     took none and is tried again, or has as many as it may have at once; it is "unreadable" where
     the next one cannot be read by the receiver's code: all wait behind it, in order, and
-    `unreadable` has those of the first two thousand that cannot be, by type.
+    `unreadable` has those of the first (store.listed_rows_max) that cannot be, by type.
     """
 
     sender: str
@@ -77,6 +78,7 @@ class Channel:
         self._receiver = receiver
         self._store = store
         self._numbering = Numbering(store.backlog.store, backlog.former)
+        self._listeners = backlog.listeners
         self._directory = directory
         self._config = config
         self._loop = loop
@@ -145,7 +147,11 @@ class Channel:
 
     def read(self, message_type: str, blob: bytes) -> Any:
         """Return the message as the receiver's code reads it, or Unreadable."""
-        return self._directory.decode(self._receiver, message_type, blob)
+        message = self._directory.decode(self._receiver, message_type, blob)
+        if isinstance(message, Unreadable) and self._directory.takes(self._receiver):
+            waits = message.waits and was_wanted(self._receiver, message_type, self._listeners)
+            return msgspec.structs.replace(message, waits=waits)
+        return message
 
     def let_go(self, message_type: str) -> None:
         """Have messages of this type that cannot be read become dead letters of the receiver's.
@@ -211,7 +217,7 @@ class Channel:
         if message.message is None:
             message.message = self.read(message.message_type, message.blob)
             if isinstance(message.message, Unreadable) and message.message_type in self._let_go:
-                message.message = msgspec.structs.replace(message.message, waits=False)
+                message.message = msgspec.structs.replace(message.message, waits=False, let_go=True)
         number = message.number
         envelope = Envelope(
             message.message,
@@ -240,7 +246,9 @@ class Channel:
 
     def _failed(self, round_: int, error: BaseException) -> None:
         if round_ == self._round and not self._closed:
-            if isinstance(error, MessageUnreadable):
+            if isinstance(error, MessageUnreadable) and self._last_one is None:
+                self._keep_what_is_left()
+            elif isinstance(error, MessageUnreadable):
                 self._end()
             else:
                 self._wait(error)
@@ -251,6 +259,20 @@ class Channel:
         self._go_back()
         self._ends = True
         self._directory.warn(self._sender, self._receiver, self._last_one)
+
+    def _keep_what_is_left(self) -> None:
+        """Let go no more: the receiver has no room for a dead letter, and the rest waits again."""
+        log.warning(
+            "no room for more dead letters",
+            sender=self._sender,
+            receiver=self._receiver,
+            message_types=sorted(self._let_go),
+            advice="the rest waits: see /admin/channels; discard dead letters, or raise "
+            "service.dead_letters_max, and let it go again",
+        )
+        self._let_go.clear()
+        self._go_back()
+        self.pump()
 
     def _go_back(self) -> None:
         """Begin again behind what is acknowledged."""

@@ -9,14 +9,16 @@ import msgspec
 import structlog
 
 from actors.errors import ServiceUnavailable
-from actors.kernel.messages import Refused, stored_names, type_name
+from actors.kernel.messages import stored_names, type_name
 from actors.service.service import StatelessService
 from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
+from actors.store.messaging.unheard import unheard_refusal
 from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from actors.config import StoreConfig
     from actors.kernel.envelope import Envelope
     from actors.kernel.mailbox import Mailbox
     from actors.kernel.router import Router
@@ -25,14 +27,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Kinds of message that are warned of, once each: a file full of nonsense must not fill the log.
-WARNED_MAX = 1000
-
 
 class Directory:
     """Made before the services' stores, from their classes; `connect` comes before any starts."""
 
-    def __init__(self, services: Mapping[str, type[Service | StatelessService]]) -> None:
+    def __init__(
+        self, services: Mapping[str, type[Service | StatelessService]], config: StoreConfig
+    ) -> None:
         """`services` are the classes by name."""
         stored = {
             name: [spec for spec in service.handlers.values() if spec.kind != "query"]
@@ -70,6 +71,7 @@ class Directory:
         self.checking = asyncio.Lock()
         # Set when the process drains: what an effect does not reach any more is no trouble.
         self.leaving = False
+        self._warned_max = config.warned_kinds_max
         self._warned: set[tuple[str | None, str, str]] = set()
 
     def connect(self, router: Router) -> None:
@@ -111,6 +113,11 @@ class Directory:
 
         Any thread may call it.
         """
+        unheard = unheard_refusal(message_type)
+        if unheard is not None:
+            reason = f"{service} had no handler for {unheard}"
+            waits = not self.takes(service)  # for somebody who could keep it
+            return Unreadable(message_type=unheard, blob=blob, reason=reason, waits=waits)
         decoder = self._decoders.get(service, {}).get(message_type)
         if decoder is None:
             reason = self._why_no_handler(service, message_type)
@@ -119,8 +126,7 @@ class Directory:
                 return decoder.decode(blob)
             except Exception as error:  # noqa: BLE001 - a message's own __post_init__, too
                 reason = f"{service} cannot read this {message_type}: {error}"
-        waits = decoder is not None or not self._is_unheard(service, message_type)
-        return Unreadable(message_type=message_type, blob=blob, reason=reason, waits=waits)
+        return Unreadable(message_type=message_type, blob=blob, reason=reason)
 
     def warn(self, sender: str | None, service: str, unreadable: Unreadable) -> None:
         """Say that the message waits; of each kind once, whatever incarnation finds it again.
@@ -128,7 +134,7 @@ class Directory:
         Without a `sender` it is one of the service's own timers.
         """
         kind = (sender, service, unreadable.message_type)
-        if kind in self._warned or len(self._warned) >= WARNED_MAX:
+        if kind in self._warned or len(self._warned) >= self._warned_max:
             return
         self._warned.add(kind)
         where = "/admin/timers" if sender is None else "/admin/channels"
@@ -150,17 +156,6 @@ class Directory:
         if service in self._stateless:
             return f"{service} is stateless and takes no messages"
         return f"{service} has no handler for {message_type}"
-
-    def _is_unheard(self, service: str, message_type: str) -> bool:
-        """Whether it is a refusal that the code at hand sends, and the service does not listen to.
-
-        It would wait for ever, and everything behind it: it is a dead letter from the first.
-        """
-        prefix = f"{Refused.__name__}["
-        if not (message_type.startswith(prefix) and self.takes(service)):
-            return False
-        command = message_type[len(prefix) : -1]
-        return any(command in handled for handled in self.catalog.handled.values())
 
     def _mailbox(self, service: str) -> Mailbox:
         if self._router is None:

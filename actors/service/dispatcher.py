@@ -108,6 +108,7 @@ class Dispatcher:
                     receiver=receiver,
                     after=each.acknowledged,
                     read=each.read,
+                    rows_max=self._config.store.listed_rows_max,
                 )
             )
             for receiver, each in channels.items()

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.config import Count, Positive
+from actors.errors import ConfigError, declared
 
 BOUNDS: Final[dict[str, Any]] = {"limit_s": Positive, "attempts_max": Count, "again_s": Positive}
 
@@ -25,13 +26,19 @@ class EffectOptions(msgspec.Struct, frozen=True, kw_only=True):
                 self.value(option, handler, None)
 
     def value(self, option: str, handler: str, service: Any) -> Any:
-        """Return what the option is for this instance of the service, or None. Raises TypeError."""
-        declared = getattr(self, option)
-        if declared is None:
+        """Return what the option is for this instance of the service, or None.
+
+        Raises TypeError where a number cannot be, ConfigError where a function returns or raises
+        what cannot be.
+        """
+        said = value = getattr(self, option)
+        if said is None:
             return None
-        value = declared(service) if callable(declared) else declared
+        if callable(said):
+            with declared(handler, f"@effect({option}=…)"):
+                value = said(service)
         try:
             return msgspec.convert(value, BOUNDS[option])
         except msgspec.ValidationError as wrong:
             error = f"{handler}: @effect({option}=…) is {value!r}: {wrong}"
-            raise TypeError(error) from wrong
+            raise (ConfigError if callable(said) else TypeError)(error) from wrong

@@ -12,8 +12,9 @@ from actors.errors import Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
-from actors.kernel.supervision.backoff import full_jitter_s
+from actors.kernel.supervision.backoff import equal_jitter_s
 from actors.resilience.breaker import Breaker
+from actors.service.bound_effect import within
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
 
@@ -143,7 +144,8 @@ class Effects:
             limit = asyncio.timeout(effect.limit_s)
             try:
                 async with limit:
-                    outcome = await effect.function(message)
+                    with within(limit):
+                        outcome = await effect.function(message)
             except Starting:
                 gate.withdrawn()
             except (Exception, asyncio.CancelledError) as error:
@@ -188,7 +190,7 @@ class Effects:
         return gate
 
     def _delay_s(self, attempt: int) -> float:
-        return full_jitter_s(
+        return equal_jitter_s(
             self._rng,
             attempt,
             min_s=self._config.backoff_s_min,

@@ -87,7 +87,7 @@ def _faults(
         yield "period_s is above 0 seconds"
     for name in group.services:
         if name not in services:
-            yield f"there is no service {name!r} to supervise"
+            yield f"there is no service {name!r} to supervise: name some of {', '.join(services)}"
         if name in group_of:
             yield f"{name!r} is in {group_of[name]} already"
         group_of[name] = group.name

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
+from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union
@@ -27,7 +29,7 @@ from actors.store.store import BoundHandler
 from actors.store.transaction import ReadTransaction, Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from actors.store.messaging.service_catalog import Start
 
@@ -133,6 +135,21 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
     return HandlerSpec(kind, function, message, reply, defers, start)
 
 
+@contextmanager
+def at_line_of(function: Any) -> Iterator[None]:
+    """A TypeError that is raised within has a note of where the function begins.
+
+    Python's own traceback would end at the class, which may be long.
+    """
+    try:
+        yield
+    except TypeError as error:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is not None:
+            error.add_note(f"{code.co_filename}, line {code.co_firstlineno}")
+        raise
+
+
 def members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union, or the annotation itself."""
     if typing.get_origin(annotation) in {Union, UnionType}:
@@ -153,19 +170,25 @@ def _read_all(
         kind = getattr(function, "__handles__", None)
         if kind is None:
             continue
-        spec = read(f"{cls.__name__}.{name}", kind, function)
-        other = None
-        if spec.message in handlers:
-            other = handlers[spec.message].function.__name__
-        if other not in {None, name}:  # of the same name: a subclass overrides it
-            message = (
-                f"{cls.__name__}.{name} and {cls.__name__}.{other} both handle "
-                f"{type_name(spec.message)}: keep one of them"
-            )
-            raise TypeError(message)
+        with at_line_of(function):
+            spec = read(f"{cls.__name__}.{name}", kind, function)
+            _check_alone(cls, name, spec, handlers)
         handlers[spec.message] = spec
     _check_names(cls, handlers)
     return handlers
+
+
+def _check_alone(cls: type, name: str, spec: HandlerSpec, handlers: dict[Any, HandlerSpec]) -> None:
+    """Raise TypeError where another method handles the same message."""
+    if spec.message not in handlers:
+        return
+    other = handlers[spec.message].function.__name__
+    if other != name:  # of the same name: a subclass overrides it
+        error = (
+            f"{cls.__name__}.{name} and {cls.__name__}.{other} both handle "
+            f"{type_name(spec.message)}: keep one of them"
+        )
+        raise TypeError(error)
 
 
 def _check_names(cls: type, handlers: dict[Any, HandlerSpec]) -> None:
@@ -179,7 +202,8 @@ def _check_names(cls: type, handlers: dict[Any, HandlerSpec]) -> None:
                     f"{cls.__name__}.{spec.function.__name__} and .{other.function.__name__} both "
                     f"read what is stored as {name}: each name is of one type, see `formerly`"
                 )
-                raise TypeError(error)
+                with at_line_of(spec.function):
+                    raise TypeError(error)
 
 
 def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> HandlerSpec:

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from actors.kernel.messages import Command, Refusal, type_name
-from actors.store.messaging.dead_letter_table import (
-    EXISTS,
-    FORGET,
-    FORGET_BEYOND,
-    REASON_CHARS_MAX,
-)
+from actors.store.messaging.dead_letter_table import COUNT, EXISTS, FORGET, REASON_CHARS_MAX
 from actors.store.messaging.timers import REMOVE as REMOVE_TIMER
 
 if TYPE_CHECKING:
@@ -54,13 +49,14 @@ class LetTimersGo(Command):
 
 
 def let_timers_go(tx: Transaction, cmd: LetTimersGo, *, letters_max: int) -> int:
-    """Return how many there were; the oldest letters beyond the limit go."""
+    """Return of how many: no more than there is room for."""
+    (letters,) = tx.all(COUNT)[0]
+    room = max(0, letters_max - letters)
     gone = 0
-    for seq in cmd.seqs:
+    for seq in cmd.seqs[:room]:
         reason = cmd.reason[:REASON_CHARS_MAX]
         gone += tx.execute(KEEP_TIMER, tx.new_id(), reason, tx.now_us, seq)
         tx.execute(REMOVE_TIMER, seq)
-    tx.execute(FORGET_BEYOND, letters_max)
     return gone
 
 

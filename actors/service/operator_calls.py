@@ -11,6 +11,7 @@ import msgspec
 from actors.errors import (
     ActorError,
     LetterNotReplayable,
+    LettersFull,
     NoSuchLetter,
     NothingWaits,
     ServiceUnavailable,
@@ -20,7 +21,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
 from actors.service.letters import DiscardLetter, LetTimersGo, Replayed
-from actors.store.messaging.dead_letter_table import find_letter, latest
+from actors.store.messaging.dead_letter_table import count_letters, find_letter, latest
 from actors.store.messaging.origin import LetterOrigin
 from actors.store.messaging.timers import count_timers
 from actors.store.messaging.unreadable import (
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 class TimerStats(msgspec.Struct, frozen=True, kw_only=True):
     """A service's timers and effects; `due` of the `pending` are due and not applied yet.
 
-    `state` is "unreadable" where some of the first two thousand cannot be read by the service's
-    code: these wait, and hold up no others.
+    `state` is "unreadable" where some of the first (store.listed_rows_max) cannot be read by the
+    service's code: these wait, and hold up no others.
     """
 
     service: str
@@ -82,7 +83,9 @@ class OperatorCalls:
         try:
             running = self._up()
             counts = await running.store.look(look)
-            unreadable = await running.store.look(partial(unreadable_timers, read=self._read))
+            rows_max = self._hosted.config.store.listed_rows_max
+            list_unreadable = partial(unreadable_timers, read=self._read, rows_max=rows_max)
+            unreadable = await running.store.look(list_unreadable)
         except (StoreError, ServiceUnavailable):
             return None
         return TimerStats(
@@ -109,17 +112,34 @@ class OperatorCalls:
     async def let_timers_go(self, message_type: str, *, timeout_s: float) -> int:
         """Make dead letters of the timers of this type that cannot be read; return how many.
 
-        Raises NothingWaits, StoreError, ServiceUnavailable, and what an ask raises.
+        Raises NothingWaits, LettersFull, StoreError, ServiceUnavailable, and what an ask raises.
         """
-        find = partial(find_unreadable, message_type=message_type, read=self._read)
+        # A transaction's worth at a time.
+        rows_max = self._hosted.config.service.batch_messages_max
+        find = partial(
+            find_unreadable, message_type=message_type, read=self._read, rows_max=rows_max
+        )
         gone = 0
         while found := await self._up().store.look(find):
+            await self.check_room(f"{gone} timers were let go, and the rest waits")
             seqs, reason = found
             gone += await self._ask(Envelope(LetTimersGo(seqs=seqs, reason=reason)), timeout_s)
         if not gone:
             error = f"no timer {message_type} of {self._hosted.name} waits unreadable"
             raise NothingWaits(error)
         return gone
+
+    async def check_room(self, outcome: str) -> None:
+        """Raise LettersFull, which says the `outcome`, where no dead letter more can be kept."""
+        letters = await self._up().store.look(count_letters)
+        letters_max = self._hosted.config.service.dead_letters_max
+        if letters >= letters_max:
+            error = (
+                f"{outcome}: {self._hosted.name} has {letters} dead letters, and "
+                f"service.dead_letters_max is {letters_max}; discard some, see /admin/dead-letters,"
+                f" or raise it"
+            )
+            raise LettersFull(error)
 
     async def holds_letter(self, letter_id: str) -> bool:
         """Whether the dead letter is this service's. Raises StoreError, ServiceUnavailable."""

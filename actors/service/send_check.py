@@ -1,14 +1,16 @@
 """What handlers send is looked at before anything runs: in their source, for who sends declares it.
 
 Seen is `tx.send`, `tx.after`, `tx.run` and `tx.publish` in a service's handlers, and in the methods
-and functions that these name and that are given the transaction; `tx` is the parameter that is
+and functions that these call as `self.helps(tx)` and `helps(tx)`; `tx` is the parameter that is
 typed Transaction. A service's name is known where it is a text, or a constant of a module or a
 class; a message where it is made in place (`Brew(cups=2)`), or a line before, by the only
 assignment to that name.
 
 All else is left alone, and found when it runs: a name or a message that is handed in or computed,
-a transaction under another name, and what has no source, such as a class made in a shell. So a
-service may send to one that not every process has: by a name that it is given when it is made.
+a name that is bound again, a transaction under another name, and what has no source, such as a
+class made in a shell. What stands under a condition may never run here: a send to a service that is
+not there is a warning then, and no fault. So a service may send to one that not every process has:
+under an `if`, or by a name that it is given when it is made.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import re
 from collections import Counter
-from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -31,23 +33,39 @@ if TYPE_CHECKING:
     ServiceClass = Any
 
 VERBS: Final = frozenset({"send", "after", "run", "publish"})
+# What stands within one of these need not run.
+PERHAPS: Final = (
+    *(ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.Try, ast.While, ast.For),
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 
 
 class Sent(NamedTuple):
-    """A line that sends: what by, what, to whom. None is what is not known."""
+    """A line that sends: what by, what, to whom. None is what is not known.
+
+    `sure` is whether no condition stands before it, in its own function.
+    """
 
     verb: str
     receiver: str | None
     message: type[Message] | None
+    sure: bool
     where: str
 
 
-def send_faults(services: Mapping[str, ServiceClass]) -> Iterator[tuple[str, str]]:
-    """Yield what nobody would take, each as the sender's name and what is wrong with a line."""
+def send_faults(
+    services: Mapping[str, ServiceClass], *, sure: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield what nobody would take, each as the sender's name and what is wrong with a line.
+
+    Those that are not `sure` may be meant: a send, under a condition, to who is not there.
+    """
     for name, service in services.items():
         for sent in sent_by(service):
             fault = _fault(sent, name, services)
-            if fault is not None:
+            absent = sent.verb == "send" and sent.receiver not in services
+            if fault is not None and sure is (sent.sure or not absent):
                 yield name, f"{fault} ({sent.where})"
 
 
@@ -68,16 +86,15 @@ def unpublished(services: Mapping[str, ServiceClass]) -> Iterator[tuple[str, str
                 yield name, type_name(event)
 
 
-@lru_cache(maxsize=64)
 def sent_by(service: ServiceClass) -> tuple[Sent, ...]:
     """Return what the handlers of a service's class send, as far as it can be seen."""
     methods: dict[str, Any] = {}
     for base in reversed(service.__mro__):  # what is overridden is not called
         methods.update(vars(base))
-    found: dict[FunctionType, list[Sent]] = {}
+    found: dict[FunctionType, tuple[bool, list[Sent]]] = {}
     for spec in service.handlers.values():
         _collect(spec.function, methods, found)
-    return tuple(sent for each in found.values() for sent in each)
+    return tuple(sent for _, each in found.values() for sent in each)
 
 
 # --- Whether somebody takes it -----------------------------------------------------------------
@@ -112,7 +129,7 @@ def _untaken(verb: str, name: str, kind: str | None, sender: str, receiver: str)
         return f"sends {name} to itself: {own}"
     how = f"sends {name} to {receiver}, which" if verb == "send" else f"puts off {name}, and"
     if kind is None:
-        return f"{how} has no handler for it"
+        return f"{how} has no handler for it: write a @command for it there"
     if kind == "query":
         return f"{how} answers it as a query: ask it, such as from an @effect"
     return None
@@ -121,28 +138,115 @@ def _untaken(verb: str, name: str, kind: str | None, sender: str, receiver: str)
 # --- What the source says ----------------------------------------------------------------------
 
 
+class _Source:
+    """A function's own lines, and what its names stand for there."""
+
+    def __init__(self, function: FunctionType) -> None:
+        """Read it; there is nothing in it where it has no source."""
+        self.function = function
+        self.nodes = _parse(function.__code__, function.__globals__)
+        self._times, self._local = _assigned(self.nodes, function.__code__)
+        # Nothing is known of one that is bound again, as by a function within.
+        self.names = {
+            name for name in _transactions(function) if not self.nodes or self._times[name] == 1
+        }
+        self._guarded = min((line for line in self._guards()), default=0)
+
+    def is_sure(self, node: ast.expr) -> bool:
+        """Whether no guard of the service's own stands before it: `if not self.mails: return`."""
+        return not 0 < self._guarded < node.lineno
+
+    def made(self, node: ast.expr | None) -> Any:
+        """Return the class of what is made in place, or of what the name stands for; else None."""
+        if isinstance(node, ast.Name):
+            node = self._local.get(node.id)
+        return self.resolved(node.func) if isinstance(node, ast.Call) else None
+
+    def resolved(self, node: ast.expr | None) -> Any:
+        """Return what a text, a name or a dotted name of the module's stands for, or None."""
+        if isinstance(node, ast.Name):
+            node = self._local.get(node.id, node)
+        if isinstance(node, ast.Constant):
+            return node.value
+        path: list[str] = []
+        while isinstance(node, ast.Attribute):
+            path.insert(0, node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id in self._local:
+            return None
+        return _value([node.id, *path], self.function.__globals__)
+
+    def called(self, node: ast.Call, methods: Mapping[str, Any]) -> FunctionType | None:
+        """Return what `helps(tx)` or `self.helps(tx)` calls, if it says that it takes such."""
+        found = None
+        match node.func:
+            case ast.Name():
+                found = self.resolved(node.func)
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                found = methods.get(name)
+        found = getattr(found, "__func__", found)  # a static method's own, say
+        return found if isinstance(found, FunctionType) and _transactions(found) else None
+
+    def _guards(self) -> Iterator[int]:
+        for node, _ in self.nodes:
+            if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Return | ast.Raise):
+                named = {each.id for each in ast.walk(node.test) if isinstance(each, ast.Name)}
+                if "self" in named or not named & set(self._local):
+                    yield node.lineno
+
+
 def _collect(
-    handler: Any, methods: Mapping[str, Any], found: dict[FunctionType, list[Sent]]
+    given: Any,
+    methods: Mapping[str, Any],
+    found: dict[FunctionType, tuple[bool, list[Sent]]],
+    *,
+    sure: bool = True,
 ) -> None:
     """Look at a function, and at what it calls with a transaction."""
-    function = inspect.unwrap(getattr(handler, "__func__", handler))  # a static method's own, say
-    if not isinstance(function, FunctionType) or function in found:
+    function = inspect.unwrap(given)
+    if not isinstance(function, FunctionType):
         return
-    parameters = _transactions(function)
-    if not parameters:
+    known = found.get(function)
+    if known is not None and (known[0] or not sure):
         return
-    used = _names_used(function.__code__)
-    found[function] = list(_read(function, parameters)) if used & VERBS else []
-    for name in sorted(used):  # the same order in every process
-        for names in (methods, function.__globals__):
-            if name in names:
-                _collect(names[name], methods, found)
+    source = _Source(function)
+    sent: list[Sent] = []
+    found[function] = (sure, sent)
+    read: set[int] = set()
+    for node, certain in source.nodes:
+        match node:
+            case ast.Attribute(value=ast.Name() as name, attr=attribute):
+                if attribute not in VERBS:
+                    read.add(id(name))
+            case ast.Call(func=ast.Attribute(value=ast.Name() as name, attr=verb)) if (
+                verb in VERBS and name.id in source.names
+            ):
+                read.add(id(name))
+                sent.append(_sent(verb, node, source, sure=sure and certain))
+            case ast.Call():
+                passed = [*node.args, *(each.value for each in node.keywords)]
+                handed = [each for each in passed if _is_name(each, source.names)]
+                called = source.called(node, methods) if handed else None
+                if called is not None:
+                    read |= {id(each) for each in handed}
+                    unguarded = certain and source.is_sure(node)
+                    _collect(called, methods, found, sure=sure and unguarded)
+    typed = _transactions(function)
+    # Out of sight, where nobody knows what is done with it: what matters then are events.
+    unread = any(_is_name(node, typed) and id(node) not in read for node, _ in source.nodes)
+    if typed and (unread or not source.nodes or typed != source.names or function is not given):
+        sent.append(Sent("publish", None, None, sure=False, where=""))
 
 
-def _transactions(function: FunctionType) -> set[str]:
+def _is_name(node: ast.AST, names: set[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def _transactions(given: FunctionType) -> set[str]:
     """Return the names of the parameters that are typed Transaction."""
+    function: Any = inspect.unwrap(given)
     found = set()
-    for name, annotation in function.__annotations__.items():
+    for name, annotation in getattr(function, "__annotations__", {}).items():
         kind = annotation
         if isinstance(annotation, str):
             kind = _value(annotation.split("."), function.__globals__)
@@ -153,117 +257,93 @@ def _transactions(function: FunctionType) -> set[str]:
     return found
 
 
-def _names_used(code: CodeType) -> set[str]:
-    used = set(code.co_names)
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            used |= _names_used(each)
-    return used
+def _sent(verb: str, node: ast.Call, source: _Source, *, sure: bool) -> Sent:
+    given = [*node.args, *[None] * 2]
+    named = {each.arg: each.value for each in node.keywords}
+    to, what = given[:2] if verb in {"send", "after"} else (None, given[0])
+    what = what or named.get("event" if verb == "publish" else "command")
+    receiver = source.resolved(to or named.get("service")) if verb == "send" else None
+    message = source.made(what)
+    code = source.function.__code__
+    return Sent(
+        verb=verb,
+        receiver=receiver if isinstance(receiver, str) else None,
+        message=message if isinstance(message, type) and issubclass(message, Message) else None,
+        sure=sure and source.is_sure(node),
+        where=f"{code.co_filename}, line {code.co_firstlineno + node.lineno - 2}",
+    )
 
 
-def _read(function: FunctionType, parameters: set[str]) -> Iterator[Sent]:
-    code = function.__code__
-    nodes = _parse(code, function.__globals__)
-    local = _assigned(nodes, code)
-    for node in nodes:
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb)):
-                pass
-            case _:
-                continue
-        if name not in parameters or verb not in VERBS:
-            continue
-        given = [*node.args, *[None] * 2]
-        named = {each.arg: each.value for each in node.keywords}
-        to, what = given[:2] if verb in {"send", "after"} else (None, given[0])
-        what = what or named.get("event" if verb == "publish" else "command")
-        receiver = _resolve(to or named.get("service"), local, function) if verb == "send" else None
-        message = _resolve(_made(what, local), local, function)
-        yield Sent(
-            verb=verb,
-            receiver=receiver if isinstance(receiver, str) else None,
-            message=message if isinstance(message, type) and issubclass(message, Message) else None,
-            where=f"{code.co_filename}, line {code.co_firstlineno + node.lineno - 2}",
-        )
-
-
-def _parse(code: CodeType, names: dict[str, Any]) -> list[ast.AST]:
+def _parse(code: CodeType, names: dict[str, Any]) -> list[tuple[ast.AST, bool]]:
     """Return what the function's own lines are made of, one line further down; else nothing.
 
-    Not inspect.getsource: that reads each file token by token, which takes ten times as long.
+    Each with whether it is sure to run. Not inspect.getsource: that reads each file token by token,
+    which takes ten times as long.
     """
     last = max((end for _, end, _, _ in code.co_positions() if end is not None), default=0)
     for each in code.co_consts:
         if isinstance(each, CodeType):
             last = max(last, *(end for _, end, _, _ in each.co_positions() if end is not None))
     lines = linecache.getlines(code.co_filename, names)[code.co_firstlineno - 1 : last]
-    head = "if True:\n" if lines and lines[0][0].isspace() else "\n"
+    head = "class _:\n" if lines and lines[0][0].isspace() else "\n"
     try:
-        return _nodes(ast.parse(head + "".join(lines)))
+        body = ast.parse(head + "".join(lines)).body
     except (SyntaxError, ValueError):
         return []
+    if body and isinstance(body[0], ast.ClassDef) and body[0].name == "_":
+        body = body[0].body
+    if not body or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    return _nodes([body[0].args, *body[0].body])
 
 
-def _nodes(tree: ast.AST) -> list[ast.AST]:
-    """Return all that the tree is made of, in the order of ast.walk and in half of its time."""
-    found = [tree]
-    for node in found:  # which grows meanwhile
+def _nodes(trees: list[ast.AST]) -> list[tuple[ast.AST, bool]]:
+    """Return all that the trees are made of, in the order of ast.walk and in half of its time."""
+    found = [(tree, True) for tree in trees]
+    for node, sure in found:  # which grows meanwhile
+        inner = sure and not isinstance(node, PERHAPS)
         for name in node._fields:
             value = getattr(node, name, None)
             if isinstance(value, list):
-                found += [each for each in value if isinstance(each, ast.AST)]
+                found += [(each, inner) for each in value if isinstance(each, ast.AST)]
             elif isinstance(value, ast.AST) and name != "ctx":
-                found.append(value)
+                found.append((value, inner))
     return found
 
 
-def _assigned(nodes: list[ast.AST], code: CodeType) -> dict[str, ast.expr | None]:
-    """Return the function's own names, each with what is assigned to it, once; else None."""
+def _assigned(
+    nodes: list[tuple[ast.AST, bool]], code: CodeType
+) -> tuple[Counter[str], dict[str, ast.expr | None]]:
+    """Return how often names are bound, and each with what is assigned to it, once; else None."""
     bound: Counter[str] = Counter(code.co_freevars)
-    for node in nodes:
+    for node, _ in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                 bound[name] += 1
-            case ast.MatchAs(name=str(name)) | ast.ExceptHandler(name=str(name)):
-                bound[name] += 1
+            case _:  # a function or class within, an import, what is matched or caught
+                names = [getattr(node, each, None) for each in ("name", "asname", "rest")]
+                bound.update(each.partition(".")[0] for each in names if isinstance(each, str))
     local: dict[str, ast.expr | None] = dict.fromkeys((*bound, *code.co_varnames))
-    for node in nodes:
+    for node, _ in nodes:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 if bound[name] == 1:
                     local[name] = value
-    return local
+    return bound, local
 
 
-def _made(node: ast.expr | None, local: Mapping[str, ast.expr | None]) -> ast.expr | None:
-    """Return the class of what is made in place, or of what the name stands for."""
-    if isinstance(node, ast.Name):
-        node = local.get(node.id)
-    return node.func if isinstance(node, ast.Call) else None
-
-
-def _resolve(
-    node: ast.expr | None, local: Mapping[str, ast.expr | None], function: FunctionType
-) -> Any:
-    """Return what a text, a name or a dotted name of the module's stands for, or None."""
-    if isinstance(node, ast.Name):
-        node = local.get(node.id, node)
-    if isinstance(node, ast.Constant):
-        return node.value
-    path: list[str] = []
-    while isinstance(node, ast.Attribute):
-        path.insert(0, node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id in local:
-        return None
-    return _value([node.id, *path], function.__globals__)
-
-
-def _value(path: list[str], names: dict[str, Any]) -> Any:
+def _value(path: list[str], names: Mapping[str, Any]) -> Any:
     """Follow names through modules and classes, whose look-up runs nobody's code; else None."""
-    found = names.get(path[0])
-    for name in path[1:]:
-        if not isinstance(found, ModuleType | type):
+    found: Any = None
+    for name in path:
+        if _varies(name, names.get("__file__")):
             return None
-        found = vars(found).get(name)
+        found = names.get(name)
+        names = vars(found) if isinstance(found, ModuleType | type) else {}
     return found
+
+
+def _varies(name: str, file: str | None) -> bool:
+    """Whether a function of the module's file sets its `name`: it is no constant then."""
+    lines = linecache.getlines(file) if isinstance(file, str) else []
+    return any("global " in each and name in re.findall(r"\w+", each) for each in lines)

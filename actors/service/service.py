@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, outcome_type, type_name
 from actors.service.effect_options import EffectOptions
-from actors.service.handler_spec import members, read_handlers, read_stateless_handlers
+from actors.service.handler_spec import at_line_of, members, read_handlers, read_stateless_handlers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -159,16 +159,19 @@ class Service:
             cls.schema = _beside(cls, schema)
         cls.handlers = read_handlers(cls, cls.handlers)
         if "ask" in vars(cls) or hasattr(cls.run, "__handles__"):
-            message = f"{cls.__name__}: ask and run are no handlers' names: see Service.run"
-            raise TypeError(message)
+            message = f"{cls.__name__}: ask and run are no handlers' names: call it otherwise"
+            with at_line_of(vars(cls).get("ask", cls.run)):
+                raise TypeError(message)
         if not iscoroutinefunction(cls.run):
             message = f"{cls.__name__}.run: write it as `async def run(self) -> None`"
-            raise TypeError(message)
+            with at_line_of(cls.run):
+                raise TypeError(message)
         for spec in cls.handlers.values():
-            if spec.kind == "effect":
-                _check_outcome(cls, spec)
-            elif typing.get_origin(spec.message) in {GaveUp, EffectOutcome}:
-                _check_effect(cls, spec)
+            with at_line_of(spec.function):
+                if spec.kind == "effect":
+                    _check_outcome(cls, spec)
+                elif typing.get_origin(spec.message) in {GaveUp, EffectOutcome}:
+                    _check_effect(cls, spec)
 
 
 class StatelessService:
@@ -209,7 +212,8 @@ def _check_effect(service: type[Service], spec: HandlerSpec) -> None:
     if handler is None or handler.kind != "effect":
         message = (
             f"{name} is @{_called(spec)}, and "
-            f"{service.__name__} has no @effect for {command.__name__}"
+            f"{service.__name__} has no @effect for {command.__name__}: write one, or leave this "
+            f"out"
         )
         raise TypeError(message)
     effect = handler.function.__name__

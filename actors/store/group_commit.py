@@ -14,6 +14,7 @@ from actors.store.files.wal_limit import WalLimit
 from actors.store.messaging.dead_letter_table import (
     ReplayedLetters,
     bury,
+    count_letters,
     dead_lettered,
     no_handler,
 )
@@ -236,7 +237,7 @@ class GroupCommit:
                 return outcome
         handler = handlers.get(type_of(envelope.message))
         if handler is None or envelope.attempt >= self._spec.attempts_max:
-            if isinstance(envelope.message, Unreadable) and envelope.message.waits:
+            if isinstance(envelope.message, Unreadable) and self._waits(envelope.message):
                 return MessageUnreadable(envelope.message.reason)
             reply = self._give_up(envelope, handler, tx.now_us)
             if settler is not None and origin.__class__ is not LetterOrigin:
@@ -310,6 +311,11 @@ class GroupCommit:
             reply = self._find(envelope, handler)
         return self._bury(envelope, now_us) if reply is MISSING else reply
 
+    def _waits(self, message: Unreadable) -> bool:
+        if message.let_go:
+            return count_letters(self._connection) >= self._spec.dead_letters_max
+        return message.waits
+
     def _bury(self, envelope: Envelope, now_us: int) -> DeadLettered:
         # The same letter again where the incarnation died before its burial was heard of.
         letter_id = envelope.letter_id = envelope.letter_id or self._rng.new_id(now_us)
@@ -317,6 +323,7 @@ class GroupCommit:
         bury(
             self._connection,
             envelope,
+            service=self._spec.name,
             letter_id=letter_id,
             now_us=now_us,
             letters_max=self._spec.dead_letters_max,

@@ -143,8 +143,9 @@ class Transaction(ReadTransaction):
     def after(self, delay_s: float, command: Command) -> None:
         """Send a command to this service itself, or have its effect run, `delay_s` from `now`.
 
-        It comes once, late rather than never; nobody is told of its refusal. Raises TypeError where
-        there is no handler.
+        A delay below 0 is that to a time that has passed: it comes at once. It comes once, late
+        rather than never; nobody is told of its refusal. Raises TypeError where there is no
+        handler, ValueError where the delay is no finite number.
         """
         self._buffer.after(delay_s, command)
 
@@ -152,6 +153,8 @@ class Transaction(ReadTransaction):
         """Answer the request that a handler put off with `Later`; `value` may be a Refusal.
 
         Where nobody waits for it (any more), it is kept for whoever asks again with the same key.
+        Where no request of that name is open, nothing happens: what ends a request twice, such as
+        an answer and the timer that would have given up, need not ask which of them came first.
         """
         self._buffer.reply(request, value)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from actors.config import listed_systems, load_config
 from actors.entry_point import load_listed, load_named
 from actors.errors import DressRehearsalError, EntryPointError
+from actors.program import ANYWHERE
 from actors.testing.live_system import LiveSystem
-from actors.testing.whereabouts import command_words, entry_of
+from actors.testing.whereabouts import entry_of, is_from
 from http_edge.listener import GATEWAY
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ class Live:
     def __init__(self, folder: Path) -> None:
         """All files are below `folder`, until `end` removes it."""
         self._folder = folder
+        self._modules = set(sys.modules)
+        self._imported_from: set[str] = set()
         self.made: list[LiveSystem] = []
 
     def __call__(
@@ -51,14 +57,18 @@ class Live:
         data_dir: Path | None = None,
     ) -> LiveSystem:
         """Return one that is not started yet, on a folder with files if one is named."""
-        entry, systems = _found(system, config, settings)
+        path = set(sys.path)
+        try:
+            entry, systems = _found(system, config, settings)
+        finally:
+            self._imported_from |= set(sys.path) - path
         ports = [GATEWAY, *(each.name for one in systems for each in one.listeners)]
         settings = (*(f"edge.{name}.port=0" for name in dict.fromkeys(ports)), *settings)
         data_dir = data_dir or self._folder / str(len(self.made))
         words = ["run", *([] if entry is None else [entry]), f"--data-dir={data_dir}"]
         words += [] if config is None else [f"--config={config.absolute()}"]
         made = LiveSystem(
-            [*command_words(), *words, *(f"--set={each}" for each in settings)],
+            [*shlex.split(ANYWHERE), *words, *(f"--set={each}" for each in settings)],
             data_dir=data_dir,
             systems=systems,
             config=load_config(config, settings, systems),
@@ -67,12 +77,19 @@ class Live:
         return made
 
     def end(self) -> None:
-        """Leave no process and no file, however far it came."""
-        try:
+        """Leave no process, no file and no import, however far it came."""
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            stack.callback(self._forget)
             for each in self.made:
-                each.kill_process()
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+                stack.callback(each.kill_process)
+
+    def _forget(self) -> None:
+        """Leave the names of what was imported to others: the next test has a `shop.py`, too."""
+        imported = set(sys.modules) - self._modules
+        for name in [each for each in imported if is_from(each, self._imported_from)]:
+            del sys.modules[name]
+        sys.path[:] = [each for each in sys.path if each not in self._imported_from]
 
 
 def _found(

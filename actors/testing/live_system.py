@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from actors.testing.http_client import HttpClient
@@ -126,7 +127,7 @@ class LiveSystem(LiveProcess):
         return self.client.request(method, path, headers=headers, **options)
 
     def actor(self, name: str) -> dict[str, Any]:
-        """Return what /admin/actors says of a service. Raises NotLive where there is none."""
+        """Return what /admin/actors says of a service. Raises NotLive without it, or a process."""
         __tracebackhide__ = True
         actors = {each["name"]: each for each in self._items("actors")}
         if name not in actors:
@@ -136,10 +137,17 @@ class LiveSystem(LiveProcess):
 
     # --- Inside ------------------------------------------------------------------------------
 
+    def _ask(self, method: str, path: str) -> HttpReply:
+        __tracebackhide__ = True
+        try:
+            return self.admin(method, path)
+        except (OSError, HTTPException) as error:
+            raise NotLive(f"{self} does not answer ({error}): {self.last_words}") from None
+
     def _order(self, service: str, action: str) -> None:
         __tracebackhide__ = True
         self.actor(service)
-        reply = self.admin("POST", f"/admin/actors/{service}/{action}")
+        reply = self._ask("POST", f"/admin/actors/{service}/{action}")
         if reply.status != 202:  # noqa: PLR2004 - accepted
             raise NotLive(f"it refuses to {action} {service}: {reply.status} {reply.text}")
 
@@ -169,7 +177,7 @@ class LiveSystem(LiveProcess):
         ]
 
     def _items(self, what: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.admin("GET", f"/admin/{what}").json()["items"]
+        items: list[dict[str, Any]] = self._ask("GET", f"/admin/{what}").json()["items"]
         return items
 
 

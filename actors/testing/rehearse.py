@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import hypothesis
 from hypothesis.errors import NoSuchExample
 
-from actors.config import load_config
+from actors.config import load_config, named_keys
 from actors.errors import DressRehearsalError, EntryPointError, declared
 from actors.kernel.clock import SystemClock
 from actors.kernel.rng import Rng
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from actors.system import System
 
 EXAMPLES: Final = 20
-# Most of what can be left out is gone after a hundred runs; `simulate` goes on to the end.
-SHRINK_RUNS_MAX: Final = 300
 # Seconds between two words about how far the shrinking is.
 TELL_S: Final = 3.0
 
@@ -66,7 +64,8 @@ class Rehearse:
     ) -> None:
         """Play the scenario in that many ways, each with other requests, delays and faults.
 
-        Equal arguments play the same: another `seed` draws others. `faults` is a profile, as of
+        Equal arguments play the same, with the same code and the same Hypothesis; another `seed`
+        draws others. `faults` is a profile, as of
         `simulate`. `config` is laid over the shipped configuration, then each of the settings:
         "SECTION.KEY=VALUE". Raises AssertionError with what was wrong, the smallest script found
         that shows it, and how to play that again; EntryPointError or ConfigError where nothing can
@@ -104,7 +103,8 @@ class Rehearse:
         with ExitStack() as stack:
             stack.enter_context(without_logs())
             place = stack.enter_context(scratch_folder())
-            stage = Rehearsal(system, loaded, place, profile=faults)
+            explicit = named_keys(config, settings)
+            stage = Rehearsal(system, loaded, place, profile=faults, explicit=explicit)
             campaign = Campaign({system.name: stage})
             if threading.current_thread() is threading.main_thread():
                 stack.enter_context(stop_on_signal(campaign.stop))
@@ -112,9 +112,7 @@ class Rehearse:
             if played is None:
                 return None
             failure = Failure(system=system.name, played=played)
-            minimised = campaign.minimise(
-                failure, self._tell(system.name), runs_max=SHRINK_RUNS_MAX
-            )
+            minimised = campaign.minimise(failure, self._tell(system.name))
             if campaign.stopping:
                 raise KeyboardInterrupt
             text = _told(stage, failure, minimised)

@@ -1,4 +1,4 @@
-"""Where another process finds a system that a test has in hand."""
+"""Where a system stands that a test has in hand, and where its modules do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actors.program import CHECKOUT, DISTRIBUTION, ROOT
-
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from actors.system import System
 
 
@@ -28,12 +28,11 @@ def entry_of(system: System) -> str | None:
     return f"{found[0][0].absolute()}:{found[0][1]}" if found else None
 
 
-def command_words() -> list[str]:
-    """Return the words with which this Python's Dress Rehearsal is run, from any folder."""
-    if CHECKOUT:
-        return [sys.executable, str(ROOT / "runtime.py")]
-    beside = Path(sys.executable).with_name(DISTRIBUTION)
-    return [str(beside) if beside.exists() else DISTRIBUTION]
+def is_from(name: str, folders: Container[str]) -> bool:
+    """Whether a module, or the package that it is in, stands in one of these folders itself."""
+    spec = getattr(sys.modules.get(name.partition(".")[0]), "__spec__", None)
+    places = () if spec is None else (*(spec.submodule_search_locations or ()), spec.origin)
+    return any(str(Path(place).parent) in folders for place in places if place)
 
 
 def _is_test(module: str) -> bool:

@@ -73,6 +73,9 @@ class JsonBody:
                 raise ProblemError(
                     Kind.INVALID, f"{name} stands in the address already", field=name
                 )
-            number = name in self._numbers and is_whole_number(text)
+            number = name in self._numbers
+            if number and not is_whole_number(text):
+                detail = f"{name} is not a whole number of 64 bits"
+                raise ProblemError(Kind.INVALID, detail, field=name)
             fields[name] = msgspec.Raw(text.encode() if number else msgspec.json.encode(text))
         return msgspec.json.encode(fields)

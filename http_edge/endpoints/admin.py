@@ -11,6 +11,7 @@ from actors.errors import (
     ActorError,
     BackupRefused,
     LetterNotReplayable,
+    LettersFull,
     NoSuchActor,
     NoSuchLetter,
     NothingWaits,
@@ -196,7 +197,7 @@ async def _let_go(asked: Awaitable[object], field: str) -> object:
         return await asked
     except NoSuchActor as error:
         raise ProblemError(Kind.NO_SUCH_ACTOR, str(error), field=field) from error
-    except NothingWaits as error:
+    except (NothingWaits, LettersFull) as error:
         raise ProblemError(Kind.CONFLICT, str(error)) from error
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs
 from yarl import URL
 
+from actors.program import CHECKOUT, NAME
 from http_edge.address import Address, Endpoint
 from http_edge.answer import TEXT, Answer, make_head
 from http_edge.target import refuse_query
@@ -34,13 +35,16 @@ _POLICY = (
 _VARY = ("Vary", "Accept")
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told from where one can go
 _PAGE = Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
-_TEXT = """\
+_MORE = f"{NAME} --help says what it can do" + (
+    "; README.md and docs/ beside it say the rest." if CHECKOUT else "."
+)
+_TEXT = f"""\
 Dress Rehearsal: a whole system of microservices in one process, to break before production does.
 
   /healthz  the process lives            /readyz  every service is up
   /admin    wants Authorization: Bearer TOKEN, the token that the first start put into the data
             folder as admin.token
-  README.md and docs/ARCHITECTURE.md beside the program say the rest.
+  {_MORE}
 """
 
 
@@ -64,7 +68,9 @@ class FrontPageEndpoint(Endpoint):
             urls = {name: _reachable(url, request) for name, url in self.urls().items()}
             if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
                 listeners = "\n".join(self._in_html(urls))
-                return Answer(html, _PAGE.substitute(listeners=listeners).encode())
+                return Answer(
+                    html, _PAGE.substitute(more=escape(_MORE), listeners=listeners).encode()
+                )
             return Answer(text, "\n".join([_TEXT, *self._in_text(urls)]).encode())
 
         return answer

@@ -201,7 +201,7 @@ def faults_of(
             yield f"{message.__name__} has no field {name}, but {fields}"
     try:
         if not system.handles(service, message):
-            yield f"{service} has no handler for {message.__name__}"
+            yield f"{service} has no handler for {message.__name__}: write one, or name whose it is"
         elif needs:
             yield from _lacking(needs, system.reply_type(service, message), message)
     except NoSuchActor as error:
@@ -216,7 +216,7 @@ def _lacking(needs: Iterable[str], reply: Any, message: type[Message]) -> Iterat
         for name in needs:
             if name not in has:
                 said = getattr(each, "__name__", each)
-                yield f"the reply to {message.__name__}, {said}, has no {name}"
+                yield f"the reply to {message.__name__}, {said}, has no {name}: give it that field"
 
 
 def _segment(reply: Any) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from actors.testing.http_client import HttpClient
 from tests.comparison.dying import FOLDER, LEDGER, POINT
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Program(ABC):
     @abstractmethod
     def states(self) -> list[str]:
         """Return the state of each order on record."""
+
+    def rests(self) -> bool:
+        """Whether nothing is under way, and so nothing goes on by itself; False if unknown."""
+        return False
 
     @property
     def charges(self) -> int:
@@ -146,6 +151,15 @@ class Ours(Program):
 
     def states(self) -> list[str]:
         return read_states(self.folder / "orders.db")
+
+    def rests(self) -> bool:
+        token = (self.folder / "admin.token").read_text(encoding="utf-8").strip()
+        (timers,) = (
+            HttpClient(lambda: self.url)
+            .get("/admin/timers", headers={"Authorization": f"Bearer {token}"})
+            .json()["items"]
+        )
+        return not timers["pending"] and not timers["effects_running"]
 
 
 class Dbos(Program):

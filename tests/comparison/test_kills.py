@@ -69,10 +69,9 @@ def killed(program: Program) -> Seen:
         client = Client(program)
         assert process.wait(WAIT_S_MAX) == -signal.SIGKILL
         program.start()
-        # Long enough for what goes on by itself, and not waited for where nothing does.
-        goes_on = not (isinstance(program, Ours) and not program.states())
-        alone = goes_on and within(WAIT_S_MAX, lambda: program.states() == CONFIRMED)
         told = client.done()
+        alone = within(WAIT_S_MAX, lambda: program.states() == CONFIRMED or program.rests())
+        alone = alone and program.states() == CONFIRMED
         assert program.place("key-1") == "confirmed"
         assert program.states() == CONFIRMED
         return Seen(told, alone, program.charges)

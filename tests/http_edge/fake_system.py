@@ -12,6 +12,7 @@ from actors.errors import (
     BackupRefused,
     DeadLettered,
     LetterNotReplayable,
+    LettersFull,
     NoSuchActor,
     NoSuchLetter,
     NothingWaits,
@@ -247,6 +248,9 @@ class FakeSystem:
         if signal.endswith("Readable"):
             message = "no Readable waits unreadable"
             raise NothingWaits(message)
+        if signal.endswith("TooMany"):
+            message = "there is no room for more dead letters"
+            raise LettersFull(message)
 
     async def committed(self, service: str, /) -> None:
         self.items[service]

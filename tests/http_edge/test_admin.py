@@ -90,7 +90,7 @@ async def test_each_action_reaches_its_actor(action: str) -> None:
 
 
 async def test_what_cannot_be_read_is_let_go_by_its_type() -> None:
-    """Messages in their own time, timers at once; what does not wait is a 409, nonsense a 422."""
+    """Messages in their own time, timers at once; what does not wait, or fit, is a 409."""
     orders = {
         "/admin/channels/let-go": {"sender": "room", "receiver": "booking"},
         "/admin/timers/let-go": {"service": "room"},
@@ -115,7 +115,8 @@ async def test_what_cannot_be_read_is_let_go_by_its_type() -> None:
         for path, about in orders.items():
             (field, *_) = about
             is_problem(await order(path, **{**about, field: "nobody"}, **told), 404, field)
-            is_problem(await order(path, **about, message_type="Readable"), 409)
+            for reason in ("Readable", "TooMany"):
+                is_problem(await order(path, **about, message_type=reason), 409)
             is_problem(await order(path, **about), 422, "message_type")
             is_problem(await order(path, **about, message_type=""), 422, "message_type")
             is_problem(await order(path, **about, **told, more=1), 422, "more")

@@ -107,7 +107,9 @@ def test_nor_is_one_in_an_address(number: int) -> None:
     ):
         with pytest.raises(ProblemError) as caught:
             decode()
-        assert (caught.value.problem.status, caught.value.problem.field) == (422, "number")
+        problem = caught.value.problem
+        assert (problem.status, problem.field) == (422, "number")
+        assert problem.detail == "number is not a whole number of 64 bits"
 
 
 def test_the_largest_that_a_store_holds_is_taken() -> None:

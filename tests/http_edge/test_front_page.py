@@ -50,6 +50,7 @@ async def test_a_terminal_gets_a_text_that_names_every_address() -> None:
                 pattern = rf"  {method} +{re.escape(path)}( .*)?"
                 own = (listener, path) == ("gateway", "/")
                 assert own or any(re.fullmatch(pattern, line) for line in lines), path
+        assert any(line.startswith("  runtime.py --help says what it can do") for line in lines)
         assert max(map(len, lines)) <= 100
         assert (await served.send("GET", "/?x=1")).status == 422
 

@@ -634,6 +634,33 @@ async def test_what_happens_to_a_start_that_is_to_drain(meanwhile: Any, handled:
         assert seen == handled
 
 
+async def test_what_crashes_while_it_drains_is_no_dead_letter_of_whom_was_told() -> None:
+    """The process ends: a letter would be listed by nobody, and give a reason that is none."""
+    gate = asyncio.Event()
+
+    async def fail(_: Behavior) -> None:
+        await gate.wait()
+        raise Boom("in hand")
+
+    async with running_kernel() as kernel:
+        actor = kernel.start()
+        in_hand = actor.ref.ask(fail, block=False)
+        queued = actor.ref.ask("queued", block=False)
+        actor.ref.tell("told")
+        await turns()
+        ending = asyncio.create_task(actor.end(drain=True))
+        await turns()
+        gate.set()
+        await ending
+        actor.terminate()
+        with pytest.raises(ActorStopped):
+            await queued
+        with pytest.raises(ActorCrashed):
+            await in_hand
+        letters = [each.message for each in kernel.letters.list() if "stopped" in each.reason]
+        assert letters == ["'told'"]
+
+
 @pytest.mark.parametrize("suspended", [False, True])
 async def test_a_drain_that_is_cut_short(*, suspended: bool) -> None:
     """Neither what is suspended nor what is told to stop handles its queue before it ends."""

@@ -32,6 +32,14 @@ def test_it_does_not_change(note: AddNote | NoteAdded) -> None:
     assert hash(note) == hash(msgspec.structs.replace(note))
 
 
+def test_nobody_makes_one_that_changes() -> None:
+    """What was sent could be altered on its way."""
+    with pytest.raises(TypeError, match="Loose: it never changes: leave out frozen=False"):
+
+        class Loose(Command, frozen=False):  # type: ignore[misc]
+            pass
+
+
 def test_its_fields_are_named() -> None:
     """So that one more does no harm, a needed one behind one that has a default neither."""
     with pytest.raises(TypeError, match="positional"):

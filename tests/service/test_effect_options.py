@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
+from actors.config import load_config
+from actors.errors import ConfigError
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import GaveUp
 from actors.service.service import effect, on, outcome
 from actors.store.transaction import Transaction
+from tests.booting import app_of
 from tests.kernel.kernel_harness import turns
 from tests.service.callers import NO_BREAKER, Call, Caller, World, ask_for, calls, failing, never
 from tests.service.desks import Desk, HoppingStore, SteppingClock, note, office
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
+    from actors.system import Wiring
     from tests.service.desks import Office
 
 
@@ -78,7 +83,7 @@ async def test_attempts_have_the_limit_and_the_number_that_are_declared(
 ) -> None:
     """The configuration's are the others'; who reads the reason is told which limit it was."""
     world.answer = never
-    settings = [NO_BREAKER, "effect.backoff_s_max=0.1"]
+    settings = [NO_BREAKER, "effect.backoff_s_min=0.1", "effect.backoff_s_max=0.1"]
     async with office(
         tmp_path, {"a": lambda: Bounded(world)}, clock=clock, settings=settings
     ) as run:
@@ -231,6 +236,10 @@ async def test_probe_within_its_effects_limit_keeps_its_slot(
     [
         (0, r"Bounded\.call: @effect\(attempts_max=…\) is 0: Expected `int` >= 1"),
         (None, r"Bounded\.call: @effect\(attempts_max=…\) is None: Expected `int`, got `null`"),
+        (
+            property(lambda self: self.missing),
+            r"its @effect\(attempts_max=…\) raised AttributeError: .*\(.*test_effect.*, line \d+\)",
+        ),
     ],
 )
 async def test_option_that_a_function_gets_wrong_is_told_before_the_start(
@@ -243,7 +252,44 @@ async def test_option_that_a_function_gets_wrong_is_told_before_the_start(
 ) -> None:
     """By the handler's name; nothing of the system runs."""
     monkeypatch.setattr(Bounded, "attempts", attempts)
-    with pytest.raises(TypeError, match=says):
+    with pytest.raises(ConfigError, match=says):
         async with office(tmp_path, {"a": lambda: Bounded(world)}, clock=clock):
             pass
     assert not (tmp_path / "a.db").exists()
+
+
+async def test_what_an_effect_asks_may_take_as_long_as_its_attempt(tmp_path: Path) -> None:
+    """As long as its author lets it; who asks outside of any has the configuration's limit."""
+    limits: list[float] = []
+
+    class Asks(Stubborn):
+        @effect(limit_s=30.0)
+        async def call(self, cmd: Call) -> str:
+            return str(await wirings[0].ask("a", cmd))
+
+        @outcome(call)
+        def called(self, tx: Transaction, cmd: Call, done: str) -> None:
+            note(tx, done)
+
+    def services(wiring: Wiring) -> dict[str, Any]:
+        wirings.append(wiring)
+        return {"a": lambda: Asks(World(SteppingClock()))}
+
+    async def answer(_service: str, _message: Any, *, timeout_s: float) -> str:
+        limits.append(timeout_s)
+        asked.set()
+        return "done"
+
+    wirings: list[Wiring] = []
+    asked = asyncio.Event()
+    app = app_of(services, tmp_path, load_config(), looked_through=True)
+    await app.start()
+    try:
+        ask, app.tree.ask = app.tree.ask, answer  # type: ignore[method-assign, assignment]
+        await ask("a", calls("x"), timeout_s=100.0)
+        await asked.wait()
+        assert 2.0 < limits.pop() <= 30.0
+        await wirings[0].ask("a", Call(label="x"))
+        assert limits == [2.0]
+    finally:
+        await app.stop()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from actors.errors import DeadLettered
+from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Command
 from actors.service.service import Service, effect, outcome
 from actors.store.transaction import Transaction
@@ -95,6 +96,8 @@ async def test_outcome_that_crashes_is_a_dead_letter_that_a_later_program_replay
         assert letter.message_type == "EffectOutcome[Weigh]"
         assert letter.message == '{"command":{"label":"5"},"value":{"grams":5}}'
         assert "Mishap" in letter.reason
+        kinds = {getattr(each, "message_type", None) for each in run.happened(Crashed)}
+        assert kinds == {"EffectOutcome[Weigh]"}
         calls = dict(world.calls)
         with pytest.raises(DeadLettered):
             await run.system.replay(letter.id)

@@ -10,16 +10,23 @@ import pytest
 from actors.app import look_through
 from actors.config import load_config
 from actors.errors import ConfigError
+from actors.kernel.lifecycle import Crashed, LifecycleEvent
 from actors.kernel.messages import Command, Query
 from actors.service.service import Service, command, query
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.system import System
 from tests.booting import app_of
+from tests.kernel.kernel_harness import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.app import App
 
 SQL = "CREATE TABLE note (seq INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+
+
+OURS = "schema: `{}` is the framework's: call yours otherwise"
 
 
 class AddNote(Command):
@@ -48,13 +55,15 @@ def made(folder: Path) -> Path:
     return folder
 
 
-async def _booted(folder: Path, schema: str | Path) -> App:
+async def _booted(
+    folder: Path, schema: str | Path, heard: Callable[[LifecycleEvent], None] | None = None
+) -> App:
     kept = schema
 
     class Kept(Notes):
         schema = kept
 
-    app = app_of({"notes": Kept}, made(folder), load_config())
+    app = app_of({"notes": Kept}, made(folder), load_config(), heard=heard)
     await app.start()
     return app
 
@@ -85,16 +94,22 @@ async def test_a_service_grows_out_of_its_class(tmp_path: Path) -> None:
 
 
 async def test_an_altered_schema_is_told_by_its_class(tmp_path: Path) -> None:
-    """Whoever altered what was applied reads where: the file is looked at when it is opened."""
+    """It parks at once, in one sentence, which says where: no restart mends it."""
     assert await _noted(tmp_path, SQL, "a") == ["a"]
-    app = await _booted(tmp_path, SQL.replace("text", "words"))
+    heard: list[LifecycleEvent] = []
+    app = await _booted(tmp_path, SQL.replace("text", "words"), heard.append)
     try:
-        error = app.tree.registry.actor("notes").stats().last_error
+        actor = app.tree.registry.actor("notes")
+        await until(lambda: actor.stats().state != "restarting")
+        stats = actor.stats()
     finally:
         await app.stop()
-    assert error is not None
-    assert "Kept: " in error
-    assert "schema was altered after it was applied" in error
+    assert stats.state == "parked"
+    assert stats.last_error is not None
+    assert "Kept: " in stats.last_error
+    assert "schema was altered after it was applied" in stats.last_error
+    (crash,) = [event for event in heard if isinstance(event, Crashed)]
+    assert crash.traceback is None
 
 
 def test_a_relative_path_begins_beside_the_class() -> None:
@@ -122,6 +137,9 @@ def test_a_relative_path_needs_a_file_to_begin_at() -> None:
         (Path("nowhere.sql"), "cannot read the migrations in .*nowhere.sql"),
         ("notes", r"schema \(a str is SQL itself\):1: no semicolon ends this"),
         ("CREATE TABEL t;", "schema:1: .* in `CREATE TABEL t;`"),
+        ("CREATE TABLE event (text TEXT) STRICT;", OURS.format("event")),
+        ('CREATE TABLE IF NOT EXISTS "Outbox" (text TEXT) STRICT;', OURS.format("outbox")),
+        ("CREATE TABLE migration (text TEXT) STRICT;", OURS.format("migration")),
     ],
 )
 def test_a_schema_that_is_not_there_boots_nothing(
@@ -149,3 +167,18 @@ async def test_a_service_may_have_no_table_and_get_one_later(tmp_path: Path) -> 
     app = await _booted(tmp_path, "")
     await app.stop()
     assert await _noted(tmp_path, SQL, "a") == ["a"]
+
+
+async def test_a_service_is_made_once_before_its_first_life(tmp_path: Path) -> None:
+    """Whoever has looked the systems through makes none twice; each life has one of its own."""
+    made: list[Notes] = []
+
+    def make() -> Notes:
+        made.append(Notes())
+        return made[-1]
+
+    app = app_of({"notes": make}, tmp_path, load_config(), looked_through=True)
+    assert len(made) == 1
+    await app.start()
+    await app.stop()
+    assert len(made) == 2

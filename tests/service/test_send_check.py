@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -83,6 +85,23 @@ def helps_untyped(tx, name) -> None:  # type: ignore[no-untyped-def]  # noqa: AN
     tx.send(name, Take())
 
 
+def publishes_untyped(tx, event) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    tx.publish(event)
+
+
+def log(tx: Transaction) -> None:
+    """As another function of another module is called."""
+    tx.send("nobody", Take())
+
+
+somebody = "nobody"
+
+
+def meet() -> None:
+    global somebody  # noqa: PLW0603 - what the check must not take for a constant
+    somebody = "other"
+
+
 class Handlers:
     """What the sender's only handler does, in a test."""
 
@@ -108,14 +127,32 @@ class Handlers:
     def made_before(self, tx: Transaction, cmd: Go) -> None:
         name = "nobody"
         take = Take()
-        if tx.now_us:
-            tx.send(name, take)
+        tx.send(name, take)
+
+    def perhaps(self, tx: Transaction, cmd: Go) -> None:
+        if self.name:
+            tx.send("nobody", Take())
+
+    def perhaps_helped(self, tx: Transaction, cmd: Go) -> None:
+        for _ in self.name:
+            helps(tx)
+
+    def guarded(self, tx: Transaction, cmd: Go) -> None:
+        if not self.name:
+            return
+        self.tells(tx)
 
     def within(self, tx: ours.Transaction, cmd: Go) -> None:
         def inner() -> None:
             tx.send("nobody", Take())
 
         inner()
+
+    def found(self, tx: Transaction, cmd: Go) -> None:
+        row = tx.one("SELECT 1")
+        if row is None:
+            return
+        tx.send("nobody", Take())
 
     def helped(self, tx: Transaction, cmd: Go) -> None:
         helps(tx)
@@ -178,6 +215,22 @@ class Handlers:
 
         inner("other")
 
+    def of_a_function_within(self, tx: Transaction, cmd: Go) -> None:
+        def inner(tx: Any) -> None:
+            tx.send("nobody", Take())
+
+        inner(self.socket)
+
+    def of_the_same_name(self, tx: Transaction, cmd: Go) -> None:
+        self.socket.helps(cmd)
+        math.log(tx.now_us)
+
+    def with_something_else(self, tx: Transaction, cmd: Go) -> None:
+        helps(self.socket)
+
+    def to_a_name_that_is_set(self, tx: Transaction, cmd: Go) -> None:
+        tx.send(somebody, Take())
+
     def of_something_else(self, tx: Transaction, cmd: Go) -> None:
         self.send("nobody", Take())
         self.socket.send("nobody", Lost())
@@ -193,12 +246,21 @@ class Handlers:
         event = self.event()
         tx.publish(event)
 
+    def publishes_by_who_knows(self, tx: Transaction, cmd: Go) -> None:
+        publishes_untyped(tx, Gone())
 
-def faults_of(handler: Callable[..., Any], base: type[Service] = Sender) -> list[str]:
+    def publishes_by_another_name(self, tx: Transaction, cmd: Go) -> None:
+        tell = tx.publish
+        tell(Gone())
+
+
+def faults_of(
+    handler: Callable[..., Any], base: type[Service] = Sender, *, sure: bool = True
+) -> list[str]:
     """Return what is wrong with what a handler sends, without the place."""
     sender: Any = type("Made", (base,), {"go": command(handler)})
     services = {"sender": sender, "other": Other, "quiet": Quiet}
-    return [fault.partition(" (")[0] for _, fault in send_faults(services)]
+    return [fault.partition(" (")[0] for _, fault in send_faults(services, sure=sure)]
 
 
 # --- What is seen -----------------------------------------------------------------------------
@@ -212,7 +274,7 @@ def faults_of(handler: Callable[..., Any], base: type[Service] = Sender) -> list
         Handlers.constant_of_a_class,
         Handlers.by_keyword,
         Handlers.made_before,
-        Handlers.within,
+        Handlers.found,
         Handlers.helped,
         Handlers.by_a_method,
         Handlers.by_a_static_method,
@@ -221,7 +283,7 @@ def faults_of(handler: Callable[..., Any], base: type[Service] = Sender) -> list
     ids=lambda each: each.__name__,
 )
 def test_a_send_to_nobody_is_seen(handler: Callable[..., Any]) -> None:
-    """However it is written, as long as it is written out."""
+    """However it is written, as long as it is written out, and under no condition."""
     assert faults_of(handler) == [
         "sends Take to 'nobody', and no service is called so: there are sender, other, quiet"
     ]
@@ -256,7 +318,7 @@ def test_a_fault_names_its_line() -> None:
             text = """
         Not indented as the rest is.
 """
-            if text:
+            with suppress(ValueError if text else OSError):
                 tx.send(
                     "nobody",
                     Take(),
@@ -266,6 +328,19 @@ def test_a_fault_names_its_line() -> None:
     ((name, fault),) = send_faults({"far": Far})
     assert name == "far"
     assert fault.endswith(f"({__file__}, line {line})")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [Handlers.perhaps, Handlers.perhaps_helped, Handlers.guarded, Handlers.within],
+    ids=lambda each: each.__name__,
+)
+def test_what_may_never_be_sent_to_who_is_not_there_is_no_fault(
+    handler: Callable[..., Any],
+) -> None:
+    """It is worth a warning: the other may be of a system that is booted elsewhere."""
+    assert faults_of(handler) == []
+    assert faults_of(handler, sure=False) == faults_of(Handlers.literal)
 
 
 # --- What is left alone -----------------------------------------------------------------------
@@ -286,6 +361,10 @@ def no_source() -> Callable[..., Any]:
         Handlers.handed_in,
         Handlers.either,
         Handlers.within_another,
+        Handlers.of_a_function_within,
+        Handlers.of_the_same_name,
+        Handlers.with_something_else,
+        Handlers.to_a_name_that_is_set,
         Handlers.of_something_else,
         Handlers.by_another_name,
         Handlers.helped_by_who_knows,
@@ -296,6 +375,7 @@ def no_source() -> Callable[..., Any]:
 def test_what_cannot_be_known_is_no_fault(handler: Callable[..., Any]) -> None:
     """It may be right, or never be called: nobody is kept from booting what would work."""
     assert faults_of(handler) == []
+    assert faults_of(handler, sure=False) == []
 
 
 def test_what_a_subclass_does_otherwise_is_not_looked_at() -> None:
@@ -320,7 +400,13 @@ class Hearer(Service):
 
 @pytest.mark.parametrize(
     ("handler", "found"),
-    [(Handlers.literal, [("hearer", "Gone")]), (Handlers.taken, []), (Handlers.publishes_any, [])],
+    [
+        (Handlers.literal, [("hearer", "Gone")]),
+        (Handlers.taken, []),
+        (Handlers.publishes_any, []),
+        (Handlers.publishes_by_who_knows, []),
+        (Handlers.publishes_by_another_name, []),
+    ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_an_event_from_nobody_is_noted(

@@ -529,7 +529,7 @@ async def test_timer_that_this_program_cannot_read_waits(
         assert "cannot read this Note" in second.reason
 
 
-@pytest.mark.parametrize("delay_s", [float("inf"), 1e300, 1e16])
+@pytest.mark.parametrize("delay_s", [float("nan"), float("inf"), 1e300, 1e16])
 async def test_delay_beyond_the_calendar_is_the_commands_own_crash(
     tmp_path: Path, clock: SteppingClock, delay_s: float
 ) -> None:

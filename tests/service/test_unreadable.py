@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from actors.errors import LetterNotReplayable, NoSuchActor, NothingWaits
+from actors.errors import LetterNotReplayable, LettersFull, NoSuchActor, NothingWaits
 from actors.kernel.messages import Refused
 from actors.service.scheduler import Scheduler
+from actors.service.service import on
+from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns
-from tests.service.desks import Desk, Do, HoppingStore, Note, SteppingClock, office
+from tests.service.desks import Desk, Do, HoppingStore, Note, SteppingClock, note, office
 from tests.service.versions import first, second, third
 
 if TYPE_CHECKING:
@@ -24,8 +26,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.store.transaction import Transaction
     from tests.service.desks import Office
+
+
+class Eager(Desk):
+    """Hears what was told before it came."""
+
+    def __init__(self) -> None:
+        super().__init__(first.do)
+
+    @on(first.Told, start="beginning")
+    def told(self, tx: Transaction, event: first.Told) -> None:
+        note(tx, f"told {event.label}")
 
 
 @pytest.fixture
@@ -188,6 +200,60 @@ async def test_refusal_of_a_command_that_is_called_otherwise_waits(
         assert await run.letters() == []
 
 
+async def leave_a_refusal(run: Office) -> None:
+    """Leave one, and a command behind it, on their way from `back` to `front`."""
+    await leave(run, "front", lambda tx: tx.send("back", first.Put(label="not that")))
+    run.system.suspend("front")
+    await turns()
+    run.system.resume("back")
+    await turns(100)
+    await run.ask("back", Do(what=lambda tx: tx.send("front", Note(label="behind"))))
+    assert run.count("back", "outbox") == 2
+
+
+BY_EARLIER_CODE = "UPDATE outbox SET message_type = replace(message_type, 'Unheard', 'Refused')"
+
+
+@pytest.mark.parametrize("stored", ["as unheard", "by earlier code"])
+@pytest.mark.parametrize("back", [first.Back, third.Back, second.Back])
+async def test_refusal_that_nobody_listened_to_holds_nothing_up(
+    tmp_path: Path, clock: SteppingClock, back: type[Desk], stored: str
+) -> None:
+    """It is a dead letter, whatever its command is called by then, or whether there is one."""
+    async with office(tmp_path, {"front": second.Front, "back": first.Back}, clock=clock) as run:
+        await leave_a_refusal(run)
+    if stored == "by earlier code":
+        with closing(sqlite3.connect(tmp_path / "back.db")) as connection, connection:
+            connection.execute(BY_EARLIER_CODE)
+    async with office(tmp_path, {"front": second.Front, "back": back}, clock=clock) as run:
+        await turns(100)
+        (letter,) = await run.letters()
+        assert (letter.actor, letter.message_type) == ("front", "Refused[Put]")
+        assert run.labels("front") == ["behind"]
+
+
+async def test_refusal_that_was_wanted_waits_for_who_wants_it_again(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Where the handler is gone and the command is not; what is refused from then on does not."""
+    services = {"front": second.Front, "back": first.Back}
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await leave_a_refusal(run)
+    async with office(tmp_path, services, clock=clock) as run:
+        await turns(100)
+        channels = {each.sender: each for each in await run.system.channels()}
+        assert [rows.message_type for rows in channels["back"].unreadable] == ["Refused[Put]"]
+        put = first.Put(label="not this")
+        await run.ask("front", Do(what=lambda tx: tx.send("back", put)))
+        await turns(100)
+        assert await run.letters() == []
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await turns(100)
+        assert run.labels("front") == ["refused not that", "behind"]
+        (letter,) = await run.letters()  # of the second nobody wanted to know when it was made
+        assert "not this" in letter.message
+
+
 async def test_waiting_is_said_once(tmp_path: Path, clock: SteppingClock) -> None:
     """A warning for each kind of row says what to do, however often its sender restarts."""
     async with office(tmp_path, first.SERVICES, clock=clock) as run:
@@ -308,6 +374,73 @@ async def test_timers_that_an_operator_lets_go_are_dead_letters(
         assert run.count("back", "timer") == 0
 
 
+LETTERS_MAX = 5
+
+
+async def discard_all(run: Office) -> list[str]:
+    """Make room; return what was there, the oldest first."""
+    letters = await run.letters()
+    for letter in letters:
+        await run.system.discard(letter.id)
+    return [json.loads(letter.message)["label"] for letter in reversed(letters)]
+
+
+async def test_no_more_messages_are_let_go_than_can_be_kept(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """The rest waits, in order, and is let go once there is room."""
+    settings = [f"service.dead_letters_max={LETTERS_MAX}"]
+    labels = [str(number) for number in range(12)]
+
+    def send_all(tx: Transaction) -> None:
+        for label in labels:
+            tx.send("back", first.Put(label=label))
+            tx.send("back", Note(label=label))
+
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await leave(run, "front", send_all)
+    async with office(tmp_path, second.SERVICES, clock=clock, settings=settings) as run:
+        found: list[str] = []
+        with structlog.testing.capture_logs() as logs:
+            for rounds in range(1, 4):
+                await turns(100)
+                await run.system.let_messages_go("front", "back", "Put")
+                await turns(200)
+                if rounds < 3:
+                    channel = await channel_of(run)
+                    assert (channel.state, channel.unreadable[0].count) == (
+                        "unreadable",
+                        12 - LETTERS_MAX * rounds,
+                    )
+                    assert run.labels("back") == labels[: LETTERS_MAX * rounds]
+                    with pytest.raises(LettersFull, match=r"service\.dead_letters_max is 5"):
+                        await run.system.let_messages_go("front", "back", "Put")
+                found += await discard_all(run)
+        assert found == run.labels("back") == labels
+        full = [line for line in logs if line["event"] == "no room for more dead letters"]
+        assert len(full) == 2
+        assert "service.dead_letters_max" in full[0]["advice"]
+
+
+async def test_no_more_timers_are_let_go_than_can_be_kept(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """What does not fit is a timer still, and the answer says so."""
+    settings = [f"service.dead_letters_max={LETTERS_MAX}", "service.batch_messages_max=2"]
+    rings = [first.Ring(label=str(number)) for number in range(12)]
+    async with office(tmp_path, first.SERVICES, clock=clock) as run:
+        await run.ask("back", Do(what=lambda tx: [tx.after(9.0, each) for each in rings] and None))
+    async with office(tmp_path, second.SERVICES, clock=clock, settings=settings) as run:
+        found: list[str] = []
+        for waiting in (7, 2):
+            with pytest.raises(LettersFull, match=r"5 timers .* service\.dead_letters_max is 5"):
+                await run.system.let_timers_go("back", "Ring")
+            assert run.count("back", "timer") == waiting
+            found += await discard_all(run)
+        assert await run.system.let_timers_go("back", "Ring") == 2
+        assert [*found, *await discard_all(run)] == [each.label for each in rings]
+
+
 # --- Timers ----------------------------------------------------------------------------------
 
 
@@ -398,6 +531,32 @@ async def test_event_that_is_called_otherwise_is_heard_once(
         await turns(100)
         assert run.labels("back") == ["told old", "told meanwhile", "told new"]
         assert run.labels("side") == ["told old", "told meanwhile", "told new"]
+
+
+async def test_event_is_heard_once_by_code_that_goes_back_to_its_old_name(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """And comes again: what it was sent under either name, it has had."""
+    old = {"front": first.Front, "back": Eager}
+    async with office(tmp_path, old, clock=clock) as run:
+        await run.ask("front", Do(what=lambda tx: tx.publish(first.Told(label="1"))))
+        await turns(100)
+    for services in (third.SERVICES, old, third.SERVICES, old):
+        async with office(tmp_path, services, clock=clock) as run:
+            await turns(100)
+            assert run.labels("back") == ["told 1"]
+
+
+async def test_event_that_is_new_under_its_new_name_is_heard_once_by_the_code_before(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """A subscriber that began with the later code was sent what was kept under the old name."""
+    async with office(tmp_path, {"front": first.Front, "back": Desk}, clock=clock) as run:
+        await run.ask("front", Do(what=lambda tx: tx.publish(first.Told(label="1"))))
+    for services in (third.SERVICES, {"front": first.Front, "back": Eager}):
+        async with office(tmp_path, services, clock=clock) as run:
+            await turns(100)
+            assert run.labels("back") == ["told 1"]
 
 
 # --- Found at class time ---------------------------------------------------------------------

@@ -29,6 +29,12 @@ def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield importlib.import_module("test_rehearsal")
 
 
+def test_the_documented_checkers_find_what_they_say(documented: Any) -> None:
+    """Beside the café's files, of which they need none."""
+    assert documented
+    importlib.import_module("test_checkers").test_lies_are_found()
+
+
 def test_the_documented_test_passes(documented: Any, tmp_path: Path) -> None:
     """Twenty seeds of the café, with kills."""
     documented.test_the_cafe_survives_kills(tmp_path)
@@ -51,6 +57,24 @@ def test_a_broken_cafe_is_found(
     broken = Rehearsal(cafe.CAFE, load_config(systems=[cafe.CAFE]), tmp_path, profile="calm")
     played = broken.play(broken.script(1))
     assert any("waits for ever" in trouble for trouble in played.troubles)
+
+
+def test_a_lie_to_a_guest_is_found(
+    documented: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that the audit has no fault with, and a guest who was told otherwise."""
+    assert documented
+    cafe = importlib.import_module("cafe")
+
+    def lie(_: Any, tx: Any, order_id: str, state: str, answer: Any) -> None:
+        if tx.execute("UPDATE orders SET state = 'refused' WHERE id = ?", order_id):
+            tx.reply(order_id, answer)
+
+    monkeypatch.setattr(cafe.Counter, "_end", lie)
+    lying = Rehearsal(cafe.CAFE, load_config(systems=[cafe.CAFE]), tmp_path, profile="calm")
+    played = lying.play(lying.script(1))
+    assert any("was told that" in each for each in played.troubles)
+    assert any(each.startswith("0 became 0,") for each in played.troubles)
 
 
 async def _never(*_: Any, key: str) -> None:

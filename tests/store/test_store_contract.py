@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import structlog
 
 from actors.errors import (
     DeadLettered,
@@ -704,10 +705,12 @@ async def test_any_message_can_be_buried(ledger: Ledger, fields: dict[str, Any])
 
 
 async def test_dead_letters_are_bounded_and_newest_first(ledger: Ledger) -> None:
-    """Beyond dead_letters_max rows the oldest goes."""
+    """Beyond dead_letters_max rows the oldest goes, and the log says so each time."""
     async with ledger.opened() as store:
-        for number in range(12):
-            await store.write([ledger.envelope(Unknown(what=number))], handlers())
+        with structlog.testing.capture_logs() as logs:
+            for number in range(12):
+                await store.write([ledger.envelope(Unknown(what=number))], handlers())
+        assert [line["letters"] for line in logs if "forgotten" in line["event"]] == [1] * 7
         letters = await store.look(partial(latest, service="ledger", limit=100))
         numbers = [msgspec.json.decode(letter.message)["what"] for letter in letters]
         assert numbers == [11, 10, 9, 8, 7]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,22 +9,11 @@ import pytest
 from tests.system.process import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from actors.testing.live import Live
 
 EXAMPLES = ROOT / "docs" / "examples"
 # Non-blank lines, imports among them.
 LINES_MAX = {"notes.py": 20, "orders.py": 60}
-
-
-@pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What `live` imports, to see which listeners there are, leaves its name to others."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield
-    for name in LINES_MAX:
-        sys.modules.pop(name.removesuffix(".py"), None)
 
 
 def test_each_is_as_short_as_promised() -> None:

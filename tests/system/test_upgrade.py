@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.system.client import connected
-from tests.system.guests import BOOKINGS, at_rest, check_books, ended
+from tests.system.guests import BOOKINGS, SETTLE_S_MAX, at_rest, check_books, ended
 from tests.system.process import ROOT
 from tests.upgrade.version_process import version_process
 
@@ -205,10 +206,12 @@ class Shop:
 
 async def got(client: Client, count: int) -> list[int]:
     """Wait until the kitchen has noted that many numbers; return them."""
+    deadline = time.monotonic() + SETTLE_S_MAX
     while True:
         numbers: list[int] = (await client.send("GET", "/numbers")).json
         if len(numbers) >= count:
             return numbers
+        assert time.monotonic() < deadline, f"after {SETTLE_S_MAX} s: {len(numbers)} of {count}"
         await asyncio.sleep(0.01)
 
 

@@ -222,8 +222,9 @@ def test_its_simulation_holds(command: Path, guide: Path) -> None:
 
 def test_its_types_are_right(command: Path, guide: Path) -> None:
     """`mypy --strict` reads the types of the installed packages. That its tests pass: see below."""
+    write_files("docs/SIMULATION.md", guide)
     files = sorted(path.name for path in guide.glob("*.py"))
-    assert {"cafe.py", "cafe_scenario.py", "test_cafe.py"} <= {*files}
+    assert {"cafe.py", "cafe_scenario.py", "test_cafe.py", "test_rehearsal.py"} <= {*files}
     run(str(command.with_name("python")), "-m", "mypy", "--strict", *files, cwd=guide)
 
 
@@ -239,12 +240,14 @@ def test_what_fails_is_played_again_by_what_is_printed(command: Path, tmp_path: 
 
 
 def test_a_new_system_works_as_its_readme_says(command: Path, tmp_path: Path) -> None:
-    """Unchanged, with nothing activated: it boots, and an order is taken from the stock."""
+    """Unchanged, with nothing activated: it boots, an order is taken; and its types are right."""
     run(str(command), "new", "system", "tea_house", cwd=tmp_path)
     folder = tmp_path / "tea_house"
     boots, *_, plays, tests = re.findall(
         r"^    (.*)$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
     )
+    files = sorted(each.name for each in folder.glob("*.py"))
+    run(str(command.with_name("python")), "-m", "mypy", "--strict", *files, cwd=folder)
     assert boots == f"{command} run tea_house.py"
     assert plays == f"{command} simulate tea_house.py"
     assert "handlers called: 4 of 4" in run("bash", "-c", f"{plays} --seeds 3", cwd=folder)

@@ -142,7 +142,7 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     """Open a store for the service in this folder; `others` are those it may send to."""
     clock = clock or ManualClock()
-    directory = Directory({**(others or {}), name: type(service)})
+    directory = Directory({**(others or {}), name: type(service)}, load_config().store)
     spec = StoreSpec(
         name=name,
         path=folder / f"{name}.db",

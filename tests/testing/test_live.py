@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import socket
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,12 @@ import pytest
 
 from actors import command_line
 from actors.errors import EntryPointError
+from actors.testing.live import Live
 from actors.testing.live_process import NotLive
+from tests.documented import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from actors.testing.live import Live
 
 pytestmark = pytest.mark.real_time
 
@@ -91,6 +93,32 @@ def test_what_another_process_cannot_find_is_one_sentence(live: Live, tea_room: 
 
 
 def test_what_there_is_not_is_named(live: Live, tea_room: Any) -> None:
+    """A service, and a process to which it could be done."""
     room = live(tea_room)
     with pytest.raises(NotLive, match="no service 'kitchen' in tea_room, but: root, "):
         room.kill("kitchen")
+    room.kill_process()
+    with pytest.raises(NotLive, match=r"tea_room does not answer \(.*refused\): exit code -9"):
+        room.kill("stock")
+
+
+def test_the_end_leaves_nothing_whatever_it_meets(tmp_path: Path) -> None:
+    """No name that the next test needs, and no process because another would not end."""
+    known, path = set(sys.modules), [*sys.path]
+    for each in ("one", "two"):
+        shutil.copytree(ROOT / "docs" / "examples", tmp_path / each)
+        booted = Live(tmp_path / f"{each} data")
+        ended: list[str] = []
+
+        def fail(*, ended: list[str] = ended) -> None:
+            ended.append("")
+            raise NotLive("it does not end")
+
+        for _ in range(2):
+            made = booted.prepare(str(tmp_path / each / "notes.py"))
+            made.kill_process = fail  # type: ignore[method-assign]
+        with pytest.raises(NotLive, match="it does not end"):
+            booted.end()
+        assert len(ended) == 2
+        assert sys.path == path
+        assert "notes" not in set(sys.modules) - known

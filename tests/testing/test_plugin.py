@@ -48,10 +48,8 @@ def test_it_imports_nothing_until_a_fixture_is_used(pytester: pytest.Pytester) -
     pytester.runpytest_subprocess(*ALONE, "-p", "no:hypothesispytest").assert_outcomes(passed=1)
 
 
-def test_installed_and_named_by_a_conftest_it_is_loaded_once(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The entry point is called as its module is, which is how pytest knows it again."""
+def install(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have another pytest find the project's entry point, as pip would have it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (entry,) = project["entry-points"]["pytest11"].items()
     installed = pytester.mkdir("installed") / "own-1.dist-info"
@@ -59,6 +57,28 @@ def test_installed_and_named_by_a_conftest_it_is_loaded_once(
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1\n")
     (installed / "entry_points.txt").write_text("[pytest11]\n{} = {}\n".format(*entry))
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{installed.parent}")
+
+
+def test_a_project_with_a_package_actors_of_its_own_can_do_without(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/TESTING.md tells it: unloaded, the plugin takes the name from nobody."""
+    install(pytester, monkeypatch)
+    pytester.mkpydir("actors").joinpath("mine.py").write_text("MINE = 1\n")
+    pytester.makepyfile("""
+        from actors.mine import MINE
+
+        def test_here():
+            assert MINE
+        """)
+    pytester.runpytest_subprocess(*ALONE[2:], "-p", f"no:{PLUGIN}").assert_outcomes(passed=1)
+
+
+def test_installed_and_named_by_a_conftest_it_is_loaded_once(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry point is called as its module is, which is how pytest knows it again."""
+    install(pytester, monkeypatch)
     pytester.makeconftest(f"pytest_plugins = ['{PLUGIN}']")
     pytester.makepyfile(
         f"""
@@ -123,7 +143,10 @@ def test_a_finding_is_told_and_played_again_from_anywhere(pytester: pytest.Pytes
     assert re.search(
         r"^E +It takes 0 of \d+ requests and 0 of \d+ faults, as \d+ more", printed, re.MULTILINE
     )
-    assert len(re.findall(r"^E +actors.errors.ConfigError: .*`no`", printed, re.MULTILINE)) == 2
+    assert (
+        len(re.findall(r"^E +actors.errors.ConfigError: .*section 'no'", printed, re.MULTILINE))
+        == 2
+    )
     assert re.search(r"^\S*(actors|http_edge)/\S+:\d+", printed, re.MULTILINE) is None
     (again,) = re.findall(r"^E +play it again: (.*)$", printed, re.MULTILINE)
     told = subprocess.run(

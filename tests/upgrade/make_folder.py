@@ -14,12 +14,22 @@ import sqlite3
 import sys
 import tarfile
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.system.client import Client, connected
-from tests.system.guests import APPROVED, BOOKINGS, CARD, ended, new_customers, new_rooms, stay
+from tests.system.guests import (
+    APPROVED,
+    BOOKINGS,
+    CARD,
+    SETTLE_S_MAX,
+    ended,
+    new_customers,
+    new_rooms,
+    stay,
+)
 from tests.system.process import LISTENERS, SILENCE
 from tests.upgrade.version_process import version_process
 
@@ -121,10 +131,12 @@ async def dead_letter(process: LiveSystem, client: Client) -> str:
 
 async def until(path: Path, count: str) -> None:
     """Wait until the query counts something in the file."""
+    deadline = time.monotonic() + SETTLE_S_MAX
     while True:
         with closing(sqlite3.connect(path)) as connection:
             if connection.execute(count).fetchone()[0]:
                 return
+        assert time.monotonic() < deadline, f"after {SETTLE_S_MAX} s: nothing in {path.name}"
         await asyncio.sleep(0.01)
 
 

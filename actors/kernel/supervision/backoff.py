@@ -1,4 +1,8 @@
-"""Delays that grow, with full jitter, so that what failed together does not return together."""
+"""Delays that grow, with jitter, so that what failed together does not return together.
+
+The two kinds of jitter are those of M. Brooker, "Exponential Backoff and Jitter", AWS
+Architecture Blog, 2015.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,22 @@ if TYPE_CHECKING:
 def full_jitter_s(rng: Rng, failures: int, *, min_s: float, max_s: float) -> float:
     """Draw the delay before retry number `failures`, in seconds; the first retry is immediate.
 
-    Uniform over [0, min(max_s, min_s * 2**(failures - 2))]: "full jitter" of M. Brooker,
-    "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
+    Uniform over [0, min(max_s, min_s * 2**(failures - 2))].
+    """
+    return rng.uniform(0.0, _bound_s(failures, min_s, max_s)) if failures > 1 else 0.0
+
+
+def equal_jitter_s(rng: Rng, failures: int, *, min_s: float, max_s: float) -> float:
+    """As `full_jitter_s`, but never less than half of the bound.
+
+    So a number of attempts rides out an outage of a known length, whatever is drawn.
     """
     if failures <= 1:
         return 0.0
+    bound_s = _bound_s(failures, min_s, max_s)
+    return rng.uniform(bound_s / 2.0, bound_s)
+
+
+def _bound_s(failures: int, min_s: float, max_s: float) -> float:
     exponent = min(failures - 2, 63)  # beyond that the cap has long decided, and floats overflow
-    return rng.uniform(0.0, min(max_s, min_s * 2.0**exponent))
+    return min(max_s, min_s * 2.0**exponent)

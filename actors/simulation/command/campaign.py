@@ -101,20 +101,23 @@ class Minimised(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of a failure, with its trace kept, after how many runs.
 
     `repeatable` is whether the failing script failed again at all: if not, nothing was shrunk.
+    `minimal` is whether all was tried that might have made it smaller.
     """
 
     failure: Failure
     runs: int
     repeatable: bool = True
+    minimal: bool = True
 
     def summary(self, found: Failure) -> str:
         """Say how much of what was found is left."""
         before, after = found.played.script, self.failure.played.script
-        return (
+        told = (
             f"It takes {len(after.workload)} of {len(before.workload)} requests and "
             f"{len(after.schedule)} of {len(before.schedule)} faults, as {self.runs} more runs "
             "found out."
         )
+        return told if self.minimal else f"{told} It may not be the smallest: not all was tried."
 
 
 class Campaign:
@@ -170,17 +173,24 @@ class Campaign:
             kinds = {_kind(trouble) for trouble in played.troubles}
             return kind in kinds and not self.stopping
 
-        script = found.script
+        script, minimal = found.script, True
         if not found.endless:
             with suppress(ValueError):  # it does not fail again, as the next run will show
-                script = minimise(
-                    script, play, fails, targets=rehearsal.targets, runs_max=runs_max
-                ).script
+                minimum = minimise(
+                    script,
+                    play,
+                    fails,
+                    targets=rehearsal.targets,
+                    choose_call=rehearsal.choose_call,
+                    runs_max=runs_max,
+                )
+                script, minimal = minimum.script, minimum.minimal and not self.stopping
         again = rehearsal.play(script, keep=True)
         return Minimised(
             failure=Failure(system=failure.system, played=again),
             runs=runs,
             repeatable=bool(again.troubles),
+            minimal=minimal,
         )
 
     def _scripts(self, plan: Plan) -> Iterator[tuple[str, Script]]:

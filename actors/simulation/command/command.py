@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from actors.config import load_config
+from actors.config import load_config, named_keys
 from actors.errors import DressRehearsalError, EntryPointError
 from actors.program import PROGRAM
 from actors.simulation.command.campaign import Campaign, Failure
@@ -89,6 +89,7 @@ class _Simulation:
         self._clock = clock
         self._systems = {each.name: each for each in systems}
         self._config = load_config(options.config, options.set, systems)
+        self._explicit = named_keys(options.config, options.set)
         self._campaign: Campaign | None = None
         self._stopping = False
         self._recording: Recording | None = None
@@ -122,7 +123,7 @@ class _Simulation:
             twice = options.check_determinism and held
             named = held and (options.cover or campaign.tally.schedules > len(options.systems))
             self._report.end(campaign, names_missed=named, played_twice=twice, held=held)
-            if options.cover and campaign.tally.missed_points:
+            if held and options.cover and campaign.tally.missed_points:
                 code = FOUND
         return code
 
@@ -137,7 +138,11 @@ class _Simulation:
             folder = place / name
             folder.mkdir()
             rehearsals[name] = Rehearsal(
-                self._systems[name], self._config, folder, profile=self._options.faults
+                self._systems[name],
+                self._config,
+                folder,
+                profile=self._options.faults,
+                explicit=self._explicit,
             )
         return rehearsals
 
@@ -203,11 +208,16 @@ class _Simulation:
             self._report.line(f"  {trouble}")
         if self._options.traces:
             return
-        minimised = campaign.minimise(failure, self._report.shrinking)
+        runs_max = self._options.shrink_runs
+        minimised = campaign.minimise(
+            failure, lambda runs: self._report.shrinking(runs, runs_max), runs_max=runs_max
+        )
         if not minimised.repeatable:
             self._report.line("played again, it does not fail: try --check-determinism")
             return
         summary = minimised.summary(failure)
+        if not minimised.minimal:
+            summary = f"{summary} To look longer: --shrink-runs N"
         self._report.line(f"\n{summary}")
         self._tell(campaign, minimised.failure)
         try:

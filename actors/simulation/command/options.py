@@ -13,6 +13,7 @@ from actors.program import NAME
 from actors.shared_options import add_configuration, parse_all
 from actors.simulation.command.campaign import Plan
 from actors.simulation.script.profile import PROFILES
+from actors.simulation.shrink.minimise import RUNS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +30,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     systems: tuple[str, ...]
     faults: str = PROFILE
+    shrink_runs: int = RUNS_MAX
     replay: Path | None = None
     page: Path | None = None
     check_determinism: bool = False
@@ -68,6 +70,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             plan=_plan(given, fresh_seed),
             systems=every if given.system is None else (given.system,),
             faults=given.faults,
+            shrink_runs=given.shrink_runs,
             replay=given.replay,
             page=given.page,
             check_determinism=given.check_determinism,
@@ -146,6 +149,13 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
         choices=tuple(PROFILES),
         default=PROFILE,
         help="which kinds strike (default: %(default)s)",
+    )
+    add(
+        "--shrink-runs",
+        type=_count,
+        default=RUNS_MAX,
+        metavar="N",
+        help="make a failure smaller in N more runs at most (default: %(default)s)",
     )
     add("--check-determinism", action="store_true", help="play all in a second process, too")
     add("--cover", action="store_true", help="fail where a crash point was not hit, too")

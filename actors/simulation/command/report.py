@@ -17,6 +17,9 @@ BAR_CELLS: Final = 24
 # How often a terminal's line is drawn anew, in seconds, and how many lines there are elsewhere.
 DRAW_S: Final = 0.1
 LINES: Final = 10
+# Elsewhere, seconds between two words about how far the shrinking is.
+TELL_S: Final = 10.0
+ENOUGH: Final = "Ctrl-C ends that with the smallest so far"
 WIDTH: Final = 100
 CLEAR_LINE: Final = "\r\x1b[K"
 
@@ -71,12 +74,15 @@ class Report:
             self._written = int(share * LINES)
             self.line(self._progress(campaign))
 
-    def shrinking(self, runs: int) -> None:
-        """Say that a failure is being made smaller."""
-        if self._is_terminal:
-            self._draw(f"making it smaller: {runs} runs")
-        elif runs == 1:
-            self.line("making it smaller ...")
+    def shrinking(self, runs: int, runs_max: int) -> None:
+        """Say that a failure is being made smaller, and how far that is."""
+        if runs == 1:
+            self.line(f"making it smaller, in {runs_max:,} runs at most; {ENOUGH}")
+            self._drawn_s = self._clock.monotonic()
+        elif self._clock.monotonic() - self._drawn_s >= (DRAW_S if self._is_terminal else TELL_S):
+            self._drawn_s = self._clock.monotonic()
+            text = f"making it smaller: {runs:,} of {runs_max:,} runs"
+            (self._draw if self._is_terminal else self.line)(text)
 
     def trace(self, played: Played) -> None:
         """Write every line of a run whose trace was kept."""

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from actors.simulation.script.targets import Targets
+    from actors.simulation.shrink.plainer_draws import ChooseCall
     from actors.simulation.stage.rehearsal import Played, Script
 
-RUNS_MAX: Final = 5_000
+# Most of what can be left out is gone after a hundred runs, and three hundred are a minute's wait.
+RUNS_MAX: Final = 300
 # A script that was made small fails by chance: under one of these seeds is often enough. In the end
 # the few simplest candidates are given a better chance.
 SEEDS: Final = (0, 1, 2)
@@ -48,19 +50,20 @@ def minimise(
     fails: Callable[[Played], bool],
     *,
     targets: Targets,
+    choose_call: ChooseCall | None = None,
     runs_max: int = RUNS_MAX,
 ) -> Minimum:
     """Make a failing script simpler while `fails` says of what `play` returns that it still fails.
 
     Simpler is: no step at all; fewer requests and steps; calls of an earlier kind, with fields
-    nearer to their defaults; shorter gaps; then faults, amounts and targets in the order of
-    `FAULTS` and `targets`.
+    nearer to their defaults, or of smaller choices where `choose_call` draws them; shorter gaps;
+    then faults, amounts and targets in the order of `FAULTS` and `targets`.
     From the point where nothing more can be left out, a script counts as failing if it does under
     one of `SEEDS`, and ends with the first such seed: what is found then hardly depends on the seed
     that was begun with. `fails` should tell this failure from others; `play` is called at most
     `runs_max` times, and once for a script. `ValueError` where `script` itself does not fail.
     """
-    search = _ScriptSearch(play, fails, targets, runs_max)
+    search = _ScriptSearch(play, fails, targets, choose_call, runs_max)
     if not search.holds(script):
         raise ValueError("a script that does not fail cannot be made simpler")
     search.best = script
@@ -86,9 +89,11 @@ class _ScriptSearch:
         play: Callable[[Script], Played],
         fails: Callable[[Played], bool],
         targets: Targets,
+        choose_call: ChooseCall | None,
         runs_max: int,
     ) -> None:
         self.runs = 0
+        self._choose_call = choose_call
         self._play = play
         self._fails = fails
         self._targets = targets
@@ -200,7 +205,7 @@ class _ScriptSearch:
         for name in dict.fromkeys(names):
             self._accept(simpler.of_fewer_values(self.best, name))
         for index in range(len(self.best.workload)):
-            while self._accept(simpler.with_simpler_call(self.best, index)):
+            while self._accept(simpler.with_simpler_call(self.best, index, self._choose_call)):
                 pass
             self._accept(simpler.with_nearer_client(self.best, index))
             self._accept(simpler.with_shorter_gap(self.best, index))
@@ -293,7 +298,7 @@ class _ScriptSearch:
         return [
             each
             for index in range(len(self.best.workload))
-            for each in simpler.with_simpler_call(self.best, index)
+            for each in simpler.with_simpler_call(self.best, index, self._choose_call)
         ]
 
     def _mishaps(self) -> list[simpler.Mishap]:

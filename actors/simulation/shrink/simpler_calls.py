@@ -2,6 +2,7 @@
 
 A call is a frozen struct. The field typed as a Literal, if there is one, is its kind, and kinds are
 declared from the simplest; fields that count or say yes have the simplest value as their default.
+Of other calls only the scenario knows what is plainer: see `plainer_draws`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,16 @@ def fields_of(call: Any) -> tuple[str, ...]:
     return getattr(call, "__struct_fields__", ())
 
 
+def tells_by_fields(call: Any) -> bool:
+    """Whether it is such a struct, all through."""
+    found, defaults = _kinds(call), _defaults(call)
+    kind = None if found is None else found[0]
+    fields = fields_of(call)
+    return bool(fields) and all(
+        name == kind or isinstance(defaults.get(name), int) for name in fields
+    )
+
+
 def plain_calls(call: Any) -> Iterator[Any]:
     """Yield calls of this kind and of earlier ones: with all at its default, and with all as is."""
     found = _kinds(call)
@@ -39,8 +50,7 @@ def plain_calls(call: Any) -> Iterator[Any]:
 
 def nearer_calls(call: Any, name: str) -> Iterator[Any]:
     """Yield the call with this field at its default, then nearer to it than it is."""
-    fields, defaults = fields_of(call), call.__struct_defaults__
-    default = dict(zip(reversed(fields), reversed(defaults), strict=False)).get(name)
+    default = _defaults(call).get(name)
     value = getattr(call, name)
     if isinstance(default, int) and value != default:
         for nearer in range(default, value, 1 if value > default else -1):
@@ -67,6 +77,12 @@ def simpler_orders(workload: Workload[Any]) -> Iterator[Workload[Any]]:
                     msgspec.structs.replace(workload[index], gap_us=request.gap_us)
                     for index, request in zip(order, workload, strict=True)
                 )
+
+
+def _defaults(call: Any) -> dict[str, Any]:
+    """Return those of its fields that have one."""
+    fields, defaults = fields_of(call), getattr(call, "__struct_defaults__", ())
+    return dict(zip(reversed(fields), reversed(defaults), strict=False))
 
 
 def _kinds(call: Any) -> tuple[str, tuple[Any, ...]] | None:

@@ -11,18 +11,21 @@ import msgspec
 from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
+from actors.simulation.shrink.plainer_draws import plainer_draws
 from actors.simulation.shrink.simpler_calls import (
     fields_of,
     nearer_calls,
     plain_calls,
     renamed,
     simpler_orders,
+    tells_by_fields,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from actors.simulation.script.fault import FaultName
+    from actors.simulation.shrink.plainer_draws import ChooseCall
     from actors.simulation.stage.rehearsal import Script
 
 T = TypeVar("T", bound=Step | ClientRequest[Any])
@@ -104,9 +107,15 @@ def of_fewer_values(script: Script, name: str) -> Iterator[Script]:
             yield _with_all(script, partial(renamed, name=name, old=old, new=getattr(nearer, name)))
 
 
-def with_simpler_call(script: Script, index: int) -> Iterator[Script]:
-    """Let request `index` ask for something simpler."""
+def with_simpler_call(
+    script: Script, index: int, choose_call: ChooseCall | None
+) -> Iterator[Script]:
+    """Let request `index` ask for something simpler, by its fields or as `choose_call` has it."""
     call = script.workload[index].call
+    if not tells_by_fields(call):
+        for plainer in () if choose_call is None else plainer_draws(choose_call, call):
+            yield with_request(script, index, call=plainer)
+        return
     for plain in plain_calls(call):
         yield with_request(script, index, call=plain)
     for name in fields_of(call):

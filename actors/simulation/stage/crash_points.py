@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from actors.kernel.messages import GaveUp, Refused, type_name
+from actors.kernel.messages import GaveUp, Refused, type_name, type_of
 from actors.service.effects import EffectPutOff
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PHASES: Final = ("before", "after")
 # What a service is told only once something has failed: it is passed in few runs.
-TOLD_OF_FAILURE: Final = (Refused, GaveUp, EffectPutOff)
+TOLD_OF_FAILURE: Final = (Refused, GaveUp)
 # How long a service is stopped by a trap.
 STALL_MS: Final = 2_000
 
@@ -46,17 +46,17 @@ class CrashPoints(msgspec.Struct, frozen=True):
         for name, factory in factories.items():
             is_many = isinstance(factory, Replicas)
             made = factory.factory() if is_many else factory()
-            for message in _committed(made):
+            for message, called, is_put_off in _committed(made):
                 if message in unreached:
                     continue
                 points = [
-                    f"{actor}.{type_name(message)}.{phase}"
+                    f"{actor}.{called}.{phase}"
                     for actor in (factory.names(name) if is_many else [name])
                     for phase in PHASES
                 ]
                 every += points
                 told_of_failure = getattr(message, "__origin__", message) in TOLD_OF_FAILURE
-                if told_of_failure or message in seldom:
+                if is_put_off or told_of_failure or message in seldom:
                     seldom_points += points
         return cls(tuple(every), tuple(seldom_points))
 
@@ -78,14 +78,29 @@ class CrashPoints(msgspec.Struct, frozen=True):
             yield Step(0, "kill_at", seldom[number % len(seldom)])
 
 
-def _committed(service: Any) -> Iterator[Any]:
-    """Yield the types of what the service handles, but for a store's queries."""
+def message_name(message: Any) -> str:
+    """Return what a message is called in points and traces: one put off, by its effect."""
+    if isinstance(message, EffectPutOff):
+        return _put_off(type(message.command))
+    return type_name(type_of(message))
+
+
+def _put_off(effect: Any) -> str:
+    return f"{type_name(effect)} put off"
+
+
+def _committed(service: Any) -> Iterator[tuple[Any, str, bool]]:
+    """Yield the types of what the service handles, but for a store's queries, and their names.
+
+    And whether it is an effect that is put off.
+    """
     specs = type(service).handlers.values()
     for spec in specs:
         if spec.kind != "query" or not isinstance(service, Service):
-            yield spec.message
-    if any(spec.options.again_s is not None for spec in specs):
-        yield EffectPutOff
+            yield spec.message, type_name(spec.message), False
+    for spec in specs:
+        if spec.options.again_s is not None:
+            yield spec.message, _put_off(spec.message), True
 
 
 def _turns(seed: int, count: int) -> range:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,7 @@ from actors.app import App
 from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
 from actors.simulation.net.current_host import on_host
-from actors.simulation.stage.author_line import author_line
+from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
-FRAME: Final = re.compile(r'^ *File "([^"]+)", line (\d+)', re.MULTILINE)
 
 
 class Machine:
@@ -160,6 +158,16 @@ class Machine:
         ]
         return found or await self._scenario.busy(self.system)
 
+    async def next_timer_s(self) -> float | None:
+        """Return how long until a timer or effect is due; None where there is none."""
+        now_us = self._loop.clock.now_us()
+        due_us = [
+            max(each.next_due_us or now_us, now_us)
+            for each in await self.system.timers()
+            if each.pending
+        ]
+        return (min(due_us) - now_us) / 1_000_000 if due_us else None
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _build(self) -> App:
@@ -224,5 +232,4 @@ class Machine:
 
 def _where(event: lifecycle.Crashed) -> str:
     """Return the author's line that raised, unless the error names one, as an Escape does."""
-    frames = [(file, int(line)) for file, line in FRAME.findall(event.traceback or "")]
-    return f", at {author_line(frames)}" if frames and ", at " not in event.error else ""
+    return "" if event.at is None or ", at " in event.error else f", at {short_place(event.at)}"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import traceback
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from actors.app import look_through
+from actors.errors import line_at
 from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.history import History
 from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.net.current_host import on_host
-from actors.simulation.net.host_table import ANY
 from actors.simulation.net.network import Network
 from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
 from actors.simulation.script.schedule import Schedule
@@ -27,13 +27,14 @@ from actors.simulation.script.workload import (
     present,
 )
 from actors.simulation.sealed.escapes import forbid
-from actors.simulation.stage.author_line import author_line
+from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
-from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.machine import Machine
+from actors.simulation.stage.rest import come_to_rest
 from actors.simulation.stage.scenario import audit_of, scenario_of
+from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
@@ -42,7 +43,7 @@ from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
     from actors.config import Config
@@ -56,11 +57,6 @@ if TYPE_CHECKING:
 REQUESTS_MAX: Final = 10
 # Of order and delays, for who chooses: any number that is no larger is as good.
 SEEDS: Final = 1 << 16
-# How long a system may still be busy after its scenario's rest, and how often that is looked at.
-REST_POLLS_MAX: Final = 40
-REST_POLL_S: Final = 5.0
-# Where the gateway listens if it may listen anywhere: clients must know.
-PORT: Final = 8_000
 # Bytes that arrive are most of what happens, and tell the least.
 QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
@@ -104,18 +100,21 @@ class Rehearsal:
         place: Path,
         *,
         profile: str = "kills",
+        explicit: Mapping[str, Any] = MappingProxyType({}),
         clients: int = CLIENTS,
         cpu_s_max: float = RUN_CPU_S_MAX,
     ) -> None:
         """Furnish the files that every run of its scenario begins with, in a folder below `place`.
 
+        `explicit` are the keys of the configuration, as a tree, that somebody has set: neither the
+        scenario nor we change them.
         A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
         Raises SimulationError where the furnishing fails.
         """
         self._scenario = scenario = scenario_of(system)
         self._systems = tuple(scenario().systems(system))
         self._audits = [audit_of(each) for each in self._systems if each.audit is not None]
-        self._config = scenario().configure(_simulated(config))
+        self._config = simulated(config, scenario().configure, explicit)
         self._place = place
         self._clients = clients
         self._cpu_s_max = cpu_s_max
@@ -158,6 +157,10 @@ class Rehearsal:
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
         return Script(seed=seed, workload=workload, schedule=schedule)
+
+    def choose_call(self, choose: Chooser) -> Any:
+        """Choose what one client does, as the scenario has it."""
+        return self._scenario().choose_call(choose)
 
     def choose_script(self, choose: Chooser) -> Script:
         """Choose what `script` draws from a seed; 0 throughout is nobody who asks, and no fault."""
@@ -215,9 +218,9 @@ class Rehearsal:
             endless = isinstance(error, Endless)
             troubles.append(str(error).replace(str(folder), "DATA"))
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
-            frames = traceback.extract_tb(error.__traceback__)
-            place = author_line((each.filename, each.lineno or 0) for each in frames)
-            troubles.append(f"{place}: {type(error).__name__}: {error}")
+            at = line_at(error)
+            place = "" if at is None else f"{short_place(at)}: "
+            troubles.append(f"{place}{type(error).__name__}: {error}")
         for trouble in troubles:
             trace.add("trouble", "", trouble)
         applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
@@ -291,8 +294,8 @@ class Rehearsal:
             ],
         )
         await director.mend(script.schedule)
-        await asyncio.sleep(scenario.rest_s)
-        troubles = [f"it does not come to rest: {each}" for each in await self._rest(machine)]
+        busy = await come_to_rest(machine, scenario)
+        troubles = [f"it does not come to rest: {each}" for each in busy]
         await machine.stop()
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
@@ -320,17 +323,6 @@ class Rehearsal:
                         await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
                         await scenario.perform(client, index, request.call, history)
 
-    async def _rest(self, machine: Machine) -> list[str]:
-        busy: list[str] = []
-        for _ in range(REST_POLLS_MAX):
-            for service in machine.suspended():  # by a request that was long on its way
-                machine.signal("resume", service)
-            busy = await machine.busy()
-            if not busy:
-                return []
-            await asyncio.sleep(REST_POLL_S)
-        return busy
-
 
 async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
     """Run them to their ends; where one fails, the others end with it."""
@@ -342,23 +334,3 @@ async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def _simulated(config: Config) -> Config:
-    """Listen to the other hosts, by our name there; poll the wall clock less; lose patience sooner.
-
-    Most of a run's virtual time is waiting for timers; and what happens only after 25 failures does
-    not happen in ten requests.
-    """
-    replace = msgspec.structs.replace
-    listeners = {name: replace(each, host=ANY) for name, each in config.edge.listeners()}
-    gateway = listeners["gateway"]
-    listeners["gateway"] = replace(gateway, port=gateway.port or PORT)
-    edge = replace(config.edge, hosts=(*config.edge.hosts, EDGE_HOST), **listeners)
-    return replace(
-        config,
-        edge=edge,
-        timer=replace(config.timer, poll_s_max=20.0),
-        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
-        breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
-    )

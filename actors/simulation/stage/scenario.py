@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from actors.errors import ConfigError, declared
 
@@ -30,7 +30,7 @@ _REQUIRED = {
 }
 
 
-class Scenario(Protocol):
+class Scenario:
     """One system under simulation; made afresh for each run.
 
     A call is a plain value or a frozen struct that says what one client does next; it decides
@@ -39,8 +39,12 @@ class Scenario(Protocol):
 
     # Of what type all calls are: what a recorded workload is read back with.
     call_type: Any = Any
-    # Virtual seconds after the last request in which everything must have come to rest.
+    # Virtual seconds after the last request in which everything but timers has come to rest: what a
+    # service's `run` looks at now and then, for one, nobody else knows of.
     rest_s: float = 60.0
+    # How many more are spent waiting for timers, from one to the next, until there is none: what
+    # sets itself timers for ever has to end. What is not due by then is not waited for.
+    timers_s_max: float = 3_600.0
     # Loopback addresses to which the machine speaks over a link, and what that link leads to is
     # called: faults strike `edge<>name`.
     wires: Mapping[str, str] = MappingProxyType({})
@@ -52,11 +56,15 @@ class Scenario(Protocol):
     unreached: tuple[Any, ...] = ()
 
     def configure(self, config: Config) -> Config:
-        """Return the configuration to play under, such as one with shorter times."""
+        """Return the configuration to play under, such as one with shorter times.
+
+        What somebody has set explicitly stays as it was set.
+        """
         return config
 
     def prepare(self, folder: Path) -> None:
         """Put files into the folder of a machine that has never been booted, if any."""
+        del folder
 
     def systems(self, own: System) -> Sequence[System]:
         """Return what the machine boots: the scenario's own system, and any that it needs."""
@@ -64,17 +72,19 @@ class Scenario(Protocol):
 
     async def furnish(self, system: ServiceSystem) -> None:
         """Put in what all runs begin with, if anything; once, and the same every time."""
+        del system
 
     def age(self, folder: Path) -> None:
         """Change the furnished files, whose process has ended, if that is wanted."""
+        del folder
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what a client does; 0 is always the simplest."""
-        ...
+        raise NotImplementedError
 
     async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
         """Do it. `number` is the request's own, for its key and its ids."""
-        ...
+        raise NotImplementedError
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is still under way and cannot be told from mailboxes, channels and timers."""
@@ -86,7 +96,7 @@ class Scenario(Protocol):
 
         Such as what clients were told (the history) and is not in the files.
         """
-        ...
+        raise NotImplementedError
 
 
 def scenario_of(system: System) -> Callable[[], Scenario]:

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import Fenced, StoreError, StoreRefused
-from actors.kernel.messages import Refusal, type_name, type_of
+from actors.kernel.messages import Refusal
+from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
 from actors.store.store import WriteResult
@@ -69,7 +70,7 @@ class SimulatedStore(InlineStore):
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
         """Run commands in one transaction."""
-        types = [type_name(type_of(envelope.message)) for envelope in batch]
+        types = [message_name(envelope.message) for envelope in batch]
         try:
             await self._take_time()
             await self._pass(types, "before")

@@ -66,15 +66,16 @@ class Statement:
 class Migration:
     """One text of SQL, of a numbered file or of a class that needs no more.
 
-    `checksum` is the same whatever line endings a checkout gave it, and whatever blanks an editor
-    leaves at its end: a text that moves from a class into a file stays the same migration. Files
-    of before that have `checksum_untrimmed`.
+    `checksum` is what is noted when it is applied, and the same whatever line endings a checkout
+    gave it: of a file's text it is that of the whole, as an earlier version computes it. Known
+    again is the text by all of `checksums`, one of which leaves out the blanks around it: what
+    moves from a class into a file stays the same migration.
     """
 
     number: int
     name: str
     checksum: str
-    checksum_untrimmed: str
+    checksums: frozenset[str]
     statements: tuple[Statement, ...]
 
 
@@ -84,18 +85,23 @@ def load_migrations(schema: Path | str) -> tuple[Migration, ...]:
     A text of blanks is none at all. Raises SchemaError for what cannot be read.
     """
     if isinstance(schema, str):
-        return _load_single("schema", schema, where="schema (a str is SQL itself)")
+        return _load_single("schema", schema, where="schema (a str is SQL itself)", trimmed=True)
     try:
         if schema.is_file():
             return _load_single(schema.name, _read(schema), where=str(schema))
         return _load_folder(schema)
     except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read the migrations in {schema}: {error}"
+        message = (
+            f"cannot read the migrations in {schema}: {error}; a schema is SQL itself, or the Path "
+            f"of a .sql file or of a folder of them"
+        )
         raise SchemaError(message) from error
 
 
-def _load_single(name: str, text: str, *, where: str) -> tuple[Migration, ...]:
-    return (_migration(1, name, text, where=where),) if text.strip() else ()
+def _load_single(
+    name: str, text: str, *, where: str, trimmed: bool = False
+) -> tuple[Migration, ...]:
+    return (_migration(1, name, text, where=where, trimmed=trimmed),) if text.strip() else ()
 
 
 def _load_folder(folder: Path) -> tuple[Migration, ...]:
@@ -159,12 +165,15 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")  # universal newlines, so \r\n is \n from here on
 
 
-def _migration(number: int, name: str, text: str, *, where: str) -> Migration:
+def _migration(
+    number: int, name: str, text: str, *, where: str, trimmed: bool = False
+) -> Migration:
+    whole, bare = [hashlib.sha256(each.encode()).hexdigest() for each in (text, text.strip())]
     return Migration(
         number=number,
         name=name,
-        checksum=hashlib.sha256(text.strip().encode()).hexdigest(),
-        checksum_untrimmed=hashlib.sha256(text.encode()).hexdigest(),
+        checksum=bare if trimmed else whole,
+        checksums=frozenset({whole, bare}),
         statements=_split(text, where),
     )
 
@@ -216,7 +225,7 @@ def pending_migrations(
         if number != migration.number:
             message = f"{where} lacks {migration.name} but has {name}; restore a backup"
             raise SchemaError(message)
-        if checksum not in {migration.checksum, migration.checksum_untrimmed}:
+        if checksum not in migration.checksums:
             message = (
                 f"{where}: {migration.name} was altered after it was applied (as {name}); "
                 f"restore its text and put the change into a new migration"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import structlog
 
 from actors.errors import DeadLettered, NoSuchLetter
 from actors.kernel.dead_letters import DeadLetter
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.origin import LetterOrigin
     from actors.store.messaging.output import Output
+
+log = structlog.get_logger()
 
 # A reason quotes the message's values; a dead letter holds those already.
 REASON_CHARS_MAX: Final = 1000
@@ -37,7 +40,11 @@ FIND = (
     "SELECT message_type, message, request_key, attempts, sender, trace FROM dead_letter"
     " WHERE id = ?"
 )
-FORGET_BEYOND = "DELETE FROM dead_letter WHERE seq <= (SELECT max(seq) FROM dead_letter) - ?"
+FORGET_BEYOND = (
+    "DELETE FROM dead_letter WHERE seq <="
+    " (SELECT seq FROM dead_letter ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+)
+COUNT = "SELECT count(*) FROM dead_letter"
 LATEST = (
     "SELECT id, message_type, message, request_key, attempts, reason, at_us, sender, trace"
     " FROM dead_letter ORDER BY seq DESC LIMIT ?"
@@ -48,6 +55,7 @@ def bury(
     connection: sqlite3.Connection,
     envelope: Envelope,
     *,
+    service: str,
     letter_id: str,
     now_us: int,
     letters_max: int,
@@ -70,7 +78,21 @@ def bury(
             envelope.trace,
         ),
     )
-    connection.execute(FORGET_BEYOND, (letters_max,))
+    forgotten = connection.execute(FORGET_BEYOND, (letters_max,)).rowcount
+    if forgotten:
+        log.warning(
+            "dead letters forgotten",
+            service=service,
+            letters=forgotten,
+            advice="the oldest went for a new one: discard what is not wanted, see "
+            "/admin/dead-letters, or raise service.dead_letters_max",
+        )
+
+
+def count_letters(connection: sqlite3.Connection) -> int:
+    """Return how many dead letters the service has."""
+    number: int = connection.execute(COUNT).fetchone()[0]
+    return number
 
 
 def latest(connection: sqlite3.Connection, service: str, limit: int) -> list[DeadLetter]:

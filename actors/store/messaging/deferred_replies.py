@@ -26,7 +26,13 @@ FORGET_EDGE = "UPDATE later SET edge_seq = NULL WHERE edge_seq IS NOT NULL"
 
 
 def put_off(connection: sqlite3.Connection, envelope: Envelope, later: Later) -> None:
-    """Note whom to answer. Raises IntegrityError where a request of that name is open."""
+    """Note whom to answer. Raises ValueError where a request of that name is open."""
+    if connection.execute(IS_OPEN, (later.request,)).fetchone() is not None:
+        message = (
+            f"Later(request={later.request!r}): a request of that name is open already, and "
+            "tx.reply could not tell them apart; take a new name each time, such as tx.new_id()"
+        )
+        raise ValueError(message)
     seq = envelope.seq if envelope.key is None else None
     connection.execute(OPEN, (later.request, envelope.key, seq))
 

@@ -16,6 +16,7 @@ import msgspec
 
 from actors.store.files.file_history import FIRST, former_of
 from actors.store.messaging.output import Outgoing
+from actors.store.messaging.unheard import heard
 from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
@@ -60,18 +61,19 @@ SUBSCRIBE = (
     " ON CONFLICT (subscriber, event_type) DO UPDATE SET left_at = NULL"
 )
 UNSUBSCRIBE = "UPDATE subscription SET left_at = ? WHERE subscriber = ? AND event_type = ?"
-FORGET_NAME = "DELETE FROM subscription WHERE subscriber = ? AND event_type = ?"
 
 
 class ChannelBacklog(msgspec.Struct, frozen=True):
     """What an outbox held when its incarnation began: numbers `first` to `last`, or nothing.
 
-    `former` are those that its file gave before it began anew, see Numbering.
+    `former` are those that its file gave before it began anew, see Numbering. `listeners` are who
+    has ever listened to what from this file, see was_wanted.
     """
 
     first: int
     last: int
     former: tuple[tuple[str, int], ...] = ()
+    listeners: frozenset[tuple[str, str]] = frozenset()
 
 
 class Outbox(Participant):
@@ -108,8 +110,11 @@ class Outbox(Participant):
         """Return what is on its way to each receiver."""
         first: dict[str, int] = dict(self._connection.execute(FIRST).fetchall())
         former = former_of(self._connection)
+        listeners = heard(self._connection)
         return {
-            receiver: ChannelBacklog(first.get(receiver, last + 1), last, former.get(receiver, ()))
+            receiver: ChannelBacklog(
+                first.get(receiver, last + 1), last, former.get(receiver, ()), listeners
+            )
             for receiver, last in self._last.items()
             if receiver != TIMERS
         }
@@ -166,7 +171,10 @@ class Outbox(Participant):
         self._connection.execute(FORGET_EVENTS, (self._events_max,))
 
     def _subscribe(self, now_us: int) -> None:
-        """Send kept events to whoever subscribes anew, as it asks; note who has left."""
+        """Send kept events to whoever subscribes anew, as it asks; note who has left.
+
+        Under former names too: who goes back to the code before has had what this one was sent.
+        """
         execute = self._connection.execute
         wanted = {
             (each.subscriber, name)
@@ -179,9 +187,8 @@ class Outbox(Participant):
                 execute(UNSUBSCRIBE, (last_event, subscriber, event_type))
         missed = list(missed_events(self._connection, self._catalog.subscriptions))
         for each in self._catalog.subscriptions:
-            execute(SUBSCRIBE, (each.subscriber, each.event_type))
-            for former in each.formerly:
-                execute(FORGET_NAME, (each.subscriber, former))
+            for name in (each.event_type, *each.formerly):
+                execute(SUBSCRIBE, (each.subscriber, name))
         self._send_missed(sorted(missed, key=lambda row: row[:2]), now_us)
 
     def _send_missed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from actors.errors import NoSuchActor, OutboxFull
 from actors.kernel.messages import type_name, type_of
 from actors.store.messaging.output import AT_ONCE_US, Outgoing, Output, Published, Timer
+from actors.store.messaging.unheard import unheard_name
 from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ class OutputBuffer(Participant):
     def after(self, delay_s: float, message: Any) -> None:
         """Send to oneself, `delay_s` seconds from now."""
         name = self._check(self._name, message)
+        if not math.isfinite(delay_s):
+            error = f"tx.after({delay_s}, …): a delay is a finite number of seconds"
+            raise ValueError(error)
         delay_us = round(max(0.0, delay_s) * 1_000_000)
         due_us = self._now_us + delay_us if delay_us else AT_ONCE_US
         blob = _encode(message)
@@ -89,8 +94,13 @@ class OutputBuffer(Participant):
         )
 
     def tell(self, service: str, message: Any) -> None:
-        """Send without a look at who handles it: whoever does not, keeps it as a dead letter."""
-        self._add(service, type_name(type_of(message)), message, _encode(message))
+        """Send a refusal: who does not listen to it now keeps it as a dead letter, and ever will.
+
+        The row says which. What was wanted when it was written waits for code that can read it.
+        """
+        name = type_name(type_of(message))
+        stored = name if name in self._handled.get(service, ()) else unheard_name(name)
+        self._add(service, stored, message, _encode(message))
 
     def reply(self, request: str, value: Any) -> None:
         """Answer a Later. Raises here, and not at the commit of all, where it cannot be stored."""

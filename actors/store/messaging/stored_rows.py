@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.store.messaging.outbox import missed_events
+from actors.store.messaging.unheard import heard
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +68,11 @@ def stored_replies(connection: sqlite3.Connection) -> Iterator[StoredReply]:
     if "client_key" in _tables(connection):
         for seq, refused, blob in connection.execute(REPLIES):
             yield StoredReply(seq, bool(refused), blob)
+
+
+def stored_listeners(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Return who has ever listened to what from this file, see was_wanted."""
+    return heard(connection) if "subscription" in _tables(connection) else frozenset()
 
 
 def count_stored_timers(connection: sqlite3.Connection) -> int:

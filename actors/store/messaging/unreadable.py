@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
 
-# A listing reads each row to know: some milliseconds' worth, of the first that wait.
-ROWS_LOOKED_AT_MAX: Final = 2_000
-# Let go in one transaction: about as much as a batch of commands.
-LET_GO_MAX: Final = 500
-
 ON_THE_WAY: Final = (
     "SELECT number, message_type, message FROM outbox WHERE receiver = ? AND number > ?"
     " ORDER BY number LIMIT ?"
@@ -28,13 +23,14 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     """A stored message that its receiver cannot read; kept as it is.
 
     It `waits` for code that can, unless it is to become a dead letter: an operator let it go, or
-    no code has ever wanted to read it.
+    no code has ever wanted to read it. One that was `let_go` pushes no other letter out.
     """
 
     message_type: str
     blob: bytes
     reason: str
     waits: bool = True
+    let_go: bool = False
 
 
 class UnreadableRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,21 +48,26 @@ def unreadable_on_the_way(
     *,
     after: int,
     read: Callable[[str, bytes], Any],
+    rows_max: int,
 ) -> list[UnreadableRows]:
     """Return what `receiver` cannot read of the first that are on their way to it, by type."""
-    rows = connection.execute(ON_THE_WAY, (receiver, after, ROWS_LOOKED_AT_MAX))
+    rows = connection.execute(ON_THE_WAY, (receiver, after, rows_max))
     return _by_type(rows, read)
 
 
 def unreadable_timers(
-    connection: sqlite3.Connection, read: Callable[[str, bytes], Any]
+    connection: sqlite3.Connection, read: Callable[[str, bytes], Any], *, rows_max: int
 ) -> list[UnreadableRows]:
     """Return what the service cannot read of its first timers, by type."""
-    return _by_type(connection.execute(TIMED, (ROWS_LOOKED_AT_MAX,)), read)
+    return _by_type(connection.execute(TIMED, (rows_max,)), read)
 
 
 def find_unreadable(
-    connection: sqlite3.Connection, message_type: str, *, read: Callable[[str, bytes], Any]
+    connection: sqlite3.Connection,
+    message_type: str,
+    *,
+    read: Callable[[str, bytes], Any],
+    rows_max: int,
 ) -> tuple[tuple[int, ...], str] | None:
     """Return some timers of the type that cannot be read, and why the first cannot; or None."""
     found: list[int] = []
@@ -77,7 +78,7 @@ def find_unreadable(
             if isinstance(message, Unreadable):
                 found.append(seq)
                 reason = reason or message.reason
-            if len(found) == LET_GO_MAX:
+            if len(found) == rows_max:
                 break
     return (tuple(found), reason) if found else None
 

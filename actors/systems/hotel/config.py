@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from actors.config import Rule
 
 
-class MoneyConfig(Section, frozen=True, kw_only=True):
+class MoneyConfig(Section):
     amount: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
     currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
 
 
-class HotelConfig(Section, frozen=True, kw_only=True):
+class HotelConfig(Section):
     # In minor units; for rooms made at the tutorial's address, which names no price.
     room_rate_default: MoneyConfig = MoneyConfig(amount=10_000, currency="EUR")
     # A stay: a year and a day. Each night is a row of the room's transaction.

@@ -12,7 +12,7 @@ until it is. The card's number is a sandbox's, and is kept only with a charge th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from actors.kernel.messages import Command, GaveUp, Refusal
 from actors.service.service import Service, command, effect, on, outcome
@@ -36,6 +36,9 @@ from actors.systems.hotel.saga_messages import (
 
 if TYPE_CHECKING:
     from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
+
+# The waits between so many take a second and a half at most: a guest is told within the deadline.
+CHARGE_ATTEMPTS_MAX: Final = 4
 
 BY_ID = "SELECT * FROM payment WHERE id = ?"
 IN_STATE = "SELECT * FROM payment WHERE id = ? AND state = ?"
@@ -96,9 +99,9 @@ class PaymentService(Service):
         )
         tx.run(charge)
 
-    @effect
+    @effect(attempts_max=CHARGE_ATTEMPTS_MAX)
     async def charge(self, cmd: ChargeCard) -> ChargeApproved | ChargeRefused:
-        """Charge the card, under the payment's id."""
+        """Charge the card, under the payment's id. A guest waits for the answer."""
         return await self._processor.charge(
             cmd.payment_id, cmd.card_number, amount=cmd.amount, currency=cmd.currency
         )

@@ -33,7 +33,7 @@ FAILURE_WORDS = (
 )  # fmt: skip
 
 
-class TweetsConfig(Section, frozen=True, kw_only=True):
+class TweetsConfig(Section):
     # What the reader asks X's stream for, any of them; the embedded X's people write about
     # x_platform.keywords.
     keywords: Annotated[tuple[Keyword, ...], msgspec.Meta(min_length=1, max_length=20)] = (
@@ -89,7 +89,7 @@ class TweetsConfig(Section, frozen=True, kw_only=True):
         yield self.retry_s < self.reply_s_max, "tweets.retry_s is below tweets.reply_s_max"
 
 
-class XConfig(Section, frozen=True, kw_only=True):
+class XConfig(Section):
     # auto is X itself where its credentials are given, else the embedded simulator.
     platform: Literal["auto", "simulator", "x"] = "auto"
     # JSON with bearer_token, consumer_key, ...; the environment's X_BEARER_TOKEN, X_CONSUMER_KEY,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Keyword = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
-class XPlatformConfig(Section, frozen=True, kw_only=True):
+class XPlatformConfig(Section):
     # Tweets of the embedded authors a second: enough to see something; 0: only what people tweet.
     tweets_per_s: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 2.0
     # What a share of them is about; empty: what the brand monitor beside it reads.

@@ -123,6 +123,24 @@ def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
     assert minimised.failure.played.script == played.script
 
 
+@pytest.mark.parametrize("why", ["the budget", "somebody"])
+def test_a_search_that_was_cut_short_says_so(tmp_path: Path, why: str) -> None:
+    """What is left fails, and may not be the smallest."""
+    campaign = campaign_of(tmp_path, hotel=SUSPICIOUS)
+    failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
+    assert failure is not None
+
+    def stop(runs: int) -> None:
+        if runs == 6 and why == "somebody":
+            campaign.stop()
+
+    runs_max = 6 if why == "the budget" else 300
+    minimised = campaign.minimise(failure, stop, runs_max=runs_max)
+    assert (minimised.runs, minimised.minimal) == (6, False)
+    assert minimised.failure.played.troubles
+    assert minimised.summary(failure).endswith("It may not be the smallest: not all was tried.")
+
+
 def test_coverage_names_what_was_missed(tmp_path: Path) -> None:
     """A handler counts as called when its crash points were passed, a point when a kill struck."""
     campaign = campaign_of(tmp_path, tweets=TALLY)
@@ -171,9 +189,14 @@ def test_progress_is_a_bar_or_lines(tmp_path: Path, *, is_terminal: bool) -> Non
         report.progress(plan, campaign)
 
     assert campaign.play(plan, see) is None
-    report.shrinking(1)
-    report.shrinking(2)
-    assert stream.getvalue().endswith("runs" if is_terminal else "\nmaking it smaller ...\n")
+    for runs in range(1, 32):
+        report.shrinking(runs, 300)
+        clock.advance(1.0)
+    told = stream.getvalue()
+    begins = "making it smaller, in 300 runs at most; Ctrl-C ends that with the smallest so far\n"
+    assert begins in told
+    assert told.count("making it smaller: ") == (30 if is_terminal else 3)
+    assert told.endswith("making it smaller: 31 of 300 runs" + "\n" * (not is_terminal))
     report.end(campaign, names_missed=True, played_twice=False, held=True)
     written = stream.getvalue()
     assert written.count("schedules, 60 a minute; ") == (20 if is_terminal else 10) - is_terminal

@@ -59,12 +59,15 @@ def played(script: Script, *, failed: bool) -> Played:
     )
 
 
-def minimum(script: Script, fails: Callable[[Script], bool], **options: Any) -> Minimum:
+def minimum(
+    script: Script, fails: Callable[[Script], bool], *, runs_max: int = 5_000, **options: Any
+) -> Minimum:
     return minimise(
         script,
         lambda each: played(each, failed=fails(each)),
         lambda each: bool(each.troubles),
         targets=TARGETS,
+        runs_max=runs_max,
         **options,
     )
 
@@ -213,3 +216,46 @@ def test_calls_of_any_shape_are_left_alone() -> None:
     script = Script(seed=9, workload=workload, schedule=Schedule())
     found = minimum(script, lambda each: any(request.call == "book" for request in each.workload))
     assert found.script.workload == (ClientRequest(0, 0, "book"),)
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    what: str
+    day: str
+    cards: tuple[str, ...]
+
+
+def choose_parcel(choose: Chooser) -> Parcel:
+    return Parcel(
+        what=("place", "cancel", "wait")[choose(3)],
+        day=("monday", "tuesday")[choose(2)],
+        cards=tuple([("ok", "flaky", "dead")[choose(3)] for _ in range(1 + choose(2))]),
+    )
+
+
+def test_a_call_becomes_what_plainer_choices_make(rng: Rng) -> None:
+    """Its fields are texts, which no one but its scenario can order."""
+
+    def fails(script: Script) -> bool:
+        return any(each.call.what == "cancel" for each in script.workload)
+
+    def draw_parcels() -> Script:
+        workload = draw_workload(rng, choose_parcel, requests_max=10)
+        return Script(seed=1_000, workload=workload, schedule=Schedule())
+
+    while not fails(script := draw_parcels()):
+        pass
+    (request,) = minimum(script, fails, choose_call=choose_parcel).script.workload
+    assert request.call == Parcel("cancel", "monday", ("ok",))
+
+
+def test_a_number_is_a_call_and_becomes_smaller() -> None:
+    """The least that fails, of ten thousand and of few; what its scenario cannot draw stays."""
+    for call, limit, drawn in ((9_000, 10_000, 5), (5, 6, 5), (7, 6, 7)):
+        workload: Any = (ClientRequest(0, 0, call),)
+        script = Script(seed=0, workload=workload, schedule=Schedule())
+        found = minimum(
+            script,
+            lambda each: any(request.call >= 5 for request in each.workload),
+            choose_call=lambda choose, limit=limit: choose.magnitude(limit),
+        )
+        assert found.script.workload == (ClientRequest(0, 0, drawn),)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from actors.config import load_config
 from actors.service.service import command
 from actors.simulation.command.log_output import without_logs
-from actors.simulation.stage.author_line import author_line
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.transaction import Transaction
 from actors.systems.tweets.messages import StoreTweet, TweetStored
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
-
-ROOT = Path(__file__).parents[3]
-STORE = (str(ROOT / "actors" / "store" / "transaction.py"), 117)
-JSON = (json.__file__, 3)
-
-
-def test_it_is_the_last_that_is_nobodys_library() -> None:
-    """The reference systems are written as anybody's are; else it is the last line."""
-    shop, hotel = ("/home/me/shop.py", 12), (str(ROOT / "actors/systems/hotel/room.py"), 5)
-    installed = ("/usr/lib/python3/dist-packages/requests/api.py", 9)
-    assert author_line([STORE, shop, STORE, JSON]) == "shop.py:12"
-    assert author_line([shop, hotel, STORE]) == "room.py:5"
-    assert author_line([shop, installed]) == "shop.py:12"
-    assert author_line([JSON, STORE]) == "transaction.py:117"
 
 
 class SloppyTweets(TalliedTweets):

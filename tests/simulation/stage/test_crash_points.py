@@ -31,8 +31,9 @@ def test_what_commits_has_two_points() -> None:
     assert {"tweets.ScoreTweet.before", "flagger.TweetScored.after"} <= set(points.every)
     assert not any("ListTweets" in point for point in points.every)
     assert "responder.GaveUp[PostReply].after" in points.seldom
-    assert {"tweets.EffectPutOff.before", "tweets.EffectPutOff.after"} <= set(points.seldom)
-    assert all("GaveUp[" in point or "PutOff" in point for point in points.seldom)
+    off = {"tweets.ScoreTweet put off.before", "tweets.ScoreTweet put off.after"}
+    assert off <= set(points.seldom)
+    assert all("GaveUp[" in point or "put off" in point for point in points.seldom)
 
 
 def test_a_replica_dies_by_itself() -> None:

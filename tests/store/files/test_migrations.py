@@ -69,16 +69,25 @@ def test_only_pending_migrations_are_applied(folder: Path, connection: sqlite3.C
     assert not connection.in_transaction
 
 
-def test_a_file_of_before_knows_its_migrations(
+def test_a_files_checksum_is_that_of_earlier_versions(
     folder: Path, connection: sqlite3.Connection
 ) -> None:
-    """Their checksums were of the text with the blanks around it."""
+    """Of its text with the blanks around it, so that they can open what this one has made."""
     write(folder, f"\n{ROOM}\n")
-    (loaded,) = load_migrations(folder)
-    migrate(connection, "room", [loaded], now_us=5)
-    before = hashlib.sha256(f"\n{ROOM}\n".encode()).hexdigest()
-    connection.execute("UPDATE migration SET checksum = ?", [before])
-    assert migrate(connection, "room", [loaded], now_us=6) == 0
+    migrate(connection, "room", load_migrations(folder), now_us=5)
+    migrate(connection, "store", load_migrations(STORE_SCHEMA)[:1], now_us=5)
+    noted = dict(connection.execute("SELECT schema, checksum FROM migration").fetchall())
+    assert noted["room"] == hashlib.sha256(f"\n{ROOM}\n".encode()).hexdigest()
+    assert noted["store"] == "f3ac26682483934c5e44f4c893ca98bd5c68f8bec2b4f03f34de338b7ff88adf"
+
+
+def test_a_file_is_known_by_its_text_without_the_blanks_around_it(
+    folder: Path, connection: sqlite3.Connection
+) -> None:
+    """What was applied as a class's own text is no other for having moved into a file."""
+    migrate(connection, "room", load_migrations(f"  {ROOM}"), now_us=5)
+    write(folder, f"\n{ROOM}\n")
+    assert migrate(connection, "room", load_migrations(folder), now_us=6) == 0
 
 
 def test_the_stores_own_schema_shares_a_file_with_a_services(

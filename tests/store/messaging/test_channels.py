@@ -445,8 +445,18 @@ async def test_senders_do_not_share_a_mark(bob: Ledger) -> None:
 # --- Refusals --------------------------------------------------------------------------------
 
 
-async def test_refused_command_is_told_to_its_sender_once_and_in_order(bob: Ledger) -> None:
-    """In the transaction that settles it; its own work and what it sent are undone."""
+@pytest.mark.parametrize("stored", ["Refused[Do]", "Unheard[Do]"])
+async def test_refused_command_is_told_to_its_sender_once_and_in_order(
+    bob: Ledger, stored: str
+) -> None:
+    """In the transaction that settles it; its own work and what it sent are undone.
+
+    The row says whether its sender listens to it.
+    """
+    if stored == "Refused[Do]":
+        handled = bob.spec.catalog.handled
+        hears = {**handled, "ann": handled["ann"] | {stored}}
+        bob.limit(catalog=msgspec.structs.replace(bob.spec.catalog, handled=hears))
 
     def refuse_if_odd(tx: Transaction, cmd: Do) -> Refusal | None:
         tx.execute(ADD, cmd.what)
@@ -464,10 +474,10 @@ async def test_refused_command_is_told_to_its_sender_once_and_in_order(bob: Ledg
             Refused(command=Do(what=label), refusal=Refusal.conflict(label)) for label in "135"
         ]
         assert {type_name(type_of(each.message)) for each in told} == {"Refused[Do]"}
-        assert {(each.message_type, each.trace) for each in told} == {("Refused[Do]", "r-1")}
+        assert {(each.message_type, each.trace) for each in told} == {(stored, "r-1")}
         assert labels_to(bob, "cat") == bob.labels() == ["2", "4"]
     rows = bob.query("SELECT number, message_type FROM outbox WHERE receiver = 'ann'")
-    assert rows == [(1, "Refused[Do]"), (2, "Refused[Do]"), (3, "Refused[Do]")]
+    assert rows == [(1, stored), (2, stored), (3, stored)]
 
 
 async def test_refused_ask_is_told_to_its_caller_only(bob: Ledger) -> None:

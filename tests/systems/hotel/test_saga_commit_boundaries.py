@@ -151,9 +151,9 @@ PATHS = {
     "approved": Course(books(CardBehavior.APPROVES), "confirmed", 12),
     "first answer lost": Course(books(CardBehavior.LOSES_FIRST_ANSWER), "confirmed", 13),
     "declined": Course(books(CardBehavior.DECLINES), "conflict", 11),
-    "never answers": Course(books(CardBehavior.NEVER_ANSWERS), "conflict", 17),
+    "never answers": Course(books(CardBehavior.NEVER_ANSWERS), "conflict", 16),
     "charges and never answers": Course(
-        books(CardBehavior.CHARGES_AND_NEVER_ANSWERS), "conflict", 18
+        books(CardBehavior.CHARGES_AND_NEVER_ANSWERS), "conflict", 17
     ),
     "cancelled early": Course(cancels(days_later=0), "cancelled", 20),
     "cancelled late": Course(cancels(days_later=5), "cancelled", 21),
