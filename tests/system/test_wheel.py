@@ -239,6 +239,7 @@ def test_what_fails_is_played_again_by_what_is_printed(command: Path, tmp_path: 
     assert "too quiet" in run("bash", "-c", again, cwd=folder, code=1)
 
 
+@pytest.mark.long
 def test_a_new_system_works_as_its_readme_says(command: Path, tmp_path: Path) -> None:
     """Unchanged, with nothing activated: it boots, an order is taken; and its types are right."""
     run(str(command), "new", "system", "tea_house", cwd=tmp_path)
@@ -268,6 +269,7 @@ def test_it_has_a_version_and_the_reference_systems(command: Path, tmp_path: Pat
     assert "handlers called" in run(str(command), "simulate", "--seeds=1", cwd=tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_true_of_an_installation(command: Path, tmp_path: Path, page: str) -> None:
     """What it says to type there works, beside the files that it prints and in no checkout."""
