@@ -36,7 +36,7 @@ DEADLINE_S = 0.6
 SLOW_PAYMENT = (
     "effect.silence_s=0.000001",
     "breaker.failures_max=1",
-    "breaker.open_s=0.3",
+    "breaker.open_s=1",
 )
 
 
