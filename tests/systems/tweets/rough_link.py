@@ -18,7 +18,8 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 READ_BYTES: Final = 65_536
 STREAM_REQUEST: Final = b"GET /2/tweets/search/stream?"
-# No byte of UTF-8: a reader can notice it. That a letter became another is TLS's to notice.
+# No byte of UTF-8: a reader can notice it. That a letter became another, or that a name is shorter,
+# is TLS's to notice: it stands in the place of lost bytes, too.
 GARBLED: Final = b"\xff"
 LOST_BYTES: Final = 7
 DELAY_S: Final = 0.02
@@ -109,7 +110,7 @@ class RoughLink:
         """Return what is passed on of the data from the place of the trouble on."""
         match kind:
             case "lose":
-                return data[LOST_BYTES:]
+                return GARBLED + data[LOST_BYTES:]
             case "garble":
                 return GARBLED + data[1:]
             case "delay":
