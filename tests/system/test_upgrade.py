@@ -153,7 +153,7 @@ class Kitchen(Service):
     @command
     def make(self, tx: Transaction, cmd: Make) -> None:
         tx.execute("INSERT INTO got (number) VALUES (?)", int(cmd.number))
-        tx.after(8.0, Check(number=int(cmd.number)))
+        tx.after(5.0, Check(number=int(cmd.number)))
 
     @command
     def check(self, tx: Transaction, cmd: Check) -> None:
