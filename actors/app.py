@@ -16,7 +16,7 @@ from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceClasses, ServiceSystem, made_of
 from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
-from actors.service.send_check import send_faults, unpublished
+from actors.service.send_check import Sends
 from actors.service.service import Service
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
@@ -208,7 +208,8 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
         with _of(system):
             check_groups(groups, classes)
     check_listeners(listeners_of(systems, wiring), classes)
-    faults = [f"{owners[name].name}: {name} {fault}" for name, fault in send_faults(classes)]
+    classes.sends = Sends(classes)
+    faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))
     return classes
@@ -219,9 +220,9 @@ def warn_of(classes: ServiceClasses) -> None:
 
     These may be of a system that is not booted.
     """
-    for name, fault in send_faults(classes, sure=False):
+    for name, fault in classes.sends.faults(sure=False):
         log.warning("a line may send what nobody takes", service=name, fault=fault)
-    for name, event_type in unpublished(classes):
+    for name, event_type in classes.sends.unpublished():
         log.warning("nobody publishes what a service hears", service=name, event_type=event_type)
 
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from actors.service.group import Group
     from actors.service.letters import Replayed
     from actors.service.operator_calls import TimerStats
+    from actors.service.send_check import Sends
     from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
@@ -59,7 +60,12 @@ if TYPE_CHECKING:
 
 
 class ServiceClasses(dict[str, type[Service | StatelessService]]):
-    """The services' classes by name: what can be asked of them, though none runs."""
+    """The services' classes by name: what can be asked of them, though none runs.
+
+    `sends` is what they send, once that was looked at.
+    """
+
+    sends: Sends
 
     def handles(self, service: str, message_type: type[Message], /) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""

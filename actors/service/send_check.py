@@ -54,36 +54,41 @@ class Sent(NamedTuple):
     where: str
 
 
-def send_faults(
-    services: Mapping[str, ServiceClass], *, sure: bool = True
-) -> Iterator[tuple[str, str]]:
-    """Yield what nobody would take, each as the sender's name and what is wrong with a line.
+class Sends:
+    """What all services of a process send, as far as it can be seen; looked at once."""
 
-    Those that are not `sure` may be meant: a send, under a condition, to who is not there.
-    """
-    for name, service in services.items():
-        for sent in sent_by(service):
-            fault = _fault(sent, name, services)
-            absent = sent.verb == "send" and sent.receiver not in services
-            if fault is not None and sure is (sent.sure or not absent):
-                yield name, f"{fault} ({sent.where})"
+    def __init__(self, services: Mapping[str, ServiceClass]) -> None:
+        """Read the handlers' source."""
+        self._services = services
+        self._sent = {name: sent_by(service) for name, service in services.items()}
 
+    def faults(self, *, sure: bool = True) -> Iterator[tuple[str, str]]:
+        """Yield what nobody would take, each as the sender's name and what is wrong with a line.
 
-def unpublished(services: Mapping[str, ServiceClass]) -> Iterator[tuple[str, str]]:
-    """Yield each event that nobody here publishes, as its subscriber's name and the event's.
+        Those that are not `sure` may be meant: a send, under a condition, to who is not there.
+        """
+        for name, each in self._sent.items():
+            for sent in each:
+                fault = _fault(sent, name, self._services)
+                absent = sent.verb == "send" and sent.receiver not in self._services
+                if fault is not None and sure is (sent.sure or not absent):
+                    yield name, f"{fault} ({sent.where})"
 
-    None at all where somebody publishes what is not known: it could be any.
-    """
-    sent = (each for service in services.values() for each in sent_by(service))
-    published = {each.message for each in sent if each.verb == "publish"}
-    if None in published:
-        return
-    for name, service in services.items():
-        # Refused and GaveUp, which are generic, come from the runtime itself.
-        heard = [each for each in service.handlers if isinstance(each, type)]
-        for event in heard:
-            if issubclass(event, Event) and event not in published:
-                yield name, type_name(event)
+    def unpublished(self) -> Iterator[tuple[str, str]]:
+        """Yield each event that nobody here publishes, as its subscriber's name and the event's.
+
+        None at all where somebody publishes what is not known: it could be any.
+        """
+        sent = (one for each in self._sent.values() for one in each)
+        published = {one.message for one in sent if one.verb == "publish"}
+        if None in published:
+            return
+        for name, service in self._services.items():
+            # Refused and GaveUp, which are generic, come from the runtime itself.
+            heard = [each for each in service.handlers if isinstance(each, type)]
+            for event in heard:
+                if issubclass(event, Event) and event not in published:
+                    yield name, type_name(event)
 
 
 def sent_by(service: ServiceClass) -> tuple[Sent, ...]:
@@ -343,7 +348,17 @@ def _value(path: list[str], names: Mapping[str, Any]) -> Any:
     return found
 
 
+# By file: its lines, as long as these are what linecache has, and the names.
+_varying: dict[str, tuple[list[str], frozenset[str]]] = {}
+
+
 def _varies(name: str, file: str | None) -> bool:
     """Whether a function of the module's file sets its `name`: it is no constant then."""
-    lines = linecache.getlines(file) if isinstance(file, str) else []
-    return any("global " in each and name in re.findall(r"\w+", each) for each in lines)
+    if not isinstance(file, str):
+        return False
+    lines = linecache.getlines(file)
+    known = _varying.get(file)
+    if known is None or known[0] is not lines:  # a module's names are asked for by the hundred
+        found = (re.findall(r"\w+", each) for each in lines if "global " in each)
+        known = _varying[file] = lines, frozenset(one for each in found for one in each)
+    return name in known[1]

@@ -10,7 +10,7 @@ import pytest
 
 import actors.store.transaction as ours
 from actors.kernel.messages import Command, Event, Query
-from actors.service.send_check import send_faults, unpublished
+from actors.service.send_check import Sends
 from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
 
@@ -260,7 +260,7 @@ def faults_of(
     """Return what is wrong with what a handler sends, without the place."""
     sender: Any = type("Made", (base,), {"go": command(handler)})
     services = {"sender": sender, "other": Other, "quiet": Quiet}
-    return [fault.partition(" (")[0] for _, fault in send_faults(services, sure=sure)]
+    return [fault.partition(" (")[0] for _, fault in Sends(services).faults(sure=sure)]
 
 
 # --- What is seen -----------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_a_fault_names_its_line() -> None:
                 )
 
     line = Far.go.__code__.co_firstlineno + 6
-    ((name, fault),) = send_faults({"far": Far})
+    ((name, fault),) = Sends({"far": Far}).faults()
     assert name == "far"
     assert fault.endswith(f"({__file__}, line {line})")
 
@@ -387,7 +387,7 @@ def test_what_a_subclass_does_otherwise_is_not_looked_at() -> None:
             tx.send("nobody", Take())
 
     assert faults_of(Handlers.taken, Wrong) == []
-    assert len(list(send_faults({"wrong": Wrong, "other": Other}))) == 1
+    assert len(list(Sends({"wrong": Wrong, "other": Other}).faults())) == 1
 
 
 # --- Events -----------------------------------------------------------------------------------
@@ -414,4 +414,4 @@ def test_an_event_from_nobody_is_noted(
 ) -> None:
     """Where it is known of all that is published what it is."""
     sender: Any = type("Made", (Sender,), {"go": command(handler)})
-    assert list(unpublished({"sender": sender, "hearer": Hearer})) == found
+    assert list(Sends({"sender": sender, "hearer": Hearer}).unpublished()) == found
