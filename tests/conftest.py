@@ -17,6 +17,7 @@ import pytest
 from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
 from actors.simulation.command.scratch_folder import IN_MEMORY
+from tests.store.leftovers import begin_test, no_store_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -204,7 +205,7 @@ def synchronous(test: AsyncTest) -> Callable[..., None]:
 
 
 def run_owned(test: Coroutine[Any, Any, None]) -> None:
-    """Run `test` on a fresh loop; fail it if it leaves a task, or an exception nobody looked at."""
+    """Run `test` on a fresh loop; fail it if it leaves a task, a store, or an unseen exception."""
     unseen: list[str] = []
 
     def on_unseen(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -214,9 +215,11 @@ def run_owned(test: Coroutine[Any, Any, None]) -> None:
         await test
         for _ in range(SETTLE_TURNS):
             await asyncio.sleep(0)
+        await no_store_threads()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         return {repr(task) for task in left}
 
+    begin_test()
     with asyncio.Runner(debug=False) as runner:
         runner.get_loop().set_exception_handler(on_unseen)
         left = runner.run(owned())

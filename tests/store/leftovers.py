@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
+import traceback
 from pathlib import Path
+
+import pytest
 
 WAIT_S_MAX = 100.0
 
 
+# Those that were there when the test began: one that a test leaves behind is that test's failure,
+# and of none after it.
+earlier_store_threads: set[threading.Thread] = set()
+
+
 def store_threads() -> list[threading.Thread]:
-    """Return the threads of stores that are alive."""
+    """Return the threads of stores that were started in this test and are alive."""
     return [
         thread
         for thread in threading.enumerate()
         if thread.name.endswith(("-writer", "-reader", "-checker"))
+        and thread not in earlier_store_threads
     ]
+
+
+def begin_test() -> None:
+    """From now on the threads that there are belong to an earlier test."""
+    earlier_store_threads.intersection_update(threading.enumerate())
+    earlier_store_threads.update(store_threads())
 
 
 def open_files(folder: Path, *, suffix: str = "") -> int:
@@ -47,7 +63,19 @@ async def at_most_connected(folder: Path, most: int) -> None:
 
 
 async def no_store_threads(*, but: int = 0) -> None:
-    """Wait until at most `but` are left; when they end they report to this test's loop."""
-    async with asyncio.timeout(WAIT_S_MAX):
-        while len(store_threads()) > but:  # noqa: ASYNC110 - a thread's end sets no event
-            await asyncio.sleep(0.005)
+    """Wait until at most `but` are left; when they end they report to this test's loop.
+
+    Fails with what each of them is doing.
+    """
+    try:
+        async with asyncio.timeout(WAIT_S_MAX):
+            while len(store_threads()) > but:  # noqa: ASYNC110 - a thread's end sets no event
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        pytest.fail("\n".join(["threads are left:", *map(_whereabouts, store_threads())]))
+
+
+def _whereabouts(thread: threading.Thread) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)
+    stack = "nowhere\n" if frame is None else "".join(traceback.format_stack(frame))
+    return f"{thread.name}:\n{stack}"
