@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -29,8 +30,15 @@ def run(main: Coroutine[Any, Any, T], *, loop: SimulationLoop) -> T:
         finally:
             for task in loop.tasks():  # what cannot be ended need not say so when it is collected
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+                _end_unbegun(task)
             loop.close()
     return result
+
+
+def _end_unbegun(task: asyncio.Task[Any]) -> None:
+    coroutine: Any = task.get_coro()
+    if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        coroutine.close()
 
 
 def _cancel_leftovers(loop: SimulationLoop) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import selectors
 import threading
 from typing import TYPE_CHECKING, Any
@@ -214,6 +215,31 @@ def test_leftovers_are_cancelled_in_the_order_of_their_creation() -> None:
 
     assert simulated(main()) == "result"
     assert ended == [*(f"task {number}" for number in range(20)), "generator"]
+
+
+def test_a_task_that_comes_too_late_to_begin_is_over_in_silence() -> None:
+    """One that the very last step makes: else "was never awaited", whenever it is collected."""
+
+    async def late() -> None:
+        await asyncio.sleep(0)
+
+    coroutine = late()
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.create_task, coroutine)
+
+    kept: list[Any] = []
+
+    async def main() -> None:
+        kept.append(generator := numbers())
+        await anext(generator)
+
+    simulated(main())
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
 
 
 def test_a_task_that_nobody_holds_goes_on() -> None:
