@@ -11,9 +11,10 @@ from http_edge.address import Endpoint
 from http_edge.admin_token import authorize
 from http_edge.answer import JSON, Answer, make_head
 from http_edge.body_reader import BodyReader, refuse_body
+from http_edge.endpoints.wrapping_endpoint import WrappingEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from aiohttp import web
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import Handling, ServedSystem
+    from http_edge.served_system import ServedSystem
 
     # Returns the status and what becomes the body. Raises ProblemError or actors' errors.
     Act = Callable[["AdminCall"], Awaitable[tuple[int, object]]]
@@ -70,26 +71,10 @@ class AdminEndpoint(Endpoint):
 
 
 @dataclass(frozen=True, slots=True)
-class GuardedEndpoint(Endpoint):
+class GuardedEndpoint(WrappingEndpoint):
     """Any other endpoint, for those alone who have the token."""
 
     for_operators: ClassVar[bool] = True
-
-    inner: Endpoint
-
-    @property
-    def writes(self) -> bool:
-        return self.inner.writes
-
-    @property
-    def asked(self) -> str | None:
-        return self.inner.asked
-
-    def describe(self) -> str:
-        return self.inner.describe()
-
-    def faults(self, path: str, system: Handling) -> Iterator[str]:
-        yield from self.inner.faults(path, system)
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         inner = self.inner.bind(method, path, context)

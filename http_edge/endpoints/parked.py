@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from actors.errors import ActorError, StoreError
-from http_edge.address import Endpoint
 from http_edge.answer import JSON, Answer, make_head
+from http_edge.endpoints.wrapping_endpoint import WrappingEndpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aiohttp import web
 
     from http_edge.address import HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.endpoints.service_endpoint import ServiceEndpoint
     from http_edge.http_request import HttpRequest
-    from http_edge.served_system import Handling
 
 PARKED: Final = "parked"
 # The reason itself names files and exceptions: an operator sees it.
@@ -28,24 +25,10 @@ WHERE: Final = "an operator finds the reason at /admin/actors, and in the log"
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedEndpoint(Endpoint):
+class ParkedEndpoint(WrappingEndpoint):
     """Asks the service first: what it knows itself is more. Of a parked one it says so: 200."""
 
     inner: ServiceEndpoint
-
-    @property
-    def writes(self) -> bool:
-        return self.inner.writes
-
-    @property
-    def asked(self) -> str:
-        return self.inner.service
-
-    def describe(self) -> str:
-        return self.inner.describe()
-
-    def faults(self, path: str, system: Handling) -> Iterator[str]:
-        yield from self.inner.faults(path, system)
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         inner = self.inner.bind(method, path, context)
