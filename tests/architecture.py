@@ -140,7 +140,7 @@ RESERVED = {
         ),
         CHANCE,
     ),
-    "multiprocessing": ((WORKERS,), PROCESSES),
+    "multiprocessing": ((WORKERS, GUARDS), PROCESSES),
     "os.fork": ((), PROCESSES),
     "subprocess": (
         ("actors/simulation/command/second_process.py", "actors/testing/live_process.py"),
