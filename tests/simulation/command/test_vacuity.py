@@ -14,6 +14,7 @@ from actors.simulation.command.command import simulate
 from actors.simulation.stage.scenario import Scenario
 from actors.store.transaction import ReadTransaction, Transaction
 from actors.system import System
+from actors.testing.rehearse import Rehearse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,6 +120,14 @@ def test_who_looks_at_nothing_has_not_held(
     out = capsys.readouterr().out
     assert says in out
     assert "all held" not in out
+
+
+@pytest.mark.parametrize("scenario", [Idle, Mute])
+def test_the_fixture_looks_at_something_too(scenario: type[Scenario]) -> None:
+    """A test that could not fail is one that fails."""
+    system = System(name="tanks", services={"tank": Tank}, scenario=lambda: scenario)
+    with pytest.raises(AssertionError, match="^nothing was "):
+        Rehearse(lambda: None, lambda _: None)(system)
 
 
 class Mistaken(TankScenario):
