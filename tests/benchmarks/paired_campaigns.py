@@ -53,6 +53,7 @@ def compare(old: Path, new: Path, words: list[str], seeds: int, pairs: int) -> N
                 sys.exit(f"{tree}: it did not hold")
             rates[tree].append(seeds / took[0] * HOUR_S)
         ratios.append(rates[new][-1] / rates[old][-1])
+        print(f"{rates[old][-1]:8,.0f} {rates[new][-1]:8,.0f}  {ratios[-1]:.2f}", flush=True)
     for name, tree in (("old", old), ("new", new)):
         print(f"{name}: {median(rates[tree]):8,.0f} schedules an hour and core")
     print(f"new/old: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

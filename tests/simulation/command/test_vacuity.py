@@ -126,7 +126,7 @@ def test_who_looks_at_nothing_has_not_held(
 def test_the_fixture_looks_at_something_too(scenario: type[Scenario]) -> None:
     """A test that could not fail is one that fails."""
     system = System(name="tanks", services={"tank": Tank}, scenario=lambda: scenario)
-    with pytest.raises(AssertionError, match="^nothing was "):
+    with pytest.raises(AssertionError, match=r"^nothing was "):
         Rehearse(lambda: None, lambda _: None)(system)
 
 
