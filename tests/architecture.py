@@ -104,6 +104,8 @@ CLOCK = "time comes from the Clock that was handed in"
 CHANCE = "chance comes from the Rng that was handed in"
 # Takes both away from everybody else for the length of a simulation, and uses neither.
 GUARDS = "actors/simulation/sealed/forbidden.py"
+WORKERS = "actors/simulation/command/workers.py"
+PROCESSES = "only the simulation's command and the author's tests start processes"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
     "tweepy": (
@@ -137,6 +139,12 @@ RESERVED = {
             "actors/systems/x_platform/api/embedded_credentials.py",
         ),
         CHANCE,
+    ),
+    "multiprocessing": ((WORKERS, GUARDS), PROCESSES),
+    "os.fork": ((), PROCESSES),
+    "subprocess": (
+        ("actors/simulation/command/second_process.py", "actors/testing/live_process.py"),
+        PROCESSES,
     ),
     # What is imported by a computed name cannot be checked here.
     "importlib.import_module": (

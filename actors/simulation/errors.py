@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from actors.errors import DressRehearsalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class SimulationError(DressRehearsalError):
@@ -24,6 +25,31 @@ class Escape(SimulationError):
         self.what = what
         self.caller = caller
         self.through = through or caller
+
+
+class NoSuchService(SimulationError):
+    """A scenario names what its system does not have: no run of it says anything."""
+
+    def __init__(self, name: str, known: Iterable[str], *, where: str) -> None:
+        """`known` are the names there are, `where` is who names another."""
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1)
+        guess = f"; did you mean {near[0]!r}?" if near else ""
+        message = f"{where}: there is no service {name!r}, there are {', '.join(names)}{guess}"
+        super().__init__(message)
+
+
+class NoSuchHandler(SimulationError):
+    """A scenario says of a message that it is seldom or never reached, and nobody handles it."""
+
+    def __init__(self, message: object) -> None:
+        """`message` is what it says so of."""
+        name = getattr(message, "__qualname__", repr(message))
+        super().__init__(f"the scenario's seldom or unreached: no service handles {name}")
+
+
+class NothingThere(SimulationError):
+    """A scenario's wire leads to an address at which nobody listens: no fault strikes anything."""
 
 
 class Deadlock(SimulationError):

@@ -19,7 +19,8 @@ from actors.errors import DressRehearsalError, EntryPointError, declared
 from actors.kernel.clock import SystemClock
 from actors.kernel.rng import Rng
 from actors.program import ANYWHERE
-from actors.simulation.command.campaign import Campaign, Failure
+from actors.simulation.command.campaign import Campaign
+from actors.simulation.command.findings import Failure
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.scratch_folder import scratch_folder
@@ -109,8 +110,8 @@ class Rehearse:
             if threading.current_thread() is threading.main_thread():
                 stack.enter_context(stop_on_signal(campaign.stop))
             played = _search(stage, campaign, examples, seed)
-            if played is None:
-                return None
+            if played is None:  # unless nothing could have been wrong
+                return "\n".join(campaign.tally.vacuous()) or None
             failure = Failure(system=system.name, played=played)
             minimised = campaign.minimise(failure, self._tell(system.name))
             if campaign.stopping:

@@ -1,100 +1,60 @@
-"""Plays seed after seed until one fails, and makes small what failed."""
+"""Plays seed after seed until one fails, or to the end, and makes small what failed."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections import Counter
-from contextlib import suppress
-from itertools import count
-from typing import TYPE_CHECKING, Final
+from contextlib import closing, suppress
+from itertools import count, islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from actors.kernel.clock import SystemClock
+from actors.simulation.command.findings import Failure, Findings, trouble_kind
+from actors.simulation.command.tally import Tally
+from actors.simulation.command.workers import LostRun, Workers, can_fork
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
+from actors.simulation.stage.rehearsal import Played
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from actors.simulation.stage.rehearsal import Played, Rehearsal, Script
-
-# Bytes of the digest of all runs.
-DIGEST_BYTES: Final = 16
-# What tells two findings of one bug apart: ids, numbers, and all but the first line.
-PARTICULARS: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\d+(\.\d+)?")
+    from actors.kernel.clock import Clock
+    from actors.simulation.stage.rehearsal import Rehearsal, Script
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Seeds from `first` on, each with every system.
 
-    `seeds` of them, or as many as last `virtual_s` seconds of virtual time in all.
+    `seeds` of them, or as many as last `virtual_s` seconds of virtual time in all, or as can be
+    played in `real_s` seconds. It ends with the first that fails, unless it is to `keep_going`.
     """
 
     first: int
     seeds: int | None
     virtual_s: float | None = None
+    real_s: float | None = None
+    keep_going: bool = False
 
     def share(self, tally: Tally, systems: int) -> float:
         """Return how much of it is done, from 0 to 1."""
         if self.virtual_s is not None:
             return min(1.0, tally.virtual_s / self.virtual_s)
-        assert self.seeds is not None, "one of the two is given"
+        if self.real_s is not None:
+            return min(1.0, tally.real_s / self.real_s)
+        assert self.seeds is not None, "one of the three is given"
         return tally.schedules / (self.seeds * systems)
 
-
-class Tally:
-    """What was played so far, of all systems together.
-
-    `points` are the crash points there are (service.Message.phase); `passed` and `hit` count those
-    that were passed and those at which a kill struck, `faults` what was done, by name.
-    """
-
-    def __init__(self, points: tuple[str, ...]) -> None:
-        """Nothing was played yet."""
-        self.points = points
-        self.schedules = 0
-        self.virtual_s = 0.0
-        self.faults: Counter[str] = Counter()
-        self.passed: Counter[str] = Counter()
-        self.hit: Counter[str] = Counter()
-        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
-
-    def add(self, system: str, played: Played) -> None:
-        """Count a run."""
-        self.schedules += 1
-        self.virtual_s += played.virtual_s
-        self.faults.update(played.applied)
-        self.passed.update(played.passed)
-        self.hit.update(played.hit)
-        self._hash.update(f"{system}|{played.script.seed}|{played.digest}\n".encode())
-
-    @property
-    def digest(self) -> str:
-        """The digest of all runs, in hexadecimal: equal seeds give equal digests."""
-        return self._hash.hexdigest()
-
-    @property
-    def handlers(self) -> tuple[str, ...]:
-        """All handlers there are (service.Message)."""
-        return tuple(dict.fromkeys(_handler(point) for point in self.points))
-
-    @property
-    def idle_handlers(self) -> list[str]:
-        """The handlers that were never called."""
-        called = {_handler(point) for point in self.passed}
-        return [each for each in self.handlers if each not in called]
-
-    @property
-    def missed_points(self) -> list[str]:
-        """The crash points that no kill struck."""
-        return [each for each in self.points if not self.hit[each]]
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A run in which something was wrong."""
-
-    system: str
-    played: Played
+    def left(self, tally: Tally, systems: int) -> Plan:
+        """Return what is still to be played of it: a seed that not every system had, once more."""
+        seeds = tally.schedules // systems
+        replace = msgspec.structs.replace
+        left = replace(self, first=self.first + seeds)
+        if self.virtual_s is not None:
+            return replace(left, virtual_s=max(1.0, self.virtual_s - tally.virtual_s))
+        if self.real_s is not None:
+            return replace(left, real_s=max(1.0, self.real_s - tally.real_s))
+        assert self.seeds is not None, "one of the three is given"
+        return replace(left, seeds=max(1, self.seeds - seeds))
 
 
 class Minimised(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,26 +83,53 @@ class Minimised(msgspec.Struct, frozen=True, kw_only=True):
 class Campaign:
     """Plays systems; ask it to stop from a signal handler, and it ends after the run in hand."""
 
-    def __init__(self, rehearsals: Mapping[str, Rehearsal], *, keep: bool = False) -> None:
-        """`rehearsals` by the systems' names; with `keep` every run's trace is kept."""
+    def __init__(
+        self,
+        rehearsals: Mapping[str, Rehearsal],
+        *,
+        keep: bool = False,
+        jobs: int = 1,
+        clock: Clock | None = None,
+    ) -> None:
+        """`rehearsals` by the systems' names; with `keep` every run's trace is kept.
+
+        With several `jobs` as many processes play, and what comes of it is the same. `clock` is
+        the real one.
+        """
         self.rehearsals = rehearsals
         self.stopping = False
-        points = [point for each in rehearsals.values() for point in each.points]
-        self.tally = Tally(tuple(points))
+        self.findings = Findings()
+        self.tally = Tally.of(rehearsals)
         self._keep = keep
+        self._jobs = jobs
+        self._clock = clock or SystemClock()
 
     def stop(self) -> None:
         """Play no further schedule, and shrink no further."""
         self.stopping = True
 
     def play(self, plan: Plan, seen: Callable[[str, Played], None]) -> Failure | None:
-        """Return the first failure, or nothing when the plan is done. `seen` hears of each run."""
-        for system, script in self._scripts(plan):
-            played = self.rehearse(system, script, keep=self._keep)
-            seen(system, played)
-            if played.troubles:
-                return Failure(system=system, played=played)
-        return None
+        """Return the first failure, or nothing when the plan is done. `seen` hears of each run.
+
+        All kinds of failures are in `findings`.
+        """
+        began_s = self._clock.monotonic() - self.tally.real_s
+        if self._is_over(plan):
+            return None
+        first: Failure | None = None
+        with closing(self._results(plan)) as results:
+            for system, seed, found in results:
+                failure = self._failure(system, seed, found)
+                played = failure.played if isinstance(found, LostRun) else found
+                self.tally.add(system, played)
+                self.tally.real_s = self._clock.monotonic() - began_s
+                seen(system, played)
+                if failure.played.troubles:
+                    self.findings.add(failure)
+                    first = first or failure
+                if (first is not None and not plan.keep_going) or self._is_over(plan):
+                    break
+        return first
 
     def rehearse(self, system: str, script: Script, *, keep: bool) -> Played:
         """Play one script and count it."""
@@ -159,7 +146,7 @@ class Campaign:
         What had no end is left as it is: each attempt would take as long as the first.
         """
         rehearsal, found = self.rehearsals[failure.system], failure.played
-        kind, runs = _kind(found.troubles[0]), 0
+        kind, runs = trouble_kind(found.troubles[0]), 0
 
         def play(script: Script) -> Played:
             nonlocal runs
@@ -170,7 +157,7 @@ class Campaign:
             return rehearsal.play(script)
 
         def fails(played: Played) -> bool:
-            kinds = {_kind(trouble) for trouble in played.troubles}
+            kinds = {trouble_kind(trouble) for trouble in played.troubles}
             return kind in kinds and not self.stopping
 
         script, minimal = found.script, True
@@ -193,17 +180,47 @@ class Campaign:
             minimal=minimal,
         )
 
-    def _scripts(self, plan: Plan) -> Iterator[tuple[str, Script]]:
-        for number in count():
-            for system, rehearsal in self.rehearsals.items():
-                if self.stopping or plan.share(self.tally, len(self.rehearsals)) >= 1.0:
-                    return
-                yield system, rehearsal.script(plan.first + number)
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _is_over(self, plan: Plan) -> bool:
+        return self.stopping or plan.share(self.tally, len(self.rehearsals)) >= 1.0
+
+    def _results(self, plan: Plan) -> Generator[tuple[str, int, Played | LostRun], None, None]:
+        """Yield what comes of each turn, as soon as those before it are told."""
+        every = ((system, seed) for seed in count(plan.first) for system in self.rehearsals)
+        left = None
+        if plan.seeds is not None:
+            left = plan.seeds * len(self.rehearsals) - self.tally.schedules
+        turns = islice(every, left)
+        if self._jobs > 1 and left != 1 and can_fork():
+            workers = Workers(self.rehearsals, self._jobs, self._clock, keep=self._keep)
+            yield from workers.play(turns, lambda: self.stopping)
+            return
+        for system, seed in turns:
+            rehearsal = self.rehearsals[system]
+            yield system, seed, rehearsal.play(rehearsal.script(seed), keep=self._keep)
+
+    def _failure(self, system: str, seed: int, found: Played | LostRun) -> Failure:
+        """Return the run as a failure, which it is if it has troubles: with its whole script."""
+        if isinstance(found, LostRun):
+            script = self.rehearsals[system].script(seed)
+            return Failure(system=system, played=_lost(script, found), lost=True)
+        if found.troubles:
+            script = self.rehearsals[system].script(seed)
+            found = msgspec.structs.replace(found, script=script)
+        return Failure(system=system, played=found)
 
 
-def _handler(point: str) -> str:
-    return point.rpartition(".")[0]
-
-
-def _kind(trouble: str) -> str:
-    return PARTICULARS.sub("#", trouble.partition("\n")[0])
+def _lost(script: Script, lost: LostRun) -> Played:
+    """Return all that is known of a run that took its process with it."""
+    return Played(
+        script=script,
+        troubles=(f"the run {lost.how}",),
+        digest="",
+        lines=(),
+        virtual_s=0.0,
+        applied={},
+        passed={},
+        hit={},
+        endless=True,
+    )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 from actors.config import load_config, named_keys
 from actors.errors import DressRehearsalError, EntryPointError
 from actors.program import PROGRAM
-from actors.simulation.command.campaign import Campaign, Failure
+from actors.simulation.command.campaign import Campaign
+from actors.simulation.command.findings import Failure
 from actors.simulation.command.log_output import log_virtual_time, without_logs
 from actors.simulation.command.options import Options
 from actors.simulation.command.page import render
@@ -71,7 +72,7 @@ def simulate(
     except BrokenPipeError:
         # Who read has gone. The interpreter would complain about it at the end, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return HELD
+        return STOPPED
 
 
 class _Simulation:
@@ -111,14 +112,26 @@ class _Simulation:
             stack.enter_context(without_logs())
             if options.logs:
                 log_virtual_time(self._config.log, self._clock)
-            campaign = Campaign(self._rehearsals(place), keep=options.keeps_traces)
+            campaign = Campaign(
+                self._rehearsals(place),
+                keep=options.keeps_traces,
+                jobs=options.jobs,
+                clock=self._clock,
+            )
             campaign.stopping = self._stopping
             self._campaign = campaign
             stack.enter_context(settled_heap())
             if options.check_determinism:
                 second = SecondProcess(self._program, options.for_second_process())
                 self._second = stack.enter_context(second)
-            code = self._search(campaign) if self._recording is None else self._replay(campaign)
+            try:
+                code = self._search(campaign) if self._recording is None else self._replay(campaign)
+            except KeyboardInterrupt:  # told a second time to stop
+                code = FOUND if len(campaign.findings) else STOPPED
+            vacuous = campaign.tally.vacuous() if self._recording is None and code == HELD else []
+            for sentence in vacuous:
+                self._report.line(f"NOTHING TO HOLD: {sentence}")
+            code = FOUND if vacuous else code
             held = code == HELD
             twice = options.check_determinism and held
             named = held and (options.cover or campaign.tally.schedules > len(options.systems))
@@ -156,16 +169,21 @@ class _Simulation:
             self._see(campaign, system, played)
             self._report.progress(plan, campaign)
 
-        failure = campaign.play(plan, seen)
-        if campaign.stopping and self._differs is None:
+        campaign.play(plan, seen)
+        findings, stopped = campaign.findings, campaign.stopping
+        if stopped and self._differs is None:
             self._report.line("stopped before the end")
+            left = plan.left(campaign.tally, len(campaign.rehearsals))
+            self._report.line(f"go on with: {self._words(*self._options.playing(left))}")
         if self._differs is not None:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
-        elif failure is not None:
-            self._tell_found(campaign, failure)
-        if failure is not None or self._differs is not None:
+        elif plan.keep_going:
+            self._report.findings(findings, campaign.tally.schedules)
+        for number, (failure, _) in enumerate(findings if self._differs is None else ()):
+            self._tell_found(campaign, failure, number)
+        if len(findings) or self._differs is not None:
             return FOUND
-        return STOPPED if campaign.stopping else HELD
+        return STOPPED if stopped else HELD
 
     def _replay(self, campaign: Campaign) -> int:
         recording = self._recording
@@ -201,11 +219,16 @@ class _Simulation:
 
     # --- Telling -----------------------------------------------------------------------------
 
-    def _tell_found(self, campaign: Campaign, failure: Failure) -> None:
+    def _tell_found(self, campaign: Campaign, failure: Failure, number: int) -> None:
+        """Tell of the failure of a kind, `number` from 0, and make it small."""
         script = failure.played.script
         self._report.line(f"FAILED: seed {script.seed} of {failure.system}")
         for trouble in failure.played.troubles:
             self._report.line(f"  {trouble}")
+        if failure.lost:
+            again = self._seed_again(failure)
+            self._report.line(f"it would end this process, too, and is not made smaller: {again}")
+            return
         if self._options.traces:
             return
         runs_max = self._options.shrink_runs
@@ -221,22 +244,31 @@ class _Simulation:
         self._report.line(f"\n{summary}")
         self._tell(campaign, minimised.failure)
         try:
-            self._save(campaign, minimised.failure, script.seed, summary)
+            page = self._page(failure, number)
+            self._save(campaign, minimised.failure, page, script.seed, summary)
         except OSError as error:  # what took minutes to find is told to its end all the same
             self._report.line(f"not kept: {error}")
-            words = ("--system", failure.system, "--faults", self._options.faults)
-            again = self._words(*words, "--seed", str(script.seed))
-            self._report.line(f"find it again: {again}\n")
+            self._report.line(f"find it again: {self._seed_again(failure)}\n")
 
     def _tell(self, campaign: Campaign, failure: Failure) -> None:
         services = campaign.rehearsals[failure.system].targets.services
         self._report.line(f"\n{build_timeline(failure.played, services)}\n")
 
-    def _save(self, campaign: Campaign, failure: Failure, seed: int, summary: str) -> None:
+    def _seed_again(self, failure: Failure) -> str:
+        words = ("--system", failure.system, "--faults", self._options.faults)
+        return self._words(*words, "--seed", str(failure.played.script.seed))
+
+    def _page(self, failure: Failure, number: int) -> Path:
+        """Return where the page goes; where one was named, a number tells further ones apart."""
         page = self._options.page
         if page is None:
             folder = Path(self._options.data_dir or self._config.runtime.data_dir) / FOLDER
-            page = folder / f"{failure.system}-{seed}.html"
+            return folder / f"{failure.system}-{failure.played.script.seed}.html"
+        return page.with_stem(f"{page.stem}-{number + 1}") if number else page
+
+    def _save(
+        self, campaign: Campaign, failure: Failure, page: Path, seed: int, summary: str
+    ) -> None:
         file = page.with_suffix(".json")
         page.parent.mkdir(parents=True, exist_ok=True)
         recording = Recording(

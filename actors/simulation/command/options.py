@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 SEEDS: Final = 100
 PROFILE: Final = "kills"
 HOUR_S: Final = 3600.0
+UNITS_S: Final = {"s": 1.0, "m": 60.0, "h": HOUR_S}
+# More virtual time than anybody plays.
+ENDLESS_S: Final = 1e12
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     systems: tuple[str, ...]
+    jobs: int = 1
     faults: str = PROFILE
     shrink_runs: int = RUNS_MAX
     replay: Path | None = None
@@ -60,15 +66,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         every = tuple(systems)
         parser = _parser(every)
         given = parse_all(parser, words)
-        if given.seeds is not None and given.hours is not None:
-            parser.error("either --seeds or --hours")
-        if given.replay is not None and (given.seed, given.seeds, given.hours) != (None,) * 3:
+        lengths = (given.seeds, given.hours, given.time)
+        if sum(each is not None for each in lengths) > 1:
+            parser.error("either --seeds or --hours or --time")
+        if given.replay is not None and (given.seed, *lengths) != (None,) * 4:
             parser.error("a file has a seed of its own: --replay alone")
         if given.page is not None and given.page.suffix == ".json":
             parser.error("beside --page FILE stands the script, as FILE.json: name it otherwise")
         return cls(
             plan=_plan(given, fresh_seed),
             systems=every if given.system is None else (given.system,),
+            # What several processes log at once, nobody can read.
+            jobs=1 if given.logs else given.jobs or _cores(),
             faults=given.faults,
             shrink_runs=given.shrink_runs,
             replay=given.replay,
@@ -104,24 +113,47 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         words = [*self.command(), *self.settings(), "--traces"]
         if self.replay is not None:
             return [*words, "--replay", str(self.replay)]
-        plan = self.plan
-        words += ["--seed", str(plan.first), "--faults", self.faults]
+        words += ["--jobs", str(self.jobs)]
+        if self.plan.real_s is not None:  # it is ended by who reads it, not by another's clock
+            endless = msgspec.structs.replace(self.plan, real_s=None, virtual_s=ENDLESS_S)
+            return words + self.playing(endless)
+        return words + self.playing(self.plan)
+
+    def playing(self, plan: Plan) -> list[str]:
+        """Return the words that say what is played."""
+        words = ["--seed", str(plan.first), "--faults", self.faults]
         if plan.virtual_s is not None:
             words += ["--hours", repr(plan.virtual_s / HOUR_S)]
+        elif plan.real_s is not None:
+            words += ["--time", f"{math.ceil(plan.real_s)}s"]
         else:
             words += ["--seeds", str(plan.seeds)]
+        words += ["--keep-going"] if plan.keep_going else []
         return words + (["--system", *self.systems] if len(self.systems) == 1 else [])
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _plan(given: argparse.Namespace, fresh_seed: int) -> Plan:
-    if given.hours is not None:
-        first = fresh_seed if given.seed is None else given.seed
-        return Plan(first=first, seeds=None, virtual_s=given.hours * HOUR_S)
+    going = given.keep_going
+    if given.hours is not None or given.time is not None:
+        return Plan(
+            first=fresh_seed if given.seed is None else given.seed,
+            seeds=None,
+            virtual_s=None if given.hours is None else given.hours * HOUR_S,
+            real_s=given.time,
+            keep_going=going,
+        )
     if given.seed is not None:
-        return Plan(first=given.seed, seeds=given.seeds or 1)
+        return Plan(first=given.seed, seeds=given.seeds or 1, keep_going=going)
     if given.seeds is not None:
-        return Plan(first=1, seeds=given.seeds)
-    return Plan(first=fresh_seed, seeds=SEEDS)
+        return Plan(first=1, seeds=given.seeds, keep_going=going)
+    return Plan(first=fresh_seed, seeds=SEEDS, keep_going=going)
 
 
 def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
@@ -143,6 +175,18 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
         help=f"play seeds 1 to N, or N from --seed on (default: {SEEDS} fresh ones)",
     )
     add("--hours", type=_hours, metavar="H", help="go on until H virtual hours were played")
+    add("--time", type=_time, metavar="T", help="go on for so long: 90s, 10m or 2h of real time")
+    add(
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="play in N processes at once (default: one a core); it makes no other difference",
+    )
+    add(
+        "--keep-going",
+        action="store_true",
+        help="go on after a failure; tell the kinds of failures apart, and shrink one of each",
+    )
     add("--system", choices=systems, metavar="NAME", help="play this alone (default: all)")
     add(
         "--faults",
@@ -184,6 +228,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"a number from 1 on, not {text!r}")
     return int(text)
+
+
+def _time(text: str) -> float:
+    found = re.fullmatch(r"(\d+)([smh])", text)
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError(f"a time such as 90s, 10m or 2h, not {text!r}")
+    return float(found[1]) * UNITS_S[found[2]]
 
 
 def _hours(text: str) -> float:

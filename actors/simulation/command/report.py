@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.clock import Clock
     from actors.simulation.command.campaign import Campaign, Plan
+    from actors.simulation.command.findings import Findings
     from actors.simulation.stage.rehearsal import Played
 
 BAR_CELLS: Final = 24
@@ -48,10 +49,12 @@ class Report:
         systems = ", ".join(campaign.rehearsals)
         if plan.virtual_s is not None:
             seeds = f"from seed {plan.first}, for {plan.virtual_s / 3600:g} virtual hours"
+        elif plan.real_s is not None:
+            seeds = f"from seed {plan.first}, for {plan.real_s:g} s"
         elif plan.seeds == 1:
             seeds = f"seed {plan.first}"
         else:
-            assert plan.seeds is not None, "the plan is of seeds or of hours"
+            assert plan.seeds is not None, "the plan is of seeds or of a time"
             seeds = f"seeds {plan.first} to {plan.first + plan.seeds - 1}"
         self.line(f"{seeds}; {systems}; faults: {faults}")
         self._began_s = self._clock.monotonic()
@@ -83,6 +86,17 @@ class Report:
             self._drawn_s = self._clock.monotonic()
             text = f"making it smaller: {runs:,} of {runs_max:,} runs"
             (self._draw if self._is_terminal else self.line)(text)
+
+    def findings(self, findings: Findings, schedules: int) -> None:
+        """Say how many schedules failed, and in what different ways: a line each."""
+        if not len(findings):
+            return
+        kinds = _counted(len(findings), "kind")
+        self.line(f"{kinds} of failure in {findings.failures:,} of {schedules:,} schedules:")
+        for failure, count in findings:
+            first = failure.played.troubles[0].partition("\n")[0]
+            seed = failure.played.script.seed
+            self.line(f"  {count:,} times, first with seed {seed} of {failure.system}: {first}")
 
     def trace(self, played: Played) -> None:
         """Write every line of a run whose trace was kept."""

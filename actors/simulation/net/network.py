@@ -70,6 +70,10 @@ class Network:
         """Return the loop's time, in seconds."""
         return self.loop.time()
 
+    def listens(self, host: str) -> bool:
+        """Whether anybody does, on that host."""
+        return bool(self._listeners.of(host))
+
     @property
     def connected(self) -> int:
         """How many connections there have been; they are numbered from 1."""

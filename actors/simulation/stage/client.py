@@ -11,6 +11,7 @@ import msgspec
 
 from actors.errors import DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
+from actors.simulation.errors import NoSuchService
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 
 if TYPE_CHECKING:
@@ -56,9 +57,16 @@ class Booted(Protocol):
 class Client:
     """One client of the gateway. `async with` it; requests of one client follow each other."""
 
-    def __init__(self, name: str, machine: Booted, port: int, trace: Trace) -> None:
-        """`name` is its host's, `port` the gateway's on the machine."""
+    def __init__(
+        self, name: str, machine: Booted, port: int, trace: Trace, services: frozenset[str]
+    ) -> None:
+        """`name` is its host's, `port` the gateway's on the machine; `services` are all there are.
+
+        `requests` counts what it was made to ask.
+        """
         self.name = name
+        self.requests = 0
+        self._services = services
         self._machine = machine
         self._port = port
         self._trace = trace
@@ -98,8 +106,11 @@ class Client:
     async def tell(self, service: str, message: Message, *, key: str | None = None) -> ClientReply:
         """Ask a service past the edge, as patiently: for a system that has no addresses yet.
 
-        The body is what the service replied: status 200, or 409 with its Refusal.
+        The body is what the service replied: status 200, or 409 with its Refusal. Raises
+        NoSuchService where there is none of that name, which ends the rehearsal.
         """
+        self.requests += 1
+        self._insist_on(service, "client.tell")
         name = f"{service} {type_name(type(message))}"
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
@@ -118,7 +129,11 @@ class Client:
         return ClientReply(0)
 
     async def operate(self, action: str, actor: str) -> ClientReply:
-        """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses."""
+        """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses.
+
+        Raises NoSuchService as `tell` does.
+        """
+        self._insist_on(actor, "client.operate")
         return await self.administer("POST", f"/admin/actors/{actor}/{action}")
 
     async def administer(
@@ -132,6 +147,10 @@ class Client:
             method, path, body, {**headers, IDEMPOTENCY_KEY: key}, AGAIN | ACCEPTED
         )
 
+    def _insist_on(self, service: str, where: str) -> None:
+        if service not in self._services:
+            raise NoSuchService(service, self._services, where=where)
+
     async def _ask(
         self,
         method: str,
@@ -141,6 +160,7 @@ class Client:
         again: frozenset[int],
         port: int | None = None,
     ) -> ClientReply:
+        self.requests += 1
         base = f"http://{EDGE_HOST}:{port or self._port}"
         status = 0
         for attempt in range(ATTEMPTS_MAX):

@@ -10,6 +10,7 @@ from actors.kernel.messages import GaveUp, Refused, type_name, type_of
 from actors.service.effects import EffectPutOff
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas
+from actors.simulation.errors import NoSuchHandler
 from actors.simulation.script.schedule import Step
 
 if TYPE_CHECKING:
@@ -23,10 +24,14 @@ STALL_MS: Final = 2_000
 
 
 class CrashPoints(msgspec.Struct, frozen=True):
-    """All points of a system (service.Message.phase), and those of them that are seldom passed."""
+    """All points of a system (service.Message.phase), and those of them that are seldom passed.
+
+    `queries` are what has no points, as service.Query: what its stores are asked.
+    """
 
     every: tuple[str, ...]
     seldom: tuple[str, ...]
+    queries: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -40,25 +45,31 @@ class CrashPoints(msgspec.Struct, frozen=True):
 
         A store's queries commit nothing and have none; what a stateless service is asked has two.
         `seldom` are the messages that few runs pass, besides those that tell of a failure; those
-        that are `unreached` have no points.
+        that are `unreached` have no points. Raises NoSuchHandler where no service handles one of
+        these.
         """
-        every, seldom_points = [], []
+        every, seldom_points, queries = [], [], []
+        handled: set[Any] = set()
         for name, factory in factories.items():
             is_many = isinstance(factory, Replicas)
             made = factory.factory() if is_many else factory()
+            actors = factory.names(name) if is_many else [name]
+            handled |= set(type(made).handlers)
             for message, called, is_put_off in _committed(made):
                 if message in unreached:
                     continue
-                points = [
-                    f"{actor}.{called}.{phase}"
-                    for actor in (factory.names(name) if is_many else [name])
-                    for phase in PHASES
-                ]
+                points = [f"{actor}.{called}.{phase}" for actor in actors for phase in PHASES]
                 every += points
                 told_of_failure = getattr(message, "__origin__", message) in TOLD_OF_FAILURE
                 if is_put_off or told_of_failure or message in seldom:
                     seldom_points += points
-        return cls(tuple(every), tuple(seldom_points))
+            for message in _asked(made):
+                if message not in unreached:
+                    queries += [f"{actor}.{type_name(message)}" for actor in actors]
+        for message in (*seldom, *unreached):
+            if message not in handled:
+                raise NoSuchHandler(message)
+        return cls(tuple(every), tuple(seldom_points), tuple(queries))
 
     def traps(self, seed: int, *, count: int, count_seldom: int) -> Iterator[Step]:
         """Yield the traps that the run of a seed begins with: kills, at each point in turn.
@@ -101,6 +112,14 @@ def _committed(service: Any) -> Iterator[tuple[Any, str, bool]]:
     for spec in specs:
         if spec.options.again_s is not None:
             yield spec.message, _put_off(spec.message), True
+
+
+def _asked(service: Any) -> Iterator[Any]:
+    """Yield the types of a store's queries."""
+    if isinstance(service, Service):
+        for spec in type(service).handlers.values():
+            if spec.kind == "query":
+                yield spec.message
 
 
 def _turns(seed: int, count: int) -> range:

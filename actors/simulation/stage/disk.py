@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from actors.errors import StoreUnwritable
@@ -30,6 +31,8 @@ class Disk:
         self.full: dict[str, bool] = {}
         # Services whose next write finds no room.
         self.full_once: set[str] = set()
+        # What its stores were asked, by service.Query, and how often.
+        self.asked: Counter[str] = Counter()
         # Set while the machine's process is dead: nobody writes any more.
         self.lost = False
         # Called at each crash point with (service, message type, phase): whether a kill is due.

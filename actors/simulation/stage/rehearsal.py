@@ -14,7 +14,7 @@ from actors.errors import line_at
 from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.history import History
-from actors.simulation.errors import Endless, SimulationError
+from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
@@ -74,6 +74,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     `applied` counts faults, `passed` crash points (service.Message.phase) that were passed and
     `hit` those at which a kill struck; `virtual_s` is how long it lasted, in virtual seconds.
+    `asked` counts what stores were asked, by service.Query; `calls` is how many calls there were to
+    perform, `requests` how many requests came of them.
     `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
     is whether it took too long to wait for its end.
     """
@@ -87,6 +89,9 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     passed: dict[str, int]
     hit: dict[str, int]
     operations: tuple[Operation, ...] = ()
+    asked: dict[str, int] = {}
+    calls: int = 0
+    requests: int = 0
     endless: bool = False
 
 
@@ -122,13 +127,17 @@ class Rehearsal:
         self._template = place / "template"
         self._template.mkdir()
         self._runs = 0
+        self._requests = 0
         factories = services_of(self._systems, unbooted(self._systems, self._config, place))
         self._points = CrashPoints.of(
             factories, seldom=scenario().seldom, unreached=scenario().unreached
         )
+        self.queries = self._points.queries
+        actors = tuple(actor_names(factories))
+        self._services = frozenset((*factories, *actors))
         self.points = self._points.every
         self.targets = Targets(
-            services=tuple(actor_names(factories)),
+            services=actors,
             stores=tuple(look_through(self._systems, self._config, place).with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
             points=self.points,
@@ -136,6 +145,8 @@ class Rehearsal:
         scenario().prepare(self._template)
         try:
             self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
+        except NothingThere:
+            raise
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             message = f"{system.name} cannot be furnished as it is configured: {what}"
@@ -178,6 +189,7 @@ class Rehearsal:
     def play(self, script: Script, *, keep: bool = False) -> Played:
         """Run it on fresh files; with `keep` its trace is in the result."""
         self._runs += 1
+        self._requests = 0
         folder = self._place / f"run-{self._runs}"
         shutil.copytree(self._template, folder)
         try:
@@ -185,18 +197,28 @@ class Rehearsal:
         finally:
             shutil.rmtree(folder)
 
+    def move(self, name: str) -> None:
+        """Play below a folder of that name from now on: another process plays where this one did.
+
+        What the runs begin with stays where it is.
+        """
+        self._place = self._place / name
+        self._place.mkdir()
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _play(self, script: Script, folder: Path, *, keep: bool) -> Played:
         trace: Trace
         troubles: list[str] = []
         counts: list[Counter[str]] = []
+        asked: list[Counter[str]] = []
         elapsed: list[float] = []
         history: list[History] = []
 
         async def stage(machine: Machine, network: Network, loop: SimulationLoop) -> None:
             director = Director(machine, network, loop, trace)
             counts.extend((director.applied, machine.passed, machine.hit))
+            asked.append(machine.disk.asked)
             history.append(History(loop.clock))
             try:
                 troubles.extend(
@@ -214,6 +236,8 @@ class Rehearsal:
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
         try:
             self._on_machine(script.seed, folder, trace, stage, now)
+        except NoSuchService:
+            raise
         except SimulationError as error:
             endless = isinstance(error, Endless)
             troubles.append(str(error).replace(str(folder), "DATA"))
@@ -234,6 +258,9 @@ class Rehearsal:
             passed=passed,
             hit=hit,
             operations=history[0].operations if history else (),
+            asked=dict(asked[0]) if asked else {},
+            calls=len(script.workload),
+            requests=self._requests,
             endless=endless,
         )
 
@@ -269,8 +296,12 @@ class Rehearsal:
             run(stage(machine, network, loop), loop=loop)
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
-        del network, loop
+        del loop
         await machine.boot()
+        for address, name in self._scenario().wires.items():
+            if not network.listens(name):
+                message = f"the scenario's wires: nothing listens at {address}, called {name!r}"
+                raise NothingThere(message)
         await self._scenario().furnish(machine.system)
         await machine.stop()
 
@@ -316,12 +347,13 @@ class Rehearsal:
         due_s = 0.0
         name, port = f"client-{number}", self._config.edge.gateway.port
         with on_host(name):
-            async with Client(name, machine, port, trace) as client:
+            async with Client(name, machine, port, trace, self._services) as client:
                 for index, request in enumerate(workload):
                     due_s += request.gap_us / 1_000_000
                     if request.client == number:
                         await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
                         await scenario.perform(client, index, request.call, history)
+                self._requests += client.requests
 
 
 async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:

@@ -94,6 +94,8 @@ class SimulatedStore(InlineStore):
     ) -> BatchResult:
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
+        for envelope in batch:
+            self._disk.asked[f"{self._name}.{message_name(envelope.message)}"] += 1
         return await super().read(batch, handlers)
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

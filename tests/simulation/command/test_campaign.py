@@ -10,10 +10,12 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
-from actors.simulation.command.campaign import Campaign, Failure, Plan, Tally
+from actors.simulation.command.campaign import Campaign, Plan
+from actors.simulation.command.findings import Failure
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.report import CLEAR_LINE, Report
 from actors.simulation.command.second_process import TracedRun, compare
+from actors.simulation.command.tally import Tally
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.suspicious import SUSPICIOUS
 from tests.simulation.tally import TALLY, TallyScenario, tally

@@ -87,7 +87,9 @@ def test_what_is_played_twice_is_compared_line_by_line() -> None:
 class CountingScenario(TallyScenario):
     async def perform(self, client: Client, number: int, call: TallyCall, history: History) -> None:
         """Have a tweet counted that nobody has stored."""
-        await client.tell("tally", CountTweet(), key=f"k{number}")
+        with history.invoke(client.name, "count", number) as attempt:
+            await client.tell("tally", CountTweet(), key=f"k{number}")
+            attempt.ok()
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare nothing."""
@@ -157,7 +159,11 @@ def test_ctrl_c_ends_in_order() -> None:
         (("--seed", "x"), "a seed is a number from 0 on, not 'x'"),
         (("--seeds", "0"), "a number from 1 on, not '0'"),
         (("--hours", "nan"), "hours, more than 0, not 'nan'"),
-        (("--seeds", "1", "--hours", "1"), "either --seeds or --hours"),
+        (("--seeds", "1", "--hours", "1"), "either --seeds or --hours or --time"),
+        (("--seeds", "1", "--time", "1s"), "either --seeds or --hours or --time"),
+        (("--time", "10"), "a time such as 90s, 10m or 2h, not '10'"),
+        (("--time", "0m"), "a time such as 90s, 10m or 2h, not '0m'"),
+        (("--jobs", "0"), "a number from 1 on, not '0'"),
         (("--replay", "x", "--seed", "1"), "a file has a seed of its own"),
         (("--replay", "no-such-file.json"), "no-such-file.json: No such file or directory"),
         (("--page", "page.json"), "name it otherwise"),
@@ -321,3 +327,89 @@ def test_a_file_that_is_no_recording_is_told(
     file.write_text(f'{{"system": "{system}", "seed": 1, "script": {script}}}', encoding="utf-8")
     assert inside("--replay", str(file)) == 2
     assert says in capsys.readouterr().err
+
+
+# --- Longer campaigns ------------------------------------------------------------------------
+
+
+class TwoFaced(QuietScenario):
+    """Finds two things wrong, one at a time, each under numbers of its own."""
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Complain of who was first."""
+        operations = history.operations
+        if not operations or operations[0].process == "client-0":
+            return []
+        at = f"{operations[0].invoked_us} us"
+        what = "late" if operations[0].process == "client-1" else "early"
+        return [f"somebody was {what}, at {at}"]
+
+
+def test_failures_are_told_apart_and_each_made_small_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--keep-going plays to the end; a kind is told with its count, its first seed and a page."""
+    systems = [tally(scenario=TwoFaced)]
+    page = tmp_path / "found.html"
+    words = ("--seeds", "12", "--keep-going", "--shrink-runs", "20", "--page", str(page))
+    assert inside(*words, systems=systems) == 1
+    printed = capsys.readouterr().out
+    kinds = re.findall(
+        r"^  (\d+) times, first with seed (\d+) of tally: somebody was (\w+), at \d+ us$",
+        printed,
+        re.MULTILINE,
+    )
+    total = sum(int(times) for times, _, _ in kinds)
+    assert f"2 kinds of failure in {total} of 12 schedules:\n" in printed
+    assert {what for *_, what in kinds} == {"late", "early"}
+    seeds = [seed for _, seed, _ in kinds]
+    assert re.findall(r"^FAILED: seed (\d+) of tally$", printed, re.MULTILINE) == seeds
+    assert printed.count("It takes 1 of ") == 2
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "found-2.html", "found-2.json", "found.html", "found.json",
+    ]  # fmt: skip
+    assert "12 schedules in " in printed
+    assert inside("--seeds", "12", "--traces", systems=systems) == 1
+    assert len(capsys.readouterr().out.splitlines()) == int(seeds[0])
+
+
+def test_so_much_real_time_is_played(capsys: pytest.CaptureFixture[str]) -> None:
+    """--time T ends with the run in which that is over, and has held if those have."""
+    assert inside("--time", "1s", "--seed", "5", systems=COUNTING) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("from seed 5, for 1 s; tally;")
+    assert re.search(r"^\d+ schedules in 1\.\d s", printed, re.MULTILINE)
+
+
+class Impatient(CountingScenario):
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Press Ctrl-C."""
+        signal.raise_signal(signal.SIGINT)
+        return []
+
+
+def test_a_campaign_that_was_stopped_can_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is exit code 3, with what was covered and the words that play the rest."""
+    systems = [replace(COUNTING[0], scenario=lambda: Impatient)]
+    words = ("--seed", "6", "--seeds", "9", "--faults", "calm", "--jobs", "1")
+    assert inside(*words, systems=systems) == 3
+    printed = capsys.readouterr().out
+    assert "1 schedule in " in printed
+    rest = "--seed 7 --faults calm --seeds 8 --system tally"
+    assert f"go on with: {PROGRAM} simulate {rest}\n" in printed
+
+
+@pytest.mark.real_time
+def test_nobody_who_reads_is_no_verdict() -> None:
+    """A pipe that breaks has stopped the campaign before its end."""
+    process = subprocess.Popen(
+        [sys.executable, str(RUNTIME), "simulate", "--hours", "10000", "--verbose"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(COMMAND_S_MAX) == 3
