@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Bytes of the digest of all runs.
 DIGEST_BYTES: Final = 16
+# So many runs are enough for what sometimes should be so: where it never was, it never is.
+ENOUGH_SCHEDULES: Final = 2_000
 # What tells two findings of one bug apart: ids, numbers, and all but the first line.
 PARTICULARS: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\d+(\.\d+)?")
 
@@ -57,6 +59,8 @@ class Tally:
         self.faults: Counter[str] = Counter()
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
+        # In how many runs each case has come that sometimes should.
+        self.sometimes: Counter[str] = Counter()
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
 
     def add(self, system: str, played: Played) -> None:
@@ -66,6 +70,7 @@ class Tally:
         self.faults.update(played.applied)
         self.passed.update(played.passed)
         self.hit.update(played.hit)
+        self.sometimes.update({f"{system}: {text}": so for text, so in played.sometimes.items()})
         self._hash.update(f"{system}|{played.script.seed}|{played.digest}\n".encode())
 
     @property
@@ -83,6 +88,16 @@ class Tally:
         """The handlers that were never called."""
         called = {_handler(point) for point in self.passed}
         return [each for each in self.handlers if each not in called]
+
+    @property
+    def never(self) -> list[str]:
+        """What sometimes should be so, and was in no run."""
+        return [each for each, count in self.sometimes.items() if not count]
+
+    @property
+    def is_vacuous(self) -> bool:
+        """Whether enough was played for what never was so to count as a failure."""
+        return self.schedules >= ENOUGH_SCHEDULES and bool(self.never)
 
     @property
     def missed_points(self) -> list[str]:

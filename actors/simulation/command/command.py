@@ -163,7 +163,9 @@ class _Simulation:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
         elif failure is not None:
             self._tell_found(campaign, failure)
-        if failure is not None or self._differs is not None:
+        if campaign.tally.is_vacuous:
+            self._report.line("FAILED: what sometimes should be so never was")
+        if failure is not None or self._differs is not None or campaign.tally.is_vacuous:
             return FOUND
         return STOPPED if campaign.stopping else HELD
 
