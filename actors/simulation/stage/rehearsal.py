@@ -216,6 +216,9 @@ class Rehearsal:
                     await self._act(script, machine, director, loop, folder, trace, history[0])
                 )
             except BaseException:
+                # What had no end often has its reason among what was found by then.
+                if machine.engine is not None:
+                    troubles.extend(machine.engine.troubles)
                 # Nobody is left to start anything again, and no file stays open.
                 await machine.end()
                 raise
