@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.simulation.check.assertions import always, sometimes
     from actors.simulation.check.conservation import check_conserved, check_sum
     from actors.simulation.check.exactly_once import check_exactly_once
     from actors.simulation.check.history import History, Operation
@@ -32,16 +33,19 @@ __all__ = [
     "Members",
     "Operation",
     "Register",
+    "always",
     "check_conserved",
     "check_exactly_once",
     "check_linearizability",
     "check_sum",
+    "sometimes",
 ]
 
 # Where they are at home: what is above, to be read at run time.
 _HOMES = {
     "actors.config": "Config",
     "actors.kernel.clock": "Clock",
+    "actors.simulation.check.assertions": "always sometimes",
     "actors.simulation.check.conservation": "check_conserved check_sum",
     "actors.simulation.check.exactly_once": "check_exactly_once",
     "actors.simulation.check.history": "History Operation",

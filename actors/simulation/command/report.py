@@ -123,6 +123,12 @@ class Report:
         self.line(fill(f"{_counted(tally.faults.total(), 'fault')}: {faults or 'none'}", WIDTH))
         self._coverage("handlers called", tally.handlers, tally.idle_handlers, named=names_missed)
         self._coverage("crash points hit", tally.points, tally.missed_points, named=names_missed)
+        if tally.sometimes:
+            cases = len(tally.sometimes)
+            self.line(f"sometimes: {cases - len(tally.never)} of {cases}")
+            for text in tally.never:
+                never = f"never {text}"
+                self.line(fill(never, WIDTH, initial_indent="  ", subsequent_indent="    "))
         if played_twice:
             self.line("in a second process, with another PYTHONHASHSEED: the same, line by line")
         if held:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 DIGEST_BYTES: Final = 16
 # Of so few calls it may be chance that none asked for anything.
 CALLS_MIN: Final = 10
+# So many runs are enough for what sometimes should be so: where it never was, it never is.
+ENOUGH_SCHEDULES: Final = 2_000
 
 
 class Tally:
@@ -37,6 +39,8 @@ class Tally:
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
+        # In how many runs each case has come that sometimes should; those that never came, too.
+        self.sometimes: Counter[str] = Counter()
         # By system: what its clients were to do, what they asked for meanwhile, and what was noted.
         self._calls: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
@@ -58,6 +62,7 @@ class Tally:
         self.passed.update(played.passed)
         self.hit.update(played.hit)
         self.asked.update(played.asked)
+        self.sometimes.update({f"{system}: {text}": so for text, so in played.sometimes.items()})
         self._calls[system] += played.calls
         self._requests[system] += played.requests
         self._operations[system] += len(played.operations)
@@ -84,8 +89,16 @@ class Tally:
         """The crash points that no kill struck."""
         return [each for each in self.points if not self.hit[each]]
 
+    @property
+    def never(self) -> list[str]:
+        """What sometimes should be so, and was in no run."""
+        return [each for each, count in self.sometimes.items() if not count]
+
     def vacuous(self) -> list[str]:
-        """Return a sentence for each scenario that looks at nothing, so that all must hold."""
+        """Return a sentence for each scenario that looks at nothing, so that all must hold.
+
+        And for each case that sometimes should come, where enough was played for it to.
+        """
         found = []
         for system in sorted(name for name, calls in self._calls.items() if calls >= CALLS_MIN):
             calls = f"{self._calls[system]} calls that clients of {system} were to make"
@@ -94,6 +107,8 @@ class Tally:
             elif not self._operations[system]:
                 what = "history.invoke in the scenario's perform says what was asked"
                 found.append(f"nothing was noted of {calls}: {what}")
+        if self.schedules >= ENOUGH_SCHEDULES:
+            found += [f"never in {self.schedules} schedules: {each}" for each in self.never]
         return found
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.messages import Message
     from actors.service.assembly import ServiceSystem
+    from actors.simulation.check.engine import Engine
     from actors.simulation.stage.trace import Trace
 
 # How often and how long a client asks for one thing, in virtual seconds: a crash, a full disk or a
@@ -58,12 +59,19 @@ class Client:
     """One client of the gateway. `async with` it; requests of one client follow each other."""
 
     def __init__(
-        self, name: str, machine: Booted, port: int, trace: Trace, services: frozenset[str]
+        self,
+        name: str,
+        machine: Booted,
+        port: int,
+        trace: Trace,
+        services: frozenset[str],
+        engine: Engine | None = None,
     ) -> None:
         """`name` is its host's, `port` the gateway's on the machine; `services` are all there are.
 
-        `requests` counts what it was made to ask.
+        `requests` counts what it was made to ask; `engine` hears the answers.
         """
+        self._engine = engine
         self.name = name
         self.requests = 0
         self._services = services
@@ -141,6 +149,8 @@ class Client:
     ) -> ClientReply:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        if self._engine is not None and method != "GET":
+            self._engine.calm = False
         if key is None:
             return await self._ask(method, path, body, headers, AGAIN)
         return await self._ask(
@@ -166,6 +176,7 @@ class Client:
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(PAUSE_S)
+            begun_s = asyncio.get_running_loop().time()
             try:
                 async with self._session.request(
                     method, f"{base}{path}", json=body, headers=headers
@@ -174,8 +185,15 @@ class Client:
                     reply = ClientReply(status, await response.json(content_type=None))
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
+                self._heard(f"{method} {path}", 0, begun_s)
                 continue
             self._trace.add("client", self.name, f"{method} {path} {status}")
+            self._heard(f"{method} {path}", status, begun_s)
             if status not in again:
                 return reply
         return ClientReply(0)
+
+    def _heard(self, what: str, status: int, begun_s: float) -> None:
+        if self._engine is not None:
+            took_s = asyncio.get_running_loop().time() - begun_s
+            self._engine.asked(f"{self.name}: {what}", status, took_s)

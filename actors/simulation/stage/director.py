@@ -62,7 +62,7 @@ class Director:
             await self.apply(step)
 
     async def mend(self, schedule: Schedule) -> None:
-        """End what still lasts, so that the system can come to rest.
+        """End what still lasts, so that the system can get well by itself.
 
         Traps stay: a kill is over at once, and some points are passed late only.
         """
@@ -72,13 +72,22 @@ class Director:
             self._heal(link)
         for service in self._machine.suspended():
             self._machine.signal("resume", service)
-        # Forward, to where it has been: what was scheduled there must not be an hour away.
+
+    def set_clock_right(self) -> None:
+        """Set it forward to where it has been: what was scheduled there must not be an hour away.
+
+        Only an operator does that, so it comes when all is well without it.
+        """
         self._clock.step(self._stepped_s_max - self._stepped_s)
         self._stepped_s = self._stepped_s_max
 
     async def apply(self, step: Step) -> None:
         """Do it now."""
         self.applied[step.fault] += 1
+        engine = self._machine.engine
+        if engine is not None:
+            engine.calm = False
+            engine.links_whole &= FAULTS[step.fault].scope != "link"
         self._trace.add("fault", step.target, str(step))
         amount_s = step.amount_ms / 1000
         match FAULTS[step.fault].scope:

@@ -10,6 +10,7 @@ from actors.errors import StoreUnwritable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.simulation.check.commit_watch import CommitWatch
     from actors.simulation.stage.trace import Trace
 
 Phase = Literal["before", "after"]
@@ -37,6 +38,8 @@ class Disk:
         self.lost = False
         # Called at each crash point with (service, message type, phase): whether a kill is due.
         self.passes: Callable[[str, str, Phase], bool] | None = None
+        # Who hears what handlers say and stores commit.
+        self.commits: CommitWatch | None = None
 
     def refuse(self, service: str) -> StoreUnwritable | None:
         """Return what a write gets while the disk is full."""

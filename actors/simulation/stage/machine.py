@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
+    from actors.simulation.check.engine import Engine
     from actors.simulation.net.network import Network
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
@@ -56,6 +58,8 @@ class Machine:
         rng: Rng,
     ) -> None:
         """It boots the `systems`, of whose rest the `scenario` knows more than we do."""
+        # Who hears what becomes of it, where that is judged.
+        self.engine: Engine | None = None
         self.disk = Disk(trace)
         self.up = False
         self.crashes: list[str] = []
@@ -84,10 +88,17 @@ class Machine:
         for address, name in scenario.wires.items():
             network.names.wire(EDGE_HOST, address, name)
 
+    def judged_by(self, engine: Engine) -> None:
+        """Let it hear all that happens from now on."""
+        self.engine = engine
+        self.disk.commits = engine.commits
+
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
+        if self.engine is not None:
+            self.engine.booted()
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -138,6 +149,21 @@ class Machine:
     def suspended(self) -> list[str]:
         """Return the services that somebody has suspended: a client's resume may have got lost."""
         return [each.name for each in self.system.actors() if each.state == "suspended"]
+
+    def actors(self) -> list[ActorStats]:
+        """Return how all actors stand."""
+        return self.system.actors()
+
+    async def unwell(self) -> list[str]:
+        """Return who does not run, and which messages wait, whatever the scenario says of it."""
+        found = [
+            f"{each.name} is {each.state}" for each in self.actors() if each.state != "running"
+        ]
+        return found + [
+            f"{each.depth} messages from {each.sender} to {each.receiver} wait ({each.state})"
+            for each in await self.system.channels()
+            if each.depth
+        ]
 
     async def busy(self) -> list[str]:
         """Return what is still under way; empty where the system is at rest."""
@@ -221,6 +247,8 @@ class Machine:
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()
         text = ""
+        if self.engine is not None and not self.disk.lost:
+            self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
             if not event.killed and self.up:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Mapping  # noqa: TC003 - a field's type is looked at when it is made
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,10 @@ from actors.app import look_through
 from actors.errors import line_at
 from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
+from actors.simulation.check.assertions import Assertions, asserting
+from actors.simulation.check.engine import Engine
 from actors.simulation.check.history import History
+from actors.simulation.check.past import Past
 from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
@@ -30,7 +34,9 @@ from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
+from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
+from actors.simulation.stage.liveness import get_well
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.rest import come_to_rest
 from actors.simulation.stage.scenario import audit_of, scenario_of
@@ -43,7 +49,7 @@ from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from actors.config import Config
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.script.workload import Workload
     from actors.simulation.stage.scenario import Scenario
+    from actors.simulation.time.virtual_clock import VirtualClock
     from actors.system import System
 
 # Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
@@ -77,7 +84,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     `asked` counts what stores were asked, by service.Query; `calls` is how many calls there were to
     perform, `requests` how many requests came of them.
     `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
-    is whether it took too long to wait for its end.
+    is whether it took too long to wait for its end. `sometimes` says of each such case whether it
+    has come.
     """
 
     script: Script
@@ -93,6 +101,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
     requests: int = 0
     endless: bool = False
+    sometimes: dict[str, bool] = {}
 
 
 class Rehearsal:
@@ -129,6 +138,9 @@ class Rehearsal:
         self._runs = 0
         self._requests = 0
         factories = services_of(self._systems, unbooted(self._systems, self._config, place))
+        self._subscribers = subscribers_of(factories)
+        self._groups = groups_of(self._systems, factories)
+        self._past = Past()
         self._points = CrashPoints.of(
             factories, seldom=scenario().seldom, unreached=scenario().unreached
         )
@@ -152,6 +164,7 @@ class Rehearsal:
             message = f"{system.name} cannot be furnished as it is configured: {what}"
             raise SimulationError(message) from error
         scenario().age(self._template)
+        self._past = Past.of(self._template)
 
     def script(self, seed: int) -> Script:
         """Draw what this seed plays."""
@@ -225,6 +238,9 @@ class Rehearsal:
                     await self._act(script, machine, director, loop, folder, trace, history[0])
                 )
             except BaseException:
+                # What had no end often has its reason among what was found by then.
+                if machine.engine is not None:
+                    troubles.extend(machine.engine.troubles)
                 # Nobody is left to start anything again, and no file stays open.
                 await machine.end()
                 raise
@@ -233,9 +249,11 @@ class Rehearsal:
 
         now: list[Callable[[], float]] = [lambda: 0.0]
         endless = False
+        assertions = Assertions(self._scenario().expected)
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
         try:
-            self._on_machine(script.seed, folder, trace, stage, now)
+            with asserting(assertions):
+                self._on_machine(script.seed, folder, trace, stage, now)
         except NoSuchService:
             raise
         except SimulationError as error:
@@ -245,6 +263,7 @@ class Rehearsal:
             at = line_at(error)
             place = "" if at is None else f"{short_place(at)}: "
             troubles.append(f"{place}{type(error).__name__}: {error}")
+        troubles += dict.fromkeys(assertions.broken)
         for trouble in troubles:
             trace.add("trouble", "", trouble)
         applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
@@ -262,6 +281,7 @@ class Rehearsal:
             calls=len(script.workload),
             requests=self._requests,
             endless=endless,
+            sometimes=assertions.sometimes,
         )
 
     def _on_machine(
@@ -293,7 +313,17 @@ class Rehearsal:
                 trace=trace,
                 rng=Rng(seed).fork("machine"),
             )
+            machine.judged_by(self._engine(loop.clock))
             run(stage(machine, network, loop), loop=loop)
+
+    def _engine(self, clock: VirtualClock) -> Engine:
+        return Engine(
+            self._config,
+            clock,
+            self._past,
+            subscribers=self._subscribers,
+            groups=self._groups,
+        )
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
         del loop
@@ -325,9 +355,16 @@ class Rehearsal:
             ],
         )
         await director.mend(script.schedule)
+        engine = machine.engine
+        assert engine is not None, "a run is judged"
+        engine.unwell(await get_well(machine))
+        director.set_clock_right()
         busy = await come_to_rest(machine, scenario)
         troubles = [f"it does not come to rest: {each}" for each in busy]
+        engine.rested(machine.actors())
         await machine.stop()
+        engine.stopped(folder)
+        troubles += engine.troubles
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         for audit in self._audits:
@@ -347,7 +384,7 @@ class Rehearsal:
         due_s = 0.0
         name, port = f"client-{number}", self._config.edge.gateway.port
         with on_host(name):
-            async with Client(name, machine, port, trace, self._services) as client:
+            async with Client(name, machine, port, trace, self._services, machine.engine) as client:
                 for index, request in enumerate(workload):
                     due_s += request.gap_us / 1_000_000
                     if request.client == number:

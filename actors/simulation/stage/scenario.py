@@ -52,6 +52,8 @@ class Scenario:
     allowed: Sequence[Allowance] = ()
     # Messages that few runs pass: kills are set at their crash points more often.
     seldom: tuple[Any, ...] = ()
+    # What `sometimes` is to be so in a campaign, by its text: also where no line comes to say it.
+    expected: tuple[str, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
     unreached: tuple[Any, ...] = ()
 

@@ -83,7 +83,7 @@ class SimulatedStore(InlineStore):
         if refused is not None:
             self._disk.trace.add("refuse", self._name, "the disk is full")
             return WriteResult(outcomes=[refused] * len(batch))
-        result = await super().write(batch, handlers)
+        result = await self._commit_all(batch, handlers)
         self._note(types, result)
         await self._take_time()
         await self._pass(types, "after")
@@ -116,9 +116,19 @@ class SimulatedStore(InlineStore):
 
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
-        result = await super().write(batch, handlers)
+        result = await self._commit_all(batch, handlers)
         if isinstance(result.crash, Fenced):
             self._disk.trace.add("fenced", self._name, "a dead incarnation's batch")
+
+    async def _commit_all(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> WriteResult:
+        commits = self._disk.commits
+        if commits is None:
+            return await super().write(batch, handlers)
+        result = await super().write(batch, commits.watched(self._name, handlers))
+        commits.wrote(self._name, batch, result)
+        return result
 
     def _look_now(
         self, function: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]

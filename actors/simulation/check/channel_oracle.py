@@ -1,0 +1,95 @@
+"""Guarantees 5, 13 and 14: what handlers send is applied once, whole, and in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.messages import Refusal, Refused
+from actors.simulation.check.handled import Content
+from actors.store.messaging.origin import ChannelOrigin
+from actors.store.messaging.unreadable import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from actors.simulation.check.handled import Handled
+    from actors.simulation.check.past import Past
+
+
+class ChannelOracle:
+    """Numbers what handlers have sent whose command stands, and compares it with what arrives."""
+
+    def __init__(self, past: Past, subscribers: Mapping[str, Sequence[str]]) -> None:
+        """`subscribers` are the services that declare a handler for an event, by its type."""
+        self._subscribers = subscribers
+        self._sent = dict(past.sent)
+        # Of the channel (sender, receiver): what is not applied yet, by number.
+        self._waiting: dict[tuple[str, str], dict[int, Content]] = {}
+        self._applied = dict(past.applied)
+        for channel, parcels in past.waiting.items():
+            done = past.applied.get(channel, 0)
+            self._waiting[channel] = {
+                each.number: Content(each.type, each.json) for each in parcels if each.number > done
+            }
+
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Note what was sent and what was applied; yield what is wrong with that."""
+        for each in batch:
+            origin = each.envelope.origin
+            if each.stands and origin.__class__ is ChannelOrigin:
+                yield from self._arrived(store, each, origin)
+            if each.run is None:
+                continue
+            if each.keeps:
+                for said in each.run.said:
+                    self._send(store, said.how, said.receiver, said.what)
+            elif isinstance(each.outcome, Refusal) and getattr(origin, "sender", None):
+                told = Refused(command=each.envelope.message, refusal=each.outcome)
+                self._put(store, origin.sender, Content.of(told))
+
+    def left(self) -> Iterator[str]:
+        """Yield what was sent and not applied."""
+        for (sender, receiver), waiting in self._waiting.items():
+            if waiting:
+                number, what = next(iter(waiting.items()))
+                yield (
+                    f"{sender} has sent {receiver} {len(waiting)} messages that it has not "
+                    f"applied, the first number {number}, {what.type}"
+                )
+
+    @property
+    def marks(self) -> tuple[Mapping[tuple[str, str], int], Mapping[tuple[str, str], int]]:
+        """The numbers that were sent last and applied last, by (sender, receiver)."""
+        return self._sent, self._applied
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _send(self, store: str, how: str, receiver: str, what: Content) -> None:
+        if how == "send":
+            self._put(store, receiver, what)
+        elif how == "publish":
+            for subscriber in self._subscribers.get(what.type, ()):
+                self._put(store, subscriber, what)
+
+    def _put(self, sender: str, receiver: str, what: Content) -> None:
+        number = self._sent[sender, receiver] = self._sent.get((sender, receiver), 0) + 1
+        self._waiting.setdefault((sender, receiver), {})[number] = what
+
+    def _arrived(self, store: str, each: Handled, origin: Any) -> Iterator[str]:
+        channel = (origin.sender, store)
+        applied = self._applied.get(channel, 0)
+        which = f"{origin.sender}'s number {origin.number}"
+        if origin.number <= applied:
+            if each.run is not None:
+                yield f"{store} has applied {which} twice"
+            return
+        if origin.number != applied + 1:
+            yield f"{store} has applied {which} after number {applied}"
+        what = self._waiting.get(channel, {}).pop(origin.number, None)
+        if what is None:
+            yield f"{store} has applied {which}, which nobody has sent, or not committed"
+        elif not isinstance(each.envelope.message, Unreadable):
+            came = Content.of(each.envelope.message)
+            if came != what:
+                yield f"{store} has applied {which} as {came}, which was sent as {what}"
+        self._applied[channel] = origin.number

@@ -1,0 +1,66 @@
+"""Guarantee 10, of rows: what the files hold at rest is bounded, and what was seen to come."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+
+    from actors.config import Config
+
+# Each is a number: the most that configuration allows is beside it, in `_bounds`.
+COUNTS: Final = (
+    "SELECT (SELECT count(*) FROM dead_letter), (SELECT count(*) FROM event),"
+    " (SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM outbox GROUP BY receiver)),"
+    " (SELECT count(*) FROM later)"
+)
+WHAT: Final = ("dead letters", "events", "messages to one receiver", "open requests")
+SENT = "SELECT receiver, last FROM channel WHERE receiver <> ''"
+APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
+TIMERS = "SELECT seq FROM timer"
+
+
+def check_files(
+    folder: Path,
+    config: Config,
+    *,
+    sent: Mapping[tuple[str, str], int],
+    applied: Mapping[tuple[str, str], int],
+    pending: Mapping[str, Collection[int]],
+) -> Iterator[str]:
+    """Yield what no file should hold at rest, and where one knows otherwise than who watched."""
+    for path in sorted(folder.glob("*.db")):
+        name = path.stem
+        with closing(sqlite3.connect(path)) as connection:
+            counts = connection.execute(COUNTS).fetchone()
+            rows = dict(connection.execute(SENT).fetchall())
+            marks = dict(connection.execute(APPLIED).fetchall())
+            timers = {seq for (seq,) in connection.execute(TIMERS)}
+        yield from _bounds(name, counts, config)
+        for what, found, known in (
+            ("sent", rows, _of(sent, 0, name)),
+            ("applied", marks, _of(applied, 1, name)),
+        ):
+            if found != known:
+                yield f"{name}'s file has {what} {found}, and was seen to have {what} {known}"
+        if timers != set(pending.get(name, ())):
+            seen = sorted(pending.get(name, ()))
+            yield f"{name}'s file holds the timers {sorted(timers)}, and was seen to set {seen}"
+
+
+def _of(marks: Mapping[tuple[str, str], int], end: int, name: str) -> dict[str, int]:
+    return {pair[1 - end]: mark for pair, mark in marks.items() if pair[end] == name and mark}
+
+
+def _bounds(name: str, counts: tuple[int, ...], config: Config) -> Iterator[str]:
+    store = config.store
+    most: tuple[Any, ...] = (
+        config.service.dead_letters_max, store.events_kept_max, store.outbox_messages_max, 0,
+    )  # fmt: skip
+    for what, count, limit in zip(WHAT, counts, most, strict=True):
+        if count > limit:
+            yield f"{name} holds {count} {what} at rest, and {limit} at most should be there"

@@ -1,0 +1,69 @@
+"""What a store did with one message of a batch, as whoever stands beside it sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from actors.kernel.messages import type_name, type_of
+
+if TYPE_CHECKING:
+    from actors.kernel.envelope import Envelope
+
+encode = msgspec.json.Encoder().encode
+
+
+class Said(NamedTuple):
+    """One call of a handler's: `tx.send`, `tx.publish`, `tx.run` or `tx.after`.
+
+    `receiver` is a send's, `due_us` a timer's: the transaction's time and the delay it asked for.
+    """
+
+    how: Literal["send", "publish", "after"]
+    what: Content
+    receiver: str = ""
+    due_us: int = 0
+
+
+class Content(NamedTuple):
+    """A message by value: the name of its type, and its JSON."""
+
+    type: str
+    json: bytes
+
+    @classmethod
+    def of(cls, message: Any) -> Content:
+        """Take it as it is now."""
+        return cls(type_name(type_of(message)), encode(message))
+
+
+class Run:
+    """A handler at work on one message: when it was, what it said, what it raised."""
+
+    __slots__ = ("now_us", "raised", "said")
+
+    def __init__(self, now_us: int) -> None:
+        """It begins, in a transaction of that time."""
+        self.now_us = now_us
+        self.said: list[Said] = []
+        self.raised: BaseException | None = None
+
+
+class Handled(NamedTuple):
+    """One message of a batch, and what came of it.
+
+    `run` is its handler's last, None where it was not called; `outcome` is what the store answered.
+    `stands` is whether the message's own place was settled by a commit: it was handled, refused or
+    buried. `keeps` is whether what its handler wrote and said stands, too. `now_us` and `at_s` are
+    the wall clock and the monotonic one after the commit.
+    """
+
+    store: str
+    envelope: Envelope
+    run: Run | None
+    outcome: Any
+    stands: bool
+    keeps: bool
+    now_us: int
+    at_s: float

@@ -1,0 +1,70 @@
+"""What a system's files hold before a run begins: messages and timers on their way."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NUMBERED = "SELECT receiver, last FROM channel"
+TIMERS = "SELECT seq, due_us, message_type, message FROM timer"
+WAITING = "SELECT receiver, number, message_type, message FROM outbox"
+APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
+
+
+class TimerRow(NamedTuple):
+    """A row of a service's timers."""
+
+    seq: int
+    due_us: int
+    type: str
+    json: bytes
+
+
+class OutboxRow(NamedTuple):
+    """A row of an outbox."""
+
+    number: int
+    type: str
+    json: bytes
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """By service: its timers, and the number that was given last.
+
+    By (sender, receiver): the number that was sent last, the one that was applied last, and what
+    stands in the outbox.
+    """
+
+    timers: dict[str, list[TimerRow]] = {}
+    timers_last: dict[str, int] = {}
+    sent: dict[tuple[str, str], int] = {}
+    applied: dict[tuple[str, str], int] = {}
+    waiting: dict[tuple[str, str], list[OutboxRow]] = {}
+
+    @classmethod
+    def of(cls, folder: Path) -> Past:
+        """Read it from the files themselves, which nobody is writing."""
+        past = cls(timers={}, timers_last={}, sent={}, applied={}, waiting={})
+        for path in sorted(folder.glob("*.db")):
+            with closing(sqlite3.connect(path)) as connection:
+                past._read(path.stem, connection)
+        return past
+
+    def _read(self, name: str, connection: sqlite3.Connection) -> None:
+        execute = connection.execute
+        for receiver, last in execute(NUMBERED):
+            if receiver:
+                self.sent[name, receiver] = last
+            else:  # a service's own timers
+                self.timers_last[name] = last
+        self.timers[name] = [TimerRow(*row) for row in execute(TIMERS)]
+        for receiver, *row in execute(WAITING):
+            self.waiting.setdefault((name, receiver), []).append(OutboxRow(*row))
+        for sender, applied in execute(APPLIED):
+            self.applied[sender, name] = applied

@@ -1,0 +1,91 @@
+"""Guarantee 17: a timer fires once, never early, and late rather than never."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from actors.kernel.messages import EffectOutcome, GaveUp
+from actors.service.effects import EffectPutOff
+from actors.simulation.check.handled import Content
+from actors.store.messaging.origin import TimerOrigin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from actors.simulation.check.handled import Handled
+    from actors.simulation.check.past import Past
+
+# How late a command may come that was due while nothing was in the way: two commits of a slow disk,
+# and a queue of others.
+LATE_S_MAX: Final = 1.0
+
+
+class Set(NamedTuple):
+    """A timer that was set and has not fired: when it is due, or 0 for at once, and what it is."""
+
+    due_us: int
+    what: Content
+
+
+class TimerOracle:
+    """Holds what fired against what was asked for: `tx.now` and the delay of the call that set it.
+
+    Timers are told apart by their number: the first commit's is 1, the next one's 2, and so on, in
+    the order in which handlers set them. A step of the wall clock is a step for timers.
+    """
+
+    def __init__(self, past: Past) -> None:
+        """Begin with what the files held."""
+        self._last = dict(past.timers_last)
+        self.pending: dict[str, dict[int, Set]] = {
+            store: {each.seq: Set(each.due_us, Content(each.type, each.json)) for each in timers}
+            for store, timers in past.timers.items()
+        }
+
+    def hear(self, store: str, batch: Sequence[Handled], *, calm: bool) -> Iterator[str]:
+        """Note which were set and which have fired; yield what is wrong with that."""
+        pending = self.pending.setdefault(store, {})
+        for each in batch:
+            origin = each.envelope.origin
+            if each.stands and origin.__class__ is TimerOrigin:
+                yield from self._fired(store, each, origin.seq, pending, calm=calm)
+            for said in each.run.said if each.keeps and each.run else ():
+                if said.how == "after":
+                    self._last[store] = self._last.get(store, 0) + 1
+                    pending[self._last[store]] = Set(said.due_us, said.what)
+
+    def left(self, now_us: int) -> Iterator[str]:
+        """Yield the timers that have not fired though they were due."""
+        for store, timers in self.pending.items():
+            for due_us, what in timers.values():
+                if due_us <= now_us:
+                    since = f"for {(now_us - due_us) / 1e6:.3f} s" if due_us else "at once"
+                    yield f"{store}: {what.type} was due {since} and has not fired"
+
+    def _fired(
+        self, store: str, each: Handled, seq: int, pending: dict[int, Set], *, calm: bool
+    ) -> Iterator[str]:
+        timer = pending.pop(seq, None)
+        if timer is None:
+            if each.run is not None:
+                yield f"{store}: timer {seq} has fired, which nobody has set, or twice"
+            return
+        what, is_command = _what(each.envelope.message, timer.what)
+        if what != timer.what:
+            yield f"{store}: {timer.what.type} was set, and {what.type} has fired, or another one"
+        now_us = each.run.now_us if each.run else each.now_us
+        early_us = timer.due_us - now_us
+        if early_us > 0:
+            yield f"{store}: {timer.what.type} has fired {early_us / 1e6:.6f} s before it was due"
+        if calm and is_command and timer.due_us and -early_us > LATE_S_MAX * 1e6:
+            yield f"{store}: {timer.what.type} has fired {-early_us / 1e6:.6f} s late"
+
+
+def _what(message: Any, was_set: Content) -> tuple[Content, bool]:
+    """Return what fired, and whether it is a command itself, and not what came of an effect."""
+    if isinstance(message, EffectOutcome | GaveUp | EffectPutOff):
+        return Content.of(message.command), False
+    what = Content.of(message)
+    if what.type == was_set.type:
+        return what, True
+    return was_set, False  # an effect's own outcome does not say what it was asked

@@ -1,0 +1,134 @@
+"""Bugs of the engine, each planted to be found by one of its oracles, by the oracle's name."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import msgspec
+
+from actors.kernel import actor
+from actors.kernel.exit import Exit
+from actors.kernel.future import AsyncioFuture
+from actors.kernel.lane_server import LaneServer
+from actors.service.channel import Channel
+from actors.store.group_commit import GroupCommit
+from actors.store.messaging import timers
+from actors.store.messaging.output_buffer import OutputBuffer
+from tests.simulation.plants import PLANTS
+from tests.simulation.tally import ReviewTweet, TallyService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from actors.store.transaction import Transaction
+
+after = OutputBuffer.after
+settle = LaneServer._settle
+made = GroupCommit.__init__
+expire_after = AsyncioFuture.expire_after
+
+
+def _after(changed: Callable[[float], float]) -> AbstractContextManager[Any]:
+    def later(self: OutputBuffer, delay_s: float, message: Any) -> None:
+        after(self, changed(delay_s), message)
+
+    return patch.object(OutputBuffer, "after", later)
+
+
+class ChargedExit(Exit, frozen=True, kw_only=True):
+    """A kill counts as a crash does."""
+
+    def __post_init__(self) -> None:
+        if self.reason == "killed":
+            msgspec.structs.force_setattr(self, "charged", True)
+
+
+@contextmanager
+def poison(attempts: int = 0) -> Iterator[None]:
+    """A review crashes, at each attempt; the store allows so many more than it should."""
+
+    def crash(self: TallyService, tx: Transaction, cmd: ReviewTweet) -> None:
+        raise ValueError("poison")
+
+    def more(self: GroupCommit, connection: Any, spec: Any, config: Any, **rest: Any) -> None:
+        spec = msgspec.structs.replace(spec, attempts_max=spec.attempts_max + attempts)
+        made(self, connection, spec, config, **rest)
+
+    handlers = TallyService.handlers
+    crashing = msgspec.structs.replace(handlers[ReviewTweet], function=crash)
+    with (
+        patch.dict(handlers, {ReviewTweet: crashing}),
+        patch.object(GroupCommit, "__init__", more),
+    ):
+        yield
+
+
+def _counted_twice(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    settle(self, envelope, outcome)
+    self.mailbox.handled += 1
+
+
+def _patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
+    expire_after(self, seconds * 10, actor_name)
+
+
+# The oracle that has to speak, what it has to say among other things, where, and what is planted.
+PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager[Any]]]] = {
+    "a timer fires a tenth early": (
+        "timers", "before it was due", "tally", "calm", lambda: _after(lambda s: s * 0.9),
+    ),
+    "a timer beyond 10 s fires a thousand times early": (
+        "timers", "before it was due", "hotel", "calm",
+        lambda: _after(lambda s: s / 1_000 if s > 10 else s),
+    ),
+    "a timer fires late": (
+        "timers", "s late", "tally", "calm", lambda: _after(lambda s: s * 10),
+    ),
+    "a timer fires twice": (
+        "timers", "or twice", "tally", "kills", PLANTS["timer_twice"].planted,
+    ),
+    "a reply leaves before its commit": (
+        "replies", "before its commit", "tally", "calm", PLANTS["reply_before_commit"].planted,
+    ),
+    "a request runs again under its key": (
+        "once", "under the key", "tally", "calm", PLANTS["no_request_keys"].planted,
+    ),
+    "a message that comes twice is applied twice": (
+        "channels", "twice", "tally", "kills", PLANTS["no_dedup"].planted,
+    ),
+    "messages are lost with their sender": (
+        "channels", "has not", "hotel", "kills", PLANTS["outbox_in_memory"].planted,
+    ),
+    "poison runs once too often": (
+        "poison", "is not given up", "tally", "calm", lambda: poison(1),
+    ),
+    "poison is given up too soon": (
+        "poison", "after 2 crashes", "tally", "calm", lambda: poison(-1),
+    ),
+    "kills spend the restart budget": (
+        "supervision", "was parked after 0", "tally", "kills",
+        lambda: patch.object(actor, "Exit", ChargedExit),
+    ),
+    "a message is counted twice": (
+        "accounts", "has accepted", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _counted_twice),
+    ),
+    "nobody is told that the time is up": (
+        "deadlines", "of 5 s", "tally", "kills",
+        lambda: patch.object(AsyncioFuture, "expire_after", _patient),
+    ),
+    "timers that have fired are kept": (
+        "bounds", "holds the timers", "tally", "calm",
+        lambda: patch.object(timers, "REMOVE", f"{timers.REMOVE} AND 0"),
+    ),
+    "a handler crashes though nothing is done to it": (
+        "calm", "has crashed", "tally", "calm", poison,
+    ),
+    "a channel does not try again": (
+        "liveness", "after the last fault", "tally", "disk",
+        lambda: patch.object(Channel, "_try_again", lambda self: None),
+    ),
+}  # fmt: skip

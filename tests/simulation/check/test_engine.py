@@ -1,0 +1,128 @@
+"""The engine's oracles: each finds what it is for, and none complains of what is right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors.simulation import always, sometimes
+from actors.simulation.check.engine import ORACLES
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.stage.rehearsal import Rehearsal
+from tests.simulation.check.engine_plants import PLANTED, poison
+from tests.simulation.planting import PLANTED as SYSTEMS
+from tests.simulation.planting import config_of
+from tests.simulation.tally import TallyScenario, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from actors.simulation.check.history import History
+    from actors.simulation.stage.client import Client
+    from actors.system import System
+
+    Rehearse = Callable[..., Rehearsal]
+
+GUARANTEES = Path(__file__).parents[3] / "docs" / "GUARANTEES.md"
+ROW = re.compile(r"^\| ([HB]?\d+) \| .* \| ([^|]+) \|$", re.MULTILINE)
+SEEDS = 60
+
+
+@pytest.fixture(scope="module")
+def rehearse() -> Iterator[Rehearse]:
+    """Return what furnishes a system under a profile, once."""
+    made: dict[Any, Rehearsal] = {}
+
+    def rehearsal(name: str, profile: str, system: System | None = None) -> Rehearsal:
+        key = (name, profile, system is None)
+        if key not in made:
+            folder = place / f"{len(made)}"
+            folder.mkdir()
+            made[key] = Rehearsal(system or SYSTEMS[name], config_of(name), folder, profile=profile)
+        return made[key]
+
+    with scratch_folder() as place, without_logs():
+        yield rehearsal
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_an_oracle_finds_what_it_is_for(rehearse: Rehearse, name: str) -> None:
+    """Within sixty seeds; without the bug, what found it finds nothing."""
+    oracle, words, system, profile, planted = PLANTED[name]
+    rehearsal = rehearse(system, profile)
+    for seed in range(1, SEEDS + 1):
+        script = rehearsal.script(seed)
+        with planted():
+            found = rehearsal.play(script).troubles
+        if any(each.startswith(f"{oracle}: ") and words in each for each in found):
+            break
+    else:
+        pytest.fail(f"{oracle} has not found in {SEEDS} seeds: {name}")
+    assert rehearsal.play(script).troubles == ()
+
+
+@pytest.mark.parametrize("profile", ["calm", "kills", "chaos", "disk", "network"])
+@pytest.mark.parametrize(
+    "system",
+    ["tally", *[pytest.param(name, marks=pytest.mark.long) for name in ("hotel", "tweets")]],
+)
+def test_what_is_right_is_not_complained_of(rehearse: Rehearse, system: str, profile: str) -> None:
+    """Sixty seeds hold."""
+    rehearsal = rehearse(system, profile)
+    found = {seed: rehearsal.play(rehearsal.script(seed)).troubles for seed in range(SEEDS)}
+    assert {seed: troubles for seed, troubles in found.items() if troubles} == {}
+
+
+def test_poison_that_is_given_up_in_time_is_no_poison_trouble(rehearse: Rehearse) -> None:
+    """Whatever else is killed meanwhile, and however often it is sent anew."""
+    for profile in ("calm", "kills"):
+        rehearsal = rehearse("tally", profile)
+        for seed in range(1, 21):
+            with poison():
+                found = rehearsal.play(rehearsal.script(seed)).troubles
+            assert [each for each in found if each.startswith(("poison", "supervision"))] == []
+
+
+def test_each_guarantee_names_who_watches_it() -> None:
+    """An oracle that there is, or why there is nothing to watch; and no oracle is nobody's."""
+    rows = ROW.findall(GUARANTEES.read_text(encoding="utf-8"))
+    assert [number for number, _ in rows if number.isdigit()] == [str(n + 1) for n in range(32)]
+    named: set[str] = set()
+    for number, watched_by in rows:
+        oracles = re.findall(r"`(\w+)`", watched_by)
+        named.update(oracles)
+        assert oracles or watched_by.startswith("not simulated: "), f"guarantee {number}"
+        assert set(oracles) <= set(ORACLES), f"guarantee {number}"
+    assert named == set(ORACLES)
+
+
+class TalkativeScenario(TallyScenario):
+    """Says of its calls what is so."""
+
+    expected = ("a case that no line reaches",)
+
+    async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
+        """Tweet, and say so."""
+        sometimes("a client tweets twice", call.again)
+        sometimes("a client tweets a thousand times", number == 1_000)
+        always("the first client tweets alone", client.name == "client-0")
+        await super().perform(client, number, call, history)
+
+
+def test_what_a_scenario_says_of_a_run_is_collected(rehearse: Rehearse) -> None:
+    """Sometimes is of many runs, always of each."""
+    rehearsal = rehearse("tally", "calm", tally(scenario=TalkativeScenario))
+    runs = [rehearsal.play(rehearsal.script(seed)) for seed in range(10)]
+    cases = {text: any(run.sometimes.get(text) for run in runs) for text in runs[0].sometimes}
+    assert cases == {
+        "a case that no line reaches": False,
+        "a client tweets twice": True,
+        "a client tweets a thousand times": False,
+    }
+    assert {each for run in runs for each in run.troubles} == {
+        "not always: the first client tweets alone"
+    }
