@@ -14,14 +14,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from tests.mutants import page
-from tests.mutants.hunt import Tree
+from tests.mutants.hunt import Result, Tree
 from tests.mutants.mutant import ROOT, table
 from tests.mutants.operators import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.mutants.hunt import Result
     from tests.mutants.mutant import Mutant
 
 PAGE: Final = ROOT / "docs" / "SIMULATION.md"
@@ -37,42 +36,46 @@ def main() -> int:
     if options.operators:
         mutants, marker = sampled(options.operators, seed=options.seed), "operators"
     wanted = [each for each in mutants if options.only in each.name]
+    rows = page.known_rows(PAGE.read_text(encoding="utf-8"))
+    if options.machines:  # they run no plants, and add to a row that is there
+        wanted = [each for each in wanted if each.file and page.cell(each) in rows]
     if not wanted:
         sys.stderr.write(f"no mutant's name has {options.only!r} in it\n")
         return 2
-    rows = {} if options.operators else page.known_rows(PAGE.read_text(encoding="utf-8"))
-    results = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         for mutant, result in _hunted(wanted, Path(place), options):
-            results.append(result)
-            line = page.row(mutant, result)
-            rows |= page.known_rows(line)
-            where = f"  {result.where}" if result.where else ""
-            sys.stdout.write(f"{line}{where}  {result.took_s:.0f} s\n")
+            name = page.cell(mutant)
+            if isinstance(result, Result):
+                rows[name] = page.row(mutant, result, rows.get(name))
+            else:
+                rows[name] = page.with_machines(rows[name], result)
+            sys.stdout.write(f"{rows[name]}\n")
             sys.stdout.flush()
             if not options.dry:
                 text = PAGE.read_text(encoding="utf-8")
                 lines = page.section(mutants, rows)
                 PAGE.write_text(page.replaced(text, marker, lines), encoding="utf-8")
-    sys.stdout.write(f"{page.sums(results)}\n")
     return 0
 
 
 def _hunted(
     mutants: list[Mutant], place: Path, options: argparse.Namespace
-) -> Iterator[tuple[Mutant, Result]]:
+) -> Iterator[tuple[Mutant, Result | str]]:
+    """Yield each as it ends: with its result or, of other machines, with which has found it."""
     trees: SimpleQueue[Tree] = SimpleQueue()
     for number in range(options.jobs):
         folder = place / f"tree-{number}"
         folder.mkdir()
         trees.put(Tree(folder))
+    seconds_max = options.seconds_max
 
-    def hunt(mutant: Mutant) -> tuple[Mutant, Result]:
+    def hunt(mutant: Mutant) -> tuple[Mutant, Result | str]:
         tree = trees.get()
         try:
-            return mutant, tree.hunt(
-                mutant, schedules=options.schedules, seconds_max=options.seconds_max
-            )
+            if options.machines:
+                found = tree.machine_that_finds(mutant, seconds_max=seconds_max)
+                return mutant, found or "none"
+            return mutant, tree.hunt(mutant, schedules=options.schedules, seconds_max=seconds_max)
         finally:
             trees.put(tree)
 
@@ -94,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=JOBS, metavar="N", help="side by side")
     add("--operators", type=int, default=0, metavar="N", help="N mutants that an operator makes")
     add("--seed", type=int, default=1, metavar="N", help="which of the operators' mutants")
+    add("--machines", action="store_true", help="have other machines look, and not the simulation")
     add("--dry", action="store_true", help="leave the page as it is")
     return parser
 

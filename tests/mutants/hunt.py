@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -25,6 +26,19 @@ COPIED: Final = ("actors", "http_edge", "tests", "docs")
 FILES: Final = ("config.toml", "pyproject.toml", "runtime.py")
 # What says that the change does not fit the code any more, and nothing of what it does.
 OUT_OF_DATE: Final = ("NameError", "ImportError", "SyntaxError", "UnboundLocalError")
+
+# What else proves that any interleaving leaves the books in agreement: each with its tests, in the
+# short version.
+MACHINES: Final = {
+    "hotel": {
+        "hand-moved messages": "tests/systems/hotel/test_saga.py",
+        "Town": "tests/systems/hotel/test_saga_interleavings.py",
+    },
+    "tweets": {"Crowd": "tests/systems/tweets/test_brand_interleavings.py"},
+}
+TIME_UP: Final = "its time was up"
+# pytest's exit code where a test has failed.
+FAILED: Final = 1
 
 Outcome = Literal["found", "not found", "invalid", "not this", "out of time"]
 
@@ -66,7 +80,8 @@ class Tree:
         heard, said = self._search_with(mutant, schedules, seconds_max, first)
         took_s = time.perf_counter() - begun_s
         if not heard:
-            return Result(outcome="invalid", schedules=0, trouble=said, took_s=took_s)
+            early: Outcome = "out of time" if said == TIME_UP else "invalid"
+            return Result(outcome=early, schedules=0, trouble=said, took_s=took_s)
         last = heard[-1]
         if last.trouble:
             outcome: Outcome = "found"
@@ -86,6 +101,24 @@ class Tree:
             took_s=took_s,
         )
 
+    def machine_that_finds(self, mutant: Mutant, *, seconds_max: float) -> str | None:
+        """Return which of the other machines fails with the mutant, if one does."""
+        with self._standing(mutant):
+            for system in mutant.systems:
+                for name, file in MACHINES.get(system, {}).items():
+                    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+                    process = self._begin([*command, file])
+                    try:
+                        process.communicate(timeout=seconds_max)
+                    except subprocess.TimeoutExpired:
+                        _ended(process)
+                    except BaseException:
+                        _ended(process)
+                        raise
+                    if process.returncode == FAILED:
+                        return name
+        return None
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _search_with(
@@ -95,17 +128,24 @@ class Tree:
         asked += ["--first", str(first)]
         if mutant.plant:
             return self._run([*asked, "--plant", mutant.plant], seconds_max)
-        if not mutant.file:
-            return self._run(asked, seconds_max)
-        path = self.place / mutant.file
         try:
-            source = mutant.source(self.place)
-            compile(source, mutant.file, "exec")
+            with self._standing(mutant):
+                return self._run(asked, seconds_max)
         except (ValueError, SyntaxError) as error:
             return [], str(error)
+
+    @contextmanager
+    def _standing(self, mutant: Mutant) -> Iterator[None]:
+        """Let the change stand in the tree. Raises ValueError or SyntaxError where it is none."""
+        if not mutant.file:
+            yield
+            return
+        path = self.place / mutant.file
+        source = mutant.source(self.place)
+        compile(source, mutant.file, "exec")
         path.write_text(source, encoding="utf-8")
         try:
-            return self._run(asked, seconds_max)
+            yield
         finally:
             shutil.copy2(ROOT / mutant.file, path)
 
@@ -117,23 +157,27 @@ class Tree:
 
     def _run(self, asked: list[str], seconds_max: float) -> tuple[list[Heard], str]:
         """Return what was heard, and the last line of what was said on the way out."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.mutants.search", *asked],
+        process = self._begin([sys.executable, "-m", "tests.mutants.search", *asked])
+        try:
+            output, errors = process.communicate(timeout=seconds_max)
+        except subprocess.TimeoutExpired:
+            output, _ = _ended(process)
+            return list(_heard(output)), TIME_UP
+        except BaseException:
+            _ended(process)
+            raise
+        lines = errors.decode(errors="replace").strip().splitlines()
+        return list(_heard(output)), lines[-1] if lines else ""
+
+    def _begin(self, command: list[str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
             cwd=self.place,
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        try:
-            output, errors = process.communicate(timeout=seconds_max)
-        except subprocess.TimeoutExpired:
-            output, errors = _ended(process)
-        except BaseException:
-            _ended(process)
-            raise
-        lines = errors.decode(errors="replace").strip().splitlines()
-        return list(_heard(output)), lines[-1] if lines else ""
 
     def _environment(self) -> dict[str, str]:
         """Each life of the process is the same; what a mutant compiles is not kept."""

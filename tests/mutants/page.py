@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,12 +14,18 @@ if TYPE_CHECKING:
 TROUBLE_CHARS_MAX: Final = 90
 # Ids, folders and times differ from run to run, and tell nothing.
 PARTICULARS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-HEAD: Final = ("| mutant | in | found in | by |", "| --- | --- | --- | --- |")
+HEAD: Final = (
+    "| mutant | in | found in | by | other machines |",
+    "| --- | --- | --- | --- | --- |",
+)
 FOUND_IN: Final = re.compile(r"\d+")
 
 
-def row(mutant: Mutant, result: Result) -> str:
-    """Return what is said of one: in how many schedules it was found, or in how many not."""
+def row(mutant: Mutant, result: Result, before: str | None = None) -> str:
+    """Return what is said of one: in how many schedules it was found, or in how many not.
+
+    What its row `before` says of other machines stays.
+    """
     said = {
         "found": str(result.schedules),
         "not found": f"not in {result.schedules}",
@@ -29,7 +34,19 @@ def row(mutant: Mutant, result: Result) -> str:
         "not this": f"not this, in {result.schedules}",
     }[result.outcome]
     trouble = _short(result.trouble) if result.outcome in {"found", "invalid"} else ""
-    return f"| {_cell(mutant.name)} | {', '.join(mutant.systems)} | {said} | {trouble} |"
+    machines = "" if before is None else before.split(" | ")[-1].removesuffix(" |")
+    cells = (_cell(mutant.name), ", ".join(mutant.systems), said, trouble, machines)
+    return f"| {' | '.join(cells)} |"
+
+
+def with_machines(before: str, said: str) -> str:
+    """Return the row with what other machines have found in its last column."""
+    return f"{before.rpartition(' | ')[0]} | {said} |"
+
+
+def cell(mutant: Mutant) -> str:
+    """Return the mutant's name as its row has it."""
+    return _cell(mutant.name)
 
 
 def replaced(page: str, marker: str, lines: Iterable[str]) -> str:
@@ -65,12 +82,6 @@ def section(mutants: Iterable[Mutant], rows: Mapping[str, str]) -> Iterator[str]
         yield ""
         yield from (*HEAD, *rows_)
     yield ""
-
-
-def sums(results: Iterable[Result]) -> str:
-    """Return how many ended how."""
-    counts = Counter(each.outcome for each in results)
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
 
 
 def _sums(rows: list[str]) -> str:

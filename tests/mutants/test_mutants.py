@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from tests.mutants import page
-from tests.mutants.hunt import Result
+from tests.mutants.hunt import Result, Tree
 from tests.mutants.mutant import KINDS, PLANTED, ROOT, Mutant, table
 from tests.mutants.operators import sampled
 from tests.mutants.search import PROFILES, search
@@ -89,7 +90,36 @@ def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
     text = page.replaced(text, "mutants", page.section(MUTANTS, rows))
     assert "In all: 1 of 2 found (50 %)." in text
     assert page.known_rows(text) == rows
-    rows |= {second.name: page.row(second, found)}
+    rows[second.name] = page.with_machines(rows[second.name], "Town")
+    assert rows[second.name].endswith("| not in 50 |  | Town |")
+    rows[second.name] = page.row(second, found, rows[second.name])
+    assert rows[second.name].endswith("| 7 | a\\_b / c | Town |")
     again = page.replaced(text, "mutants", page.section(MUTANTS, rows))
     assert "In all: 2 of 2 found (100 %)." in again
     assert (again.startswith("before\n"), again.endswith("after\n")) == (True, True)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    return Tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.mark.slow
+@pytest.mark.real_time
+def test_a_hunt_tells_how_it_ended(tree: Tree) -> None:
+    """Found by what it does; not found; not to be booted; out of time: and no change is left."""
+    named = {each.name: each for each in MUTANTS}
+    inverted = named["sentiment is inverted"]
+    found = tree.hunt(inverted, schedules=20, seconds_max=120.0)
+    assert found.outcome == "found"
+    assert "scores" in found.trouble
+    unbootable = msgspec.structs.replace(inverted, new="else nobody.knows(")
+    assert tree.hunt(unbootable, schedules=1, seconds_max=120.0).outcome == "invalid"
+    unread = msgspec.structs.replace(
+        inverted, file="actors/app.py", old="import asyncio", new="1/0"
+    )
+    assert tree.hunt(unread, schedules=1, seconds_max=120.0).outcome == "invalid"
+    late = tree.hunt(inverted, schedules=20, seconds_max=0.01)
+    assert (late.outcome, late.schedules) == ("out of time", 0)
+    for each in (inverted, unread):
+        assert (tree.place / each.file).read_text() == (ROOT / each.file).read_text()
