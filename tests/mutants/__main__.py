@@ -37,6 +37,8 @@ def main() -> int:
         mutants, marker = sampled(options.operators, seed=options.seed), "operators"
     wanted = [each for each in mutants if options.only in each.name]
     rows = page.known_rows(PAGE.read_text(encoding="utf-8"))
+    if options.missed:
+        wanted = [each for each in wanted if not page.is_found(rows.get(page.cell(each)))]
     if options.machines:  # they run no plants, and add to a row that is there
         wanted = [each for each in wanted if each.file and page.cell(each) in rows]
     if not wanted:
@@ -72,7 +74,9 @@ def _hunted(
     def hunt(mutant: Mutant) -> tuple[Mutant, Result | str]:
         tree = trees.get()
         try:
-            if options.machines:
+            if options.missed:
+        wanted = [each for each in wanted if not page.is_found(rows.get(page.cell(each)))]
+    if options.machines:
                 found = tree.machine_that_finds(mutant, seconds_max=seconds_max)
                 return mutant, found or "none"
             return mutant, tree.hunt(mutant, schedules=options.schedules, seconds_max=seconds_max)
@@ -92,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     add = parser.add_argument
     add("--only", default="", metavar="TEXT", help="those with this in their names")
+    add("--missed", action="store_true", help="those that the page does not call found")
     add("--schedules", type=int, default=SCHEDULES, metavar="N", help="of each at most")
     add("--seconds-max", type=float, default=SECONDS_MAX, metavar="S", help="for each at most")
     add("--jobs", type=int, default=JOBS, metavar="N", help="side by side")

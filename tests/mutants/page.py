@@ -39,6 +39,11 @@ def row(mutant: Mutant, result: Result, before: str | None = None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def is_found(row: str | None) -> bool:
+    """Whether the row says that its mutant was found; where there is no row, it was not."""
+    return row is not None and FOUND_IN.fullmatch(row.split(" | ")[2]) is not None
+
+
 def with_machines(before: str, said: str) -> str:
     """Return the row with what other machines have found in its last column."""
     return f"{before.rpartition(' | ')[0]} | {said} |"
@@ -85,7 +90,7 @@ def section(mutants: Iterable[Mutant], rows: Mapping[str, str]) -> Iterator[str]
 
 
 def _sums(rows: list[str]) -> str:
-    found = sum(FOUND_IN.fullmatch(each.split(" | ")[2]) is not None for each in rows)
+    found = sum(map(is_found, rows))
     return f"{found} of {len(rows)} found ({100 * found // max(1, len(rows))} %)"
 
 

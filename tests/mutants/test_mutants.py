@@ -90,6 +90,7 @@ def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
     text = page.replaced(text, "mutants", page.section(MUTANTS, rows))
     assert "In all: 1 of 2 found (50 %)." in text
     assert page.known_rows(text) == rows
+    assert [page.is_found(each) for each in (*rows.values(), None)] == [True, False, False]
     rows[second.name] = page.with_machines(rows[second.name], "Town")
     assert rows[second.name].endswith("| not in 50 |  | Town |")
     rows[second.name] = page.row(second, found, rows[second.name])
