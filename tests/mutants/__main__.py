@@ -74,9 +74,7 @@ def _hunted(
     def hunt(mutant: Mutant) -> tuple[Mutant, Result | str]:
         tree = trees.get()
         try:
-            if options.missed:
-        wanted = [each for each in wanted if not page.is_found(rows.get(page.cell(each)))]
-    if options.machines:
+            if options.machines:
                 found = tree.machine_that_finds(mutant, seconds_max=seconds_max)
                 return mutant, found or "none"
             return mutant, tree.hunt(mutant, schedules=options.schedules, seconds_max=seconds_max)

@@ -11,6 +11,7 @@ import pytest
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from tests.mutants import page
+from tests.mutants.__main__ import main
 from tests.mutants.hunt import Result, Tree
 from tests.mutants.mutant import KINDS, PLANTED, ROOT, Mutant, table
 from tests.mutants.operators import sampled
@@ -98,6 +99,15 @@ def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
     again = page.replaced(text, "mutants", page.section(MUTANTS, rows))
     assert "In all: 2 of 2 found (100 %)." in again
     assert (again.startswith("before\n"), again.endswith("after\n")) == (True, True)
+
+
+def test_a_name_that_is_none_is_misuse(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is searched for, and the page stays as it is."""
+    monkeypatch.setattr("sys.argv", ["mutants", "--only", "no such mutant"])
+    assert main() == 2
+    assert capsys.readouterr().err == "no mutant's name has 'no such mutant' in it\n"
 
 
 @pytest.fixture(scope="module")
