@@ -35,7 +35,7 @@ def main() -> int:
     marker = "mutants"
     if options.operators:
         mutants, marker = sampled(options.operators, seed=options.seed), "operators"
-    wanted = [each for each in mutants if options.only in each.name]
+    wanted = [each for each in mutants if options.only in each.name or options.only == each.kind]
     rows = page.known_rows(PAGE.read_text(encoding="utf-8"))
     if options.missed:
         wanted = [each for each in wanted if not page.is_found(rows.get(page.cell(each)))]
@@ -93,7 +93,7 @@ def _hunted(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     add = parser.add_argument
-    add("--only", default="", metavar="TEXT", help="those with this in their names")
+    add("--only", default="", metavar="TEXT", help="those of this kind, or with it in their names")
     add("--missed", action="store_true", help="those that the page does not call found")
     add("--schedules", type=int, default=SCHEDULES, metavar="N", help="of each at most")
     add("--seconds-max", type=float, default=SECONDS_MAX, metavar="S", help="for each at most")
