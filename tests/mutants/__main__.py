@@ -6,6 +6,7 @@ The results go into docs/SIMULATION.md, each in its row, with the schedules it t
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -27,6 +28,7 @@ PAGE: Final = ROOT / "docs" / "SIMULATION.md"
 SCHEDULES: Final = 2_000
 SECONDS_MAX: Final = 3_600.0
 JOBS: Final = 2
+STOPPED: Final = 3
 
 
 def main() -> int:
@@ -65,10 +67,12 @@ def _hunted(
 ) -> Iterator[tuple[Mutant, Result | str]]:
     """Yield each as it ends: with its result or, of other machines, with which has found it."""
     trees: SimpleQueue[Tree] = SimpleQueue()
+    every = []
     for number in range(options.jobs):
         folder = place / f"tree-{number}"
         folder.mkdir()
-        trees.put(Tree(folder))
+        every.append(Tree(folder))
+        trees.put(every[-1])
     seconds_max = options.seconds_max
 
     def hunt(mutant: Mutant) -> tuple[Mutant, Result | str]:
@@ -86,8 +90,10 @@ def _hunted(
         try:
             for each in as_completed(hunting):
                 yield each.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        finally:  # stopped, too: nobody waits for what is under way
+            pool.shutdown(wait=False, cancel_futures=True)
+            for tree in every:
+                tree.stop()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,4 +112,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as by Ctrl-C
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)

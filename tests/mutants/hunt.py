@@ -65,6 +65,7 @@ class Tree:
     def __init__(self, place: Path) -> None:
         """Copy it to the folder `place`, and compile it there."""
         self.place = place
+        self._process: subprocess.Popen[bytes] | None = None
         ignored = shutil.ignore_patterns("__pycache__", ".*")
         for name in COPIED:
             shutil.copytree(ROOT / name, place / name, ignore=ignored)
@@ -100,6 +101,12 @@ class Tree:
             where=f"{last.system}, {last.profile}, seed {last.seed}" if last.trouble else "",
             took_s=took_s,
         )
+
+    def stop(self) -> None:
+        """End what is searching in it; called from another thread."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
     def machine_that_finds(self, mutant: Mutant, *, seconds_max: float) -> str | None:
         """Return which of the other machines fails with the mutant, if one does."""
@@ -170,7 +177,7 @@ class Tree:
         return list(_heard(output)), lines[-1] if lines else ""
 
     def _begin(self, command: list[str]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        self._process = process = subprocess.Popen(
             command,
             cwd=self.place,
             env=self._environment(),
@@ -178,6 +185,7 @@ class Tree:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        return process
 
     def _environment(self) -> dict[str, str]:
         """Each life of the process is the same; what a mutant compiles is not kept."""
