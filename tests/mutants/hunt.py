@@ -1,0 +1,211 @@
+"""Searches for a mutant in a copy of the tree: a process of its own, for so long and no longer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from tests.mutants.mutant import ROOT
+from tests.mutants.search import Heard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.mutants.mutant import Mutant
+
+COPIED: Final = ("actors", "http_edge", "tests", "docs")
+FILES: Final = ("config.toml", "pyproject.toml", "runtime.py")
+# What says that the change does not fit the code any more, and nothing of what it does.
+OUT_OF_DATE: Final = ("NameError", "ImportError", "SyntaxError", "UnboundLocalError")
+
+# What else proves that any interleaving leaves the books in agreement: each with its tests, in the
+# short version.
+MACHINES: Final = {
+    "hotel": {
+        "hand-moved messages": "tests/systems/hotel/test_saga.py",
+        "Town": "tests/systems/hotel/test_saga_interleavings.py",
+    },
+    "tweets": {"Crowd": "tests/systems/tweets/test_brand_interleavings.py"},
+}
+TIME_UP: Final = "its time was up"
+# pytest's exit code where a test has failed.
+FAILED: Final = 1
+
+Outcome = Literal["found", "not found", "invalid", "not this", "out of time"]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one.
+
+    `found`: in the last of `schedules`, by `trouble`. `not found`: all of them held. `out of time`:
+    so many held, then the process was ended; a simulation that hangs has not said so itself.
+    `invalid`: the system does not boot, or the change is none. `not this`: what was found is found
+    without the mutant, too.
+    """
+
+    outcome: Outcome
+    schedules: int
+    trouble: str = ""
+    where: str = ""
+    took_s: float = 0.0
+
+
+class Tree:
+    """A copy of the code, in which one mutant at a time stands."""
+
+    def __init__(self, place: Path) -> None:
+        """Copy it to the folder `place`, and compile it there."""
+        self.place = place
+        self._process: subprocess.Popen[bytes] | None = None
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        for name in COPIED:
+            shutil.copytree(ROOT / name, place / name, ignore=ignored)
+        for name in FILES:
+            shutil.copy2(ROOT / name, place / name)
+        compiled = [str(place / name) for name in ("actors", "http_edge", "tests/simulation")]
+        command = [sys.executable, "-m", "compileall", "-q", *compiled]
+        subprocess.run(command, check=True, env=self._environment())
+
+    def hunt(self, mutant: Mutant, *, schedules: int, seconds_max: float, first: int = 1) -> Result:
+        """Search for it; where something is found, look whether it is there without the mutant."""
+        begun_s = time.perf_counter()
+        heard, said = self._search_with(mutant, schedules, seconds_max, first)
+        took_s = time.perf_counter() - begun_s
+        if not heard:
+            early: Outcome = "out of time" if said == TIME_UP else "invalid"
+            return Result(outcome=early, schedules=0, trouble=said, took_s=took_s)
+        last = heard[-1]
+        if last.trouble:
+            outcome: Outcome = "found"
+            if any(word in last.trouble for word in OUT_OF_DATE):
+                outcome = "invalid"
+            elif self._fails_without(last, seconds_max):
+                outcome = "not this"
+        elif last.schedules == schedules:
+            outcome = "not found"
+        else:
+            outcome = "out of time"
+        return Result(
+            outcome=outcome,
+            schedules=last.schedules,
+            trouble=last.trouble or said,
+            where=f"{last.system}, {last.profile}, seed {last.seed}" if last.trouble else "",
+            took_s=took_s,
+        )
+
+    def stop(self) -> None:
+        """End what is searching in it; called from another thread."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def machine_that_finds(self, mutant: Mutant, *, seconds_max: float) -> str | None:
+        """Return which of the other machines fails with the mutant, if one does."""
+        with self._standing(mutant):
+            for system in mutant.systems:
+                for name, file in MACHINES.get(system, {}).items():
+                    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+                    process = self._begin([*command, file])
+                    try:
+                        process.communicate(timeout=seconds_max)
+                    except subprocess.TimeoutExpired:
+                        _ended(process)
+                    except BaseException:
+                        _ended(process)
+                        raise
+                    if process.returncode == FAILED:
+                        return name
+        return None
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _search_with(
+        self, mutant: Mutant, schedules: int, seconds_max: float, first: int
+    ) -> tuple[list[Heard], str]:
+        asked = ["--systems", ",".join(mutant.systems), "--schedules", str(schedules)]
+        asked += ["--first", str(first)]
+        if mutant.plant:
+            return self._run([*asked, "--plant", mutant.plant], seconds_max)
+        try:
+            with self._standing(mutant):
+                return self._run(asked, seconds_max)
+        except (ValueError, SyntaxError) as error:
+            return [], str(error)
+
+    @contextmanager
+    def _standing(self, mutant: Mutant) -> Iterator[None]:
+        """Let the change stand in the tree. Raises ValueError or SyntaxError where it is none."""
+        if not mutant.file:
+            yield
+            return
+        path = self.place / mutant.file
+        source = mutant.source(self.place)
+        compile(source, mutant.file, "exec")
+        path.write_text(source, encoding="utf-8")
+        try:
+            yield
+        finally:
+            shutil.copy2(ROOT / mutant.file, path)
+
+    def _fails_without(self, found: Heard, seconds_max: float) -> bool:
+        asked = ["--systems", found.system, "--profiles", found.profile]
+        asked += ["--first", str(found.seed), "--schedules", "1"]
+        heard, _ = self._run(asked, seconds_max)
+        return not heard or bool(heard[-1].trouble)
+
+    def _run(self, asked: list[str], seconds_max: float) -> tuple[list[Heard], str]:
+        """Return what was heard, and the last line of what was said on the way out."""
+        process = self._begin([sys.executable, "-m", "tests.mutants.search", *asked])
+        try:
+            output, errors = process.communicate(timeout=seconds_max)
+        except subprocess.TimeoutExpired:
+            output, _ = _ended(process)
+            return list(_heard(output)), TIME_UP
+        except BaseException:
+            _ended(process)
+            raise
+        lines = errors.decode(errors="replace").strip().splitlines()
+        return list(_heard(output)), lines[-1] if lines else ""
+
+    def _begin(self, command: list[str]) -> subprocess.Popen[bytes]:
+        self._process = process = subprocess.Popen(
+            command,
+            cwd=self.place,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        """Each life of the process is the same; what a mutant compiles is not kept."""
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+        }
+        return {
+            **inherited,
+            "PYTHONPATH": str(self.place),
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+
+def _ended(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()
+
+
+def _heard(output: bytes) -> Iterator[Heard]:
+    for line in output.splitlines(keepends=True):
+        if line.endswith(b"\n"):  # else it was cut off with its process
+            yield msgspec.json.decode(line, type=Heard)

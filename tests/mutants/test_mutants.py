@@ -1,0 +1,136 @@
+"""The table of mutants is whole: each of them still fits the code, and without any all holds."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from tests.mutants import page
+from tests.mutants.__main__ import main
+from tests.mutants.hunt import Result, Tree
+from tests.mutants.mutant import KINDS, PLANTED, ROOT, Mutant, table
+from tests.mutants.operators import sampled
+from tests.mutants.search import PROFILES, search
+from tests.simulation.planting import PLANTED as SYSTEMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MUTANTS = table()
+
+
+def test_there_are_eighty_of_all_kinds() -> None:
+    """Engine, hotel, and the brand monitor with X and the edge, none of them seldom."""
+    kinds = [each.kind for each in MUTANTS]
+    assert len(MUTANTS) >= 80
+    assert set(kinds) == set(KINDS)
+    assert kinds.count("hotel") >= len(MUTANTS) // 5
+    assert sum(kinds.count(each) for each in ("tweets", "x_platform", "edge")) >= len(MUTANTS) // 4
+
+
+def test_names_are_unique_and_systems_there() -> None:
+    """A row of the page is found by its mutant's name."""
+    names = [each.name for each in MUTANTS]
+    assert len(set(names)) == len(names)
+    assert {system for each in MUTANTS for system in each.systems} <= SYSTEMS.keys()
+
+
+PATCHES = [pytest.param(each, id=each.name) for each in MUTANTS if each.kind != PLANTED]
+
+
+@pytest.mark.parametrize("mutant", PATCHES)
+def test_a_mutant_fits_the_code(mutant: Mutant) -> None:
+    """Its old text stands once in its file; with the new one, the file is another, and Python."""
+    source = mutant.source(ROOT)
+    before = (ROOT / mutant.file).read_text(encoding="utf-8")
+    assert ast.dump(ast.parse(source)) != ast.dump(ast.parse(before))
+
+
+@pytest.mark.parametrize("systems", sorted({each.systems for each in MUTANTS}))
+def test_without_a_mutant_all_holds(systems: tuple[str, ...]) -> None:
+    """The control: the same search finds nothing in the code as it is."""
+    schedules = len(PROFILES) * len(systems)
+    with scratch_folder() as place, without_logs():
+        heard = list(
+            search(place, systems=systems, profiles=PROFILES, first=1, schedules=schedules)
+        )
+    assert [each.trouble for each in heard if each.trouble] == []
+    assert heard[-1].schedules == schedules
+
+
+def test_operators_make_the_same_mutants_for_the_same_seed() -> None:
+    """Each fits the code as those of the table do."""
+    mutants = sampled(5, seed=7)
+    assert mutants == sampled(5, seed=7) != sampled(5, seed=8)
+    for each in mutants:
+        ast.parse(each.source(ROOT))
+
+
+def test_a_mutant_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    """Which, and how often its text stands there."""
+    (tmp_path / "code.py").write_text("once = 1\nonce = 1\n")
+    mutant = Mutant(
+        name="twice", kind="engine", systems=("hotel",), file="code.py", old="once", new="never"
+    )
+    with pytest.raises(ValueError, match=r"twice: the old text stands 2 times in code\.py"):
+        mutant.source(tmp_path)
+
+
+def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
+    """A row is replaced by its mutant's next one, and summed up with the others."""
+    first, second = MUTANTS[:2]
+    found = Result(outcome="found", schedules=7, trouble="a_b | c", where="hotel, calm, seed 1")
+    missed = Result(outcome="not found", schedules=50)
+    text = "before\n<!-- mutants -->\n<!-- end of mutants -->\nafter\n"
+    rows = {first.name: page.row(first, found), second.name: page.row(second, missed)}
+    text = page.replaced(text, "mutants", page.section(MUTANTS, rows))
+    assert "In all: 1 of 2 found (50 %)." in text
+    assert page.known_rows(text) == rows
+    assert [page.is_found(each) for each in (*rows.values(), None)] == [True, False, False]
+    rows[second.name] = page.with_machines(rows[second.name], "Town")
+    assert rows[second.name].endswith("| not in 50 |  | Town |")
+    rows[second.name] = page.row(second, found, rows[second.name])
+    assert rows[second.name].endswith("| 7 | a\\_b / c | Town |")
+    again = page.replaced(text, "mutants", page.section(MUTANTS, rows))
+    assert "In all: 2 of 2 found (100 %)." in again
+    assert (again.startswith("before\n"), again.endswith("after\n")) == (True, True)
+
+
+def test_a_name_that_is_none_is_misuse(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is searched for, and the page stays as it is."""
+    monkeypatch.setattr("sys.argv", ["mutants", "--only", "no such mutant"])
+    assert main() == 2
+    assert capsys.readouterr().err == "no mutant's name has 'no such mutant' in it\n"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    return Tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.mark.slow
+@pytest.mark.real_time
+def test_a_hunt_tells_how_it_ended(tree: Tree) -> None:
+    """Found by what it does; not found; not to be booted; out of time: and no change is left."""
+    named = {each.name: each for each in MUTANTS}
+    inverted = named["sentiment is inverted"]
+    found = tree.hunt(inverted, schedules=20, seconds_max=120.0)
+    assert found.outcome == "found"
+    assert "scores" in found.trouble
+    unbootable = msgspec.structs.replace(inverted, new="else nobody.knows(")
+    assert tree.hunt(unbootable, schedules=1, seconds_max=120.0).outcome == "invalid"
+    unread = msgspec.structs.replace(
+        inverted, file="actors/app.py", old="import asyncio", new="1/0"
+    )
+    assert tree.hunt(unread, schedules=1, seconds_max=120.0).outcome == "invalid"
+    late = tree.hunt(inverted, schedules=20, seconds_max=0.01)
+    assert (late.outcome, late.schedules) == ("out of time", 0)
+    for each in (inverted, unread):
+        assert (tree.place / each.file).read_text() == (ROOT / each.file).read_text()
