@@ -33,7 +33,7 @@ SECOND_US: Final = 1_000_000
 NOTE_S_MAX: Final = 30.0
 # Where nothing is wrong: how long an answer takes, and how long it is from a tweet to its score.
 ANSWER_US_MAX: Final = 1_000_000
-BEGUN_US_MAX: Final = 3_000_000
+BEGUN_US_MAX: Final = 1_000_000
 # By how much more than X's window an answer may wait each time it was refused: our own pause.
 PAUSE_US_MAX: Final = 15_000_000
 
