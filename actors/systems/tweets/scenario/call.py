@@ -76,7 +76,7 @@ LOCKS_S: Final = (2.0, 8.0, 30.0)
 Kind = Literal[
     "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
     "meddle", "unrule", "lock", "requeue", "disconnect", "look", "stop",
-    "list", "get", "odd", "misuse", "late",
+    "list", "get", "odd", "misuse", "late", "delete",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
@@ -101,6 +101,7 @@ PARTS: Final[dict[Kind, int]] = {
     "odd": 1,
     "misuse": 2,
     "late": 1,
+    "delete": 1,
 }
 # Calls that are all told by a number, and how many there are.
 NUMBERS: Final[dict[Kind, int]] = {
@@ -117,6 +118,7 @@ SENTENCES: Final[dict[Kind, str]] = {
     "answer": "answer the last tweet",
     "repeat": "retweet the last tweet",
     "edit": "edit the last tweet",
+    "delete": "delete the last tweet",
     "retort": "answer our last answer",
     "compose": "let an embedded author tweet",
     "insert": "insert a tweet",
@@ -138,6 +140,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | --- | --- |
     | `say`, `answer`, `repeat` | a tweet at X; one that answers or repeats the last one |
     | `edit` | another version of the last tweet |
+    | `delete` | the end of the last tweet, where it was never edited |
     | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
     | `compose` | a tweet of X's embedded authors |
     | `store` | a tweet past X, under an id that others use as well |

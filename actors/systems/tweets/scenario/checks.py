@@ -86,6 +86,8 @@ def _what_x_acknowledged_is_stored(folder: Path, told: Told) -> Iterator[str]:
     gaps = _rows(folder, "reader", NOT_FILLED)
     for tweet_id, who in told.tweeted.items():
         at_us = tweeted_at_us(int(tweet_id))
+        if tweet_id in told.deleted:
+            continue
         if tweet_id not in stored and not any(since <= at_us <= until for since, until in gaps):
             yield f"{who} tweeted {tweet_id} about the keyword, and it is not stored"
 
@@ -137,7 +139,8 @@ def _without_faults_all_is_done_soon(
     for name in ("likes", "replies"):
         windows = len(kept.of[name]) // x.requests_max + 1
         for row in kept.of[name]:
-            if row["status"] not in {"done", "withheld"}:
+            is_refused = row["status"] == "refused" and row["external_id"] in told.deleted
+            if row["status"] not in {"done", "withheld"} and not is_refused:
                 yield f"without a fault {row['external_id']} is {row['status']}: {row['detail']}"
             late_us = row["begun_us"] - tweeted_at_us(int(row["external_id"]))
             if late_us > BEGUN_US_MAX:

@@ -18,6 +18,7 @@ from actors.systems.x_platform.messages import (
     AddRules,
     ComposeTweet,
     DeleteRules,
+    DeleteTweet,
     Like,
     NewRule,
     Unlike,
@@ -86,8 +87,10 @@ class TweetsPerformance:
                 if KEYWORD in tweet.text:
                     self._told.tweeted[tweet.id] = self._client.name
                 attempt.ok(tweet.id)
-            elif reply.status == HTTPStatus.CONFLICT and (repeats or "edits" in body):
-                attempt.fail("retweeted already, or not to be edited")
+            elif reply.status == HTTPStatus.CONFLICT and (
+                repeats or "edits" in body or self._told.deleted & set(body.values())
+            ):
+                attempt.fail("retweeted already, not to be edited, or deleted")
             else:
                 self._expect(reply, HTTPStatus.CREATED)
 
@@ -122,6 +125,10 @@ class TweetsPerformance:
                 await client.tell("x_platform", like, key=self._key)
                 unlike = Unlike(user_id=last.author_id, tweet_id=last.id)
                 await client.tell("x_platform", unlike, key=f"{self._key}-back")
+            case "delete" if last is not None and self._told.last_by and not last.history:
+                self._told.deleted.add(last.id)
+                delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
+                await client.tell("x_platform", delete, key=self._key)
             case "meddle":
                 rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)

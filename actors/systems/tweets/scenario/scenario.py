@@ -107,10 +107,11 @@ class TweetsScenario(Scenario):
         PlanFilling,
         NoteFound,
         DeleteRules,
+        DeleteTweet,
         LockAccount,
     )
-    # Its wires garble no line, X's search answers whenever X does, and nobody deletes a tweet.
-    unreached = (KeepLine, OddLine, NoteNotFilled, DeleteTweet)
+    # Its wires garble no line, and X's search answers whenever X does.
+    unreached = (KeepLine, OddLine, NoteNotFilled)
 
     def __init__(self) -> None:
         """Nobody has said anything yet."""

@@ -53,7 +53,8 @@ class Told(msgspec.Struct):
 
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
-    at the tutorial's address; `refused` those that must be nowhere; `seen` is what was last seen of
+    at the tutorial's address; `refused` those that must be nowhere;
+    `deleted` are X's ids of what somebody has asked to have deleted there; `seen` is what was last seen of
     each tweet and flag, by its address. `is_disturbed` is whether somebody has stopped, locked or
     cut something; `silent` are the requests that nobody has answered.
     """
@@ -66,6 +67,7 @@ class Told(msgspec.Struct):
     tweeted: dict[str, str] = {}
     inserted: set[str] = set()
     refused: set[str] = set()
+    deleted: set[str] = set()
     done: list[Done] = []
     seen: dict[str, dict[str, Any]] = {}
     walks: list[Walk] = []
