@@ -200,7 +200,6 @@ class TweetsPerformance:
         if not self._told.done:
             return
         done = self._told.done[self._number % len(self._told.done)]
-        self._told.has_waited = True
         await asyncio.sleep(LATER_S[self._call.lasts])
         reply = await self._client.ask(
             done.method, done.path, done.body, key=done.key, port=done.port

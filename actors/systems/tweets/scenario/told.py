@@ -53,10 +53,10 @@ class Told(msgspec.Struct):
 
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
-    at the tutorial's address; `refused` those that must be nowhere;
-    `deleted` are X's ids of what somebody has asked to have deleted there; `seen` is what was last seen of
-    each tweet and flag, by its address. `is_disturbed` is whether somebody has stopped, locked or
-    cut something; `silent` are the requests that nobody has answered.
+    at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
+    to be deleted there; `seen` is what was last seen of each tweet and flag, by its address.
+    `is_disturbed` is whether somebody has stopped, locked or cut something; `silent` are the
+    requests that nobody has answered.
     """
 
     last: XTweet | None = None
@@ -75,7 +75,6 @@ class Told(msgspec.Struct):
     silent: list[str] = []
     deleted_rules: bool = False
     is_disturbed: bool = False
-    has_waited: bool = False
     troubles: list[str] = []
 
     def said(self, text: str) -> Said | None:
