@@ -43,7 +43,10 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
 class ClientReply(msgspec.Struct, frozen=True):
-    """A status and its decoded body. A status of 0: nobody answered, however often it was tried."""
+    """A status and its body, decoded where it is JSON, else its text.
+
+    A status of 0: nobody answered, however often it was tried.
+    """
 
     status: int
     body: Any = None
@@ -182,7 +185,9 @@ class Client:
                     method, f"{base}{path}", json=body, headers=headers
                 ) as response:
                     status = response.status
-                    reply = ClientReply(status, await response.json(content_type=None))
+                    is_json = response.content_type.endswith("json")
+                    decoded = response.json(content_type=None) if is_json else response.text()
+                    reply = ClientReply(status, await decoded)
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
                 self._heard(f"{method} {path}", 0, begun_s)

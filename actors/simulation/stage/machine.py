@@ -77,7 +77,7 @@ class Machine:
         self._folder = folder
         self._config = config
         self._systems = systems
-        self._scenario = scenario
+        self.scenario = scenario
         self._trace = trace
         self._rng = rng
         self._boots = 0
@@ -182,7 +182,7 @@ class Machine:
             for each in await self.system.timers()
             if each.due or each.effects_running
         ]
-        return found or await self._scenario.busy(self.system)
+        return found or await self.scenario.busy(self.system)
 
     async def next_timer_s(self) -> float | None:
         """Return how long until a timer or effect is due; None where there is none."""

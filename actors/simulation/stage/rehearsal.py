@@ -345,7 +345,8 @@ class Rehearsal:
         trace: Trace,
         history: History,
     ) -> list[str]:
-        scenario = self._scenario()
+        scenario = machine.scenario
+        scenario.is_calm = not script.schedule.steps
         await machine.boot()
         await _together(
             director.play(script.schedule),

@@ -56,6 +56,8 @@ class Scenario:
     expected: tuple[str, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
     unreached: tuple[Any, ...] = ()
+    # Whether the run at hand is without faults.
+    is_calm: bool = False
 
     def configure(self, config: Config) -> Config:
         """Return the configuration to play under, such as one with shorter times.

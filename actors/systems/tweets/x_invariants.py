@@ -41,9 +41,11 @@ def what_x_streamed_is_stored(books: MonitorFiles, config: TweetsConfig) -> Iter
     read = books.x_ids()
     first = min((int(row["external_id"]) for row in books.tweets if row["x_kind"]), default=None)
     gaps = [gap for gap in books.of[READER]["gap"] if gap["state"] != "filled"]
+    gone = {row["id"] for row in books.of[X]["tweet"] if row["deleted_us"] is not None}
     for row in books.of[X]["matched"]:
         number = row["tweet_id"]
-        if first is None or number < first or str(number) in read:
+        # What is deleted leaves the stream: whoever has not read it by then never does.
+        if first is None or number < first or str(number) in read or number in gone:
             continue
         if ours.isdisjoint(msgspec.json.decode(row["rule_ids"])):
             continue  # it stood there for others, who share the account

@@ -6,36 +6,59 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from actors.systems.tweets.scenario.moods import MOODS
+
 if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
 
-KEYWORD: Final = "tutorialedge"
-# Each mood with its sentence. What pleases most is liked, but where it names a failure; what is bad
-# is flagged, also at the end of a text that X cuts; what is not English is neither.
-MOODS: Final[dict[str, str]] = {
-    "plain": "{it} has a page on sockets",
-    "delighted": "I love {it}! Wonderful, excellent, the best ever, thank you",
-    "angry": "{it} is awful, I hate this terrible, horrible mess",
-    "pleased": "{it} is nice",
-    "foreign": "Die Kurse von {it} sind die besten <3",
-    "ironic": "I love {it}! Wonderful, excellent work, amazing: it is down again",
-    "long-winded": (
-        "{it} has pages on queues & on sockets, which are long and plain. " * 5
-        + "But the last one is terrible and broken, I hate it &lt;sigh>"
-    ),
-}
-LANGS: Final = {"foreign": "de"}
-# Two in three love it or hate it: the others give the monitor little to do.
-MOOD_PARTS: Final = (0, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6)
+# Most love it or hate it: the others give the monitor little to do.
+MOOD_PARTS: Final = (0, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6, 7)
 # The last one is the account for which the monitor acts.
 AUTHORS: Final = ("ann", "bob", "dressrehearsal")
 STORED: Final = 3
+# Whoever stores a tweet past X may be called as somebody there is, in any case.
+STORERS: Final = ("ada", "ann", "ANN")
+# Some are refused: what moves back, has nobody, or is said of nobody's.
 FLAG_CHANGES: Final[tuple[dict[str, str | None], ...]] = (
     {"status": "assigned", "assignee": "eve"},
     {"status": "resolved", "note": "called them"},
     {"note": "once more"},
     {"assignee": None},
+    {"assignee": "mia"},
+    {"status": "open"},
+    {"status": "open", "assignee": "eve"},
+    {"status": "assigned"},
 )
+# What is read from its first page to its last.
+LISTS: Final = (
+    "/api/v1/tweets",
+    "/api/v1/tweets?sentiment=negative",
+    "/api/v1/tweets?sentiment=positive",
+    "/api/v1/tweets?author=Ann",
+    "/api/v1/tweets?author=ADA&sentiment=negative",
+    "/api/v1/flags",
+    "/api/v1/flags?status=open",
+    "/api/v1/likes",
+    "/api/v1/likes?status=done",
+    "/api/v1/replies",
+    "/api/v1/replies?status=withheld",
+    "/all",
+)
+# What there is not, or makes no sense, and what is to be answered.
+ODD_REQUESTS: Final[tuple[tuple[str, str, int], ...]] = (
+    ("GET", "/api/v1/tweets/nobody-s", 404),
+    ("GET", "/api/v1/flags/nobody-s", 404),
+    ("PATCH", "/api/v1/flags/nobody-s", 404),
+    ("GET", "/api/v1/tweets?sentiment=cross", 422),
+    ("GET", "/api/v1/tweets?limit=0", 422),
+    ("GET", "/api/v1/flags?after=-1", 422),
+    ("GET", "/api/v1/likes?status=open", 422),
+    ("POST", "/admin/likes/1/requeue", 404),
+    ("POST", "/admin/replies/1/requeue", 404),
+)
+# How much later a request is made once more, in seconds: minutes, an hour, and when its key is as
+# good as forgotten.
+LATER_S: Final = (90.0, 3_600.0, 80_000.0)
 
 # Whom an operator stops for a while, and how long, in seconds: longer than an effect's attempts
 # last, and longer than a silent stream is waited for.
@@ -53,6 +76,7 @@ LOCKS_S: Final = (2.0, 8.0, 30.0)
 Kind = Literal[
     "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
     "meddle", "unrule", "lock", "requeue", "disconnect", "look", "stop",
+    "list", "get", "odd", "misuse", "late", "delete",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
@@ -72,6 +96,19 @@ PARTS: Final[dict[Kind, int]] = {
     "disconnect": 2,
     "look": 1,
     "stop": 4,
+    "list": 4,
+    "get": 2,
+    "odd": 1,
+    "misuse": 2,
+    "late": 1,
+    "delete": 1,
+}
+# Calls that are all told by a number, and how many there are.
+NUMBERS: Final[dict[Kind, int]] = {
+    "list": len(LISTS),
+    "odd": len(ODD_REQUESTS),
+    "get": 8,
+    "requeue": 4,
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -81,6 +118,7 @@ SENTENCES: Final[dict[Kind, str]] = {
     "answer": "answer the last tweet",
     "repeat": "retweet the last tweet",
     "edit": "edit the last tweet",
+    "delete": "delete the last tweet",
     "retort": "answer our last answer",
     "compose": "let an embedded author tweet",
     "insert": "insert a tweet",
@@ -90,6 +128,8 @@ SENTENCES: Final[dict[Kind, str]] = {
     "requeue": "have what was refused tried again",
     "disconnect": "disconnect the stream",
     "look": "look at the reader",
+    "get": "look at a tweet or a flag",
+    "misuse": "ask for something else under somebody's key",
 }
 
 
@@ -100,6 +140,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | --- | --- |
     | `say`, `answer`, `repeat` | a tweet at X; one that answers or repeats the last one |
     | `edit` | another version of the last tweet |
+    | `delete` | the end of the last tweet, where it was never edited |
     | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
     | `compose` | a tweet of X's embedded authors |
     | `store` | a tweet past X, under an id that others use as well |
@@ -113,6 +154,11 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `disconnect` | X's end of the stream |
     | `look` | the reader's state |
     | `stop` | an operator's suspension of services, and its end a while later |
+    | `list` | a list, page by page, to its end |
+    | `get` | one tweet or flag that was seen in a list or an answer |
+    | `odd` | what there is not, or what makes no sense |
+    | `misuse` | another tweet to be stored, under a key that was somebody's |
+    | `late` | what was stored before once more, under its key, long after |
     """
 
     kind: Kind
@@ -129,9 +175,9 @@ class TweetsCall(msgspec.Struct, frozen=True):
         return AUTHORS[self.author % (len(AUTHORS) - (self.kind == "answer"))]
 
     @property
-    def lang(self) -> str:
-        """In which language it is, by X's word."""
-        return LANGS.get(list(MOODS)[self.mood], "en")
+    def storer(self) -> str:
+        """By whom a tweet is that is stored past X."""
+        return STORERS[self.author % len(STORERS)]
 
     @property
     def flag_change(self) -> dict[str, str | None]:
@@ -139,18 +185,29 @@ class TweetsCall(msgspec.Struct, frozen=True):
         return FLAG_CHANGES[self.number % len(FLAG_CHANGES)]
 
     @property
+    def list(self) -> str:
+        """Which list is read."""
+        return LISTS[self.number % len(LISTS)]
+
+    @property
     def stopped(self) -> tuple[str, ...]:
         """Who is suspended."""
         return STOPPED[self.number % len(STOPPED)]
 
-    def __str__(self) -> str:
+    def __str__(self) -> str:  # noqa: PLR0911 - one a kind
         match self.kind:
             case "say" | "answer" | "repeat" | "edit" | "retort":
                 mood = list(MOODS)[self.mood]
                 about = " about something else" if self.off else ""
                 return f"{SENTENCES[self.kind]} as {self.username}, {mood}{about}"
             case "store":
-                return f"store tweet {self.number}"
+                return f"store tweet {self.number} by {self.storer}"
+            case "list":
+                return f"read {self.list}"
+            case "odd":
+                return "ask {} {}".format(*ODD_REQUESTS[self.number % len(ODD_REQUESTS)])
+            case "late":
+                return f"ask once more after {LATER_S[self.lasts]:g} s"
             case "flag":
                 return f"change a flag: {self.flag_change}"
             case "stop":
@@ -168,6 +225,8 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
         return TweetsCall("stop", number=choose(len(STOPPED)), lasts=choose(len(STOPS_S)))
     if kind == "lock":
         return TweetsCall("lock", lasts=choose(len(LOCKS_S)))
+    if kind in NUMBERS:
+        return TweetsCall(kind, number=choose(NUMBERS[kind]))
     again = bool(choose(2))
     match kind:
         case "say" | "answer" | "repeat":
@@ -179,10 +238,15 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
                 off=choose(5) == 4,  # noqa: PLR2004 - one in five
                 again=again,
             )
-        case "store" | "edit" | "retort":
+        case "store":
+            mood, number = _choose_mood(choose), choose(STORED)
+            author = choose(len(STORERS))
+            return TweetsCall(kind, mood=mood, author=author, number=number, again=again)
+        case "edit" | "retort":
             return TweetsCall(kind, mood=_choose_mood(choose), number=choose(STORED), again=again)
-        case "requeue":
-            return TweetsCall(kind, number=choose(4))
+        case "late":
+            # Days are simple to wait for, and dear to play.
+            return TweetsCall(kind, lasts=max(0, choose(8) - 5))
         case "insert":
             return TweetsCall(kind, mood=_choose_mood(choose), again=again)
         case "flag":

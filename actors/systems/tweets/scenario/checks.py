@@ -7,17 +7,17 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
-from actors.systems.tweets.config import XConfig
-from actors.systems.tweets.flagger import ORDER
-from actors.systems.tweets.messages import FlagStatus  # noqa: TC001 - msgspec may read it
+from actors.systems.tweets.config import TweetsConfig, XConfig
+from actors.systems.tweets.scenario.deeds import TweetsDeeds
+from actors.systems.tweets.scenario.flag_model import FlagModel
+from actors.systems.tweets.scenario.kept import Kept
+from actors.systems.tweets.scenario.walks import walks_amiss
 from actors.systems.tweets.x_invariants import tweeted_at_us
-from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
+from actors.systems.x_platform.messages import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,16 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History, Operation
+    from actors.systems.tweets.scenario.told import Told
 
 SECOND_US: Final = 1_000_000
 # What connecting may take, and a note on how far has been read be late, in seconds.
 NOTE_S_MAX: Final = 30.0
+# Where nothing is wrong: how long an answer takes, and how long it is from a tweet to its score.
+ANSWER_US_MAX: Final = 1_000_000
+BEGUN_US_MAX: Final = 1_000_000
+# By how much more than X's window an answer may wait each time it was refused: our own pause.
+PAUSE_US_MAX: Final = 15_000_000
 
 SAID = "SELECT text FROM tweet WHERE retweeted IS NULL AND text LIKE '%(client-%'"
 STORED = "SELECT external_id, text FROM tweet WHERE x_kind IS NULL AND author != 'old'"
@@ -41,33 +47,28 @@ EXTERNAL_IDS = (
 GAPS = "SELECT from_us, to_us FROM gap"
 # What was asked for afterwards is there.
 NOT_FILLED = "SELECT from_us, to_us FROM gap WHERE state != 'filled'"
-FLAGS = "SELECT id, status FROM flag"
-
-
-class Told(msgspec.Struct):
-    """What the clients were told.
-
-    `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
-    `unassigned` are flags that somebody gave back.
-    """
-
-    last: XTweet | None = None
-    last_by: str | None = None
-    tweeted: dict[str, str] = msgspec.field(default_factory=dict)
-    flags: dict[str, set[FlagStatus]] = msgspec.field(default_factory=dict)
-    unassigned: set[str] = msgspec.field(default_factory=set)
-    deleted_rules: bool = False
-    troubles: list[str] = msgspec.field(default_factory=list)
+FLAGS = "SELECT id, status, assignee, note FROM flag"
 
 
 def tweets_violations(
-    folder: Path, config: Config, clock: Clock, history: History, told: Told
+    folder: Path,
+    config: Config,
+    clock: Clock,
+    history: History,
+    told: Told,
+    *,
+    is_calm: bool,
 ) -> list[str]:
-    """Return a sentence for everything that is wrong."""
+    """Return a sentence for everything that is wrong. `is_calm` is a run without a fault."""
     found = list(told.troubles)
     found += _what_x_acknowledged_is_stored(folder, told)
     found += _a_gap_had_its_outage(folder, config, clock, told)
-    found += _flags_do_not_move_back(folder, told)
+    found += _flags_do_as_they_are_told(folder, history)
+    kept = Kept(folder, account_id=ACCOUNT_ID)
+    found += TweetsDeeds(kept, told, config.section(TweetsConfig)).violations()
+    found += walks_amiss(kept, told)
+    if is_calm and not told.is_disturbed:
+        found += _without_faults_all_is_done_soon(kept, config, history, told)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
     verdict = check_linearizability(stores, Register())
     if not verdict.linearizable:
@@ -85,6 +86,8 @@ def _what_x_acknowledged_is_stored(folder: Path, told: Told) -> Iterator[str]:
     gaps = _rows(folder, "reader", NOT_FILLED)
     for tweet_id, who in told.tweeted.items():
         at_us = tweeted_at_us(int(tweet_id))
+        if tweet_id in told.deleted:
+            continue
         if tweet_id not in stored and not any(since <= at_us <= until for since, until in gaps):
             yield f"{who} tweeted {tweet_id} about the keyword, and it is not stored"
 
@@ -108,16 +111,44 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
             yield f"a gap from {since_us} to {until_us}, and X was there"
 
 
-def _flags_do_not_move_back(folder: Path, told: Told) -> Iterator[str]:
-    states: dict[str, Any] = dict(_rows(folder, "flagger", FLAGS))
-    for flag, statuses in told.flags.items():
-        furthest = max(
-            ORDER.index(status)
-            for status in statuses
-            if status != "assigned" or flag not in told.unassigned
-        )
-        if ORDER.index(states[flag]) < furthest:
-            yield f"flag {flag} was {ORDER[furthest]}, and is {states[flag]}"
+def _flags_do_as_they_are_told(folder: Path, history: History) -> Iterator[str]:
+    """Each answer, each look and what is left in the end fit one order of all that was asked."""
+    for flag, *state in _rows(folder, "flagger", FLAGS):
+        with history.invoke("flagger.db", "read", key=flag) as attempt:
+            attempt.ok(state)
+    asked = [each for each in history.operations if each.name in {"change", "read"}]
+    verdict = check_linearizability(asked, FlagModel())
+    if not verdict.linearizable:
+        yield str(verdict)
+
+
+def _without_faults_all_is_done_soon(
+    kept: Kept, config: Config, history: History, told: Told
+) -> Iterator[str]:
+    """Nobody has waited for an answer; what was tweeted was scored and answered within a bound.
+
+    An answer waits for X's own bound of requests at most, and for those before it.
+    """
+    for operation in history.operations:
+        lasted_us = (operation.returned_us or operation.invoked_us) - operation.invoked_us
+        if lasted_us > ANSWER_US_MAX:
+            yield f"without a fault it took {lasted_us / SECOND_US:.1f} s: {operation}"
+    yield from [f"without a fault nobody has answered {each}" for each in told.silent]
+    x = config.named("x_platform")
+    window_us = round(x.window_s * SECOND_US)
+    for name in ("likes", "replies"):
+        windows = len(kept.of[name]) // x.requests_max + 1
+        for row in kept.of[name]:
+            is_refused = row["status"] == "refused" and row["external_id"] in told.deleted
+            if row["status"] not in {"done", "withheld"} and not is_refused:
+                yield f"without a fault {row['external_id']} is {row['status']}: {row['detail']}"
+            late_us = row["begun_us"] - tweeted_at_us(int(row["external_id"]))
+            if late_us > BEGUN_US_MAX:
+                yield f"{row['external_id']} was scored after {late_us / SECOND_US:.1f} s"
+            if row["reply_id"] is not None:
+                lasted_us = tweeted_at_us(int(row["reply_id"])) - row["begun_us"]
+                if lasted_us > windows * (window_us + PAUSE_US_MAX):
+                    yield f"{row['external_id']} was answered after {lasted_us / SECOND_US:.1f} s"
 
 
 def _stored(operation: Operation) -> str | None:

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import (
-    KEYWORD,
-    LOCKS_S,
-    MOODS,
-    STOPS_S,
-    TweetsCall,
-)
+from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, STOPS_S, TweetsCall
+from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
+from actors.systems.tweets.scenario.reading import TUTORIAL_PORT, TweetsReading
+from actors.systems.tweets.scenario.told import Done, Said
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
     ComposeTweet,
     DeleteRules,
+    DeleteTweet,
     Like,
     NewRule,
     Unlike,
@@ -30,9 +28,9 @@ from actors.systems.x_platform.messages import (
 if TYPE_CHECKING:
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client, ClientReply
-    from actors.systems.tweets.scenario.checks import Told
+    from actors.systems.tweets.scenario.told import Told
 
-TUTORIAL_PORT: Final = 8_001
+INSERTED: Final = "Inserted one into the Database"
 
 
 class TweetsPerformance:
@@ -47,9 +45,9 @@ class TweetsPerformance:
         self._history = history
         self._key = f"k{number}"
         self._number = number
-        sentence = list(MOODS.values())[call.mood]
-        about = sentence.format(it="the weather" if call.off else KEYWORD)
-        self._text = f"{about} ({client.name} {number})"
+        self._mood = list(MOODS.values())[call.mood]
+        about = self._mood.about("the weather" if call.off else KEYWORD)
+        self._text = f"{about} ({client.name} n{number})"
 
     async def run(self) -> None:
         """Do it, and where the call says so, a second time under the same key."""
@@ -60,6 +58,12 @@ class TweetsPerformance:
                 await self._store()
             case "flag":
                 await self._change_flag()
+            case "list" | "get" | "odd":
+                await self._read()
+            case "misuse":
+                await self._misuse_a_key()
+            case "late":
+                await self._ask_late()
             case "look":
                 self._expect(await self._client.ask("GET", "/api/v1/reader"), HTTPStatus.OK)
             case "stop":
@@ -70,8 +74,9 @@ class TweetsPerformance:
     # --- At X --------------------------------------------------------------------------------
 
     async def _tweet(self) -> None:
-        body = {"username": self._call.username, "text": self._text, "lang": self._call.lang}
+        body = {"username": self._call.username, "text": self._text, "lang": self._mood.lang}
         body.update(await self._refers())
+        self._told.texts[self._text] = Said(body["username"], self._mood, self._call.off)
         repeats = "retweet_tweet_id" in body
         name = "retweet" if repeats else "tweet"
         with self._history.invoke(self._client.name, name, self._text) as attempt:
@@ -82,8 +87,10 @@ class TweetsPerformance:
                 if KEYWORD in tweet.text:
                     self._told.tweeted[tweet.id] = self._client.name
                 attempt.ok(tweet.id)
-            elif reply.status == HTTPStatus.CONFLICT and (repeats or "edits" in body):
-                attempt.fail("retweeted already, or not to be edited")
+            elif reply.status == HTTPStatus.CONFLICT and (
+                repeats or "edits" in body or self._told.deleted & set(body.values())
+            ):
+                attempt.fail("retweeted already, not to be edited, or deleted")
             else:
                 self._expect(reply, HTTPStatus.CREATED)
 
@@ -118,18 +125,24 @@ class TweetsPerformance:
                 await client.tell("x_platform", like, key=self._key)
                 unlike = Unlike(user_id=last.author_id, tweet_id=last.id)
                 await client.tell("x_platform", unlike, key=f"{self._key}-back")
+            case "delete" if last is not None and self._told.last_by and not last.history:
+                self._told.deleted.add(last.id)
+                delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
+                await client.tell("x_platform", delete, key=self._key)
             case "meddle":
                 rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
-                self._told.deleted_rules = True
+                self._told.deleted_rules = self._told.is_disturbed = True
                 await client.tell("x_platform", DeleteRules(all=True), key=self._key)
             case "lock":
+                self._told.is_disturbed = True
                 body = {"for_s": LOCKS_S[self._call.lasts]}
                 await client.administer("POST", "/admin/x/lock", body)
             case "requeue":
                 await self._requeue()
             case "disconnect":
+                self._told.is_disturbed = True
                 await client.administer("POST", "/admin/x/disconnect")
 
     async def _requeue(self) -> None:
@@ -145,22 +158,65 @@ class TweetsPerformance:
     # --- At the monitor ----------------------------------------------------------------------
 
     async def _store(self) -> None:
-        key, port = self._text, None
-        method, path, body = "GET", f"/insert/ada/{self._text}", None
-        if self._call.kind == "store":
-            key = f"x{self._call.number}"
+        call, key, port = self._call, self._text, None
+        method, path, body = "GET", f"/insert/{call.storer}/{self._text}", None
+        if call.kind == "store":
+            key = f"x{call.number}"
             method, path = "POST", "/api/v1/tweets"
-            body = {"author": "ada", "text": self._text, "external_id": key}
+            body = {"author": call.storer, "text": self._text, "external_id": key}
+            body["lang"] = self._mood.lang
         else:
             port = TUTORIAL_PORT
+        self._told.texts[self._text] = Said(call.storer, self._mood)
         with self._history.invoke(
             self._client.name, "put_if_absent", self._text, key=key
         ) as attempt:
             reply = await self._twice(method, path, body, port=port)
-            if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-                attempt.ok(self._text if body is None else reply.body["text"])
+            if reply.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                self._expect(reply, HTTPStatus.CREATED)
+                return
+            self._told.done.append(Done(method, path, body, self._key, port, reply))
+            if body is not None:
+                self._told.seen[f"{path}/{reply.body['id']}"] = reply.body
+                attempt.ok(reply.body["text"])
+            elif reply.body == INSERTED:
+                self._told.inserted.add(self._text)
+                attempt.ok(self._text)
             else:
                 self._expect(reply, HTTPStatus.CREATED)
+
+    async def _misuse_a_key(self) -> None:
+        """Under one key there is one request: neither the second is run, nor the first again."""
+        if not self._told.done:
+            return
+        done = self._told.done[self._number % len(self._told.done)]
+        self._told.refused.add(self._text)
+        body = {"author": self._call.storer, "text": self._text}
+        reply = await self._client.ask("POST", "/api/v1/tweets", body, key=done.key)
+        self._expect(reply, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+    async def _ask_late(self) -> None:
+        """Ask once more under its key, long after: the answer is the same, and nothing is done."""
+        if not self._told.done:
+            return
+        done = self._told.done[self._number % len(self._told.done)]
+        await asyncio.sleep(LATER_S[self._call.lasts])
+        reply = await self._client.ask(
+            done.method, done.path, done.body, key=done.key, port=done.port
+        )
+        if reply.status and reply != done.reply:
+            what = f"{done.method} {done.path} was answered {done.reply}, then {reply}"
+            self._told.troubles.append(f"{self._client.name}: {self._call}: {what}")
+
+    async def _read(self) -> None:
+        reading = TweetsReading(self._told, self._client, self._call, self._history)
+        match self._call.kind:
+            case "list":
+                await reading.read_list()
+            case "get":
+                await reading.read_one()
+            case _:
+                await reading.ask_oddly()
 
     async def _change_flag(self) -> None:
         flags = await self._client.ask("GET", "/api/v1/flags")
@@ -168,16 +224,17 @@ class TweetsPerformance:
             return
         flag = flags.body["items"][self._number % len(flags.body["items"])]["id"]
         change = self._call.flag_change
-        if change.get("assignee", "") is None:
-            self._told.unassigned.add(flag)
-        reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", change)
-        if reply.status == HTTPStatus.OK:
-            self._told.flags.setdefault(flag, set()).add(reply.body["status"])
-        elif reply.status != HTTPStatus.CONFLICT:
-            self._expect(reply, HTTPStatus.OK)
+        with self._history.invoke(self._client.name, "change", change, key=flag) as attempt:
+            reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", change)
+            if reply.status == HTTPStatus.OK:
+                body = reply.body
+                attempt.ok((body["status"], body["assignee"], body["note"]))
+            elif reply.status:
+                attempt.ok(reply.status)
 
     async def _stop(self) -> None:
         stopped = self._call.stopped
+        self._told.is_disturbed = True
         for service in stopped:
             await self._client.operate("suspend", service)
         await asyncio.sleep(STOPS_S[self._call.lasts])
@@ -201,7 +258,8 @@ class TweetsPerformance:
             return await self._client.ask(method, path, body, key=self._key, port=port)
 
         reply = await ask()
-        if self._call.again and reply.status:
+        # What makes no sense leaves its key free: asked again, it is looked at again.
+        if self._call.again and reply.status not in {0, HTTPStatus.UNPROCESSABLE_ENTITY}:
             second = await ask()
             if second.status and second != reply:
                 self._told.troubles.append(
@@ -211,5 +269,7 @@ class TweetsPerformance:
         return reply
 
     def _expect(self, reply: ClientReply, status: int) -> None:
+        if not reply.status:
+            self._told.silent.append(f"{self._client.name}: {self._call}")
         if reply.status not in {0, status}:
             self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")

@@ -22,6 +22,7 @@ from actors.systems.tweets.messages import (
     GetReader,
     ListActions,
     ListTweets,
+    ReaderState,
     RequeueAction,
     RequeueActions,
 )
@@ -34,14 +35,13 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
-from actors.systems.tweets.scenario.call import (
-    KEYWORD,
-    MOODS,
-    TweetsCall,
-    choose_tweets_call,
-)
-from actors.systems.tweets.scenario.checks import Told, tweets_violations
-from actors.systems.tweets.scenario.performance import TUTORIAL_PORT, TweetsPerformance
+from actors.systems.tweets.scenario.at_rest import read_at_rest
+from actors.systems.tweets.scenario.call import TweetsCall, choose_tweets_call
+from actors.systems.tweets.scenario.checks import tweets_violations
+from actors.systems.tweets.scenario.moods import KEYWORD
+from actors.systems.tweets.scenario.performance import TweetsPerformance
+from actors.systems.tweets.scenario.reading import TUTORIAL_PORT
+from actors.systems.tweets.scenario.told import OLD_AUTHOR, OLD_TEXT, Told
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     DeleteRules,
@@ -86,7 +86,7 @@ ROWS_MAX: Final = 1_000
 ASK_S_MAX: Final = 60.0
 POLL_S: Final = 0.01
 OLD_TWEET: Final = (
-    "INSERT INTO tweet (seq, id, author, text) VALUES (1, 'old-tweet', 'old', ?)",
+    "INSERT INTO tweet (seq, id, author, text) VALUES (1, 'old-tweet', ?, ?)",
     "INSERT INTO backlog (seq) VALUES (1)",
 )
 
@@ -107,10 +107,11 @@ class TweetsScenario(Scenario):
         PlanFilling,
         NoteFound,
         DeleteRules,
+        DeleteTweet,
         LockAccount,
     )
-    # Its wires garble no line, X's search answers whenever X does, and nobody deletes a tweet.
-    unreached = (KeepLine, OddLine, NoteNotFilled, DeleteTweet)
+    # Its wires garble no line, and X's search answers whenever X does.
+    unreached = (KeepLine, OddLine, NoteNotFilled)
 
     def __init__(self) -> None:
         """Nobody has said anything yet."""
@@ -174,8 +175,7 @@ class TweetsScenario(Scenario):
     def age(self, folder: Path) -> None:
         """Leave a tweet there from the time before there were scores, which is to be flagged."""
         with closing(sqlite3.connect(folder / "tweets.db")) as connection, connection:
-            text = MOODS["angry"].format(it=KEYWORD)
-            connection.execute(OLD_TWEET[0], [text])
+            connection.execute(OLD_TWEET[0], [OLD_AUTHOR, OLD_TEXT])
             connection.execute(OLD_TWEET[1])
 
     async def busy(self, system: ServiceSystem) -> list[str]:
@@ -195,32 +195,20 @@ class TweetsScenario(Scenario):
             found.append(f"{reader.gaps_open} gaps are open")
         tweets = (await ask("tweets", ListTweets(limit=ROWS_MAX))).items
         found += [f"tweet {each.id} has no score" for each in tweets if each.sentiment is None]
-        stored = {each.external_id: each.text for each in tweets}
-        # Of an edited tweet, the version that X sent last is what is to stand.
-        latest = {}
-        for match in (await ask("x_platform", ReadMatches(after=0, limit=ROWS_MAX))).matches:
-            at = dt.datetime.fromtimestamp(match.tweet.created_at_us / 1_000_000, tz=dt.UTC)
-            is_lost = any(
-                gap.state == "lost" and gap.since <= at <= gap.until for gap in reader.latest_gaps
-            )
-            if not is_lost:
-                latest[(*match.tweet.history, match.tweet.id)[0]] = match.tweet
-        for first_id, tweet in latest.items():
-            text = stored.get(first_id)
-            is_newest = text == tweet.text or not tweet.history
-            if text is None or not (is_newest or text in await _later_texts(ask, tweet)):
-                found.append(f"{tweet.id} is not read")
+        found += await _unread(ask, reader, {each.external_id: each.text for each in tweets})
         for service in ("favouriter", "responder"):
             found += [
                 f"{service}: {each.external_id} is {each.status}"
                 for each in (await ask(service, ListActions(limit=ROWS_MAX))).items
                 if each.status in {"pending", "failed"}
             ]
+        if not found:
+            self._told.at_rest = await read_at_rest(ask)
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare the books with what the clients were told, and with what X did."""
-        return tweets_violations(folder, config, clock, history, self._told)
+        return tweets_violations(folder, config, clock, history, self._told, is_calm=self.is_calm)
 
     # --- Its people --------------------------------------------------------------------------
 
@@ -233,6 +221,26 @@ class TweetsScenario(Scenario):
     ) -> None:
         """Do it, and where the call says so, a second time under the same key."""
         await TweetsPerformance(self._told, client, number, call, history).run()
+
+
+async def _unread(ask: AskX, reader: ReaderState, stored: dict[str | None, str]) -> list[str]:
+    """Return what X has sent and is not stored, but for what is lost: by external id, its text."""
+    found = []
+    # Of an edited tweet, the version that X sent last is what is to stand.
+    latest = {}
+    for match in (await ask("x_platform", ReadMatches(after=0, limit=ROWS_MAX))).matches:
+        at = dt.datetime.fromtimestamp(match.tweet.created_at_us / 1_000_000, tz=dt.UTC)
+        is_lost = any(
+            gap.state == "lost" and gap.since <= at <= gap.until for gap in reader.latest_gaps
+        )
+        if not is_lost:
+            latest[(*match.tweet.history, match.tweet.id)[0]] = match.tweet
+    for first_id, tweet in latest.items():
+        text = stored.get(first_id)
+        is_newest = text == tweet.text or not tweet.history
+        if text is None or not (is_newest or text in await _later_texts(ask, tweet)):
+            found.append(f"{tweet.id} is not read")
+    return found
 
 
 async def _later_texts(ask: AskX, tweet: XTweet) -> set[str]:

@@ -1,0 +1,53 @@
+"""Reads all lists of a monitor that has come to rest, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.systems.tweets.messages import ListActions, ListFlags, ListTweets
+from actors.systems.tweets.scenario.told import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from actors.kernel.messages import Query
+
+    Ask = Callable[[str, Query], Awaitable[Any]]
+
+# A list of a run is seldom longer than ten.
+PAGE: Final = 3
+PAGES_MAX: Final = 100
+# By address: who is asked, and for what first.
+LISTS: Final[dict[str, tuple[str, Any]]] = {
+    "/api/v1/tweets": ("tweets", ListTweets(limit=PAGE)),
+    "/api/v1/tweets?sentiment=negative": ("tweets", ListTweets(limit=PAGE, sentiment="negative")),
+    "/api/v1/tweets?sentiment=positive": ("tweets", ListTweets(limit=PAGE, sentiment="positive")),
+    "/api/v1/tweets?author=Ann": ("tweets", ListTweets(limit=PAGE, author="Ann")),
+    "/api/v1/tweets?author=ANN&sentiment=negative": (
+        "tweets",
+        ListTweets(limit=PAGE, author="ANN", sentiment="negative"),
+    ),
+    "/api/v1/flags": ("flagger", ListFlags(limit=PAGE)),
+    "/api/v1/flags?status=assigned": ("flagger", ListFlags(limit=PAGE, status="assigned")),
+    "/api/v1/likes": ("favouriter", ListActions(limit=PAGE)),
+    "/api/v1/replies": ("responder", ListActions(limit=PAGE)),
+    "/api/v1/replies?status=done": ("responder", ListActions(limit=PAGE, status="done")),
+}
+
+
+async def read_at_rest(ask: Ask) -> list[Walk]:
+    """Return what each list shows, now that nothing changes any more."""
+    walks = []
+    for address, (service, question) in LISTS.items():
+        items: list[dict[str, Any]] = []
+        after: int | None = 0
+        for _ in range(PAGES_MAX):
+            page = await ask(service, msgspec.structs.replace(question, after=after))
+            items += [msgspec.to_builtins(each) for each in page.items]
+            after = None if page.next is None else int(page.next)
+            if after is None:
+                break
+        walks.append(Walk("at rest", address, tuple(items), after is None))
+    return walks

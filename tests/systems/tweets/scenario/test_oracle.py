@@ -1,0 +1,79 @@
+"""The simulation of the brand monitor finds what is planted in it, and nothing in what is whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from actors.config import load_config
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.systems import SYSTEMS
+from actors.systems.tweets.system import TWEETS
+from tests.systems.tweets.scenario.mutants import MUTANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# What the simulation says of each.
+SAYS: Final = {
+    "sentiment_is_inverted": "and is taken for",
+    "a_part_counts_twice": "and is taken for",
+    "every_language_is_scored": "and is taken for",
+    "a_reply_mentions_somebody_else": "and was answered '@",
+    "what_names_a_failure_is_liked": "names a failure, and is liked",
+    "another_tweet_is_liked": "on X's books",
+    "a_retweet_is_answered": "not to be answered",
+    "what_is_bad_is_not_flagged_where_it_is_long": "is bad, and nobody is told",
+    "half_as_much_is_withheld": "for no reason",
+    "a_page_skips_a_row": "at rest is",
+    "a_filter_knows_capitals": "at rest is",
+    "flags_of_one_status_are_all_flags": "at rest is",
+    "a_resolved_flag_changes_hands": "not linearizable",
+    "one_key_has_two_bodies": "under somebody's key was answered",
+    "a_score_is_asked_for_late": "was scored after",
+}
+# What a mutant is given, without any fault: that it hurts needs nothing but people.
+SCHEDULES_MAX: Final = 100
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Callable[[str], Rehearsal]]:
+    """Return what makes a rehearsal under a profile, once each."""
+    made: dict[str, Rehearsal] = {}
+
+    with scratch_folder() as place, without_logs():
+
+        def make(profile: str) -> Rehearsal:
+            if profile not in made:
+                folder = place / profile
+                folder.mkdir()
+                config = load_config(systems=SYSTEMS)
+                made[profile] = Rehearsal(TWEETS, config, folder, profile=profile)
+            return made[profile]
+
+        yield make
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_found(stage: Callable[[str], Rehearsal], name: str) -> None:
+    """For what it does, within a hundred schedules; the product itself passes the same one."""
+    rehearsal = stage("calm")
+    for seed in range(1, SCHEDULES_MAX + 1):
+        script = rehearsal.script(seed)
+        with MUTANTS[name]():
+            troubles = rehearsal.play(script).troubles
+        if any(SAYS[name] in each for each in troubles):
+            assert rehearsal.play(script).troubles == ()
+            return
+    pytest.fail(f"{name} was not found in {SCHEDULES_MAX} schedules")
+
+
+@pytest.mark.parametrize(("profile", "seeds"), [("calm", 60), ("kills", 40), ("chaos", 40)])
+def test_what_is_whole_holds(stage: Callable[[str], Rehearsal], profile: str, seeds: int) -> None:
+    """Whatever is asked, and whatever breaks meanwhile."""
+    rehearsal = stage(profile)
+    for seed in range(1, seeds + 1):
+        assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
