@@ -112,7 +112,7 @@ class Client:
                 self._trace.add("client", self.name, f"{name} {type(error).__name__}")
                 continue
             status = STATUS.get(type(body), OK)
-            self._trace.add("client", self.name, f"{name} {status}")
+            self._trace.add("client", self.name, f"{name} {status}", (message, body))
             if status not in AGAIN | ACCEPTED:
                 return ClientReply(status, body)
         return ClientReply(0)
@@ -155,7 +155,8 @@ class Client:
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
                 continue
-            self._trace.add("client", self.name, f"{method} {path} {status}")
+            said = (body, reply.body)
+            self._trace.add("client", self.name, f"{method} {path} {status}", said)
             if status not in again:
                 return reply
         return ClientReply(0)

@@ -192,7 +192,9 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_points(name, service, self._passes),
+            instrument=lambda name, service: with_effect_points(
+                name, service, self._passes, self._asked
+            ),
             at_a_distance=at_a_distance,
         )
 
@@ -217,6 +219,9 @@ class Machine:
         self._trace.add("fault", service, f"killed at {point}")
         self.system.kill(service)
         return True
+
+    def _asked(self, service: str, message_type: str, message: Any) -> None:
+        self._trace.add("effect", service, message_type, message)
 
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()

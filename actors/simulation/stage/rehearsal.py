@@ -31,6 +31,7 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.director import Director, links_of
+from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.rest import come_to_rest
 from actors.simulation.stage.scenario import audit_of, scenario_of
@@ -212,6 +213,7 @@ class Rehearsal:
         now: list[Callable[[], float]] = [lambda: 0.0]
         endless = False
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
+        trace.add("script", "", str(script.seed), (script.workload, script.schedule))
         try:
             self._on_machine(script.seed, folder, trace, stage, now)
         except SimulationError as error:
@@ -221,6 +223,7 @@ class Rehearsal:
             at = line_at(error)
             place = "" if at is None else f"{short_place(at)}: "
             troubles.append(f"{place}{type(error).__name__}: {error}")
+        note_tables(trace, folder)
         for trouble in troubles:
             trace.add("trouble", "", trouble)
         applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
@@ -255,6 +258,7 @@ class Rehearsal:
 
         network = Network(loop, seed=seed, record=record)
         scenario = self._scenario()
+        rng = NotedRng.root(seed)
         with watchdog(self._cpu_s_max), forbid(loop, allowed=scenario.allowed):
             machine = Machine(
                 loop,
@@ -264,9 +268,10 @@ class Rehearsal:
                 systems=self._systems,
                 scenario=scenario,
                 trace=trace,
-                rng=Rng(seed).fork("machine"),
+                rng=rng.fork("machine"),
             )
             run(stage(machine, network, loop), loop=loop)
+        note_generators(trace, (*rng.family, loop.entropy))
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
         del network, loop

@@ -84,7 +84,7 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("refuse", self._name, "the disk is full")
             return WriteResult(outcomes=[refused] * len(batch))
         result = await super().write(batch, handlers)
-        self._note(types, result)
+        self._note(types, batch, result)
         await self._take_time()
         await self._pass(types, "after")
         return result
@@ -94,7 +94,12 @@ class SimulatedStore(InlineStore):
     ) -> BatchResult:
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
-        return await super().read(batch, handlers)
+        result = await super().read(batch, handlers)
+        for envelope, outcome in zip(batch, result.outcomes, strict=False):
+            asked = envelope.message
+            data = (asked, outcome)
+            self._disk.trace.add("query", self._name, message_name(asked), data)
+        return result
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Run `function(connection)` on the reader, a little later."""
@@ -149,10 +154,13 @@ class SimulatedStore(InlineStore):
             if any(struck):
                 await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
 
-    def _note(self, types: Sequence[str], result: WriteResult) -> None:
+    def _note(
+        self, types: Sequence[str], batch: Sequence[Envelope], result: WriteResult
+    ) -> None:
         add = self._disk.trace.add
-        for name, outcome in zip(types, result.outcomes, strict=False):
-            add("message", self._name, f"{name} {_outcome(outcome)}")
+        for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
+            data = (envelope.message, outcome)
+            add("message", self._name, f"{name} {_outcome(outcome)}", data)
         if result.crash is None:
             add("commit", self._name, f"{len(types)} messages")
         else:
