@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     Asked = Callable[[str, str, Any], None]
 
 
-def with_effect_points(
-    name: str, service: AnyService, passes: Passes, asked: Asked
-) -> AnyService:
+def with_effect_points(name: str, service: AnyService, passes: Passes, asked: Asked) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
     `passes(service, message type, phase)` says whether a kill is due there; `asked(service,
@@ -55,9 +53,7 @@ def with_effect_points(
     return make
 
 
-def _reporting(
-    name: str, kind: type[Service], passes: Passes, asked: Asked
-) -> type[Service]:
+def _reporting(name: str, kind: type[Service], passes: Passes, asked: Asked) -> type[Service]:
     if not any(spec.kind == "effect" for spec in kind.handlers.values()):
         return kind
     reporting: type[Service] = type(kind.__name__, (kind,), {})
@@ -68,9 +64,7 @@ def _reporting(
     return reporting
 
 
-def _around(
-    spec: HandlerSpec, name: str, passes: Passes, asked: Asked
-) -> Callable[..., Any]:
+def _around(spec: HandlerSpec, name: str, passes: Passes, asked: Asked) -> Callable[..., Any]:
     message_type = type_name(spec.message)
 
     async def point(phase: Phase) -> None:

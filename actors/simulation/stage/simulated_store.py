@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import Fenced, StoreError, StoreRefused
 from actors.kernel.messages import Refusal
+from actors.simulation.sealed.sql import seal_dates
 from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
@@ -59,6 +60,9 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
             return
         await super().open(verify=False, first=first)
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                seal_dates(connection)
         self._disk.trace.add("open", self._name)
 
     async def has_room(self) -> bool:
@@ -154,9 +158,7 @@ class SimulatedStore(InlineStore):
             if any(struck):
                 await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
 
-    def _note(
-        self, types: Sequence[str], batch: Sequence[Envelope], result: WriteResult
-    ) -> None:
+    def _note(self, types: Sequence[str], batch: Sequence[Envelope], result: WriteResult) -> None:
         add = self._disk.trace.add
         for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
             data = (envelope.message, outcome)
