@@ -132,8 +132,14 @@ def _text(line: Line | None, other: Line | None) -> str | None:
     if line is None or other is None or str(line) != str(other):
         return None if line is None else str(line)
     before, after = EXCERPT
-    begin = max(0, len(os.path.commonprefix([line.data, other.data])) - before)
+    begin = max(0, _shared(line.data, other.data) - before)
     return f"{line}  {'…' if begin else ''}{line.data[begin : begin + before + after]}"
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _other(choices: Sequence[str], ours: str | None) -> str:

@@ -43,11 +43,11 @@ class TraceReader:
             "trouble": self._trouble,
             # What leads to them or what they lead to is told already.
             **dict.fromkeys(
-                ("connect", "open", "operation", "resumed", "started", "stopped", "suspended")
-                # And what is only compared with another run.
-                + ("effect", "generators", "query", "script", "table"),
+                ("connect", "open", "operation", "resumed", "started", "stopped", "suspended"),
                 self._nothing,
             ),
+            # What is only compared with another run.
+            **dict.fromkeys(("effect", "generators", "query", "script", "table"), self._nothing),
             **dict.fromkeys(("reset", "break", "give up"), self._connection),
         }
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohappyeyeballs.impl
 
-from actors.simulation.sealed.builtin_types import replace_method
 from actors.simulation.sealed import forbidden, sql, surroundings
+from actors.simulation.sealed.builtin_types import replace_method
 from actors.simulation.sealed.guard import Guard
 from actors.simulation.sealed.sql import Connecting
 from actors.simulation.sealed.surroundings import OfAuthors

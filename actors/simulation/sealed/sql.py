@@ -1,7 +1,7 @@
 """SQL's own clock and its own chance: a connection that is made in a simulation has neither.
 
-SQLite lets a connection replace its functions. What always asks is refused; of dates and times those
-that ask for now, or for the machine's zone: the others are computed as ever.
+SQLite lets a connection replace its functions. What always asks is refused; of dates and times,
+those that ask for now, or for the machine's zone: the others are computed as ever.
 """
 
 from __future__ import annotations

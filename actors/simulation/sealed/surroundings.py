@@ -1,8 +1,8 @@
 """What a process is surrounded by: its number, its environment, its machine, the files' dates.
 
-Equal seeds would still differ where a handler looks at one of them. Python and its libraries look at
-them all the time, to no effect on what a system says; so only an author's own code is refused, and
-not what looks at files after a run, as an audit does.
+Equal seeds would still differ where a handler looks at one of them. Python and its libraries look
+at them all the time, to no effect on what a system says; so only an author's own code is refused,
+and not what looks at files after a run, as an audit does.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ _OURS = (f"{_PACKAGE}{os.sep}", f"{_PACKAGE.parent / 'http_edge'}{os.sep}")
 _SYSTEMS = f"{_PACKAGE / 'systems'}{os.sep}"
 # Modules that only pass a question on. What others of Python's ask, they ask for themselves.
 _PASSING = frozenset(
-    {"_collections_abc", "genericpath", "getpass", "glob", "os", "pathlib", "platform", "posixpath"}
+    {"collections", "genericpath", "getpass", "glob", "os", "pathlib", "platform", "posixpath"}
+    | {"ntpath", "shutil"}
 )
-# Whose frame is below an audit, a scenario and its clients, but not below a handler.
+# From the loop on, whose frame is below an audit, a scenario and its clients, but no handler.
 _STAGE = str(Path(__file__).parents[1] / "stage" / "rehearsal.py")
+_LOOP = str(Path(__file__).parents[1] / "time" / "loop.py")
 
 
 class OfAuthors:
@@ -123,6 +125,8 @@ def _is_an_author() -> bool:
     while frame is not None:
         code = frame.f_code
         name = code.co_filename
+        if name == _LOOP:
+            break
         if name == _STAGE or (code.co_name == "exec_module" and name.startswith("<frozen")):
             return False
         if not found and not _passes(frame):

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 def with_effect_points(name: str, service: AnyService, passes: Passes, asked: Asked) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
-    `passes(service, message type, phase)` says whether a kill is due there; `asked(service,
-    message type, message)` hears of what the outside world is about to be asked. A stateless service has
-    no effects, and stays as it is.
+    `passes(service, message type, phase)` says whether a kill is due there; `asked(service, message
+    type, message)` hears of what the outside world is about to be asked. A stateless service has no
+    effects, and stays as it is.
     """
     if isinstance(service, Replicas):
         return service

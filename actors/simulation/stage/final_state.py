@@ -27,13 +27,14 @@ class NotedRng(Rng):
     @classmethod
     def root(cls, seed: int | str) -> NotedRng:
         """Return the first of a family."""
-        return cls(seed)._joined([])
+        return cls(seed).joined([])
 
     def fork(self, label: str) -> NotedRng:
         """As any generator; the new one is of the family."""
-        return type(self)(f"{label}:{self.getrandbits(128):032x}")._joined(self.family)
+        return type(self)(f"{label}:{self.getrandbits(128):032x}").joined(self.family)
 
-    def _joined(self, family: list[NotedRng]) -> NotedRng:
+    def joined(self, family: list[NotedRng]) -> NotedRng:
+        """Become the youngest of a family, and return itself."""
         self.family = family
         family.append(self)
         return self

@@ -1,4 +1,4 @@
-"""Ends a run that never comes back: a handler that loops, or waits, has the only thread there is."""
+"""Ends a run that never comes back: a handler that loops or waits has the only thread there is."""
 
 from __future__ import annotations
 
