@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohappyeyeballs.impl
 
-from actors.simulation.sealed import forbidden, sql, surroundings
 from actors.simulation.sealed.builtin_types import replace_method
+from actors.simulation.sealed.forbidden import functions, methods
 from actors.simulation.sealed.guard import Guard
 from actors.simulation.sealed.sql import Connecting
-from actors.simulation.sealed.surroundings import OfAuthors
+from actors.simulation.sealed.surroundings import (
+    OfAuthors,
+    kept_from_authors,
+    unread_by_authors,
+)
 from actors.simulation.sealed.watch import watching
 
 if TYPE_CHECKING:
@@ -58,9 +62,9 @@ _replacements: list[tuple[type, str, Any]] = []
 def replaced() -> Iterator[None]:
     """Put every guard in its place, and the originals back at the end."""
     if not _guards:
-        for module in (forbidden, sql, surroundings):
-            _guards.update({guard.original: guard for guard in module.functions()})
-            _replacements.extend(module.methods())
+        guards: list[StandIn] = [*functions(), *kept_from_authors(), Connecting()]
+        _guards.update({guard.original: guard for guard in guards})
+        _replacements.extend((*methods(), *unread_by_authors()))
     _scan()
     for site in _sites:
         site.namespace[site.name] = site.guard

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.simulation.sealed.watch import escape, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-_ALWAYS: Final = ("random", "randomblob", "current_timestamp", "current_date", "current_time")
+_WORDS: Final = tuple(f"current_{each}" for each in ("timestamp", "date", "time"))
+_ALWAYS: Final = ("random", "randomblob", *_WORDS)
 # Which of a function's arguments, counted from 0, is the first that says when.
 _DATES: Final = {
     "date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1,
@@ -45,16 +46,6 @@ class Connecting:
             if not asker.startswith(_STORES):
                 seal_dates(connection)
         return connection
-
-
-def functions() -> Iterator[Connecting]:
-    """Make what stands in for the one function that connects."""
-    yield Connecting()
-
-
-def methods() -> Iterator[tuple[type, str, Any]]:
-    """Yield none: a connection that is made otherwise is not sealed."""
-    yield from ()
 
 
 def seal(connection: sqlite3.Connection) -> None:
@@ -92,7 +83,7 @@ def _computed(name: str, first: int) -> Callable[..., Any]:
             said = arguments[first:]
             words = {each.strip().lower() for each in said if isinstance(each, str)}
             if not said or "now" in words:
-                raise escape(f"{name}('now') in SQL")
+                raise escape(f"now, by {name}() in SQL,")
             if words.intersection(_MODIFIERS):
                 raise escape(f"the machine's zone in SQL's {name}()")
         return _ask(name, arguments)
@@ -102,7 +93,7 @@ def _computed(name: str, first: int) -> Callable[..., Any]:
 
 def _ask(name: str, arguments: tuple[Any, ...]) -> Any:
     marks = ", ".join("?" * len(arguments))
-    call = name if name.startswith("current_") else f"{name}({marks})"
+    call = name if name in _WORDS else f"{name}({marks})"
     return _PLAIN.execute(f"SELECT {call}", arguments).fetchone()[0]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,7 @@ def refuse_authors(what: str) -> None:
         raise escape(what)
 
 
-def functions() -> Iterator[OfAuthors]:
+def kept_from_authors() -> Iterator[OfAuthors]:
     """Make a stand-in for each function of the kind that this Python has."""
     found: tuple[tuple[ModuleType | None, str], ...] = (
         (os, "getpid"),
@@ -79,7 +78,6 @@ def functions() -> Iterator[OfAuthors]:
         (os, "listdir"),
         (os, "scandir"),
         (os, "statvfs"),
-        (uuid, "getnode"),
         (resource, "getrusage"),
     )
     for module, name in found:
@@ -87,7 +85,7 @@ def functions() -> Iterator[OfAuthors]:
             yield OfAuthors(getattr(module, name), f"{module.__name__}.{name}()")
 
 
-def methods() -> Iterator[tuple[type, str, Any]]:
+def unread_by_authors() -> Iterator[tuple[type, str, Any]]:
     """Yield (type, name, what stands in for it): variables of the environment, dates of files."""
     for name in ("__getitem__", "__iter__"):
         yield type(os.environ), name, _asking("os.environ", vars(type(os.environ))[name])

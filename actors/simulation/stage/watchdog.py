@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from actors.simulation.errors import Endless
 from actors.simulation.sealed.callers import find_caller
+from actors.simulation.sealed.forbidden import REAL_CPU_S_AND_TIME_S as CLOCKS
 from actors.simulation.time.loop import SimulationLoop
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ AGAIN_S: Final = 1.0
 STILL_S_MAX: Final = 10.0
 # Of a processor, in that time. The least share of a machine with a hundred others is more.
 BUSY_SHARE_MIN: Final = 0.001
-# Clocks of the real world, where a seal, which goes by names, does not find them.
-_CLOCKS: Final = (time.process_time, time.monotonic)
 
 
 @contextmanager
@@ -69,11 +67,11 @@ class _Stillness:
 
     def __init__(self, every_s: float) -> None:
         self._cpu_s_min = every_s * BUSY_SHARE_MIN
-        self._cpu_s = _CLOCKS[0]()
+        self._cpu_s = CLOCKS[0]()
         self._looks = 0
 
     def lasts(self) -> bool:
-        cpu_s = _CLOCKS[0]()
+        cpu_s = CLOCKS[0]()
         self._looks = self._looks + 1 if cpu_s - self._cpu_s < self._cpu_s_min else 0
         self._cpu_s = cpu_s
         return self._looks > 1
@@ -85,13 +83,13 @@ def _timer(
 ) -> Iterator[None]:
     """Let `handler` be called after so many seconds, and again; then be all as it was before."""
     before = signal.signal(number, handler)
-    begun_s = _CLOCKS[1]()
+    begun_s = CLOCKS[1]()
     left_s, repeated_s = signal.setitimer(which, first_s, every_s)
     try:
         yield
     finally:
         if left_s:  # a test's own limit, say: what has gone by counts
-            left_s = max(left_s - (_CLOCKS[1]() - begun_s), 0.001)
+            left_s = max(left_s - (CLOCKS[1]() - begun_s), 0.001)
         signal.setitimer(which, 0.0)
         signal.signal(number, before)
         signal.setitimer(which, left_s, repeated_s)

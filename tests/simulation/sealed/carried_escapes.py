@@ -4,7 +4,7 @@ Each is refused, or seen by whoever compares two processes; what is neither has 
 documentation gives it.
 """
 
-# ruff: noqa: PTH109, PTH116, PTH204, PTH205, PTH207, PTH208, SIM115 - what others write
+# ruff: noqa: DTZ001, DTZ006, PTH109, PTH116, PTH204, PTH205, PTH207, PTH208, SIM115 - what others write
 
 from __future__ import annotations
 
