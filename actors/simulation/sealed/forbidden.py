@@ -45,6 +45,7 @@ def functions() -> Iterator[Guard]:
         (os, "times", "os.times()"),
         (signal, "alarm", "signal.alarm()"),
         (signal, "setitimer", "signal.setitimer()"),
+        (signal, "getitimer", "signal.getitimer()"),
         (signal, "pause", "signal.pause()"),
         (signal, "sigwait", "signal.sigwait()"),
         (signal, "sigwaitinfo", "signal.sigwaitinfo()"),
