@@ -1,4 +1,4 @@
-"""The same runs in a fresh process, under another hash seed, to compare line by line."""
+"""The same runs in a fresh process, in other surroundings, to compare line by line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.simulation.errors import SimulationError
 from actors.simulation.stage.trace import Line  # noqa: TC001 - decoded by its type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from actors.simulation.stage.rehearsal import Played
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 HASH_SEED: Final = "PYTHONHASHSEED"
 # More than the longest hash seed may be set to is an error of the interpreter's.
 HASH_SEEDS: Final = 2**32
+ZONE: Final = "TZ"
+# As far apart as zones are, in POSIX's own notation: no data about zones need be installed.
+ZONES: Final = ("<+14>-14", "<-12>+12")
+# What hands out addresses: objects lie elsewhere, and in another order.
+ALLOCATOR: Final = "PYTHONMALLOC"
+ALLOCATORS: Final = ("malloc", "pymalloc")
+# Of what is said where two traces differ, how much is shown before that and from there on.
+EXCERPT: Final = (60, 120)
 
 
 class TracedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,11 +70,10 @@ class SecondProcess:
 
     def __init__(self, program: Path, arguments: Sequence[str]) -> None:
         """Start `program` with `arguments`; it must write a `TracedRun` a run, in order."""
-        environment = {**os.environ, HASH_SEED: _other_hash_seed(os.environ.get(HASH_SEED))}
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, str(program), *arguments],
             stdout=subprocess.PIPE,
-            env=environment,
+            env=other_surroundings(os.environ),
             # Ctrl-C is for the first process, which ends the second.
             start_new_session=True,
         )
@@ -96,20 +103,47 @@ def compare(system: str, played: Played, told: TracedRun) -> Disagreement | None
     """Return the first line that differs, if any does."""
     if told.digest == played.digest:
         return None
-    here, there = _texts(played.lines), _texts(told.lines)
+    here, there = played.lines, told.lines
     common = min(len(here), len(there))
     first = next((index for index in range(common) if here[index] != there[index]), common)
+    ours = here[first] if first < len(here) else None
+    theirs = there[first] if first < len(there) else None
     return Disagreement(
         system=system,
         seed=played.script.seed,
         number=first + 1,
-        here=here[first] if first < len(here) else None,
-        there=there[first] if first < len(there) else None,
+        here=_text(ours, theirs),
+        there=_text(theirs, ours),
     )
 
 
-def _texts(lines: Iterable[Line]) -> list[str]:
-    return [str(line) for line in lines]
+def other_surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which all differs that must make no difference."""
+    return {
+        **environment,
+        HASH_SEED: _other_hash_seed(environment.get(HASH_SEED)),
+        ZONE: _other(ZONES, environment.get(ZONE)),
+        ALLOCATOR: _other(ALLOCATORS, environment.get(ALLOCATOR)),
+    }
+
+
+def _text(line: Line | None, other: Line | None) -> str | None:
+    """Return a line, and, where it differs by nothing else, what was said around the difference."""
+    if line is None or other is None or str(line) != str(other):
+        return None if line is None else str(line)
+    before, after = EXCERPT
+    begin = max(0, _shared(line.data, other.data) - before)
+    return f"{line}  {'…' if begin else ''}{line.data[begin : begin + before + after]}"
+
+
+def _shared(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _other(choices: Sequence[str], ours: str | None) -> str:
+    return next(each for each in choices if each != ours)
 
 
 def _other_hash_seed(ours: str | None) -> str:

@@ -46,6 +46,8 @@ class TraceReader:
                 ("connect", "open", "operation", "resumed", "started", "stopped", "suspended"),
                 self._nothing,
             ),
+            # What is only compared with another run.
+            **dict.fromkeys(("effect", "generators", "query", "script", "table"), self._nothing),
             **dict.fromkeys(("reset", "break", "give up"), self._connection),
         }
 

@@ -15,23 +15,29 @@ _STDLIB = tuple(f"{Path(sysconfig.get_path(name)).resolve()}/" for name in ("std
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 # Its frames stand between whoever asked and what was refused. What else is in the rooms, such as
 # a workload, is somebody who asks.
-_OWN = tuple(
-    str(Path(__file__).parents[1] / f"{name}.py")
-    for name in (
-        "net/handshakes",
-        "net/network",
-        "net/network_calls",
-        "net/refused_calls",
-        "sealed/callers",
-        "sealed/escapes",
-        "sealed/forbidden",
-        "sealed/guard",
-        "sealed/replacing",
-        "sealed/watch",
-        "stage/watchdog",
-        "time/loop",
-        "time/run",
-    )
+_OWN = (
+    # Between a handler and its SQL.
+    str(Path(__file__).parents[2] / "store" / "transaction.py"),
+    *(
+        str(Path(__file__).parents[1] / f"{name}.py")
+        for name in (
+            "net/handshakes",
+            "net/network",
+            "net/network_calls",
+            "net/refused_calls",
+            "sealed/callers",
+            "sealed/escapes",
+            "sealed/forbidden",
+            "sealed/guard",
+            "sealed/replacing",
+            "sealed/sql",
+            "sealed/surroundings",
+            "sealed/watch",
+            "stage/watchdog",
+            "time/loop",
+            "time/run",
+        )
+    ),
 )
 
 

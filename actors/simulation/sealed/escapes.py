@@ -24,6 +24,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from actors.simulation.errors import SimulationError
+from actors.simulation.sealed.debugging import debuggable
 from actors.simulation.sealed.replacing import replaced
 from actors.simulation.sealed.watch import Watch, escape, in_force, put_in_force, watching
 
@@ -47,6 +48,7 @@ AUDITED = {
     "socket.__new__": "a socket",
     "socket.bind": "a socket",
     "socket.connect": "a socket",
+    "socket.gethostname": "the machine's name",
     "socket.getaddrinfo": "a name look-up",
     "socket.gethostbyaddr": "a name look-up",
     "socket.gethostbyname": "a name look-up",
@@ -56,7 +58,6 @@ AUDITED = {
     "subprocess.Popen": "a subprocess",
     "time.sleep": "time.sleep()",
 }
-
 
 _hooked = False
 
@@ -76,7 +77,7 @@ def forbid(
         raise SimulationError(message)
     _hook()
     watch = Watch(world, allowed)
-    with replaced():
+    with replaced(), debuggable():
         put_in_force(watch)
         try:
             yield watch

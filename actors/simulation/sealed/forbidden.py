@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from actors.simulation.sealed.watch import VirtualWorld
 
+# For who has to know the real time in a simulation: in a tuple, no seal finds them.
+REAL_CPU_S_AND_TIME_S = (time.process_time, time.monotonic)
+
 # --- Functions, replaced by name -------------------------------------------------------------
 
 
@@ -42,6 +45,7 @@ def functions() -> Iterator[Guard]:
         (os, "times", "os.times()"),
         (signal, "alarm", "signal.alarm()"),
         (signal, "setitimer", "signal.setitimer()"),
+        (signal, "getitimer", "signal.getitimer()"),
         (signal, "pause", "signal.pause()"),
         (signal, "sigwait", "signal.sigwait()"),
         (signal, "sigwaitinfo", "signal.sigwaitinfo()"),
@@ -82,6 +86,7 @@ def _entropy() -> Iterator[Guard]:
     for name, method in vars(random).items():
         if getattr(method, "__self__", None) is shared:
             yield Guard(method, f"random.{name}()", kind="entropy", serve=_drawn(name))
+    yield Guard(uuid.getnode, "uuid.getnode()")
     yield Guard(uuid.uuid1, "uuid.uuid1()")  # asks the machine's own generator, in C
     # Drawn from a generator that may have been seeded before; a name tells nothing but itself.
     names = tempfile._get_candidate_names  # type: ignore[attr-defined]  # noqa: SLF001

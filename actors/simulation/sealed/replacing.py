@@ -13,11 +13,20 @@ import aiohappyeyeballs.impl
 from actors.simulation.sealed.builtin_types import replace_method
 from actors.simulation.sealed.forbidden import functions, methods
 from actors.simulation.sealed.guard import Guard
+from actors.simulation.sealed.sql import Connecting
+from actors.simulation.sealed.surroundings import (
+    OfAuthors,
+    kept_from_authors,
+    unread_by_authors,
+)
 from actors.simulation.sealed.watch import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
+
+
+StandIn = Guard | OfAuthors | Connecting
 
 
 class _SocketModule:
@@ -39,11 +48,11 @@ class _Site(NamedTuple):
 
     namespace: dict[str, Any]
     name: str
-    guard: Guard
+    guard: StandIn
 
 
 # Made once: looking through a thousand modules takes ten milliseconds, more than many a simulation.
-_guards: dict[Any, Guard] = {}
+_guards: dict[Any, StandIn] = {}
 _sites: list[_Site] = []
 _scanned: dict[str, ModuleType] = {}
 _replacements: list[tuple[type, str, Any]] = []
@@ -53,8 +62,9 @@ _replacements: list[tuple[type, str, Any]] = []
 def replaced() -> Iterator[None]:
     """Put every guard in its place, and the originals back at the end."""
     if not _guards:
-        _guards.update({guard.original: guard for guard in functions()})
-        _replacements.extend(methods())
+        guards: list[StandIn] = [*functions(), *kept_from_authors(), Connecting()]
+        _guards.update({guard.original: guard for guard in guards})
+        _replacements.extend((*methods(), *unread_by_authors()))
     _scan()
     for site in _sites:
         site.namespace[site.name] = site.guard
@@ -96,7 +106,7 @@ def _scan() -> None:
         if namespace is None:
             continue
         for name, value in list(namespace.items()):
-            if isinstance(value, Guard):
+            if isinstance(value, StandIn):
                 _sites.append(_Site(namespace, name, value))
             elif isinstance(value, BuiltinFunctionType | FunctionType | MethodType):
                 guard = _guarding(value)
@@ -104,7 +114,7 @@ def _scan() -> None:
                     _sites.append(_Site(namespace, name, guard))
 
 
-def _guarding(value: Any) -> Guard | None:
+def _guarding(value: Any) -> StandIn | None:
     try:
         return _guards.get(value)
     except TypeError:  # a method of something that cannot be hashed

@@ -134,7 +134,7 @@ class Client:
                 self._trace.add("client", self.name, f"{name} {type(error).__name__}")
                 continue
             status = STATUS.get(type(body), OK)
-            self._trace.add("client", self.name, f"{name} {status}")
+            self._trace.add("client", self.name, f"{name} {status}", (message, body))
             if status not in AGAIN | ACCEPTED:
                 return ClientReply(status, body)
         return ClientReply(0)
@@ -192,7 +192,8 @@ class Client:
                 self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
                 self._heard(f"{method} {path}", 0, begun_s)
                 continue
-            self._trace.add("client", self.name, f"{method} {path} {status}")
+            said = (body, reply.body)
+            self._trace.add("client", self.name, f"{method} {path} {status}", said)
             self._heard(f"{method} {path}", status, begun_s)
             if status not in again:
                 return reply

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from actors.simulation.stage.disk import Phase
 
     Passes = Callable[[str, str, Phase], bool]
+    Asked = Callable[[str, str, Any], None]
 
 
-def with_effect_points(name: str, service: AnyService, passes: Passes) -> AnyService:
+def with_effect_points(name: str, service: AnyService, passes: Passes, asked: Asked) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
-    `passes(service, message type, phase)` says whether a kill is due there. A stateless service has
-    no effects, and stays as it is.
+    `passes(service, message type, phase)` says whether a kill is due there; `asked(service, message
+    type, message)` hears of what the outside world is about to be asked. A stateless service has no
+    effects, and stays as it is.
     """
     if isinstance(service, Replicas):
         return service
@@ -44,25 +46,25 @@ def with_effect_points(name: str, service: AnyService, passes: Passes) -> AnySer
             return service
         kind = type(service)
         if kind not in kinds:
-            kinds[kind] = _reporting(name, kind, passes)
+            kinds[kind] = _reporting(name, kind, passes, asked)
         service.__class__ = kinds[kind]
         return service
 
     return make
 
 
-def _reporting(name: str, kind: type[Service], passes: Passes) -> type[Service]:
+def _reporting(name: str, kind: type[Service], passes: Passes, asked: Asked) -> type[Service]:
     if not any(spec.kind == "effect" for spec in kind.handlers.values()):
         return kind
     reporting: type[Service] = type(kind.__name__, (kind,), {})
     for message, spec in kind.handlers.items():
         if spec.kind == "effect":
-            function = _around(spec, name, passes)
+            function = _around(spec, name, passes, asked)
             reporting.handlers[message] = msgspec.structs.replace(spec, function=function)
     return reporting
 
 
-def _around(spec: HandlerSpec, name: str, passes: Passes) -> Callable[..., Any]:
+def _around(spec: HandlerSpec, name: str, passes: Passes, asked: Asked) -> Callable[..., Any]:
     message_type = type_name(spec.message)
 
     async def point(phase: Phase) -> None:
@@ -72,6 +74,7 @@ def _around(spec: HandlerSpec, name: str, passes: Passes) -> Callable[..., Any]:
     @wraps(spec.function)
     async def run(service: Service, message: Any) -> Any:
         await point("before")
+        asked(name, message_type, message)
         outcome = await spec.function(service, message)
         await point("after")
         return outcome

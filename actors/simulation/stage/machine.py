@@ -218,7 +218,9 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_points(name, service, self._passes),
+            instrument=lambda name, service: with_effect_points(
+                name, service, self._passes, self._asked
+            ),
             at_a_distance=at_a_distance,
         )
 
@@ -243,6 +245,9 @@ class Machine:
         self._trace.add("fault", service, f"killed at {point}")
         self.system.kill(service)
         return True
+
+    def _asked(self, service: str, message_type: str, message: Any) -> None:
+        self._trace.add("effect", service, message_type, message)
 
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()

@@ -36,13 +36,14 @@ from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints
 from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
+from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.liveness import get_well
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.rest import come_to_rest
 from actors.simulation.stage.scenario import audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
-from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, watchdog
+from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.system import services_of, unbooted
@@ -117,12 +118,14 @@ class Rehearsal:
         explicit: Mapping[str, Any] = MappingProxyType({}),
         clients: int = CLIENTS,
         cpu_s_max: float = RUN_CPU_S_MAX,
+        still_s_max: float = STILL_S_MAX,
     ) -> None:
         """Furnish the files that every run of its scenario begins with, in a folder below `place`.
 
         `explicit` are the keys of the configuration, as a tree, that somebody has set: neither the
         scenario nor we change them.
-        A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too.
+        A run that takes more than `cpu_s_max` seconds of processor time is ended: a trouble, too;
+        and so is one that takes none for twice `still_s_max` seconds.
         Raises SimulationError where the furnishing fails.
         """
         self._scenario = scenario = scenario_of(system)
@@ -132,6 +135,7 @@ class Rehearsal:
         self._place = place
         self._clients = clients
         self._cpu_s_max = cpu_s_max
+        self._still_s_max = still_s_max
         self._profile = PROFILES[profile]
         self._template = place / "template"
         self._template.mkdir()
@@ -170,12 +174,13 @@ class Rehearsal:
         """Draw what this seed plays."""
         rng = Rng(seed)
         scenario = self._scenario()
-        workload = draw_workload(
-            rng.fork("workload"),
-            scenario.choose_call,
-            clients=self._clients,
-            requests_max=REQUESTS_MAX,
-        )
+        with forbid(allowed=scenario.allowed):
+            workload = draw_workload(
+                rng.fork("workload"),
+                scenario.choose_call,
+                clients=self._clients,
+                requests_max=REQUESTS_MAX,
+            )
         profile = self._profile
         traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
@@ -184,15 +189,19 @@ class Rehearsal:
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what one client does, as the scenario has it."""
-        return self._scenario().choose_call(choose)
+        scenario = self._scenario()
+        with forbid(allowed=scenario.allowed):
+            return scenario.choose_call(choose)
 
     def choose_script(self, choose: Chooser) -> Script:
         """Choose what `script` draws from a seed; 0 throughout is nobody who asks, and no fault."""
         scenario, profile = self._scenario(), self._profile
         seed = choose(SEEDS)
-        requests = [
-            choose_request(choose, scenario.choose_call, self._clients) for _ in range(REQUESTS_MAX)
-        ]
+        with forbid(allowed=scenario.allowed):
+            requests = [
+                choose_request(choose, scenario.choose_call, self._clients)
+                for _ in range(REQUESTS_MAX)
+            ]
         turn = choose(1 + len(self.points))
         traps = self._points.traps(turn - 1, count=profile.traps, count_seldom=profile.traps_seldom)
         slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
@@ -251,6 +260,7 @@ class Rehearsal:
         endless = False
         assertions = Assertions(self._scenario().expected)
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
+        trace.add("script", "", str(script.seed), (script.workload, script.schedule))
         try:
             with asserting(assertions):
                 self._on_machine(script.seed, folder, trace, stage, now)
@@ -264,6 +274,7 @@ class Rehearsal:
             place = "" if at is None else f"{short_place(at)}: "
             troubles.append(f"{place}{type(error).__name__}: {error}")
         troubles += dict.fromkeys(assertions.broken)
+        note_tables(trace, folder)
         for trouble in troubles:
             trace.add("trouble", "", trouble)
         applied, passed, hit = [dict(each) for each in counts] or [{}, {}, {}]
@@ -302,7 +313,8 @@ class Rehearsal:
 
         network = Network(loop, seed=seed, record=record)
         scenario = self._scenario()
-        with watchdog(self._cpu_s_max), forbid(loop, allowed=scenario.allowed):
+        rng = NotedRng.root(seed)
+        with watchdog(self._cpu_s_max, self._still_s_max), forbid(loop, allowed=scenario.allowed):
             machine = Machine(
                 loop,
                 network,
@@ -311,10 +323,11 @@ class Rehearsal:
                 systems=self._systems,
                 scenario=scenario,
                 trace=trace,
-                rng=Rng(seed).fork("machine"),
+                rng=rng.fork("machine"),
             )
             machine.judged_by(self._engine(loop.clock))
             run(stage(machine, network, loop), loop=loop)
+        note_generators(trace, (*rng.family, loop.entropy))
 
     def _engine(self, clock: VirtualClock) -> Engine:
         return Engine(

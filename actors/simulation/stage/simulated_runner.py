@@ -38,6 +38,8 @@ class SimulatedRunner(InlineRunner):
         await asyncio.sleep(self._costs.uniform(0.0, COST_S_MAX))
         await self._pass(types, "before")
         result = await super().answer(batch, handlers)
+        for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
+            self._disk.trace.add("query", self._name, name, (envelope.message, outcome))
         await asyncio.sleep(self._costs.uniform(0.0, COST_S_MAX))
         await self._pass(types, "after")
         return result

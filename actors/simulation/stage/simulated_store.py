@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import Fenced, StoreError, StoreRefused
 from actors.kernel.messages import Refusal
+from actors.simulation.sealed.sql import seal_dates
 from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
@@ -59,6 +60,9 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
             return
         await super().open(verify=False, first=first)
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                seal_dates(connection)
         self._disk.trace.add("open", self._name)
 
     async def has_room(self) -> bool:
@@ -84,7 +88,7 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("refuse", self._name, "the disk is full")
             return WriteResult(outcomes=[refused] * len(batch))
         result = await self._commit_all(batch, handlers)
-        self._note(types, result)
+        self._note(types, batch, result)
         await self._take_time()
         await self._pass(types, "after")
         return result
@@ -94,9 +98,13 @@ class SimulatedStore(InlineStore):
     ) -> BatchResult:
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
-        for envelope in batch:
-            self._disk.asked[f"{self._name}.{message_name(envelope.message)}"] += 1
-        return await super().read(batch, handlers)
+        result = await super().read(batch, handlers)
+        for envelope, outcome in zip(batch, result.outcomes, strict=False):
+            asked = envelope.message
+            name = message_name(asked)
+            self._disk.asked[f"{self._name}.{name}"] += 1
+            self._disk.trace.add("query", self._name, name, (asked, outcome))
+        return result
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Run `function(connection)` on the reader, a little later."""
@@ -161,10 +169,11 @@ class SimulatedStore(InlineStore):
             if any(struck):
                 await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
 
-    def _note(self, types: Sequence[str], result: WriteResult) -> None:
+    def _note(self, types: Sequence[str], batch: Sequence[Envelope], result: WriteResult) -> None:
         add = self._disk.trace.add
-        for name, outcome in zip(types, result.outcomes, strict=False):
-            add("message", self._name, f"{name} {_outcome(outcome)}")
+        for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
+            data = (envelope.message, outcome)
+            add("message", self._name, f"{name} {_outcome(outcome)}", data)
         if result.crash is None:
             add("commit", self._name, f"{len(types)} messages")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ class Line(msgspec.Struct, frozen=True):
     """One thing that happened: its number from 1, virtual microseconds from the start, and what.
 
     `kind` is one word (message, commit, crash, restart, fault, client ...); `who` is the service,
-    store or client it happened to.
+    store or client it happened to; `data` is what was said or kept there, as JSON.
     """
 
     number: int
@@ -26,6 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     kind: str
     who: str
     text: str
+    data: str = ""
 
     def __str__(self) -> str:
         at_s = self.at_us / 1_000_000
@@ -43,13 +44,18 @@ class Trace:
         self._count = 0
         self.lines: list[Line] = []
 
-    def add(self, kind: str, who: str, text: str = "") -> None:
-        """Note that it happens now."""
+    def add(self, kind: str, who: str, text: str = "", data: Any = None) -> None:
+        """Note that it happens now; `data` is what is said, such as a message and its reply."""
         self._count += 1
         at_us = round(self._elapsed_s() * 1_000_000)
-        self._hash.update(f"{self._count}|{at_us}|{kind}|{who}|{text}\n".encode())
+        # Whatever an author wrote: half a surrogate pair, too.
+        line = f"{self._count}|{at_us}|{kind}|{who}|{text}|"
+        self._hash.update(line.encode(errors="surrogatepass"))
+        said = b"" if data is None else encoded(data)
+        self._hash.update(said)
+        self._hash.update(b"\n")
         if self._keep:
-            self.lines.append(Line(self._count, at_us, kind, who, text))
+            self.lines.append(Line(self._count, at_us, kind, who, text, said.decode()))
 
     def __len__(self) -> int:
         """How much has happened."""
@@ -59,3 +65,18 @@ class Trace:
     def digest(self) -> str:
         """Return the digest of all lines so far, in hexadecimal."""
         return self._hash.hexdigest()
+
+
+def encoded(data: Any) -> bytes:
+    """Return it as JSON: a set in the order of its members, for it has none of its own."""
+    try:
+        return _ENCODER.encode(data)
+    except (TypeError, ValueError, OverflowError, RecursionError, UnicodeError):
+        return f'"{type(data).__name__}"'.encode()  # what a repr would say may hold an address
+
+
+def _named(value: Any) -> str:
+    return type(value).__name__
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_named, order="deterministic")

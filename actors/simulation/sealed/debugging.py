@@ -1,0 +1,56 @@
+"""`breakpoint()` inside a simulation: pdb asks who sits there, and time stands still meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from actors.simulation.sealed.watch import put_in_force, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def debuggable() -> Iterator[None]:
+    """Let `breakpoint()` open pdb outside the seal, unless somebody has chosen another debugger."""
+    if sys.breakpointhook is not sys.__breakpointhook__ or "PYTHONBREAKPOINT" in os.environ:
+        yield
+        return
+    sys.breakpointhook = _stop
+    try:
+        yield
+    finally:
+        sys.breakpointhook = sys.__breakpointhook__
+
+
+def _stop() -> None:
+    watch = watching()
+    put_in_force(None)
+    try:
+        debugger = _debugger()
+        for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
+            signal.setitimer(timer, 0.0)  # who looks around takes as long as it takes
+    finally:
+        put_in_force(watch)
+    debugger.set_trace(sys._getframe(1))  # noqa: SLF001 - whoever called breakpoint()
+
+
+def _debugger() -> Any:
+    import pdb  # noqa: PLC0415, T100 - takes a while, and hardly anybody stops
+
+    class Debugger(pdb.Pdb):
+        """Unseals the simulation while it waits for what to do next."""
+
+        def interaction(self, *arguments: Any) -> None:
+            watch = watching()
+            put_in_force(None)
+            try:
+                super().interaction(*arguments)
+            finally:
+                put_in_force(watch)
+
+    return Debugger()

@@ -1,0 +1,111 @@
+"""SQL's own clock and its own chance: a connection that is made in a simulation has neither.
+
+SQLite lets a connection replace its functions. What always asks is refused; of dates and times,
+those that ask for now, or for the machine's zone: the others are computed as ever.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.simulation.sealed.watch import escape, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WORDS: Final = tuple(f"current_{each}" for each in ("timestamp", "date", "time"))
+_ALWAYS: Final = ("random", "randomblob", *_WORDS)
+# Which of a function's arguments, counted from 0, is the first that says when.
+_DATES: Final = {
+    "date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1,
+    "timediff": 0,
+}  # fmt: skip
+_MODIFIERS: Final = ("localtime", "utc")
+
+
+# A store's connections have a schema that may use dates; who opens them seals them (`seal_dates`).
+_STORES: Final = str(Path(__file__).parents[2] / "store")
+
+
+class Connecting:
+    """Stands in for `sqlite3.connect`: what is connected in a simulation is sealed."""
+
+    __slots__ = ("original",)
+
+    def __init__(self) -> None:
+        self.original: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+    def __call__(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = self.original(*arguments, **options)
+        if watching() is not None:
+            seal(connection)
+            asker = sys._getframe(1).f_code.co_filename  # noqa: SLF001 - inspect.stack() reads files
+            if not asker.startswith(_STORES):
+                seal_dates(connection)
+        return connection
+
+
+def seal(connection: sqlite3.Connection) -> None:
+    """Let no statement of this connection ask for chance, or for now by these three words."""
+    for name in _ALWAYS:
+        connection.create_function(name, -1, _refused(name))
+
+
+def seal_dates(connection: sqlite3.Connection) -> None:
+    """Let no function of dates ask for now, or for the machine's zone.
+
+    Not where the schema itself uses one: SQLite trusts no function but its own there.
+    """
+    schema = "".join(sql or "" for (sql,) in connection.execute(_SCHEMA)).lower()
+    for name, first in _DATES.items():
+        if f"{name}(" not in schema and name in _known():
+            connection.create_function(name, -1, _computed(name, first), deterministic=True)
+
+
+_SCHEMA: Final = "SELECT sql FROM sqlite_schema"
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    def refuse(*_arguments: Any) -> Any:
+        if watching() is None:
+            return _ask(name, ())
+        raise escape(f"{name}() in SQL")
+
+    return refuse
+
+
+def _computed(name: str, first: int) -> Callable[..., Any]:
+    def compute(*arguments: Any) -> Any:
+        if watching() is not None:
+            said = arguments[first:]
+            words = {each.strip().lower() for each in said if isinstance(each, str)}
+            if not said or "now" in words:
+                raise escape(f"now, by {name}() in SQL,")
+            if words.intersection(_MODIFIERS):
+                raise escape(f"the machine's zone in SQL's {name}()")
+        return _ask(name, arguments)
+
+    return compute
+
+
+def _ask(name: str, arguments: tuple[Any, ...]) -> Any:
+    marks = ", ".join("?" * len(arguments))
+    call = name if name in _WORDS else f"{name}({marks})"
+    return _PLAIN.execute(f"SELECT {call}", arguments).fetchone()[0]
+
+
+# Made before anything is sealed, and used by whichever thread asks.
+_PLAIN: Final = sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _known() -> set[str]:
+    if not _KNOWN:
+        names = _PLAIN.execute("SELECT name FROM pragma_function_list")
+        _KNOWN.update(name for (name,) in names)
+    return _KNOWN
+
+
+_KNOWN: Final[set[str]] = set()

@@ -1,0 +1,3 @@
+CREATE TABLE letter (
+    subject TEXT NOT NULL
+) STRICT;
