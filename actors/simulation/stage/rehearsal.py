@@ -285,6 +285,7 @@ class Rehearsal:
         history: History,
     ) -> list[str]:
         scenario = self._scenario()
+        scenario.is_calm = not script.schedule.steps
         await machine.boot()
         await _together(
             director.play(script.schedule),

@@ -54,6 +54,8 @@ class Scenario:
     seldom: tuple[Any, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
     unreached: tuple[Any, ...] = ()
+    # Whether the run has no fault: then a refusal has its reason in what clients did.
+    is_calm: bool = False
 
     def configure(self, config: Config) -> Config:
         """Return the configuration to play under, such as one with shorter times.
