@@ -18,6 +18,7 @@ from actors.store.messaging import request_keys
 from actors.systems.hotel import booking, free_rooms, invariants, notification, room, stay
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.card_processor import card_processor
+from actors.systems.hotel.card_processor.sandbox_cards import CardBehavior
 from actors.systems.hotel.customer import CustomerService
 from actors.systems.hotel.messages import GetBooking, GetCustomer, Money
 from actors.systems.hotel.notification import NotificationService
@@ -64,7 +65,7 @@ def third_night_is_never_taken() -> Iterator[None]:
 @mistake
 def price_rises_with_the_nights() -> Iterator[None]:
     """The bookings and their charges agree on it: a tenth more from the fourth night on."""
-    right = room.price_of_stay
+    right = stay.price_of_stay
 
     def price(rate: Money, check_in: dt.date, check_out: dt.date) -> Any:
         dear = msgspec.structs.replace(rate, amount=rate.amount * 11 // 10)
@@ -225,9 +226,8 @@ def mail_names_the_last_day_but_one() -> Iterator[None]:
 
 @mistake
 def card_without_funds_pays() -> Iterator[None]:
-    behavior = card_processor.CardBehavior
     with patch.dict(card_processor.REFUSALS):
-        del card_processor.REFUSALS[behavior.LACKS_FUNDS]
+        del card_processor.REFUSALS[CardBehavior.LACKS_FUNDS]
         yield
 
 

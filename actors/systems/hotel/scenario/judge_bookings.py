@@ -155,7 +155,7 @@ def _of_wish(books: Books, wish: Wish) -> Iterator[str]:  # noqa: C901 - a rule 
     exchange = wish.exchange
     status, reply = exchange.status, exchange.reply
     tutorial = exchange.path == RENTS
-    count = len(rules.nights(*wish.stay))
+    count = len(rules.nights_slept(*wish.stay))
     days = [f"{day}" for day in books.days(exchange)]
     wrong_field = None
     if not 1 <= count <= books.hotel.nights_max:
@@ -311,7 +311,7 @@ def _nights(books: Books) -> Iterator[str]:
         (row["room_id"], night, row["id"])
         for row in books.bookings.values()
         if row["status"] == "confirmed"
-        for night in rules.nights(row["check_in"], row["check_out"])
+        for night in rules.nights_slept(row["check_in"], row["check_out"])
     )
     taken = Counter((row["room_id"], row["night"], row["hold_id"]) for row in books.files["night"])
     for room, night, booking in wanted - taken:

@@ -206,7 +206,7 @@ def _mails(books: Books) -> Iterator[str]:  # noqa: C901 - a rule after the othe
         stood = row["id"] in books.stood
         if guest is None or not guest["email"]:
             continue
-        if stood:
+        if stood and row["price"] is not None:
             may[row["id"], "booking_confirmed"] = rules.confirmation(row, guest)
         if row["status"] == "cancelled":
             may[row["id"], "booking_cancelled"] = rules.cancellation(row, guest, stood=stood)

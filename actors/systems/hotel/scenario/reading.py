@@ -42,7 +42,7 @@ async def browse(
     await journal.walk(client, path, query, pause_s=PAUSES_S[call.lasts])
 
 
-async def see(journal: Journal, client: Client, call: HotelCall, booking: str) -> None:
+async def look_at(journal: Journal, client: Client, call: HotelCall, booking: str) -> None:
     """Read one thing."""
     paths = {
         "the last booking": f"{BOOKINGS}/{booking}",

@@ -45,7 +45,7 @@ def date(text: str) -> dt.date:
     return dt.date(year, month, day)
 
 
-def nights(check_in: str, check_out: str) -> list[str]:
+def nights_slept(check_in: str, check_out: str) -> list[str]:
     """Return the nights slept, by the day they begin: that of departure is not one."""
     found, day = [], date(check_in)
     while day < date(check_out):
@@ -56,12 +56,12 @@ def nights(check_in: str, check_out: str) -> list[str]:
 
 def share_a_night(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether two stays cannot be in one room."""
-    return bool({*nights(*one)} & {*nights(*other)})
+    return bool({*nights_slept(*one)} & {*nights_slept(*other)})
 
 
 def price(rate: Mapping[str, Any], check_in: str, check_out: str) -> dict[str, Any]:
     """Return what a stay costs."""
-    amount = sum(rate["amount"] for _ in nights(check_in, check_out))
+    amount = sum(rate["amount"] for _ in nights_slept(check_in, check_out))
     return {"amount": amount, "currency": rate["currency"]}
 
 

@@ -33,7 +33,7 @@ from actors.systems.hotel.scenario.journal import Journal, Stop, now_us
 from actors.systems.hotel.scenario.judge_bookings import judge_bookings
 from actors.systems.hotel.scenario.judge_keys import Expected, judge_keys
 from actors.systems.hotel.scenario.judge_reads import judge_reads
-from actors.systems.hotel.scenario.reading import NONE, browse, misuse, see
+from actors.systems.hotel.scenario.reading import NONE, browse, look_at, misuse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,7 +256,7 @@ class HotelScenario(Scenario):
                 await browse(self._journal, client, call, _stay(call), _guest(call))
             elif call.kind == "see":
                 booking = self._bookings[-1] if self._bookings else NONE
-                await see(self._journal, client, call, booking)
+                await look_at(self._journal, client, call, booking)
             else:
                 body = _wish(number, msgspec.structs.replace(call, kind="book"))[1]
                 others = self._last_key or f"m{number}"
