@@ -17,7 +17,7 @@ NIGHTS: Final = 5
 GUESTS: Final = 2
 CARDS: Final = tuple(SANDBOX_CARDS)
 # How many days from now the first of the nights is: early enough for all money to come back, just
-# enough, just not, the day after, the same day, and over. The nights are counted from it.
+# enough, just not, the day after, the same day, and over. From the first, nights are counted.
 AHEAD_DAYS: Final = (10, 7, 6, 1, 0, -2)
 
 # Whom an operator stops for a while, and how long, in seconds: about as long as a hold lasts, as
@@ -36,7 +36,7 @@ LISTS: Final = (
     "customers", "rooms", "rooms of no type", "free rooms", "free rooms of no type",
     "mails", "guest's mails",
 )  # fmt: skip
-LIMITS: Final = (1, 2, 3, 50)
+LIMITS: Final = (1, 2, 50)
 PAUSES_S: Final = (0.0, 0.03, 0.5)
 # What is read by itself.
 THINGS: Final = ("the last booking", "a room", "the guest", "no booking", "no room", "nobody")
@@ -65,7 +65,7 @@ PARTS: Final[dict[Kind, int]] = {
     "stop": 4,
     "withdraw": 3,
     "change": 2,
-    "browse": 5,
+    "browse": 8,
     "see": 3,
     "share": 2,
     "late": 1,

@@ -22,6 +22,7 @@ from actors.systems.hotel.scenario.call import (
     CARDS,
     CLOSED_S,
     LATE_S,
+    LISTS,
     ROOMS,
     STOPPED,
     STOPS_S,
@@ -60,6 +61,8 @@ FURNISHED: Final = {
 HOLD_S: Final = 0.3
 BOOKING_S_MAX: Final = 20.0
 SETTLE_RETRY_S: Final = 5.0
+
+FREE_ROOMS: Final = HotelCall("browse", what=LISTS.index("free rooms"))
 
 # How long who wants to cancel waits for somebody to have booked.
 BOOKED_S_MAX: Final = 1.0
@@ -191,7 +194,10 @@ class HotelScenario(Scenario):
         with history.invoke(client.name, str(call), booking) as attempt:
             path = f"/api/v1/bookings/{booking}"
             reply = await self._ask_twice(client, "DELETE", path, None, key, call)
+            if call.again:
+                await self._journal.ask(client, "DELETE", path, key=f"{key}-anew")
             if reply.status:
+                await self._journal.ask(client, "GET", path)
                 attempt.ok(reply.status)
 
     async def _change(self, client: Client, number: int, call: HotelCall, history: History) -> None:
@@ -204,7 +210,9 @@ class HotelScenario(Scenario):
         ]
         with history.invoke(client.name, str(call)) as attempt:
             for step, change in enumerate(changes):
-                await asyncio.sleep(step * CLOSED_S[call.lasts])
+                if step:  # it is closed
+                    await browse(self._journal, client, FREE_ROOMS, _stay(call), _guest(call))
+                    await asyncio.sleep(CLOSED_S[call.lasts])
                 key = f"c{number}-{step}"
                 reply = await self._ask_twice(client, "PATCH", path, change, key, call)
                 if reply.status == 0:
@@ -273,7 +281,8 @@ class HotelScenario(Scenario):
 
 
 def _stay(call: HotelCall) -> tuple[str, str]:
-    check_in = FIRST_DAY + dt.timedelta(days=AHEAD_DAYS[call.ahead] + call.night)
+    night = 0 if call.ahead else call.night
+    check_in = FIRST_DAY + dt.timedelta(days=AHEAD_DAYS[call.ahead] + night)
     return check_in.isoformat(), (check_in + dt.timedelta(days=call.nights)).isoformat()
 
 
