@@ -56,7 +56,7 @@ class Scenario:
     expected: tuple[str, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
     unreached: tuple[Any, ...] = ()
-    # Whether the run at hand is without faults.
+    # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
 
     def configure(self, config: Config) -> Config:

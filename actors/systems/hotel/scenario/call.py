@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 # Few of everything, so that guests get in each other's way.
 ROOMS: Final = 2
-NIGHTS: Final = 3
+NIGHTS: Final = 5
 GUESTS: Final = 2
 CARDS: Final = tuple(SANDBOX_CARDS)
+# How many days from now the first of the nights is: early enough for all money to come back, just
+# enough, just not, the day after, the same day, and over. From the first, nights are counted.
+AHEAD_DAYS: Final = (10, 7, 6, 1, 0, -2)
 
 # Whom an operator stops for a while, and how long, in seconds: about as long as a hold lasts, as
 # all attempts of an effect take, and as a booking may take.
@@ -23,15 +26,37 @@ STOPPED: Final = ("card_processor", "payment", "booking", "room")
 STOPS_S: Final = (1.0, 6.0, 25.0)
 # How long after its booking a withdrawal is sent: on its heels, and as the saga's steps go by.
 WITHDRAWN_S: Final = (0.0, 0.004, 0.02, 0.1, 0.5)
+# How long a room is closed for.
+CLOSED_S: Final = (0.0, 0.2, 5.0)
+# When a client asks once more, having its answer: as long as keys are kept.
+LATE_S: Final = (60.0, 3_600.0, 57_600.0)
+# What is read page by page, how many at a time, and how long is waited for the next, in seconds.
+LISTS: Final = (
+    "bookings", "guest's bookings", "room's bookings", "guest's bookings of the room",
+    "customers", "rooms", "rooms of no type", "free rooms", "free rooms of no type",
+    "mails", "guest's mails",
+)  # fmt: skip
+LIMITS: Final = (1, 2, 50)
+PAUSES_S: Final = (0.0, 0.03, 0.5)
+# What is read by itself.
+THINGS: Final = ("the last booking", "a room", "the guest", "no booking", "no room", "nobody")
+# What makes no sense, or should not.
+MISUSES: Final = (
+    "two bookings under one key", "two guests under one key", "another's key",
+    "a room that is not there", "a guest who is not there", "a stay of no night",
+    "a stay of ten years", "an end of no booking", "a change of no room", "a card that is not",
+    "a field that is not", "a mail address that is not", "a currency that is not",
+    "pages of nothing", "half a stay",
+)  # fmt: skip
 
 Kind = Literal[
     "book", "rent", "cancel", "register", "look", "join", "build", "name", "stop",
-    "withdraw", "change",
+    "withdraw", "change", "browse", "see", "share", "late", "misuse",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
-    "book": 8,
+    "book": 9,
     "rent": 2,
-    "cancel": 8,
+    "cancel": 9,
     "register": 2,
     "look": 2,
     "join": 2,
@@ -40,6 +65,11 @@ PARTS: Final[dict[Kind, int]] = {
     "stop": 4,
     "withdraw": 3,
     "change": 2,
+    "browse": 8,
+    "see": 3,
+    "share": 2,
+    "late": 1,
+    "misuse": 3,
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -51,13 +81,19 @@ class HotelCall(msgspec.Struct, frozen=True):
     | --- | --- |
     | `book` | nights in a room, for guest 0, who is there, or one whom others may have registered |
     | `rent` | the tutorial's booking, under an id |
+    | `share` | the same under an id that others use as well |
+    | `late` | nights in a room, and again, under the same key, hours later |
     | `cancel` | the end of the booking that was confirmed last, whoever made it |
     | `register`, `look` | a guest under an id that others use as well |
     | `join`, `build` | a new guest, a new room |
     | `name` | a room under an id that others use as well |
     | `withdraw` | the tutorial's booking and its end, the one while the other may be under way |
     | `change` | another rate for a room, which is closed for a moment |
+    | `browse`, `see` | a list, page by page; a single thing |
+    | `misuse` | what makes no sense |
     | `stop` | an operator's suspension of a service, and its end a while later |
+
+    `what` is which of the lists, things and misuses, `limit` how many a page has.
     """
 
     kind: Kind
@@ -69,19 +105,25 @@ class HotelCall(msgspec.Struct, frozen=True):
     again: bool = False
     service: int = 0
     lasts: int = 0
+    ahead: int = 0
+    what: int = 0
+    limit: int = 0
 
-    def __str__(self) -> str:  # noqa: PLR0911 - one for each kind
+    def __str__(self) -> str:  # noqa: PLR0911, C901 - one for each kind
         match self.kind:
             case "withdraw":
                 after = WITHDRAWN_S[self.lasts]
                 return f"rent room {self.room}, night {self.night}, and cancel {after:g} s later"
             case "change":
-                return f"change room {self.room}"
-            case "book" | "rent":
+                closed = CLOSED_S[self.lasts]
+                return f"change room {self.room}" + (f", in {closed:g} s" if closed else "")
+            case "book" | "rent" | "share" | "late":
                 return (
                     f"{self.kind} room {self.room}, night {self.night}, {self.nights} nights, "
                     f"with the card that {SANDBOX_CARDS[CARDS[self.card]].value}"
                     + (f", for guest {self.guest}" if self.guest else "")
+                    + (f", from {AHEAD_DAYS[self.ahead]} days ahead" if self.ahead else "")
+                    + (f", and after {LATE_S[self.lasts]:g} s" if self.kind == "late" else "")
                 )
             case "cancel":
                 return "cancel the last booking"
@@ -93,11 +135,17 @@ class HotelCall(msgspec.Struct, frozen=True):
                 return "build a new room"
             case "name":
                 return f"name room {self.room}"
+            case "browse":
+                return f"read all {LISTS[self.what]}, by {LIMITS[self.limit]}"
+            case "see":
+                return f"look at {THINGS[self.what]}"
+            case "misuse":
+                return f"try {MISUSES[self.what]}"
             case "stop":
                 return f"stop {STOPPED[self.service]} for {STOPS_S[self.lasts]:g} s"
 
 
-def choose_hotel_call(choose: Chooser) -> HotelCall:
+def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for each kind
     """Choose what a client does."""
     kind = MENU[choose(len(MENU))]
     if kind == "stop":
@@ -108,7 +156,7 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:
         )
     again = bool(choose(2))
     match kind:
-        case "book" | "rent":
+        case "book" | "rent" | "share" | "late":
             night = choose(NIGHTS)
             return HotelCall(
                 kind,
@@ -119,6 +167,8 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:
                 card=max(0, choose(2 * len(CARDS)) - len(CARDS)) if kind == "book" else 0,
                 guest=max(0, choose(4 * GUESTS) - 3 * GUESTS),
                 again=again,
+                ahead=max(0, choose(2 * len(AHEAD_DAYS)) - len(AHEAD_DAYS)),
+                lasts=choose(len(LATE_S)) if kind == "late" else 0,
             )
         case "register" | "look":
             return HotelCall(kind, guest=1 + choose(GUESTS), again=again)
@@ -130,7 +180,29 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:
                 again=again,
                 lasts=choose(len(WITHDRAWN_S)),
             )
-        case "name" | "change":
+        case "name":
             return HotelCall(kind, room=choose(ROOMS), again=again)
+        case "change":
+            return HotelCall(kind, room=choose(ROOMS), again=again, lasts=choose(len(CLOSED_S)))
+        case "browse" | "see" | "misuse":
+            return _choose_reading(kind, choose)
         case _:
             return HotelCall(kind, again=again)
+
+
+def _choose_reading(kind: Kind, choose: Chooser) -> HotelCall:
+    menu = {"browse": LISTS, "see": THINGS}.get(kind, MISUSES)
+    what, room = choose(len(menu)), choose(ROOMS)
+    if kind != "browse":
+        return HotelCall(kind, what=what, room=room)
+    night = choose(NIGHTS)
+    return HotelCall(
+        kind,
+        what=what,
+        room=room,
+        guest=max(0, choose(2 * GUESTS) - GUESTS + 1),
+        night=night,
+        nights=1 + choose(NIGHTS - night),
+        limit=choose(len(LIMITS)),
+        lasts=choose(len(PAUSES_S)),
+    )

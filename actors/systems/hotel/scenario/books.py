@@ -1,0 +1,249 @@
+"""What is known of a run afterwards: who asked for what, what was answered, what the files say."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.systems.hotel.scenario.journal import NEVER, Exchange, possible
+from actors.systems.hotel.scenario.rules import GOOD_CARD, SLOW_CARDS, local_days
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from actors.kernel.clock import Clock
+    from actors.systems.hotel.scenario.journal import Journal
+
+BOOKINGS, RENTS = "/api/v1/bookings", "/api/booking"
+CUSTOMERS, GUESTS = "/api/v1/customers", "/api/customer"
+ROOMS, CELLS = "/api/v1/rooms", "/api/room"
+MAILS = "/api/v1/mails"
+
+CREATED: Final = 201
+# What a silent processor, or a service that was stopped, leaves behind: a breaker that is open.
+AFTERMATH_US: Final = 40_000_000
+# Of a booking's columns, what the addresses show.
+STATES: Final[Mapping[str, str]] = dict.fromkeys(
+    ("checking", "holding", "paying", "confirming"), "pending"
+)
+SQL: Final[Mapping[str, tuple[str, str]]] = {
+    "customer": ("customer", "SELECT id, name, email FROM customer ORDER BY seq"),
+    "room": ("room", "SELECT * FROM room ORDER BY seq"),
+    "booking": ("booking", "SELECT * FROM booking ORDER BY seq"),
+    "mail": ("notification", "SELECT * FROM mail ORDER BY seq"),
+    "night": ("room", "SELECT room_id, night, hold_id FROM night ORDER BY room_id, night"),
+    "told": ("booking", "SELECT message_type, at_us, message FROM event ORDER BY seq"),
+    "held": ("room", "SELECT message_type, at_us, message FROM event ORDER BY seq"),
+    "charge": ("card_processor", "SELECT * FROM charge"),
+    "refund": ("card_processor", "SELECT * FROM refund"),
+    "void": ("card_processor", "SELECT * FROM void"),
+}
+
+
+class Wish(msgspec.Struct, kw_only=True):
+    """A booking that somebody asked for. `id` is known where the guest chose it, or was told."""
+
+    exchange: Exchange
+    customer: str
+    room: str
+    check_in: str
+    check_out: str
+    card: str
+    id: str | None
+
+    @property
+    def stay(self) -> tuple[str, str]:
+        return self.check_in, self.check_out
+
+    @property
+    def what(self) -> tuple[str, str, str, str]:
+        return self.customer, self.room, self.check_in, self.check_out
+
+
+class Books:
+    """All of one run. `files` are rows as dictionaries, in the order of their creation."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        folder: Path,
+        clock: Clock,
+        hotel: Any,
+        furnished: Mapping[str, Any],
+        *,
+        calm: bool,
+    ) -> None:
+        """`hotel` are its numbers, `furnished` what was there before the first request."""
+        self.journal = journal
+        self.hotel = hotel
+        self.calm = calm
+        self.files = {name: _rows(folder, *where) for name, where in SQL.items()}
+        self._furnished = furnished
+        self._wall_us = clock.now_us() - round(clock.monotonic() * 1_000_000)
+        # By how much the wall clock was set: what is certain about days and times ends there.
+        self.stepped_us: int = getattr(clock, "set_forward_us", 0)
+        self.wishes = [wish_of(each) for each in journal.asked("POST", BOOKINGS, RENTS)]
+        self.by_id: dict[str, list[Wish]] = {}
+        for wish in self.wishes:
+            if wish.id is not None:
+                self.by_id.setdefault(wish.id, []).append(wish)
+        self.cancels: dict[str, list[Exchange]] = {}
+        for each in journal.asked("DELETE", f"{BOOKINGS}/"):
+            self.cancels.setdefault(each.path.rpartition("/")[2], []).append(each)
+        stood = {
+            message["booking_id"]
+            for kind, _, message in self.events("told")
+            if kind == "BookingConfirmed"
+        }
+        self.stood = stood | {
+            wish.id for wish in self.wishes if wish.exchange.status == CREATED and wish.id
+        }
+        # As the addresses would show them in the end.
+        self.bookings = {row["id"]: _shown(row) for row in self.files["booking"]}
+        self.guests = {row["id"]: row for row in self.files["customer"]}
+
+    # --- Of the files ------------------------------------------------------------------------
+
+    def events(self, name: str) -> list[tuple[str, int, Any]]:
+        """Return the events of a file: type, when, and what."""
+        return [
+            (row["message_type"], row["at_us"], msgspec.json.decode(row["message"]))
+            for row in self.files[name]
+        ]
+
+    # --- Of times ----------------------------------------------------------------------------
+
+    def days(self, first: Exchange, last: Exchange | None = None) -> list[dt.date]:
+        """Return the days that it may have been in the hotel while somebody waited for it."""
+        ended_us = (last or first).ended_us
+        if ended_us == NEVER:
+            ended_us = first.begun_us + 3 * 86_400_000_000
+        return [
+            *local_days(
+                self._wall_us + first.begun_us - 2 * self.stepped_us,
+                self._wall_us + ended_us + self.stepped_us,
+                self.hotel.time_zone,
+            )
+        ]
+
+    def is_disturbed(self, first_us: int, last_us: int) -> bool:
+        """Whether a service was stopped, or the processor silent, then or not long before."""
+        if not self.calm:
+            return True
+        troubled = [(each.begun_us, each.ended_us) for each in self.journal.stops]
+        troubled += [
+            (wish.exchange.begun_us, wish.exchange.ended_us)
+            for wish in self.wishes
+            if wish.card in SLOW_CARDS
+        ]
+        return any(
+            begun <= last_us and first_us <= ended + AFTERMATH_US for begun, ended in troubled
+        )
+
+    # --- Of rooms and guests -----------------------------------------------------------------
+
+    def changes(self, room: str, name: str) -> list[tuple[int, int, Any]]:
+        """Return what a room's rate, or its status, was made, and when."""
+        values = [
+            (each.begun, each.ended, each.body[name])
+            for each in self.journal.asked("PATCH", f"{ROOMS}/{room}")
+            if name in each.body and each.status in {0, 200}
+        ]
+        begun = -1
+        if room not in self._furnished["room"]:
+            type_ = next((row["type"] for row in self.files["room"] if row["id"] == room), None)
+            for each in self.journal.asked("POST", ROOMS, CELLS):
+                # Each request names another type.
+                if type_ == each.body.get("type", each.body.get("Type")):
+                    begun = each.begun
+                    if name in each.body:
+                        return [(begun, begun, each.body[name]), *values]
+        rate = self.hotel.room_rate_default
+        first = {"rate": {"amount": rate.amount, "currency": rate.currency}, "status": "available"}
+        return [(begun, begun, first[name]), *values]
+
+    def rates(self, room: str, begun: int, ended: int) -> list[Any]:
+        """Return what a night there may have cost."""
+        return possible(self.changes(room, "rate"), begun, ended)
+
+    def statuses(self, room: str, begun: int, ended: int) -> list[Any]:
+        """Return what the room may have been."""
+        return possible(self.changes(room, "status"), begun, ended)
+
+    def was_there(self, kind: str, id_: str, begun: int) -> bool:
+        """Whether a customer, a room or a booking certainly was there before a moment."""
+        if id_ in self._furnished[kind]:
+            return True
+        paths = {"customer": (CUSTOMERS, GUESTS), "room": (ROOMS, CELLS)}.get(kind)
+        return any(
+            each.status == CREATED and each.ended < begun and id_ == _id(each.reply)
+            for each in self.journal.asked("POST", *(paths or (BOOKINGS, RENTS)))
+        )
+
+    def may_be_there(self, kind: str, id_: str, ended: int) -> bool:
+        """Whether somebody had asked for a customer or a room of that id by then."""
+        if id_ in self._furnished[kind]:
+            return True
+        paths = {"customer": (CUSTOMERS, GUESTS), "room": (ROOMS, CELLS)}[kind]
+        return any(
+            each.begun < ended and id_ in {_id(each.reply), (each.body or {}).get("ID")}
+            for each in self.journal.asked("POST", *paths)
+        )
+
+
+def wish_of(exchange: Exchange) -> Wish:
+    """Return what a POST asked for; an address of the tutorial's writes it in Go's way."""
+    body = exchange.body
+    told = _id(exchange.reply) if exchange.status == CREATED else None
+    if exchange.path == RENTS:
+        return Wish(
+            exchange=exchange,
+            customer=body["CustomerID"],
+            room=body["RoomID"],
+            check_in=body["CheckIn"],
+            check_out=body["CheckOut"],
+            card=GOOD_CARD,
+            id=body["ID"],
+        )
+    return Wish(
+        exchange=exchange,
+        customer=body["customer_id"],
+        room=body["room_id"],
+        check_in=body["check_in"],
+        check_out=body["check_out"],
+        card=body["card_number"],
+        id=told,
+    )
+
+
+def _id(reply: Any) -> str | None:
+    if not isinstance(reply, dict):
+        return None
+    found: str | None = reply.get("id", reply.get("ID"))
+    return found
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    currency, refund = row["price_currency"], row["refund_amount"]
+    return {
+        "id": row["id"],
+        "customer_id": row["customer_id"],
+        "room_id": row["room_id"],
+        "check_in": row["check_in"],
+        "check_out": row["check_out"],
+        "status": STATES.get(row["state"], row["state"]),
+        "price": currency and {"amount": row["price_amount"], "currency": currency},
+        "refund": None if refund is None else {"amount": refund, "currency": currency},
+        "reason": row["reason"],
+    }
+
+
+def _rows(folder: Path, file: str, sql: str) -> list[dict[str, Any]]:
+    with closing(sqlite3.connect(folder / f"{file}.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(sql)]

@@ -1,0 +1,74 @@
+"""The hotel's guests find its mistakes, and none where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actors.config import load_config
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.systems.hotel.system import HOTEL
+from tests.systems.hotel.mistakes import MISTAKES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEDULES_MAX = 200
+# Where a search begins, near what it finds.
+FIRST = {
+    "third_night_is_never_taken": 18,
+    "card_without_funds_pays": 19,
+    "page_skips_a_row": 14,
+    "page_repeats_a_row": 14,
+    "day_of_arrival_is_refunded": 12,
+    "days_are_those_of_greenwich": 12,
+    "key_is_taken_with_two_bodies": 36,
+    "guest_is_shown_with_another_address": 37,
+}
+HELD = {"calm": 100, "kills": 60, "chaos": 60}
+# By their own calendars: where a day begins first and last, and where a clock is set in between.
+TIME_ZONES = ("UTC", "Pacific/Kiritimati", "America/Los_Angeles", "Australia/Lord_Howe")
+
+
+@pytest.fixture(scope="module")
+def calm() -> Iterator[Rehearsal]:
+    with scratch_folder() as place, without_logs():
+        yield Rehearsal(HOTEL, load_config(systems=[HOTEL]), place, profile="calm")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
+    """Within 200 schedules without a fault; what found it finds nothing without it."""
+    first = FIRST.get(name, 1)
+    for seed in range(first, first + SCHEDULES_MAX):
+        script = calm.script(seed)
+        with MISTAKES[name]():
+            troubles = calm.play(script).troubles
+        if troubles:
+            assert not [each for each in troubles if "Error" in each], troubles
+            assert calm.play(script).troubles == ()
+            return
+    pytest.fail(f"not found in {SCHEDULES_MAX} schedules")
+
+
+@pytest.mark.parametrize("profile", HELD)
+def test_all_holds(profile: str) -> None:
+    """Whatever breaks, all answers, reads and files are as the rules have them."""
+    with scratch_folder() as place, without_logs():
+        rehearsal = Rehearsal(HOTEL, load_config(systems=[HOTEL]), place, profile=profile)
+        for seed in range(1, HELD[profile] + 1):
+            assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
+
+
+@pytest.mark.parametrize("time_zone", TIME_ZONES)
+def test_all_holds_by_every_calendar(time_zone: str) -> None:
+    """Days are the hotel's own."""
+    config = load_config(None, [f"hotel.time_zone={time_zone}"], [HOTEL])
+    with scratch_folder() as place, without_logs():
+        explicit = {"hotel": {"time_zone": time_zone}}
+        rehearsal = Rehearsal(HOTEL, config, place, profile="chaos", explicit=explicit)
+        for seed in range(1, 11):
+            assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
