@@ -27,6 +27,8 @@ FIRST = {
     "days_are_those_of_greenwich": 12,
     "key_is_taken_with_two_bodies": 36,
     "guest_is_shown_with_another_address": 37,
+    "full_refund_ends_a_day_early": 48,
+    "last_night_is_not_asked_for_in_free_rooms": 101,
 }
 HELD = {"calm": 100, "kills": 60, "chaos": 60}
 # By their own calendars: where a day begins first and last, and where a clock is set in between.
