@@ -115,6 +115,9 @@ def pytest_runtest_makereport(
 LONGEST = (
     "tests/systems/hotel/test_saga_commit_boundaries.py",
     "tests/simulation/stage/test_rehearsal.py",
+    "tests/systems/tweets/scenario/test_oracle.py",
+    "tests/systems/hotel/test_scenario.py",
+    "tests/simulation/command/test_campaign.py",
     "tests/systems/tweets/test_brand_commit_boundaries.py",
     "tests/simulation/command/test_command.py",
     "tests/simulation/test_plants.py",

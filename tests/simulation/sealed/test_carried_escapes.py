@@ -22,7 +22,8 @@ PROCESS_S_MAX: Final = 280.0
 # Ways of looking outside, in this table and in that of what is refused at once.
 WAYS_MIN: Final = 100
 
-pytestmark = pytest.mark.real_time
+# Two processes, half a minute each.
+pytestmark = [pytest.mark.real_time, pytest.mark.long]
 
 Outcomes = dict[str, Told]
 

@@ -56,12 +56,18 @@ def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
     pytest.fail(f"not found in {SCHEDULES_MAX} schedules")
 
 
-@pytest.mark.parametrize("profile", HELD)
-def test_all_holds(profile: str) -> None:
+@pytest.mark.parametrize(
+    ("profile", "seeds"),
+    [
+        *((profile, 10) for profile in HELD),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in HELD.items()),
+    ],
+)
+def test_all_holds(profile: str, seeds: int) -> None:
     """Whatever breaks, all answers, reads and files are as the rules have them."""
     with scratch_folder() as place, without_logs():
         rehearsal = Rehearsal(HOTEL, load_config(systems=[HOTEL]), place, profile=profile)
-        for seed in range(1, HELD[profile] + 1):
+        for seed in range(1, seeds + 1):
             assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.messages import ListActions, ListFlags, ListTweets
-from actors.systems.tweets.scenario.told import Walk
+from actors.systems.tweets.scenario.told import ListWalk
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ LISTS: Final[dict[str, tuple[str, Any]]] = {
 }
 
 
-async def read_at_rest(ask: Ask) -> list[Walk]:
+async def read_at_rest(ask: Ask) -> list[ListWalk]:
     """Return what each list shows, now that nothing changes any more."""
     walks = []
     for address, (service, question) in LISTS.items():
@@ -49,5 +49,5 @@ async def read_at_rest(ask: Ask) -> list[Walk]:
             after = None if page.next is None else int(page.next)
             if after is None:
                 break
-        walks.append(Walk("at rest", address, tuple(items), after is None))
+        walks.append(ListWalk("at rest", address, tuple(items), after is None))
     return walks

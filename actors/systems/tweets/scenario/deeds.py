@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from actors.systems.tweets.config import TweetsConfig
     from actors.systems.tweets.scenario.kept import Kept, Row
-    from actors.systems.tweets.scenario.told import Said, Told
+    from actors.systems.tweets.scenario.told import Told, Utterance
 
 MENTION: Final = re.compile(r"@(\w+)")
 REF: Final = r"[0-9A-Za-z]+"
@@ -125,7 +125,7 @@ class TweetsDeeds:
             and str(written["author_id"]) != self._kept.account_id
         )
 
-    def _is_pleasing(self, said: Said) -> bool:
+    def _is_pleasing(self, said: Utterance) -> bool:
         return (said.mood.score or 0.0) >= self._config.like_min
 
     def _likes(self) -> Iterator[str]:
@@ -227,7 +227,7 @@ class TweetsDeeds:
             yield from [f"{each} was {what} {n} times" for each, n in counts.items() if n > 1]
 
 
-def _is_meant(tweet: Row, said: Said) -> bool:
+def _is_meant(tweet: Row, said: Utterance) -> bool:
     if tweet["sentiment"] != said.mood.means:
         return False
     score, meant = tweet["score"], said.mood.score

@@ -10,9 +10,9 @@ import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
 from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, STOPS_S, TweetsCall
+from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
-from actors.systems.tweets.scenario.reading import TUTORIAL_PORT, TweetsReading
-from actors.systems.tweets.scenario.told import Done, Said
+from actors.systems.tweets.scenario.told import Done, Utterance
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -76,7 +76,7 @@ class TweetsPerformance:
     async def _tweet(self) -> None:
         body = {"username": self._call.username, "text": self._text, "lang": self._mood.lang}
         body.update(await self._refers())
-        self._told.texts[self._text] = Said(body["username"], self._mood, self._call.off)
+        self._told.texts[self._text] = Utterance(body["username"], self._mood, self._call.off)
         repeats = "retweet_tweet_id" in body
         name = "retweet" if repeats else "tweet"
         with self._history.invoke(self._client.name, name, self._text) as attempt:
@@ -167,7 +167,7 @@ class TweetsPerformance:
             body["lang"] = self._mood.lang
         else:
             port = TUTORIAL_PORT
-        self._told.texts[self._text] = Said(call.storer, self._mood)
+        self._told.texts[self._text] = Utterance(call.storer, self._mood)
         with self._history.invoke(
             self._client.name, "put_if_absent", self._text, key=key
         ) as attempt:

@@ -38,9 +38,9 @@ from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.at_rest import read_at_rest
 from actors.systems.tweets.scenario.call import TweetsCall, choose_tweets_call
 from actors.systems.tweets.scenario.checks import tweets_violations
+from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.performance import TweetsPerformance
-from actors.systems.tweets.scenario.reading import TUTORIAL_PORT
 from actors.systems.tweets.scenario.told import OLD_AUTHOR, OLD_TEXT, Told
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (

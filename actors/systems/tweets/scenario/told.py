@@ -15,7 +15,7 @@ OLD_AUTHOR: Final = "old"
 OLD_TEXT: Final = MOODS["angry"].about(KEYWORD)
 
 
-class Said(msgspec.Struct, frozen=True):
+class Utterance(msgspec.Struct, frozen=True):
     """Who has written a text, and how it was meant. `is_off`: about something else."""
 
     author: str
@@ -34,7 +34,7 @@ class Done(msgspec.Struct, frozen=True):
     reply: ClientReply
 
 
-class Walk(msgspec.Struct, frozen=True):
+class ListWalk(msgspec.Struct, frozen=True):
     """A list as somebody has read it, from page to page; `is_whole` where that came to its end.
 
     `ids` and `texts` are what was known to stand in it when that began.
@@ -61,8 +61,8 @@ class Told(msgspec.Struct):
 
     last: XTweet | None = None
     last_by: str | None = None
-    texts: dict[str, Said] = msgspec.field(
-        default_factory=lambda: {OLD_TEXT: Said(OLD_AUTHOR, MOODS["angry"])}
+    texts: dict[str, Utterance] = msgspec.field(
+        default_factory=lambda: {OLD_TEXT: Utterance(OLD_AUTHOR, MOODS["angry"])}
     )
     tweeted: dict[str, str] = {}
     inserted: set[str] = set()
@@ -70,14 +70,14 @@ class Told(msgspec.Struct):
     deleted: set[str] = set()
     done: list[Done] = []
     seen: dict[str, dict[str, Any]] = {}
-    walks: list[Walk] = []
-    at_rest: list[Walk] = []
+    walks: list[ListWalk] = []
+    at_rest: list[ListWalk] = []
     silent: list[str] = []
     deleted_rules: bool = False
     is_disturbed: bool = False
     troubles: list[str] = []
 
-    def said(self, text: str) -> Said | None:
+    def said(self, text: str) -> Utterance | None:
         """Return who has written it, and how; a retweet says what it repeats."""
         if text.startswith("RT @"):
             text = text.partition(": ")[2]

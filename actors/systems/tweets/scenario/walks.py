@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.systems.tweets.scenario.kept import Kept, Row
-    from actors.systems.tweets.scenario.told import Told, Walk
+    from actors.systems.tweets.scenario.told import ListWalk, Told
 
 # By what a list's items are known, and what of them never changes.
 IDS: Final = {"tweets": "id", "flags": "id", "likes": "external_id", "replies": "external_id"}
@@ -44,7 +44,7 @@ def walks_amiss(kept: Kept, told: Told) -> Iterator[str]:
             yield f"{walk.address} at rest is {read}, and there is {there}"
 
 
-def _amid_writes(walk: Walk, kept: Kept, told: Told) -> Iterator[str]:
+def _amid_writes(walk: ListWalk, kept: Kept, told: Told) -> Iterator[str]:
     """What was there when it began is in it; what came meanwhile may be, in its place."""
     if walk.address == "/all":
         yield from _tutorial(walk, kept)
@@ -78,7 +78,7 @@ def _tweet(item: dict[str, Any], told: Told) -> Iterator[str]:
         yield f"{item} was meant {said.mood.means}"
 
 
-def _tutorial(walk: Walk, kept: Kept) -> Iterator[str]:
+def _tutorial(walk: ListWalk, kept: Kept) -> Iterator[str]:
     rows = {row["id"]: row for row in kept.of["tweets"]}
     for item in walk.items:
         row = rows.get(item["id"])

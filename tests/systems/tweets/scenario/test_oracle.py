@@ -71,7 +71,13 @@ def test_a_mutant_is_found(stage: Callable[[str], Rehearsal], name: str) -> None
     pytest.fail(f"{name} was not found in {SCHEDULES_MAX} schedules")
 
 
-@pytest.mark.parametrize(("profile", "seeds"), [("calm", 60), ("kills", 40), ("chaos", 40)])
+@pytest.mark.parametrize(
+    ("profile", "seeds"),
+    [
+        *(pytest.param(each, 10) for each in ("calm", "kills", "chaos")),
+        *(pytest.param(each, 60, marks=pytest.mark.long) for each in ("calm", "kills", "chaos")),
+    ],
+)
 def test_what_is_whole_holds(stage: Callable[[str], Rehearsal], profile: str, seeds: int) -> None:
     """Whatever is asked, and whatever breaks meanwhile."""
     rehearsal = stage(profile)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.systems.tweets.scenario.call import ODD_REQUESTS
-from actors.systems.tweets.scenario.told import Walk
+from actors.systems.tweets.scenario.told import ListWalk
 
 if TYPE_CHECKING:
     from actors.simulation.check.history import History
@@ -45,7 +45,7 @@ class TweetsReading:
             ids = frozenset(known for known in told.seen if known.startswith(f"{TWEETS}/"))
         else:
             items, is_whole = await self._read_pages(address)
-        walk = Walk(self._client.name, address, tuple(items), is_whole, ids, texts)
+        walk = ListWalk(self._client.name, address, tuple(items), is_whole, ids, texts)
         told.walks.append(walk)
         for item in items if address.startswith((TWEETS, FLAGS)) else ():
             told.seen[f"{address.partition('?')[0]}/{item['id']}"] = item
@@ -91,7 +91,7 @@ class TweetsReading:
             reply = await self._client.ask("GET", address)
             if reply.status == HTTPStatus.OK:
                 item = reply.body
-                walk = Walk(self._client.name, name, (item,), is_whole=False)
+                walk = ListWalk(self._client.name, name, (item,), is_whole=False)
                 self._told.walks.append(walk)
                 is_flag = name == FLAGS
                 attempt.ok((item["status"], item["assignee"], item["note"]) if is_flag else None)
