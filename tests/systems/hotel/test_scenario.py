@@ -41,7 +41,14 @@ def calm() -> Iterator[Rehearsal]:
         yield Rehearsal(HOTEL, load_config(systems=[HOTEL]), place, profile="calm")
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+# Each search takes seconds: a third of them in every run, all of them among the long tests.
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.long)
+        for number, name in enumerate(MISTAKES)
+    ],
+)
 def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
     """Within 200 schedules without a fault; what found it finds nothing without it."""
     first = FIRST.get(name, 1)

@@ -57,7 +57,14 @@ def stage() -> Iterator[Callable[[str], Rehearsal]]:
         yield make
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+# Each search takes seconds: a third of them in every run, all of them among the long tests.
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.long)
+        for number, name in enumerate(MUTANTS)
+    ],
+)
 def test_a_mutant_is_found(stage: Callable[[str], Rehearsal], name: str) -> None:
     """For what it does, within a hundred schedules; the product itself passes the same one."""
     rehearsal = stage("calm")
