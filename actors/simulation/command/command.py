@@ -132,7 +132,7 @@ class _Simulation:
                 code = FOUND if len(campaign.findings) else STOPPED
             vacuous = campaign.tally.vacuous() if self._recording is None and code == HELD else []
             for sentence in vacuous:
-                self._report.line(f"NOTHING TO HOLD: {sentence}")
+                self._report.line(f"NOT REHEARSED: {sentence}")
             code = FOUND if vacuous else code
             held = code == HELD
             twice = options.check_determinism and held

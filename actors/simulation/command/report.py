@@ -130,7 +130,7 @@ class Report:
                 never = f"never {text}"
                 self.line(fill(never, WIDTH, initial_indent="  ", subsequent_indent="    "))
         if played_twice:
-            self.line("in a second process, with another PYTHONHASHSEED: the same, line by line")
+            self.line("in a second process, in other surroundings: the same, line by line")
         if held:
             self.line("all held")
         self.line(f"digest {tally.digest}")

@@ -10,6 +10,8 @@ import pytest
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Query
 from actors.service.service import Service, command, query
+from actors.simulation.check.assertions import sometimes
+from actors.simulation.command import tally
 from actors.simulation.command.command import simulate
 from actors.simulation.stage.scenario import Scenario
 from actors.store.transaction import ReadTransaction, Transaction
@@ -108,8 +110,8 @@ class Mute(TankScenario):
 @pytest.mark.parametrize(
     ("scenario", "says"),
     [
-        (Idle, "NOTHING TO HOLD: nothing was asked in "),
-        (Mute, "NOTHING TO HOLD: nothing was noted of "),
+        (Idle, "NOT REHEARSED: nothing was asked in "),
+        (Mute, "NOT REHEARSED: nothing was noted of "),
     ],
 )
 def test_who_looks_at_nothing_has_not_held(
@@ -119,6 +121,32 @@ def test_who_looks_at_nothing_has_not_held(
     assert played(scenario) == 1
     out = capsys.readouterr().out
     assert says in out
+    assert "all held" not in out
+
+
+class Hopeful(TankScenario):
+    """Fills it, and hopes for more."""
+
+    expected = ("it overflows",)
+
+    async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
+        sometimes("it is filled", True)
+        await super().perform(client, number, call, history)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_sometimes_should_be_so_is_in_a_campaign(
+    jobs: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What never was is named; where enough was played for it, the campaign has not held."""
+    assert played(Hopeful, "--jobs", jobs) == 0
+    out = capsys.readouterr().out
+    assert "sometimes: 1 of 2\n  never tanks: it overflows\n" in out
+    assert "all held" in out
+    monkeypatch.setattr(tally, "ENOUGH_SCHEDULES", 12)
+    assert played(Hopeful, "--jobs", jobs) == 1
+    out = capsys.readouterr().out
+    assert "NOT REHEARSED: never in 12 schedules: tanks: it overflows\n" in out
     assert "all held" not in out
 
 

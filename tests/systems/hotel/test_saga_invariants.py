@@ -134,6 +134,18 @@ def test_sound_books_are_passed(lived_in: Furnished, tmp_path: Path) -> None:
     assert complaints(tmp_path) == []
 
 
+def test_a_clock_that_was_set_back_over_midnight_breaks_no_rule(
+    lived_in: Furnished, tmp_path: Path
+) -> None:
+    """A booking may be cancelled on the day before the one on which it was confirmed."""
+    lived_in.copy_to(tmp_path)
+    day_us = 86_400_000_000
+    with closing(sqlite3.connect(tmp_path / "booking.db")) as connection, connection:
+        earlier = "UPDATE event SET at_us = at_us - ? WHERE message_type = 'BookingCancelled'"
+        assert connection.execute(earlier, (day_us,)).rowcount == 1
+    assert complaints(tmp_path) == []
+
+
 @pytest.mark.parametrize(("service", "sql", "complaint"), SABOTAGE)
 def test_broken_books_are_not(
     lived_in: Furnished, tmp_path: Path, service: str, sql: str, complaint: str
