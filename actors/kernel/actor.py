@@ -409,6 +409,9 @@ class AsyncioActor(pykka.Actor):
                 await asyncio.wait([last])
             except asyncio.CancelledError:
                 last.cancel()  # and no waiting for it: it may swallow that
+                # What it has not closed yet is taken away.
+                error = Killed("its stop was cut short")
+                self.tasks.run_last_hook(incarnation.hosted.on_failure, error)
                 raise
 
     def terminate(self) -> None:

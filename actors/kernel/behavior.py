@@ -64,4 +64,7 @@ class Behavior:
         self.actor_ref.fail(self.incarnation, error)
 
     def on_failure(self, error: BaseException) -> Awaitable[None] | None:
-        """After a crash or a kill. The next incarnation does not wait for what it awaits."""
+        """After a crash, a kill, or an `on_stop` that was cut short.
+
+        The next incarnation does not wait for what it awaits.
+        """

@@ -744,6 +744,29 @@ async def test_an_on_stop_that_outlasts_the_shutdown_limit_is_cut_short(*, stubb
         assert hooks == ([] if stubborn else ["on_stop"])
 
 
+async def test_what_an_on_stop_that_is_cut_short_has_not_closed_is_taken_away() -> None:
+    """It may have been at the first of several things that it closes."""
+    said: list[str] = []
+
+    class Closing(Obedient):
+        async def on_stop(self) -> None:
+            said.append("stopping")
+            await asyncio.sleep(FOREVER)
+
+        def on_failure(self, error: BaseException) -> None:
+            said.append(str(error))
+
+    async with running_kernel() as kernel:
+        actor = kernel.start(Closing)
+        await turns()
+        ending = asyncio.ensure_future(actor.end())
+        await turns()
+        ending.cancel()
+        await asyncio.wait([ending])
+        await actor.settled()
+        assert said == ["stopping", "its stop was cut short"]
+
+
 # --- Suspension ------------------------------------------------------------------------------
 
 
