@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from actors.faults.fault_kinds import FAULTS, FaultName
 from actors.simulation.script.chooser import SeededChooser
-from actors.simulation.script.fault import FAULTS, FaultName
 from actors.simulation.script.schedule import Schedule, Step
 
 if TYPE_CHECKING:

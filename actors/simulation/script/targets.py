@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from actors.simulation.script.fault import Scope
+    from actors.faults.fault_kinds import Scope
 
 PROCESS: Final = "process"
 CLOCK: Final = "clock"

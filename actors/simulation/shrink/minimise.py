@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.script.fault import FAULTS
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.shrink import simpler_scripts as simpler
 from actors.simulation.shrink.simpler_calls import fields_of

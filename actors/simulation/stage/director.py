@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
-from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.faults.fault_kinds import FaultName
     from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.network import Network
-    from actors.simulation.script.fault import FaultName
     from actors.simulation.script.schedule import Schedule, Step
     from actors.simulation.stage.machine import Machine
     from actors.simulation.stage.trace import Trace

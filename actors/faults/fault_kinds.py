@@ -1,4 +1,4 @@
-"""What can be done to a simulated system on purpose."""
+"""What can be done to a system on purpose: every kind of fault there is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FaultName = Literal[
 Scope = Literal["service", "point", "process", "store", "link", "clock"]
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of fault: what it is done to, how it reads, how much of it there may be.
 
     `text` is for a timeline; `amounts_ms` are the amounts that are drawn, from the mildest, in
@@ -48,57 +48,57 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # From the simplest: a schedule that fails with an earlier one is told with that one.
-FAULTS: Final[Mapping[FaultName, Fault]] = MappingProxyType(
+FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
     {
-        "restart": Fault(scope="service", text="restart {target}"),
-        "kill": Fault(scope="service", text="kill {target}"),
+        "restart": FaultKind(scope="service", text="restart {target}"),
+        "kill": FaultKind(scope="service", text="kill {target}"),
         # Where random moments would hardly ever strike: just before a commit, or just after it.
-        "kill_at": Fault(scope="point", text="set a trap: the next time at {target}, kill"),
+        "kill_at": FaultKind(scope="point", text="set a trap: the next time at {target}, kill"),
         # Whatever it waits for happens meanwhile, in an order that nobody expects.
-        "stall_at": Fault(
+        "stall_at": FaultKind(
             scope="point",
             text="set a trap: the next time at {target}, stop the service for {seconds}",
             amounts_ms=(1_000, 10_000),
         ),
-        "suspend": Fault(scope="service", text="suspend {target}", ended_by="resume"),
-        "resume": Fault(scope="service", text="resume {target}"),
+        "suspend": FaultKind(scope="service", text="suspend {target}", ended_by="resume"),
+        "resume": FaultKind(scope="service", text="resume {target}"),
         # kill -9: everything in memory is lost, files stay as they were committed.
-        "crash": Fault(scope="process", text="crash the process"),
-        "slow_store": Fault(
+        "crash": FaultKind(scope="process", text="crash the process"),
+        "slow_store": FaultKind(
             scope="store",
             text="the store of {target} takes {seconds} more a commit",
             amounts_ms=(10, 100, 1_000, 10_000),
             ended_by="mend_store",
         ),
-        "mend_store": Fault(scope="store", text="the store of {target} is fast again"),
+        "mend_store": FaultKind(scope="store", text="the store of {target} is fast again"),
         # For one write: what comes behind it finds room, and must not overtake it.
-        "full_at": Fault(
+        "full_at": FaultKind(
             scope="point",
             text="set a trap: the next time at {target}, the disk is full for one write",
         ),
-        "fill_disk": Fault(
+        "fill_disk": FaultKind(
             scope="store", text="the disk of {target} is full", ended_by="free_disk"
         ),
-        "free_disk": Fault(scope="store", text="the disk of {target} has room again"),
-        "slow_link": Fault(
+        "free_disk": FaultKind(scope="store", text="the disk of {target} has room again"),
+        "slow_link": FaultKind(
             scope="link",
             text="{target} takes {seconds} more",
             amounts_ms=(10, 100, 1_000, 10_000),
             ended_by="heal",
         ),
         # Ends everything that lasts on a link.
-        "heal": Fault(scope="link", text="{target} is whole and fast again"),
+        "heal": FaultKind(scope="link", text="{target} is whole and fast again"),
         # Both ends learn of it at once.
-        "reset": Fault(scope="link", text="reset the connections of {target}"),
+        "reset": FaultKind(scope="link", text="reset the connections of {target}"),
         # Half of an answer, or of a line of a stream, is all that comes.
-        "truncate": Fault(
+        "truncate": FaultKind(
             scope="link", text="reset the connection of {target} amid what comes next"
         ),
         # Nobody is told: only a time-out finds out.
-        "drop": Fault(scope="link", text="drop the connections of {target} silently"),
-        "partition": Fault(scope="link", text="cut {target}", ended_by="heal"),
+        "drop": FaultKind(scope="link", text="drop the connections of {target} silently"),
+        "partition": FaultKind(scope="link", text="cut {target}", ended_by="heal"),
         # The wall clock alone; the monotonic one goes on.
-        "step_clock": Fault(
+        "step_clock": FaultKind(
             scope="clock",
             text="the wall clock steps by {seconds}",
             amounts_ms=(1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000),
