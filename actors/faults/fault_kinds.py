@@ -23,6 +23,8 @@ FaultName = Literal[
     "full_at",
     "fill_disk",
     "free_disk",
+    "lock_file",
+    "unlock_file",
     "slow_link",
     "heal",
     "reset",
@@ -30,8 +32,15 @@ FaultName = Literal[
     "drop",
     "partition",
     "step_clock",
+    "fail_before",
+    "fail_after",
+    "poison",
+    "cure",
+    "slow_handler",
+    "late_effect",
+    "twice_effect",
 ]
-Scope = Literal["service", "point", "process", "store", "link", "clock"]
+Scope = Literal["service", "point", "process", "store", "link", "clock", "handler", "effect"]
 
 
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +89,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
             scope="store", text="the disk of {target} is full", ended_by="free_disk"
         ),
         "free_disk": FaultKind(scope="store", text="the disk of {target} has room again"),
+        # Its restarts fail until its budget is spent; parked, it is tried again now and then.
+        "lock_file": FaultKind(
+            scope="store",
+            text="kill {target}, whose file cannot be opened any more",
+            ended_by="unlock_file",
+        ),
+        "unlock_file": FaultKind(scope="store", text="the file of {target} can be opened again"),
         "slow_link": FaultKind(
             scope="link",
             text="{target} takes {seconds} more",
@@ -102,6 +118,35 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
             scope="clock",
             text="the wall clock steps by {seconds}",
             amounts_ms=(1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000),
+        ),
+        # A handler's own crash: its message is tried again, and nothing of it was kept.
+        "fail_before": FaultKind(
+            scope="handler", text="set a trap: the next time, {target} raises before its work"
+        ),
+        "fail_after": FaultKind(
+            scope="handler", text="set a trap: the next time, {target} raises after its work"
+        ),
+        # Tried again in vain, it is a dead letter; once the handler is mended, that is replayed.
+        "poison": FaultKind(
+            scope="handler",
+            text="what {target} is given next is poison: it raises each time",
+            ended_by="cure",
+        ),
+        "cure": FaultKind(scope="handler", text="{target} is mended: nothing is poison to it"),
+        # Beyond its budget it is interrupted.
+        "slow_handler": FaultKind(
+            scope="handler",
+            text="set a trap: the next time, {target} takes {seconds} more",
+            amounts_ms=(100, 1_000, 10_000),
+        ),
+        # The outside world has done it, and is heard of too late, or asked once more.
+        "late_effect": FaultKind(
+            scope="effect",
+            text="set a trap: the next answer to {target} is {seconds} late",
+            amounts_ms=(100, 1_000, 10_000, 60_000),
+        ),
+        "twice_effect": FaultKind(
+            scope="effect", text="set a trap: the next time, {target} asks the outside world twice"
         ),
     }
 )

@@ -61,6 +61,16 @@ DISK: Final[Mapping[FaultName, int]] = {
     "kill": 2,
     "crash": 2,
 }
+HANDLERS: Final[Mapping[FaultName, int]] = {
+    "fail_before": 4,
+    "fail_after": 4,
+    "poison": 4,
+    "slow_handler": 3,
+    "late_effect": 3,
+    "twice_effect": 2,
+    "lock_file": 2,
+    "kill": 2,
+}
 
 # Half of all chances stay unused, so that short schedules are common: they are quick and readable.
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
@@ -69,7 +79,10 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "kills": Profile(weights=KILLS, nothing=18, traps=8, traps_seldom=6),
         "network": Profile(weights=NETWORK, nothing=12),
         "disk": Profile(weights=DISK, nothing=14),
-        "chaos": Profile(weights={**NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=44),
+        "handlers": Profile(weights=HANDLERS, nothing=24),
+        "chaos": Profile(
+            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=66
+        ),
     }
 )
 

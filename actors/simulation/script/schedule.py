@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from actors.faults.fault import Fault
-from actors.faults.fault_kinds import FaultName
+from actors.faults.fault_kinds import FaultName  # noqa: TC001 - decoded by its type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -34,6 +34,8 @@ SEEDS_OF_STEPS: Final = tuple(range(12))
 SEEDS_WIDE: Final = tuple(range(20))
 # Of larger scripts, with so many requests and steps, no two things are changed at a time.
 TRADED_MAX: Final = 5
+# What handlers are struck by.
+STRUCK: Final = frozenset({"handler", "effect"})
 
 
 class Minimum(msgspec.Struct, frozen=True, kw_only=True):
@@ -309,10 +311,14 @@ class _ScriptSearch:
         undisturbed = msgspec.structs.replace(self.best, schedule=Schedule())
         self.holds(undisturbed)
         passed = self._passed[self.best] | self._passed[undisturbed]
+        # Where no handler is struck, none needs to be: there are hundreds of ways.
+        used = {FAULTS[step.fault].scope for step in self.best.schedule.steps}
         return [
             simpler.Mishap(name, target, amount_ms)
             for name, fault in FAULTS.items()
             for amount_ms in fault.amounts_ms or (0,)
             for target in self._targets.of(fault.scope)
             if fault.scope != "point" or target in passed
+            if fault.scope not in STRUCK
+            or (used & STRUCK and {target, f"{target}.before"} & passed)
         ]

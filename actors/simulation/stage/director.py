@@ -12,6 +12,7 @@ from actors.faults.fault_kinds import FAULTS
 from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.wished_letters import replay_wished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 # How long a crashed process stays away, in virtual seconds: whoever restarts it takes as long.
 REBOOT_S: Final = 0.2
+# What makes dead letters.
+HANDLED: Final = ("handler", "effect")
+# How long traps for handlers stay after the last request, in virtual seconds.
+LINGER_S: Final = 10.0
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +58,7 @@ class Director:
         self._trace = trace
         self._removers: dict[str, list[Callable[[], None]]] = {}
         self._stepped_s = self._stepped_s_max = 0.0
+        self._strikes_handlers = False
         self.applied: Counter[str] = Counter()
 
     async def play(self, schedule: Schedule) -> None:
@@ -64,7 +70,8 @@ class Director:
     async def mend(self, schedule: Schedule) -> None:
         """End what still lasts, so that the system can come to rest.
 
-        Traps stay: a kill is over at once, and some points are passed late only.
+        Traps stay: a kill is over at once, and some points are passed late only. Those for handlers
+        do not for long: three of them make a dead letter.
         """
         for step in schedule.unended():
             await self.apply(step)
@@ -75,11 +82,16 @@ class Director:
         # Forward, to where it has been: what was scheduled there must not be an hour away.
         self._clock.step(self._stepped_s_max - self._stepped_s)
         self._stepped_s = self._stepped_s_max
+        if self._strikes_handlers:
+            await asyncio.sleep(LINGER_S)
+            self._machine.disk.handlers.clear()
+            await replay_wished(self._machine.system)
 
     async def apply(self, step: Step) -> None:
         """Do it now."""
         self.applied[step.fault] += 1
         self._trace.add("fault", step.target, str(step))
+        self._strikes_handlers |= FAULTS[step.fault].scope in HANDLED
         amount_s = step.amount_ms / 1000
         match FAULTS[step.fault].scope:
             case "service" | "point" | "process":
@@ -88,6 +100,8 @@ class Director:
                 self._to_disk(step.fault, step.target, amount_s)
             case "link":
                 self._to_network(step.fault, step.target, amount_s)
+            case "handler" | "effect":
+                self._to_handler(step.fault, step.target, amount_s)
             case "clock":
                 self._stepped_s += amount_s
                 self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
@@ -121,6 +135,27 @@ class Director:
                 disk.full[target] = True
             case "free_disk":
                 disk.full.pop(target, None)
+            case "lock_file":
+                disk.locked[target] = 0
+                self._machine.signal("kill", target)
+            case "unlock_file":
+                disk.locked.pop(target, None)
+
+    def _to_handler(self, fault: FaultName, target: str, amount_s: float) -> None:
+        handlers = self._machine.disk.handlers
+        match fault:
+            case "fail_before" | "fail_after":
+                handlers.fails.add((target, fault.removeprefix("fail_")))
+            case "poison":
+                handlers.poison[target] = None
+            case "cure":
+                handlers.poison.pop(target, None)
+            case "slow_handler":
+                handlers.slow_s[target] = amount_s
+            case "late_effect":
+                handlers.late_s[target] = amount_s
+            case "twice_effect":
+                handlers.twice.add(target)
 
     def _to_network(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:

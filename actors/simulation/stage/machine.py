@@ -15,6 +15,7 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
+from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from http_edge.admin_token import FILE
@@ -88,6 +89,7 @@ class Machine:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
+        self.disk.handlers.rebooted()
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -192,7 +194,9 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_points(name, service, self._passes),
+            instrument=lambda name, service: with_effect_points(
+                name, service, self._passes, self.disk.handlers
+            ),
             at_a_distance=at_a_distance,
         )
 
@@ -223,10 +227,13 @@ class Machine:
         text = ""
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
-            if not event.killed and self.up:
+            if not event.killed and self.up and not is_wished(event.error):
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
+            self.disk.handlers.gave_up(event.name)
+        elif isinstance(event, lifecycle.Parked):
+            self.disk.parked(event.name)
         self._trace.add(name, event.name, text)
 
 

@@ -29,7 +29,7 @@ from actors.simulation.script.workload import (
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
-from actors.simulation.stage.crash_points import CrashPoints
+from actors.simulation.stage.crash_points import CrashPoints, handlers_of
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.rest import come_to_rest
@@ -127,11 +127,14 @@ class Rehearsal:
             factories, seldom=scenario().seldom, unreached=scenario().unreached
         )
         self.points = self._points.every
+        handlers, effects = handlers_of(factories, unreached=scenario().unreached)
         self.targets = Targets(
             services=tuple(actor_names(factories)),
             stores=tuple(look_through(self._systems, self._config, place).with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
             points=self.points,
+            handlers=handlers,
+            effects=effects,
         )
         scenario().prepare(self._template)
         try:
@@ -298,6 +301,7 @@ class Rehearsal:
         troubles = [f"it does not come to rest: {each}" for each in busy]
         await machine.stop()
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
+        troubles += machine.disk.handlers.troubles
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         for audit in self._audits:
             troubles += audit(folder, self._config, loop.clock.now_us())

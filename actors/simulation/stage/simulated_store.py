@@ -53,6 +53,7 @@ class SimulatedStore(InlineStore):
         """Open as the real one does, but never verify: whole files are not what is simulated."""
         await self._take_time()
         del verify
+        self._disk.check_lock(self._name)
         full = self._disk.refuse(self._name)
         if full is not None and self._spec.path.exists():
             self._degrade(full, verified=False)
@@ -74,6 +75,7 @@ class SimulatedStore(InlineStore):
         try:
             await self._take_time()
             await self._pass(types, "before")
+            await self._dawdle(types)
         except asyncio.CancelledError:
             if not self._disk.lost:
                 leftover = self._go_on(batch, handlers)
@@ -94,6 +96,7 @@ class SimulatedStore(InlineStore):
     ) -> BatchResult:
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
+        await self._dawdle([message_name(envelope.message) for envelope in batch])
         return await super().read(batch, handlers)
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -137,6 +140,14 @@ class SimulatedStore(InlineStore):
     async def _take_time(self, *, of_disk: bool = True) -> None:
         slower_s = self._disk.slower_s.get(self._name, 0.0) if of_disk else 0.0
         await asyncio.sleep(self._cost_s() + slower_s)
+
+    async def _dawdle(self, types: Sequence[str]) -> None:
+        """Take as long as the handlers do that are slow: a batch waits for each of them."""
+        handlers = self._disk.handlers
+        if handlers.slow_s:
+            budget_s = self._spec.handler_s_max
+            delays_s = [handlers.delay_s(self._name, name, budget_s) for name in types]
+            await asyncio.sleep(sum(delays_s))
 
     def _cost_s(self) -> float:
         factor = SLOW_FACTOR if self._costs.random() < SLOW_CHANCE else 1.0
