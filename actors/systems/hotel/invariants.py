@@ -208,7 +208,8 @@ def every_cancellation_is_refunded(books: HotelFiles, config: HotelConfig) -> It
         if key not in cancelled:
             yield f"booking {key} is cancelled, and was not published as cancelled"
             continue
-        first, last = (
+        # In their order: a wall clock that was set back may have been in between.
+        first, last = sorted(
             dt.datetime.fromtimestamp(at / 1_000_000, tz=zone(config.time_zone)).toordinal()
             for at in (confirmed[key], cancelled[key])
         )
