@@ -18,10 +18,12 @@ FaultName = Literal[
     "suspend",
     "resume",
     "crash",
+    "terminate",
     "slow_store",
     "mend_store",
     "full_at",
     "fill_disk",
+    "low_disk",
     "free_disk",
     "lock_file",
     "unlock_file",
@@ -73,6 +75,8 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "resume": FaultKind(scope="service", text="resume {target}"),
         # kill -9: everything in memory is lost, files stay as they were committed.
         "crash": FaultKind(scope="process", text="crash the process"),
+        # SIGTERM: it answers what it has begun, closes its files, and is started again.
+        "terminate": FaultKind(scope="process", text="end the process in order"),
         "slow_store": FaultKind(
             scope="store",
             text="the store of {target} takes {seconds} more a commit",
@@ -87,6 +91,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         ),
         "fill_disk": FaultKind(
             scope="store", text="the disk of {target} is full", ended_by="free_disk"
+        ),
+        # What somebody else writes and deletes there, a log or a backup.
+        "low_disk": FaultKind(
+            scope="store",
+            text="the disk of {target} is full for {seconds}, has room for as long, and so on",
+            amounts_ms=(100, 1_000, 10_000),
+            ended_by="free_disk",
         ),
         "free_disk": FaultKind(scope="store", text="the disk of {target} has room again"),
         # Its restarts fail until its budget is spent; parked, it is tried again now and then.
@@ -117,7 +128,10 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "step_clock": FaultKind(
             scope="clock",
             text="the wall clock steps by {seconds}",
-            amounts_ms=(1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000),
+            amounts_ms=(
+                *(1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000),
+                *(86_400_000, -86_400_000, 2_592_000_000),
+            ),
         ),
         # A handler's own crash: its message is tried again, and nothing of it was kept.
         "fail_before": FaultKind(

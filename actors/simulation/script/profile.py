@@ -46,6 +46,7 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "stall_at": 3,
     "suspend": 2,
     "crash": 2,
+    "terminate": 2,
 }
 NETWORK: Final[Mapping[FaultName, int]] = {
     "slow_link": 3,
@@ -58,6 +59,7 @@ DISK: Final[Mapping[FaultName, int]] = {
     "slow_store": 4,
     "full_at": 4,
     "fill_disk": 4,
+    "low_disk": 4,
     "kill": 2,
     "crash": 2,
 }
@@ -76,12 +78,12 @@ HANDLERS: Final[Mapping[FaultName, int]] = {
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=18, traps=8, traps_seldom=6),
+        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
         "network": Profile(weights=NETWORK, nothing=12),
-        "disk": Profile(weights=DISK, nothing=14),
+        "disk": Profile(weights=DISK, nothing=18),
         "handlers": Profile(weights=HANDLERS, nothing=24),
         "chaos": Profile(
-            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=66
+            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=72
         ),
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.machine import Machine
     from actors.simulation.stage.trace import Trace
     from actors.simulation.time.loop import SimulationLoop
+    from actors.simulation.time.virtual_clock import VirtualClock
 
 # How long a crashed process stays away, in virtual seconds: whoever restarts it takes as long.
 REBOOT_S: Final = 0.2
@@ -123,6 +125,10 @@ class Director:
                 await self._machine.crash()
                 await asyncio.sleep(REBOOT_S)
                 await self._machine.boot()
+            case "terminate":
+                await self._machine.stop()
+                await asyncio.sleep(REBOOT_S)
+                await self._machine.boot()
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk
@@ -132,7 +138,11 @@ class Director:
             case "mend_store":
                 disk.slower_s.pop(target, None)
             case "fill_disk":
-                disk.full[target] = True
+                disk.full[target] = _always
+            case "low_disk":
+                disk.full[target] = partial(
+                    _by_turns, self._clock, self._clock.monotonic(), amount_s
+                )
             case "free_disk":
                 disk.full.pop(target, None)
             case "lock_file":
@@ -188,6 +198,15 @@ class Director:
     def _heal(self, link: str) -> None:
         for remove in self._removers.pop(link, ()):
             remove()
+
+
+def _always() -> bool:
+    return True
+
+
+def _by_turns(clock: VirtualClock, begun_s: float, turn_s: float) -> bool:
+    """Whether it is the first of two turns again."""
+    return int((clock.monotonic() - begun_s) / turn_s) % 2 == 0
 
 
 def links_of(clients: int, wired: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ class Disk:
         """Start with a fast disk that has room."""
         self.trace = trace
         self.slower_s: dict[str, float] = {}
-        self.full: dict[str, bool] = {}
+        # Whether the disk is full just now, of those where it may be.
+        self.full: dict[str, Callable[[], bool]] = {}
         # Services whose next write finds no room.
         self.full_once: set[str] = set()
         # Services whose file cannot be opened, and how often each was tried since one was parked.
@@ -43,11 +44,16 @@ class Disk:
         # What is wrong with the handlers that work on it.
         self.handlers = HandlerFaults(trace)
 
+    def is_full(self, service: str) -> bool:
+        """Whether a write would find no room."""
+        full = self.full.get(service)
+        return full is not None and full()
+
     def refuse(self, service: str) -> StoreUnwritable | None:
         """Return what a write gets while the disk is full."""
         once = service in self.full_once
         self.full_once.discard(service)
-        if once or self.full.get(service):
+        if once or self.is_full(service):
             return StoreUnwritable(f"{service}.db: database or disk is full; free some disk space")
         return None
 

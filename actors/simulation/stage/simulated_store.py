@@ -65,7 +65,7 @@ class SimulatedStore(InlineStore):
     async def has_room(self) -> bool:
         """As the simulated disk has it."""
         await self._take_time()
-        return not self._disk.full.get(self._name)
+        return not self._disk.is_full(self._name)
 
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
