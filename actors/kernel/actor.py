@@ -69,12 +69,12 @@ class AsyncioActor(pykka.Actor):
         supervisor: ExitHandler | None = None,
         lanes: int = 1,
         lane_of: Callable[[Any], int] | None = None,
-        batch_messages_max: int = 1,
+        batch_messages_max: int = 0,
         shutdown_s: float | None = None,
     ) -> None:
         """`factory` makes a behavior for every incarnation; `lane_of` sorts messages into lanes.
 
-        With `batch_messages_max` above 1 the behavior's `on_batch` is called, else `on_receive`.
+        With `batch_messages_max` above 0 the behavior's `on_batch` is called, else `on_receive`.
         An incarnation that takes longer than `shutdown_s` to end in order is killed.
         """
         # pykka's own __init__ would draw a urn from os.urandom and make a threading.Event.

@@ -50,7 +50,7 @@ class LaneServer:
     mailbox: Mailbox
 
     def __init__(self, actor: LaneOwner, *, batch_max: int, turn_max: int) -> None:
-        """Serve up to `turn_max` messages a turn; with `batch_max` above 1, so many a batch."""
+        """Serve up to `turn_max` messages a turn; with `batch_max`, so many a batch."""
         self._actor = actor
         self._machine = actor.machine
         self._batch_max = batch_max
@@ -69,7 +69,7 @@ class LaneServer:
             return
         incarnation = machine.incarnation
         assert incarnation is not None, "an actor that serves has an incarnation"
-        serve = self._serve_batch if self._batch_max > 1 else self._serve_each
+        serve = self._serve_batch if self._batch_max else self._serve_each
         for lane in mailbox.lanes:
             if lane.queue and lane.work is None:
                 serve(incarnation, lane)

@@ -1063,6 +1063,16 @@ async def test_a_poison_message_is_retried_in_order_and_its_neighbours_lose_noth
         assert letter.attempts == 3
 
 
+async def test_a_batch_of_one_is_a_batch() -> None:
+    """Who takes batches takes them also where each is to hold one message."""
+    world: list[Any] = []
+    async with running_kernel() as kernel:
+        _, child = await supervised(kernel, lambda: Batching(world), batch_messages_max=1)
+        assert await child.ref.ask("a", block=False) == "a"
+        assert await child.ref.ask("b", block=False) == "b"
+        assert world == [[("a", 0, False)], [("b", 0, False)]]
+
+
 async def test_a_killed_batch_comes_back_whole_and_unblamed() -> None:
     """Kill in the middle of a batch: all of it is delivered again, in order, ahead of the queue."""
     world: list[Any] = []

@@ -203,7 +203,7 @@ class Storm:
             service=kind.__name__,
             lanes=2 if kind is Lanes else 1,
             lane_of=(lambda deed: deed.sender % 2) if kind is Lanes else None,
-            batch_messages_max=5 if issubclass(kind, Batch) else 1,
+            batch_messages_max=5 if issubclass(kind, Batch) else 0,
         )
 
     def ask(self, sender: int, target: int, how: str, timeout: float | None = None) -> Any:

@@ -37,7 +37,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_s: float | None = None
     lanes: int = 1
     lane_of: Callable[[Any], int] | None = None
-    batch_messages_max: int = 1
+    batch_messages_max: int = 0
 
 
 class SupervisorSpec(msgspec.Struct, frozen=True, kw_only=True):
