@@ -30,6 +30,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
+    With `knobs` a seed may draw small limits.
     """
 
     weights: Mapping[FaultName, int]
@@ -37,6 +38,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = SLOTS
     traps: int = 0
     traps_seldom: int = 0
+    knobs: bool = False
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -79,11 +81,13 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
         "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
-        "network": Profile(weights=NETWORK, nothing=12),
-        "disk": Profile(weights=DISK, nothing=18),
-        "handlers": Profile(weights=HANDLERS, nothing=24),
+        "network": Profile(weights=NETWORK, nothing=12, knobs=True),
+        "disk": Profile(weights=DISK, nothing=18, knobs=True),
+        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
         "chaos": Profile(
-            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=72
+            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
+            nothing=72,
+            knobs=True,
         ),
     }
 )

@@ -107,6 +107,7 @@ class _ScriptSearch:
 
     def run(self) -> None:
         """Leave out, then put into normal form, until nothing helps."""
+        self._turn_knobs_back()
         self._let_nothing_go_wrong()
         self._leave_out()
         self._choose_seeds()
@@ -151,6 +152,14 @@ class _ScriptSearch:
             self._seeds = (*SEEDS, own)
 
     # --- Passes ------------------------------------------------------------------------------
+
+    def _turn_knobs_back(self) -> None:
+        """Do without small limits, or with few: who reads it need not wonder about them."""
+        knobs = self.best.knobs
+        if knobs and not self._accept([msgspec.structs.replace(self.best, knobs=())]):
+            for knob in knobs:
+                kept = tuple(each for each in self.best.knobs if each != knob)
+                self._accept([msgspec.structs.replace(self.best, knobs=kept)])
 
     def _let_nothing_go_wrong(self) -> None:
         """Do without any fault, while there are many requests: what fails so needs none.

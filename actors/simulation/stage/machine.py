@@ -72,7 +72,7 @@ class Machine:
         self._loop = loop
         self._network = network
         self._folder = folder
-        self._config = config
+        self.config = config
         self._systems = systems
         self._scenario = scenario
         self._trace = trace
@@ -185,7 +185,7 @@ class Machine:
 
         return App(
             self._systems,
-            self._config,
+            self.config,
             data_dir=self._folder,
             clock=self._loop.clock,
             rng=rng,

@@ -17,6 +17,8 @@ from actors.simulation.check.history import History
 from actors.simulation.errors import Endless, SimulationError
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
+from actors.simulation.script.chooser import SeededChooser
+from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
 from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.targets import Targets
@@ -62,11 +64,12 @@ QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides a run: a seed for order and delays, the requests, and the faults."""
+    """All that decides a run: a seed for order and delays, the requests, the faults, the limits."""
 
     seed: int
     workload: Any
     schedule: Schedule
+    knobs: tuple[Knob, ...] = ()
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +117,7 @@ class Rehearsal:
         self._scenario = scenario = scenario_of(system)
         self._systems = tuple(scenario().systems(system))
         self._audits = [audit_of(each) for each in self._systems if each.audit is not None]
+        self._explicit = explicit
         self._config = simulated(config, scenario().configure, explicit)
         self._place = place
         self._clients = clients
@@ -159,7 +163,9 @@ class Rehearsal:
         traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
-        return Script(seed=seed, workload=workload, schedule=schedule)
+        chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
+        knobs = tuple(each for each in chosen if not is_set(self._explicit, each.key))
+        return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what one client does, as the scenario has it."""
@@ -216,7 +222,8 @@ class Rehearsal:
         endless = False
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
         try:
-            self._on_machine(script.seed, folder, trace, stage, now)
+            config = turned(self._config, script.knobs)
+            self._on_machine(script.seed, folder, trace, stage, now, config=config)
         except SimulationError as error:
             endless = isinstance(error, Endless)
             troubles.append(str(error).replace(str(folder), "DATA"))
@@ -247,6 +254,8 @@ class Rehearsal:
         trace: Trace,
         stage: Callable[[Machine, Network, SimulationLoop], Coroutine[Any, Any, None]],
         now: list[Callable[[], float]] | None = None,
+        *,
+        config: Config | None = None,
     ) -> None:
         loop = SimulationLoop(seed=seed)
         if now is not None:
@@ -263,7 +272,7 @@ class Rehearsal:
                 loop,
                 network,
                 folder=folder,
-                config=self._config,
+                config=config or self._config,
                 systems=self._systems,
                 scenario=scenario,
                 trace=trace,
@@ -304,8 +313,8 @@ class Rehearsal:
         troubles += machine.disk.handlers.troubles
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         for audit in self._audits:
-            troubles += audit(folder, self._config, loop.clock.now_us())
-        troubles += scenario.violations(folder, self._config, loop.clock, history)
+            troubles += audit(folder, machine.config, loop.clock.now_us())
+        troubles += scenario.violations(folder, machine.config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
@@ -318,7 +327,7 @@ class Rehearsal:
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
         due_s = 0.0
-        name, port = f"client-{number}", self._config.edge.gateway.port
+        name, port = f"client-{number}", machine.config.edge.gateway.port
         with on_host(name):
             async with Client(name, machine, port, trace) as client:
                 for index, request in enumerate(workload):
