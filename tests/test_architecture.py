@@ -54,7 +54,7 @@ VIOLATIONS = [
     ("actors/service/a.py", "import actors.simulation.net.network", "imports point down only"),
     ("http_edge/app.py", "from actors.simulation.net import network", "imports point down only"),
     ("actors/simulation/net/a.py", "import actors.simulation.time.loop", "no room below net"),
-    ("actors/simulation/check/a.py", "import actors.simulation.script.fault", "no room below"),
+    ("actors/simulation/check/a.py", "import actors.simulation.script.schedule", "no room below"),
     ("actors/simulation/time/a.py", "import actors.kernel.clock", "time stands apart"),
     ("actors/simulation/attic/a.py", "import actors.kernel.clock", "no known room"),
     ("actors/junk/a.py", "import os", "no known part"),

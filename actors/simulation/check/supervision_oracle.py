@@ -56,10 +56,14 @@ class SupervisionOracle:
         """Note what has happened; yield what a supervisor should not have done."""
         life = self._lives[event.name]
         if isinstance(event, lifecycle.Crashed):
-            self._crashed(life, event, now_s)
+            if event.name in self._groups.values():
+                self._escalated(life, event, now_s)
+            else:
+                self._crashed(life, event, now_s)
         elif isinstance(event, lifecycle.Started | lifecycle.Restarted):
             life.up = True
-            life.failed_starts = 0
+            if event.name not in self._groups.values():
+                life.failed_starts = 0
             if life.spent:
                 life.spent = False
                 yield f"{event.name} was restarted at once though its budget was spent"
@@ -73,18 +77,33 @@ class SupervisionOracle:
         life.irreparable = event.parks
         if event.killed or event.message_type is not None:
             return
-        life.charged_s.append(now_s)
         life.failed_starts += starting
+        self._charge(life, now_s, alone=event.name not in self._groups)
+
+    def _escalated(self, life: _Life, event: lifecycle.Crashed, now_s: float) -> None:
+        """Charge a group where one that stands in it has crashed by itself."""
+        life.irreparable = event.parks
+        since_s = now_s - self._budget.period_s - EDGE_S
+        members = self._members(event.name)
+        if event.killed or not any(at_s >= since_s for each in members for at_s in each.charged_s):
+            return
+        failed = any(each.failed_starts for each in members)
+        life.failed_starts = life.failed_starts + 1 if failed else 0
+        self._charge(life, now_s, alone=True)
+
+    def _charge(self, life: _Life, now_s: float, *, alone: bool) -> None:
+        life.charged_s.append(now_s)
         within = [at_s for at_s in life.charged_s if at_s > now_s - self._budget.period_s + EDGE_S]
-        alone = event.name not in self._groups
         life.spent = alone and len(within) > self._budget.intensity
+
+    def _members(self, group: str) -> list[_Life]:
+        return [self._lives[each] for each, its in self._groups.items() if its == group]
 
     def _parked(self, name: str, life: _Life, now_s: float) -> Iterator[str]:
         since_s = now_s - self._budget.period_s - EDGE_S
         group = self._groups.get(name)
         if group is not None:
-            members = [self._lives[each] for each in self._groups if self._groups[each] == group]
-            members.append(self._lives[group])
+            members = [*self._members(group), self._lives[group]]
             if not any(each.charged_s or each.irreparable for each in members):
                 yield f"{name} was parked though nobody of {group} had crashed by itself"
         else:

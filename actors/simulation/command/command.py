@@ -258,6 +258,8 @@ class _Simulation:
             self._report.line(f"find it again: {self._seed_again(failure)}\n")
 
     def _tell(self, campaign: Campaign, failure: Failure) -> None:
+        for knob in failure.played.script.knobs:
+            self._report.line(f"where {knob}")
         services = campaign.rehearsals[failure.system].targets.services
         self._report.line(f"\n{build_timeline(failure.played, services)}\n")
 

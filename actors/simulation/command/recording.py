@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from actors.errors import ConfigError
+from actors.simulation.script.knobs import Knob  # noqa: TC001 - decoded by its type
 from actors.simulation.script.schedule import Schedule  # noqa: TC001 - decoded by its type
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Script
@@ -50,7 +51,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.MsgspecError as error:
             raise ConfigError(f"{path}: {error}") from error
         schedule = raw.script.schedule
-        script = Script(seed=raw.script.seed, workload=workload, schedule=schedule)
+        script = Script(
+            seed=raw.script.seed, workload=workload, schedule=schedule, knobs=raw.script.knobs
+        )
         return cls(system=raw.system, seed=raw.seed, script=script, troubles=raw.troubles)
 
 
@@ -58,6 +61,7 @@ class _RawScript(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seed: int
     workload: msgspec.Raw
     schedule: Schedule
+    knobs: tuple[Knob, ...] = ()
 
 
 class _Raw(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -6,8 +6,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.command.timeline_entry import mark
-from actors.simulation.script.fault import FAULTS
 from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from actors.faults.fault_kinds import FAULTS, FaultName
 from actors.simulation.script.chooser import SeededChooser
-from actors.simulation.script.fault import FAULTS, FaultName
 from actors.simulation.script.schedule import Schedule, Step
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
+    With `knobs` a seed may draw small limits.
     """
 
     weights: Mapping[FaultName, int]
@@ -37,6 +38,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = SLOTS
     traps: int = 0
     traps_seldom: int = 0
+    knobs: bool = False
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -46,6 +48,7 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "stall_at": 3,
     "suspend": 2,
     "crash": 2,
+    "terminate": 2,
 }
 NETWORK: Final[Mapping[FaultName, int]] = {
     "slow_link": 3,
@@ -58,18 +61,34 @@ DISK: Final[Mapping[FaultName, int]] = {
     "slow_store": 4,
     "full_at": 4,
     "fill_disk": 4,
+    "low_disk": 4,
     "kill": 2,
     "crash": 2,
+}
+HANDLERS: Final[Mapping[FaultName, int]] = {
+    "fail_before": 4,
+    "fail_after": 4,
+    "poison": 4,
+    "slow_handler": 3,
+    "late_effect": 3,
+    "twice_effect": 2,
+    "lock_file": 2,
+    "kill": 2,
 }
 
 # Half of all chances stay unused, so that short schedules are common: they are quick and readable.
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=18, traps=8, traps_seldom=6),
-        "network": Profile(weights=NETWORK, nothing=12),
-        "disk": Profile(weights=DISK, nothing=14),
-        "chaos": Profile(weights={**NETWORK, **DISK, **KILLS, "step_clock": 2}, nothing=44),
+        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
+        "network": Profile(weights=NETWORK, nothing=12, knobs=True),
+        "disk": Profile(weights=DISK, nothing=18, knobs=True),
+        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
+        "chaos": Profile(
+            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
+            nothing=72,
+            knobs=True,
+        ),
     }
 )
 

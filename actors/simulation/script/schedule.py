@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from actors.simulation.script.fault import FAULTS, FaultName
+from actors.faults.fault import Fault
+from actors.faults.fault_kinds import FaultName  # noqa: TC001 - decoded by its type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,20 +26,17 @@ class Step(msgspec.Struct, frozen=True):
     amount_ms: int = 0
 
     def __post_init__(self) -> None:
-        fault = FAULTS.get(self.fault)
-        if fault is None:
-            raise ValueError(f"there is no fault {self.fault!r}, but: {', '.join(FAULTS)}")
         if self.gap_us < 0:
             raise ValueError(f"no step comes before the one before it: gap_us={self.gap_us}")
-        if bool(fault.amounts_ms) != bool(self.amount_ms):
-            needs = "needs" if fault.amounts_ms else "has no"
-            raise ValueError(f"{self.fault} {needs} an amount_ms: {self.amount_ms}")
-        if self.amount_ms < 0 and fault.scope != "clock":
-            raise ValueError(f"{self.fault} cannot take less time: amount_ms={self.amount_ms}")
+        Fault(self.fault, self.target, self.amount_ms)  # refuses what is none
 
     def __str__(self) -> str:
-        seconds = f"{self.amount_ms / 1000:{'+' if self.fault == 'step_clock' else ''}g} s"
-        return FAULTS[self.fault].text.format(target=self.target, seconds=seconds)
+        return str(self.what)
+
+    @property
+    def what(self) -> Fault:
+        """What is done, whenever it is."""
+        return Fault(self.fault, self.target, self.amount_ms)
 
     def literal(self) -> str:
         """Return it as Python, for a test."""
@@ -90,9 +88,9 @@ class Schedule(msgspec.Struct, frozen=True):
         lasting: dict[tuple[FaultName, str], Step] = {}
         for step in self.steps:
             lasting.pop((step.fault, step.target), None)
-            end = FAULTS[step.fault].ended_by
+            end = step.what.end
             if end is not None:
-                lasting[end, step.target] = Step(0, end, step.target)
+                lasting[end.name, end.target] = Step(0, end.name, end.target)
         return tuple(lasting.values())
 
     def literal(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from actors.simulation.script.fault import Scope
+    from actors.faults.fault_kinds import Scope
 
 PROCESS: Final = "process"
 CLOCK: Final = "clock"
@@ -16,31 +16,31 @@ CLOCK: Final = "clock"
 class Targets(msgspec.Struct, frozen=True, kw_only=True):
     """The names of a system's parts, the simplest to think about first.
 
-    A point is named service.Message.before or .after, of the commit that holds the message. A link
-    is named `client-1>edge`, one direction, or `client-1<>edge`, both. The process and the
-    wall clock are always there.
+    A point is named service.Message.before or .after, of the commit that holds the message. A
+    handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
+    direction, or `client-1<>edge`, both. The process and the wall clock are always there.
     """
 
     services: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
+    handlers: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
 
     def of(self, scope: Scope) -> tuple[str, ...]:
         """Return what a fault of that scope can be done to."""
-        match scope:
-            case "service":
-                return self.services
-            case "store":
-                return self.stores
-            case "point":
-                return self.points
-            case "link":
-                return self.links
-            case "process":
-                return (PROCESS,)
-            case "clock":
-                return (CLOCK,)
+        named: dict[Scope, tuple[str, ...]] = {
+            "service": self.services,
+            "store": self.stores,
+            "point": self.points,
+            "handler": self.handlers,
+            "effect": self.effects,
+            "link": self.links,
+            "process": (PROCESS,),
+            "clock": (CLOCK,),
+        }
+        return named[scope]
 
 
 def directions(link: str) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.simulation.script.fault import FAULTS
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.shrink import simpler_scripts as simpler
 from actors.simulation.shrink.simpler_calls import fields_of
@@ -34,6 +34,8 @@ SEEDS_OF_STEPS: Final = tuple(range(12))
 SEEDS_WIDE: Final = tuple(range(20))
 # Of larger scripts, with so many requests and steps, no two things are changed at a time.
 TRADED_MAX: Final = 5
+# What handlers are struck by.
+STRUCK: Final = frozenset({"handler", "effect"})
 
 
 class Minimum(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +107,7 @@ class _ScriptSearch:
 
     def run(self) -> None:
         """Leave out, then put into normal form, until nothing helps."""
+        self._turn_knobs_back()
         self._let_nothing_go_wrong()
         self._leave_out()
         self._choose_seeds()
@@ -149,6 +152,14 @@ class _ScriptSearch:
             self._seeds = (*SEEDS, own)
 
     # --- Passes ------------------------------------------------------------------------------
+
+    def _turn_knobs_back(self) -> None:
+        """Do without small limits, or with few: who reads it need not wonder about them."""
+        knobs = self.best.knobs
+        if knobs and not self._accept([msgspec.structs.replace(self.best, knobs=())]):
+            for knob in knobs:
+                kept = tuple(each for each in self.best.knobs if each != knob)
+                self._accept([msgspec.structs.replace(self.best, knobs=kept)])
 
     def _let_nothing_go_wrong(self) -> None:
         """Do without any fault, while there are many requests: what fails so needs none.
@@ -309,10 +320,14 @@ class _ScriptSearch:
         undisturbed = msgspec.structs.replace(self.best, schedule=Schedule())
         self.holds(undisturbed)
         passed = self._passed[self.best] | self._passed[undisturbed]
+        # Where no handler is struck, none needs to be: there are hundreds of ways.
+        used = {FAULTS[step.fault].scope for step in self.best.schedule.steps}
         return [
             simpler.Mishap(name, target, amount_ms)
             for name, fault in FAULTS.items()
             for amount_ms in fault.amounts_ms or (0,)
             for target in self._targets.of(fault.scope)
             if fault.scope != "point" or target in passed
+            if fault.scope not in STRUCK
+            or (used & STRUCK and {target, f"{target}.before"} & passed)
         ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from actors.simulation.script.fault import FAULTS
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.plainer_draws import plainer_draws
@@ -24,7 +24,7 @@ from actors.simulation.shrink.simpler_calls import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from actors.simulation.script.fault import FaultName
+    from actors.faults.fault_kinds import FaultName
     from actors.simulation.shrink.plainer_draws import ChooseCall
     from actors.simulation.stage.rehearsal import Script
 

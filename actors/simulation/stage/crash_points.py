@@ -96,6 +96,22 @@ def message_name(message: Any) -> str:
     return type_name(type_of(message))
 
 
+def handlers_of(
+    factories: Mapping[str, Any], *, unreached: tuple[Any, ...] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the handlers of the services with a store, service.Message, and which are effects."""
+    handlers, effects = [], []
+    for name, factory in factories.items():
+        made = None if isinstance(factory, Replicas) else factory()
+        if not isinstance(made, Service):
+            continue
+        for spec in type(made).handlers.values():
+            if spec.message not in unreached:
+                handlers.append(f"{name}.{type_name(spec.message)}")
+                effects += handlers[-1:] if spec.kind == "effect" else []
+    return tuple(handlers), tuple(effects)
+
+
 def _put_off(effect: Any) -> str:
     return f"{type_name(effect)} put off"
 

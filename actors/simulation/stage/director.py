@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
-from actors.simulation.script.fault import FAULTS
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.wished_letters import replay_wished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.faults.fault_kinds import FaultName
     from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.network import Network
-    from actors.simulation.script.fault import FaultName
     from actors.simulation.script.schedule import Schedule, Step
     from actors.simulation.stage.machine import Machine
     from actors.simulation.stage.trace import Trace
     from actors.simulation.time.loop import SimulationLoop
+    from actors.simulation.time.virtual_clock import VirtualClock
 
 # How long a crashed process stays away, in virtual seconds: whoever restarts it takes as long.
 REBOOT_S: Final = 0.2
+# What makes dead letters.
+HANDLED: Final = ("handler", "effect")
+# How long traps for handlers stay after the last request, in virtual seconds.
+LINGER_S: Final = 10.0
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +60,7 @@ class Director:
         self._trace = trace
         self._removers: dict[str, list[Callable[[], None]]] = {}
         self._stepped_s = self._stepped_s_max = 0.0
+        self._strikes_handlers = False
         self.applied: Counter[str] = Counter()
 
     async def play(self, schedule: Schedule) -> None:
@@ -64,7 +72,8 @@ class Director:
     async def mend(self, schedule: Schedule) -> None:
         """End what still lasts, so that the system can get well by itself.
 
-        Traps stay: a kill is over at once, and some points are passed late only.
+        Traps stay: a kill is over at once, and some points are passed late only. Those for handlers
+        do not for long: three of them make a dead letter.
         """
         for step in schedule.unended():
             await self.apply(step)
@@ -72,12 +81,18 @@ class Director:
             self._heal(link)
         for service in self._machine.suspended():
             self._machine.signal("resume", service)
+        if self._strikes_handlers:
+            await asyncio.sleep(LINGER_S)
+            self._machine.disk.handlers.clear()
 
-    def set_clock_right(self) -> None:
-        """Set it forward to where it has been: what was scheduled there must not be an hour away.
+    async def tidy_up(self) -> None:
+        """Do what only an operator does, so it comes when all is well without it.
 
-        Only an operator does that, so it comes when all is well without it.
+        What faults have made a dead letter of is replayed. And the clock is set forward to where it
+        has been: what was scheduled there must not be an hour away.
         """
+        if self._strikes_handlers:
+            await replay_wished(self._machine.system)
         self._clock.step(self._stepped_s_max - self._stepped_s)
         self._stepped_s = self._stepped_s_max
 
@@ -89,6 +104,7 @@ class Director:
             engine.calm = False
             engine.links_whole &= FAULTS[step.fault].scope != "link"
         self._trace.add("fault", step.target, str(step))
+        self._strikes_handlers |= FAULTS[step.fault].scope in HANDLED
         amount_s = step.amount_ms / 1000
         match FAULTS[step.fault].scope:
             case "service" | "point" | "process":
@@ -97,6 +113,8 @@ class Director:
                 self._to_disk(step.fault, step.target, amount_s)
             case "link":
                 self._to_network(step.fault, step.target, amount_s)
+            case "handler" | "effect":
+                self._to_handler(step.fault, step.target, amount_s)
             case "clock":
                 self._stepped_s += amount_s
                 self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
@@ -118,6 +136,10 @@ class Director:
                 await self._machine.crash()
                 await asyncio.sleep(REBOOT_S)
                 await self._machine.boot()
+            case "terminate":
+                await self._machine.stop()
+                await asyncio.sleep(REBOOT_S)
+                await self._machine.boot()
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk
@@ -127,9 +149,34 @@ class Director:
             case "mend_store":
                 disk.slower_s.pop(target, None)
             case "fill_disk":
-                disk.full[target] = True
+                disk.full[target] = _always
+            case "low_disk":
+                disk.full[target] = partial(
+                    _by_turns, self._clock, self._clock.monotonic(), amount_s
+                )
             case "free_disk":
                 disk.full.pop(target, None)
+            case "lock_file":
+                disk.locked[target] = 0
+                self._machine.signal("kill", target)
+            case "unlock_file":
+                disk.locked.pop(target, None)
+
+    def _to_handler(self, fault: FaultName, target: str, amount_s: float) -> None:
+        handlers = self._machine.disk.handlers
+        match fault:
+            case "fail_before" | "fail_after":
+                handlers.fails.add((target, fault.removeprefix("fail_")))
+            case "poison":
+                handlers.poison[target] = None
+            case "cure":
+                handlers.poison.pop(target, None)
+            case "slow_handler":
+                handlers.slow_s[target] = amount_s
+            case "late_effect":
+                handlers.late_s[target] = amount_s
+            case "twice_effect":
+                handlers.twice.add(target)
 
     def _to_network(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:
@@ -162,6 +209,15 @@ class Director:
     def _heal(self, link: str) -> None:
         for remove in self._removers.pop(link, ()):
             remove()
+
+
+def _always() -> bool:
+    return True
+
+
+def _by_turns(clock: VirtualClock, begun_s: float, turn_s: float) -> bool:
+    """Whether it is the first of two turns again."""
+    return int((clock.monotonic() - begun_s) / turn_s) % 2 == 0
 
 
 def links_of(clients: int, wired: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from actors.errors import StoreUnwritable
+from actors.simulation.stage.handler_faults import HandlerFaults, WishedLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,9 @@ COST_S_MAX: Final = 0.002
 SLOW_CHANCE: Final = 0.1
 SLOW_FACTOR: Final = 10.0
 
+# A restart budget is five, and one of a group of services may be spent within that of all.
+STARTS_MAX: Final = 50
+
 
 class Disk:
     """What all stores of a machine share; faults change it while they run."""
@@ -29,22 +33,48 @@ class Disk:
         """Start with a fast disk that has room."""
         self.trace = trace
         self.slower_s: dict[str, float] = {}
-        self.full: dict[str, bool] = {}
+        # Whether the disk is full just now, of those where it may be.
+        self.full: dict[str, Callable[[], bool]] = {}
         # Services whose next write finds no room.
         self.full_once: set[str] = set()
         # What its stores were asked, by service.Query, and how often.
         self.asked: Counter[str] = Counter()
+        # Services whose file cannot be opened, and how often each was tried since one was parked.
+        self.locked: dict[str, int] = {}
         # Set while the machine's process is dead: nobody writes any more.
         self.lost = False
         # Called at each crash point with (service, message type, phase): whether a kill is due.
         self.passes: Callable[[str, str, Phase], bool] | None = None
         # Who hears what handlers say and stores commit.
         self.commits: CommitWatch | None = None
+        # What is wrong with the handlers that work on it.
+        self.handlers = HandlerFaults(trace)
+
+    def is_full(self, service: str) -> bool:
+        """Whether a write would find no room."""
+        full = self.full.get(service)
+        return full is not None and full()
 
     def refuse(self, service: str) -> StoreUnwritable | None:
         """Return what a write gets while the disk is full."""
         once = service in self.full_once
         self.full_once.discard(service)
-        if once or self.full.get(service):
+        if once or self.is_full(service):
             return StoreUnwritable(f"{service}.db: database or disk is full; free some disk space")
         return None
+
+    def check_lock(self, service: str) -> None:
+        """Raise what who opens a file gets while it cannot be opened."""
+        if service not in self.locked:
+            return
+        self.locked[service] += 1
+        if self.locked[service] == STARTS_MAX:
+            text = f"{service} was started {STARTS_MAX} times in vain, and nothing was parked"
+            self.handlers.troubles.append(text)
+        self.trace.add("refuse", service, "its file cannot be opened")
+        text = f"{service}.db: database is locked"
+        raise WishedLock(text)
+
+    def parked(self, _service: str) -> None:
+        """Hear that a restart budget is spent."""
+        self.locked = dict.fromkeys(self.locked, 0)

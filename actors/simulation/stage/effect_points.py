@@ -1,5 +1,6 @@
-"""An effect's crash points: just before the outside world is asked, and just after it has answered.
+"""Where a simulation gets at handlers: what is to go wrong with one, goes wrong around it.
 
+And an effect's crash points: just before the outside world is asked, just after it has answered.
 No commit of its own begins or ends an effect, so the store cannot tell when one is passed.
 """
 
@@ -23,17 +24,20 @@ if TYPE_CHECKING:
     from actors.service.handler_spec import HandlerSpec
     from actors.service.service import Service
     from actors.simulation.stage.disk import Phase
+    from actors.simulation.stage.handler_faults import HandlerFaults
 
     Passes = Callable[[str, str, Phase], bool]
     Asked = Callable[[str, str, Any], None]
 
 
-def with_effect_points(name: str, service: AnyService, passes: Passes, asked: Asked) -> AnyService:
+def with_effect_points(
+    name: str, service: AnyService, passes: Passes, asked: Asked, faults: HandlerFaults
+) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
     `passes(service, message type, phase)` says whether a kill is due there; `asked(service, message
-    type, message)` hears of what the outside world is about to be asked. A stateless service has no
-    effects, and stays as it is.
+    type, message)` hears of what the outside world is about to be asked. `faults` strike its
+    handlers. A stateless service has no effects, and stays as it is.
     """
     if isinstance(service, Replicas):
         return service
@@ -46,37 +50,61 @@ def with_effect_points(name: str, service: AnyService, passes: Passes, asked: As
             return service
         kind = type(service)
         if kind not in kinds:
-            kinds[kind] = _reporting(name, kind, passes, asked)
+            kinds[kind] = _reporting(name, kind, passes, asked, faults)
         service.__class__ = kinds[kind]
         return service
 
     return make
 
 
-def _reporting(name: str, kind: type[Service], passes: Passes, asked: Asked) -> type[Service]:
-    if not any(spec.kind == "effect" for spec in kind.handlers.values()):
-        return kind
+def _reporting(
+    name: str, kind: type[Service], passes: Passes, asked: Asked, faults: HandlerFaults
+) -> type[Service]:
     reporting: type[Service] = type(kind.__name__, (kind,), {})
     for message, spec in kind.handlers.items():
         if spec.kind == "effect":
-            function = _around(spec, name, passes, asked)
-            reporting.handlers[message] = msgspec.structs.replace(spec, function=function)
+            function = _around_effect(spec, name, passes, asked, faults)
+        else:
+            function = _around(spec, name, faults)
+        reporting.handlers[message] = msgspec.structs.replace(spec, function=function)
     return reporting
 
 
-def _around(spec: HandlerSpec, name: str, passes: Passes, asked: Asked) -> Callable[..., Any]:
-    message_type = type_name(spec.message)
+def _around(spec: HandlerSpec, name: str, faults: HandlerFaults) -> Callable[..., Any]:
+    message_type, function = type_name(spec.message), spec.function
 
-    async def point(phase: Phase) -> None:
+    @wraps(function)
+    def run(service: Service, tx: Any, *message: Any) -> Any:
+        faults.strike(name, message_type, "before", message)
+        reply = function(service, tx, *message)
+        faults.strike(name, message_type, "after", message)
+        return reply
+
+    return run
+
+
+def _around_effect(
+    spec: HandlerSpec, name: str, passes: Passes, asked: Asked, faults: HandlerFaults
+) -> Callable[..., Any]:
+    message_type, function = type_name(spec.message), spec.function
+
+    async def point(phase: Phase, message: Any) -> None:
         if passes(name, message_type, phase):
             await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
+        faults.strike(name, message_type, phase, message)
 
-    @wraps(spec.function)
+    @wraps(function)
     async def run(service: Service, message: Any) -> Any:
-        await point("before")
+        await point("before", message)
         asked(name, message_type, message)
-        outcome = await spec.function(service, message)
-        await point("after")
+        outcome = await function(service, message)
+        if faults.is_doubled(name, message_type):
+            asked(name, message_type, message)
+            outcome = await function(service, message)
+        late_s = faults.lateness_s(name, message_type)
+        if late_s:
+            await asyncio.sleep(late_s)
+        await point("after", message)
         return outcome
 
     return run

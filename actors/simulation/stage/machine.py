@@ -15,6 +15,7 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
+from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from http_edge.admin_token import FILE
@@ -75,7 +76,7 @@ class Machine:
         self._loop = loop
         self._network = network
         self._folder = folder
-        self._config = config
+        self.config = config
         self._systems = systems
         self.scenario = scenario
         self._trace = trace
@@ -97,6 +98,7 @@ class Machine:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
+        self.disk.handlers.rebooted()
         if self.engine is not None:
             self.engine.booted()
         with on_host(EDGE_HOST):
@@ -209,7 +211,7 @@ class Machine:
 
         return App(
             self._systems,
-            self._config,
+            self.config,
             data_dir=self._folder,
             clock=self._loop.clock,
             rng=rng,
@@ -219,7 +221,7 @@ class Machine:
             heard=self._note,
             ambient=contextvars.copy_context(),
             instrument=lambda name, service: with_effect_points(
-                name, service, self._passes, self._asked
+                name, service, self._passes, self._asked, self.disk.handlers
             ),
             at_a_distance=at_a_distance,
         )
@@ -256,10 +258,13 @@ class Machine:
             self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
-            if not event.killed and self.up:
+            if not event.killed and self.up and not is_wished(event.error):
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
+            self.disk.handlers.gave_up(event.name)
+        elif isinstance(event, lifecycle.Parked):
+            self.disk.parked(event.name)
         self._trace.add(name, event.name, text)
 
 

@@ -21,6 +21,8 @@ from actors.simulation.check.past import Past
 from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
+from actors.simulation.script.chooser import SeededChooser
+from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
 from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.targets import Targets
@@ -33,7 +35,7 @@ from actors.simulation.script.workload import (
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
-from actors.simulation.stage.crash_points import CrashPoints
+from actors.simulation.stage.crash_points import CrashPoints, handlers_of
 from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
@@ -70,11 +72,12 @@ QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides a run: a seed for order and delays, the requests, and the faults."""
+    """All that decides a run: a seed for order and delays, the requests, the faults, the limits."""
 
     seed: int
     workload: Any
     schedule: Schedule
+    knobs: tuple[Knob, ...] = ()
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +134,7 @@ class Rehearsal:
         self._scenario = scenario = scenario_of(system)
         self._systems = tuple(scenario().systems(system))
         self._audits = [audit_of(each) for each in self._systems if each.audit is not None]
+        self._explicit = explicit
         self._config = simulated(config, scenario().configure, explicit)
         self._place = place
         self._clients = clients
@@ -152,11 +156,14 @@ class Rehearsal:
         actors = tuple(actor_names(factories))
         self._services = frozenset((*factories, *actors))
         self.points = self._points.every
+        handlers, effects = handlers_of(factories, unreached=scenario().unreached)
         self.targets = Targets(
             services=actors,
             stores=tuple(look_through(self._systems, self._config, place).with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
             points=self.points,
+            handlers=handlers,
+            effects=effects,
         )
         scenario().prepare(self._template)
         try:
@@ -185,7 +192,9 @@ class Rehearsal:
         traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
-        return Script(seed=seed, workload=workload, schedule=schedule)
+        chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
+        knobs = tuple(each for each in chosen if not is_set(self._explicit, each.key))
+        return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what one client does, as the scenario has it."""
@@ -260,10 +269,11 @@ class Rehearsal:
         endless = False
         assertions = Assertions(self._scenario().expected)
         trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
-        trace.add("script", "", str(script.seed), (script.workload, script.schedule))
+        trace.add("script", "", str(script.seed), (script.workload, script.schedule, script.knobs))
         try:
+            config = turned(self._config, script.knobs)
             with asserting(assertions):
-                self._on_machine(script.seed, folder, trace, stage, now)
+                self._on_machine(script.seed, folder, trace, stage, now, config=config)
         except NoSuchService:
             raise
         except SimulationError as error:
@@ -302,6 +312,8 @@ class Rehearsal:
         trace: Trace,
         stage: Callable[[Machine, Network, SimulationLoop], Coroutine[Any, Any, None]],
         now: list[Callable[[], float]] | None = None,
+        *,
+        config: Config | None = None,
     ) -> None:
         loop = SimulationLoop(seed=seed)
         if now is not None:
@@ -319,19 +331,19 @@ class Rehearsal:
                 loop,
                 network,
                 folder=folder,
-                config=self._config,
+                config=config or self._config,
                 systems=self._systems,
                 scenario=scenario,
                 trace=trace,
                 rng=rng.fork("machine"),
             )
-            machine.judged_by(self._engine(loop.clock))
+            machine.judged_by(self._engine(loop.clock, machine.config))
             run(stage(machine, network, loop), loop=loop)
         note_generators(trace, (*rng.family, loop.entropy))
 
-    def _engine(self, clock: VirtualClock) -> Engine:
+    def _engine(self, clock: VirtualClock, config: Config) -> Engine:
         return Engine(
-            self._config,
+            config,
             clock,
             self._past,
             subscribers=self._subscribers,
@@ -372,7 +384,7 @@ class Rehearsal:
         engine = machine.engine
         assert engine is not None, "a run is judged"
         engine.unwell(await get_well(machine))
-        director.set_clock_right()
+        await director.tidy_up()
         busy = await come_to_rest(machine, scenario)
         troubles = [f"it does not come to rest: {each}" for each in busy]
         engine.rested(machine.actors())
@@ -380,10 +392,11 @@ class Rehearsal:
         engine.stopped(folder)
         troubles += engine.troubles
         troubles += [f"crashed by itself: {each}" for each in machine.crashes]
+        troubles += machine.disk.handlers.troubles
         troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         for audit in self._audits:
-            troubles += audit(folder, self._config, loop.clock.now_us())
-        troubles += scenario.violations(folder, self._config, loop.clock, history)
+            troubles += audit(folder, machine.config, loop.clock.now_us())
+        troubles += scenario.violations(folder, machine.config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
@@ -396,7 +409,7 @@ class Rehearsal:
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
         due_s = 0.0
-        name, port = f"client-{number}", self._config.edge.gateway.port
+        name, port = f"client-{number}", machine.config.edge.gateway.port
         with on_host(name):
             async with Client(name, machine, port, trace, self._services, machine.engine) as client:
                 for index, request in enumerate(workload):

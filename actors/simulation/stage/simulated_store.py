@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import Fenced, StoreError, StoreRefused
-from actors.kernel.messages import Refusal
+from actors.kernel.messages import GaveUp, Refusal
+from actors.service.effects import EffectPutOff
 from actors.simulation.sealed.sql import seal_dates
 from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
@@ -54,6 +55,7 @@ class SimulatedStore(InlineStore):
         """Open as the real one does, but never verify: whole files are not what is simulated."""
         await self._take_time()
         del verify
+        self._disk.check_lock(self._name)
         full = self._disk.refuse(self._name)
         if full is not None and self._spec.path.exists():
             self._degrade(full, verified=False)
@@ -68,7 +70,7 @@ class SimulatedStore(InlineStore):
     async def has_room(self) -> bool:
         """As the simulated disk has it."""
         await self._take_time()
-        return not self._disk.full.get(self._name)
+        return not self._disk.is_full(self._name)
 
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
@@ -78,6 +80,7 @@ class SimulatedStore(InlineStore):
         try:
             await self._take_time()
             await self._pass(types, "before")
+            await self._dawdle(types)
         except asyncio.CancelledError:
             if not self._disk.lost:
                 leftover = self._go_on(batch, handlers)
@@ -98,6 +101,7 @@ class SimulatedStore(InlineStore):
     ) -> BatchResult:
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
+        await self._dawdle([message_name(envelope.message) for envelope in batch])
         result = await super().read(batch, handlers)
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
             asked = envelope.message
@@ -158,6 +162,14 @@ class SimulatedStore(InlineStore):
         slower_s = self._disk.slower_s.get(self._name, 0.0) if of_disk else 0.0
         await asyncio.sleep(self._cost_s() + slower_s)
 
+    async def _dawdle(self, types: Sequence[str]) -> None:
+        """Take as long as the handlers do that are slow: a batch waits for each of them."""
+        handlers = self._disk.handlers
+        if handlers.slow_s:
+            budget_s = self._spec.handler_s_max
+            delays_s = [handlers.delay_s(self._name, name, budget_s) for name in types]
+            await asyncio.sleep(sum(delays_s))
+
     def _cost_s(self) -> float:
         factor = SLOW_FACTOR if self._costs.random() < SLOW_CHANCE else 1.0
         return self._costs.uniform(0.0, COST_S_MAX) * factor
@@ -174,6 +186,8 @@ class SimulatedStore(InlineStore):
         for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
             data = (envelope.message, outcome)
             add("message", self._name, f"{name} {_outcome(outcome)}", data)
+            if isinstance(envelope.message, GaveUp | EffectPutOff):
+                self._disk.handlers.gave_up(self._name)
         if result.crash is None:
             add("commit", self._name, f"{len(types)} messages")
         else:

@@ -1,0 +1,166 @@
+"""What can be done to a system on purpose: every kind of fault there is."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FaultName = Literal[
+    "restart",
+    "kill",
+    "kill_at",
+    "stall_at",
+    "suspend",
+    "resume",
+    "crash",
+    "terminate",
+    "slow_store",
+    "mend_store",
+    "full_at",
+    "fill_disk",
+    "low_disk",
+    "free_disk",
+    "lock_file",
+    "unlock_file",
+    "slow_link",
+    "heal",
+    "reset",
+    "truncate",
+    "drop",
+    "partition",
+    "step_clock",
+    "fail_before",
+    "fail_after",
+    "poison",
+    "cure",
+    "slow_handler",
+    "late_effect",
+    "twice_effect",
+]
+Scope = Literal["service", "point", "process", "store", "link", "clock", "handler", "effect"]
+
+
+class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of fault: what it is done to, how it reads, how much of it there may be.
+
+    `text` is for a timeline; `amounts_ms` are the amounts that are drawn, from the mildest, in
+    milliseconds, empty for a fault without. A fault that lasts names the one that ends it.
+    """
+
+    scope: Scope
+    text: str
+    amounts_ms: tuple[int, ...] = ()
+    ended_by: FaultName | None = None
+
+
+# From the simplest: a schedule that fails with an earlier one is told with that one.
+FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
+    {
+        "restart": FaultKind(scope="service", text="restart {target}"),
+        "kill": FaultKind(scope="service", text="kill {target}"),
+        # Where random moments would hardly ever strike: just before a commit, or just after it.
+        "kill_at": FaultKind(scope="point", text="set a trap: the next time at {target}, kill"),
+        # Whatever it waits for happens meanwhile, in an order that nobody expects.
+        "stall_at": FaultKind(
+            scope="point",
+            text="set a trap: the next time at {target}, stop the service for {seconds}",
+            amounts_ms=(1_000, 10_000),
+        ),
+        "suspend": FaultKind(scope="service", text="suspend {target}", ended_by="resume"),
+        "resume": FaultKind(scope="service", text="resume {target}"),
+        # kill -9: everything in memory is lost, files stay as they were committed.
+        "crash": FaultKind(scope="process", text="crash the process"),
+        # SIGTERM: it answers what it has begun, closes its files, and is started again.
+        "terminate": FaultKind(scope="process", text="end the process in order"),
+        "slow_store": FaultKind(
+            scope="store",
+            text="the store of {target} takes {seconds} more a commit",
+            amounts_ms=(10, 100, 1_000, 10_000),
+            ended_by="mend_store",
+        ),
+        "mend_store": FaultKind(scope="store", text="the store of {target} is fast again"),
+        # For one write: what comes behind it finds room, and must not overtake it.
+        "full_at": FaultKind(
+            scope="point",
+            text="set a trap: the next time at {target}, the disk is full for one write",
+        ),
+        "fill_disk": FaultKind(
+            scope="store", text="the disk of {target} is full", ended_by="free_disk"
+        ),
+        # What somebody else writes and deletes there, a log or a backup.
+        "low_disk": FaultKind(
+            scope="store",
+            text="the disk of {target} is full for {seconds}, has room for as long, and so on",
+            amounts_ms=(100, 1_000, 10_000),
+            ended_by="free_disk",
+        ),
+        "free_disk": FaultKind(scope="store", text="the disk of {target} has room again"),
+        # Its restarts fail until its budget is spent; parked, it is tried again now and then.
+        "lock_file": FaultKind(
+            scope="store",
+            text="kill {target}, whose file cannot be opened any more",
+            ended_by="unlock_file",
+        ),
+        "unlock_file": FaultKind(scope="store", text="the file of {target} can be opened again"),
+        "slow_link": FaultKind(
+            scope="link",
+            text="{target} takes {seconds} more",
+            amounts_ms=(10, 100, 1_000, 10_000),
+            ended_by="heal",
+        ),
+        # Ends everything that lasts on a link.
+        "heal": FaultKind(scope="link", text="{target} is whole and fast again"),
+        # Both ends learn of it at once.
+        "reset": FaultKind(scope="link", text="reset the connections of {target}"),
+        # Half of an answer, or of a line of a stream, is all that comes.
+        "truncate": FaultKind(
+            scope="link", text="reset the connection of {target} amid what comes next"
+        ),
+        # Nobody is told: only a time-out finds out.
+        "drop": FaultKind(scope="link", text="drop the connections of {target} silently"),
+        "partition": FaultKind(scope="link", text="cut {target}", ended_by="heal"),
+        # The wall clock alone; the monotonic one goes on.
+        "step_clock": FaultKind(
+            scope="clock",
+            text="the wall clock steps by {seconds}",
+            amounts_ms=(
+                *(1_000, -1_000, 60_000, -60_000, 3_600_000, -3_600_000),
+                *(86_400_000, -86_400_000, 2_592_000_000),
+            ),
+        ),
+        # A handler's own crash: its message is tried again, and nothing of it was kept.
+        "fail_before": FaultKind(
+            scope="handler", text="set a trap: the next time, {target} raises before its work"
+        ),
+        "fail_after": FaultKind(
+            scope="handler", text="set a trap: the next time, {target} raises after its work"
+        ),
+        # Tried again in vain, it is a dead letter; once the handler is mended, that is replayed.
+        "poison": FaultKind(
+            scope="handler",
+            text="what {target} is given next is poison: it raises each time",
+            ended_by="cure",
+        ),
+        "cure": FaultKind(scope="handler", text="{target} is mended: nothing is poison to it"),
+        # Beyond its budget it is interrupted.
+        "slow_handler": FaultKind(
+            scope="handler",
+            text="set a trap: the next time, {target} takes {seconds} more",
+            amounts_ms=(100, 1_000, 10_000),
+        ),
+        # The outside world has done it, and is heard of too late, or asked once more.
+        "late_effect": FaultKind(
+            scope="effect",
+            text="set a trap: the next answer to {target} is {seconds} late",
+            amounts_ms=(100, 1_000, 10_000, 60_000),
+        ),
+        "twice_effect": FaultKind(
+            scope="effect", text="set a trap: the next time, {target} asks the outside world twice"
+        ),
+    }
+)

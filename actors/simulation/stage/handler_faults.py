@@ -1,0 +1,132 @@
+"""What is wrong with handlers for a while: they raise, they are slow, the outside answers oddly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.errors import HandlerTimeout, StoreError
+
+if TYPE_CHECKING:
+    from actors.simulation.stage.trace import Trace
+
+
+class WishedCrash(Exception):
+    """A handler raises on purpose."""
+
+
+class WishedLock(StoreError):
+    """A file cannot be opened on purpose."""
+
+
+class WishedTimeout(HandlerTimeout):
+    """A handler has run past its budget on purpose."""
+
+
+# How such a crash is described: one of anybody else is nobody's wish.
+WISHED: Final = (WishedCrash.__name__, WishedTimeout.__name__, WishedLock.__name__)
+# Poison runs `service.attempts_max` times, which is 3. Of equal messages one may have waited too
+# long before it was given up, and another has followed it.
+STRIKES_MAX: Final = 12
+
+
+class HandlerFaults:
+    """Faults by handler, service.Message. All but poison are over when they have struck once."""
+
+    def __init__(self, trace: Trace) -> None:
+        """Every handler is well."""
+        self.fails: set[tuple[str, str]] = set()
+        # What is poison to a handler: a message, or whichever comes next.
+        self.poison: dict[str, Any] = {}
+        self.slow_s: dict[str, float] = {}
+        self.late_s: dict[str, float] = {}
+        self.twice: set[str] = set()
+        # What should have come to an end, and did not.
+        self.troubles: list[str] = []
+        # How often poison has struck since its service gave something up.
+        self._strikes: Counter[str] = Counter()
+        self._overrun: set[str] = set()
+        self._trace = trace
+
+    def __bool__(self) -> bool:
+        """Whether anything is wrong with any of them."""
+        return bool(self.fails or self.poison or self.slow_s or self._overrun)
+
+    def clear(self) -> None:
+        """Let every handler be well again."""
+        self.fails.clear()
+        self.poison.clear()
+        self.slow_s.clear()
+        self.late_s.clear()
+        self.twice.clear()
+        self._overrun.clear()
+
+    def strike(self, service: str, message_type: str, phase: str, message: Any) -> None:
+        """Raise what the handler is to raise just before its work, or just after it."""
+        if not self:
+            return
+        handler = f"{service}.{message_type}"
+        if phase == "before" and handler in self._overrun:
+            self._overrun.discard(handler)
+            text = f"{handler} ran past its budget, for it was to be slow"
+            raise WishedTimeout(text)
+        if phase == "before" and handler in self.poison:
+            if self.poison[handler] is None:
+                self.poison[handler] = message
+            if self.poison[handler] == message:
+                self._count(service, handler)
+                self._raise(service, f"{handler} is given poison")
+        if (handler, phase) in self.fails:
+            self.fails.discard((handler, phase))
+            self._raise(service, f"{handler} raises {phase} its work")
+
+    def delay_s(self, service: str, message_type: str, budget_s: float) -> float:
+        """Return how much longer the next work of a handler takes: no longer than its budget."""
+        handler = f"{service}.{message_type}"
+        slow_s = self.slow_s.pop(handler, None)
+        if slow_s is None:
+            return 0.0
+        self._trace.add("fault", service, f"{handler} is slow")
+        if slow_s > budget_s:
+            self._overrun.add(handler)
+        return min(slow_s, budget_s)
+
+    def lateness_s(self, service: str, message_type: str) -> float:
+        """Return how much later the outside world's next answer is heard."""
+        handler = f"{service}.{message_type}"
+        late_s = self.late_s.pop(handler, 0.0)
+        if late_s:
+            self._trace.add("fault", service, f"{handler} is answered late")
+        return late_s
+
+    def is_doubled(self, service: str, message_type: str) -> bool:
+        """Whether the outside world hears the next request twice."""
+        handler = f"{service}.{message_type}"
+        doubled = handler in self.twice
+        self.twice.discard(handler)
+        if doubled:
+            self._trace.add("fault", service, f"{handler} asks twice")
+        return doubled
+
+    def gave_up(self, service: str) -> None:
+        """Hear that the service has a dead letter, or that an effect is given up or put off."""
+        self._strikes.pop(service, None)
+
+    def rebooted(self) -> None:
+        """Hear that nobody knows any more how often anything was tried."""
+        self._strikes.clear()
+
+    def _count(self, service: str, handler: str) -> None:
+        self._strikes[service] += 1
+        if self._strikes[service] > STRIKES_MAX:
+            del self.poison[handler]
+            self.troubles.append(f"{handler} was given poison {STRIKES_MAX} times in a row")
+
+    def _raise(self, service: str, text: str) -> None:
+        self._trace.add("fault", service, text)
+        raise WishedCrash(text)
+
+
+def is_wished(error: str) -> bool:
+    """Whether an error so described is one of these, or what became of one."""
+    return any(name in error for name in WISHED)

@@ -1,0 +1,48 @@
+"""A group may be parked where one of its own has spent its budget, and nowhere else."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.kernel.lifecycle import Crashed, LifecycleEvent, Parked, Restarted, Started
+from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
+
+GROUPS = {"favouriter": "acting", "responder": "acting"}
+PARKED = [
+    Parked(name=name, error="", retry_s=30.0) for name in ("responder", "favouriter", "acting")
+]
+
+
+def crashed(name: str, *, killed: bool = False, message_type: str | None = None) -> Crashed:
+    return Crashed(name=name, incarnation=1, error="", killed=killed, message_type=message_type)
+
+
+def life(times: int, *, killed: bool = False) -> list[LifecycleEvent]:
+    """So many lives of a group, each of which ends with one of its own."""
+    again: list[LifecycleEvent] = [
+        crashed("responder", killed=killed),
+        crashed("acting", message_type="_Exited"),
+        Restarted(name="acting", incarnation=2, restarts=1),
+        Restarted(name="responder", incarnation=2, restarts=1),
+    ]
+    last = again[:2]
+    begun: list[LifecycleEvent] = [Started(name=name, incarnation=1) for name in GROUPS]
+    return [*begun, *(times - 1) * again, *last, *PARKED]
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        (life(6), []),
+        (life(3), ["acting"]),
+        (life(6, killed=True), ["responder", "favouriter", "acting"]),
+    ],
+    ids=["spent", "too soon", "by kills"],
+)
+def test_a_group_is_parked_for_its_own_crashes(
+    events: list[LifecycleEvent], found: list[str]
+) -> None:
+    """Whatever message its supervisor heard of them by; kills are none."""
+    oracle = SupervisionOracle(RestartBudget(5, 30.0), GROUPS)
+    told = [each for at, event in enumerate(events) for each in oracle.hear(event, at / 10)]
+    assert [each.split()[0] for each in told] == found

@@ -1,0 +1,140 @@
+"""Handlers that raise, are slow, or are answered oddly: it happens, and all holds."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import pytest
+
+from actors.kernel.lane_server import LaneServer
+from actors.kernel.supervision.supervisor import Supervisor
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import ClientRequest
+from actors.simulation.shrink.minimise import minimise
+from actors.simulation.stage.rehearsal import Rehearsal, Script
+from tests.simulation.planting import config_of
+from tests.simulation.tally import TALLY, TallyCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actors.simulation.stage.rehearsal import Played
+
+SEEDS: Final = 200
+HIT: Final = "fault tally tally."
+COUNT: Final = "tally.CountTweet"
+ANNOUNCE: Final = "tally.AnnounceTweet"
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Iterator[Rehearsal]:
+    with scratch_folder() as place, without_logs():
+        yield Rehearsal(TALLY, config_of("tally"), place, profile="handlers")
+
+
+def one_tweet(*steps: Step) -> Script:
+    return Script(seed=1, workload=(ClientRequest(0, 0, TallyCall()),), schedule=Schedule(steps))
+
+
+def texts_of(played: Played) -> list[str]:
+    return [f"{line.kind} {line.who} {line.text}".rstrip() for line in played.lines]
+
+
+# --- It happens --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "seen"),
+    [
+        (Step(0, "fail_before", COUNT), [f"{HIT}CountTweet raises before its work"]),
+        (Step(0, "fail_after", COUNT), [f"{HIT}CountTweet raises after its work"]),
+        (
+            Step(0, "poison", COUNT),
+            3 * [f"{HIT}CountTweet is given poison"] + ["deadlettered tally CountTweet"],
+        ),
+        (Step(0, "poison", ANNOUNCE), 3 * [f"{HIT}AnnounceTweet is given poison"]),
+        (Step(0, "slow_handler", COUNT, 1_000), [f"{HIT}CountTweet is slow"]),
+        (
+            Step(0, "slow_handler", COUNT, 10_000),
+            [f"{HIT}CountTweet is slow", "crash tally WishedTimeout"],
+        ),
+        (
+            Step(0, "late_effect", ANNOUNCE, 100),
+            [f"{HIT}AnnounceTweet is answered late"],
+        ),
+        (Step(0, "twice_effect", ANNOUNCE), [f"{HIT}AnnounceTweet asks twice"]),
+        (Step(0, "lock_file", "tally"), ["refuse tally its file cannot be opened", "parked tally"]),
+    ],
+)
+def test_what_is_set_strikes(rehearsal: Rehearsal, step: Step, seen: list[str]) -> None:
+    """As the trace has it; in the end all holds, and it plays the same again."""
+    played = rehearsal.play(one_tweet(step, Step(20_000_000, "restart", "tweets")), keep=True)
+    assert played.troubles == ()
+    lines = iter(texts_of(played))
+    assert all(each in lines for each in seen)
+    assert rehearsal.play(played.script).digest == played.digest
+
+
+def test_a_slow_handler_takes_its_time(rehearsal: Rehearsal) -> None:
+    """Of virtual time, before its commit."""
+    played = rehearsal.play(one_tweet(Step(0, "slow_handler", COUNT, 1_000)), keep=True)
+    moments = {text: line.at_us for text, line in zip(texts_of(played), played.lines, strict=True)}
+    slow_us = moments[f"{HIT}CountTweet is slow"]
+    assert moments["message tally CountTweet handled"] - slow_us >= 1_000_000
+
+
+def test_an_ended_poison_is_none(rehearsal: Rehearsal) -> None:
+    """What comes after the end is handled."""
+    steps = Step(0, "poison", COUNT), Step(0, "cure", COUNT)
+    played = rehearsal.play(one_tweet(*steps), keep=True)
+    assert "message tally CountTweet handled" in texts_of(played)
+    assert f"{HIT}CountTweet is given poison" not in texts_of(played)
+
+
+# --- What it finds -----------------------------------------------------------------------------
+
+
+@contextmanager
+def poison_is_never_given_up() -> Iterator[None]:
+    give_back = LaneServer.give_back
+
+    def forgetful(self: LaneServer, culprit: Any, error: str, *, redelivers: bool) -> None:
+        give_back(self, culprit, error, redelivers=redelivers)
+        if culprit is not None:
+            culprit.attempt = 0
+
+    with patch.object(LaneServer, "give_back", forgetful):
+        yield
+
+
+@contextmanager
+def nothing_is_parked() -> Iterator[None]:
+    async def restart(self: Supervisor, child: Any, _exit: Any) -> None:
+        self._restart_later(child, 0.1)
+
+    with patch.object(Supervisor, "_plan_restart", restart):
+        yield
+
+
+@pytest.mark.parametrize("planted", [poison_is_never_given_up, nothing_is_parked])
+def test_a_planted_bug_is_found(rehearsal: Rehearsal, planted: Any) -> None:
+    """That no other fault shows; and it shrinks to the fault that it takes."""
+
+    def play(script: Script) -> Played:
+        with planted():
+            return rehearsal.play(script)
+
+    found = next(
+        played for seed in range(1, SEEDS) if (played := play(rehearsal.script(seed))).troubles
+    )
+    minimum = minimise(
+        found.script, play, lambda played: bool(played.troubles), targets=rehearsal.targets,
+        runs_max=150,
+    )  # fmt: skip
+    faults = [step.fault for step in minimum.script.schedule.steps]
+    assert faults[0] == ("poison" if planted is poison_is_never_given_up else "lock_file")
+    assert set(faults[1:]) <= {"cure", "unlock_file"}

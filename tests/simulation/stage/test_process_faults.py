@@ -1,0 +1,67 @@
+"""What is done to the process and its disk: it happens, and all holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import ClientRequest
+from actors.simulation.stage.rehearsal import Rehearsal, Script
+from tests.simulation.planting import config_of
+from tests.simulation.tally import TALLY, TallyCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actors.simulation.stage.rehearsal import Played
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Iterator[Rehearsal]:
+    with scratch_folder() as place, without_logs():
+        yield Rehearsal(TALLY, config_of("tally"), place)
+
+
+def under_load(*steps: Step) -> Script:
+    """A tweet every millisecond, and of each author as many as may be."""
+    workload = tuple([ClientRequest(1_000, n % 3, TallyCall(author=n % 2)) for n in range(6)])
+    return Script(seed=1, workload=workload, schedule=Schedule(steps))
+
+
+def times_of(played: Played, text: str) -> list[int]:
+    return [each.at_us for each in played.lines if f"{each.kind} {each.who} {each.text}" == text]
+
+
+def test_a_process_ends_in_order_and_is_started_again(rehearsal: Rehearsal) -> None:
+    """Under load: what it has begun is answered, and nothing is killed."""
+    played = rehearsal.play(under_load(Step(3_000, "terminate", "process")), keep=True)
+    assert played.troubles == ()
+    assert len(times_of(played, "boot edge process 2")) == 1
+    assert not times_of(played, "crash edge kill -9")
+    assert rehearsal.play(played.script).digest == played.digest
+
+
+def test_a_disk_is_low_by_turns(rehearsal: Rehearsal) -> None:
+    """It refuses while it is full, and takes what comes while it has room; nothing is lost."""
+    low = Step(0, "low_disk", "tweets", 1_000)
+    played = rehearsal.play(under_load(low, Step(20_000_000, "free_disk", "tweets")), keep=True)
+    assert played.troubles == ()
+    refused = times_of(played, "refuse tweets the disk is full")
+    stored = times_of(played, "message tweets StoreTweet handled")
+    assert refused
+    assert stored
+    begun_us = times_of(played, f"fault tweets {low}")[0]
+    assert all((at - begun_us) // 1_000_000 % 2 == 0 for at in refused)
+    assert all((at - begun_us) // 1_000_000 % 2 == 1 for at in stored)
+
+
+@pytest.mark.parametrize("amount_ms", [86_400_000, -86_400_000, 2_592_000_000])
+def test_a_clock_jumps_by_days(rehearsal: Rehearsal, amount_ms: int) -> None:
+    """The monotonic one goes on, and no timer is lost."""
+    played = rehearsal.play(under_load(Step(3_000, "step_clock", "clock", amount_ms)))
+    assert played.troubles == ()
+    assert played.applied == {"step_clock": 1}
