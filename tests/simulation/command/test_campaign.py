@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,17 +19,37 @@ from actors.simulation.command.report import CLEAR_LINE, Report
 from actors.simulation.command.second_process import TracedRun, compare
 from actors.simulation.command.tally import Tally
 from actors.simulation.stage.rehearsal import Rehearsal
-from tests.simulation.suspicious import SUSPICIOUS
 from tests.simulation.tally import TALLY, TallyScenario, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from actors.config import Config
+    from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
     from actors.simulation.stage.rehearsal import Played
     from actors.system import System
+
+
+class Offended(TallyScenario):
+    """Takes offence where the tally has lived once more, and anybody has tweeted."""
+
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Complain of one tweet and of one more life than there would be by itself."""
+        found = super().violations(folder, config, clock, history)
+        with closing(sqlite3.connect(folder / "tally.db")) as connection:
+            ((epochs,),) = connection.execute("SELECT value FROM epoch")
+        if epochs > EPOCHS_MAX and history.operations:
+            found.append(f"the tally lived once more, and {len(history.operations)} tweets came")
+        return found
+
+
+# It opens its file for the furnishing, and again for the run; each time it also closes it, which
+# is an epoch more.
+EPOCHS_MAX = 4
+OFFENDED = tally(scenario=Offended)
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +107,7 @@ def test_a_campaign_that_is_stopped_plays_no_further(tmp_path: Path) -> None:
 
 def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
     """One request and one fault remain, and the trouble is of the same kind."""
-    campaign = campaign_of(tmp_path, hotel=SUSPICIOUS)
+    campaign = campaign_of(tmp_path, tweets=OFFENDED)
     failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
     assert failure is not None
     runs: list[int] = []
@@ -93,7 +115,7 @@ def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
     assert minimised.repeatable
     script = minimised.failure.played.script
     assert len(script.schedule) == len(script.workload) == 1
-    assert minimised.failure.played.troubles[0].startswith("the room service lived once more")
+    assert minimised.failure.played.troubles[0].startswith("the tally lived once more")
     assert minimised.failure.played.lines
     assert runs[-1] == minimised.runs
     # Shrinking is no part of what was asked for.
@@ -102,7 +124,7 @@ def test_what_is_found_shrinks_to_what_it_takes(tmp_path: Path) -> None:
 
 def test_shrinking_can_be_stopped(tmp_path: Path) -> None:
     """What is left then fails still; it is only larger than it might be."""
-    campaign = campaign_of(tmp_path, hotel=SUSPICIOUS)
+    campaign = campaign_of(tmp_path, tweets=OFFENDED)
     failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
     assert failure is not None
     minimised = campaign.minimise(failure, lambda run: campaign.stop() if run == 4 else None)
@@ -128,7 +150,7 @@ def test_what_does_not_fail_again_is_not_shrunk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("why", ["the budget", "somebody"])
 def test_a_search_that_was_cut_short_says_so(tmp_path: Path, why: str) -> None:
     """What is left fails, and may not be the smallest."""
-    campaign = campaign_of(tmp_path, hotel=SUSPICIOUS)
+    campaign = campaign_of(tmp_path, tweets=OFFENDED)
     failure = campaign.play(Plan(first=1, seeds=50), lambda *_: None)
     assert failure is not None
 
