@@ -3,11 +3,11 @@
 Each rule yields a sentence for every violation. They compare books that were kept apart: bookings
 with the room's nights, payments with the card processor's own ledger, mails with what was
 published. "At rest" is: every service up, nothing on its way (`nothing_is_under_way` says so, too).
+Nights, prices and refunds are reckoned by the scenario's rules, which the services do not know.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,7 @@ import msgspec
 
 from actors.service.common_invariants import file_is_sound, nothing_is_under_way, read_tables
 from actors.systems.hotel.config import HotelConfig
-from actors.systems.hotel.messages import Money
-from actors.systems.hotel.refund_policy import RefundPolicy
-from actors.systems.hotel.stay import nights, zone
+from actors.systems.hotel.scenario import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +110,7 @@ def every_night_is_sold_once(books: HotelFiles) -> Iterator[str]:
     wanted = [
         (row["room_id"], night, row["id"])
         for row in books.in_state("confirmed")
-        for night in nights(_date(row["check_in"]), _date(row["check_out"]))
+        for night in rules.nights_slept(row["check_in"], row["check_out"])
     ]
     for (room, night), count in Counter(each[:2] for each in wanted).items():
         if count > 1:
@@ -163,10 +161,10 @@ def every_hold_is_of_an_available_room_at_its_rate(books: HotelFiles) -> Iterato
         if row is None:
             yield f"hold {key} is for no booking"
             continue
-        count = (_date(row["check_out"]) - _date(row["check_in"])).days
-        if status.strip().lower() not in {"available", ""}:
+        if not rules.is_bookable(status):
             yield f"hold {key} is of a room that is {status}"
-        if price != {"amount": amount * count, "currency": currency}:
+        rate = {"amount": amount, "currency": currency}
+        if price != rules.price(rate, row["check_in"], row["check_out"]):
             yield f"hold {key} costs {price}, and a night {amount}"
         if row["price_amount"] not in {None, price["amount"]}:
             yield f"booking {key} costs {row['price_amount']}, and its nights {price}"
@@ -196,9 +194,6 @@ def every_booking_is_paid_or_costs_nothing(books: HotelFiles) -> Iterator[str]:
 
 def every_cancellation_is_refunded(books: HotelFiles, config: HotelConfig) -> Iterator[str]:
     """As the policy says for a day between the confirmation and the cancellation."""
-    policy = RefundPolicy(
-        full_days=config.refund_full_days, late_percent=config.refund_late_percent
-    )
     confirmed = {event["booking_id"]: at for at, event in books.published("BookingConfirmed")}
     cancelled = {event["booking_id"]: at for at, event in books.published("BookingCancelled")}
     for row in books.kept_bookings():
@@ -209,18 +204,14 @@ def every_cancellation_is_refunded(books: HotelFiles, config: HotelConfig) -> It
             yield f"booking {key} is cancelled, and was not published as cancelled"
             continue
         # A clock that was set back may have had the cancellation on the day before.
-        first, last = sorted(
-            dt.datetime.fromtimestamp(at / 1_000_000, tz=zone(config.time_zone)).toordinal()
-            for at in (confirmed[key], cancelled[key])
+        first_us, last_us = sorted((confirmed[key], cancelled[key]))
+        allowed = rules.refunds(
+            price,
+            row["check_in"],
+            rules.local_days(first_us, last_us, config.time_zone),
+            full_days=config.refund_full_days,
+            late_percent=config.refund_late_percent,
         )
-        allowed = {
-            policy.refund(
-                Money(amount=price, currency=row["price_currency"]),
-                check_in=_date(row["check_in"]),
-                today=dt.date.fromordinal(day),
-            ).amount
-            for day in range(first, last + 1)
-        }
         if refund not in allowed:
             yield f"booking {key}: {refund} of {price} are refunded, and the policy says {allowed}"
         payment = books.payments.get(key, {})
@@ -296,7 +287,3 @@ def every_request_is_answered(books: HotelFiles) -> Iterator[str]:
     """No request waits for what becomes of its booking."""
     for row in books.of["booking"]["waiting"]:
         yield f"request {row['request']} waits for booking {row['booking_id']}"
-
-
-def _date(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)

@@ -15,7 +15,7 @@ import msgspec
 
 from actors.store import transaction
 from actors.store.messaging import request_keys
-from actors.systems.hotel import booking, free_rooms, invariants, notification, room, stay
+from actors.systems.hotel import booking, free_rooms, notification, room, stay
 from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.card_processor import card_processor
 from actors.systems.hotel.card_processor.sandbox_cards import CardBehavior
@@ -58,26 +58,20 @@ def third_night_is_never_taken() -> Iterator[None]:
     def nights(check_in: dt.date, check_out: dt.date) -> Iterator[str]:
         return iter([night for place, night in enumerate(right(check_in, check_out)) if place != 2])
 
-    with patch.object(room, "nights", nights), patch.object(invariants, "nights", nights):
+    with patch.object(room, "nights", nights):
         yield
 
 
 @mistake
 def price_rises_with_the_nights() -> Iterator[None]:
-    """The bookings and their charges agree on it: a tenth more from the fourth night on."""
+    """A tenth more from the fourth night on."""
     right = stay.price_of_stay
 
     def price(rate: Money, check_in: dt.date, check_out: dt.date) -> Any:
         dear = msgspec.structs.replace(rate, amount=rate.amount * 11 // 10)
         return right(dear if (check_out - check_in).days > 3 else rate, check_in, check_out)
 
-    def silent(books: Any) -> Iterator[str]:
-        return iter(())
-
-    with (
-        patch.object(room, "price_of_stay", price),
-        patch.object(invariants, "every_hold_is_of_an_available_room_at_its_rate", silent),
-    ):
+    with patch.object(room, "price_of_stay", price):
         yield
 
 
@@ -130,9 +124,7 @@ def day_of_arrival_is_refunded() -> Iterator[None]:
 
 @mistake
 def days_are_those_of_greenwich() -> Iterator[None]:
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(BookingService, "_today", lambda _, tx: tx.now.date()))
-        stack.enter_context(patch.object(invariants, "zone", lambda _: dt.UTC))
+    with patch.object(BookingService, "_today", lambda _, tx: tx.now.date()):
         yield
 
 

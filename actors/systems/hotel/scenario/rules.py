@@ -1,6 +1,7 @@
 """The hotel's rules as a guest would tell them: nights, prices, refunds, mails, cards, refusals.
 
-Written from the contract alone: nothing here is the services' own code, which is what it judges.
+Written from the contract alone: nothing here is the services' own code, which is what it judges, as
+the audit does by the same rules.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from zoneinfo import ZoneInfo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-EPOCH: Final = dt.date(1970, 1, 1)
+# In minor units.
+PAYMENT_MAX: Final = 1_000_000_000_000
+EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DAY: Final = dt.timedelta(days=1)
 
 # What each test card's processor says; None is a yes, and SILENT nobody's word.
@@ -45,11 +48,16 @@ def date(text: str) -> dt.date:
     return dt.date(year, month, day)
 
 
+def instant_us(text: str) -> int:
+    """Return the microseconds since the epoch that `2024-02-29T12:00:00Z` names."""
+    return (dt.datetime.fromisoformat(text) - EPOCH) // dt.timedelta(microseconds=1)
+
+
 def nights_slept(check_in: str, check_out: str) -> list[str]:
     """Return the nights slept, by the day they begin: that of departure is not one."""
     found, day = [], date(check_in)
     while day < date(check_out):
-        found.append(f"{day:%Y-%m-%d}")
+        found.append(day.isoformat())
         day += DAY
     return found
 
@@ -65,9 +73,23 @@ def price(rate: Mapping[str, Any], check_in: str, check_out: str) -> dict[str, A
     return {"amount": amount, "currency": rate["currency"]}
 
 
+def too_dear(rate: Mapping[str, Any], check_in: str, check_out: str) -> str | None:
+    """Return why no payment takes what a stay costs; None where it does."""
+    amount = price(rate, check_in, check_out)["amount"]
+    if amount <= PAYMENT_MAX:
+        return None
+    return f"the stay costs {amount} minor units; a payment takes {PAYMENT_MAX} at most"
+
+
+def is_bookable(status: str) -> bool:
+    """Whether a room of this status can be booked; one that says nothing can."""
+    return status.strip(" ").lower() in {"available", ""}
+
+
 def local_days(first_us: int, last_us: int, time_zone: str) -> Iterator[dt.date]:
     """Yield the days that it is in the hotel from one instant to another."""
-    zone = ZoneInfo(time_zone)
+    # The one that needs no data, which a small image may lack.
+    zone = dt.UTC if time_zone == "UTC" else ZoneInfo(time_zone)
     day, end = (
         dt.datetime.fromtimestamp(at_us / 1_000_000, tz=zone).date()
         for at_us in (first_us, last_us)
