@@ -13,7 +13,7 @@ from actors.systems.hotel.scenario.rules import GOOD_CARD, SLOW_CARDS, local_day
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from actors.kernel.clock import Clock
@@ -31,17 +31,22 @@ AFTERMATH_US: Final = 40_000_000
 STATES: Final[Mapping[str, str]] = dict.fromkeys(
     ("checking", "holding", "paying", "confirming"), "pending"
 )
-SQL: Final[Mapping[str, tuple[str, str]]] = {
-    "customer": ("customer", "SELECT id, name, email FROM customer ORDER BY seq"),
-    "room": ("room", "SELECT * FROM room ORDER BY seq"),
-    "booking": ("booking", "SELECT * FROM booking ORDER BY seq"),
-    "mail": ("notification", "SELECT * FROM mail ORDER BY seq"),
-    "night": ("room", "SELECT room_id, night, hold_id FROM night ORDER BY room_id, night"),
-    "told": ("booking", "SELECT message_type, at_us, message FROM event ORDER BY seq"),
-    "held": ("room", "SELECT message_type, at_us, message FROM event ORDER BY seq"),
-    "charge": ("card_processor", "SELECT * FROM charge"),
-    "refund": ("card_processor", "SELECT * FROM refund"),
-    "void": ("card_processor", "SELECT * FROM void"),
+EVENTS: Final = "SELECT message_type, at_us, message FROM event ORDER BY seq"
+SQL: Final[Mapping[str, Mapping[str, str]]] = {
+    "customer": {"customer": "SELECT id, name, email FROM customer ORDER BY seq"},
+    "room": {
+        "room": "SELECT * FROM room ORDER BY seq",
+        "night": "SELECT room_id, night, hold_id FROM night ORDER BY room_id, night",
+        "held": EVENTS,
+    },
+    "booking": {"booking": "SELECT * FROM booking ORDER BY seq", "told": EVENTS},
+    "payment": {"paid": EVENTS},
+    "notification": {"mail": "SELECT * FROM mail ORDER BY seq"},
+    "card_processor": {
+        "charge": "SELECT * FROM charge",
+        "refund": "SELECT * FROM refund",
+        "void": "SELECT * FROM void",
+    },
 }
 
 
@@ -82,7 +87,11 @@ class Books:
         self.journal = journal
         self.hotel = hotel
         self.calm = calm
-        self.files = {name: _rows(folder, *where) for name, where in SQL.items()}
+        self.files = {
+            name: rows
+            for file, asked in SQL.items()
+            for name, rows in _rows(folder / f"{file}.db", asked)
+        }
         self._furnished = furnished
         self._wall_us = clock.now_us() - round(clock.monotonic() * 1_000_000)
         # By how much the wall clock was set: what is certain about days and times ends there.
@@ -105,6 +114,10 @@ class Books:
         }
         # As the addresses would show them in the end.
         self.bookings = {row["id"]: _shown(row) for row in self.files["booking"]}
+        # By the files' clock.
+        self.begun_us: dict[str, int] = {
+            row["id"]: row["begun_us"] for row in self.files["booking"]
+        }
         self.guests = {row["id"]: row for row in self.files["customer"]}
 
     # --- Of the files ------------------------------------------------------------------------
@@ -116,7 +129,36 @@ class Books:
             for row in self.files[name]
         ]
 
+    def wishes_for(self, booking: str) -> list[Wish]:
+        """Return those that may have made this booking: of one that was refused nobody knows."""
+        row = self.bookings.get(booking)
+        if booking in self.by_id or row is None:
+            return self.by_id.get(booking, [])
+        what = (row["customer_id"], row["room_id"], row["check_in"], row["check_out"])
+        return [wish for wish in self.wishes if wish.id is None and wish.what == what]
+
+    def firsts(self) -> Mapping[str, Mapping[str, int]]:
+        """Return, by booking, when each type of event was first published of it."""
+        found: dict[str, dict[str, int]] = {}
+        for name in ("told", "held", "paid"):
+            for kind, at_us, message in self.events(name):
+                id_ = message.get("booking_id", message.get("hold_id", message.get("payment_id")))
+                if id_ is not None:
+                    found.setdefault(id_, {}).setdefault(kind, at_us)
+        return found
+
     # --- Of times ----------------------------------------------------------------------------
+
+    def monotonic_us(self, at_us: int) -> int:
+        """Return an instant of the files in the journal's time, if the clock was never set."""
+        return at_us - self._wall_us
+
+    def was_stopped(self, services: Collection[str], first_us: int, last_us: int) -> bool:
+        """Whether one of them was stopped for a while between two moments of the journal's time."""
+        return any(
+            each.service in services and each.begun_us <= last_us and first_us <= each.ended_us
+            for each in self.journal.stops
+        )
 
     def days(self, first: Exchange, last: Exchange | None = None) -> list[dt.date]:
         """Return the days that it may have been in the hotel while somebody waited for it."""
@@ -130,6 +172,13 @@ class Books:
                 self.hotel.time_zone,
             )
         ]
+
+    def last_trouble_us(self, before_us: int, since_us: int) -> int:
+        """Return when the last stop, or silence of the processor, ended by then; or `since_us`."""
+        ends = [each.ended_us for each in self.journal.stops if each.begun_us <= before_us]
+        silent = [wish.exchange for wish in self.wishes if wish.card in SLOW_CARDS]
+        ends += [each.ended_us for each in silent if each.begun_us <= before_us]
+        return max([since_us, *[min(each, before_us) for each in ends]])
 
     def is_disturbed(self, first_us: int, last_us: int) -> bool:
         """Whether a service was stopped, or the processor silent, then or not long before."""
@@ -148,23 +197,26 @@ class Books:
     # --- Of rooms and guests -----------------------------------------------------------------
 
     def changes(self, room: str, name: str) -> list[tuple[int, int, Any]]:
-        """Return what a room's rate, or its status, was made, and when."""
+        """Return what a room's rate, status or number was made, and when."""
         values = [
             (each.begun, each.ended, each.body[name])
             for each in self.journal.asked("PATCH", f"{ROOMS}/{room}")
             if name in each.body and each.status in {0, 200}
         ]
-        begun = -1
-        if room not in self._furnished["room"]:
+        begun, made = -1, self._furnished["room"].get(room)
+        if made is None:
             type_ = next((row["type"] for row in self.files["room"] if row["id"] == room), None)
+            # Each request names another type.
             for each in self.journal.asked("POST", ROOMS, CELLS):
-                # Each request names another type.
                 if type_ == each.body.get("type", each.body.get("Type")):
-                    begun = each.begun
-                    if name in each.body:
-                        return [(begun, begun, each.body[name]), *values]
+                    begun, made = each.begun, each.body
         rate = self.hotel.room_rate_default
-        first = {"rate": {"amount": rate.amount, "currency": rate.currency}, "status": "available"}
+        first = {
+            "rate": {"amount": rate.amount, "currency": rate.currency},
+            "status": (made or {}).get("Status", "available"),
+            "number": None,
+            **(made or {}),
+        }
         return [(begun, begun, first[name]), *values]
 
     def rates(self, room: str, begun: int, ended: int) -> list[Any]:
@@ -174,6 +226,10 @@ class Books:
     def statuses(self, room: str, begun: int, ended: int) -> list[Any]:
         """Return what the room may have been."""
         return possible(self.changes(room, "status"), begun, ended)
+
+    def numbers(self, room: str, begun: int, ended: int) -> list[Any]:
+        """Return what may have stood on its door."""
+        return possible(self.changes(room, "number"), begun, ended)
 
     def was_there(self, kind: str, id_: str, begun: int) -> bool:
         """Whether a customer, a room or a booking certainly was there before a moment."""
@@ -243,7 +299,8 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rows(folder: Path, file: str, sql: str) -> list[dict[str, Any]]:
-    with closing(sqlite3.connect(folder / f"{file}.db")) as connection:
+def _rows(path: Path, asked: Mapping[str, str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(sql)]
+        for name, sql in asked.items():
+            yield name, [dict(row) for row in connection.execute(sql)]

@@ -14,16 +14,25 @@ if TYPE_CHECKING:
 # Few of everything, so that guests get in each other's way.
 ROOMS: Final = 2
 NIGHTS: Final = 5
-GUESTS: Final = 2
+# Two who are there, and have one name; and two under ids that anybody may register.
+GUESTS: Final = ("guest", "g1", "g2", "twin")
+REGISTERED: Final = 2
 CARDS: Final = tuple(SANDBOX_CARDS)
 # How many days from now the first of the nights is: early enough for all money to come back, just
 # enough, just not, the day after, the same day, and over. From the first, nights are counted.
-AHEAD_DAYS: Final = (10, 7, 6, 1, 0, -2)
+AHEAD_DAYS: Final = (10, 7, 6, 1, 0, -1)
+# What a new room costs a night: a share of it is no whole number, it has no cents, it is nothing,
+# or no payment takes two of it.
+RATES: Final = ((10_001, "EUR"), (3_335, "JPY"), (0, "CHF"), (1_000_000_000_000, "USD"))
+# What the tutorial's callers write of a room: that it can be booked, but for the last.
+STATUSES: Final = ("available", "", " Available", "dirty")
 
 # Whom an operator stops for a while, and how long, in seconds: about as long as a hold lasts, as
 # all attempts of an effect take, and as a booking may take.
 STOPPED: Final = ("card_processor", "payment", "booking", "room")
 STOPS_S: Final = (1.0, 6.0, 25.0)
+# What somebody asks for meanwhile.
+MEANWHILE: Final = ("nothing", "a booking", "a cancellation")
 # How long after its booking a withdrawal is sent: on its heels, and as the saga's steps go by.
 WITHDRAWN_S: Final = (0.0, 0.004, 0.02, 0.1, 0.5)
 # How long a room is closed for.
@@ -33,43 +42,49 @@ LATE_S: Final = (60.0, 3_600.0, 57_600.0)
 # What is read page by page, how many at a time, and how long is waited for the next, in seconds.
 LISTS: Final = (
     "bookings", "guest's bookings", "room's bookings", "guest's bookings of the room",
-    "customers", "rooms", "rooms of no type", "free rooms", "free rooms of no type",
+    "customers", "rooms", "rooms of a type", "free rooms", "free rooms of a type",
     "mails", "guest's mails",
 )  # fmt: skip
 LIMITS: Final = (1, 2, 50)
 PAUSES_S: Final = (0.0, 0.03, 0.5)
 # What is read by itself.
-THINGS: Final = ("the last booking", "a room", "the guest", "no booking", "no room", "nobody")
+THINGS: Final = (
+    "the last booking", "a room", "the guest", "no booking", "no room", "nobody",
+    "the processor's sums", "the last booking's sums",
+)  # fmt: skip
 # What makes no sense, or should not.
 MISUSES: Final = (
     "two bookings under one key", "two guests under one key", "another's key",
     "a room that is not there", "a guest who is not there", "a stay of no night",
-    "a stay of ten years", "an end of no booking", "a change of no room", "a card that is not",
+    "a stay of ten years", "the longest stay", "a stay of a night too many",
+    "an end of no booking", "a change of no room", "a card that is not",
     "a field that is not", "a mail address that is not", "a currency that is not",
     "pages of nothing", "half a stay",
 )  # fmt: skip
 
 Kind = Literal[
-    "book", "rent", "cancel", "register", "look", "join", "build", "name", "stop",
-    "withdraw", "change", "browse", "see", "share", "late", "misuse",
+    "book", "undo", "rent", "cancel", "register", "look", "join", "build", "name", "stop",
+    "withdraw", "leave", "change", "browse", "see", "share", "late", "misuse",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
-    "book": 9,
-    "rent": 2,
-    "cancel": 9,
+    "book": 5,
+    "undo": 5,
+    "rent": 1,
+    "cancel": 5,
     "register": 2,
-    "look": 2,
+    "look": 1,
     "join": 2,
     "build": 2,
     "name": 2,
-    "stop": 4,
+    "stop": 5,
     "withdraw": 3,
+    "leave": 1,
     "change": 2,
     "browse": 8,
     "see": 3,
-    "share": 2,
+    "share": 3,
     "late": 1,
-    "misuse": 3,
+    "misuse": 4,
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -79,21 +94,24 @@ class HotelCall(msgspec.Struct, frozen=True):
 
     | kind | asks for |
     | --- | --- |
-    | `book` | nights in a room, for guest 0, who is there, or one whom others may have registered |
+    | `book` | nights in a room, for somebody who is there, or whom others may have registered |
+    | `undo` | nights in a room, and the end of them as soon as they are booked |
     | `rent` | the tutorial's booking, under an id |
     | `share` | the same under an id that others use as well |
     | `late` | nights in a room, and again, under the same key, hours later |
     | `cancel` | the end of the booking that was confirmed last, whoever made it |
     | `register`, `look` | a guest under an id that others use as well |
-    | `join`, `build` | a new guest, a new room |
-    | `name` | a room under an id that others use as well |
+    | `join`, `build` | a new guest, a new room; and the first nights there |
+    | `name` | a room under an id that others use as well, and nights in it |
     | `withdraw` | the tutorial's booking and its end, the one while the other may be under way |
+    | `leave` | the same, does not wait for an answer, and asks anew a while later |
     | `change` | another rate for a room, which is closed for a moment |
     | `browse`, `see` | a list, page by page; a single thing |
     | `misuse` | what makes no sense |
-    | `stop` | an operator's suspension of a service, and its end a while later |
+    | `stop` | an operator's suspension of a service, its end a while later, something meanwhile |
 
-    `what` is which of the lists, things and misuses, `limit` how many a page has.
+    `what` is which of the lists, things, misuses, rates, statuses and of what is asked for
+    meanwhile, `limit` how many a page has.
     """
 
     kind: Kind
@@ -109,19 +127,22 @@ class HotelCall(msgspec.Struct, frozen=True):
     what: int = 0
     limit: int = 0
 
-    def __str__(self) -> str:  # noqa: PLR0911, C901 - one for each kind
+    def __str__(self) -> str:  # noqa: PLR0911, PLR0912, C901 - one for each kind
         match self.kind:
             case "withdraw":
                 after = WITHDRAWN_S[self.lasts]
                 return f"rent room {self.room}, night {self.night}, and cancel {after:g} s later"
+            case "leave":
+                left = WITHDRAWN_S[self.lasts]
+                return f"rent room {self.room}, night {self.night}, and leave {left:g} s later"
             case "change":
                 closed = CLOSED_S[self.lasts]
                 return f"change room {self.room}" + (f", in {closed:g} s" if closed else "")
-            case "book" | "rent" | "share" | "late":
+            case "book" | "undo" | "rent" | "share" | "late":
                 return (
                     f"{self.kind} room {self.room}, night {self.night}, {self.nights} nights, "
                     f"with the card that {SANDBOX_CARDS[CARDS[self.card]].value}"
-                    + (f", for guest {self.guest}" if self.guest else "")
+                    + (f", for {GUESTS[self.guest]}" if self.guest else "")
                     + (f", from {AHEAD_DAYS[self.ahead]} days ahead" if self.ahead else "")
                     + (f", and after {LATE_S[self.lasts]:g} s" if self.kind == "late" else "")
                 )
@@ -130,11 +151,12 @@ class HotelCall(msgspec.Struct, frozen=True):
             case "register" | "look":
                 return f"{self.kind} guest {self.guest}"
             case "join":
-                return "join as a new guest"
+                return f"join as a new guest, and book room {self.room}"
             case "build":
-                return "build a new room"
+                amount, currency = RATES[self.what]
+                return f"build a new room for {amount} {currency}, and book it"
             case "name":
-                return f"name room {self.room}"
+                return f"name room {self.room} and call it {STATUSES[self.what]!r}, and book it"
             case "browse":
                 return f"read all {LISTS[self.what]}, by {LIMITS[self.limit]}"
             case "see":
@@ -142,7 +164,9 @@ class HotelCall(msgspec.Struct, frozen=True):
             case "misuse":
                 return f"try {MISUSES[self.what]}"
             case "stop":
-                return f"stop {STOPPED[self.service]} for {STOPS_S[self.lasts]:g} s"
+                return f"stop {STOPPED[self.service]} for {STOPS_S[self.lasts]:g} s" + (
+                    f", and ask for {MEANWHILE[self.what]}" if self.what else ""
+                )
 
 
 def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for each kind
@@ -151,10 +175,14 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for 
     if kind == "stop":
         return HotelCall(
             "stop",
-            service=max(0, choose(2 * len(STOPPED)) - len(STOPPED)),
+            # A processor that is silent, and rooms that nobody answers for, are what guests notice.
+            service=(0, 0, 0, 1, 2, 3, 3)[choose(7)],
             lasts=choose(len(STOPS_S)),
+            what=choose(len(MEANWHILE)),
+            room=choose(ROOMS),
+            night=choose(NIGHTS),
         )
-    again = bool(choose(2))
+    again = choose(3) == 2  # noqa: PLR2004 - a third of all
     match kind:
         case "book" | "rent" | "share" | "late":
             night = choose(NIGHTS)
@@ -165,14 +193,23 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for 
                 nights=1 + choose(NIGHTS - night),
                 # Half of all cards are good, and most guests are there: without, little happens.
                 card=max(0, choose(2 * len(CARDS)) - len(CARDS)) if kind == "book" else 0,
-                guest=max(0, choose(4 * GUESTS) - 3 * GUESTS),
+                guest=_choose_guest(choose),
                 again=again,
                 ahead=max(0, choose(2 * len(AHEAD_DAYS)) - len(AHEAD_DAYS)),
                 lasts=choose(len(LATE_S)) if kind == "late" else 0,
             )
+        case "undo":
+            return HotelCall(
+                kind,
+                room=choose(ROOMS),
+                nights=1 + choose(NIGHTS),
+                guest=_choose_guest(choose),
+                again=again,
+                ahead=choose(len(AHEAD_DAYS) - 1),
+            )
         case "register" | "look":
-            return HotelCall(kind, guest=1 + choose(GUESTS), again=again)
-        case "withdraw":
+            return HotelCall(kind, guest=1 + choose(REGISTERED), again=again)
+        case "withdraw" | "leave":
             return HotelCall(
                 kind,
                 room=choose(ROOMS),
@@ -180,14 +217,26 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for 
                 again=again,
                 lasts=choose(len(WITHDRAWN_S)),
             )
-        case "name":
-            return HotelCall(kind, room=choose(ROOMS), again=again)
+        case "join" | "build" | "name":
+            menu = {"build": RATES, "name": STATUSES}.get(kind, ("",))
+            return HotelCall(
+                kind,
+                room=choose(ROOMS),
+                night=choose(NIGHTS),
+                nights=1 + choose(2),
+                again=again,
+                what=choose(len(menu)),
+            )
         case "change":
             return HotelCall(kind, room=choose(ROOMS), again=again, lasts=choose(len(CLOSED_S)))
         case "browse" | "see" | "misuse":
             return _choose_reading(kind, choose)
         case _:
             return HotelCall(kind, again=again)
+
+
+def _choose_guest(choose: Chooser) -> int:
+    return (0, 0, 0, 0, 3, 3, 1, 2)[choose(8)]
 
 
 def _choose_reading(kind: Kind, choose: Chooser) -> HotelCall:
@@ -200,7 +249,7 @@ def _choose_reading(kind: Kind, choose: Chooser) -> HotelCall:
         kind,
         what=what,
         room=room,
-        guest=max(0, choose(2 * GUESTS) - GUESTS + 1),
+        guest=choose(len(GUESTS)),
         night=night,
         nights=1 + choose(NIGHTS - night),
         limit=choose(len(LIMITS)),

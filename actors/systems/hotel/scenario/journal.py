@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.simulation.stage.client import ClientReply
+from actors.systems.hotel.card_processor.processor_messages import GetLedger
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from actors.simulation.stage.client import Client, ClientReply
+    from actors.simulation.stage.client import Client
 
 # Of an answer that never came: it may have taken effect at any time.
 NEVER: Final = 1 << 60
@@ -35,6 +38,8 @@ class Exchange(msgspec.Struct, kw_only=True):
     key: str | None
     # Whether it makes no sense, on purpose: it asks for nothing.
     wrong: bool = False
+    # Whether who asked did not wait for the answer.
+    left: bool = False
     begun: int
     begun_us: int
     ended: int = NEVER
@@ -73,15 +78,27 @@ class Walk(msgspec.Struct, kw_only=True):
 class Stop(msgspec.Struct, kw_only=True):
     """An operator's suspension of a service, in monotonic microseconds."""
 
+    service: str
     begun_us: int
     ended_us: int = NEVER
+
+
+class Sum(msgspec.Struct, kw_only=True):
+    """What the card processor said it had taken and given back, of one charge or of all."""
+
+    key: str | None
+    begun: int
+    ended: int
+    sums: list[tuple[str, int, int]]
 
 
 class Journal:
     """Asks on behalf of the clients, and writes down what came of it."""
 
-    def __init__(self) -> None:
-        """Nobody has asked for anything."""
+    def __init__(self, nights_max: int) -> None:
+        """Nobody has asked for anything; a stay is `nights_max` long at most."""
+        self.nights_max = nights_max
+        self.sums: list[Sum] = []
         self.exchanges: list[Exchange] = []
         self.walks: list[Walk] = []
         self.stops: list[Stop] = []
@@ -98,8 +115,9 @@ class Journal:
         key: str | None = None,
         query: dict[str, Any] | None = None,
         wrong: bool = False,
+        patience_s: float | None = None,
     ) -> ClientReply:
-        """Ask until there is an answer, and note both."""
+        """Ask until there is an answer, or patience is at its end, and note both."""
         query = query or {}
         exchange = Exchange(
             client=client.name,
@@ -118,7 +136,12 @@ class Journal:
                 self._first[exchange.service, key] = exchange
         self.exchanges.append(exchange)
         text = "&".join(f"{name}={value}" for name, value in query.items())
-        reply = await client.ask(method, f"{path}{text and f'?{text}'}", body, key=key)
+        reply = ClientReply(0)
+        try:
+            async with asyncio.timeout(patience_s):
+                reply = await client.ask(method, f"{path}{text and f'?{text}'}", body, key=key)
+        except TimeoutError:
+            exchange.left = True
         if reply.status:
             exchange.status, exchange.reply = reply.status, reply.body
             exchange.ended, exchange.ended_us = self._event(), now_us()
@@ -146,6 +169,14 @@ class Journal:
                 return walk
             after = {"after": reply.body["next"]}
         return walk
+
+    async def sum_up(self, client: Client, key: str | None) -> None:
+        """Ask the card processor itself what it has on its books."""
+        begun = self._event()
+        reply = await client.tell("card_processor", GetLedger(charge_key=key))
+        if reply.status == OK:
+            sums = [(each.currency, each.taken, each.refunded) for each in reply.body.sums]
+            self.sums.append(Sum(key=key, begun=begun, ended=self._event(), sums=sums))
 
     def asked(self, method: str, *paths: str) -> list[Exchange]:
         """Return what was asked of these addresses, or below those that end with a slash; once."""

@@ -21,6 +21,12 @@ FIELDS: Final = {
 # In a calm hotel: several times what a booking's way through all services takes.
 ANSWER_US_MAX: Final = 1_000_000
 
+# What a booking may be refused for before there is anything to undo.
+UNTOUCHED: Final = (
+    "there is no ", "taken for one of", "cannot be booked", "a payment takes",
+    "exists, and is another",
+)  # fmt: skip
+
 Sight = tuple[int, int, str, str]  # begun, ended, status, who saw it
 
 
@@ -45,8 +51,6 @@ def judge_bookings(books: Books) -> Iterator[str]:
         yield from _order(books, booking, seen)
     yield from _cancellations(books)
     yield from _nights(books)
-    yield from _holds(books)
-    yield from _money(books)
 
 
 def rows_of(exchange: Exchange) -> list[dict[str, Any]]:
@@ -164,9 +168,7 @@ def _of_wish(books: Books, wish: Wish) -> Iterator[str]:  # noqa: C901 - a rule 
         wrong_field = "check_in"
     may_be_past = not tutorial and wish.check_in < max(days)
     if status == 0:
-        if not books.is_disturbed(exchange.begun_us, NEVER):
-            yield f"{exchange}: nobody answered"
-        return
+        return  # judged with the keys
     if status == 422:  # noqa: PLR2004 - the body is at fault
         if reply.get("field") == "Idempotency-Key":
             return  # judged with the keys
@@ -198,7 +200,7 @@ def _of_success(books: Books, wish: Wish) -> Iterator[str]:
     for kind, id_ in (("customer", wish.customer), ("room", wish.room)):
         if not books.may_be_there(kind, id_, exchange.ended):
             yield f"{exchange}: there is no {kind} {id_}, and it was booked"
-    if "available" not in books.statuses(wish.room, exchange.begun, exchange.ended):
+    if not any(map(rules.is_bookable, books.statuses(wish.room, exchange.begun, exchange.ended))):
         yield f"{exchange}: room {wish.room} cannot be booked, and was"
 
 
@@ -217,8 +219,14 @@ def is_reason(books: Books, wish: Wish, status: int | None, detail: str) -> bool
     if detail == f"room {wish.room} is taken for one of these nights":
         return any(_may_be_in_the_way(books, other, wish) for other in books.wishes)
     statuses = books.statuses(wish.room, exchange.begun, exchange.ended)
-    if detail in {f"room {wish.room} cannot be booked: its status is {each}" for each in statuses}:
-        return "its status is available" not in detail
+    closed = [each for each in statuses if not rules.is_bookable(each)]
+    if detail in {f"room {wish.room} cannot be booked: its status is {each}" for each in closed}:
+        return True
+    if detail in {
+        rules.too_dear(rate, *wish.stay)
+        for rate in books.rates(wish.room, exchange.begun, exchange.ended)
+    }:
+        return True
     said = rules.CARD_ENDS[wish.card]
     if detail.startswith("the card was declined: "):
         return said not in {None, rules.SILENT} and detail.endswith(f": {said}")
@@ -233,7 +241,12 @@ def is_reason(books: Books, wish: Wish, status: int | None, detail: str) -> bool
         return disturbed and took_us >= books.hotel.booking_s_max * 1_000_000
     if wish.id is not None and detail == f"booking {wish.id} exists, and is another":
         others = books.by_id[wish.id]
-        return any(e.what != wish.what and e.exchange.begun < exchange.ended for e in others)
+        return any(
+            other.what != wish.what
+            and other.exchange.begun < exchange.ended
+            and not (_is_untouched(other) and other.exchange.ended < exchange.begun)
+            for other in others
+        )
     booking = detail.removeprefix("booking ").split(" ")[0]
     if detail == f"booking {booking} was cancelled; book anew, under another id":
         cancels = books.cancels.get(booking, [])
@@ -247,18 +260,22 @@ def _may_be_in_the_way(books: Books, other: Wish, wish: Wish) -> bool:
     if other is wish or other.room != wish.room or other.exchange.begun >= wish.exchange.ended:
         return False
     return rules.share_a_night(other.stay, wish.stay) and not is_surely_over(
-        books, other, wish.exchange.begun
+        books, other, wish.exchange.begun, behind=True
     )
 
 
-def is_surely_over(books: Books, wish: Wish, begun: int) -> bool:
-    """Whether its nights were certainly free at a moment: never taken, or given back."""
+def is_surely_over(books: Books, wish: Wish, begun: int, *, behind: bool = False) -> bool:
+    """Whether its nights were certainly free at a moment: never taken, or given back.
+
+    For who asks by the same way, `behind` it, they are free with the answer; who looks only may see
+    them for a while.
+    """
     exchange = wish.exchange
+    if behind and exchange.status not in {0, CREATED} and exchange.ended < begun:
+        return True
     if exchange.status == 422 and exchange.ended < begun:  # noqa: PLR2004 - nothing was done
         return True
-    detail = str((exchange.reply or {}).get("detail", ""))
-    untouched = ("there is no ", "taken for one of", "cannot be booked", "exists, and is another")
-    if exchange.status in {404, 409} and any(each in detail for each in untouched):
+    if _is_untouched(wish):
         return exchange.ended < begun
     # Nothing was undone on the way: what was cancelled after it stood gave its nights back first.
     stood = exchange.status == CREATED
@@ -266,6 +283,12 @@ def is_surely_over(books: Books, wish: Wish, begun: int) -> bool:
         each.status == 200 and each.ended < begun and exchange.ended < each.begun  # noqa: PLR2004 - OK
         for each in books.cancels.get(wish.id or "", [])
     )
+
+
+def _is_untouched(wish: Wish) -> bool:
+    """Whether it was refused before anything was held or paid for it: its id is free again."""
+    detail = str((wish.exchange.reply or {}).get("detail", ""))
+    return wish.exchange.status in {404, 409} and any(each in detail for each in UNTOUCHED)
 
 
 def _cancellations(books: Books) -> Iterator[str]:
@@ -288,8 +311,6 @@ def _cancellations(books: Books) -> Iterator[str]:
                 )
             ):
                 yield f"{each}: it was answered {each.status} {each.reply}"
-            if each.status == 0 and not books.is_disturbed(each.begun_us, NEVER):
-                yield f"{each}: nobody answered"
 
 
 # --- The files ---------------------------------------------------------------------------------
@@ -320,38 +341,3 @@ def _nights(books: Books) -> Iterator[str]:
         yield f"the night of {night} in {room} is taken for {booking}, which has no right to it"
     if any(count > 1 for count in Counter(key[:2] for key in wanted.elements()).values()):
         yield f"a night is sold twice: {wanted}"
-
-
-def _holds(books: Books) -> Iterator[str]:
-    """No hold ends of itself before its time, by the clock it goes by."""
-    begun: dict[str, int] = {}
-    for kind, at_us, message in books.events("held"):
-        if kind == "RoomHeld":
-            begun.setdefault(message["hold_id"], at_us)
-        elif kind == "HoldExpired":
-            lasted_us = at_us - begun[message["hold_id"]]
-            if lasted_us < books.hotel.hold_s * 1_000_000:
-                yield f"the hold of {message['hold_id']} was over after {lasted_us} us"
-
-
-def _money(books: Books) -> Iterator[str]:
-    """By the processor's books: a stay that stands is paid, of all others the refund is back."""
-    kept: Counter[str] = Counter()
-    for row in books.files["charge"]:
-        kept[row["key"]] += row["taken"]
-    for row in books.files["refund"]:
-        kept[row["charge_key"]] -= row["amount"]
-    for row in books.files["void"]:
-        kept[row["key"]] -= row["refunded"]
-    for row in books.bookings.values():
-        amount = row["price"]["amount"] if row["price"] else 0
-        due = 0
-        if row["status"] == "confirmed":
-            due = amount
-        elif row["status"] == "cancelled" and row["id"] in books.stood:
-            due = amount - (row["refund"]["amount"] if row["refund"] else 0)
-        if kept.pop(row["id"], 0) != due:
-            yield f"of {row['id']}, which is {row['status']}, {due} should be kept"
-    for key, amount in kept.items():
-        if amount:
-            yield f"{amount} are kept for {key}, which is no booking"

@@ -36,7 +36,8 @@ def judge_keys(books: Books, expected: list[Expected]) -> Iterator[str]:
             yield f"{exchange}: the key {exchange.key} was free, and the answer {exchange.reply}"
         if exchange.status >= 400:  # noqa: PLR2004 - a no
             yield from _of_problem(exchange)
-        if exchange.status == 0 and not books.is_disturbed(exchange.begun_us, NEVER):
+        waited = exchange.status == 0 and not exchange.left
+        if waited and not books.is_disturbed(exchange.begun_us, NEVER):
             yield f"{exchange}: nobody answered"
     for each in expected:
         exchange = each.exchange

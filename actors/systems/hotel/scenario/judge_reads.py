@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.systems.hotel.scenario import rules
 from actors.systems.hotel.scenario.books import (
     BOOKINGS,
+    CELLS,
     CREATED,
     CUSTOMERS,
     GUESTS,
     MAILS,
     ROOMS,
 )
-from actors.systems.hotel.scenario.journal import OK
+from actors.systems.hotel.scenario.journal import NEVER, OK, possible
 from actors.systems.hotel.scenario.judge_bookings import is_surely_over
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ LISTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 
 
+# In a calm hotel: what a mail takes from its time to its commit.
+WRITTEN_US_MAX: Final = 100_000
+
+
 def judge_reads(books: Books) -> Iterator[str]:
     """Judge what was read, and what there is in the end."""
     for walk in books.journal.walks:
@@ -42,6 +47,7 @@ def judge_reads(books: Books) -> Iterator[str]:
             for row in exchange.reply["items"]:
                 yield from _of_room(books, row, exchange)
     yield from _guests(books)
+    yield from _rooms(books)
     yield from _mails(books)
 
 
@@ -79,8 +85,18 @@ def _of_walk(books: Books, walk: Walk) -> Iterator[str]:  # noqa: C901 - a rule 
         yield f"{first}: it has {seen}, and there are {order}"
     elif walk.whole:
         for id_ in order[len(seen) :]:
-            if kind != "mail" and books.was_there(kind, id_, last.begun):
+            if _was_written(books, kind, id_, last):
                 yield f"{first}: {id_} is missing among {seen}"
+
+
+def _was_written(books: Books, kind: str, id_: str, last: Exchange) -> bool:
+    """Whether a thing was there when a list's last page was asked for."""
+    if kind != "mail":
+        return books.was_there(kind, id_, last.begun)
+    if not books.calm or books.stepped_us:
+        return False
+    at_us = next(row["created_us"] for row in books.files["mail"] if row["id"] == id_)
+    return books.monotonic_us(at_us) + WRITTEN_US_MAX < last.begun_us
 
 
 def _of_free_rooms(  # noqa: C901 - a rule after the other
@@ -95,7 +111,8 @@ def _of_free_rooms(  # noqa: C901 - a rule after the other
             for wish in books.wishes:
                 if _surely_takes(books, wish, row["id"], stay, page.begun, page.ended):
                     yield f"{page}: {row['id']} is free, and is taken by {wish.exchange}"
-            if "available" not in books.statuses(row["id"], page.begun, page.ended):
+            statuses = books.statuses(row["id"], page.begun, page.ended)
+            if not any(map(rules.is_bookable, statuses)):
                 yield f"{page}: {row['id']} is free, and cannot be booked"
     if not walk.whole:
         return
@@ -111,7 +128,7 @@ def _of_free_rooms(  # noqa: C901 - a rule after the other
             and rules.share_a_night(wish.stay, stay)
             and not is_surely_over(books, wish, first.begun)
         ]
-        if statuses == ["available"] and not in_the_way:
+        if all(map(rules.is_bookable, statuses)) and not in_the_way:
             yield f"{first}: {id_} is free from {stay[0]} to {stay[1]}, and missing among {seen}"
 
 
@@ -158,11 +175,13 @@ def _of_one(books: Books, exchange: Exchange) -> Iterator[str]:  # noqa: C901 - 
 def _of_room(books: Books, row: dict[str, Any], exchange: Exchange) -> Iterator[str]:
     id_ = row["id"]
     final = next((each for each in books.files["room"] if each["id"] == id_), None)
-    if final is None or (row["type"], row["number"]) != (final["type"], final["number"]):
+    if final is None or row["type"] != final["type"]:
         yield f"{exchange}: {row} is in the end {final}"
     for name, right in (
         ("rate", books.rates(id_, exchange.begun, exchange.ended)),
-        ("status", books.statuses(id_, exchange.begun, exchange.ended)),
+        # One that says nothing is shown as what it means.
+        ("status", [e or "available" for e in books.statuses(id_, exchange.begun, exchange.ended)]),
+        ("number", books.numbers(id_, exchange.begun, exchange.ended)),
     ):
         if row[name] not in right:
             yield f"{exchange}: {id_}'s {name} is {row[name]}, and should be one of {right}"
@@ -189,9 +208,23 @@ def _guests(books: Books) -> Iterator[str]:
             name: each.reply.get(name) for name in each.body
         }:
             yield f"{each}: {each.body} was answered {each.reply}"
-    for each in books.journal.asked("POST", ROOMS):
+
+
+def _rooms(books: Books) -> Iterator[str]:
+    """Every room is in the end what it was made, or last made to be."""
+    for each in books.journal.asked("POST", ROOMS, CELLS):
         if each.status == CREATED and not each.body.items() <= each.reply.items():
             yield f"{each}: {each.body} was answered {each.reply}"
+    for row in books.files["room"]:
+        shown = {
+            "rate": {"amount": row["rate_amount"], "currency": row["rate_currency"]},
+            "status": row["status"],
+            "number": row["number"],
+        }
+        for name, value in shown.items():
+            right = possible(books.changes(row["id"], name), NEVER, NEVER)
+            if value not in right:
+                yield f"{row['id']}'s {name} is {value} in the end, and should be one of {right}"
 
 
 # --- Mails -------------------------------------------------------------------------------------
@@ -226,7 +259,9 @@ def _mails(books: Books) -> Iterator[str]:  # noqa: C901 - a rule after the othe
             for mail in exchange.reply["items"]:
                 final = by_id.get(mail["id"], {})
                 same = ("booking_id", "subject", "body", "kind")
-                if mail["to"] != final.get("recipient") or any(
-                    mail[name] != final.get(name) for name in same
+                if (
+                    mail["to"] != final.get("recipient")
+                    or rules.instant_us(mail["created_at"]) != final["created_us"]
+                    or any(mail[name] != final.get(name) for name in same)
                 ):
                     yield f"{exchange}: it has {mail}, and in the end it is {final}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from actors.systems.hotel.scenario.journal import Journal
 
 NONE: Final = "none"
+# That of the rooms that are there: other types are before it, and behind.
+TYPE: Final = "double"
 WRONG: Final = HTTPStatus.UNPROCESSABLE_ENTITY
+# A long stay is in nobody's way but another's.
+FAR_DAYS: Final = 30
 
 
 async def browse(
@@ -37,13 +42,17 @@ async def browse(
         query["room_id"] = f"room-{call.room}"
     if what.startswith("free"):
         query["check_in"], query["check_out"] = stay
-    if what.endswith("of no type"):
-        query["type"] = NONE
+    if what.endswith("of a type"):
+        query["type"] = TYPE
     await journal.walk(client, path, query, pause_s=PAUSES_S[call.lasts])
 
 
 async def look_at(journal: Journal, client: Client, call: HotelCall, booking: str) -> None:
     """Read one thing."""
+    if THINGS[call.what].endswith("sums"):
+        key = booking if THINGS[call.what].startswith("the last booking") else None
+        await journal.sum_up(client, key)
+        return
     paths = {
         "the last booking": f"{BOOKINGS}/{booking}",
         "a room": f"{ROOMS}/room-{call.room}",
@@ -55,7 +64,7 @@ async def look_at(journal: Journal, client: Client, call: HotelCall, booking: st
     await journal.ask(client, "GET", paths[THINGS[call.what]])
 
 
-async def misuse(  # noqa: C901, PLR0912 - one for each
+async def misuse(  # noqa: C901, PLR0912, PLR0915 - one for each
     journal: Journal,
     client: Client,
     number: int,
@@ -100,6 +109,11 @@ async def misuse(  # noqa: C901, PLR0912 - one for each
             await book("check_out", body["check_in"])
         case "a stay of ten years":
             await book("check_out", "2033-12-01")
+        case "the longest stay" | "a stay of a night too many":
+            nights = journal.nights_max + MISUSES[call.what].endswith("many")
+            check_in = date.fromisoformat(body["check_in"]) + timedelta(days=FAR_DAYS)
+            body = {**body, "check_in": check_in.isoformat()}
+            await book("check_out", (check_in + timedelta(days=nights)).isoformat())
         case "an end of no booking":
             await journal.ask(client, "DELETE", f"{BOOKINGS}/{NONE}", key=key)
         case "a change of no room":
@@ -112,7 +126,7 @@ async def misuse(  # noqa: C901, PLR0912 - one for each
         case "a mail address that is not":
             await fail(WRONG, "email", "POST", CUSTOMERS, {**guest, "email": "nowhere"})
         case "a currency that is not":
-            await fail(WRONG, "rate.currency", "POST", ROOMS, {"type": NONE, "rate": rate})
+            await fail(WRONG, "rate.currency", "POST", ROOMS, {"type": TYPE, "rate": rate})
         case "pages of nothing":
             await fail(WRONG, "limit", "GET", BOOKINGS, limit=0)
         case "half a stay":

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import datetime as dt
-from contextlib import suppress
-from http import HTTPStatus
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,27 +12,17 @@ from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
 from actors.simulation.stage.scenario import Scenario
-from actors.systems.hotel.config import HotelConfig
-from actors.systems.hotel.messages import RegisterCustomer, RegisterRoom
+from actors.systems.hotel.config import HotelConfig, MoneyConfig
+from actors.systems.hotel.messages import ChangeRoom, RegisterCustomer, RegisterRoom
 from actors.systems.hotel.scenario.books import Books
-from actors.systems.hotel.scenario.call import (
-    AHEAD_DAYS,
-    CARDS,
-    CLOSED_S,
-    LATE_S,
-    LISTS,
-    ROOMS,
-    STOPPED,
-    STOPS_S,
-    WITHDRAWN_S,
-    HotelCall,
-    choose_hotel_call,
-)
-from actors.systems.hotel.scenario.journal import Journal, Stop, now_us
+from actors.systems.hotel.scenario.call import ROOMS, HotelCall, choose_hotel_call
+from actors.systems.hotel.scenario.guests import NAME, HotelGuests
 from actors.systems.hotel.scenario.judge_bookings import judge_bookings
-from actors.systems.hotel.scenario.judge_keys import Expected, judge_keys
+from actors.systems.hotel.scenario.judge_events import judge_events
+from actors.systems.hotel.scenario.judge_keys import judge_keys
+from actors.systems.hotel.scenario.judge_money import judge_money
 from actors.systems.hotel.scenario.judge_reads import judge_reads
-from actors.systems.hotel.scenario.reading import NONE, browse, look_at, misuse
+from actors.systems.hotel.scenario.reading import TYPE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,13 +34,15 @@ if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
 
-# Nothing in a simulation is before this day, by the hotel's own calendar.
-FIRST_DAY: Final = dt.date(2023, 11, 15)
 # There it is tomorrow already when a simulation begins; it is so for an hour and three quarters.
 TIME_ZONE: Final = "Europe/Helsinki"
-FURNISHED: Final = {
-    "customer": ("guest",),
-    "room": tuple([f"room-{room}" for room in range(ROOMS)]),
+EMAILS: Final = {"guest": "ada@example.org", "twin": "ada.twin@example.org"}
+# Each room has another currency, and all a rate of which no share is a whole number.
+RATE: Final = MoneyConfig(amount=10_001, currency="EUR")
+CHANGED: Final[dict[str, Any]] = {"rate": {"amount": 7_777, "currency": "JPY"}, "number": "1"}
+FURNISHED: Final[dict[str, Any]] = {
+    "customer": tuple(EMAILS),
+    "room": {f"room-{room}": {"status": "", **(CHANGED if room else {})} for room in range(ROOMS)},
     "booking": (),
 }
 
@@ -61,11 +51,11 @@ FURNISHED: Final = {
 HOLD_S: Final = 0.3
 BOOKING_S_MAX: Final = 20.0
 SETTLE_RETRY_S: Final = 5.0
-
-FREE_ROOMS: Final = HotelCall("browse", what=LISTS.index("free rooms"))
-
-# How long who wants to cancel waits for somebody to have booked.
-BOOKED_S_MAX: Final = 1.0
+# So few that a guest can ask for one too many; and a share that is rounded one way or the other.
+NIGHTS_MAX: Final = 20
+LATE_PERCENT: Final = 25
+# So many rooms, in the order of their making, are counted together where free ones are looked for.
+BLOCK_ROOMS: Final = 64
 
 
 class HotelScenario(Scenario):
@@ -77,13 +67,7 @@ class HotelScenario(Scenario):
 
     def __init__(self) -> None:
         """Nobody has booked yet."""
-        self._journal = Journal()
-        self._expected: list[Expected] = []
-        self._bookings: list[str] = []
-        self._booked = asyncio.Event()
-        # Of the last booking that was answered, whoever asked.
-        self._last_key: str | None = None
-        self._troubles: list[str] = []
+        self._guests = HotelGuests(NIGHTS_MAX)
 
     def configure(self, config: Config) -> Config:
         """Shorten the times until a run sees their ends."""
@@ -93,14 +77,25 @@ class HotelScenario(Scenario):
             hold_s=HOLD_S,
             booking_s_max=BOOKING_S_MAX,
             settle_retry_s=SETTLE_RETRY_S,
+            nights_max=NIGHTS_MAX,
+            refund_late_percent=LATE_PERCENT,
+            room_rate_default=RATE,
         )
 
     async def furnish(self, system: ServiceSystem) -> None:
-        """Put in the rooms, and a guest."""
-        for room in range(ROOMS):
-            await system.ask("room", RegisterRoom(id=f"room-{room}", type=NONE), timeout_s=60.0)
-        guest = RegisterCustomer(id="guest", name="Ada", email="ada@example.org")
-        await system.ask("customer", guest, timeout_s=60.0)
+        """Put in the rooms, and two guests."""
+        for room in FURNISHED["room"]:
+            await system.ask("room", RegisterRoom(id=room, type=TYPE), timeout_s=60.0)
+        change = msgspec.convert({"room_id": room, **CHANGED}, ChangeRoom)
+        await system.ask("room", change, timeout_s=60.0)
+        for guest, email in EMAILS.items():
+            register = RegisterCustomer(id=guest, name=NAME, email=email)
+            await system.ask("customer", register, timeout_s=60.0)
+
+    def age(self, folder: Path) -> None:
+        """Make it an old house: its rooms are the last of one block, and the first of another."""
+        with closing(sqlite3.connect(folder / "room.db")) as connection, connection:
+            connection.execute("UPDATE room SET seq = seq + ?", (BLOCK_ROOMS - 1,))
 
     def choose_call(self, choose: Chooser) -> HotelCall:
         """Choose what a guest does, or an operator."""
@@ -108,40 +103,19 @@ class HotelScenario(Scenario):
 
     async def perform(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         """Do it, and where the call says so, a second time under the same key."""
-        match call.kind:
-            case "book" | "rent" | "share" | "late":
-                await self._book(client, number, call, history)
-            case "cancel":
-                await self._cancel(client, number, call, history)
-            case "register" | "name":
-                await self._register(client, number, call, history)
-            case "join" | "build":
-                await self._create(client, number, call, history)
-            case "look":
-                await self._look(client, call, history)
-            case "withdraw":
-                await self._withdraw(client, number, call, history)
-            case "change":
-                await self._change(client, number, call, history)
-            case "browse" | "see" | "misuse":
-                await self._read(client, number, call, history)
-            case "stop":
-                stop = Stop(begun_us=now_us())
-                self._journal.stops.append(stop)
-                await client.operate("suspend", STOPPED[call.service])
-                await asyncio.sleep(STOPS_S[call.lasts])
-                await client.operate("resume", STOPPED[call.service])
-                stop.ended_us = now_us()
+        await self._guests.act(client, number, call, history)
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare all answers and all files with what the hotel's rules make of the requests."""
-        hotel = config.section(HotelConfig)
-        books = Books(self._journal, folder, clock, hotel, FURNISHED, calm=self.is_calm)
+        hotel, guests = config.section(HotelConfig), self._guests
+        books = Books(guests.journal, folder, clock, hotel, FURNISHED, calm=self.is_calm)
         found = [
-            *self._troubles,
+            *guests.troubles,
             *judge_bookings(books),
+            *judge_money(books),
+            *judge_events(books),
             *judge_reads(books),
-            *judge_keys(books, self._expected),
+            *judge_keys(books, guests.expected),
         ]
         registered = [each for each in history.operations if each.key]
         verdict = check_linearizability(registered, Register())
@@ -150,171 +124,12 @@ class HotelScenario(Scenario):
         found += check_exactly_once(history.operations, _made(books), effect_of=_created)
         return found
 
-    # --- Calls -------------------------------------------------------------------------------
-
-    async def _book(self, client: Client, number: int, call: HotelCall, history: History) -> None:
-        path, body = _wish(number, call)
-        with history.invoke(client.name, str(call)) as attempt:
-            key = f"k{number}"
-            reply = await self._ask_twice(client, "POST", path, body, key, call)
-            if reply.status == 0:
-                return
-            self._last_key = key
-            if reply.status == HTTPStatus.CREATED:
-                self._bookings.append(reply.body.get("id") or reply.body["ID"])
-                self._booked.set()
-            if call.kind == "late":
-                await asyncio.sleep(LATE_S[call.lasts])
-                await self._journal.ask(client, "POST", path, body, key=key)
-            attempt.ok(reply.status)
-
-    async def _withdraw(
-        self, client: Client, number: int, call: HotelCall, history: History
-    ) -> None:
-        """Rent, and cancel meanwhile: whoever rents has a room that is cancelled, or none."""
-        renting = asyncio.create_task(
-            self._book(client, number, msgspec.structs.replace(call, kind="rent"), history)
-        )
-        try:
-            await asyncio.sleep(WITHDRAWN_S[call.lasts])
-            await self._end(client, f"w{number}", call, f"rent-{number}", history)
-        finally:
-            await renting
-
-    async def _cancel(self, client: Client, number: int, call: HotelCall, history: History) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BOOKED_S_MAX):
-                await self._booked.wait()
-        if self._bookings:
-            await self._end(client, f"k{number}", call, self._bookings[-1], history)
-
-    async def _end(
-        self, client: Client, key: str, call: HotelCall, booking: str, history: History
-    ) -> None:
-        with history.invoke(client.name, str(call), booking) as attempt:
-            path = f"/api/v1/bookings/{booking}"
-            reply = await self._ask_twice(client, "DELETE", path, None, key, call)
-            if call.again:
-                await self._journal.ask(client, "DELETE", path, key=f"{key}-anew")
-            if reply.status:
-                await self._journal.ask(client, "GET", path)
-                attempt.ok(reply.status)
-
-    async def _change(self, client: Client, number: int, call: HotelCall, history: History) -> None:
-        """Close a room, and open it again at another rate; guests meet it as it is then."""
-        path = f"/api/v1/rooms/room-{call.room}"
-        rate = {"amount": 10_000 + 7 * number, "currency": "EUR"}
-        changes: list[dict[str, Any]] = [
-            {"status": "maintenance"},
-            {"status": "available", "rate": rate},
-        ]
-        with history.invoke(client.name, str(call)) as attempt:
-            for step, change in enumerate(changes):
-                if step:  # it is closed
-                    await browse(self._journal, client, FREE_ROOMS, _stay(call), _guest(call))
-                    await asyncio.sleep(CLOSED_S[call.lasts])
-                key = f"c{number}-{step}"
-                reply = await self._ask_twice(client, "PATCH", path, change, key, call)
-                if reply.status == 0:
-                    return
-                if reply.status != HTTPStatus.OK or not change.items() <= reply.body.items():
-                    self._troubles.append(f"{client.name}: {call} was answered {reply}")
-            attempt.ok()
-
-    async def _register(
-        self, client: Client, number: int, call: HotelCall, history: History
-    ) -> None:
-        # The first to register an id decides who or what it is: all others are refused.
-        name = f"{client.name} {number}"
-        if call.kind == "register":
-            path, key = "/api/customer", f"guest {call.guest}"
-            # The tutorial's guests may have no address.
-            email = f"g-{number}@example.org" if call.guest == 1 else ""
-            body = {"ID": f"g{call.guest}", "Name": name, "Email": email}
-        else:
-            path, key = "/api/room", f"room {call.room}"
-            body = {"ID": f"r{call.room}", "Type": name, "Status": "available"}
-        with history.invoke(client.name, "cas", (None, name), key=key) as attempt:
-            reply = await self._ask_twice(client, "POST", path, body, f"k{number}", call)
-            if reply.status in {HTTPStatus.CREATED, HTTPStatus.CONFLICT}:
-                attempt.ok(reply.status == HTTPStatus.CREATED)
-
-    async def _create(self, client: Client, number: int, call: HotelCall, history: History) -> None:
-        name = f"new {number}"
-        body: dict[str, Any] = {"name": name, "email": f"new-{number}@example.org"}
-        path = "/api/v1/customers"
-        if call.kind == "build":
-            path = "/api/v1/rooms"
-            body = {"type": name, "rate": {"amount": 1 + number, "currency": "EUR"}}
-        with history.invoke(client.name, "create", name) as attempt:
-            reply = await self._ask_twice(client, "POST", path, body, f"k{number}", call)
-            if reply.status == HTTPStatus.CREATED:
-                attempt.ok(reply.body["id"])
-
-    async def _look(self, client: Client, call: HotelCall, history: History) -> None:
-        with history.invoke(client.name, "read", key=f"guest {call.guest}") as attempt:
-            path = f"/api/v1/customers/g{call.guest}"
-            reply = await self._journal.ask(client, "GET", path)
-            if reply.status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
-                attempt.ok(reply.body["name"] if reply.status == HTTPStatus.OK else None)
-
-    async def _read(self, client: Client, number: int, call: HotelCall, history: History) -> None:
-        with history.invoke(client.name, str(call)) as attempt:
-            if call.kind == "browse":
-                await browse(self._journal, client, call, _stay(call), _guest(call))
-            elif call.kind == "see":
-                booking = self._bookings[-1] if self._bookings else NONE
-                await look_at(self._journal, client, call, booking)
-            else:
-                body = _wish(number, msgspec.structs.replace(call, kind="book"))[1]
-                others = self._last_key or f"m{number}"
-                self._expected += await misuse(self._journal, client, number, call, body, others)
-            attempt.ok()
-
-    async def _ask_twice(
-        self, client: Client, method: str, path: str, body: Any, key: str, call: HotelCall
-    ) -> Any:
-        reply = await self._journal.ask(client, method, path, body, key=key)
-        if call.again and reply.status:
-            await self._journal.ask(client, method, path, body, key=key)
-        return reply
-
-
-def _stay(call: HotelCall) -> tuple[str, str]:
-    night = 0 if call.ahead else call.night
-    check_in = FIRST_DAY + dt.timedelta(days=AHEAD_DAYS[call.ahead] + night)
-    return check_in.isoformat(), (check_in + dt.timedelta(days=call.nights)).isoformat()
-
-
-def _guest(call: HotelCall) -> str:
-    return f"g{call.guest}" if call.guest else "guest"
-
-
-def _wish(number: int, call: HotelCall) -> tuple[str, dict[str, Any]]:
-    """Return where a booking is asked for, and how."""
-    check_in, check_out = _stay(call)
-    if call.kind in {"rent", "share"}:
-        return "/api/booking", {
-            "ID": f"shared-{call.room}" if call.kind == "share" else f"rent-{number}",
-            "CustomerID": _guest(call),
-            "RoomID": f"room-{call.room}",
-            "CheckIn": check_in,
-            "CheckOut": check_out,
-        }
-    return "/api/v1/bookings", {
-        "customer_id": _guest(call),
-        "room_id": f"room-{call.room}",
-        "check_in": check_in,
-        "check_out": check_out,
-        "card_number": CARDS[call.card],
-    }
-
 
 def _made(books: Books) -> list[str]:
-    """Return the guests and rooms that were created, by their names."""
-    names = [row["name"] for row in books.files["customer"]]
+    """Return the guests and rooms that were created, by what is theirs alone."""
+    names = [row["email"].removesuffix("@example.org") for row in books.files["customer"]]
     names += [row["type"] for row in books.files["room"]]
-    return [name for name in names if name.startswith("new ")]
+    return [name for name in names if name.startswith("new-")]
 
 
 def _created(operation: Operation) -> str | None:
