@@ -1,7 +1,7 @@
 """Which lines a campaign runs, of what a simulation can run: the rest is printed, file by file.
 
 `python -m tests.simulation.line_coverage [--seeds N] [--jobs N] [--least PERCENT]` plays seeds 1 to
-N, a fifth of them under each profile; it ends with 1 where fewer lines than `--least` were run.
+N, as many under each profile; it ends with 1 where fewer lines than `--least` were run.
 What was found is printed, too, and is for `make simulate` to find again: here all is slower, and
 a long run comes to the end of its processor time.
 """
