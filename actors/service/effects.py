@@ -55,6 +55,8 @@ class Breakers:
 
     def __init__(self, service: str, config: BreakerConfig, clock: Clock) -> None:
         """None yet: each is made when its effect first runs."""
+        # How many incarnations have crashed during the effect of a timer, by its number.
+        self.crashes: dict[int, int] = {}
         self._service = service
         self._config = config
         self._clock = clock
@@ -78,9 +80,10 @@ class Effects:
 
     An attempt has a time limit. One that fails is tried again with growing, jittered delays, and
     `attempts_max` times at most; while its breaker is open, or what it asks is a service of ours
-    that is starting, it waits, which costs no attempt. Then it is put off, in a commit, where it
-    has `again_s`. Else the service is told by GaveUp, or where it does not listen to that, the
-    request becomes a dead letter. Who waits, for whatever reason, holds no place among the
+    that is starting, it waits, which costs no attempt. One that a crash of its service interrupts
+    begins anew: after such a delay, where that was not the first. Then it is put off, in a commit,
+    where it has `again_s`. Else the service is told by GaveUp, or where it does not listen to that,
+    the request becomes a dead letter. Who waits, for whatever reason, holds no place among the
     `running_max` (see Gate).
     """
 
@@ -107,6 +110,7 @@ class Effects:
         self._rng = rng
         self._gates: dict[str, Gate] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._crashed = False
 
     @property
     def running(self) -> int:
@@ -119,8 +123,9 @@ class Effects:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self) -> None:
+    async def close(self, *, crashed: bool = False) -> None:
         """Stop all at once; the next incarnation runs them again."""
+        self._crashed = crashed
         for gate in self._gates.values():
             gate.close()
         for task in self._tasks:
@@ -131,6 +136,19 @@ class Effects:
     # --- Inside ------------------------------------------------------------------------------
 
     async def _run(self, timer: Timer, send: Send) -> None:
+        # What it asks of its own service may be what crashes that, again and again.
+        crashes = self._breakers.crashes.get(timer.seq, 0)
+        if crashes:
+            await asyncio.sleep(self._delay_s(crashes))
+        try:
+            await self._try(timer, send)
+        except asyncio.CancelledError:
+            if self._crashed:
+                self._breakers.crashes[timer.seq] = crashes + 1
+            raise
+        self._breakers.crashes.pop(timer.seq, None)
+
+    async def _try(self, timer: Timer, send: Send) -> None:
         message = timer.message
         effect = self.kinds[type_of(message)]
         gate = self._gate(timer.message_type, effect)

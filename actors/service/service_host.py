@@ -11,6 +11,7 @@ import structlog
 
 from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
 from actors.kernel.behavior import Behavior
+from actors.kernel.exit import Killed
 from actors.kernel.messages import Later, Query
 from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
@@ -154,7 +155,8 @@ class ServiceHost(Behavior):
             self._hosted.suspicious = True
             self._hosted.check.again()
         self._leave()
-        await asyncio.gather(self._background.close(), self._effects.close(), self._store.abandon())
+        effects = self._effects.close(crashed=not isinstance(error, Killed))
+        await asyncio.gather(self._background.close(), effects, self._store.abandon())
 
     # --- Inside ------------------------------------------------------------------------------
 

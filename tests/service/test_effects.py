@@ -29,7 +29,17 @@ from tests.service.callers import (
     failing,
     never,
 )
-from tests.service.desks import Desk, Do, HeldStore, HoppingStore, Note, SteppingClock, note, office
+from tests.service.desks import (
+    Desk,
+    Do,
+    HeldStore,
+    HoppingStore,
+    Note,
+    Poison,
+    SteppingClock,
+    note,
+    office,
+)
 from tests.store.ledger import Mishap, writer_of
 
 if TYPE_CHECKING:
@@ -167,6 +177,25 @@ async def test_effect_that_takes_too_long_has_failed(
         await run.advance(0.02, steps=2)
         assert (world.calls, world.cancelled) == ({"slow": 2}, 1)
         assert run.labels("a") == ["slow"]
+
+
+async def test_an_effect_that_crashes_its_own_service_backs_off(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """What it asks ends its incarnation, and so itself: that must not be over and over at once."""
+
+    async def answer(_label: str, _attempt: int) -> None:
+        await run.ask("a", Poison())
+
+    world.answer = answer
+    async with office(tmp_path, {"a": lambda: Caller(world)}, clock=clock) as run:
+        await run.ask("a", calls("x"))
+        await run.advance(20.0, steps=80)
+        # At once, then after half a second, a second and so on, up to five.
+        assert 7 <= world.calls["x"] <= 14
+        world.answer = at_once
+        await run.advance(6.0, steps=24)
+        assert run.labels("a") == ["x"]
 
 
 async def attempts_of(
@@ -663,7 +692,7 @@ async def test_effect_that_swallows_its_cancellation_cannot_hold_up_a_restart(
         before = run.hosted["a"].current
         assert before is not None
         run.system.restart("a")
-        await run.advance(6.0, steps=60)
+        await run.advance(6.0, steps=24)
         with pytest.raises(StoreError, match="is not open"):
             before.store.look(lambda connection: connection)
         assert world.calls == {"x": 2}
