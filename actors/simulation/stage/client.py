@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -207,6 +208,9 @@ class Client:
         if asked is not None and rng.randrange(3) == 0 and self._is_done():
             await self._ask_again(asked, rng)
             return
+        if asked is not None and asked.is_list and rng.randrange(2) == 0:
+            await self._turn_pages(asked.path)
+            return
         odd = rng.choice(oddities(asked, engine.edge, ADMIN_TOKEN))
         reply = await self._once(odd.method, odd.path, odd.data, odd.headers, None)
         amiss = odd.amiss(reply.status, reply.body) if reply.status else None
@@ -234,6 +238,19 @@ class Client:
         if reply.status in DONE and reply != self._answer and self._engine is not None:
             what = f"{asked.method} {asked.path} was answered {self._answer}, then {reply}"
             self._engine.told(f"{self.name}: {what}")
+
+    async def _turn_pages(self, path: str) -> None:
+        """Read two pages of one item each: they are not the same."""
+        path = path.partition("?")[0]
+        first = await self._once("GET", f"{path}?limit=1", None, {}, None)
+        if first.status not in DONE or first.body["next"] is None:
+            return
+        target = f"{path}?limit=1&after={quote(str(first.body['next']), safe='')}"
+        second = await self._once("GET", target, None, {}, None)
+        if second.status in DONE and self._engine is not None:
+            items = second.body["items"]
+            if not items or items == first.body["items"]:
+                self._engine.told(f"{self.name}: behind {first.body} in {path} is {second.body}")
 
     async def _once(
         self,
@@ -292,8 +309,15 @@ class Client:
 def _asked(
     method: str, path: str, body: Any, headers: dict[str, str], port: int | None, reply: ClientReply
 ) -> Asked:
+    is_list = isinstance(reply.body, dict) and "items" in reply.body
     return Asked(
-        method=method, path=path, body=body, headers=headers, port=port, status=reply.status
+        method=method,
+        path=path,
+        body=body,
+        headers=headers,
+        port=port,
+        status=reply.status,
+        is_list=is_list and method == "GET",
     )
 
 

@@ -33,7 +33,10 @@ ADMIN_ADDRESSES: Final = ("/admin/actors", "/admin/registry", "/admin/dead-lette
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as it was made; `status` is that of its answer. `port` is None at the gateway."""
+    """A request as it was made; `status` is that of its answer, `is_list` whether that has pages.
+
+    `port` is None at the gateway.
+    """
 
     method: str
     path: str
@@ -41,6 +44,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     port: int | None
     status: int
+    is_list: bool = False
 
 
 class Oddity(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +118,9 @@ def _of_a_read(asked: Asked, config: EdgeConfig) -> Iterator[Oddity]:
     yield Oddity(name="only the head", method="HEAD", path=path, statuses=statuses)
     yield _refused("a body", "GET", path, 422, "unread-body", data=b'{"a": 1}')
     yield _refused("more", "GET", f"{path}{mark}{FIELD}=1", 422, "invalid", field=FIELD)
-    if LIMIT.search(path):
+    if asked.is_list:
+        if not LIMIT.search(path):
+            path = f"{path}{mark}limit=1"
         most = config.page_items_max
         for limit in ("0", str(most + 1), "many"):
             target = LIMIT.sub(f"limit={limit}", path)
