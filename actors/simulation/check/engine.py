@@ -14,6 +14,7 @@ from actors.simulation.check.calm_oracle import CalmOracle
 from actors.simulation.check.channel_oracle import ChannelOracle
 from actors.simulation.check.commit_watch import CommitWatch
 from actors.simulation.check.files_at_rest import check_files
+from actors.simulation.check.http_contract import HttpContract
 from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, early_replies
 from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
 from actors.simulation.check.timer_oracle import TimerOracle
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from actors.config import Config
+    from actors.config import Config, EdgeConfig
     from actors.kernel.envelope import Envelope
     from actors.kernel.stats import ActorStats
     from actors.simulation.check.handled import Handled
+    from actors.simulation.check.http_contract import HttpAnswer
     from actors.simulation.check.past import Past
     from actors.simulation.time.virtual_clock import VirtualClock
 
@@ -38,6 +40,7 @@ ORACLES: Final[Mapping[str, str]] = {
     "poison": "what crashes its handler runs attempts_max times, and is a dead letter then",
     "supervision": "who is parked has crashed too often by itself; no kill parks anybody",
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
+    "http": "every answer has the status, the headers and the form that its request is to get",
     "deadlines": "where the network is whole, every answer comes by its deadline",
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written",
     "calm": "where nothing is done to it nothing crashes, restarts, parks or is refused for room",
@@ -79,6 +82,12 @@ class Engine:
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
         self._supervision = SupervisionOracle(budget, groups)
         self._calm = CalmOracle()
+        self._contract = HttpContract(config.edge)
+
+    @property
+    def edge(self) -> EdgeConfig:
+        """What clients may know of how it is configured."""
+        return self._config.edge
 
     def booted(self) -> None:
         """Hear that another process begins."""
@@ -98,6 +107,15 @@ class Engine:
         deadline_s = self._config.edge.deadline_s
         if self.links_whole and took_s > deadline_s + WAY_S:
             self._add("deadlines", [f"{what} took {took_s:.3f} s, of {deadline_s:g} s"])
+
+    def answered(self, who: str, exchange: HttpAnswer) -> None:
+        """Hear a whole answer."""
+        found = self._contract.violations(exchange)
+        self._add("http", [f"{who}: {each}" for each in found])
+
+    def told(self, trouble: str) -> None:
+        """Hear from a client what is wrong with an answer."""
+        self._add("http", [trouble])
 
     def counted(self, actors: Iterable[ActorStats]) -> None:
         """Hear how actors count their messages."""

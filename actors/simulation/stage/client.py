@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from actors.errors import DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
+from actors.simulation.check.http_contract import HttpAnswer
 from actors.simulation.errors import NoSuchService
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
+from actors.simulation.stage.oddities import Asked, oddities
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
     from typing import Self
 
     from actors.kernel.messages import Message
+    from actors.kernel.rng import Rng
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.engine import Engine
     from actors.simulation.stage.trace import Trace
@@ -40,6 +45,13 @@ OK: Final = 200
 STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409})
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+REQUEST_ID: Final = "X-Request-ID"
+# What had its effect, and so is answered the same whenever it is asked under its key again.
+DONE: Final = frozenset({200, 201})
+# A body in pieces, and how long each is on its way; after how long at most a client has left.
+PIECE_BYTES: Final = 40
+PIECE_S: Final = 0.01
+LEAVES_S_MAX: Final = 0.02
 
 
 class ClientReply(msgspec.Struct, frozen=True):
@@ -82,6 +94,10 @@ class Client:
         self._port = port
         self._trace = trace
         self._session: aiohttp.ClientSession
+        # What was asked and answered last; how many requests were sent.
+        self._asked: Asked | None = None
+        self._answer = ClientReply(0)
+        self._sent = 0
 
     async def __aenter__(self) -> Self:
         """Open the session; connections come with the requests."""
@@ -174,32 +190,139 @@ class Client:
         port: int | None = None,
     ) -> ClientReply:
         self.requests += 1
-        base = f"http://{EDGE_HOST}:{port or self._port}"
-        status = 0
+        data = None if body is None else msgspec.json.encode(body)
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(PAUSE_S)
-            begun_s = asyncio.get_running_loop().time()
-            try:
-                async with self._session.request(
-                    method, f"{base}{path}", json=body, headers=headers
-                ) as response:
-                    status = response.status
-                    is_json = response.content_type.endswith("json")
-                    decoded = response.json(content_type=None) if is_json else response.text()
-                    reply = ClientReply(status, await decoded)
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                self._trace.add("client", self.name, f"{method} {path} {type(error).__name__}")
-                self._heard(f"{method} {path}", 0, begun_s)
-                continue
-            said = (body, reply.body)
-            self._trace.add("client", self.name, f"{method} {path} {status}", said)
-            self._heard(f"{method} {path}", status, begun_s)
-            if status not in again:
+            reply = await self._once(method, path, data, headers, port, said=body)
+            if reply.status and reply.status not in again:
+                self._asked, self._answer = _asked(method, path, body, headers, port, reply), reply
                 return reply
         return ClientReply(0)
+
+    async def ask_oddly(self, rng: Rng) -> None:
+        """Ask as no careful client does, of what was asked last; none of it has an effect."""
+        engine, asked = self._engine, self._asked
+        if engine is None:
+            return
+        if asked is not None and rng.randrange(3) == 0 and self._is_done():
+            await self._ask_again(asked, rng)
+            return
+        if asked is not None and asked.is_list and rng.randrange(2) == 0:
+            await self._turn_pages(asked.path)
+            return
+        odd = rng.choice(oddities(asked, engine.edge, ADMIN_TOKEN))
+        reply = await self._once(odd.method, odd.path, odd.data, odd.headers, None)
+        amiss = odd.amiss(reply.status, reply.body) if reply.status else None
+        if amiss is not None:
+            engine.told(f"{self.name}: {amiss}")
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _is_done(self) -> bool:
+        asked = self._asked
+        return asked is not None and IDEMPOTENCY_KEY in asked.headers and asked.status in DONE
+
+    async def _ask_again(self, asked: Asked, rng: Rng) -> None:
+        """Leave in the middle, or send the body in pieces: the answer stays what it was."""
+        data = None if asked.body is None else msgspec.json.encode(asked.body)
+        leaves, port = rng.randrange(2) == 0, asked.port
+        if leaves:
+            try:
+                async with asyncio.timeout(rng.random() * LEAVES_S_MAX):
+                    await self._once(asked.method, asked.path, data, asked.headers, port)
+            except TimeoutError:
+                self._trace.add("client", self.name, f"left {asked.method} {asked.path}")
+        pieces = None if data is None or leaves else _pieces(data)
+        reply = await self._once(asked.method, asked.path, pieces or data, asked.headers, port)
+        if reply.status in DONE and reply != self._answer and self._engine is not None:
+            what = f"{asked.method} {asked.path} was answered {self._answer}, then {reply}"
+            self._engine.told(f"{self.name}: {what}")
+
+    async def _turn_pages(self, path: str) -> None:
+        """Read two pages of one item each: they are not the same."""
+        path = path.partition("?")[0]
+        first = await self._once("GET", f"{path}?limit=1", None, {}, None)
+        if first.status not in DONE or first.body["next"] is None:
+            return
+        target = f"{path}?limit=1&after={quote(str(first.body['next']), safe='')}"
+        second = await self._once("GET", target, None, {}, None)
+        if second.status in DONE and self._engine is not None:
+            items = second.body["items"]
+            if not items or items == first.body["items"]:
+                self._engine.told(f"{self.name}: behind {first.body} in {path} is {second.body}")
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        data: bytes | AsyncIterator[bytes] | None,
+        headers: Mapping[str, str],
+        port: int | None,
+        *,
+        said: Any = None,
+    ) -> ClientReply:
+        """Ask once; a status of 0 where nobody answered. `said` is the body for the trace."""
+        self._sent += 1
+        request_id = f"{self.name}-{self._sent}"
+        sent = {**headers, REQUEST_ID: request_id}
+        if data is not None:
+            sent.setdefault("Content-Type", "application/json")
+        url = URL(f"http://{EDGE_HOST}:{port or self._port}{path}", encoded="%zz" in path)
+        begun_s = asyncio.get_running_loop().time()
+        what = f"{method} {path}"
+        try:
+            async with self._session.request(method, url, data=data, headers=sent) as response:
+                content = await response.read()
+                is_json = response.content_type.endswith("json") and content
+                text = content.decode(response.charset or "utf-8")
+                reply = ClientReply(
+                    response.status, msgspec.json.decode(content) if is_json else text
+                )
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            self._trace.add("client", self.name, f"{what} {type(error).__name__}")
+            self._heard(what, 0, begun_s)
+            return ClientReply(0)
+        self._trace.add("client", self.name, f"{what} {reply.status}", (said, reply.body))
+        self._heard(what, reply.status, begun_s)
+        if self._engine is not None:
+            exchange = HttpAnswer(
+                method=method,
+                target=path,
+                port=port,
+                request_id=request_id,
+                status=reply.status,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=reply.body,
+                size=len(content),
+                took_s=asyncio.get_running_loop().time() - begun_s,
+            )
+            self._engine.answered(self.name, exchange)
+        return reply
 
     def _heard(self, what: str, status: int, begun_s: float) -> None:
         if self._engine is not None:
             took_s = asyncio.get_running_loop().time() - begun_s
             self._engine.asked(f"{self.name}: {what}", status, took_s)
+
+
+def _asked(
+    method: str, path: str, body: Any, headers: dict[str, str], port: int | None, reply: ClientReply
+) -> Asked:
+    is_list = isinstance(reply.body, dict) and "items" in reply.body
+    return Asked(
+        method=method,
+        path=path,
+        body=body,
+        headers=headers,
+        port=port,
+        status=reply.status,
+        is_list=is_list and method == "GET",
+    )
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    """Yield it bit by bit, as somebody sends it who does not know yet how long it is."""
+    for at in range(0, len(data), PIECE_BYTES):
+        yield data[at : at + PIECE_BYTES]
+        await asyncio.sleep(PIECE_S)

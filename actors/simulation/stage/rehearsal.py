@@ -58,13 +58,14 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.simulation.check.history import Operation
     from actors.simulation.script.chooser import Chooser
-    from actors.simulation.script.workload import Workload
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.time.virtual_clock import VirtualClock
     from actors.system import System
 
 # Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
 REQUESTS_MAX: Final = 10
+# After one in so many requests its client asks something oddly as well.
+ODD_ONE_IN: Final = 3
 # Of order and delays, for who chooses: any number that is no larger is as good.
 SEEDS: Final = 1 << 16
 # Bytes that arrive are most of what happens, and tell the least.
@@ -376,7 +377,7 @@ class Rehearsal:
         await _together(
             director.play(script.schedule),
             *[
-                self._client(number, script.workload, scenario, history, machine, trace)
+                self._client(number, script, scenario, history, machine, trace)
                 for number in range(self._clients)
             ],
         )
@@ -403,20 +404,23 @@ class Rehearsal:
         return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
 
     async def _client(
-        self, number: int, workload: Workload[Any], scenario: Scenario, history: History,
+        self, number: int, script: Script, scenario: Scenario, history: History,
         machine: Machine, trace: Trace,
     ) -> None:  # fmt: skip
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
         due_s = 0.0
         name, port = f"client-{number}", machine.config.edge.gateway.port
+        rng = Rng(f"{script.seed} {name}")
         with on_host(name):
             async with Client(name, machine, port, trace, self._services, machine.engine) as client:
-                for index, request in enumerate(workload):
+                for index, request in enumerate(script.workload):
                     due_s += request.gap_us / 1_000_000
                     if request.client == number:
                         await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
                         await scenario.perform(client, index, request.call, history)
+                        if rng.randrange(ODD_ONE_IN) == 0:
+                            await client.ask_oddly(rng)
                 self._requests += client.requests
 
 

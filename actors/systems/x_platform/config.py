@@ -35,6 +35,8 @@ class XPlatformConfig(Section):
     window_s: Positive = 900.0
     # In a window, for each endpoint and account; a stream is one request.
     requests_max: Count = 5000
+    # Tweets on a page of the recent search, however many were asked for; X's bound.
+    search_page_max: Count = 100
     # X's bound, in minutes.
     backfill_minutes_max: Annotated[int, msgspec.Meta(ge=0, le=5)] = 5
     # The stream's past, for backfill: twice its bound.

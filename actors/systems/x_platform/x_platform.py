@@ -204,7 +204,8 @@ class XPlatformService(Service):
     @query
     def search_tweets(self, tx: ReadTransaction, question: SearchTweets) -> SearchPage | Refusal:
         """Find what a rule would have met."""
-        return search(tx, question)
+        limit = min(question.limit, self._config.search_page_max)
+        return search(tx, msgspec.structs.replace(question, limit=limit))
 
     @query
     def get_tweets(self, tx: ReadTransaction, question: GetTweets) -> Things:

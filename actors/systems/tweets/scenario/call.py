@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
 
 # Most love it or hate it: the others give the monitor little to do.
-MOOD_PARTS: Final = (0, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6, 7)
+MOOD_PARTS: Final = (0, 1, 1, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8)
 # The last one is the account for which the monitor acts.
 AUTHORS: Final = ("ann", "bob", "dressrehearsal")
 STORED: Final = 3
@@ -70,6 +70,10 @@ STOPPED: Final[tuple[tuple[str, ...], ...]] = (
     ("tweets",),
 )
 STOPS_S: Final = (1.0, 6.0, 25.0)
+# The reader alone is stopped for longer than what X sends again.
+READER_STOPS_S: Final = (1.0, 25.0, 400.0)
+# So many changes of a flag follow each other.
+CHANGES: Final = 3
 # How long X has the account do nothing: shorter, and longer, than an effect's attempts.
 LOCKS_S: Final = (2.0, 8.0, 30.0)
 
@@ -139,21 +143,21 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | kind | asks for |
     | --- | --- |
     | `say`, `answer`, `repeat` | a tweet at X; one that answers or repeats the last one |
-    | `edit` | another version of the last tweet |
+    | `edit` | another version of the last tweet, or two |
     | `delete` | the end of the last tweet, where it was never edited |
     | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
     | `compose` | a tweet of X's embedded authors |
-    | `store` | a tweet past X, under an id that others use as well |
+    | `store` | a tweet past X, under an id that others use as well, and one more under the same |
     | `insert` | a tweet at the tutorial's address |
-    | `flag` | a change of a flag |
+    | `flag` | some changes of a flag |
     | `fickle` | a like at X that is taken back |
     | `meddle` | a rule on the account that looks like an old one of the reader's |
-    | `unrule` | the end of all rules on the account, the reader's among them |
-    | `lock` | a while in which X lets the account do nothing |
+    | `unrule` | the end of all rules on the account, the reader's too; a tweet then, one later |
+    | `lock` | a while in which X lets the account do nothing, and a tweet in it, maybe deleted |
     | `requeue` | another attempt at what X has refused: at one like or reply, or at all |
-    | `disconnect` | X's end of the stream |
+    | `disconnect` | X's end of the stream, and a tweet |
     | `look` | the reader's state |
-    | `stop` | an operator's suspension of services, and its end a while later |
+    | `stop` | an operator's suspension of services, tweets about then, and its end a while later |
     | `list` | a list, page by page, to its end |
     | `get` | one tweet or flag that was seen in a list or an answer |
     | `odd` | what there is not, or what makes no sense |
@@ -180,14 +184,20 @@ class TweetsCall(msgspec.Struct, frozen=True):
         return STORERS[self.author % len(STORERS)]
 
     @property
-    def flag_change(self) -> dict[str, str | None]:
-        """What of a flag is changed."""
-        return FLAG_CHANGES[self.number % len(FLAG_CHANGES)]
+    def flag_changes(self) -> tuple[dict[str, str | None], ...]:
+        """What of a flag is changed, one after the other: the digits of the number."""
+        count = len(FLAG_CHANGES)
+        return tuple([FLAG_CHANGES[self.number // count**n % count] for n in range(CHANGES)])
 
     @property
     def list(self) -> str:
         """Which list is read."""
         return LISTS[self.number % len(LISTS)]
+
+    @property
+    def stops_s(self) -> float:
+        """For how long."""
+        return (READER_STOPS_S if "reader" in self.stopped else STOPS_S)[self.lasts]
 
     @property
     def stopped(self) -> tuple[str, ...]:
@@ -209,9 +219,9 @@ class TweetsCall(msgspec.Struct, frozen=True):
             case "late":
                 return f"ask once more after {LATER_S[self.lasts]:g} s"
             case "flag":
-                return f"change a flag: {self.flag_change}"
+                return f"change a flag: {self.flag_changes}"
             case "stop":
-                return f"stop {' and '.join(self.stopped)} for {STOPS_S[self.lasts]:g} s"
+                return f"stop {' and '.join(self.stopped)} for {self.stops_s:g} s"
             case "lock":
                 return f"lock the account for {LOCKS_S[self.lasts]:g} s"
             case _:
@@ -250,7 +260,7 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
         case "insert":
             return TweetsCall(kind, mood=_choose_mood(choose), again=again)
         case "flag":
-            return TweetsCall(kind, number=choose(len(FLAG_CHANGES)), again=again)
+            return TweetsCall(kind, number=choose(len(FLAG_CHANGES) ** CHANGES), again=again)
         case _:
             return TweetsCall(kind)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.simulation.check.assertions import sometimes
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
@@ -15,7 +17,9 @@ from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.scenario.deeds import TweetsDeeds
 from actors.systems.tweets.scenario.flag_model import FlagModel
 from actors.systems.tweets.scenario.kept import Kept
+from actors.systems.tweets.scenario.looks import PAGE
 from actors.systems.tweets.scenario.walks import walks_amiss
+from actors.systems.tweets.scenario.x_books import XBooks
 from actors.systems.tweets.x_invariants import tweeted_at_us
 from actors.systems.x_platform.messages import ACCOUNT_ID
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from actors.systems.tweets.scenario.told import Told
 
 SECOND_US: Final = 1_000_000
+HOUR_US: Final = 3_600 * SECOND_US
 # What connecting may take, and a note on how far has been read be late, in seconds.
 NOTE_S_MAX: Final = 30.0
 # Where nothing is wrong: how long an answer takes, and how long it is from a tweet to its score.
@@ -47,6 +52,7 @@ EXTERNAL_IDS = (
 GAPS = "SELECT from_us, to_us FROM gap"
 # What was asked for afterwards is there.
 NOT_FILLED = "SELECT from_us, to_us FROM gap WHERE state != 'filled'"
+GAP_STATES = "SELECT state FROM gap"
 FLAGS = "SELECT id, status, assignee, note FROM flag"
 
 
@@ -67,6 +73,12 @@ def tweets_violations(
     kept = Kept(folder, account_id=ACCOUNT_ID)
     found += TweetsDeeds(kept, told, config.section(TweetsConfig)).violations()
     found += walks_amiss(kept, told)
+    found += XBooks(kept).violations()
+    _note_what_came(folder, kept, told)
+    found += _stored_once_each(told)
+    if not _clock_was_set(clock):
+        found += _bounds_are_kept(kept, config)
+        found += _who_is_locked_says_nothing(kept, told)
     if is_calm and not told.is_disturbed:
         found += _without_faults_all_is_done_soon(kept, config, history, told)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
@@ -120,6 +132,82 @@ def _flags_do_as_they_are_told(folder: Path, history: History) -> Iterator[str]:
     verdict = check_linearizability(asked, FlagModel())
     if not verdict.linearizable:
         yield str(verdict)
+
+
+def _note_what_came(folder: Path, kept: Kept, told: Told) -> None:
+    """Say which cases it has reached: where one never comes, a campaign has seen too little."""
+    for name in ("likes", "replies"):
+        statuses = {row["status"] for row in kept.of[name]}
+        for status in ("done", "withheld", "refused"):
+            sometimes(f"one of the {name} is {status}", status in statuses)
+    statuses = {row["status"] for row in kept.of["flags"]}
+    for status in ("assigned", "resolved"):
+        sometimes(f"a flag is {status}", status in statuses)
+    kinds = {row["x_kind"] for row in kept.of["tweets"]}
+    for kind in ("reply", "retweet", "quote"):
+        sometimes(f"a {kind} is stored", kind in kinds)
+    versions = [row["version_id"] for row in kept.of["tweets"]]
+    sometimes("a tweet shows another version than its first", any(versions))
+    sometimes("a gap is filled", ("filled",) in _rows(folder, "reader", GAP_STATES))
+    known = [reply for *_, reply in told.stores if reply.status == HTTPStatus.OK]
+    sometimes("what is to be stored is known", known)
+    sometimes("the account is locked", told.locked)
+    sometimes("a list has several pages", any(len(walk.items) > PAGE for walk in told.walks))
+
+
+def _clock_was_set(clock: Clock) -> bool:
+    """Whether times of the run may be no differences."""
+    return not isinstance(clock, VirtualClock) or bool(clock.set_forward_us)
+
+
+def _stored_once_each(told: Told) -> Iterator[str]:
+    """Under one external id there is one tweet; one request alone has made it."""
+    ids: dict[str, set[str]] = {}
+    made: dict[str, set[str]] = {}
+    for external_id, key, reply in told.stores:
+        if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
+            ids.setdefault(external_id, set()).add(reply.body["id"])
+        if reply.status == HTTPStatus.CREATED:
+            made.setdefault(external_id, set()).add(key)
+    yield from [f"{each} is {sorted(every)}" for each, every in ids.items() if len(every) > 1]
+    yield from [
+        f"{each} was made by {sorted(every)}" for each, every in made.items() if len(every) > 1
+    ]
+
+
+def _bounds_are_kept(kept: Kept, config: Config) -> Iterator[str]:
+    """In no hour, or day, is more begun than there may be: of an author, a conversation, in all."""
+    bounds = config.section(TweetsConfig)
+    of_tweet = {row["id"]: row for row in kept.of["tweets"]}
+    for name, by, window_us, most in (
+        ("likes", "x_author_id", HOUR_US, bounds.likes_author_hour_max),
+        ("replies", "x_author_id", HOUR_US, bounds.replies_author_hour_max),
+        ("replies", "x_conversation_id", 24 * HOUR_US, bounds.replies_conversation_day_max),
+        ("replies", "", HOUR_US, bounds.replies_hour_max),
+    ):
+        begun: dict[Any, list[int]] = {}
+        for row in kept.of[name]:
+            tweet = of_tweet[row["tweet_id"]]
+            if row["status"] != "withheld":
+                begun.setdefault(tweet[by] if by else None, []).append(row["begun_us"])
+        for what, times in begun.items():
+            times.sort()
+            late = [
+                at for at, first in zip(times[most:], times, strict=False) if at - first < window_us
+            ]
+            is_full = len(times) >= most
+            sometimes(f"{name} are as many as may be, {by or 'in all'}", is_full)
+            if late:
+                yield f"{len(times)} {name} of {what}, and {most} is the most"
+
+
+def _who_is_locked_says_nothing(kept: Kept, told: Told) -> Iterator[str]:
+    """Nothing stands at X that the account has written while it was locked."""
+    for row in kept.of["x_tweets"]:
+        at_s = (tweeted_at_us(row["id"]) - START_US) / SECOND_US
+        is_locked = any(since_s < at_s < until_s for since_s, until_s in told.locked)
+        if is_locked and kept.is_ours(row["id"]) and row["replied_to"] is not None:
+            yield f"{row['id']} was tweeted by an account that was locked"
 
 
 def _without_faults_all_is_done_soon(

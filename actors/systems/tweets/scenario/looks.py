@@ -19,8 +19,8 @@ TUTORIAL_GREETING: Final = "Our Simple RESTful Microservice!"
 TUTORIAL_LIST: Final = "/all"
 TWEETS: Final = "/api/v1/tweets"
 FLAGS: Final = "/api/v1/flags"
-# Few enough for a list of a run to have several pages.
-PAGE: Final = 2
+# Few enough for any list to have several pages.
+PAGE: Final = 1
 # More than any list of a run has: who comes so far goes in circles.
 PAGES_MAX: Final = 200
 

@@ -68,4 +68,11 @@ MOODS: Final[dict[str, Mood]] = {
     ),
     # The mean of its three parts' 0.4215, 0.6249 and -0.2263.
     "divided": Mood(_PARTS, "positive", 0.2734),
+    # However much is praised, the rant in it counts.
+    "two-faced": Mood(
+        "I love {it}! Wonderful, excellent, amazing, the best ever, thank you. "
+        "It is awful, I hate this terrible, horrible mess",
+        "negative",
+        -0.9462,
+    ),
 }

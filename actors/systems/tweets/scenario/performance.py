@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, STOPS_S, TweetsCall
+from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, Kind, TweetsCall
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Utterance
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from actors.simulation.stage.client import Client, ClientReply
     from actors.systems.tweets.scenario.told import Told
 
+# The mood in which somebody is liked and answered; until when the reader's rule is there again.
+DELIGHTED: Final = 1
+RULE_IS_BACK_S: Final = 20.0
 INSERTED: Final = "Inserted one into the Database"
 
 
@@ -37,17 +40,25 @@ class TweetsPerformance:
     """One call of one client. Its key, and the end of its texts, are made of its number."""
 
     def __init__(
-        self, told: Told, client: Client, number: int, call: TweetsCall, history: History
+        self,
+        told: Told,
+        client: Client,
+        number: int,
+        call: TweetsCall,
+        history: History,
+        part: str = "",
     ) -> None:
+        """`part` tells what else belongs to the same request."""
         self._told = told
         self._client = client
         self._call = call
         self._history = history
-        self._key = f"k{number}"
+        self._key = f"k{number}{part}"
+        self._part = part
         self._number = number
         self._mood = list(MOODS.values())[call.mood]
         about = self._mood.about("the weather" if call.off else KEYWORD)
-        self._text = f"{about} ({client.name} n{number})"
+        self._text = f"{about} ({client.name} n{number}{part})"
 
     async def run(self) -> None:
         """Do it, and where the call says so, a second time under the same key."""
@@ -60,16 +71,24 @@ class TweetsPerformance:
                 await self._change_flag()
             case "list" | "get" | "odd":
                 await self._read()
-            case "misuse":
-                await self._misuse_a_key()
-            case "late":
-                await self._ask_late()
+            case "misuse" | "late":
+                await self._use_a_key_again()
             case "look":
                 self._expect(await self._client.ask("GET", "/api/v1/reader"), HTTPStatus.OK)
             case "stop":
                 await self._stop()
+            case "lock":
+                await self._lock()
             case _:
                 await self._act_on_x()
+        if not self._part:
+            await self._follow_up()
+
+    async def _follow_up(self) -> None:
+        """Do once more what only a second time shows: a newer version, an id that is known."""
+        kind = self._call.kind
+        if kind == "store" or (kind == "edit" and self._call.number):
+            await self._also(kind)
 
     # --- At X --------------------------------------------------------------------------------
 
@@ -135,15 +154,37 @@ class TweetsPerformance:
             case "unrule":
                 self._told.deleted_rules = self._told.is_disturbed = True
                 await client.tell("x_platform", DeleteRules(all=True), key=self._key)
-            case "lock":
-                self._told.is_disturbed = True
-                body = {"for_s": LOCKS_S[self._call.lasts]}
-                await client.administer("POST", "/admin/x/lock", body)
+                await self._also("say")
+                await asyncio.sleep(RULE_IS_BACK_S)
+                await self._also("say", author=1)
             case "requeue":
                 await self._requeue()
             case "disconnect":
                 self._told.is_disturbed = True
                 await client.administer("POST", "/admin/x/disconnect")
+                await self._also("say")
+
+    async def _also(self, kind: Kind, *, author: int = 0) -> None:
+        """Have it tweeted by somebody who is delighted."""
+        call = TweetsCall(kind, mood=DELIGHTED, author=author, number=self._call.number)
+        part = f"{self._part}-{kind}{author or ''}"
+        await TweetsPerformance(
+            self._told, self._client, self._number, call, self._history, part
+        ).run()
+
+    async def _lock(self) -> None:
+        """Lock the account, and give it something to do meanwhile, which may be gone after."""
+        loop, locked = asyncio.get_running_loop(), self._told.locked
+        self._told.is_disturbed = True
+        for_s = LOCKS_S[self._call.lasts]
+        asked_s = loop.time()
+        locked[:] = [(since_s, min(until_s, asked_s)) for since_s, until_s in locked]
+        reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
+        if reply.status == HTTPStatus.OK:
+            locked.append((loop.time(), asked_s + for_s))
+        await self._also("say")
+        if self._number % 2:
+            await self._also("delete")
 
     async def _requeue(self) -> None:
         kind = ("replies", "likes")[self._call.number % 2]
@@ -172,6 +213,8 @@ class TweetsPerformance:
             self._client.name, "put_if_absent", self._text, key=key
         ) as attempt:
             reply = await self._twice(method, path, body, port=port)
+            if body is not None and reply.status:
+                self._told.stores.append((key, self._key, reply))
             if reply.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
                 self._expect(reply, HTTPStatus.CREATED)
                 return
@@ -184,6 +227,12 @@ class TweetsPerformance:
                 attempt.ok(self._text)
             else:
                 self._expect(reply, HTTPStatus.CREATED)
+
+    async def _use_a_key_again(self) -> None:
+        if self._call.kind == "misuse":
+            await self._misuse_a_key()
+        else:
+            await self._ask_late()
 
     async def _misuse_a_key(self) -> None:
         """Under one key there is one request: neither the second is run, nor the first again."""
@@ -223,21 +272,32 @@ class TweetsPerformance:
         if flags.status != HTTPStatus.OK or not flags.body["items"]:
             return
         flag = flags.body["items"][self._number % len(flags.body["items"])]["id"]
-        change = self._call.flag_change
-        with self._history.invoke(self._client.name, "change", change, key=flag) as attempt:
-            reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", change)
-            if reply.status == HTTPStatus.OK:
-                body = reply.body
-                attempt.ok((body["status"], body["assignee"], body["note"]))
-            elif reply.status:
-                attempt.ok(reply.status)
+        key = self._key
+        for number, change in enumerate(self._call.flag_changes):
+            self._key = f"{key}-{number}"
+            with self._history.invoke(self._client.name, "change", change, key=flag) as attempt:
+                reply = await self._twice("PATCH", f"/api/v1/flags/{flag}", change)
+                if reply.status == HTTPStatus.OK:
+                    body = reply.body
+                    attempt.ok((body["status"], body["assignee"], body["note"]))
+                elif reply.status:
+                    attempt.ok(reply.status)
 
     async def _stop(self) -> None:
         stopped = self._call.stopped
         self._told.is_disturbed = True
+        is_x = "x_platform" in stopped
+        if is_x:  # what is to be done about it finds nobody
+            await self._also("say")
         for service in stopped:
             await self._client.operate("suspend", service)
-        await asyncio.sleep(STOPS_S[self._call.lasts])
+        if not is_x:
+            await self._also("say")
+            await self._also("edit")
+            await self._also("answer", author=1)
+            if "reader" in stopped:  # all of it is found again, by stream or search
+                await self._also("say", author=1)
+        await asyncio.sleep(self._call.stops_s)
         for service in stopped:
             await self._client.operate("resume", service)
 

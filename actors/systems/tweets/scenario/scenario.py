@@ -77,9 +77,12 @@ BARRED_S_MAX: Final = 10.0
 RULES_CHECK_S: Final = 15.0
 GAP_WAIT_S: Final = 12.0
 # Few enough for a run to reach.
-AUTHOR_HOUR_MAX: Final = 4
+# A page of few, for a gap to have several; but what is tweeted in a second, as all is while a clock
+# that was set back stands still, is more than a window's pages hold for ever, if it is more at all.
+SEARCH_PAGE: Final = 4
+AUTHOR_HOUR_MAX: Final = 3
 CONVERSATION_DAY_MAX: Final = 2
-HOUR_MAX: Final = 8
+HOUR_MAX: Final = 5
 # A dead stream has been noticed by then, and the next one has sent what it had.
 SETTLED_S: Final = 45.0
 ROWS_MAX: Final = 1_000
@@ -138,6 +141,7 @@ class TweetsScenario(Scenario):
             keywords=(KEYWORD,),
             window_s=WINDOW_S,
             requests_max=WINDOW_REQUESTS,
+            search_page_max=SEARCH_PAGE,
         )
         config = config.changed(
             TweetsConfig,

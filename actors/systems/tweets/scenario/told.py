@@ -55,6 +55,8 @@ class Told(msgspec.Struct):
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
     to be deleted there; `seen` is what was last seen of each tweet and flag, by its address.
+    `stores` are by external id and key the answers to who stored something past X; `locked` from
+    when to when the account could do nothing, in seconds of the run.
     `is_disturbed` is whether somebody has stopped, locked or cut something; `silent` are the
     requests that nobody has answered.
     """
@@ -73,6 +75,8 @@ class Told(msgspec.Struct):
     walks: list[ListWalk] = []
     at_rest: list[ListWalk] = []
     silent: list[str] = []
+    stores: list[tuple[str, str, ClientReply]] = []
+    locked: list[tuple[float, float]] = []
     deleted_rules: bool = False
     is_disturbed: bool = False
     troubles: list[str] = []

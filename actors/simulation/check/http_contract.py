@@ -1,0 +1,199 @@
+"""Whether an answer is one that HTTP, and the gateway's own contract, have for its request.
+
+Every answer that a simulated client gets is judged, whatever the system: its status and the kind of
+its problem, the headers that go with them, the form of its body, and that no "no" tells what is
+inside. It shares no code with the edge.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, quote, unquote
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from actors.config import EdgeConfig
+
+JSON: Final = "application/json"
+PROBLEM: Final = "application/problem+json"
+# By status, what its problems are called: what clients tell them apart by.
+PROBLEMS: Final[Mapping[int, frozenset[str]]] = MappingProxyType(
+    {
+        400: frozenset(
+            {"bad-request", "malformed-url", "malformed-json", "incomplete-body", "wrong-type"}
+        ),
+        401: frozenset({"unauthorized"}),
+        403: frozenset({"cross-origin"}),
+        404: frozenset({"not-found", "no-such-path", "no-such-actor", "no-such-letter"}),
+        405: frozenset({"method-not-allowed"}),
+        408: frozenset({"head-too-slow", "body-too-slow"}),
+        409: frozenset({"conflict", "reply-unreadable", "letter-not-replayable"}),
+        413: frozenset({"body-too-large"}),
+        415: frozenset({"unsupported-media-type"}),
+        417: frozenset({"expectation-failed"}),
+        421: frozenset({"misdirected"}),
+        422: frozenset({"invalid", "unread-body"}),
+        503: frozenset(
+            {
+                "mailbox-full", "starting", "service-unavailable", "actor-crashed",
+                "actor-stopped", "dead-lettered", "store-refused", "store-unavailable",
+                "too-many-connections", "not-ready",
+            }
+        ),
+        504: frozenset({"deadline-exceeded"}),
+    }
+)  # fmt: skip
+# Who has no room, or waits for somebody, knows when to come again.
+SAYS_WHEN: Final = frozenset(
+    {
+        "mailbox-full", "starting", "service-unavailable", "store-refused", "store-unavailable",
+        "too-many-connections",
+    }
+)  # fmt: skip
+SUCCESSES: Final = frozenset({200, 201, 202})
+# Which headers go with a status.
+HEADERS: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(
+    {401: ("WWW-Authenticate",), 405: ("Allow",), 415: ("Accept-Encoding",)}
+)
+# What is nobody's business: files, code, statements, and what an exception is called.
+INSIDE: Final = re.compile(
+    r"Traceback|\.py\b|\bline \d+\b|sqlite|\b(?:SELECT|INSERT|UPDATE|DELETE) |\.db\b|0x[0-9a-f]{6}"
+    r"|<class|/tmp/|\b[A-Z]\w+(?:Error|Exception)\b"
+)
+# The time on the way that is taken for none: a deadline counts from the arrival.
+EARLY_S: Final = 0.001
+
+
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and its answer; `port` is None at the gateway. Header names are in lower case.
+
+    `body` is the answer's, decoded where it is JSON; `size` is how many bytes it has; `took_s` is
+    how long it was from the request's first byte.
+    """
+
+    method: str
+    target: str
+    port: int | None
+    request_id: str
+    status: int
+    headers: dict[str, str]
+    body: Any
+    size: int
+    took_s: float
+
+
+class HttpContract:
+    """Judges one answer at a time."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        """`config` says how long a request may take, and how long a page is."""
+        self._config = config
+
+    def violations(self, seen: HttpAnswer) -> Iterator[str]:
+        """Yield a sentence for everything that is wrong with it."""
+        for trouble in self._violations(seen):
+            yield f"{seen.method} {seen.target} was answered {seen.status} {trouble}"
+
+    def _violations(self, seen: HttpAnswer) -> Iterator[str]:
+        yield from _common(seen)
+        if seen.method == "HEAD":
+            if seen.size:
+                yield f"and a body of {seen.size} bytes"
+        elif seen.status in SUCCESSES:
+            yield from self._success(seen)
+        else:
+            yield from self._problem(seen)
+
+    # --- A yes -------------------------------------------------------------------------------
+
+    def _success(self, seen: HttpAnswer) -> Iterator[str]:
+        kind = seen.headers.get("content-type", "")
+        if not kind.startswith(("text/", JSON)):
+            yield f"as {kind or 'nothing at all'}"
+        path = seen.target.partition("?")[0]
+        if seen.port is None and path.startswith("/api/v1/"):
+            yield from _created_or_accepted(seen, path)
+            if seen.method == "GET":
+                yield from self._read(seen, path)
+
+    def _read(self, seen: HttpAnswer, path: str) -> Iterator[str]:
+        """A list has two parts, and no more than was asked for; a thing is what it is called."""
+        body = seen.body
+        if not isinstance(body, dict):
+            yield f"and no object: {body!r}"
+        elif "items" in body:
+            following = body.get("next")
+            if set(body) != {"items", "next"} or not isinstance(following, str | None):
+                yield f"with {sorted(body)}, next {following!r}"
+            asked = parse_qs(seen.target.partition("?")[2]).get("limit")
+            limit = self._config.page_items_default if asked is None else int(asked[0])
+            if len(body["items"]) > limit:
+                yield f"with {len(body['items'])} items, and {limit} is the most"
+            if following is not None and len(body["items"]) < limit:
+                yield f"with {len(body['items'])} items, {limit} were asked for, and there are more"
+        elif "id" in body and unquote(path.rpartition("/")[2]) != body["id"]:
+            yield f"with {body['id']}"
+
+    # --- A no --------------------------------------------------------------------------------
+
+    def _problem(self, seen: HttpAnswer) -> Iterator[str]:
+        kinds, body = PROBLEMS.get(seen.status), seen.body
+        if kinds is None:
+            yield f"which nothing that a client sends may be: {body!r}"
+            return
+        if seen.headers.get("content-type") != PROBLEM or not isinstance(body, dict):
+            yield f"as {seen.headers.get('content-type')}: {body!r}"
+            return
+        kind = str(body.get("type")).rpartition("/")[2]
+        if kind not in kinds or body.get("status") != seen.status:
+            yield f"and says {body}"
+        if not all(body.get(name) for name in ("title", "detail")):
+            yield f"and does not say what is wrong: {body}"
+        # An operator is told all of it.
+        is_for_all = not seen.target.startswith("/admin/")
+        if is_for_all and INSIDE.search(f"{body.get('title')} {body.get('detail')}"):
+            yield f"and tells what is inside: {body}"
+        when, told = seen.headers.get("retry-after"), body.get("retry_after")
+        if (None if told is None else str(told)) != when:
+            yield f"to be asked again after {when} s, or {told}"
+        if kind in SAYS_WHEN and (when is None or int(when) < 1):
+            yield f"as {kind}, to be asked again after {when} s"
+        if seen.status == 405 and seen.method in seen.headers.get("allow", "").split(", "):  # noqa: PLR2004 - a status
+            yield f"though it allows {seen.headers.get('allow')}"
+        if seen.status == 504 and seen.took_s < self._config.deadline_s - EARLY_S:  # noqa: PLR2004 - a status
+            yield f"after {seen.took_s:.3f} s, of {self._config.deadline_s:g} s"
+
+
+def _common(seen: HttpAnswer) -> Iterator[str]:
+    """What stands in every answer, and in none."""
+    headers = seen.headers
+    if headers.get("x-request-id") != seen.request_id:
+        yield f"under the request id {headers.get('x-request-id')}, and {seen.request_id} was sent"
+    if headers.get("x-content-type-options") != "nosniff":
+        yield "and may be taken for something else: it lacks nosniff"
+    yield from [
+        f"without {each}"
+        for each in ("Date", *HEADERS.get(seen.status, ()))
+        if not headers.get(each.lower())
+    ]
+    if "access-control-allow-origin" in headers:
+        yield "and lets pages from elsewhere read it"
+
+
+def _created_or_accepted(seen: HttpAnswer, path: str) -> Iterator[str]:
+    """What is made is found at its Location, where the address has one."""
+    location = seen.headers.get("location")
+    wanted = None
+    if seen.method == "POST" and seen.status in {201, 202}:
+        wanted = f"{path}/{quote(str(seen.body.get('id')), safe='')}"
+    elif seen.status == 202:  # noqa: PLR2004 - a status
+        wanted = path
+    if seen.status == 202 and not seen.headers.get("retry-after"):  # noqa: PLR2004 - a status
+        yield "without Retry-After"
+    if location is not None and location != wanted:
+        yield f"with Location {location}, and it is {wanted}"

@@ -1,0 +1,207 @@
+"""Requests as no careful client makes them, each with the answer that it is to get.
+
+They are made of a request that was answered: the same address, but another method; the same body,
+but cut short. What stands in the contract for them holds at every address, so that no scenario has
+to know of them, and none of them has an effect.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actors.config import EdgeConfig
+
+API: Final = "/api/v1/"
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+KEY: Final = "Idempotency-Key"
+FIELD: Final = "an_odd_field"
+LIMIT: Final = re.compile(r"\blimit=\d+")
+# Longer than any address reads, whatever its fields allow.
+HUGE_BYTES: Final = 1_000_000_000
+# What a listener that has no room, or no time, says to anything.
+OVERLOAD: Final = frozenset({503, 504})
+# What is there in every system: at /readyz not everything may be up.
+OWN_ADDRESSES: Final = (("/healthz", {200}), ("/readyz", {200, 503}))
+ADMIN_ADDRESSES: Final = ("/admin/actors", "/admin/registry", "/admin/dead-letters")
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as it was made; `status` is that of its answer, `is_list` whether that has pages.
+
+    `port` is None at the gateway.
+    """
+
+    method: str
+    path: str
+    body: Any
+    headers: dict[str, str]
+    port: int | None
+    status: int
+    is_list: bool = False
+
+
+class Oddity(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, and which answers it may get; `kind` and `field` are those of their problem."""
+
+    name: str
+    method: str
+    path: str
+    statuses: frozenset[int]
+    kind: str = ""
+    field: str = ""
+    headers: dict[str, str] = {}
+    data: bytes | None = None
+
+    def amiss(self, status: int, body: Any) -> str | None:
+        """Return what is wrong with an answer, if anything is."""
+        if status in OVERLOAD:
+            return None
+        said = body if isinstance(body, dict) else {}
+        kind = str(said.get("type", "")).rpartition("/")[2]
+        if status not in self.statuses or (self.kind and kind != self.kind):
+            return f"{self.name} was answered {status} {body!r}"
+        if self.field and str(said.get("field")).partition(".")[0] != self.field:
+            return f"{self.name} is blamed on {said.get('field')}, and not on {self.field}"
+        return None
+
+
+def oddities(asked: Asked | None, config: EdgeConfig, token: str) -> list[Oddity]:
+    """Return what can be made of it, and what can always be asked."""
+    found = list(_always(token))
+    if asked is not None and asked.port is None and asked.path.startswith(API):
+        found += _of_any(asked)
+        if asked.method in BODY_METHODS:
+            found += _of_a_body(asked)
+        if asked.method == "GET":
+            found += _of_a_read(asked, config)
+        else:
+            found += _of_a_write(asked)
+    return found
+
+
+def _always(token: str) -> Iterator[Oddity]:
+    for path, statuses in OWN_ADDRESSES:
+        yield Oddity(name="a probe", method="GET", path=path, statuses=frozenset(statuses))
+    operator = {"Authorization": f"Bearer {token}"}
+    for path in ADMIN_ADDRESSES:
+        ok = frozenset({200})
+        yield Oddity(name="a look", method="GET", path=path, statuses=ok, headers=operator)
+    for headers in ({}, {"Authorization": "Bearer nobody-s"}, {"Authorization": f"Basic {token}"}):
+        yield _refused("no operator", "GET", "/admin/actors", 401, "unauthorized", headers=headers)
+    nobody = "/admin/actors/nobody-s/resume"
+    yield _refused("a stranger", "POST", nobody, 404, "no-such-actor", headers=operator)
+
+
+def _of_any(asked: Asked) -> Iterator[Oddity]:
+    """What holds at every address."""
+    method, path = asked.method, asked.path
+    bare = path.partition("?")[0]
+    yield _refused("another method", "PROPFIND", path, 405, "method-not-allowed")
+    yield _refused("a question of methods", "OPTIONS", path, 405, "method-not-allowed")
+    yield _refused("no address", method, f"{bare}/no/such", 404, "no-such-path")
+    yield _refused("a bad escape", method, f"{bare}/%zz", 400, "malformed-url")
+    elsewhere = {"Host": "elsewhere.example"}
+    yield _refused("another host", method, path, 421, "misdirected", headers=elsewhere)
+
+
+def _of_a_read(asked: Asked, config: EdgeConfig) -> Iterator[Oddity]:
+    path = asked.path
+    mark = "&" if "?" in path else "?"
+    statuses = frozenset({asked.status, 200, 404})
+    yield Oddity(name="only the head", method="HEAD", path=path, statuses=statuses)
+    yield _refused("a body", "GET", path, 422, "unread-body", data=b'{"a": 1}')
+    yield _refused("more", "GET", f"{path}{mark}{FIELD}=1", 422, "invalid", field=FIELD)
+    if asked.is_list:
+        if not LIMIT.search(path):
+            path = f"{path}{mark}limit=1"
+        most = config.page_items_max
+        for limit in ("0", str(most + 1), "many"):
+            target = LIMIT.sub(f"limit={limit}", path)
+            yield _refused("a page", "GET", target, 422, "invalid", field="limit")
+        yield _refused("two limits", "GET", f"{path}&limit=1", 422, "invalid", field="limit")
+
+
+def _of_a_write(asked: Asked) -> Iterator[Oddity]:
+    method, path, data = asked.method, asked.path, _data(asked.body)
+    for name, value in (("Origin", "https://elsewhere.example"), ("Sec-Fetch-Site", "cross-site")):
+        yield _refused(
+            "a page",
+            method,
+            path,
+            403,
+            "cross-origin",
+            headers={name: value},
+            data=data,
+            field=name,
+        )
+    for key in ("two words", "k" * 256):
+        headers = {KEY: key}
+        yield _refused(
+            "no key", method, path, 422, "invalid", headers=headers, data=data, field=KEY
+        )
+
+
+def _of_a_body(asked: Asked) -> Iterator[Oddity]:
+    method, path, body = asked.method, asked.path, asked.body
+    data = _data(body) or b"{}"
+    yield _refused("half a body", method, path, 400, "malformed-json", data=data[:-1])
+    yield _refused("no text", method, path, 400, "malformed-json", data=b'{"a": "\xff"}')
+    length = {"Content-Length": str(HUGE_BYTES)}
+    yield _refused("a huge body", method, path, 413, "body-too-large", headers=length, data=data)
+    coding = {"Content-Encoding": "gzip"}
+    yield _refused(
+        "a packed body", method, path, 415, "unsupported-media-type", headers=coding, data=data
+    )
+    yield _refused("a query", method, f"{path}?{FIELD}=1", 422, "invalid", field=FIELD, data=data)
+    yield _refused("a list", method, path, 422, "invalid", data=b"[]")
+    if isinstance(body, dict):
+        more = _data({**body, FIELD: 1})
+        yield _refused("another field", method, path, 422, "invalid", field=FIELD, data=more)
+        for name in body:
+            odd = _data({**body, name: [{}]})
+            yield _refused("another type", method, path, 422, "invalid", field=name, data=odd)
+        yield from _of_a_used_key(asked, body)
+
+
+def _of_a_used_key(asked: Asked, body: dict[str, Any]) -> Iterator[Oddity]:
+    """What had its effect has used its key up: it is of no use for anything else."""
+    texts = [name for name, value in body.items() if isinstance(value, str)]
+    if KEY in asked.headers and asked.status in {200, 201} and texts:
+        data = _data({**body, texts[-1]: f"{body[texts[-1]]} x"})
+        yield _refused(
+            "a used key", asked.method, asked.path, 422, "invalid", headers=asked.headers, data=data
+        )
+
+
+def _refused(
+    name: str,
+    method: str,
+    path: str,
+    status: int,
+    kind: str,
+    *,
+    field: str = "",
+    headers: dict[str, str] | None = None,
+    data: bytes | None = None,
+) -> Oddity:
+    return Oddity(
+        name=f"{name} ({method} {path})",
+        method=method,
+        path=path,
+        statuses=frozenset({status}),
+        kind=kind,
+        field=field,
+        headers=headers or {},
+        data=data,
+    )
+
+
+def _data(body: Any) -> bytes | None:
+    return None if body is None else json.dumps(body).encode()

@@ -1,0 +1,185 @@
+"""What a client is answered is judged by the contract, and what no careful client asks is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import msgspec
+import pytest
+
+from actors.config import load_config
+from actors.simulation.check.http_contract import HttpAnswer, HttpContract
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.stage import client
+from actors.simulation.stage import rehearsal as stage
+from actors.simulation.stage.oddities import Oddity, oddities
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.systems import SYSTEMS
+from actors.systems.hotel.system import HOTEL
+from http_edge import problems
+from http_edge.answer import Answer
+from http_edge.body_reader import BodyReader
+from http_edge.doorkeeper import Doorkeeper
+from http_edge.gateway import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+SCHEDULES_MAX: Final = 20
+ALWAYS: Final = {
+    "x-request-id": "c-1",
+    "x-content-type-options": "nosniff",
+    "date": "Sun, 29 Nov 2026 10:00:00 GMT",
+}
+JSON: Final = {**ALWAYS, "content-type": "application/json"}
+PROBLEM: Final = {**ALWAYS, "content-type": "application/problem+json"}
+CREATED: Final = HttpAnswer(
+    method="POST",
+    target="/api/v1/rooms",
+    port=None,
+    request_id="c-1",
+    status=201,
+    headers={**JSON, "location": "/api/v1/rooms/a%20b"},
+    body={"id": "a b"},
+    size=12,
+    took_s=0.1,
+)
+LIST: Final = msgspec.structs.replace(
+    CREATED,
+    method="GET",
+    target="/api/v1/rooms?limit=2",
+    status=200,
+    headers=JSON,
+    body={"items": [{}, {}], "next": "2"},
+)
+
+
+def _no(status: int, kind: str, detail: str = "it is so", **more: Any) -> HttpAnswer:
+    body = {"type": f"/problems/{kind}", "title": "No", "status": status, "detail": detail}
+    headers = {"retry-after": "1"} if "retry_after" in more else {}
+    allow = {"allow": "GET, HEAD"} if status == 405 else {}
+    return msgspec.structs.replace(
+        CREATED, status=status, body={**body, **more}, headers={**PROBLEM, **headers, **allow}
+    )
+
+
+def _changed(exchange: HttpAnswer, **changes: Any) -> HttpAnswer:
+    headers = {**exchange.headers, **changes.pop("headers", {})}
+    return msgspec.structs.replace(exchange, headers=headers, **changes)
+
+
+@pytest.fixture(scope="module")
+def contract() -> HttpContract:
+    return HttpContract(load_config(systems=SYSTEMS).edge)
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        CREATED,
+        LIST,
+        _changed(LIST, method="HEAD", size=0),
+        _no(409, "conflict"),
+        _no(405, "method-not-allowed"),
+        _no(503, "mailbox-full", retry_after=1),
+        _changed(_no(504, "deadline-exceeded"), took_s=5.0),
+    ],
+)
+def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: HttpAnswer) -> None:
+    """Neither a yes nor a no."""
+    assert list(contract.violations(exchange)) == []
+
+
+@pytest.mark.parametrize(
+    ("exchange", "said"),
+    [
+        (_changed(CREATED, headers={"location": "/api/v1/rooms/"}), "with Location"),
+        (_changed(CREATED, headers={"x-request-id": "c-2"}), "under the request id"),
+        (_changed(CREATED, status=202), "without Retry-After"),
+        (_changed(CREATED, status=302), "nothing that a client sends"),
+        (_changed(LIST, body={"items": [{}], "next": "2"}), "there are more"),
+        (_changed(LIST, body={"items": [{}] * 3, "next": None}), "2 is the most"),
+        (_changed(LIST, body={"items": []}), "with ['items']"),
+        (_changed(LIST, method="HEAD"), "and a body"),
+        (_changed(LIST, target="/api/v1/rooms/a", body={"id": "b"}), "with b"),
+        (_no(500, "internal-error"), "nothing that a client sends"),
+        (_no(409, "invalid"), "and says"),
+        (_no(409, "conflict", detail=""), "does not say what is wrong"),
+        (_no(409, "conflict", detail="KeyError: 'x'"), "tells what is inside"),
+        (_no(503, "mailbox-full"), "to be asked again after None s"),
+        (_changed(_no(405, "method-not-allowed"), method="GET"), "though it allows"),
+        (_no(504, "deadline-exceeded"), "after 0.100 s"),
+        (_changed(_no(409, "conflict"), headers=JSON), "as application/json"),
+    ],
+)
+def test_what_is_wrong_is_named(contract: HttpContract, exchange: HttpAnswer, said: str) -> None:
+    """By a sentence each."""
+    assert said in " ".join(contract.violations(exchange))
+
+
+def _everybody_may(self: Doorkeeper, *given: Any) -> None:
+    del self, given
+
+
+def _any_method(self: Gateway, request: Any, methods: Any) -> Any:
+    del self, request
+    return next(iter(methods.values()))
+
+
+# By what the edge does wrong: who asks so that it is seen.
+PLANTS: Final[dict[str, tuple[str, AbstractContextManager[Any]]]] = {
+    "an answer has another's id": (
+        "",
+        patch.object(
+            Answer, "stamp", lambda self, _, date: setattr(self, "_stamp", f"Date: {date}\r\n")
+        ),
+    ),
+    "a page from elsewhere may write": (
+        "a page (",
+        patch.object(Doorkeeper, "check_source", _everybody_may),
+    ),
+    "any host is ours": ("another host", patch.object(Doorkeeper, "check_host", _everybody_may)),
+    "any method is served": ("another method", patch.object(Gateway, "other_method", _any_method)),
+    "a huge body is small": (
+        "a huge body",
+        patch.object(
+            BodyReader, "too_large", lambda _: problems.ProblemError(problems.Kind.INVALID, "no")
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Iterator[Rehearsal]:
+    with scratch_folder() as place, without_logs():
+        yield Rehearsal(HOTEL, load_config(systems=SYSTEMS), place, profile="calm")
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_what_the_edge_does_wrong_is_found(rehearsal: Rehearsal, name: str) -> None:
+    """Whatever the scenario asks for; and the edge as it is is well."""
+    oddly, planted = PLANTS[name]
+
+    def some(*given: Any) -> list[Oddity]:
+        every = oddities(*given)
+        return [each for each in every if each.name.startswith(oddly)] or every
+
+    with patch.object(client, "oddities", some), patch.object(stage, "ODD_ONE_IN", 1):
+        for seed in range(1, SCHEDULES_MAX + 1):
+            script = rehearsal.script(seed)
+            with planted:
+                troubles = rehearsal.play(script).troubles
+            if any(each.startswith("http: ") for each in troubles):
+                assert rehearsal.play(script).troubles == ()
+                return
+    pytest.fail(f"{name} was not found in {SCHEDULES_MAX} schedules")
+
+
+def test_what_is_asked_oddly_changes_nothing(rehearsal: Rehearsal) -> None:
+    """A run in which everybody asks everything oddly as well ends as it would have ended."""
+    with patch.object(stage, "ODD_ONE_IN", 1):
+        for seed in range(1, 4):
+            assert rehearsal.play(rehearsal.script(seed)).troubles == ()
