@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.service.common_invariants import reading
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
@@ -160,5 +159,5 @@ def _said(operation: Operation) -> str | None:
 
 
 def _rows(folder: Path, service: str, sql: str) -> list[Any]:
-    with closing(sqlite3.connect(folder / f"{service}.db")) as connection:
+    with reading(folder / f"{service}.db") as connection:
         return connection.execute(sql).fetchall()
