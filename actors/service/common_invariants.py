@@ -7,7 +7,8 @@ violation; a system's own rules stand beside it, and read its tables as these do
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,9 +20,51 @@ Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
 
+@contextmanager
+def all_at_rest() -> Iterator[None]:
+    """Nobody writes until the block ends: there, every reader of a file has the same connection.
+
+    To open one takes as long as to read a file of a simulation, and many have a look at it.
+    """
+    kept: dict[Path, sqlite3.Connection] = {}
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for connection in kept.values():
+            connection.close()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a service's file to read it."""
+    kept = _kept.get()
+    if kept is None:
+        with closing(_open(path)) as connection:
+            yield connection
+        return
+    connection = kept.get(path) or kept.setdefault(path, _open(path))
+    try:
+        yield connection
+    finally:
+        connection.rollback()
+        connection.row_factory, connection.text_factory = None, str
+
+
+_kept: ContextVar[dict[Path, sqlite3.Connection] | None] = ContextVar("kept", default=None)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # Without a write-ahead log no process has it open: then none is made, to be removed again.
+    in_use = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=rw" if in_use else "immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
+
+
 def read_tables(path: Path) -> Tables:
     """Read a service's file whole, as it stands at one instant."""
-    with closing(sqlite3.connect(path)) as connection:
+    with reading(path) as connection:
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")  # one instant for all tables
         names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -33,7 +76,7 @@ def read_tables(path: Path) -> Tables:
 
 def file_is_sound(path: Path) -> Iterator[str]:
     """SQLite itself finds nothing to complain about."""
-    with closing(sqlite3.connect(path)) as connection:
+    with reading(path) as connection:
         for (line,) in connection.execute("PRAGMA integrity_check").fetchall():
             if line != "ok":
                 yield f"{path.name}: {line}"

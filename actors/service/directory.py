@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
 from actors.errors import ServiceUnavailable
 from actors.kernel.messages import stored_names, type_name
+from actors.service.json_types import decoder_of
 from actors.service.service import StatelessService
 from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
 from actors.store.messaging.unheard import unheard_refusal
@@ -17,6 +17,8 @@ from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import msgspec
 
     from actors.config import StoreConfig
     from actors.kernel.envelope import Envelope
@@ -168,6 +170,6 @@ def _decoders(specs: Iterable[HandlerSpec]) -> dict[str, msgspec.json.Decoder[An
     """Return what reads each message of these handlers, by the names it may be stored under."""
     found: dict[str, msgspec.json.Decoder[Any]] = {}
     for spec in specs:
-        decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(spec.stored)
+        decoder = decoder_of(spec.stored)
         found.update(dict.fromkeys(stored_names(spec.message), decoder))
     return found

@@ -24,7 +24,7 @@ from actors.kernel.messages import (
     type_name,
 )
 from actors.service.effect_options import EffectOptions
-from actors.service.json_types import INSTEAD, without_form
+from actors.service.json_types import INSTEAD, decoder_of, without_form
 from actors.store.store import BoundHandler
 from actors.store.transaction import ReadTransaction, Transaction
 
@@ -75,13 +75,13 @@ class HandlerSpec(msgspec.Struct, frozen=True):
         function = self.function.__get__(service)
         if self.kind == "effect":
             # Asked for from elsewhere, an effect is only noted; it runs once that is committed.
-            return BoundHandler(lambda tx, message: tx.run(message), msgspec.json.Decoder(None))
+            return BoundHandler(lambda tx, message: tx.run(message), decoder_of(None))
         if self.kind == "outcome":
             return BoundHandler(
                 lambda tx, message: function(tx, message.command, message.value),
-                msgspec.json.Decoder(None),
+                decoder_of(None),
             )
-        return BoundHandler(function, msgspec.json.Decoder(self.reply), self.defers)
+        return BoundHandler(function, decoder_of(self.reply), self.defers)
 
 
 def read_handlers(cls: type, inherited: dict[Any, HandlerSpec]) -> dict[Any, HandlerSpec]:

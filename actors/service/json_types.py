@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import inspect
+from msgspec import inspect, json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,12 @@ INSTEAD: Final = (
 def type_info(kind: Any) -> inspect.Type:
     """Return what msgspec knows of a type. Raises NameError where one of its names is unknown."""
     return inspect.type_info(kind)
+
+
+@cache
+def decoder_of(kind: Any) -> json.Decoder[Any]:
+    """Return what reads a type: every incarnation of a service, and every edge, has it again."""
+    return json.Decoder(kind)
 
 
 def without_form(kind: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.errors import StoreError, StoreUnwritable
-from actors.store.files.sqlite_file import has_room, look, open_reader
+from actors.store.files.sqlite_file import has_room, look
 from actors.store.sqlite_store import SqliteStore
 
 if TYPE_CHECKING:
@@ -52,11 +52,10 @@ class InlineStore(SqliteStore):
         return has_room(self._spec.path)
 
     async def check(self, check: IntegrityCheck) -> None:
-        """Look at a table a turn of the loop."""
-        with closing(open_reader(self._spec.path, self._config)) as connection:
-            while self._reader is not None and (table := check.next_table(connection)):
-                check.look_at(connection, table)
-                await asyncio.sleep(0)
+        """Look at a table a turn of the loop, between what else is read."""
+        while self._reader is not None and (table := check.next_table(self._reader)):
+            check.look_at(self._reader, table)
+            await asyncio.sleep(0)
 
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
+    from actors.store.files.migrations import Migration
     from actors.store.group_commit import Run
     from actors.store.store import StoreSpec
 
@@ -39,12 +41,14 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
     verified: bool,
     first: bool,
     step: Callable[[], bool],
+    connect: Callable[[Path, StoreConfig], sqlite3.Connection] | None = None,
 ) -> tuple[sqlite3.Connection, GroupCommit]:
     """Open, check if `verified`, migrate and take the epoch. Raises StoreError.
 
     `first` marks the process's first open: only then are the migrations looked at, and the keys of
     an earlier process forgotten. One that was `abandoned` meanwhile does not take the epoch.
-    `step` is called again and again while it gets on, and says when it is not to.
+    `step` is called again and again while it gets on, and says when it is not to. The file
+    itself is opened by `connect`, where there is one.
     """
     admission = None
     if spec.folder is not None:
@@ -63,7 +67,7 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
     # After what is missing, as it is with all of the folder.
     if spec.lock is not None:
         spec.lock.check()
-    connection = open_writer(spec.path, config)
+    connection = (connect or open_writer)(spec.path, config)
     try:
         connection.row_factory = sqlite3.Row
         connection.set_progress_handler(step, STEP_INSTRUCTIONS)
@@ -74,7 +78,7 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
             verify(connection)
         if first:
             now_us = clock.now_us()
-            migrate(connection, "store", load_migrations(STORE_MIGRATIONS), now_us=now_us)
+            migrate(connection, "store", store_migrations(), now_us=now_us)
             with _schema_of(spec):
                 migrate(connection, spec.name, load_migrations(spec.migrations), now_us=now_us)
             check_tables(connection, spec.path, OWN_TABLES)
@@ -90,6 +94,12 @@ def open_for_writing(  # noqa: PLR0913 - all that an open needs, of two kinds of
         _discard(connection)
         raise
     return connection, commit
+
+
+@cache
+def store_migrations() -> tuple[Migration, ...]:
+    """Return the store's own, which stay what they are for as long as this program runs."""
+    return load_migrations(STORE_MIGRATIONS)
 
 
 @contextmanager
@@ -127,8 +137,9 @@ def open_degraded(
     try:
         connection.row_factory = sqlite3.Row
         with _schema_of(spec):
-            for name, schema in (("store", STORE_MIGRATIONS), (spec.name, spec.migrations)):
-                if pending_migrations(connection, name, load_migrations(schema)):
+            own = load_migrations(spec.migrations)
+            for name, migrations in (("store", store_migrations()), (spec.name, own)):
+                if pending_migrations(connection, name, migrations):
                     raise why  # noqa: TRY301 - handlers expect the schema they were written for
         if verified:
             connection.set_progress_handler(step, STEP_INSTRUCTIONS)

@@ -13,7 +13,8 @@ from actors.store.read_batch import read_batch
 from actors.store.store import Backlog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from actors.config import StoreConfig
     from actors.errors import StoreUnwritable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.group_commit import GroupCommit, Run
     from actors.store.store import BoundHandler, StoreSpec, WriteResult
+
+    Connect = Callable[[Path, StoreConfig], sqlite3.Connection]
 
 
 class SqliteStore:
@@ -56,7 +59,9 @@ class SqliteStore:
         assert self._commit is not None, "open() comes first"
         return self._commit
 
-    def _open_for_writing(self, run: Run, *, verified: bool, first: bool) -> sqlite3.Connection:
+    def _open_for_writing(
+        self, run: Run, *, verified: bool, first: bool, connect: Connect | None = None
+    ) -> sqlite3.Connection:
         connection, self._commit = open_for_writing(
             self._spec,
             self._config,
@@ -67,6 +72,7 @@ class SqliteStore:
             verified=verified,
             first=first,
             step=self._step,
+            connect=connect,
         )
         return connection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import msgspec
@@ -44,9 +45,7 @@ class JsonBody:
         self._texts = text_fields(message_type)
         self._may_be_deep = may_be_deep(message_type)
         self._may_be_large = may_be_large(message_type)
-        fields = msgspec.structs.fields(message_type)
-        # What no body stands for.
-        self._nothing = b"" if any(field.required for field in fields) else b"{}"
+        self._nothing = _nothing(message_type)
 
     def decode(self, body: bytes, params: dict[str, str]) -> Message:
         if params:
@@ -79,3 +78,11 @@ class JsonBody:
                 raise ProblemError(Kind.INVALID, detail, field=name)
             fields[name] = msgspec.Raw(text.encode() if number else msgspec.json.encode(text))
         return msgspec.json.encode(fields)
+
+
+# Remembered, as the types of fields are: an edge is made at each boot of a simulation.
+@cache
+def _nothing(message_type: type[Message]) -> bytes:
+    """Return what no body stands for."""
+    fields = msgspec.structs.fields(message_type)
+    return b"" if any(field.required for field in fields) else b"{}"

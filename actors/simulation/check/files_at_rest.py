@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
+
+from actors.service.common_invariants import reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -35,7 +35,7 @@ def check_files(
     """Yield what no file should hold at rest, and where one knows otherwise than who watched."""
     for path in sorted(folder.glob("*.db")):
         name = path.stem
-        with closing(sqlite3.connect(path)) as connection:
+        with reading(path) as connection:
             counts = connection.execute(COUNTS).fetchone()
             rows = dict(connection.execute(SENT).fetchall())
             marks = dict(connection.execute(APPLIED).fetchall())

@@ -98,10 +98,13 @@ _HEAP = 1 << 9
 
 def _scan() -> None:
     """Find every name in a loaded module that stands for something forbidden."""
-    for module_name, module in list(sys.modules.items()):
-        if _scanned.get(module_name) is module or module_name == __name__:
-            continue
+    known = _scanned.get
+    for module_name, module in [
+        each for each in sys.modules.items() if known(each[0]) is not each[1]
+    ]:
         _scanned[module_name] = module
+        if module_name == __name__:
+            continue
         namespace = getattr(module, "__dict__", None)
         if namespace is None:
             continue

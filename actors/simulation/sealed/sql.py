@@ -6,6 +6,7 @@ those that ask for now, or for the machine's zone: the others are computed as ev
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import sys
 from pathlib import Path
@@ -59,15 +60,26 @@ def seal_dates(connection: sqlite3.Connection) -> None:
 
     Not where the schema itself uses one: SQLite trusts no function but its own there.
     """
-    schema = "".join(sql or "" for (sql,) in connection.execute(_SCHEMA)).lower()
-    for name, first in _DATES.items():
-        if f"{name}(" not in schema and name in _known():
-            connection.create_function(name, -1, _computed(name, first), deterministic=True)
+    (schema,) = connection.execute(_SCHEMA).fetchone()
+    for name, computed in _sealing(schema or ""):
+        connection.create_function(name, -1, computed, deterministic=True)
 
 
-_SCHEMA: Final = "SELECT sql FROM sqlite_schema"
+_SCHEMA: Final = "SELECT group_concat(sql) FROM sqlite_schema"
 
 
+@functools.lru_cache(maxsize=64)
+def _sealing(schema: str) -> list[tuple[str, Callable[..., Any]]]:
+    """Return what takes the place of which functions; a run has fifty connections, of few kinds."""
+    used = schema.lower()
+    return [
+        (name, _computed(name, first))
+        for name, first in _DATES.items()
+        if f"{name}(" not in used and name in _known()
+    ]
+
+
+@functools.cache
 def _refused(name: str) -> Callable[..., Any]:
     def refuse(*_arguments: Any) -> Any:
         if watching() is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from actors.errors import StoreUnwritable
 from actors.simulation.stage.handler_faults import HandlerFaults, WishedLock
+from actors.simulation.stage.kept_connections import KeptConnections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Disk:
     def __init__(self, trace: Trace) -> None:
         """Start with a fast disk that has room."""
         self.trace = trace
+        self.connections = KeptConnections()
         self.slower_s: dict[str, float] = {}
         # Whether the disk is full just now, of those where it may be.
         self.full: dict[str, Callable[[], bool]] = {}

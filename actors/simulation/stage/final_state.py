@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel.rng import Rng
+from actors.service.common_invariants import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,15 +57,16 @@ def note_tables(trace: Trace, folder: Path) -> None:
 
 
 def _tables(path: Path) -> Iterator[tuple[str, list[Any]]]:
-    # Where no write-ahead log is left, nothing but the file itself need be touched.
-    left = path.with_name(f"{path.name}-wal").exists()
-    uri = f"{path.absolute().as_uri()}?{'mode=rw' if left else 'immutable=1'}"
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
-        # What is no text is told as the bytes that it is.
-        connection.text_factory = _text
+    with reading(path) as connection:
         for (table,) in connection.execute(TABLES).fetchall():
             name = table.replace('"', '""')
-            yield table, connection.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608
+            every = f'SELECT * FROM "{name}"'  # noqa: S608
+            try:
+                yield table, connection.execute(every).fetchall()
+            except sqlite3.OperationalError:
+                # What is no text is told as the bytes that it is.
+                connection.text_factory = _text
+                yield table, connection.execute(every).fetchall()
 
 
 def _text(stored: bytes) -> str:

@@ -124,12 +124,14 @@ class Machine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.disk.connections.close()
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
         self.up = False
         await self._app.drain()
         await self._app.stop()
+        self.disk.connections.close()
 
     async def end(self) -> None:
         """Leave nothing running and nothing open, whatever has become of the run."""

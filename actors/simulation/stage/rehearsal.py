@@ -13,6 +13,7 @@ import msgspec
 from actors.app import look_through
 from actors.errors import line_at
 from actors.kernel.rng import Rng
+from actors.service.common_invariants import all_at_rest
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
 from actors.simulation.check.engine import Engine
@@ -223,7 +224,7 @@ class Rehearsal:
         self._runs += 1
         self._requests = 0
         folder = self._place / f"run-{self._runs}"
-        shutil.copytree(self._template, folder)
+        shutil.copytree(self._template, folder, copy_function=shutil.copy)
         try:
             return self._play(script, folder, keep=keep)
         finally:
@@ -390,14 +391,15 @@ class Rehearsal:
         troubles = [f"it does not come to rest: {each}" for each in busy]
         engine.rested(machine.actors())
         await machine.stop()
-        engine.stopped(folder)
-        troubles += engine.troubles
-        troubles += [f"crashed by itself: {each}" for each in machine.crashes]
-        troubles += machine.disk.handlers.troubles
-        troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
-        for audit in self._audits:
-            troubles += audit(folder, machine.config, loop.clock.now_us())
-        troubles += scenario.violations(folder, machine.config, loop.clock, history)
+        with all_at_rest():
+            engine.stopped(folder)
+            troubles += engine.troubles
+            troubles += [f"crashed by itself: {each}" for each in machine.crashes]
+            troubles += machine.disk.handlers.troubles
+            troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+            for audit in self._audits:
+                troubles += audit(folder, machine.config, loop.clock.now_us())
+            troubles += scenario.violations(folder, machine.config, loop.clock, history)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.

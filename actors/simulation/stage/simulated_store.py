@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from actors.errors import Fenced, StoreError, StoreRefused
 from actors.kernel.messages import GaveUp, Refusal
 from actors.service.effects import EffectPutOff
-from actors.simulation.sealed.sql import seal_dates
 from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
     from actors.simulation.stage.disk import Disk, Phase
+    from actors.store.group_commit import Run
+    from actors.store.sqlite_store import Connect
     from actors.store.store import BoundHandler, StoreSpec
 
 T = TypeVar("T")
@@ -62,9 +63,7 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
             return
         await super().open(verify=False, first=first)
-        for connection in (self._writer, self._reader):
-            if connection is not None:
-                seal_dates(connection)
+        self._disk.connections.seal(self._writer, self._reader)
         self._disk.trace.add("open", self._name)
 
     async def has_room(self) -> bool:
@@ -102,6 +101,8 @@ class SimulatedStore(InlineStore):
         """Run queries on one snapshot."""
         await self._take_time(of_disk=False)
         await self._dawdle([message_name(envelope.message) for envelope in batch])
+        if self._reader is not None and self._reader is self._writer:
+            self._reader = self._disk.connections.reader(self._spec.path, self._config)
         result = await super().read(batch, handlers)
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
             asked = envelope.message
@@ -125,6 +126,23 @@ class SimulatedStore(InlineStore):
         await super().abandon()
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _open_for_reading(self) -> sqlite3.Connection:
+        # Of services that are never asked no reader is needed: what the store itself looks at is
+        # committed, also as its writer sees it, for whoever writes here ends before others look.
+        return self._writer or super()._open_for_reading()
+
+    def _open_for_writing(
+        self, run: Run, *, verified: bool, first: bool, connect: Connect | None = None
+    ) -> sqlite3.Connection:
+        connect = connect or self._disk.connections.writer
+        return super()._open_for_writing(run, verified=verified, first=first, connect=connect)
+
+    def _close(self) -> None:
+        if not self._disk.lost:  # else it goes with its process
+            reader = None if self._reader is self._writer else self._reader
+            self._reader, self._writer = self._disk.connections.keep(reader, self._writer)
+        super()._close()
 
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from stat import ST_DEV, ST_INO
 from typing import TYPE_CHECKING, Final
 
 from actors.errors import StoreLost
@@ -57,7 +58,7 @@ class FileWatch:
         if log.st_size < self._log_bytes:
             self._was_cut = True
         self._log_bytes = log.st_size
-        if ((database.st_dev, database.st_ino), (log.st_dev, log.st_ino)) != self._linked:
+        if (_of(database), _of(log)) != self._linked:
             message = f"{self._database} or its write-ahead log was replaced while it was in use"
             raise StoreLost(message)
 
@@ -97,5 +98,8 @@ def place_of(path: Path) -> tuple[int, int] | None:
 
 
 def _place(path: str | Path) -> tuple[int, int]:
-    found = os.stat(path)  # noqa: PTH116 - once a commit, and Path.stat costs twice as much
-    return found.st_dev, found.st_ino
+    return _of(os.stat(path))  # noqa: PTH116 - once a commit, and Path.stat costs twice as much
+
+
+def _of(found: os.stat_result) -> tuple[int, int]:
+    return found[ST_DEV], found[ST_INO]

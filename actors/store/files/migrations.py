@@ -165,6 +165,8 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")  # universal newlines, so \r\n is \n from here on
 
 
+# Every boot reads its migrations again, and a simulation boots twice a run.
+@lru_cache(maxsize=256)
 def _migration(
     number: int, name: str, text: str, *, where: str, trimmed: bool = False
 ) -> Migration:
@@ -178,8 +180,6 @@ def _migration(
     )
 
 
-# Every restart reads its migrations again: three in a hundred of a simulation's seconds.
-@lru_cache(maxsize=64)
 def _split(text: str, where: str) -> tuple[Statement, ...]:
     # Not executescript(): it commits the transaction it is called in.
     if "\0" in text:

@@ -255,15 +255,17 @@ def _check_place(path: Path, *, must_write: bool) -> None:
     # By stat alone: closing a descriptor of our own on the file would drop every POSIX lock that
     # this process's other connections hold on it (sqlite.org/howtocorrupt.html, section 2.2).
     try:
-        if not path.parent.is_dir():
-            message = f"{path.parent} is not a folder; create it, or point runtime.data_dir at one"
-            raise StoreRefused(message)
-        if not path.exists():
+        found = _found(path)
+        if found is None:
+            if not path.parent.is_dir():
+                folder = path.parent
+                message = f"{folder} is not a folder; create it, or point runtime.data_dir at one"
+                raise StoreRefused(message)
             return
-        if not path.is_file():
+        if not stat.S_ISREG(found.st_mode):
             message = f"{path} is not a file; move it away"
             raise StoreRefused(message)
-        if (size := path.stat().st_size) < PAGE_BYTES_MIN:
+        if (size := found.st_size) < PAGE_BYTES_MIN:
             raise corrupt(path, f"it has {size} bytes, and this program never leaves so few")
     except OSError as error:
         message = f"cannot open {path}: {error.strerror}; look at its folder and their owner"
@@ -274,13 +276,19 @@ def _check_place(path: Path, *, must_write: bool) -> None:
         raise StoreUnwritable(message)
 
 
+def _found(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - at each open, and twice as fast
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def _share_mode(path: Path) -> None:
     # What a file's readers made beside it while it was read-only is read-only, too.
-    for name in (f"{path.name}-wal", f"{path.name}-shm"):
-        beside = path.with_name(name)
-        if beside.exists() and not os.access(beside, os.W_OK):
+    for beside in (f"{path}-wal", f"{path}-shm"):
+        if os.path.exists(beside) and not os.access(beside, os.W_OK):  # noqa: PTH110 - likewise
             with suppress(OSError):
-                beside.chmod(stat.S_IMODE(path.stat().st_mode))
+                os.chmod(beside, stat.S_IMODE(path.stat().st_mode))  # noqa: PTH101
 
 
 def _create(path: Path) -> None:
@@ -335,7 +343,7 @@ def _open(
 def _configure(
     connection: sqlite3.Connection, path: Path, config: StoreConfig, pragmas: tuple[str, ...]
 ) -> None:
-    for pragma in (
+    every = (
         "PRAGMA foreign_keys = ON",
         f"PRAGMA cache_size = {-config.cache_kib}",  # negative means KiB
         f"PRAGMA wal_autocheckpoint = {config.wal_checkpoint_pages}",
@@ -344,10 +352,10 @@ def _configure(
         # Damage is noticed when its page is read and not when it has spread.
         "PRAGMA cell_size_check = ON",
         *pragmas,
-    ):
-        connection.execute(pragma).fetchall()
-    # SQLite opens lazily: only a read of the schema tells a store from any other file.
-    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        # SQLite opens lazily: only a read of the schema tells a store from any other file.
+        "SELECT count(*) FROM sqlite_schema",
+    )
+    connection.executescript(";".join(every))
     _check_length(connection, path)
 
 
@@ -359,9 +367,12 @@ def _check_mode(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _wal_bytes(path: Path) -> int:
-    there = path.resolve()  # as SQLite does: a link's log is beside what it leads to
-    wal = there.with_name(f"{there.name}-wal")
-    return wal.stat().st_size if wal.exists() else 0
+    # As SQLite does: a link's log is beside what it leads to.
+    there = os.path.realpath(path) if path.is_symlink() else path
+    try:
+        return os.stat(f"{there}-wal").st_size  # noqa: PTH116 - at each open, and twice as fast
+    except FileNotFoundError:
+        return 0
 
 
 def _check_length(connection: sqlite3.Connection, path: Path) -> None:
@@ -371,6 +382,6 @@ def _check_length(connection: sqlite3.Connection, path: Path) -> None:
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     wal_bytes = _wal_bytes(path)
-    size = path.stat().st_size
+    size = os.stat(path).st_size  # noqa: PTH116 - at each open, and twice as fast
     if wal_bytes == 0 and size < pages * page_bytes:
         raise corrupt(path, f"it has {size} bytes of {pages * page_bytes}")

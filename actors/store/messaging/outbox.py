@@ -103,7 +103,12 @@ class Outbox(Participant):
         """Read where the channels stand, and serve new subscribers."""
         self._last = dict(self._connection.execute(LAST).fetchall())
         self._subscribe(self._clock.now_us())
-        self.acknowledged = {to: sent.first - 1 for to, sent in self.backlog().items()}
+        first: dict[str, int] = dict(self._connection.execute(FIRST).fetchall())
+        self.acknowledged = {
+            receiver: first.get(receiver, last + 1) - 1
+            for receiver, last in self._last.items()
+            if receiver != TIMERS
+        }
         self._removed = dict(self.acknowledged)
 
     def backlog(self) -> dict[str, ChannelBacklog]:
@@ -182,13 +187,12 @@ class Outbox(Participant):
             for name in (each.event_type, *each.formerly)
         }
         (last_event,) = execute(LAST_EVENT).fetchone()
-        for subscriber, event_type, left_at in execute(SUBSCRIPTIONS).fetchall():
-            if left_at is None and (subscriber, event_type) not in wanted:
-                execute(UNSUBSCRIBE, (last_event, subscriber, event_type))
+        rows = execute(SUBSCRIPTIONS).fetchall()
+        there = {(row[0], row[1]) for row in rows if row[2] is None}
+        for subscriber, event_type in sorted(there - wanted):
+            execute(UNSUBSCRIBE, (last_event, subscriber, event_type))
         missed = list(missed_events(self._connection, self._catalog.subscriptions))
-        for each in self._catalog.subscriptions:
-            for name in (each.event_type, *each.formerly):
-                execute(SUBSCRIBE, (each.subscriber, name))
+        self._connection.executemany(SUBSCRIBE, sorted(wanted - there))
         self._send_missed(sorted(missed, key=lambda row: row[:2]), now_us)
 
     def _send_missed(

@@ -28,7 +28,7 @@ def unheard_refusal(name: str) -> str | None:
 
 def heard(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
     """Return which services have ever listened to which events and refusals from this file."""
-    return frozenset((row[0], row[1]) for row in connection.execute(LISTENED))
+    return frozenset(map(tuple, connection.execute(LISTENED).fetchall()))
 
 
 def was_wanted(receiver: str, message_type: str, listeners: frozenset[tuple[str, str]]) -> bool:

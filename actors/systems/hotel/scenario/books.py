@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.service.common_invariants import reading
 from actors.systems.hotel.scenario.journal import NEVER, Exchange, possible
 from actors.systems.hotel.scenario.rules import GOOD_CARD, SLOW_CARDS, local_days
 
@@ -300,7 +300,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(path: Path, asked: Mapping[str, str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    with closing(sqlite3.connect(path)) as connection:
+    with reading(path) as connection:
         connection.row_factory = sqlite3.Row
         for name, sql in asked.items():
             yield name, [dict(row) for row in connection.execute(sql)]

@@ -258,12 +258,14 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
             # Days are simple to wait for, and dear to play.
             return TweetsCall(kind, lasts=max(0, choose(8) - 5))
         case "insert":
-            return TweetsCall(kind, mood=_choose_mood(choose), again=again)
+            return TweetsCall(kind, mood=_choose_mood(choose, english=True), again=again)
         case "flag":
             return TweetsCall(kind, number=choose(len(FLAG_CHANGES) ** CHANGES), again=again)
         case _:
             return TweetsCall(kind)
 
 
-def _choose_mood(choose: Chooser) -> int:
-    return MOOD_PARTS[choose(len(MOOD_PARTS))]
+def _choose_mood(choose: Chooser, *, english: bool = False) -> int:
+    """Draw a mood; only one in `english` where nobody can say in which language a text is."""
+    mood = MOOD_PARTS[choose(len(MOOD_PARTS))]
+    return 0 if english and list(MOODS.values())[mood].lang != "en" else mood

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.service.common_invariants import reading
 from actors.simulation.check.assertions import sometimes
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
@@ -248,5 +247,5 @@ def _said(operation: Operation) -> str | None:
 
 
 def _rows(folder: Path, service: str, sql: str) -> list[Any]:
-    with closing(sqlite3.connect(folder / f"{service}.db")) as connection:
+    with reading(folder / f"{service}.db") as connection:
         return connection.execute(sql).fetchall()

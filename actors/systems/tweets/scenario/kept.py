@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
+
+from actors.service.common_invariants import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ class Kept:
         self.account_id = account_id
         self.of: dict[str, list[Row]] = {}
         for name, (service, sql) in TABLES.items():
-            with closing(sqlite3.connect(folder / f"{service}.db")) as connection:
+            with reading(folder / f"{service}.db") as connection:
                 connection.row_factory = sqlite3.Row
                 self.of[name] = [dict(row) for row in connection.execute(sql)]
         self.names = {row["id"]: row["username"] for row in self.of["x_users"]}
