@@ -13,6 +13,7 @@ from actors.simulation.command.findings import Failure, Findings, trouble_kind
 from actors.simulation.command.tally import Tally
 from actors.simulation.command.workers import LostRun, Workers, can_fork
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
+from actors.simulation.stage.close_look import CloseLook
 from actors.simulation.stage.rehearsal import Played
 
 if TYPE_CHECKING:
@@ -132,8 +133,9 @@ class Campaign:
         return first
 
     def rehearse(self, system: str, script: Script, *, keep: bool) -> Played:
-        """Play one script and count it."""
-        played = self.rehearsals[system].play(script, keep=keep)
+        """Play one script and count it; with `keep`, with a close look at it."""
+        onlooker = CloseLook() if keep else None
+        played = self.rehearsals[system].play(script, keep=keep, onlooker=onlooker)
         self.tally.add(system, played)
         return played
 
@@ -172,7 +174,7 @@ class Campaign:
                     runs_max=runs_max,
                 )
                 script, minimal = minimum.script, minimum.minimal and not self.stopping
-        again = rehearsal.play(script, keep=True)
+        again = rehearsal.play(script, keep=True, onlooker=CloseLook())
         return Minimised(
             failure=Failure(system=failure.system, played=again),
             runs=runs,

@@ -30,6 +30,8 @@ KINDS: Final = {
     "up": "up again",
     "wrong": "wrong",
 }
+# How a row that a commit has changed is drawn, by how it is told.
+SIGNS: Final = {"+ ": "new", "- ": "gone", "~ ": "changed"}
 
 
 def render(
@@ -59,6 +61,7 @@ def render(
         timeline=timeline,
         rows=_rows(timeline),
         kinds=KINDS,
+        signs=SIGNS,
         seconds=seconds,
         played=played,
         script_json=msgspec.json.format(msgspec.json.encode(played.script), indent=2).decode(),
