@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from actors.kernel.clock import Clock
+    from actors.simulation.stage.onlooker import Onlooker
     from actors.simulation.stage.rehearsal import Rehearsal, Script
 
 
@@ -132,9 +133,11 @@ class Campaign:
                     break
         return first
 
-    def rehearse(self, system: str, script: Script, *, keep: bool) -> Played:
+    def rehearse(
+        self, system: str, script: Script, *, keep: bool, onlooker: Onlooker | None = None
+    ) -> Played:
         """Play one script and count it; with `keep`, with a close look at it."""
-        onlooker = CloseLook() if keep else None
+        onlooker = onlooker or (CloseLook() if keep else None)
         played = self.rehearsals[system].play(script, keep=keep, onlooker=onlooker)
         self.tally.add(system, played)
         return played

@@ -58,7 +58,7 @@ def _operations(operations: Iterable[Operation]) -> list[TimelineMark]:
     found: list[tuple[int, TimelineMark]] = []
     for each in operations:
         name = f"#{each.number}"
-        text = f"{name} {_call(each)}"
+        text = f"{name} {call_text(each)}"
         asks = mark(each.invoked_us, each.process, "request", text, begins=(name, "request"))
         found.append((each.invoked, asks))
         if each.returned is not None and each.returned_us is not None:
@@ -68,7 +68,7 @@ def _operations(operations: Iterable[Operation]) -> list[TimelineMark]:
     return [each for _, each in sorted(found, key=lambda one: one[0])]
 
 
-def _call(operation: Operation) -> str:
+def call_text(operation: Operation) -> str:
     """Return what was asked; a call of no object reads as the sentence that it is."""
     if operation.key:
         return operation.call

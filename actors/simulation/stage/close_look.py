@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from actors.simulation.sealed.watch import put_in_force, watching
+from actors.simulation.sealed.watch import in_the_real_world
 from actors.simulation.stage.excerpt import excerpt
 from actors.simulation.stage.onlooker import Onlooker
 from actors.simulation.stage.row_changes import BOOKKEEPING, MESSAGES, changes, committed_tables
@@ -37,12 +37,8 @@ class CloseLook(Onlooker):
         """
         if kind not in {"open", "commit"}:
             return ()
-        watch = watching()
-        put_in_force(None)  # the files are real
-        try:
+        with in_the_real_world():
             now = committed_tables(self.scene.folder / f"{who}.db")
-        finally:
-            put_in_force(watch)
         # What an opening writes, and what was there before, nobody has to be told.
         before = self._tables.get(who) if kind == "commit" else None
         self._tables[who] = now

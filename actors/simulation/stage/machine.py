@@ -152,6 +152,10 @@ class Machine:
         """Return the services that somebody has suspended: a client's resume may have got lost."""
         return [each.name for each in self.system.actors() if each.state == "suspended"]
 
+    def now_us(self) -> int:
+        """Return what its wall clock says: microseconds since the epoch."""
+        return self._loop.clock.now_us()
+
     def actors(self) -> list[ActorStats]:
         """Return how all actors stand."""
         return self.system.actors()

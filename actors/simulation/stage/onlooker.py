@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History
     from actors.simulation.stage.director import Director
     from actors.simulation.stage.machine import Machine
+    from actors.simulation.stage.trace import Trace
 
 
 class Scene(NamedTuple):
@@ -19,6 +20,7 @@ class Scene(NamedTuple):
     machine: Machine
     director: Director
     history: History
+    trace: Trace
 
 
 class Onlooker:

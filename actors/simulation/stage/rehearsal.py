@@ -261,7 +261,7 @@ class Rehearsal:
             asked.append(machine.disk.asked)
             history.append(History(loop.clock))
             if onlooker is not None:
-                onlooker.scene = Scene(folder, machine, director, history[0])
+                onlooker.scene = Scene(folder, machine, director, history[0], trace)
             try:
                 troubles.extend(
                     await self._act(script, machine, director, loop, folder, trace, history[0])

@@ -71,12 +71,13 @@ def _tables(connection: sqlite3.Connection) -> Iterator[tuple[str, Table]]:
         if name in PASSED_OVER or name.startswith("sqlite_"):
             continue
         quoted = name.replace('"', '""')
-        # cid, name, type, not null, default, place in the primary key from 1
-        columns = connection.execute(f'PRAGMA table_info("{quoted}")').fetchall()
-        key = [each[0] for each in sorted(columns, key=lambda each: each[5]) if each[5]]
-        rows = connection.execute(f'SELECT * FROM "{quoted}"').fetchall()  # noqa: S608
-        by_key = {tuple(row[place] for place in key) or row: row for row in rows}
-        yield name, Table(tuple(each[1] for each in columns), by_key)
+        # cid, name, type, not null, default, place in the primary key from 1; none is generated
+        stored = connection.execute(f'PRAGMA table_info("{quoted}")').fetchall()
+        found = connection.execute(f'SELECT * FROM "{quoted}"')  # noqa: S608
+        columns = tuple(each[0] for each in found.description)
+        key = sorted((each[5], columns.index(each[1])) for each in stored if each[5])
+        rows = {tuple(row[place] for _, place in key) or row: row for row in found}
+        yield name, Table(columns, rows)
 
 
 def _text(stored: bytes) -> str:
