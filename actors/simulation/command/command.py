@@ -212,6 +212,7 @@ class _Simulation:
             return FOUND
         failure = Failure(system=system, played=played)
         telling.timeline(failure)
+        causes = [] if options.shrink else telling.cause(failure)
         again = telling.finding(failure)
         if options.replay is not None:
             again = telling.replaying(options.replay)
@@ -227,7 +228,7 @@ class _Simulation:
             telling.small(failure, options.page or smaller, seed=seed, again=again)
         elif options.page is not None:
             try:
-                telling.page(failure, options.page, seed, again, [])
+                telling.page(failure, options.page, seed, again, causes)
             except OSError as error:
                 self._report.line(f"no page: {error}")
         return FOUND if played.troubles else HELD

@@ -42,6 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     at_s: float | None = None
     step: int | None = None
     shrink: bool = False
+    cause: bool = False
     page: Path | None = None
     check_determinism: bool = False
     cover: bool = False
@@ -100,6 +101,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             at_s=given.at,
             step=given.step,
             shrink=given.shrink,
+            cause=given.cause,
             page=given.page,
             check_determinism=given.check_determinism,
             cover=given.cover,
@@ -236,6 +238,7 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
     )
     add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
     add("--shrink", action="store_true", help="with --replay: make it smaller, if it fails")
+    add("--cause", action="store_true", help="say from where on a failure was inevitable")
     add("--export", type=Path, metavar="FILE", help="write the run as a script for --replay")
     add(
         "--at",

@@ -13,6 +13,7 @@ from actors.simulation.command.timeline_entry import seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from actors.simulation.command.comparison import Comparison
     from actors.simulation.command.timeline import Timeline
     from actors.simulation.command.timeline_entry import TimelineEntry
     from actors.simulation.stage.rehearsal import Played
@@ -42,10 +43,11 @@ def render(
     played: Played,
     again: str,
     summary: Iterable[str],
+    comparison: Comparison | None = None,
 ) -> str:
     """Return the page; `summary` are sentences, `again` is the command that plays it again.
 
-    `seed` is what it was found with.
+    `seed` is what it was found with, `comparison` is with the nearest run that passes.
     """
     title = f"Seed {seed} breaks the {system}"
     if not played.troubles:
@@ -67,6 +69,7 @@ def render(
         script_json=msgspec.json.format(msgspec.json.encode(played.script), indent=2).decode(),
         again=again,
         summary=summary,
+        comparison=comparison,
     )
 
 

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from actors.program import PROGRAM
+from actors.simulation.command.comparison import Comparison
 from actors.simulation.command.page import render
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.timeline import build_timeline
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from actors.simulation.command.findings import Failure
     from actors.simulation.command.options import Options
     from actors.simulation.command.report import Report
+    from actors.simulation.command.timeline import Timeline
+    from actors.simulation.stage.rehearsal import Played
 
 
 class Telling:
@@ -54,33 +57,60 @@ class Telling:
         self._report.line(f"\n{summary}")
         small = minimised.failure
         self.timeline(small)
+        summaries = [summary, *self.cause(small)]
+        comparison = None if minimised.passing is None else self._compared(small, minimised.passing)
+        if comparison is not None:
+            self._report.line(f"{comparison}\n")
         file = page.with_suffix(".json")
         try:
             page.parent.mkdir(parents=True, exist_ok=True)
             self.export(small, file, seed)
-            self.page(small, page, seed, self.replaying(file), [summary])
+            self.page(small, page, seed, self.replaying(file), summaries, comparison)
             self._report.line(f"play it again: {self.replaying(file)}\n")
         except OSError as error:  # what took minutes to find is told to its end all the same
             self._report.line(f"not kept: {error}")
             self._report.line(f"find it again: {again}\n")
 
+    def cause(self, failure: Failure) -> list[str]:
+        """Say from where on it was inevitable, if that was asked for and something is wrong."""
+        played = failure.played
+        if not self._options.cause or not played.troubles:
+            return []
+        found = self._campaign.inevitable(failure)
+        number, _, line = " ".join(str(played.lines[found.line - 1]).split()).partition(" ")
+        told = (
+            f"From line {number} on ({line}) it was inevitable: with no further fault it failed, "
+            f"whatever chance brought, as {found.runs} more runs found out."
+        )
+        if found.line > 1:
+            told = f"{told} From the line before on, it did not always."
+        self._report.line(f"{told}\n")
+        return [told]
+
     def timeline(self, failure: Failure) -> None:
         """Print what happened."""
         for knob in failure.played.script.knobs:
             self._report.line(f"where {knob}")
-        services = self._campaign.rehearsals[failure.system].targets.services
-        self._report.line(f"\n{build_timeline(failure.played, services)}\n")
+        self._report.line(f"\n{self._timeline(failure.system, failure.played)}\n")
 
-    def page(self, failure: Failure, page: Path, seed: int, again: str, summary: list[str]) -> None:
+    def page(
+        self,
+        failure: Failure,
+        page: Path,
+        seed: int,
+        again: str,
+        summary: list[str],
+        comparison: Comparison | None = None,
+    ) -> None:
         """Write the page. Raises OSError."""
-        services = self._campaign.rehearsals[failure.system].targets.services
         text = render(
-            build_timeline(failure.played, services),
+            self._timeline(failure.system, failure.played),
             system=failure.system,
             seed=seed,
             played=failure.played,
             again=again,
             summary=summary,
+            comparison=comparison,
         )
         page.write_text(text, encoding="utf-8")
         self._report.line(f"the page:      {page}")
@@ -101,6 +131,17 @@ class Telling:
         if page is None:
             return self._folder / f"{failure.system}-{failure.played.script.seed}.html"
         return page.with_stem(f"{page.stem}-{number + 1}") if number else page
+
+    def _compared(self, failure: Failure, passing: Played) -> Comparison:
+        return Comparison.of(
+            failure.played.script,
+            passing.script,
+            self._timeline(failure.system, failure.played),
+            self._timeline(failure.system, passing),
+        )
+
+    def _timeline(self, system: str, played: Played) -> Timeline:
+        return build_timeline(played, self._campaign.rehearsals[system].targets.services)
 
     # --- Commands ----------------------------------------------------------------------------
 

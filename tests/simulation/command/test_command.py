@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import os
 import re
@@ -246,6 +247,16 @@ def test_what_is_found_is_made_small_and_told(found: tuple[Path, str]) -> None:
     assert re.search(
         r"^! .* the room service lived once more, and \d+ bookings", printed, re.MULTILINE
     )
+    nearest = printed.partition("The nearest that passes, of those that were tried:\n")[2]
+    lines = nearest.partition("\n\n")[0].splitlines()
+    assert re.fullmatch(r"  (fails |passes)  .*", lines[0])
+    events = lines[lines.index("From the first difference on:") + 1 :]
+    assert re.fullmatch(r"  (fails |passes)  .*", events[0])
+    assert any(
+        re.match(r"  fails   edge +the room service lived once more", each) for each in events
+    )
+    shown = html.unescape(page.read_text(encoding="utf-8"))
+    assert all(each.strip() in shown for each in events)
     assert f"the page:      {page}" in printed
     assert f"play it again: {PROGRAM} simulate --replay {page.with_suffix('.json')}" in printed
     assert digest(printed)

@@ -56,12 +56,14 @@ def test_any_seed_can_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_script_that_fails_can_be_made_smaller(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --shrink: the smaller one, and its page, stand beside it."""
+    """With --shrink: the smaller one, and its page, stand beside it; with --cause it says why."""
     file = tmp_path / "written.json"
     file.write_text(json.dumps(WRITTEN), encoding="utf-8")
-    words = ("--replay", str(file), "--shrink", "--shrink-runs", "20")
+    words = ("--replay", str(file), "--shrink", "--shrink-runs", "20", "--cause")
     assert inside(*words, systems=[QUIET]) == 1
-    assert "It takes 1 of 2 requests and 0 of 1 faults" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "It takes 1 of 2 requests and 0 of 1 faults" in printed
+    assert "From line 1 on (0.000000 s script 0) it was inevitable: " in printed
     smaller = Recording.read(tmp_path / "written-smaller.json", {"tally": QUIET})
     assert (len(smaller.script.workload), len(smaller.script.schedule)) == (1, 0)
     assert (tmp_path / "written-smaller.html").exists()
