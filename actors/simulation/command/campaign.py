@@ -12,13 +12,17 @@ from actors.kernel.clock import SystemClock
 from actors.simulation.command.findings import Failure, Findings, trouble_kind
 from actors.simulation.command.tally import Tally
 from actors.simulation.command.workers import LostRun, Workers, can_fork
+from actors.simulation.shrink.inevitable import find_inevitable
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
+from actors.simulation.stage.close_look import CloseLook
 from actors.simulation.stage.rehearsal import Played
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from actors.kernel.clock import Clock
+    from actors.simulation.shrink.inevitable import Inevitable
+    from actors.simulation.stage.onlooker import Onlooker
     from actors.simulation.stage.rehearsal import Rehearsal, Script
 
 
@@ -61,13 +65,15 @@ class Minimised(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of a failure, with its trace kept, after how many runs.
 
     `repeatable` is whether the failing script failed again at all: if not, nothing was shrunk.
-    `minimal` is whether all was tried that might have made it smaller.
+    `minimal` is whether all was tried that might have made it smaller. `passing` is what differs
+    least from it and holds, of what was tried, with its trace.
     """
 
     failure: Failure
     runs: int
     repeatable: bool = True
     minimal: bool = True
+    passing: Played | None = None
 
     def summary(self, found: Failure) -> str:
         """Say how much of what was found is left."""
@@ -131,9 +137,12 @@ class Campaign:
                     break
         return first
 
-    def rehearse(self, system: str, script: Script, *, keep: bool) -> Played:
-        """Play one script and count it."""
-        played = self.rehearsals[system].play(script, keep=keep)
+    def rehearse(
+        self, system: str, script: Script, *, keep: bool, onlooker: Onlooker | None = None
+    ) -> Played:
+        """Play one script and count it; with `keep`, with a close look at it."""
+        onlooker = onlooker or (CloseLook() if keep else None)
+        played = self.rehearsals[system].play(script, keep=keep, onlooker=onlooker)
         self.tally.add(system, played)
         return played
 
@@ -161,6 +170,7 @@ class Campaign:
             return kind in kinds and not self.stopping
 
         script, minimal = found.script, True
+        passing: tuple[Script, ...] = ()
         if not found.endless:
             with suppress(ValueError):  # it does not fail again, as the next run will show
                 minimum = minimise(
@@ -172,15 +182,37 @@ class Campaign:
                     runs_max=runs_max,
                 )
                 script, minimal = minimum.script, minimum.minimal and not self.stopping
-        again = rehearsal.play(script, keep=True)
+                passing = minimum.passing
+        again = rehearsal.play(script, keep=True, onlooker=CloseLook())
         return Minimised(
             failure=Failure(system=failure.system, played=again),
             runs=runs,
             repeatable=bool(again.troubles),
             minimal=minimal,
+            passing=next(self._holding(rehearsal, passing), None),
         )
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def inevitable(self, failure: Failure) -> Inevitable:
+        """Return from which line of a failure's trace, which was kept, it fails whatever comes.
+
+        As it fails there: with the first of its troubles.
+        """
+        rehearsal, played = self.rehearsals[failure.system], failure.played
+
+        def fails(onlooker: Onlooker) -> bool:
+            again = rehearsal.play(played.script, onlooker=onlooker)
+            return failure.kind in {trouble_kind(each) for each in again.troubles}
+
+        return find_inevitable(len(played.lines), fails)
+
+    def _holding(self, rehearsal: Rehearsal, scripts: Iterable[Script]) -> Iterator[Played]:
+        """Play scripts; yield what holds in every respect."""
+        for script in scripts:
+            played = rehearsal.play(script, keep=True, onlooker=CloseLook())
+            if not played.troubles:
+                yield played
 
     def _is_over(self, plan: Plan) -> bool:
         return self.stopping or plan.share(self.tally, len(self.rehearsals)) >= 1.0

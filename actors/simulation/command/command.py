@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from actors.config import load_config, named_keys
-from actors.errors import DressRehearsalError, EntryPointError
-from actors.program import PROGRAM
+from actors.errors import ConfigError, DressRehearsalError, EntryPointError
 from actors.simulation.command.campaign import Campaign
 from actors.simulation.command.findings import Failure
 from actors.simulation.command.log_output import log_virtual_time, without_logs
 from actors.simulation.command.options import Options
-from actors.simulation.command.page import render
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.report import Report
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.second_process import SecondProcess, TracedRun
 from actors.simulation.command.settled_heap import settled_heap
+from actors.simulation.command.stopped_run import StoppedRun
 from actors.simulation.command.stopping import stop_on_signal
-from actors.simulation.command.timeline import build_timeline
+from actors.simulation.command.telling import Telling
 from actors.simulation.stage.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
@@ -127,10 +125,11 @@ class _Simulation:
                 second = SecondProcess(self._program, options.for_second_process())
                 self._second = stack.enter_context(second)
             try:
-                code = self._search(campaign) if self._recording is None else self._replay(campaign)
+                one = options.is_one_run
+                code = self._play_one(campaign) if one else self._search(campaign)
             except KeyboardInterrupt:  # told a second time to stop
                 code = FOUND if len(campaign.findings) else STOPPED
-            vacuous = campaign.tally.vacuous() if self._recording is None and code == HELD else []
+            vacuous = campaign.tally.vacuous() if not options.is_one_run and code == HELD else []
             for sentence in vacuous:
                 self._report.line(f"NOT REHEARSED: {sentence}")
             code = FOUND if vacuous else code
@@ -181,37 +180,74 @@ class _Simulation:
         if stopped and self._differs is None:
             self._report.line("stopped before the end")
             left = plan.left(campaign.tally, len(campaign.rehearsals))
-            self._report.line(f"go on with: {self._words(*self._options.playing(left))}")
+            again = self._telling(campaign).command(*self._options.playing(left))
+            self._report.line(f"go on with: {again}")
         if self._differs is not None:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
         elif plan.keep_going:
             self._report.findings(findings, campaign.tally.schedules)
+        telling = self._telling(campaign)
         for number, (failure, _) in enumerate(findings if self._differs is None else ()):
-            self._tell_found(campaign, failure, number)
+            seed = failure.played.script.seed
+            self._report.line(f"FAILED: seed {seed} of {failure.system}")
+            page = telling.place(failure, number)
+            telling.small(failure, page, seed=seed, again=telling.finding(failure))
         if len(findings) or self._differs is not None:
             return FOUND
         return STOPPED if stopped else HELD
 
-    def _replay(self, campaign: Campaign) -> int:
-        recording = self._recording
-        assert recording is not None, "there is something to replay"
-        system, script = recording.system, recording.script
-        self._report.line(f"{self._options.replay}: found with seed {recording.seed}; {system}")
-        played = campaign.rehearse(system, script, keep=True)
+    def _play_one(self, campaign: Campaign) -> int:
+        """Play one script and tell it, whether it fails or not."""
+        options, telling = self._options, self._telling(campaign)
+        recording = self._one(campaign)
+        system, seed = recording.system, recording.seed
+        stop = StoppedRun.of(options.at_s, options.step, self._report)
+        played = campaign.rehearse(system, recording.script, keep=True, onlooker=stop)
         self._report.lap()
+        if stop is not None:
+            stop.tell_if_missed()
         self._see(campaign, system, played)
         if self._differs is not None:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
             return FOUND
         failure = Failure(system=system, played=played)
-        self._tell(campaign, failure)
-        if self._options.page is not None:
-            page = self._options.page
+        telling.timeline(failure)
+        causes = [] if options.shrink else telling.cause(failure)
+        again = telling.finding(failure)
+        if options.replay is not None:
+            again = telling.replaying(options.replay)
+        if options.export is not None:
             try:
-                self._write_page(campaign, failure, page, recording.seed, self._again(), [])
+                telling.export(failure, options.export, seed)
+            except OSError as error:
+                raise ConfigError(f"{options.export}: {error.strerror}") from error
+            self._report.line(f"the script:    {options.export}")
+        if options.shrink and options.replay is not None and played.troubles:
+            self._report.line("FAILED:")
+            smaller = options.replay.with_name(f"{options.replay.stem}-smaller.html")
+            telling.small(failure, options.page or smaller, seed=seed, again=again)
+        elif options.page is not None:
+            try:
+                telling.page(failure, options.page, seed, again, causes)
             except OSError as error:
                 self._report.line(f"no page: {error}")
         return FOUND if played.troubles else HELD
+
+    def _one(self, campaign: Campaign) -> Recording:
+        """Return what is to be played: what a file says, or a seed."""
+        recording, path = self._recording, self._options.replay
+        if recording is None or path is None:
+            ((system, rehearsal),) = campaign.rehearsals.items()
+            seed = self._options.plan.first
+            self._report.line(f"seed {seed}; {system}; faults: {self._options.faults}")
+            return Recording(system=system, seed=seed, script=rehearsal.script(seed))
+        recording.check_targets(path, campaign.rehearsals[recording.system].targets)
+        self._report.line(f"{path}: found with seed {recording.seed}; {recording.system}")
+        return recording
+
+    def _telling(self, campaign: Campaign) -> Telling:
+        folder = Path(self._options.data_dir or self._config.runtime.data_dir) / FOLDER
+        return Telling(self._options, self._report, campaign, folder)
 
     def _see(self, campaign: Campaign, system: str, played: Played) -> None:
         if self._options.traces:
@@ -223,101 +259,6 @@ class _Simulation:
             self._differs = self._second.compare(system, played)
             if self._differs is not None:
                 campaign.stop()
-
-    # --- Telling -----------------------------------------------------------------------------
-
-    def _tell_found(self, campaign: Campaign, failure: Failure, number: int) -> None:
-        """Tell of the failure of a kind, `number` from 0, and make it small."""
-        script = failure.played.script
-        self._report.line(f"FAILED: seed {script.seed} of {failure.system}")
-        for trouble in failure.played.troubles:
-            self._report.line(f"  {trouble}")
-        if failure.lost:
-            again = self._seed_again(failure)
-            self._report.line(f"it would end this process, too, and is not made smaller: {again}")
-            return
-        if self._options.traces:
-            return
-        runs_max = self._options.shrink_runs
-        minimised = campaign.minimise(
-            failure, lambda runs: self._report.shrinking(runs, runs_max), runs_max=runs_max
-        )
-        if not minimised.repeatable:
-            self._report.line("played again, it does not fail: try --check-determinism")
-            return
-        summary = minimised.summary(failure)
-        if not minimised.minimal:
-            summary = f"{summary} To look longer: --shrink-runs N"
-        self._report.line(f"\n{summary}")
-        self._tell(campaign, minimised.failure)
-        try:
-            page = self._page(failure, number)
-            self._save(campaign, minimised.failure, page, script.seed, summary)
-        except OSError as error:  # what took minutes to find is told to its end all the same
-            self._report.line(f"not kept: {error}")
-            self._report.line(f"find it again: {self._seed_again(failure)}\n")
-
-    def _tell(self, campaign: Campaign, failure: Failure) -> None:
-        for knob in failure.played.script.knobs:
-            self._report.line(f"where {knob}")
-        services = campaign.rehearsals[failure.system].targets.services
-        self._report.line(f"\n{build_timeline(failure.played, services)}\n")
-
-    def _seed_again(self, failure: Failure) -> str:
-        words = ("--system", failure.system, "--faults", self._options.faults)
-        return self._words(*words, "--seed", str(failure.played.script.seed))
-
-    def _page(self, failure: Failure, number: int) -> Path:
-        """Return where the page goes; where one was named, a number tells further ones apart."""
-        page = self._options.page
-        if page is None:
-            folder = Path(self._options.data_dir or self._config.runtime.data_dir) / FOLDER
-            return folder / f"{failure.system}-{failure.played.script.seed}.html"
-        return page.with_stem(f"{page.stem}-{number + 1}") if number else page
-
-    def _save(
-        self, campaign: Campaign, failure: Failure, page: Path, seed: int, summary: str
-    ) -> None:
-        file = page.with_suffix(".json")
-        page.parent.mkdir(parents=True, exist_ok=True)
-        recording = Recording(
-            system=failure.system,
-            seed=seed,
-            script=failure.played.script,
-            troubles=failure.played.troubles,
-        )
-        file.write_text(recording.to_json(), encoding="utf-8")
-        self._write_page(campaign, failure, page, seed, self._again(file), [summary])
-        self._report.line(f"play it again: {self._again(file)}\n")
-
-    def _write_page(
-        self,
-        campaign: Campaign,
-        failure: Failure,
-        page: Path,
-        seed: int,
-        again: str,
-        summary: list[str],
-    ) -> None:
-        played = failure.played
-        services = campaign.rehearsals[failure.system].targets.services
-        text = render(
-            build_timeline(played, services),
-            system=failure.system,
-            seed=seed,
-            played=played,
-            again=again,
-            summary=summary,
-        )
-        page.write_text(text, encoding="utf-8")
-        self._report.line(f"the page:      {page}")
-
-    def _again(self, file: Path | None = None) -> str:
-        return self._words("--replay", str(file or self._options.replay))
-
-    def _words(self, *words: str) -> str:
-        options = self._options
-        return f"{PROGRAM} {shlex.join([*options.command(), *options.settings(), *words])}"
 
 
 @contextmanager

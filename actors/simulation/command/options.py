@@ -38,6 +38,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     faults: str = PROFILE
     shrink_runs: int = RUNS_MAX
     replay: Path | None = None
+    export: Path | None = None
+    at_s: float | None = None
+    step: int | None = None
+    shrink: bool = False
+    cause: bool = False
     page: Path | None = None
     check_determinism: bool = False
     cover: bool = False
@@ -71,6 +76,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             parser.error("either --seeds or --hours or --time")
         if given.replay is not None and (given.seed, *lengths) != (None,) * 4:
             parser.error("a file has a seed of its own: --replay alone")
+        if given.shrink and given.replay is None:
+            parser.error("--shrink is for --replay: what a seed finds is made small anyway")
+        if (given.at, given.step, given.export) != (None, None, None) and given.replay is None:
+            if given.seed is None or lengths != (None, None, None):
+                parser.error(
+                    "--at, --step and --export are for one run: --seed N, or --replay FILE"
+                )
+            if given.system is None and len(every) > 1:
+                parser.error(f"one run is of one system: --system {' or '.join(every)}")
+        if None not in (given.at, given.step):
+            parser.error("either --at or --step")
         if given.page is not None and given.page.suffix == ".json":
             parser.error("beside --page FILE stands the script, as FILE.json: name it otherwise")
         return cls(
@@ -81,6 +97,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             faults=given.faults,
             shrink_runs=given.shrink_runs,
             replay=given.replay,
+            export=given.export,
+            at_s=given.at,
+            step=given.step,
+            shrink=given.shrink,
+            cause=given.cause,
             page=given.page,
             check_determinism=given.check_determinism,
             cover=given.cover,
@@ -92,6 +113,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             set=tuple(given.set),
             entry=entry,
         )
+
+    @property
+    def is_one_run(self) -> bool:
+        """Whether one script is played and told, whether it fails or not."""
+        return any(each is not None for each in (self.replay, self.export, self.at_s, self.step))
 
     @property
     def keeps_traces(self) -> bool:
@@ -211,6 +237,16 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
         "the script that --replay takes, as .json",
     )
     add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
+    add("--shrink", action="store_true", help="with --replay: make it smaller, if it fails")
+    add("--cause", action="store_true", help="say from where on a failure was inevitable")
+    add("--export", type=Path, metavar="FILE", help="write the run as a script for --replay")
+    add(
+        "--at",
+        type=_moment,
+        metavar="T",
+        help="stop the run at T, such as 12.3s, and tell how all stands",
+    )
+    add("--step", type=_count, metavar="N", help="the same, at line N of its trace")
     add("--verbose", action="store_true", help="print the trace of every run")
     add("--traces", action="store_true", help="print a line of JSON a run, and nothing else")
     add("--logs", action="store_true", help="let the system log, to standard error")
@@ -235,6 +271,12 @@ def _time(text: str) -> float:
     if found is None or not int(found[1]):
         raise argparse.ArgumentTypeError(f"a time such as 90s, 10m or 2h, not {text!r}")
     return float(found[1]) * UNITS_S[found[2]]
+
+
+def _moment(text: str) -> float:
+    if re.fullmatch(r"\d+(\.\d+)?s", text) is None:
+        raise argparse.ArgumentTypeError(f"a moment of virtual time such as 12.3s, not {text!r}")
+    return float(text.removesuffix("s"))
 
 
 def _hours(text: str) -> float:

@@ -13,6 +13,7 @@ from actors.simulation.command.timeline_entry import seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from actors.simulation.command.comparison import Comparison
     from actors.simulation.command.timeline import Timeline
     from actors.simulation.command.timeline_entry import TimelineEntry
     from actors.simulation.stage.rehearsal import Played
@@ -30,6 +31,8 @@ KINDS: Final = {
     "up": "up again",
     "wrong": "wrong",
 }
+# How a row that a commit has changed is drawn, by how it is told.
+SIGNS: Final = {"+ ": "new", "- ": "gone", "~ ": "changed"}
 
 
 def render(
@@ -40,10 +43,11 @@ def render(
     played: Played,
     again: str,
     summary: Iterable[str],
+    comparison: Comparison | None = None,
 ) -> str:
     """Return the page; `summary` are sentences, `again` is the command that plays it again.
 
-    `seed` is what it was found with.
+    `seed` is what it was found with, `comparison` is with the nearest run that passes.
     """
     title = f"Seed {seed} breaks the {system}"
     if not played.troubles:
@@ -59,11 +63,13 @@ def render(
         timeline=timeline,
         rows=_rows(timeline),
         kinds=KINDS,
+        signs=SIGNS,
         seconds=seconds,
         played=played,
         script_json=msgspec.json.format(msgspec.json.encode(played.script), indent=2).decode(),
         again=again,
         summary=summary,
+        comparison=comparison,
     )
 
 

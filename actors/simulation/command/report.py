@@ -32,7 +32,7 @@ class Report:
         """`clock` is the real one: it measures the campaign, not what is simulated."""
         self._stream = stream
         self._clock = clock
-        self._is_terminal = is_terminal
+        self.is_terminal = is_terminal
         self._began_s = self._last_s = clock.monotonic()
         self._drawn_s = 0.0
         self._written = 0
@@ -68,7 +68,7 @@ class Report:
         self.lap()
         tally = campaign.tally
         share = plan.share(tally, len(campaign.rehearsals))
-        if self._is_terminal:
+        if self.is_terminal:
             if self._last_s - self._drawn_s >= DRAW_S:
                 self._drawn_s = self._last_s
                 full = int(share * BAR_CELLS)
@@ -82,10 +82,10 @@ class Report:
         if runs == 1:
             self.line(f"making it smaller, in {runs_max:,} runs at most; {ENOUGH}")
             self._drawn_s = self._clock.monotonic()
-        elif self._clock.monotonic() - self._drawn_s >= (DRAW_S if self._is_terminal else TELL_S):
+        elif self._clock.monotonic() - self._drawn_s >= (DRAW_S if self.is_terminal else TELL_S):
             self._drawn_s = self._clock.monotonic()
             text = f"making it smaller: {runs:,} of {runs_max:,} runs"
-            (self._draw if self._is_terminal else self.line)(text)
+            (self._draw if self.is_terminal else self.line)(text)
 
     def findings(self, findings: Findings, schedules: int) -> None:
         """Say how many schedules failed, and in what different ways: a line each."""

@@ -58,7 +58,7 @@ def _operations(operations: Iterable[Operation]) -> list[TimelineMark]:
     found: list[tuple[int, TimelineMark]] = []
     for each in operations:
         name = f"#{each.number}"
-        text = f"{name} {_call(each)}"
+        text = f"{name} {call_text(each)}"
         asks = mark(each.invoked_us, each.process, "request", text, begins=(name, "request"))
         found.append((each.invoked, asks))
         if each.returned is not None and each.returned_us is not None:
@@ -68,7 +68,7 @@ def _operations(operations: Iterable[Operation]) -> list[TimelineMark]:
     return [each for _, each in sorted(found, key=lambda one: one[0])]
 
 
-def _call(operation: Operation) -> str:
+def call_text(operation: Operation) -> str:
     """Return what was asked; a call of no object reads as the sentence that it is."""
     if operation.key:
         return operation.call
@@ -83,7 +83,8 @@ def _joined(marks: Iterable[TimelineMark]) -> list[TimelineMark]:
         if found and each.ends and each.entry.kind == "answer":
             old, new = found[-1].entry, each.entry
             if (old.kind, old.lane, old.at_us) == ("answer", new.lane, new.at_us):
-                entry = msgspec.structs.replace(new, text=f"{new.text}  ({old.text})")
+                text, details = f"{new.text}  ({old.text})", (*old.details, *new.details)
+                entry = msgspec.structs.replace(new, text=text, details=details)
                 found[-1] = msgspec.structs.replace(each, entry=entry)
                 continue
         found.append(each)
@@ -97,7 +98,10 @@ def _folded(marks: Iterable[TimelineMark]) -> Iterator[TimelineMark]:
         if last is not None:
             old, new = last.entry, each.entry
             if (old.lane, old.kind, old.text) == (new.lane, new.kind, new.text):
-                entry = msgspec.structs.replace(old, times=old.times + 1, until_us=new.at_us)
+                details = tuple(dict.fromkeys(old.details + new.details))
+                entry = msgspec.structs.replace(
+                    old, times=old.times + 1, until_us=new.at_us, details=details
+                )
                 ends = tuple(dict.fromkeys(last.ends + each.ends))
                 last = msgspec.structs.replace(last, entry=entry, ends=ends)
                 continue

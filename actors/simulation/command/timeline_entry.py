@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Kind = Literal["request", "answer", "fault", "crash", "up", "commit", "refusal", "wrong"]
 SpanKind = Literal["request", "down", "lasts"]
@@ -23,12 +26,15 @@ MARKS: Final[dict[Kind, str]] = {
 }
 UUID: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-([0-9a-f]{12})\b")
 ID_DIGITS: Final = 6
+# Before a detail, in text: it stands below what it is of.
+INDENT: Final = " " * 37
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happens, `times` times over in a row, the last time at `until_us`.
 
     Microseconds of virtual time from the start. `lane` is the client, the service or the edge.
+    `details` are what was said and what came of it, a sentence each.
     """
 
     at_us: int
@@ -37,10 +43,12 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     times: int = 1
     until_us: int
+    details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         often = f" ({self.times} times, until {seconds(self.until_us)})" if self.times > 1 else ""
-        return f"{MARKS[self.kind]} {seconds(self.at_us):>14}  {self.lane:<15} {self.text}{often}"
+        line = f"{MARKS[self.kind]} {seconds(self.at_us):>14}  {self.lane:<15} {self.text}{often}"
+        return "\n".join((line, *(f"{INDENT}{each}" for each in self.details)))
 
 
 class TimelineMark(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +67,17 @@ def mark(
     *,
     begins: tuple[str, SpanKind] | None = None,
     ends: tuple[str, ...] = (),
+    details: Iterable[str] = (),
 ) -> TimelineMark:
     """Return the mark of an entry, its text without what nobody reads."""
-    entry = TimelineEntry(at_us=at_us, lane=lane, kind=kind, text=short(text), until_us=at_us)
+    entry = TimelineEntry(
+        at_us=at_us,
+        lane=lane,
+        kind=kind,
+        text=short(text),
+        until_us=at_us,
+        details=tuple(short(each) for each in details),
+    )
     return TimelineMark(entry=entry, begins=begins, ends=ends)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.command.timeline_entry import mark
 from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +31,7 @@ class TraceReader:
         """`schedule` is what was applied: its steps are the trace's faults, in their order."""
         self._steps = deque((*schedule.steps, *schedule.unended()))
         self._services = tuple(services)
-        self._messages: list[str] = []
+        self._messages: list[Line] = []
         self._process_is_up = False
         self._readers: dict[str, Callable[[Line], Iterable[TimelineMark]]] = {
             "boot": self._boot,
@@ -91,7 +94,8 @@ class TraceReader:
             self._process_is_up = False
         elif line.who != "network":
             self._messages = []
-            yield mark(line.at_us, line.who, "crash", f"a handler raises {line.text}")
+            text = f"a handler raises {line.text}"
+            yield mark(line.at_us, line.who, "crash", text, details=line.seen)
 
     def _crashed(self, line: Line) -> Iterator[TimelineMark]:
         """An incarnation's end, where it was not killed: then that is told."""
@@ -111,22 +115,34 @@ class TraceReader:
     # --- Commits -----------------------------------------------------------------------------
 
     def _message(self, line: Line) -> Iterable[TimelineMark]:
-        self._messages.append(line.text)
+        self._messages.append(line)
         return ()
 
     def _commit(self, line: Line) -> Iterator[TimelineMark]:
         messages, self._messages = self._messages, []
-        done = [each.removesuffix(HANDLED) for each in messages if each.endswith(HANDLED)]
+        done = [each for each in messages if each.text.endswith(HANDLED)]
+        names = [each.text.removesuffix(HANDLED) for each in done]
         if done:
-            yield mark(line.at_us, line.who, "commit", f"commits {', '.join(done)}")
+            said = [
+                f"{name}: {_exchange(each.data)}" for name, each in zip(names, done, strict=True)
+            ]
+            text = f"commits {', '.join(names)}"
+            yield mark(line.at_us, line.who, "commit", text, details=(*said, *line.seen))
         for each in messages:
-            if not each.endswith(HANDLED):
-                yield mark(line.at_us, line.who, "refusal", each)
+            if not each.text.endswith(HANDLED):
+                asked, answer = msgspec.json.decode(each.data)
+                details = (excerpt(asked),) if asked else ()
+                yield mark(
+                    line.at_us, line.who, "refusal", each.text + _why(answer), details=details
+                )
 
     # --- Clients and their connections -------------------------------------------------------
 
     def _client(self, line: Line) -> Iterator[TimelineMark]:
-        yield mark(line.at_us, line.who, "answer", line.text)
+        asked, answer = msgspec.json.decode(line.data) if line.data else (None, None)
+        details = [] if asked is None else [f"asked {excerpt(asked)}"]
+        details += [] if answer is None else [f"got {excerpt(answer)}"]
+        yield mark(line.at_us, line.who, "answer", line.text + _why(answer), details=details)
 
     def _refuse(self, line: Line) -> Iterable[TimelineMark]:
         if line.who == "network":
@@ -159,6 +175,18 @@ class TraceReader:
         kind: Kind = "refusal" if line.kind == "deadlettered" else "crash"
         lane = line.who if line.who not in {"network", "root", ""} else EDGE_HOST
         yield mark(line.at_us, lane, kind, f"{line.kind} {line.text}".rstrip())
+
+
+def _exchange(data: str) -> str:
+    """Return what a message held, and what was replied if anything was."""
+    asked, reply = msgspec.json.decode(data)
+    return excerpt(asked) if reply is None else f"{excerpt(asked)} -> {excerpt(reply)}"
+
+
+def _why(answer: Any) -> str:
+    """Return the reason that a refusal gives, behind a colon."""
+    reason = answer.get("detail") if isinstance(answer, dict) else None
+    return "" if reason is None else f": {excerpt(reason)}"
 
 
 def _lane(target: str) -> str:

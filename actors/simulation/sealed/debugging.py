@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from actors.simulation.sealed.watch import put_in_force, watching
+from actors.simulation.sealed.watch import in_the_real_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +28,10 @@ def debuggable() -> Iterator[None]:
 
 
 def _stop() -> None:
-    watch = watching()
-    put_in_force(None)
-    try:
+    with in_the_real_world():
         debugger = _debugger()
         for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
             signal.setitimer(timer, 0.0)  # who looks around takes as long as it takes
-    finally:
-        put_in_force(watch)
     debugger.set_trace(sys._getframe(1))  # noqa: SLF001 - whoever called breakpoint()
 
 
@@ -46,11 +42,7 @@ def _debugger() -> Any:
         """Unseals the simulation while it waits for what to do next."""
 
         def interaction(self, *arguments: Any) -> None:
-            watch = watching()
-            put_in_force(None)
-            try:
+            with in_the_real_world():
                 super().interaction(*arguments)
-            finally:
-                put_in_force(watch)
 
     return Debugger()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -9,7 +10,7 @@ from actors.simulation.errors import Escape
 from actors.simulation.sealed.callers import find_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from actors.kernel.rng import Rng
 
@@ -80,6 +81,17 @@ def put_in_force(watch: Watch | None) -> None:
     """Let `watch`, or from now on none, be in force."""
     global _watch  # noqa: PLW0603 - an audit hook and a patched type are the process's, not ours
     _watch = watch
+
+
+@contextmanager
+def in_the_real_world() -> Iterator[None]:
+    """Let none be in force meanwhile: who looks on from outside is no part of the simulation."""
+    watch = watching()
+    put_in_force(None)
+    try:
+        yield
+    finally:
+        put_in_force(watch)
 
 
 def escape(what: str) -> Escape:

@@ -8,6 +8,7 @@ K. Kellar, "One Test to Rule Them All", ISSTA 2017.
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ import msgspec
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.shrink import simpler_scripts as simpler
+from actors.simulation.shrink.nearest import distance
 from actors.simulation.shrink.simpler_calls import fields_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ RUNS_MAX: Final = 300
 SEEDS: Final = (0, 1, 2)
 SEEDS_OF_STEPS: Final = tuple(range(12))
 SEEDS_WIDE: Final = tuple(range(20))
+# Of those that were tried in vain, how many of the nearest are of interest.
+PASSING_MAX: Final = 3
 # Of larger scripts, with so many requests and steps, no two things are changed at a time.
 TRADED_MAX: Final = 5
 # What handlers are struck by.
@@ -39,11 +43,15 @@ STRUCK: Final = frozenset({"handler", "effect"})
 
 
 class Minimum(msgspec.Struct, frozen=True, kw_only=True):
-    """The simplest failing script found, in how many runs; `minimal` unless those ran out."""
+    """The simplest failing script found, in how many runs; `minimal` unless those ran out.
+
+    `passing` are those that were tried on the way and did not fail so, the nearest first: a few.
+    """
 
     script: Script
     runs: int
     minimal: bool
+    passing: tuple[Script, ...] = ()
 
 
 def minimise(
@@ -74,7 +82,7 @@ def minimise(
         minimal = True
     except _OutOfRunsError:
         minimal = False
-    return Minimum(script=search.best, runs=search.runs, minimal=minimal)
+    return Minimum(script=search.best, runs=search.runs, minimal=minimal, passing=search.passing())
 
 
 class _OutOfRunsError(Exception):
@@ -133,6 +141,11 @@ class _ScriptSearch:
             known = self._known[script] = self._fails(played)
             self._passed[script] = frozenset(played.passed)
         return known
+
+    def passing(self) -> tuple[Script, ...]:
+        """Return what does not fail and is nearest to what does."""
+        held = [script for script, fails in self._known.items() if not fails]
+        return tuple(nsmallest(PASSING_MAX, held, key=lambda each: distance(each, self.best)))
 
     def _accept(self, candidates: Iterable[Script]) -> bool:
         """Take the first candidate that fails, under the first seed under which it does."""

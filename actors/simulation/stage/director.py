@@ -33,6 +33,7 @@ REBOOT_S: Final = 0.2
 HANDLED: Final = ("handler", "effect")
 # How long traps for handlers stay after the last request, in virtual seconds.
 LINGER_S: Final = 10.0
+ENDS: Final = frozenset(each.ended_by for each in FAULTS.values() if each.ended_by is not None)
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +62,20 @@ class Director:
         self._removers: dict[str, list[Callable[[], None]]] = {}
         self._stepped_s = self._stepped_s_max = 0.0
         self._strikes_handlers = False
+        self._lifted = False
         self.applied: Counter[str] = Counter()
 
     async def play(self, schedule: Schedule) -> None:
         """Apply each step at its time."""
         for step in schedule.steps:
             await asyncio.sleep(step.gap_us / 1_000_000)
-            await self.apply(step)
+            if not self._lifted or step.fault in ENDS:
+                await self.apply(step)
+
+    def lift(self) -> None:
+        """Let no fault come from now on, and disarm every trap; what lasts ends as planned."""
+        self._lifted = True
+        self._machine.disarm()
 
     async def mend(self, schedule: Schedule) -> None:
         """End what still lasts, so that the system can get well by itself.

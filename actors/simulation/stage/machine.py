@@ -15,6 +15,7 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
+from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
@@ -153,6 +154,21 @@ class Machine:
     def suspended(self) -> list[str]:
         """Return the services that somebody has suspended: a client's resume may have got lost."""
         return [each.name for each in self.system.actors() if each.state == "suspended"]
+
+    def disarm(self) -> None:
+        """Take away every trap that has not sprung."""
+        for traps in (self.traps, self.stalls, self.refusals):
+            traps.clear()
+        self.disk.handlers.clear()
+
+    def generators(self) -> list[Rng]:
+        """Return all by which it decides anything, but for the network's."""
+        family = self._rng.family if isinstance(self._rng, NotedRng) else [self._rng]
+        return [*family, self._loop.entropy]
+
+    def now_us(self) -> int:
+        """Return what its wall clock says: microseconds since the epoch."""
+        return self._loop.clock.now_us()
 
     def actors(self) -> list[ActorStats]:
         """Return how all actors stand."""

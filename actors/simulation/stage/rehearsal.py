@@ -42,6 +42,7 @@ from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.liveness import get_well
 from actors.simulation.stage.machine import Machine
+from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest
 from actors.simulation.stage.scenario import audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.simulation.check.history import Operation
     from actors.simulation.script.chooser import Chooser
+    from actors.simulation.stage.onlooker import Onlooker
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.time.virtual_clock import VirtualClock
     from actors.system import System
@@ -219,14 +221,19 @@ class Rehearsal:
         steps = (*(traps if turn else ()), *assemble(slots).steps)
         return Script(seed=seed, workload=present(requests), schedule=Schedule(steps))
 
-    def play(self, script: Script, *, keep: bool = False) -> Played:
-        """Run it on fresh files; with `keep` its trace is in the result."""
+    def play(
+        self, script: Script, *, keep: bool = False, onlooker: Onlooker | None = None
+    ) -> Played:
+        """Run it on fresh files; with `keep` its trace is in the result.
+
+        An `onlooker` hears of each line of the trace while it goes on.
+        """
         self._runs += 1
         self._requests = 0
         folder = self._place / f"run-{self._runs}"
         shutil.copytree(self._template, folder, copy_function=shutil.copy)
         try:
-            return self._play(script, folder, keep=keep)
+            return self._play(script, folder, keep=keep, onlooker=onlooker)
         finally:
             shutil.rmtree(folder)
 
@@ -240,7 +247,9 @@ class Rehearsal:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _play(self, script: Script, folder: Path, *, keep: bool) -> Played:
+    def _play(
+        self, script: Script, folder: Path, *, keep: bool, onlooker: Onlooker | None
+    ) -> Played:
         trace: Trace
         troubles: list[str] = []
         counts: list[Counter[str]] = []
@@ -253,6 +262,8 @@ class Rehearsal:
             counts.extend((director.applied, machine.passed, machine.hit))
             asked.append(machine.disk.asked)
             history.append(History(loop.clock))
+            if onlooker is not None:
+                onlooker.scene = Scene(folder, machine, director, history[0], trace)
             try:
                 troubles.extend(
                     await self._act(script, machine, director, loop, folder, trace, history[0])
@@ -270,7 +281,8 @@ class Rehearsal:
         now: list[Callable[[], float]] = [lambda: 0.0]
         endless = False
         assertions = Assertions(self._scenario().expected)
-        trace = Trace(lambda: now[0](), keep=keep)  # noqa: PLW0108 - it is replaced
+        now_s = lambda: now[0]()  # noqa: E731, PLW0108 - it is replaced
+        trace = Trace(now_s, keep=keep, listener=onlooker)
         trace.add("script", "", str(script.seed), (script.workload, script.schedule, script.knobs))
         try:
             config = turned(self._config, script.knobs)

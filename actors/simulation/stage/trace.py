@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -18,7 +18,8 @@ class Line(msgspec.Struct, frozen=True):
     """One thing that happened: its number from 1, virtual microseconds from the start, and what.
 
     `kind` is one word (message, commit, crash, restart, fault, client ...); `who` is the service,
-    store or client it happened to; `data` is what was said or kept there, as JSON.
+    store or client it happened to; `data` is what was said or kept there, as JSON. `seen` is what
+    somebody saw beside it who took a close look: sentences, and no part of the digest.
     """
 
     number: int
@@ -27,17 +28,35 @@ class Line(msgspec.Struct, frozen=True):
     who: str
     text: str
     data: str = ""
+    seen: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         at_s = self.at_us / 1_000_000
         return f"{self.number:6} {at_s:14.6f} s  {self.kind:9} {self.who:15} {self.text}"
 
 
+class LineListener(Protocol):
+    """Who hears of each line of a trace, and takes no part in what happens."""
+
+    def look(self, kind: str, who: str) -> tuple[str, ...]:
+        """Return what is to be seen beside a line that is kept, in sentences."""
+
+    def reach(self, number: int, at_us: int) -> None:
+        """Hear that this is the last line so far."""
+
+
 class Trace:
     """Numbers and digests each line as it comes; equal seeds must give equal digests."""
 
-    def __init__(self, elapsed_s: Callable[[], float], *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        elapsed_s: Callable[[], float],
+        *,
+        keep: bool = True,
+        listener: LineListener | None = None,
+    ) -> None:
         """`elapsed_s` is virtual time; without `keep` only the digest remains."""
+        self._listener = listener
         self._elapsed_s = elapsed_s
         self._keep = keep
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
@@ -55,7 +74,10 @@ class Trace:
         self._hash.update(said)
         self._hash.update(b"\n")
         if self._keep:
-            self.lines.append(Line(self._count, at_us, kind, who, text, said.decode()))
+            seen = () if self._listener is None else self._listener.look(kind, who)
+            self.lines.append(Line(self._count, at_us, kind, who, text, said.decode(), seen))
+        if self._listener is not None:
+            self._listener.reach(self._count, at_us)
 
     def __len__(self) -> int:
         """How much has happened."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import os
 import re
@@ -167,6 +168,10 @@ def test_ctrl_c_ends_in_order() -> None:
         (("--replay", "x", "--seed", "1"), "a file has a seed of its own"),
         (("--replay", "no-such-file.json"), "no-such-file.json: No such file or directory"),
         (("--page", "page.json"), "name it otherwise"),
+        (("--at", "12"), "a moment of virtual time such as 12.3s, not '12'"),
+        (("--at", "1s"), "are for one run: --seed N, or --replay FILE"),
+        (("--seed", "1", "--at", "1s", "--step", "1"), "either --at or --step"),
+        (("--seed", "1", "--shrink"), "--shrink is for --replay"),
         (("--set", "hotel.no_such_key=1"), "no_such_key"),
         (("--faults", "hail"), "invalid choice: 'hail'"),
     ],
@@ -242,6 +247,16 @@ def test_what_is_found_is_made_small_and_told(found: tuple[Path, str]) -> None:
     assert re.search(
         r"^! .* the room service lived once more, and \d+ bookings", printed, re.MULTILINE
     )
+    nearest = printed.partition("The nearest that passes, of those that were tried:\n")[2]
+    lines = nearest.partition("\n\n")[0].splitlines()
+    assert re.fullmatch(r"  (fails |passes)  .*", lines[0])
+    events = lines[lines.index("From the first difference on:") + 1 :]
+    assert re.fullmatch(r"  (fails |passes)  .*", events[0])
+    assert any(
+        re.match(r"  fails   edge +the room service lived once more", each) for each in events
+    )
+    shown = html.unescape(page.read_text(encoding="utf-8"))
+    assert all(each.strip() in shown for each in events)
     assert f"the page:      {page}" in printed
     assert f"play it again: {PROGRAM} simulate --replay {page.with_suffix('.json')}" in printed
     assert digest(printed)
@@ -308,7 +323,7 @@ def test_a_page_that_cannot_be_written_spoils_no_finding(
     ("system", "workload", "schedule", "says"),
     [
         ("moon", "[]", "{}", "'moon'"),
-        ("hotel", "[3]", "{}", "$[0]"),
+        ("hotel", "[3]", "{}", "script.workload[0]"),
         ("hotel", "[]", '{"steps": [{"gap_us": 1, "fault": "hail", "target": "room"}]}', "hail"),
         ("hotel", "[", "{}", "malformed"),
     ],

@@ -12,10 +12,11 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.page import render
 from actors.simulation.command.timeline import Timeline, build_timeline
+from actors.simulation.stage.close_look import CloseLook
 from actors.simulation.stage.rehearsal import Played, Rehearsal
 from actors.systems.hotel.system import HOTEL
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 NASTY = "room <b>1</b> & \"others\" were sold twice: '</pre><script>'"
 AGAIN = "python runtime.py simulate --replay 'a <b>.json'"
 
@@ -48,7 +49,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Timeline, st
         rehearsal = Rehearsal(
             HOTEL, load_config(systems=[HOTEL]), tmp_path_factory.mktemp("page"), profile="chaos"
         )
-        played = rehearsal.play(rehearsal.script(8), keep=True)
+        played = rehearsal.play(rehearsal.script(8), keep=True, onlooker=CloseLook())
     played = msgspec.structs.replace(played, troubles=(NASTY,))
     timeline = build_timeline(played, rehearsal.targets.services)
     page = render(
@@ -83,6 +84,7 @@ def test_page_says_what_the_timeline_says(told: tuple[Played, Timeline, str]) ->
         assert text in tree.text
     for entry in timeline.entries:
         assert f"{entry.lane} {entry.text}" in tree.text
+        assert all(each in tree.text for each in entry.details)
     for line in played.lines:
         assert str(line) in tree.text
     assert played.script.schedule.literal() in tree.text
