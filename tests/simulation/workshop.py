@@ -179,6 +179,7 @@ class WorkshopDesk(Service):
                 tx.run(FetchPart(label=label, fails=cmd.count))
             case "letter":
                 tx.run(FetchOnce(label=label))
+                tx.run(FetchOnce(label=f"another {label}"))
             case "again":
                 tx.run(FetchAgain(label=label, fails=cmd.count))
 

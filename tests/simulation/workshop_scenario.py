@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 SORTS: Final = (
     "plain", "later", "timers", "fetch", "many", "refused", "invalid", "wanting", "again", "quiet",
-    "burst", "pages", "counts", "keyless", "letter",
+    "burst", "pages", "counts", "keyless", "keyless", "letter",
 )  # fmt: skip
 # How a client asks once more: not at all, at once, both together, soon, when its key is forgotten.
 AGAIN: Final = ("", "", "at once", "together", "soon", "late")
 KEYS_KEPT_S: Final = 30.0
-BURST: Final = 7
+BURST: Final = 5
 
 
 class WorkshopCall(msgspec.Struct, frozen=True):
@@ -109,11 +109,11 @@ class WorkshopScenario(Scenario):
             case "counts":
                 await self._count(client)
             case "keyless":  # as often as it takes, each time another job
-                body = {"label": f"u{number}", "sort": "plain"}
-                await client.ask("POST", "/jobs", body)
+                await self._keyless(client, f"u{number}", "plain")
             case "burst":
                 jobs = [self._job(client, f"b{number}-{n}", call, history) for n in range(BURST)]
-                await asyncio.gather(*jobs)
+                more = [self._keyless(client, f"u{number}-{n}", "quiet") for n in range(2)]
+                await asyncio.gather(*jobs, *more)
             case "letter":
                 await self._job(client, f"j{number}", call, history)
                 if not self.is_calm:
@@ -122,6 +122,9 @@ class WorkshopScenario(Scenario):
                 await self._job(client, f"no-{number}", call, history)
             case _:
                 await self._job(client, f"j{number}", call, history)
+
+    async def _keyless(self, client: Client, label: str, sort: str) -> None:
+        await client.ask("POST", "/jobs", {"label": label, "sort": sort})
 
     async def _job(self, client: Client, label: str, call: WorkshopCall, history: History) -> None:
         sort = "quiet" if call.sort == "burst" else call.sort

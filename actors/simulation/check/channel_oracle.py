@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal, Refused
 from actors.simulation.check.handled import Content
 from actors.store.messaging.origin import ChannelOrigin
@@ -98,6 +99,8 @@ class ChannelOracle:
             if each.run is not None:
                 yield f"{store} has applied {which} twice"
             return
+        if each.run is None and not isinstance(each.outcome, DeadLettered):
+            yield f"{store} counts {which} as applied, and has not run it"
         if origin.number != applied + 1:
             yield f"{store} has applied {which} after number {applied}"
         what = self._waiting.get(channel, {}).pop(origin.number, None)

@@ -45,11 +45,10 @@ class LetterOracle:
         """Yield what differs from the rows (id, type, JSON) that the files hold at rest."""
         for store, letters in self._letters.items():
             rows = {row[0]: Content(row[1], bytes(row[2])) for row in files.get(store, ())}
-            wanted = dict(list(letters.items())[-self._letters_max :])
-            if store in self._unknown or rows == wanted:
+            if store in self._unknown or rows == letters:
                 continue
-            lost = [each.type for name, each in wanted.items() if name not in rows]
-            more = [each.type for name, each in rows.items() if name not in wanted]
+            lost = [each.type for name, each in letters.items() if name not in rows]
+            more = [each.type for name, each in rows.items() if name not in letters]
             if lost or more:
                 yield f"{store} has lost the dead letters {lost}, and keeps {more} that are gone"
 
@@ -60,4 +59,7 @@ class LetterOracle:
         if letter_id is None or isinstance(message, Unreadable):
             self._unknown.add(store)
         else:
-            self._letters[store].setdefault(letter_id, Content.of(message))
+            letters = self._letters[store]
+            letters.setdefault(letter_id, Content.of(message))
+            if len(letters) > self._letters_max:
+                del letters[next(iter(letters))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from actors.errors import DeadLettered
 from actors.kernel.messages import EffectOutcome, GaveUp
 from actors.service.effects import EffectPutOff
 from actors.simulation.check.handled import Content
@@ -82,6 +83,8 @@ class TimerOracle:
             if each.run is not None:
                 yield f"{store}: timer {seq} has fired, which nobody has set, or twice"
             return
+        if each.run is None and not isinstance(each.outcome, DeadLettered):
+            yield f"{store}: timer {seq}, {timer.what.type}, counts as fired, and has not run"
         what, is_command = _what(each.envelope.message, timer.what)
         if what != timer.what:
             yield f"{store}: {timer.what.type} was set, and {what.type} has fired, or another one"
