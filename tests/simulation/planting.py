@@ -23,6 +23,7 @@ from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TALLY
+from tests.simulation.workshop_scenario import WORKSHOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from actors.simulation.stage.rehearsal import Played, Script
     from tests.simulation.plants import Plant
 
-PLANTED: Final = {each.name: each for each in (*SYSTEMS, TALLY) if each.scenario}
+OURS: Final = {each.name: each for each in (TALLY, WORKSHOP)}
+PLANTED: Final = {each.name: each for each in (*SYSTEMS, *OURS.values()) if each.scenario}
 SCHEDULES_MAX: Final = 2_000
 STARTS: Final = 20
 RUNS_MAX: Final = 20_000
@@ -40,7 +42,7 @@ RUNS_MAX: Final = 20_000
 
 def config_of(system: str) -> Config:
     """Return the shipped configuration, for one of them."""
-    return load_config(systems=[TALLY] if system == TALLY.name else SYSTEMS)
+    return load_config(systems=[OURS[system]] if system in OURS else SYSTEMS)
 
 
 class Nursery:

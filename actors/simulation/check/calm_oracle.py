@@ -12,40 +12,91 @@ if TYPE_CHECKING:
 
     from actors.simulation.check.handled import Handled
 
-# What happens to an actor that is well.
-GOOD: Final = (lifecycle.Started,)
 # What the edge says where it has no answer in time, or no room.
-OVERLOAD: Final = frozenset({500, 503, 504})
+NO_ROOM: Final = 503
+OVERLOAD: Final = frozenset({500, NO_ROOM, 504})
+# How long after the last thing that was done to it, and after the last service was up again, all is
+# as if nothing had been: longer than a channel, a probe of the disk or a breaker waits.
+RECOVERED_S: Final = 15.0
+# Who does these things has asked for them.
+ASKED_FOR: Final = (lifecycle.Suspended, lifecycle.Resumed, lifecycle.Stopped)
 
 
 class CalmOracle:
-    """Collects what should not happen in calm; whether it was calm is known in the end."""
+    """Knows since when it has been calm: the whole run, or a stretch of it.
 
-    def __init__(self) -> None:
-        """Nothing has happened."""
-        self.found: list[str] = []
+    A stretch begins `RECOVERED_S` after the last disturbance, if nothing lasts and all are up.
+    """
 
-    def hear(self, event: lifecycle.LifecycleEvent) -> None:
-        """Note what happened to an actor."""
-        if not isinstance(event, GOOD):
-            detail = getattr(event, "error", "") or getattr(event, "reason", "")
-            self.found.append(f"{event.name} has {type(event).__name__.lower()}: {detail}")
+    def __init__(self, *, roomy: bool) -> None:
+        """Nothing has happened. Where limits are small on purpose it is not `roomy`."""
+        self._roomy = roomy
+        # When something was last done to it; None: nothing was.
+        self._disturbed_s: float | None = None
+        self._lasting: set[tuple[str, str]] = set()
+        self._down: set[str] = set()
 
-    def batch(self, store: str, batch: Sequence[Handled]) -> None:
-        """Note who found no room."""
-        self.found += [
-            f"{store} refused {type(each.envelope.message).__name__}: {each.outcome}"
-            for each in batch
-            if isinstance(each.outcome, Busy)
-        ]
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nothing at all was done to it."""
+        return self._disturbed_s is None
 
-    def asked(self, what: str, status: int) -> None:
-        """Note how a client was answered; 0 is not at all."""
+    def disturb(self, now_s: float) -> None:
+        """Hear that something was done to it now."""
+        self._disturbed_s = now_s
+
+    def lasts(self, what: tuple[str, str], now_s: float) -> None:
+        """Hear that something is being done to it from now on."""
+        self.disturb(now_s)
+        self._lasting.add(what)
+
+    def ends(self, what: tuple[str, str], now_s: float) -> None:
+        """Hear that this is over."""
+        self.disturb(now_s)
+        self._lasting.discard(what)
+
+    def since_s(self, now_s: float) -> float | None:
+        """Return since when it is calm; None where it is not."""
+        if self._disturbed_s is None:
+            return 0.0
+        since_s = self._disturbed_s + RECOVERED_S
+        return None if self._lasting or self._down or since_s > now_s else since_s
+
+    def hear(self, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:
+        """Yield what should not happen to an actor in calm."""
+        calm = self.since_s(now_s) is not None
+        if isinstance(event, lifecycle.Started):
+            self._down.discard(event.name)
+            return
+        if isinstance(event, lifecycle.DeadLettered) and not self._roomy:
+            return
+        detail = getattr(event, "error", "") or getattr(event, "reason", "")
+        asked_for = isinstance(event, ASKED_FOR) or getattr(event, "killed", False)
+        if calm and not (asked_for and not self.undisturbed):
+            yield f"{event.name} has {type(event).__name__.lower()}: {detail}"
+        if self.undisturbed:
+            return
+        self.disturb(now_s)
+        if isinstance(event, lifecycle.Restarted | lifecycle.Resumed | lifecycle.Recovered):
+            self._down.discard(event.name)
+        elif not isinstance(event, lifecycle.DeadLettered | lifecycle.HookFailed):
+            self._down.add(event.name)
+
+    def batch(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Yield who found no room."""
+        for each in batch:
+            if self._roomy and isinstance(each.outcome, Busy):
+                yield f"{store} refused {type(each.envelope.message).__name__}: {each.outcome}"
+
+    def asked(self, what: str, status: int) -> Iterator[str]:
+        """Yield how a client was answered who should have been served; 0 is not at all."""
+        if status == NO_ROOM and not self._roomy:
+            return
         if status in OVERLOAD or status == 0:
-            self.found.append(f"{what} was answered {status or 'not at all'}")
+            yield f"{what} was answered {status or 'not at all'}"
 
     def rejected(self, counts: Sequence[tuple[str, int]]) -> Iterator[str]:
         """Yield the mailboxes that took less than they were given."""
         for name, count in counts:
-            if count:
+            if count and self._roomy:
                 yield f"the mailbox of {name} has rejected {count} messages"

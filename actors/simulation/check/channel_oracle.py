@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal, Refused
 from actors.simulation.check.handled import Content
 from actors.store.messaging.origin import ChannelOrigin
@@ -12,16 +13,22 @@ from actors.store.messaging.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from actors.simulation.check.handled import Handled
+    from actors.simulation.check.handled import Handled, Said
     from actors.simulation.check.past import Past
 
 
 class ChannelOracle:
     """Numbers what handlers have sent whose command stands, and compares it with what arrives."""
 
-    def __init__(self, past: Past, subscribers: Mapping[str, Sequence[str]]) -> None:
-        """`subscribers` are the services that declare a handler for an event, by its type."""
+    def __init__(
+        self, past: Past, subscribers: Mapping[str, Sequence[str]], *, untaken_max: int
+    ) -> None:
+        """`subscribers` are the services that declare a handler for an event, by its type.
+
+        With `untaken_max` messages that a receiver has not applied its outbox takes no more.
+        """
         self._subscribers = subscribers
+        self._untaken_max = untaken_max
         self._sent = dict(past.sent)
         # Of the channel (sender, receiver): what is not applied yet, by number.
         self._waiting: dict[tuple[str, str], dict[int, Content]] = {}
@@ -34,6 +41,11 @@ class ChannelOracle:
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Note what was sent and what was applied; yield what is wrong with that."""
+        full = {
+            receiver
+            for (sender, receiver), waiting in self._waiting.items()
+            if sender == store and len(waiting) >= self._untaken_max
+        }
         for each in batch:
             origin = each.envelope.origin
             if each.stands and origin.__class__ is ChannelOrigin:
@@ -42,7 +54,13 @@ class ChannelOracle:
                 continue
             if each.keeps:
                 for said in each.run.said:
-                    self._send(store, said.how, said.receiver, said.what)
+                    for receiver in self._receivers(said):
+                        self._put(store, receiver, said.what)
+                        if receiver in full:
+                            yield (
+                                f"{store} took {said.what.type} for {receiver}, which had left "
+                                f"{self._untaken_max} untaken"
+                            )
             elif isinstance(each.outcome, Refusal) and getattr(origin, "sender", None):
                 told = Refused(command=each.envelope.message, refusal=each.outcome)
                 self._put(store, origin.sender, Content.of(told))
@@ -64,12 +82,10 @@ class ChannelOracle:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _send(self, store: str, how: str, receiver: str, what: Content) -> None:
-        if how == "send":
-            self._put(store, receiver, what)
-        elif how == "publish":
-            for subscriber in self._subscribers.get(what.type, ()):
-                self._put(store, subscriber, what)
+    def _receivers(self, said: Said) -> Sequence[str]:
+        if said.how == "send":
+            return (said.receiver,)
+        return self._subscribers.get(said.what.type, ()) if said.how == "publish" else ()
 
     def _put(self, sender: str, receiver: str, what: Content) -> None:
         number = self._sent[sender, receiver] = self._sent.get((sender, receiver), 0) + 1
@@ -83,6 +99,8 @@ class ChannelOracle:
             if each.run is not None:
                 yield f"{store} has applied {which} twice"
             return
+        if each.run is None and not isinstance(each.outcome, DeadLettered):
+            yield f"{store} counts {which} as applied, and has not run it"
         if origin.number != applied + 1:
             yield f"{store} has applied {which} after number {applied}"
         what = self._waiting.get(channel, {}).pop(origin.number, None)

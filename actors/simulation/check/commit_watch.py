@@ -13,7 +13,7 @@ import msgspec
 
 from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal
-from actors.simulation.check.handled import Content, Handled, Run, Said
+from actors.simulation.check.handled import Content, Handled, Run, Said, encode
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ class _Store:
                 super().after(delay_s, command)
                 due_us = self.now_us + round(delay_s * 1_000_000) if delay_s > 0 else 0
                 store._run.said.append(Said("after", Content.of(command), due_us=due_us))
+
+            def reply(self, request: str, value: Any) -> None:
+                super().reply(request, value)
+                what = Content(type(value).__name__, encode(value))
+                store._run.said.append(Said("reply", what, request))
 
         return Heard
 

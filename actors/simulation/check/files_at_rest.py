@@ -22,6 +22,7 @@ WHAT: Final = ("dead letters", "events", "messages to one receiver", "open reque
 SENT = "SELECT receiver, last FROM channel WHERE receiver <> ''"
 APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
 TIMERS = "SELECT seq FROM timer"
+LETTERS = "SELECT id, message_type, message FROM dead_letter ORDER BY seq"
 
 
 def check_files(
@@ -50,6 +51,15 @@ def check_files(
         if timers != set(pending.get(name, ())):
             seen = sorted(pending.get(name, ()))
             yield f"{name}'s file holds the timers {sorted(timers)}, and was seen to set {seen}"
+
+
+def letters_in(folder: Path) -> dict[str, list[tuple[str, str, bytes]]]:
+    """Return the dead letters of every service's file: id, type and JSON, the oldest first."""
+    found = {}
+    for path in sorted(folder.glob("*.db")):
+        with reading(path) as connection:
+            found[path.stem] = connection.execute(LETTERS).fetchall()
+    return found
 
 
 def _of(marks: Mapping[tuple[str, str], int], end: int, name: str) -> dict[str, int]:

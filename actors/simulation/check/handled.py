@@ -15,12 +15,13 @@ encode = msgspec.json.Encoder().encode
 
 
 class Said(NamedTuple):
-    """One call of a handler's: `tx.send`, `tx.publish`, `tx.run` or `tx.after`.
+    """One call of a handler's: `tx.send`, `tx.publish`, `tx.run`, `tx.after` or `tx.reply`.
 
-    `receiver` is a send's, `due_us` a timer's: the transaction's time and the delay it asked for.
+    `receiver` is a send's, or which request a reply is for; `due_us` is a timer's: the
+    transaction's time and the delay it asked for.
     """
 
-    how: Literal["send", "publish", "after"]
+    how: Literal["send", "publish", "after", "reply"]
     what: Content
     receiver: str = ""
     due_us: int = 0

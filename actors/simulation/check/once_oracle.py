@@ -37,23 +37,34 @@ class OnceOracle:
     def hear(self, store: str, batch: Sequence[Handled], *, forward_us: int) -> Iterator[str]:
         """Note what took effect; yield what did before. `forward_us`: the wall clock's steps."""
         for each in batch:
-            if each.run is None or not each.stands or isinstance(each.outcome, DeadLettered):
+            envelope = each.envelope
+            if not each.stands or isinstance(each.outcome, DeadLettered):
                 continue
             if isinstance(each.outcome, Refusal) and each.outcome.kind == "invalid":
                 continue
-            envelope = each.envelope
             name = type(envelope.message).__name__
             if envelope.origin is None:
-                if id(envelope) in self._envelopes:
-                    yield f"{store}: a request {name} has run again after its commit"
-                self._envelopes[id(envelope)] = envelope
-            elif isinstance(envelope.origin, LetterOrigin):
+                yield from self._request(store, each, name)
+            if each.run is None:
+                continue
+            if isinstance(envelope.origin, LetterOrigin):
                 letter = (store, envelope.origin.letter_id)
                 if letter in self._letters:
                     yield f"{store}: a dead letter {name} has run again after its commit"
                 self._letters.add(letter)
             if envelope.key is not None:
                 yield from self._under_key(store, each, name, forward_us)
+
+    def _request(self, store: str, each: Handled, name: str) -> Iterator[str]:
+        envelope = each.envelope
+        known = id(envelope) in self._envelopes
+        if each.run is None:
+            if not known and envelope.key is None:
+                yield f"{store}: a request {name} was answered, and has never run"
+            return
+        if known:
+            yield f"{store}: a request {name} has run again after its commit"
+        self._envelopes[id(envelope)] = envelope
 
     def _under_key(self, store: str, each: Handled, name: str, forward_us: int) -> Iterator[str]:
         key = (store, each.envelope.key or "")

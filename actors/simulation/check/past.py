@@ -15,6 +15,7 @@ NUMBERED = "SELECT receiver, last FROM channel"
 TIMERS = "SELECT seq, due_us, message_type, message FROM timer"
 WAITING = "SELECT receiver, number, message_type, message FROM outbox"
 APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
+KEYS = "SELECT key FROM client_key"
 
 
 class TimerRow(NamedTuple):
@@ -38,7 +39,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     """By service: its timers, and the number that was given last.
 
     By (sender, receiver): the number that was sent last, the one that was applied last, and what
-    stands in the outbox.
+    stands in the outbox. Of (service, key): those that were used.
     """
 
     timers: dict[str, list[TimerRow]] = {}
@@ -46,11 +47,12 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     sent: dict[tuple[str, str], int] = {}
     applied: dict[tuple[str, str], int] = {}
     waiting: dict[tuple[str, str], list[OutboxRow]] = {}
+    keys: set[tuple[str, str]] = set()
 
     @classmethod
     def of(cls, folder: Path) -> Past:
         """Read it from the files themselves, which nobody is writing."""
-        past = cls(timers={}, timers_last={}, sent={}, applied={}, waiting={})
+        past = cls(timers={}, timers_last={}, sent={}, applied={}, waiting={}, keys=set())
         for path in sorted(folder.glob("*.db")):
             with closing(sqlite3.connect(path)) as connection:
                 past._read(path.stem, connection)
@@ -68,3 +70,4 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
             self.waiting.setdefault((name, receiver), []).append(OutboxRow(*row))
         for sender, applied in execute(APPLIED):
             self.applied[sender, name] = applied
+        self.keys.update((name, key) for (key,) in execute(KEYS))

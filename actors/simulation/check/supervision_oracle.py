@@ -29,7 +29,7 @@ class RestartBudget(msgspec.Struct, frozen=True):
 class _Life:
     """What is known of one actor since its process began."""
 
-    __slots__ = ("charged_s", "failed_starts", "irreparable", "spent", "up")
+    __slots__ = ("charged_s", "failed_starts", "irreparable", "resumed", "spent", "up")
 
     def __init__(self) -> None:
         self.charged_s: list[float] = []
@@ -37,6 +37,8 @@ class _Life:
         self.irreparable = False
         self.spent = False
         self.up = False
+        # Whether it was resumed, and nobody has wanted it suspended since.
+        self.resumed = False
 
 
 class SupervisionOracle:
@@ -67,8 +69,16 @@ class SupervisionOracle:
             if life.spent:
                 life.spent = False
                 yield f"{event.name} was restarted at once though its budget was spent"
+        elif isinstance(event, lifecycle.Resumed):
+            life.resumed = True
+        elif isinstance(event, lifecycle.Suspended) and life.resumed:
+            yield f"{event.name} was suspended, and nobody has wanted that since it was resumed"
         elif isinstance(event, lifecycle.Parked):
             yield from self._parked(event.name, life, now_s)
+
+    def suspended(self, name: str) -> None:
+        """Hear that somebody wants that."""
+        self._lives[name].resumed = False
 
     # --- Inside ------------------------------------------------------------------------------
 

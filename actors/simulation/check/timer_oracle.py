@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from actors.errors import DeadLettered
 from actors.kernel.messages import EffectOutcome, GaveUp
 from actors.service.effects import EffectPutOff
 from actors.simulation.check.handled import Content
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # How late a command may come that was due while nothing was in the way: two commits of a slow disk,
 # and a queue of others.
 LATE_S_MAX: Final = 1.0
+# How long it may be on its way when the clock is set: its own batch of a slow disk, and one before.
+ON_ITS_WAY_S: Final = 45.0
 
 
 class Set(NamedTuple):
@@ -37,22 +40,32 @@ class TimerOracle:
     def __init__(self, past: Past) -> None:
         """Begin with what the files held."""
         self._last = dict(past.timers_last)
+        # When the wall clock was set back last, and how far in all by then.
+        self._set_back_s = self._set_back_us = 0.0
         self.pending: dict[str, dict[int, Set]] = {
             store: {each.seq: Set(each.due_us, Content(each.type, each.json)) for each in timers}
             for store, timers in past.timers.items()
         }
 
-    def hear(self, store: str, batch: Sequence[Handled], *, calm: bool) -> Iterator[str]:
-        """Note which were set and which have fired; yield what is wrong with that."""
+    def hear(self, store: str, batch: Sequence[Handled], *, quiet_us: int | None) -> Iterator[str]:
+        """Note which were set and which have fired; yield what is wrong with that.
+
+        `quiet_us` is since when nothing is in the way of any, in the clock's microseconds.
+        """
         pending = self.pending.setdefault(store, {})
         for each in batch:
             origin = each.envelope.origin
             if each.stands and origin.__class__ is TimerOrigin:
-                yield from self._fired(store, each, origin.seq, pending, calm=calm)
+                yield from self._fired(store, each, origin.seq, pending, quiet_us)
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "after":
                     self._last[store] = self._last.get(store, 0) + 1
                     pending[self._last[store]] = Set(said.due_us, said.what)
+
+    def stepped(self, forward_us: int, now_s: float) -> None:
+        """Hear that the wall clock is set: what was due by then may be on its way already."""
+        if forward_us < 0:
+            self._set_back_s, self._set_back_us = now_s, self._set_back_us - forward_us
 
     def left(self, now_us: int) -> Iterator[str]:
         """Yield the timers that have not fired though they were due."""
@@ -63,22 +76,27 @@ class TimerOracle:
                     yield f"{store}: {what.type} was due {since} and has not fired"
 
     def _fired(
-        self, store: str, each: Handled, seq: int, pending: dict[int, Set], *, calm: bool
+        self, store: str, each: Handled, seq: int, pending: dict[int, Set], quiet_us: int | None
     ) -> Iterator[str]:
         timer = pending.pop(seq, None)
         if timer is None:
             if each.run is not None:
                 yield f"{store}: timer {seq} has fired, which nobody has set, or twice"
             return
+        if each.run is None and not isinstance(each.outcome, DeadLettered):
+            yield f"{store}: timer {seq}, {timer.what.type}, counts as fired, and has not run"
         what, is_command = _what(each.envelope.message, timer.what)
         if what != timer.what:
             yield f"{store}: {timer.what.type} was set, and {what.type} has fired, or another one"
         now_us = each.run.now_us if each.run else each.now_us
         early_us = timer.due_us - now_us
-        if early_us > 0:
+        on_its_way = each.at_s - self._set_back_s < ON_ITS_WAY_S
+        if early_us > (self._set_back_us if on_its_way else 0.0):
             yield f"{store}: {timer.what.type} has fired {early_us / 1e6:.6f} s before it was due"
-        if calm and is_command and timer.due_us and -early_us > LATE_S_MAX * 1e6:
-            yield f"{store}: {timer.what.type} has fired {-early_us / 1e6:.6f} s late"
+        if quiet_us is not None and is_command and timer.due_us:
+            late_us = now_us - max(timer.due_us, quiet_us)
+            if late_us > LATE_S_MAX * 1e6:
+                yield f"{store}: {timer.what.type} has fired {late_us / 1e6:.6f} s late"
 
 
 def _what(message: Any, was_set: Content) -> tuple[Content, bool]:

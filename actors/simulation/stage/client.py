@@ -169,7 +169,8 @@ class Client:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         if self._engine is not None and method != "GET":
-            self._engine.calm = False
+            *_, actor, action = path.split("/")
+            self._engine.wanted(action, actor)
         if key is None:
             return await self._ask(method, path, body, headers, AGAIN)
         return await self._ask(

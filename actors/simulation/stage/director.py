@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.faults.fault_kinds import FaultName
+    from actors.simulation.check.engine import Engine
     from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.network import Network
     from actors.simulation.script.schedule import Schedule, Step
@@ -109,8 +110,7 @@ class Director:
         self.applied[step.fault] += 1
         engine = self._machine.engine
         if engine is not None:
-            engine.calm = False
-            engine.links_whole &= FAULTS[step.fault].scope != "link"
+            self._tell(engine, step)
         self._trace.add("fault", step.target, str(step))
         self._strikes_handlers |= FAULTS[step.fault].scope in HANDLED
         amount_s = step.amount_ms / 1000
@@ -129,6 +129,22 @@ class Director:
                 self._clock.step(amount_s)
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _tell(self, engine: Engine, step: Step) -> None:
+        """Say what is done to it, and whether that lasts."""
+        fault = FAULTS[step.fault]
+        engine.links_whole &= fault.scope != "link"
+        now_s = self._clock.monotonic()
+        if fault.ended_by is not None:
+            engine.calm.lasts((fault.ended_by, step.target), now_s)
+        elif fault.scope == "clock":  # what is due then is due whenever it is
+            engine.calm.lasts((step.fault, step.target), now_s)
+            engine.timers.stepped(step.amount_ms * 1_000, now_s)
+        else:
+            engine.calm.ends((step.fault, step.target), now_s)
+        if step.fault == "slow_store":
+            slower_s = 2 * step.amount_ms / 1000
+            engine.deferred.slow_s = max(engine.deferred.slow_s, slower_s)
 
     async def _to_machine(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:

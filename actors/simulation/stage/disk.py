@@ -12,7 +12,7 @@ from actors.simulation.stage.kept_connections import KeptConnections
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.simulation.check.commit_watch import CommitWatch
+    from actors.simulation.check.engine import Engine
     from actors.simulation.stage.trace import Trace
 
 Phase = Literal["before", "after"]
@@ -48,7 +48,7 @@ class Disk:
         # Called at each crash point with (service, message type, phase): whether a kill is due.
         self.passes: Callable[[str, str, Phase], bool] | None = None
         # Who hears what handlers say and stores commit.
-        self.commits: CommitWatch | None = None
+        self.engine: Engine | None = None
         # What is wrong with the handlers that work on it.
         self.handlers = HandlerFaults(trace)
 
@@ -62,6 +62,8 @@ class Disk:
         once = service in self.full_once
         self.full_once.discard(service)
         if once or self.is_full(service):
+            if self.engine is not None:
+                self.engine.disturbed()
             return StoreUnwritable(f"{service}.db: database or disk is full; free some disk space")
         return None
 

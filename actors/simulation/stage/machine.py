@@ -15,6 +15,7 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
+from actors.simulation.stage.effect_watch import with_effect_watch
 from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
@@ -93,7 +94,8 @@ class Machine:
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
         self.engine = engine
-        self.disk.commits = engine.commits
+        self.disk.engine = engine
+        self._trace.on_fault = engine.disturbed
 
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
@@ -142,6 +144,7 @@ class Machine:
     def signal(self, what: str, service: str) -> None:
         """Kill, restart, suspend or resume a service, as an operator would."""
         if self.up:
+            self._tell(what, service)
             getattr(self.system, what)(service)
 
     def has(self, service: str) -> bool:
@@ -238,8 +241,10 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_points(
-                name, service, self._passes, self._asked, self.disk.handlers
+            instrument=lambda name, service: with_effect_watch(
+                name,
+                with_effect_points(name, service, self._passes, self._asked, self.disk.handlers),
+                self.engine,
             ),
             at_a_distance=at_a_distance,
         )
@@ -253,6 +258,7 @@ class Machine:
         stall_s = self.stalls.pop(point, None)
         if stall_s is not None:
             self._trace.add("fault", service, f"stopped at {point}")
+            self._tell("suspend", service)
             self.system.suspend(service)
             self._loop.call_later(stall_s, self.signal, "resume", service)
         if point in self.refusals:
@@ -265,6 +271,10 @@ class Machine:
         self._trace.add("fault", service, f"killed at {point}")
         self.system.kill(service)
         return True
+
+    def _tell(self, what: str, service: str) -> None:
+        if self.engine is not None:
+            self.engine.wanted(what, service)
 
     def _asked(self, service: str, message_type: str, message: Any) -> None:
         self._trace.add("effect", service, message_type, message)

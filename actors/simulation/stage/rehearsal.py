@@ -362,6 +362,7 @@ class Rehearsal:
             self._past,
             subscribers=self._subscribers,
             groups=self._groups,
+            roomy=self._scenario().roomy and config == self._config,
         )
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:

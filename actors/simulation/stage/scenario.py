@@ -56,6 +56,8 @@ class Scenario:
     expected: tuple[str, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
     unreached: tuple[Any, ...] = ()
+    # Whether limits are so wide that nobody is refused for want of room where nothing is wrong.
+    roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
 

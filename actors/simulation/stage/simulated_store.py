@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from actors.errors import Fenced, StoreError, StoreRefused
+import msgspec
+
+from actors.errors import Fenced, StoreError, StoreRefused, StoreUnwritable
 from actors.kernel.messages import GaveUp, Refusal
 from actors.service.effects import EffectPutOff
 from actors.simulation.stage.crash_points import message_name
@@ -15,7 +18,6 @@ from actors.store.inline_store import InlineStore
 from actors.store.store import WriteResult
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
 
     from actors.config import StoreConfig
@@ -30,8 +32,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+EPOCH = "SELECT value FROM epoch"
+
 # A kill is heard within a turn or two of the loop.
 KILL_S_MAX = 0.001
+
+
+class FullAtCommit:
+    """A connection whose commits find the disk full."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the connection in all else."""
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *params: Any) -> sqlite3.Cursor:
+        """Run it, unless it is the commit."""
+        if sql == "COMMIT":
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            error.sqlite_errorname = "SQLITE_FULL"
+            raise error
+        return self._connection.execute(sql, *params)
 
 
 class SimulatedStore(InlineStore):
@@ -63,6 +87,9 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("open", self._name, "for reading alone: the disk is full")
             return
         await super().open(verify=False, first=first)
+        if self._disk.engine is not None and self._writer is not None:
+            (epoch,) = self._writer.execute(EPOCH).fetchone()
+            self._disk.engine.opened(self._name, epoch)
         self._disk.connections.seal(self._writer, self._reader)
         self._disk.trace.add("open", self._name)
 
@@ -76,6 +103,8 @@ class SimulatedStore(InlineStore):
     ) -> WriteResult:
         """Run commands in one transaction."""
         types = [message_name(envelope.message) for envelope in batch]
+        if self._disk.engine is not None:
+            self._disk.engine.given(self._name, batch)
         try:
             await self._take_time()
             await self._pass(types, "before")
@@ -88,7 +117,7 @@ class SimulatedStore(InlineStore):
         refused = self._disk.refuse(self._name)
         if refused is not None:
             self._disk.trace.add("refuse", self._name, "the disk is full")
-            return WriteResult(outcomes=[refused] * len(batch))
+            return await self._run_out_of_room(batch, handlers, refused)
         result = await self._commit_all(batch, handlers)
         self._note(types, batch, result)
         await self._take_time()
@@ -147,18 +176,42 @@ class SimulatedStore(InlineStore):
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
         result = await self._commit_all(batch, handlers)
+        if result.crash is None and self._disk.engine is not None:
+            self._disk.engine.wrote_dead(self._name, [message_name(each.message) for each in batch])
         if isinstance(result.crash, Fenced):
             self._disk.trace.add("fenced", self._name, "a dead incarnation's batch")
 
     async def _commit_all(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
-        commits = self._disk.commits
-        if commits is None:
+        if self._disk.engine is None:
             return await super().write(batch, handlers)
+        commits = self._disk.engine.commits
         result = await super().write(batch, commits.watched(self._name, handlers))
         commits.wrote(self._name, batch, result)
         return result
+
+    async def _run_out_of_room(
+        self,
+        batch: Sequence[Envelope],
+        handlers: Mapping[Any, BoundHandler],
+        refused: StoreUnwritable,
+    ) -> WriteResult:
+        """Do all of it, and find no room at the commit."""
+        commit = self._commit
+        if commit is None or self.unwritable:
+            return WriteResult(outcomes=[refused] * len(batch))
+        connection = commit._connection  # noqa: SLF001 - nobody else may see that it is another
+        commit._connection = FullAtCommit(connection)  # type: ignore[assignment] # noqa: SLF001
+        try:
+            result = await self._commit_all(batch, handlers)
+        finally:
+            commit._connection = connection  # noqa: SLF001
+        # Where the file lies is of this run alone.
+        outcomes = [
+            refused if isinstance(each, StoreUnwritable) else each for each in result.outcomes
+        ]
+        return msgspec.structs.replace(result, outcomes=outcomes)
 
     def _look_now(
         self, function: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]

@@ -62,9 +62,13 @@ class Trace:
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
         self._count = 0
         self.lines: list[Line] = []
+        # Called where a fault strikes.
+        self.on_fault: Callable[[], None] = lambda: None
 
     def add(self, kind: str, who: str, text: str = "", data: Any = None) -> None:
         """Note that it happens now; `data` is what is said, such as a message and its reply."""
+        if kind == "fault":
+            self.on_fault()
         self._count += 1
         at_us = round(self._elapsed_s() * 1_000_000)
         # Whatever an author wrote: half a surrogate pair, too.

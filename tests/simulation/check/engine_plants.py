@@ -12,9 +12,12 @@ from actors.kernel import actor
 from actors.kernel.exit import Exit
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.lane_server import LaneServer
+from actors.kernel.mailbox import Lane, Mailbox
+from actors.service import effects
 from actors.service.channel import Channel
+from actors.service.deferred_callers import DeferredCallers
 from actors.store.group_commit import GroupCommit
-from actors.store.messaging import timers
+from actors.store.messaging import dead_letter_table, request_keys, timers
 from actors.store.messaging.output_buffer import OutputBuffer
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import ReviewTweet, TallyService
@@ -29,6 +32,8 @@ after = OutputBuffer.after
 settle = LaneServer._settle
 made = GroupCommit.__init__
 expire_after = AsyncioFuture.expire_after
+# Of dead letters all but the latest go, whatever the limit.
+FORGET_BEYOND = dead_letter_table.FORGET_BEYOND.replace("OFFSET ?", "OFFSET min(1, ?)")
 
 
 def _after(changed: Callable[[float], float]) -> AbstractContextManager[Any]:
@@ -73,6 +78,22 @@ def _counted_twice(self: LaneServer, envelope: Any, outcome: Any) -> None:
 
 def _patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
     expire_after(self, seconds * 10, actor_name)
+
+
+def _put_behind(self: Mailbox, lane: Lane) -> None:
+    lane.queue.extend(lane.in_flight)
+    lane.in_flight = ()
+
+
+def _answer_first(self: DeferredCallers, request: str, value: Any) -> None:
+    for waiter in self._waiters.pop(request, [])[:1]:
+        waiter.future.settle(value)
+
+
+@contextmanager
+def _forgetful() -> Iterator[None]:
+    with poison(), patch.object(dead_letter_table, "FORGET_BEYOND", FORGET_BEYOND):
+        yield
 
 
 # The oracle that has to speak, what it has to say among other things, where, and what is planted.
@@ -126,6 +147,28 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     ),
     "a handler crashes though nothing is done to it": (
         "calm", "has crashed", "tally", "calm", poison,
+    ),
+    "who asks under a used key for something else gets its answer": (
+        "keys", "of another request", "workshop", "calm",
+        lambda: patch.object(request_keys, "is_of", lambda *_: True),
+    ),
+    "of two who wait for one answer the second is not told": (
+        "deferred", "who waited for", "workshop", "calm",
+        lambda: patch.object(DeferredCallers, "answer", _answer_first),
+    ),
+    "what was in hand at a crash goes behind what waits": (
+        "order", "of its mailbox, after", "workshop", "kills",
+        lambda: patch.object(Mailbox, "put_back", _put_behind),
+    ),
+    "an effect is tried again at once": (
+        "effects", "is tried again after", "workshop", "calm",
+        lambda: patch.object(effects, "equal_jitter_s", lambda *_, **__: 0.0),
+    ),
+    "a dead letter pushes out all before it": (
+        "letters", "has lost the dead letters", "tally", "calm", _forgetful,
+    ),
+    "a dead incarnation commits": (
+        "fencing", "for a dead incarnation", "tally", "kills", PLANTS["no_fence"].planted,
     ),
     "a channel does not try again": (
         "liveness", "after the last fault", "tally", "disk",

@@ -1,0 +1,205 @@
+"""Guarantee 18, and the breaker's rules: when an effect is attempted, how often, and how long.
+
+The model is that of a reader of config.toml: it knows attempts by when they begin and end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from actors.errors import DeadlineExceeded, Starting
+from actors.kernel.messages import EffectOutcome, GaveUp
+from actors.service.effects import EffectPutOff
+from actors.simulation.check.handled import Content, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from actors.config import BreakerConfig, EffectConfig
+    from actors.simulation.check.handled import Handled
+
+# What a breaker that is closed may count as a failure, or not.
+SILENCE: Final = (asyncio.CancelledError, TimeoutError, DeadlineExceeded)
+# A callback is due at an instant, and comes at that instant.
+SLACK_S: Final = 0.05
+
+
+class EffectLimits(NamedTuple):
+    """What one kind of effect may take: of one attempt in seconds, and how many attempts."""
+
+    limit_s: float
+    attempts_max: int
+
+
+class _Request:
+    """One request of one incarnation: its attempts so far."""
+
+    __slots__ = ("attempts", "begun_s", "failed_s", "inside", "task", "waited", "what")
+
+    def __init__(self, task: Any, what: Content) -> None:
+        self.task = task  # kept, so that no other has its identity
+        self.what = what
+        self.attempts = 0
+        self.begun_s = 0.0
+        self.failed_s: float | None = None
+        self.inside = False
+        # Whether an attempt was none, for a service of ours was starting.
+        self.waited = False
+
+
+class _Kind:
+    """One service's effect of one type: who is inside, and what is known of its breaker."""
+
+    def __init__(self) -> None:
+        self.requests: dict[int, _Request] = {}
+        self.inside = 0
+        # When somebody was last inside, or came back.
+        self.left_s = 0.0
+        # Failures in a row: those that surely count, and those that may.
+        self.sure = self.most = 0
+        self.failed_s = 0.0
+        # Until when it is surely open; and whether it may be anything but closed.
+        self.open_until_s = 0.0
+        self.doubtful = False
+
+    def succeeded(self, begun_s: float) -> None:
+        """It is closed now, unless a failure since then has opened it."""
+        if not self.doubtful or begun_s > self.failed_s:
+            self.sure = self.most = 0
+            self.doubtful = False
+        self.open_until_s = 0.0
+
+
+class EffectOracle:
+    """Attempts are told apart by the task that makes them: one for each request and incarnation."""
+
+    def __init__(self, effect: EffectConfig, breaker: BreakerConfig) -> None:
+        """Nothing was attempted yet."""
+        self._config = effect
+        self._breaker = breaker
+        self._kinds: dict[tuple[str, str], _Kind] = {}
+        # By (service, request): how often an incarnation has tried since it was asked for, at most,
+        # and what it was told.
+        self._tried: dict[tuple[str, Content], int] = {}
+        self._returned: dict[tuple[str, Content], set[bytes]] = {}
+        self.limits: dict[tuple[str, str], EffectLimits] = {}
+
+    def begin(self) -> None:
+        """Another process begins: its breakers are closed."""
+        self._kinds.clear()
+
+    def ended(self, store: str) -> None:
+        """An incarnation has ended, and all that it had under way."""
+        for (name, _), kind in self._kinds.items():
+            if name == store:
+                kind.requests.clear()
+                kind.inside = 0
+                if kind.most and not kind.doubtful:
+                    kind.doubtful, kind.open_until_s = True, 0.0
+
+    def attempted(
+        self, store: str, message: Any, now_s: float, asked: Mapping[int, Any]
+    ) -> Iterator[str]:
+        """Hear that an attempt begins; `asked` are the service's timers that have not fired."""
+        what = Content.of(message)
+        kind = self._kinds.setdefault((store, what.type), _Kind())
+        task = asyncio.current_task()
+        request = kind.requests.get(id(task))
+        limits = self.limits[store, what.type]
+        if request is None:
+            request = kind.requests[id(task)] = _Request(task, what)
+            if not any(each.what == what for each in asked.values()):
+                yield f"{store}: {what.type} runs, and no commit has asked for it"
+        yield from self._in_time(store, kind, request, limits, now_s)
+        request.attempts += 1
+        request.begun_s = now_s
+        request.inside = True
+        kind.inside += 1
+        self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
+        if kind.inside > self._config.running_max:
+            yield f"{store}: {kind.inside} attempts of {what.type} run at once"
+
+    def finished(
+        self, store: str, message: Any, now_s: float, value: Any, error: BaseException | None
+    ) -> Iterator[str]:
+        """Hear that the attempt of this task has returned `value`, or raised."""
+        what = Content.of(message)
+        kind = self._kinds.get((store, what.type))
+        request = None if kind is None else kind.requests.get(id(asyncio.current_task()))
+        if kind is None or request is None or not request.inside:
+            return  # of an incarnation that has ended
+        request.inside = False
+        kind.inside -= 1
+        kind.left_s = now_s
+        took_s = now_s - request.begun_s
+        limit_s = self.limits[store, what.type].limit_s
+        if took_s > limit_s + SLACK_S:
+            yield f"{store}: an attempt of {what.type} took {took_s:.3f} s, of {limit_s:g}"
+        if error is None:
+            self._returned.setdefault((store, what), set()).add(encode(value))
+            kind.requests.pop(id(request.task))
+            kind.succeeded(request.begun_s)
+        elif isinstance(error, Starting):
+            request.attempts -= 1
+            request.waited = True
+        elif took_s >= limit_s - SLACK_S or not isinstance(error, asyncio.CancelledError):
+            request.failed_s = now_s
+            self._failed(kind, request, now_s, timed_out=isinstance(error, SILENCE))
+
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Yield what came of an effect that it did not return, or that was not tried enough."""
+        for each in batch:
+            message = each.envelope.message
+            if not each.stands or each.run is None:
+                continue
+            if isinstance(message, EffectOutcome):
+                what = Content.of(message.command)
+                if encode(message.value) not in self._returned.get((store, what), ()):
+                    yield f"{store}: {what.type} is said to have returned what it has not"
+            elif isinstance(message, GaveUp | EffectPutOff):
+                what = Content.of(message.command)
+                tried = self._tried.pop((store, what), 0)
+                most = self.limits[store, what.type].attempts_max
+                if tried != most:
+                    yield f"{store}: {what.type} was given up after {tried} attempts, of {most}"
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _in_time(
+        self, store: str, kind: _Kind, request: _Request, limits: EffectLimits, now_s: float
+    ) -> Iterator[str]:
+        what = request.what.type
+        if now_s < kind.open_until_s:
+            early_s = kind.open_until_s - now_s
+            yield f"{store}: {what} is tried {early_s:.3f} s too soon: its breaker is open"
+        if request.attempts >= limits.attempts_max:
+            yield f"{store}: {what} is tried for the {request.attempts + 1}th time"
+        if request.failed_s is None or request.waited:
+            return
+        least_s, most_s = self._pause_s(request.attempts)
+        paused_s = now_s - request.failed_s
+        if paused_s < least_s - SLACK_S / 10:
+            yield f"{store}: {what} is tried again after {paused_s:.3f} s, and not {least_s:g}"
+        alone = kind.inside == 0 and not kind.doubtful
+        late_s = now_s - max(request.failed_s + most_s, kind.left_s)
+        if alone and late_s > SLACK_S:
+            yield f"{store}: {what} is tried again {late_s:.3f} s later than it may be"
+
+    def _pause_s(self, attempts: int) -> tuple[float, float]:
+        """Return the shortest and the longest pause after so many."""
+        if attempts <= 1:
+            return 0.0, 0.0
+        config = self._config
+        most_s = min(config.backoff_s_max, config.backoff_s_min * 2.0 ** (attempts - 2))
+        return most_s / 2, most_s
+
+    def _failed(self, kind: _Kind, request: _Request, now_s: float, *, timed_out: bool) -> None:
+        kind.failed_s = now_s
+        kind.most += 1
+        kind.sure += not timed_out
+        limit = self._breaker.failures_max
+        probes = kind.doubtful and 0.0 < kind.open_until_s <= request.begun_s
+        if probes or (not kind.doubtful and kind.sure >= limit):
+            kind.open_until_s = now_s + self._breaker.open_s
+        kind.doubtful = kind.doubtful or kind.most >= limit

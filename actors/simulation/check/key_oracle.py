@@ -1,0 +1,142 @@
+"""Guarantees 4, 19 and 22: who asks again under its key gets the first answer, and nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import DeadLettered
+from actors.kernel.future import AsyncioFuture
+from actors.kernel.messages import Later, Refusal
+from actors.simulation.check.handled import Content, encode
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from actors.simulation.check.handled import Handled
+
+# How soon after its commit an answer that was put off is told to who waits for it, where the
+# service is up.
+TOLD_S_MAX = 1.0
+
+
+class _Known:
+    """What was asked under a key, and the answer; `request` is open while that is to come."""
+
+    __slots__ = ("answer", "asked", "at_s", "forward_us", "request")
+
+    def __init__(self, asked: Content, each: Handled, forward_us: int) -> None:
+        later = isinstance(each.outcome, Later)
+        self.asked = asked
+        self.at_s, self.forward_us = each.at_s, forward_us
+        self.request = each.outcome.request if later else None
+        self.answer = b"" if later else encode(each.outcome)
+
+
+class KeyOracle:
+    """Remembers what was done under which key, and compares what is answered under it later."""
+
+    def __init__(self, keys_kept_s: float, known: Collection[tuple[str, str]]) -> None:
+        """A key is remembered for `keys_kept_s`; `known` are (service, key) of before the run."""
+        self._kept_s = keys_kept_s
+        self._past = frozenset(known)
+        self._known: dict[tuple[str, str], _Known] = {}
+        # Of (service, request): under which key it was put off.
+        self._open: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def hear(self, store: str, batch: Sequence[Handled], *, forward_us: int) -> Iterator[str]:
+        """Note what was answered; yield where that is not what it was before."""
+        for each in batch:
+            key = each.envelope.key
+            if key is not None and each.stands and not isinstance(each.outcome, DeadLettered):
+                yield from self._under_key(store, key, each, forward_us)
+        for each in batch:  # an answer is one when all of the batch is committed
+            for said in each.run.said if each.keeps and each.run else ():
+                if said.how == "reply":
+                    self._answered(store, said.receiver, said.what)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _under_key(self, store: str, key: str, each: Handled, forward_us: int) -> Iterator[str]:
+        known = self._known.get((store, key))
+        what = f"{store}: {type(each.envelope.message).__name__}"
+        if each.run is not None:
+            if not _is_corrigible(each.outcome):
+                self._note((store, key), each, forward_us)
+        elif known is None:
+            if (store, key) not in self._past:
+                yield f"{what} was answered under the key {key!r}, which nothing had used"
+        elif each.at_s - known.at_s + (forward_us - known.forward_us) / 1e6 < self._kept_s:
+            yield from self._again(what, key, each, known)
+
+    def _note(self, place: tuple[str, str], each: Handled, forward_us: int) -> None:
+        known = self._known[place] = _Known(Content.of(each.envelope.message), each, forward_us)
+        if known.request is not None:
+            self._open[place[0], known.request] = place
+
+    def _again(self, what: str, key: str, each: Handled, known: _Known) -> Iterator[str]:
+        if Content.of(each.envelope.message) != known.asked:
+            if not _is_corrigible(each.outcome):
+                yield f"{what} was answered under the key {key!r} of another request"
+        elif isinstance(each.outcome, Later):
+            if known.request != each.outcome.request:
+                yield f"{what} waits under the key {key!r} for what was answered"
+        elif known.request is not None or encode(each.outcome) != known.answer:
+            yield f"{what} was answered otherwise when it came again under {key!r}"
+
+    def _answered(self, store: str, request: str, answer: Content) -> None:
+        place = self._open.pop((store, request), None)
+        if place is not None:
+            known = self._known[place]
+            known.request, known.answer = None, answer.json
+
+
+class DeferredOracle:
+    """An answer that was put off is told to everybody who waits, soon after its commit."""
+
+    def __init__(self, now_s: Callable[[], float], found: list[str]) -> None:
+        """What is wrong goes to `found`, when who waits gives up."""
+        self._now_s = now_s
+        self._found = found
+        # When each answer was committed, by (service, request), and when each service came up.
+        self._answered_s: dict[tuple[str, str], float] = {}
+        self._up_s: dict[str, float] = {}
+        # How long a commit may take to be heard of.
+        self.slow_s = 0.0
+
+    def up(self, store: str, at_s: float | None) -> None:
+        """Hear that a service is up since then; or (None) that it is not."""
+        if at_s is None:
+            self._up_s.pop(store, None)
+        else:
+            self._up_s[store] = at_s
+
+    def hear(self, store: str, batch: Sequence[Handled]) -> None:
+        """Note who waits, and for whom an answer was committed."""
+        for each in batch:
+            future = each.envelope.reply_to
+            if isinstance(each.outcome, Later) and isinstance(future, AsyncioFuture):
+                inner = future._future  # noqa: SLF001 - to see its end, and not to wait for it
+                inner.add_done_callback(self._watch(store, each.outcome.request))
+            for said in each.run.said if each.keeps and each.run else ():
+                if said.how == "reply":
+                    self._answered_s[store, said.receiver] = each.at_s
+
+    def _watch(self, store: str, request: str) -> Callable[[asyncio.Future[object]], None]:
+        def ended(future: asyncio.Future[object]) -> None:
+            answered_s, up_s = self._answered_s.get((store, request)), self._up_s.get(store)
+            if future.cancelled() or answered_s is None or up_s is None:
+                return
+            late_s = self._now_s() - max(answered_s, up_s) - self.slow_s
+            value: Any = future.exception() or future.result()
+            if late_s > TOLD_S_MAX:
+                self._found.append(
+                    f"{store}: who waited for {request} was told {type(value).__name__} "
+                    f"{late_s:.3f} s after its answer was there"
+                )
+
+        return ended
+
+
+def _is_corrigible(outcome: Any) -> bool:
+    return isinstance(outcome, Refusal) and outcome.kind == "invalid"
