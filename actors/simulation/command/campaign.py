@@ -12,6 +12,7 @@ from actors.kernel.clock import SystemClock
 from actors.simulation.command.findings import Failure, Findings, trouble_kind
 from actors.simulation.command.tally import Tally
 from actors.simulation.command.workers import LostRun, Workers, can_fork
+from actors.simulation.errors import SimulationError
 from actors.simulation.shrink.inevitable import find_inevitable
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
 from actors.simulation.stage.close_look import CloseLook
@@ -117,7 +118,8 @@ class Campaign:
     def play(self, plan: Plan, seen: Callable[[str, Played], None]) -> Failure | None:
         """Return the first failure, or nothing when the plan is done. `seen` hears of each run.
 
-        All kinds of failures are in `findings`.
+        All kinds of failures are in `findings`, also where it raises SimulationError: a scenario
+        is misused, and nothing more can be played.
         """
         began_s = self._clock.monotonic() - self.tally.real_s
         if self._is_over(plan):
@@ -129,10 +131,10 @@ class Campaign:
                 played = failure.played if isinstance(found, LostRun) else found
                 self.tally.add(system, played)
                 self.tally.real_s = self._clock.monotonic() - began_s
-                seen(system, played)
                 if failure.played.troubles:
                     self.findings.add(failure)
                     first = first or failure
+                seen(system, played)
                 if (first is not None and not plan.keep_going) or self._is_over(plan):
                     break
         return first
@@ -144,6 +146,8 @@ class Campaign:
         onlooker = onlooker or (CloseLook() if keep else None)
         played = self.rehearsals[system].play(script, keep=keep, onlooker=onlooker)
         self.tally.add(system, played)
+        if played.troubles:
+            self.findings.add(Failure(system=system, played=played))
         return played
 
     def minimise(
@@ -163,7 +167,10 @@ class Campaign:
                 return found
             runs += 1
             tried(runs)
-            return rehearsal.play(script)
+            try:
+                return rehearsal.play(script)
+            except SimulationError:  # misuse: nothing was played, so it is not this failure
+                return msgspec.structs.replace(found, script=script, troubles=(), passed={})
 
         def fails(played: Played) -> bool:
             kinds = {trouble_kind(trouble) for trouble in played.troubles}

@@ -54,6 +54,7 @@ def simulate(
     `program` is what a second process runs, and `entry` how it finds the `systems`; of these are
     played those that have a scenario. `fresh_seed` is where to begin if nobody says.
     """
+    simulation: _Simulation | None = None
     played = {each.name: each for each in systems if each.scenario is not None}
     options = Options.parse(arguments, systems=played, fresh_seed=fresh_seed, entry=entry)
     try:
@@ -61,7 +62,8 @@ def simulate(
             names = " and ".join(each.name for each in systems)
             message = f"{names} cannot be simulated: give it a scenario, System(scenario=...)"
             raise EntryPointError(message if names else "no system that is booted has a scenario")
-        return _Simulation(options, program, clock, systems).run()
+        simulation = _Simulation(options, program, clock, systems)
+        return simulation.run()
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
         return MISUSED
@@ -70,7 +72,7 @@ def simulate(
     except BrokenPipeError:
         # Who read has gone. The interpreter would complain about it at the end, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return STOPPED
+        return FOUND if simulation is not None and simulation.has_found else STOPPED
 
 
 class _Simulation:
@@ -97,6 +99,12 @@ class _Simulation:
         self._second: SecondProcess | None = None
         self._differs: Disagreement | None = None
         self._report: Report
+
+    @property
+    def has_found(self) -> bool:
+        """Whether something was found so far."""
+        found = self._campaign is not None and len(self._campaign.findings)
+        return bool(found) or self._differs is not None
 
     def run(self) -> int:
         """Play, and say what was found."""
@@ -128,7 +136,7 @@ class _Simulation:
                 one = options.is_one_run
                 code = self._play_one(campaign) if one else self._search(campaign)
             except KeyboardInterrupt:  # told a second time to stop
-                code = FOUND if len(campaign.findings) else STOPPED
+                code = FOUND if self.has_found else STOPPED
             vacuous = campaign.tally.vacuous() if not options.is_one_run and code == HELD else []
             for sentence in vacuous:
                 self._report.line(f"NOT REHEARSED: {sentence}")
@@ -175,7 +183,12 @@ class _Simulation:
             self._see(campaign, system, played)
             self._report.progress(plan, campaign)
 
-        campaign.play(plan, seen)
+        try:
+            campaign.play(plan, seen)
+        except DressRehearsalError as error:
+            if not self.has_found:
+                raise
+            print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - as where it ends with it
         findings, stopped = campaign.findings, campaign.stopping
         if stopped and self._differs is None:
             self._report.line("stopped before the end")
@@ -192,7 +205,7 @@ class _Simulation:
             self._report.line(f"FAILED: seed {seed} of {failure.system}")
             page = telling.place(failure, number)
             telling.small(failure, page, seed=seed, again=telling.finding(failure))
-        if len(findings) or self._differs is not None:
+        if self.has_found:
             return FOUND
         return STOPPED if stopped else HELD
 

@@ -72,9 +72,10 @@ class Workers:
         """Yield what came of each turn, in the order of the turns, until `stopping`.
 
         Some are played ahead: close the generator, and what is under way is given up.
+        Raises SimulationError where the turn that is due cannot be played.
         """
         ahead: deque[tuple[int, Turn]] = deque()
-        done: dict[int, tuple[str, int, Played | LostRun]] = {}
+        done: dict[int, tuple[Turn, Played | LostRun | SimulationError]] = {}
         numbered = enumerate(turns)
         first = 0
         try:
@@ -83,11 +84,14 @@ class Workers:
                     ahead.append(turn)
                 if not self._feed(ahead, first) and first not in done:
                     return
-                for number, (system, seed), found in self._heard():
-                    done[number] = (system, seed, found)
+                for number, played, found in self._heard():
+                    done[number] = (played, found)
                 while first in done and not stopping():
+                    (system, seed), due = done.pop(first)
+                    if isinstance(due, SimulationError):
+                        raise due
                     first += 1
-                    yield done.pop(first - 1)
+                    yield system, seed, due
         finally:
             while self._workers:
                 self._workers.pop().end()
@@ -108,14 +112,14 @@ class Workers:
         self._workers.append(worker)
         return worker
 
-    def _heard(self) -> Iterator[tuple[int, Turn, Played | LostRun]]:
+    def _heard(self) -> Iterator[tuple[int, Turn, Played | LostRun | SimulationError]]:
         """Wait for a while; yield what was played, or lost."""
         busy = {each.connection: each for each in self._workers if each.number is not None}
         ready = set(wait(list(busy), POLL_S))
         for connection, worker in busy.items():
             number, turn = worker.number, worker.turn
             assert number is not None, "it is busy"
-            found: Played | LostRun | None = None
+            found: Played | LostRun | SimulationError | None = None
             if connection in ready:
                 found = worker.result()
             elif self._clock.monotonic() - worker.since_s > self._run_s_max:
@@ -156,16 +160,16 @@ class _Worker:
         except OSError:
             return
 
-    def result(self) -> Played | LostRun:
-        """Return what it has sent. Raises SimulationError where nothing can be played."""
+    def result(self) -> Played | LostRun | SimulationError:
+        """Return what it has sent: the error where it could not play."""
         try:
             found = self.connection.recv()
         except (EOFError, OSError):
             self._process.join()
             return LostRun(f"ended its process, with {_ending(self._process.exitcode or 0)}")
-        if isinstance(found, str):
-            raise SimulationError(found)
         self.number = None
+        if isinstance(found, str):
+            return SimulationError(found)
         assert isinstance(found, Played), "a worker sends what was played"
         return found
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.simulation.errors import SimulationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 CALLS_MAX: Final = 10_000
 # Up to this number each smaller one is tried; of a larger, none, half and one less.
 EACH_MAX: Final = 8
+_NONE: Final = object()
 
 
 class _ToldChooser:
@@ -45,8 +48,8 @@ def plainer_draws(choose_call: ChooseCall, call: Any) -> Iterator[Any]:
         return
     seen = [call]
     for numbers in ((), *_smaller(own)):
-        plainer = choose_call(_ToldChooser(numbers))
-        if plainer not in seen:
+        plainer = _call(choose_call, _ToldChooser(numbers))
+        if plainer is not _NONE and plainer not in seen:
             seen.append(plainer)
             yield plainer
 
@@ -58,12 +61,20 @@ def _smaller(own: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
             yield (*own[:at], less, *own[at + 1 :])
 
 
+def _call(choose_call: ChooseCall, chooser: Chooser) -> Any:
+    """Choose; what cannot be chosen is no plainer call."""
+    try:
+        return choose_call(chooser)
+    except SimulationError:
+        return _NONE
+
+
 def _numbers_of(choose_call: ChooseCall, call: Any) -> tuple[int, ...] | None:
     """Return the least numbers that make the call, as if they were a word's letters."""
     numbers: tuple[int, ...] = ()
     for _ in range(CALLS_MAX):
         chooser = _ToldChooser(numbers)
-        made = choose_call(chooser)
+        made = _call(choose_call, chooser)
         taken = chooser.taken
         if made == call and type(made) is type(call):
             return tuple([number for number, _ in taken])

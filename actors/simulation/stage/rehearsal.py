@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Mapping  # noqa: TC003 - a field's type is looked at when it is made
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +55,7 @@ from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     from actors.config import Config
@@ -182,10 +183,10 @@ class Rehearsal:
         self._past = Past.of(self._template)
 
     def script(self, seed: int) -> Script:
-        """Draw what this seed plays."""
+        """Draw what this seed plays. Raises SimulationError where no call can be chosen."""
         rng = Rng(seed)
         scenario = self._scenario()
-        with forbid(allowed=scenario.allowed):
+        with _choosing(f"seed {seed}: "), forbid(allowed=scenario.allowed):
             workload = draw_workload(
                 rng.fork("workload"),
                 scenario.choose_call,
@@ -201,9 +202,9 @@ class Rehearsal:
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
 
     def choose_call(self, choose: Chooser) -> Any:
-        """Choose what one client does, as the scenario has it."""
+        """Choose what one client does, as the scenario has it. Raises SimulationError."""
         scenario = self._scenario()
-        with forbid(allowed=scenario.allowed):
+        with _choosing(), forbid(allowed=scenario.allowed):
             return scenario.choose_call(choose)
 
     def choose_script(self, choose: Chooser) -> Script:
@@ -437,6 +438,20 @@ class Rehearsal:
                         if rng.randrange(ODD_ONE_IN) == 0:
                             await client.ask_oddly(rng)
                 self._requests += client.requests
+
+
+@contextmanager
+def _choosing(when: str = "") -> Iterator[None]:
+    """Say who could not choose a call: a scenario's author, at which line."""
+    try:
+        yield
+    except SimulationError:
+        raise
+    except Exception as error:
+        at = line_at(error)
+        place = "" if at is None else f", at {short_place(at)}"
+        message = f"{when}choose_call{place}: {type(error).__name__}: {error}"
+        raise SimulationError(message) from error
 
 
 async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
