@@ -10,9 +10,10 @@ Three nets, because none holds everything:
   interpreter, whatever they were called by.
 
 What slips through: a clock or a random function that somebody stored before (in a default argument,
-an attribute, a container); C code that asks the kernel itself, SQLite's `datetime('now')` and
-`random()` among it; a blocking read or file lock. The first and the second are what
-`tests/architecture.py` keeps out of this project's own code.
+an attribute, a container); C code that asks the kernel itself. Both are what
+`tests/architecture.py` keeps out of this project's own code. SQLite is such code: its clock and
+its chance are refused by functions of ours (`sql.py`). A blocking read or file lock announces
+nothing; the watchdog ends it (`stage/watchdog.py`).
 
 An `Escape` that somebody caught is raised again at the end: a catch-all must not hide one.
 """

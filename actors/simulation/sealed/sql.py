@@ -24,10 +24,13 @@ _DATES: Final = {
     "date": 0, "time": 0, "datetime": 0, "julianday": 0, "unixepoch": 0, "strftime": 1,
     "timediff": 0,
 }  # fmt: skip
-_MODIFIERS: Final = ("localtime", "utc")
+_MODIFIERS: Final = frozenset({"localtime", "utc"})
+# From SQLite 3.42 on, each of these is now where a time is expected.
+_NOW: Final = frozenset({"now", "subsec", "subsecond"})
 
 
-# A store's connections have a schema that may use dates; who opens them seals them (`seal_dates`).
+# A store makes its connections such that a schema may use no function but SQLite's: until it is
+# migrated, dates are. Who opens the store seals them then (`seal_dates`).
 _STORES: Final = str(Path(__file__).parents[2] / "store")
 
 
@@ -58,25 +61,18 @@ def seal(connection: sqlite3.Connection) -> None:
 def seal_dates(connection: sqlite3.Connection) -> None:
     """Let no function of dates ask for now, or for the machine's zone.
 
-    Not where the schema itself uses one: SQLite trusts no function but its own there.
+    The schema's own constraints, columns and indexes use these functions too, so they are trusted.
     """
-    (schema,) = connection.execute(_SCHEMA).fetchone()
-    for name, computed in _sealing(schema or ""):
+    connection.execute("PRAGMA trusted_schema = ON")
+    for name, computed in _sealing():
         connection.create_function(name, -1, computed, deterministic=True)
 
 
-_SCHEMA: Final = "SELECT group_concat(sql) FROM sqlite_schema"
-
-
-@functools.lru_cache(maxsize=64)
-def _sealing(schema: str) -> list[tuple[str, Callable[..., Any]]]:
-    """Return what takes the place of which functions; a run has fifty connections, of few kinds."""
-    used = schema.lower()
-    return [
-        (name, _computed(name, first))
-        for name, first in _DATES.items()
-        if f"{name}(" not in used and name in _known()
-    ]
+@functools.cache
+def _sealing() -> list[tuple[str, Callable[..., Any]]]:
+    """Return what takes the place of which functions."""
+    known = _known()
+    return [(name, _computed(name, first)) for name, first in _DATES.items() if name in known]
 
 
 @functools.cache
@@ -92,15 +88,21 @@ def _refused(name: str) -> Callable[..., Any]:
 def _computed(name: str, first: int) -> Callable[..., Any]:
     def compute(*arguments: Any) -> Any:
         if watching() is not None:
-            said = arguments[first:]
-            words = {each.strip().lower() for each in said if isinstance(each, str)}
-            if not said or "now" in words:
+            words = [_word(each) for each in arguments[first:]]
+            times = words if name == "timediff" else words[:1]
+            if not words or "now" in words or not _NOW.isdisjoint(times):
                 raise escape(f"now, by {name}() in SQL,")
-            if words.intersection(_MODIFIERS):
+            if not _MODIFIERS.isdisjoint(words):
                 raise escape(f"the machine's zone in SQL's {name}()")
         return _ask(name, arguments)
 
     return compute
+
+
+def _word(argument: Any) -> str:
+    """Return what SQLite reads: of bytes too, and up to a zero."""
+    text = argument.decode(errors="replace") if isinstance(argument, bytes) else str(argument)
+    return text.partition("\0")[0].strip().lower()
 
 
 def _ask(name: str, arguments: tuple[Any, ...]) -> Any:
