@@ -21,6 +21,8 @@ class Assertions:
         """`expected` are said by the scenario beforehand: they count as not so where unreached."""
         self.sometimes: dict[str, bool] = dict.fromkeys(expected, False)
         self.broken: list[str] = []
+        # How often something was said to be always so.
+        self.said = 0
 
 
 # A run has one thread, and is played alone: whoever is asked in it means this one.
@@ -46,5 +48,7 @@ def sometimes(text: str, condition: object = True) -> None:  # noqa: FBT002 - it
 
 def always(text: str, condition: object) -> None:
     """Where this is not so, the run has failed: `text` says what should have been."""
-    if _runs and not condition:
-        _runs[-1].broken.append(f"not always: {text}")
+    if _runs:
+        _runs[-1].said += 1
+        if not condition:
+            _runs[-1].broken.append(f"not always: {text}")

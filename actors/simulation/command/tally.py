@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from actors.simulation.stage.rehearsal import Played, Rehearsal
 
@@ -28,8 +28,14 @@ class Tally:
     `real_s` is how long it took.
     """
 
-    def __init__(self, points: tuple[str, ...], queries: tuple[str, ...] = ()) -> None:
-        """Nothing was played yet."""
+    def __init__(
+        self,
+        points: tuple[str, ...],
+        queries: tuple[str, ...] = (),
+        asserting: Iterable[str] = (),
+    ) -> None:
+        """Nothing was played yet. `asserting` are the systems of which something is asserted."""
+        self._asserting = set(asserting)
         self.points = points
         self.queries = queries
         self.schedules = 0
@@ -41,7 +47,9 @@ class Tally:
         self.asked: Counter[str] = Counter()
         # In how many runs each case has come that sometimes should; those that never came, too.
         self.sometimes: Counter[str] = Counter()
-        # By system: what its clients were to do, what they asked for meanwhile, and what was noted.
+        # By system: how often it was played, what its clients were to do, what they asked for
+        # meanwhile, and what was noted.
+        self._schedules: Counter[str] = Counter()
         self._calls: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
         self._operations: Counter[str] = Counter()
@@ -52,7 +60,8 @@ class Tally:
         """Return an empty one of these systems."""
         points = [point for each in rehearsals.values() for point in each.points]
         queries = [query for each in rehearsals.values() for query in each.queries]
-        return cls(tuple(points), tuple(queries))
+        asserting = [name for name, each in rehearsals.items() if each.asserts]
+        return cls(tuple(points), tuple(queries), asserting)
 
     def add(self, system: str, played: Played) -> None:
         """Count a run."""
@@ -63,6 +72,9 @@ class Tally:
         self.hit.update(played.hit)
         self.asked.update(played.asked)
         self.sometimes.update({f"{system}: {text}": so for text, so in played.sometimes.items()})
+        if played.always:
+            self._asserting.add(system)
+        self._schedules[system] += 1
         self._calls[system] += played.calls
         self._requests[system] += played.requests
         self._operations[system] += len(played.operations)
@@ -107,8 +119,13 @@ class Tally:
             elif not self._operations[system]:
                 what = "history.invoke in the scenario's perform says what was asked"
                 found.append(f"nothing was noted of {calls}: {what}")
-        if self.schedules >= ENOUGH_SCHEDULES:
-            found += [f"never in {self.schedules} schedules: {each}" for each in self.never]
+            elif system not in self._asserting:
+                what = "there is no always, and neither violations nor an audit looks at anything"
+                found.append(f"nothing is asserted of {system}: {what}")
+        for text in self.never:
+            schedules = self._schedules[text.partition(": ")[0]]
+            if schedules >= ENOUGH_SCHEDULES:
+                found.append(f"never in {schedules} schedules: {text}")
         return found
 
 

@@ -45,7 +45,7 @@ from actors.simulation.stage.liveness import get_well
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest
-from actors.simulation.stage.scenario import audit_of, scenario_of
+from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
@@ -91,7 +91,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     `applied` counts faults, `passed` crash points (service.Message.phase) that were passed and
     `hit` those at which a kill struck; `virtual_s` is how long it lasted, in virtual seconds.
     `asked` counts what stores were asked, by service.Query; `calls` is how many calls there were to
-    perform, `requests` how many requests came of them.
+    perform, `requests` how many requests came of them, `always` how often that was said.
     `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
     is whether it took too long to wait for its end. `sometimes` says of each such case whether it
     has come.
@@ -109,6 +109,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     asked: dict[str, int] = {}
     calls: int = 0
     requests: int = 0
+    always: int = 0
     endless: bool = False
     sometimes: dict[str, bool] = {}
 
@@ -140,6 +141,7 @@ class Rehearsal:
         self._systems = tuple(scenario().systems(system))
         self._audits = [audit_of(each) for each in self._systems if each.audit is not None]
         self._explicit = explicit
+        self.asserts = asserts(scenario(), self._audits)
         self._config = simulated(config, scenario().configure, explicit)
         self._place = place
         self._clients = clients
@@ -316,6 +318,7 @@ class Rehearsal:
             asked=dict(asked[0]) if asked else {},
             calls=len(script.workload),
             requests=self._requests,
+            always=assertions.said,
             endless=endless,
             sometimes=assertions.sometimes,
         )

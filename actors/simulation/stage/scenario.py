@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dis import get_instructions
 from inspect import signature
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actors.errors import ConfigError, declared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -103,6 +104,18 @@ class Scenario:
         Such as what clients were told (the history) and is not in the files.
         """
         raise NotImplementedError
+
+
+def asserts(scenario: Scenario, audits: Iterable[Audit]) -> bool:
+    """Whether it or an audit may complain: one names what it looks at, or its perform raises."""
+    performed: Any = getattr(scenario.perform, "__code__", "")
+    raises = any(each.opname == "RAISE_VARARGS" for each in get_instructions(performed))
+    return raises or any(_names(each) for each in [scenario.violations, *audits])
+
+
+def _names(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is None or bool(code.co_names or code.co_freevars)
 
 
 def scenario_of(system: System) -> Callable[[], Scenario]:

@@ -10,7 +10,7 @@ import pytest
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Query
 from actors.service.service import Service, command, query
-from actors.simulation.check.assertions import sometimes
+from actors.simulation.check.assertions import always, sometimes
 from actors.simulation.command import tally
 from actors.simulation.command.command import simulate
 from actors.simulation.stage.scenario import Scenario
@@ -19,6 +19,7 @@ from actors.system import System
 from actors.testing.rehearse import Rehearse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
+    from actors.system import Audit
 
 
 class Fill(Command):
@@ -75,18 +77,26 @@ class TankScenario(Scenario):
             attempt.ok()
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
-        return []
+        return [str(each) for each in history.operations if each.result is not None]
 
 
-def played(scenario: type[Scenario], *words: str) -> int:
-    """Return the command's exit code for twelve seeds of the tank."""
-    system = System(name="tanks", services={"tank": Tank}, scenario=lambda: scenario)
+def played(
+    scenario: type[Scenario],
+    *words: str,
+    names: Sequence[str] = ("tanks",),
+    audits: Callable[[], Audit] | None = None,
+) -> int:
+    """Return the command's exit code for twelve seeds of a tank of each name."""
+    systems = [
+        System(name=name, services={"tank": Tank}, scenario=lambda: scenario, audit=audits)
+        for name in names
+    ]
     return simulate(
         ["--seeds", "12", *words],
         program=__file__,  # type: ignore[arg-type] # there is no second process
         fresh_seed=1,
         clock=SystemClock(),
-        systems=[system],
+        systems=systems,
     )
 
 
@@ -105,6 +115,59 @@ class Mute(TankScenario):
     async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
         """Do it, and tell nobody."""
         await client.tell("tank", Fill(), key=f"k{number}")
+
+
+class Blind(TankScenario):
+    def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
+        """Find nothing, for it looks at nothing."""
+        del folder, config, clock, history
+        return []
+
+
+class Certain(Blind):
+    async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
+        """Say at once what must be."""
+        always("there are calls", call < 2)
+        await super().perform(client, number, call, history)
+
+
+class Strict(Blind):
+    async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
+        """Raise at once what must not be."""
+        assert call < 2
+        await super().perform(client, number, call, history)
+
+
+def audit(folder: Path, config: Config, now_us: int) -> list[str]:
+    """Look at a file."""
+    return [] if folder.exists() else ["there is no file"]
+
+
+def blind_audit(folder: Path, config: Config, now_us: int) -> list[str]:
+    """Look at none."""
+    return []
+
+
+@pytest.mark.parametrize(
+    ("scenario", "audits", "code"),
+    [
+        (Blind, None, 1),
+        (Blind, lambda: blind_audit, 1),
+        (Blind, lambda: audit, 0),
+        (Certain, None, 0),
+        (Strict, None, 0),
+    ],
+)
+def test_who_asserts_nothing_has_not_held(
+    scenario: type[Scenario],
+    audits: Callable[[], Audit] | None,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not in the end, by the scenario or an audit, and not on the way."""
+    assert played(scenario, audits=audits) == code
+    says = "NOT REHEARSED: nothing is asserted of tanks: "
+    assert (says in capsys.readouterr().out) == bool(code)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +213,17 @@ def test_what_sometimes_should_be_so_is_in_a_campaign(
     assert "all held" not in out
 
 
-@pytest.mark.parametrize("scenario", [Idle, Mute])
+def test_enough_schedules_are_enough_of_each_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other systems never reach what one of them should."""
+    monkeypatch.setattr(tally, "ENOUGH_SCHEDULES", 13)
+    assert played(Hopeful, names=("one", "other")) == 0
+
+
+@pytest.mark.parametrize("scenario", [Idle, Mute, Blind])
 def test_the_fixture_looks_at_something_too(scenario: type[Scenario]) -> None:
     """A test that could not fail is one that fails."""
     system = System(name="tanks", services={"tank": Tank}, scenario=lambda: scenario)
-    with pytest.raises(AssertionError, match=r"^nothing was "):
+    with pytest.raises(AssertionError, match=r"^nothing (was|is) "):
         Rehearse(lambda: None, lambda _: None)(system)
 
 
