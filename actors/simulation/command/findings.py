@@ -12,8 +12,13 @@ from actors.simulation.stage.rehearsal import Played  # noqa: TC001 - a field's 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What tells two findings of one bug apart: ids, numbers, and all but the first line.
-PARTICULARS: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\d+(\.\d+)?")
+# What tells two findings of one bug apart, besides all but the first line. The innermost braces,
+# for one in another is left out after it; an address's query; and what is quoted.
+SAID: Final = re.compile(
+    r"""\{[^{}]*(\}|$)|\[[^][]*(\]|$)|(?<=\w)\?\S+|(?<!\w)'([^'\\]|\\.)*('|$)|"[^"]*("|$)"""
+)
+# Numbers, and the ids, keys and names of clients that one is in.
+NUMBERED: Final = re.compile(r"[\w.-]*\d[\w.-]*")
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,5 +67,8 @@ class Findings:
 
 
 def trouble_kind(trouble: str) -> str:
-    """Return what kind of trouble it is: its first line without numbers and ids."""
-    return PARTICULARS.sub("#", trouble.partition("\n")[0])
+    """Return what kind of trouble it is: its first line without numbers, ids and what was said."""
+    kind, count = trouble.partition("\n")[0], 1
+    while count:
+        kind, count = SAID.subn("#", kind)
+    return NUMBERED.sub("#", kind)
