@@ -35,6 +35,19 @@ def test_the_documented_checkers_find_what_they_say(documented: Any) -> None:
     importlib.import_module("test_checkers").test_lies_are_found()
 
 
+def test_the_whole_scenario_holds_and_finds_what_it_should(
+    documented: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its system as the page has it, and with a shelf that drops a book."""
+    assert documented
+    shelf = importlib.import_module("shelf")
+    rehearsal = Rehearsal(shelf.SHELF, load_config(systems=[shelf.SHELF]), tmp_path)
+    scripts = [rehearsal.script(seed) for seed in range(3)]
+    assert [rehearsal.play(script).troubles for script in scripts] == [(), (), ()]
+    monkeypatch.setattr(shelf, "INSERT", "SELECT ?")
+    assert all("exists never" in rehearsal.play(script).troubles[0] for script in scripts)
+
+
 def test_the_documented_test_passes(documented: Any, tmp_path: Path) -> None:
     """Twenty seeds of the café, with kills."""
     documented.test_the_cafe_survives_kills(tmp_path)
