@@ -169,8 +169,9 @@ class Campaign:
             tried(runs)
             try:
                 return rehearsal.play(script)
-            except SimulationError:  # misuse: nothing was played, so it is not this failure
-                return msgspec.structs.replace(found, script=script, troubles=(), passed={})
+            except SimulationError as error:  # misuse: nothing was played, so it is not this one
+                played = msgspec.structs.replace(found, script=script, passed={})
+                return msgspec.structs.replace(played, troubles=(str(error),))
 
         def fails(played: Played) -> bool:
             kinds = {trouble_kind(trouble) for trouble in played.troubles}

@@ -66,13 +66,14 @@ def simulate(
         return simulation.run()
     except DressRehearsalError as error:
         print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - the command's own words
-        return MISUSED
+        code = MISUSED
     except KeyboardInterrupt:  # told a second time to stop
-        return STOPPED
+        code = STOPPED
     except BrokenPipeError:
         # Who read has gone. The interpreter would complain about it at the end, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FOUND if simulation is not None and simulation.has_found else STOPPED
+        code = STOPPED
+    return FOUND if simulation is not None and simulation.has_found else code
 
 
 class _Simulation:
