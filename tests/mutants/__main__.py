@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from tests.mutants import page
-from tests.mutants.hunt import Result, Tree
+from tests.mutants.hunt import Result, Tree, code_digest
 from tests.mutants.mutant import ROOT, table
 from tests.mutants.operators import sampled
 
@@ -46,18 +46,19 @@ def main() -> int:
     if not wanted:
         sys.stderr.write(f"no mutant's name has {options.only!r} in it\n")
         return 2
+    code = code_digest(ROOT)
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         for mutant, result in _hunted(wanted, Path(place), options):
             name = page.cell(mutant)
             if isinstance(result, Result):
-                rows[name] = page.row(mutant, result, rows.get(name))
+                rows[name] = page.row(mutant, result, rows.get(name), code=code)
             else:
                 rows[name] = page.with_machines(rows[name], result)
             sys.stdout.write(f"{rows[name]}\n")
             sys.stdout.flush()
             if not options.dry:
                 text = PAGE.read_text(encoding="utf-8")
-                lines = page.section(mutants, rows)
+                lines = page.section(mutants, rows, code)
                 PAGE.write_text(page.replaced(text, marker, lines), encoding="utf-8")
     return 0
 

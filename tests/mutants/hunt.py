@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     from tests.mutants.mutant import Mutant
 
-COPIED: Final = ("actors", "http_edge", "tests", "docs")
+# What is searched in, and what that needs besides.
+CODE: Final = ("actors", "http_edge")
+COPIED: Final = (*CODE, "tests", "docs")
 FILES: Final = ("config.toml", "pyproject.toml", "runtime.py")
 # What says that the change does not fit the code any more, and nothing of what it does.
 OUT_OF_DATE: Final = ("NameError", "ImportError", "SyntaxError", "UnboundLocalError")
@@ -57,6 +60,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
     where: str = ""
     took_s: float = 0.0
+
+
+def code_digest(root: Path) -> str:
+    """Return seven digits that are others wherever the code is."""
+    seen = hashlib.blake2b()
+    for path in sorted(path for folder in CODE for path in (root / folder).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            seen.update(f"{path.relative_to(root)}\0".encode())
+            seen.update(hashlib.blake2b(path.read_bytes()).digest())
+    return seen.hexdigest()[:7]
 
 
 class Tree:

@@ -18,13 +18,14 @@ HEAD: Final = (
     "| mutant | in | found in | by | other machines |",
     "| --- | --- | --- | --- | --- |",
 )
-FOUND_IN: Final = re.compile(r"\d+")
+FOUND_IN: Final = re.compile(r"\d+( at \w+)?")
 
 
-def row(mutant: Mutant, result: Result, before: str | None = None) -> str:
+def row(mutant: Mutant, result: Result, before: str | None = None, *, code: str = "") -> str:
     """Return what is said of one: in how many schedules it was found, or in how many not.
 
-    What its row `before` says of other machines stays.
+    `code` is the digest of the code in which it was searched for. What its row `before` says of
+    other machines stays.
     """
     said = {
         "found": str(result.schedules),
@@ -33,6 +34,7 @@ def row(mutant: Mutant, result: Result, before: str | None = None) -> str:
         "invalid": "invalid",
         "not this": f"not this, in {result.schedules}",
     }[result.outcome]
+    said += f" at {code}" if code else ""
     trouble = _short(result.trouble) if result.outcome in {"found", "invalid"} else ""
     machines = "" if before is None else before.split(" | ")[-1].removesuffix(" |")
     cells = (_cell(mutant.name), ", ".join(mutant.systems), said, trouble, machines)
@@ -72,8 +74,11 @@ def known_rows(page: str) -> dict[str, str]:
     return {line.removeprefix("| ").partition(" | ")[0]: line for line in rows}
 
 
-def section(mutants: Iterable[Mutant], rows: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line of sums and a table for each kind; a mutant that never ran has no row."""
+def section(mutants: Iterable[Mutant], rows: Mapping[str, str], code: str = "") -> Iterator[str]:
+    """Yield a line of sums and a table for each kind; a mutant that never ran has no row.
+
+    `code` is the digest of the code as it is: rows that have another are of older code.
+    """
     by_kind: dict[str, list[str]] = {}
     for mutant in mutants:
         if (found := rows.get(_cell(mutant.name))) is not None:
@@ -81,6 +86,14 @@ def section(mutants: Iterable[Mutant], rows: Mapping[str, str]) -> Iterator[str]
     every = [each for rows_ in by_kind.values() for each in rows_]
     yield ""
     yield f"In all: {_sums(every)}."
+    if code:
+        new = sum(each.split(" | ")[2].endswith(f" at {code}") for each in every)
+        of_it = f"{new} row{' is' if new == 1 else 's are'} of it"
+        yield ""
+        yield (
+            f"The code was {code} when this was written: {of_it}, "
+            f"{len(every) - new} are of older code."
+        )
     for kind, rows_ in by_kind.items():
         yield ""
         yield f"**{kind}**: {_sums(rows_)}."

@@ -12,7 +12,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from tests.mutants import page
 from tests.mutants.__main__ import main
-from tests.mutants.hunt import Result, Tree
+from tests.mutants.hunt import CODE, Result, Tree, code_digest
 from tests.mutants.mutant import KINDS, PLANTED, ROOT, Mutant, table
 from tests.mutants.operators import sampled
 from tests.mutants.search import PROFILES, search
@@ -99,6 +99,30 @@ def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
     again = page.replaced(text, "mutants", page.section(MUTANTS, rows))
     assert "In all: 2 of 2 found (100 %)." in again
     assert (again.startswith("before\n"), again.endswith("after\n")) == (True, True)
+
+
+def test_the_page_says_which_rows_are_of_older_code(tmp_path: Path) -> None:
+    """Each row has the code that it was searched for in; one without is of older code."""
+    for folder in CODE:
+        (tmp_path / folder).mkdir()
+    codes = []
+    for text in ("one", "two"):
+        (tmp_path / CODE[0] / "file.py").write_text(text)
+        codes.append(code_digest(tmp_path))
+    before, now = codes
+    assert before != now == code_digest(tmp_path)
+    found, missed = Result(outcome="found", schedules=7), Result(outcome="not found", schedules=9)
+    rows = {
+        MUTANTS[0].name: page.row(MUTANTS[0], found, code=now),
+        MUTANTS[1].name: page.row(MUTANTS[1], missed, code=before),
+        MUTANTS[2].name: page.row(MUTANTS[2], found),
+    }
+    assert f"| 7 at {now} |" in rows[MUTANTS[0].name]
+    assert f"| not in 9 at {before} |" in rows[MUTANTS[1].name]
+    assert [page.is_found(each) for each in rows.values()] == [True, False, True]
+    text = "\n".join(page.section(MUTANTS, rows, now))
+    assert f"The code was {now} when this was written: 1 row is of it, 2 are of older code." in text
+    assert page.known_rows(text) == rows
 
 
 def test_a_name_that_is_none_is_misuse(
