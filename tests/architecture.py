@@ -40,7 +40,7 @@ ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
 # The rooms of actors/simulation, likewise.
 ROOMS = (
     ("command",),
-    ("shrink",),
+    ("look", "shrink"),
     ("stage",),
     ("check", "script"),
     ("time",),

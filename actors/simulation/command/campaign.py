@@ -13,9 +13,9 @@ from actors.simulation.command.findings import Failure, Findings, trouble_kind
 from actors.simulation.command.tally import Tally
 from actors.simulation.command.workers import LostRun, Workers, can_fork
 from actors.simulation.errors import SimulationError
+from actors.simulation.look.close_look import CloseLook
 from actors.simulation.shrink.inevitable import find_inevitable
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
-from actors.simulation.stage.close_look import CloseLook
 from actors.simulation.stage.rehearsal import Played
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from actors.simulation.command.timeline import call_text
 from actors.simulation.command.timeline_entry import seconds, short
+from actors.simulation.look.close_look import OUTBOX, CloseLook
+from actors.simulation.look.excerpt import excerpt
+from actors.simulation.look.row_changes import BOOKKEEPING, MESSAGES, committed_tables
 from actors.simulation.sealed.watch import in_the_real_world
-from actors.simulation.stage.close_look import OUTBOX, CloseLook
-from actors.simulation.stage.excerpt import excerpt
-from actors.simulation.stage.row_changes import BOOKKEEPING, MESSAGES, committed_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.simulation.command.report import Report
-    from actors.simulation.stage.row_changes import Table
+    from actors.simulation.look.row_changes import Table
 
 # Of each table, how many of its rows are told: the last ones, in the order of the key.
 ROWS_MAX: Final = 3

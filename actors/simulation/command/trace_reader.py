@@ -10,8 +10,8 @@ import msgspec
 
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.command.timeline_entry import mark
+from actors.simulation.look.excerpt import excerpt
 from actors.simulation.stage.edge_host import EDGE_HOST
-from actors.simulation.stage.excerpt import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -41,10 +41,9 @@ from actors.simulation.stage.crash_points import CrashPoints, handlers_of
 from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
-from actors.simulation.stage.liveness import get_well
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.onlooker import Scene
-from actors.simulation.stage.rest import come_to_rest
+from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace

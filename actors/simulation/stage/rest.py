@@ -1,4 +1,4 @@
-"""When a run is over: nothing is under way any more, and no timer is to come."""
+"""The end of a run: faults end and all is well again, then nothing is under way or to come."""
 
 from __future__ import annotations
 
@@ -9,9 +9,25 @@ if TYPE_CHECKING:
     from actors.simulation.stage.machine import Machine
     from actors.simulation.stage.scenario import Scenario
 
+# When is looked, in virtual seconds after the last fault's end: a parked service is tried again
+# within half a minute, an effect's last attempt and a breaker take less.
+LOOKS_S: Final = (5.0, 15.0, 30.0, 60.0)
 # How often is looked, in virtual seconds, and how many looks in succession may find it busy.
 POLL_S: Final = 5.0
 BUSY_POLLS_MAX: Final = 40
+
+
+async def get_well(machine: Machine) -> list[str]:
+    """Wait until every actor runs and every channel is empty; return what is not so in time."""
+    found = await machine.unwell()
+    waited_s = 0.0
+    for at_s in LOOKS_S:
+        if not found:
+            return []
+        await asyncio.sleep(at_s - waited_s)
+        waited_s = at_s
+        found = await machine.unwell()
+    return [f"{each}, {waited_s:g} s after the last fault" for each in found]
 
 
 async def come_to_rest(machine: Machine, scenario: Scenario) -> list[str]:

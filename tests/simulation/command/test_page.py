@@ -12,7 +12,7 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.page import render
 from actors.simulation.command.timeline import Timeline, build_timeline
-from actors.simulation.stage.close_look import CloseLook
+from actors.simulation.look.close_look import CloseLook
 from actors.simulation.stage.rehearsal import Played, Rehearsal
 from actors.systems.hotel.system import HOTEL
 

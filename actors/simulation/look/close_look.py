@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from actors.simulation.look.excerpt import excerpt
+from actors.simulation.look.row_changes import BOOKKEEPING, MESSAGES, changes, committed_tables
 from actors.simulation.sealed.watch import in_the_real_world
-from actors.simulation.stage.excerpt import excerpt
 from actors.simulation.stage.onlooker import Onlooker
-from actors.simulation.stage.row_changes import BOOKKEEPING, MESSAGES, changes, committed_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.row_changes import RowChange, Table
+    from actors.simulation.look.row_changes import RowChange, Table
 
 # Of one commit, how many rows are told.
 ROWS_MAX: Final = 8
