@@ -126,7 +126,7 @@ class Report:
         if tally.sometimes:
             cases = len(tally.sometimes)
             self.line(f"sometimes: {cases - len(tally.never)} of {cases}")
-            for text in tally.never:
+            for text in tally.never if names_missed else ():
                 never = f"never {text}"
                 self.line(fill(never, WIDTH, initial_indent="  ", subsequent_indent="    "))
         if played_twice:
