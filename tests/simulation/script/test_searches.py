@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.real_time
-def test_schedules_and_workloads_shrink_to_one_minimum() -> None:
+@pytest.mark.parametrize("which", ["not long", pytest.param("long", marks=pytest.mark.long)])
+def test_schedules_and_workloads_shrink_to_one_minimum(which: str) -> None:
     """All that `searches.py` says of them."""
     done = subprocess.run(
         [
@@ -26,6 +27,8 @@ def test_schedules_and_workloads_shrink_to_one_minimum() -> None:
             "-q",
             "-p",
             "no:cacheprovider",
+            "-m",
+            which,
             "tests/simulation/script/searches.py",
         ],
         cwd=ROOT,
