@@ -76,7 +76,7 @@ def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
 @pytest.mark.parametrize(
     ("profile", "seeds"),
     [
-        *((profile, 10) for profile in HELD),
+        *((profile, 5) for profile in HELD),
         *(pytest.param(*each, marks=pytest.mark.long) for each in HELD.items()),
     ],
 )
@@ -88,14 +88,15 @@ def test_all_holds(profile: str, seeds: int) -> None:
             assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
 
 
+@pytest.mark.parametrize("seeds", [4, pytest.param(20, marks=pytest.mark.long)])
 @pytest.mark.parametrize("time_zone", TIME_ZONES)
-def test_all_holds_by_every_calendar(time_zone: str) -> None:
+def test_all_holds_by_every_calendar(time_zone: str, seeds: int) -> None:
     """Days are the hotel's own."""
     config = load_config(None, [f"hotel.time_zone={time_zone}"], [HOTEL])
     with scratch_folder() as place, without_logs():
         explicit = {"hotel": {"time_zone": time_zone}}
         rehearsal = Rehearsal(HOTEL, config, place, profile="chaos", explicit=explicit)
-        for seed in range(1, 11):
+        for seed in range(1, seeds + 1):
             assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
 
 

@@ -81,7 +81,7 @@ def test_a_mutant_is_found(stage: Callable[[str], Rehearsal], name: str) -> None
 @pytest.mark.parametrize(
     ("profile", "seeds"),
     [
-        *(pytest.param(each, 10) for each in ("calm", "kills", "chaos")),
+        *(pytest.param(each, 5) for each in ("calm", "kills", "chaos")),
         *(pytest.param(each, 60, marks=pytest.mark.long) for each in ("calm", "kills", "chaos")),
     ],
 )
