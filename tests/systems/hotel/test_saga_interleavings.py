@@ -70,7 +70,7 @@ def on_threads(furnished: Furnished) -> Shrinking:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script, limits_s: tuple[float, float]
