@@ -48,6 +48,8 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 REQUEST_ID: Final = "X-Request-ID"
 # What had its effect, and so is answered the same whenever it is asked under its key again.
 DONE: Final = frozenset({200, 201})
+# What makes no sense, and says which field is wrong.
+INVALID: Final = 422
 # A body in pieces, and how long each is on its way; after how long at most a client has left.
 PIECE_BYTES: Final = 40
 PIECE_S: Final = 0.01
@@ -310,7 +312,7 @@ class Client:
 def _asked(
     method: str, path: str, body: Any, headers: dict[str, str], port: int | None, reply: ClientReply
 ) -> Asked:
-    is_list = isinstance(reply.body, dict) and "items" in reply.body
+    said = reply.body if isinstance(reply.body, dict) else {}
     return Asked(
         method=method,
         path=path,
@@ -318,7 +320,8 @@ def _asked(
         headers=headers,
         port=port,
         status=reply.status,
-        is_list=is_list and method == "GET",
+        is_list="items" in said and method == "GET",
+        blamed=str(said.get("field") or "") if reply.status == INVALID else "",
     )
 
 
