@@ -117,6 +117,7 @@ class Engine:
         """Hear that another process begins."""
         self._supervision.begin()
         self._order.begin()
+        self.timers.begin()
         self.effects.begin()
         self._poison.ends += 1
 
@@ -160,6 +161,7 @@ class Engine:
         if epoch <= self._epochs.get(store, 0):
             self._add("fencing", [f"{store} was opened with the epoch {epoch} once more"])
         self._epochs[store] = epoch
+        self.timers.opened(store, self._clock.monotonic())
 
     def given(self, store: str, batch: Sequence[Envelope]) -> None:
         """Hear what a store is to work on."""
