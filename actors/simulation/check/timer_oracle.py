@@ -78,9 +78,7 @@ class TimerOracle:
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "after":
                     self._last[store] = self._last.get(store, 0) + 1
-                    pending[self._last[store]] = Set(
-                        said.due_us, said.what, self._set_back_us
-                    )
+                    pending[self._last[store]] = Set(said.due_us, said.what, self._set_back_us)
 
     def stepped(self, forward_us: int, now_s: float) -> None:
         """Hear that the wall clock is set: what was due by then may be on its way already."""
