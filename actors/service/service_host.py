@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import structlog
 
-from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
+from actors.errors import DeadLettered, StoreCorrupt, StoreError, StoreLost, StoreUnwritable
 from actors.kernel.behavior import Behavior
 from actors.kernel.exit import Killed
 from actors.kernel.messages import Later, Query
@@ -20,6 +20,7 @@ from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
 from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
+from actors.store.messaging.origin import TimerOrigin
 from actors.store.store import BoundHandler
 
 if TYPE_CHECKING:
@@ -171,6 +172,9 @@ class ServiceHost(Behavior):
                 hosted.deferred.add(envelope, outcome)
             elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
                 unwritable = outcome
+            origin = envelope.origin
+            if origin.__class__ is TimerOrigin and _is_applied(outcome):
+                self._effects.settled(origin.seq)
         if unwritable is not None:
             self._degrade(unwritable)
         for output in result.outputs:
@@ -238,3 +242,8 @@ class ServiceHost(Behavior):
 
 def _builtin(function: Any) -> BoundHandler:
     return BoundHandler(function, msgspec.json.Decoder(None))
+
+
+def _is_applied(outcome: Any) -> bool:
+    """Whether a message's commit stands: it was handled, refused or buried."""
+    return not isinstance(outcome, BaseException) or isinstance(outcome, DeadLettered)
