@@ -145,6 +145,11 @@ class Engine:
         if action == "suspend":
             self._supervision.suspended(actor)
 
+    def asking(self, action: str, actor: str, count: int) -> None:
+        """Hear that an operator has begun to ask for it, 1, or has an answer, -1."""
+        if action == "suspend":
+            self._supervision.asking(actor, count)
+
     def attempted(self, store: str, message: Any) -> None:
         """Hear that an effect is about to ask the outside world."""
         pending = self.timers.pending.get(store, {})

@@ -170,9 +170,19 @@ class Client:
     ) -> ClientReply:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        if self._engine is not None and method != "GET":
-            *_, actor, action = path.split("/")
-            self._engine.wanted(action, actor)
+        engine, (*_, actor, action) = self._engine, path.split("/")
+        if engine is None or method == "GET":
+            return await self._administer(method, path, body, headers, key)
+        engine.wanted(action, actor)
+        engine.asking(action, actor, 1)
+        try:
+            return await self._administer(method, path, body, headers, key)
+        finally:
+            engine.asking(action, actor, -1)
+
+    async def _administer(
+        self, method: str, path: str, body: Any, headers: dict[str, str], key: str | None
+    ) -> ClientReply:
         if key is None:
             return await self._ask(method, path, body, headers, AGAIN)
         return await self._ask(
