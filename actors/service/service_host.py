@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Message
     from actors.service.hosted_service import HostedService
+    from actors.store.messaging.output import Output
     from actors.store.store import WriteResult
 
 log = structlog.get_logger()
@@ -172,14 +173,16 @@ class ServiceHost(Behavior):
                 hosted.deferred.add(envelope, outcome)
             elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
                 unwritable = outcome
-            origin = envelope.origin
-            if origin.__class__ is TimerOrigin and _is_applied(outcome):
-                self._effects.settled(origin.seq)
+            if envelope.origin.__class__ is TimerOrigin and _is_applied(outcome):
+                self._effects.settled(envelope.origin.seq)
         if unwritable is not None:
             self._degrade(unwritable)
-        for output in result.outputs:
+        self._send_out(result.outputs)
+
+    def _send_out(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
             for request, value in output.replies:
-                hosted.deferred.answer(request, value)
+                self._hosted.deferred.answer(request, value)
             if output.messages:
                 self._dispatcher.send(output.messages)
             if output.timers:
