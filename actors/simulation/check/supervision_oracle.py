@@ -83,7 +83,7 @@ class SupervisionOracle:
         self._lives[name].resumed = False
 
     def asking(self, name: str, count: int) -> None:
-        """Hear that `count` more ask for that, or fewer: one may be resumed for another meanwhile."""
+        """Hear that `count` more ask for that, or fewer: another may resume it meanwhile."""
         life = self._lives[name]
         life.asked = max(life.asked + count, 0)
 

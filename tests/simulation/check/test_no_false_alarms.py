@@ -55,8 +55,10 @@ def _fired(oracle: TimerOracle, message: Any, at_s: float) -> list[str]:
 def test_what_was_due_before_the_clock_was_set_back_is_not_early(
     message: Any, opened_s: float, at_s: float
 ) -> None:
-    """On its way, before an incarnation that has just begun, or an effect; but not in a process
-    that has begun since, not where it was set since, and not at any time."""
+    """On its way, before an incarnation that has just begun, or an effect.
+
+    But not in a process that has begun since, not where it was set since, and not at any time.
+    """
 
     def oracle(*steps: str) -> TimerOracle:
         made = TimerOracle(Past())
