@@ -88,7 +88,7 @@ class TimerOracle:
     def left(self, now_us: int) -> Iterator[str]:
         """Yield the timers that have not fired though they were due."""
         for store, timers in self.pending.items():
-            for due_us, what in timers.values():
+            for due_us, what, _ in timers.values():
                 if due_us <= now_us:
                     since = f"for {(now_us - due_us) / 1e6:.3f} s" if due_us else "at once"
                     yield f"{store}: {what.type} was due {since} and has not fired"
