@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
+import msgspec
 import pytest
 
+from actors.config import load_config
 from actors.kernel.envelope import Envelope
 from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.simulation.check.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.check.handled import Content, Handled, Run, Said
 from actors.simulation.check.order_oracle import OrderOracle
 from actors.simulation.check.past import Past
-from actors.simulation.check.timer_oracle import TimerOracle
+from actors.simulation.check.timer_oracle import Set, TimerOracle
 from actors.store.messaging.origin import TimerOrigin
 
 HOUR_US: Final = 3_600_000_000
@@ -78,3 +82,24 @@ def test_what_was_due_before_the_clock_was_set_back_is_not_early(
         assert "before it was due" in " ".join(_fired(oracle(*wrong), message, at_s))
     late = _fired(oracle("set", "back"), Ring(), 2_000.0)
     assert "before it was due" in " ".join(late)
+
+
+async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> None:
+    """At its own moment, where there may be several; not a moment later."""
+    config = load_config()
+    what = Content.of(Ring())
+
+    async def attempt(oracle: EffectOracle, now_s: float, *, fails: bool) -> str:
+        found = list(oracle.attempted("bell", Ring(), now_s, {1: Set(0, what)}))
+        if fails:
+            found += oracle.finished("bell", Ring(), now_s, None, OSError())
+        return " ".join(found)
+
+    for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
+        breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
+        oracle = EffectOracle(config.effect, breaker)
+        oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
+        for _ in range(breaker.failures_max):
+            assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
+        found = await asyncio.create_task(attempt(oracle, 1.0 + at_s, fails=False))
+        assert ("too soon" in found) is too_soon
