@@ -109,7 +109,8 @@ class Effects:
         self._clock = clock
         self._rng = rng
         self._gates: dict[str, Gate] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        # By the timer's number, and with what sends the outcome.
+        self._tasks: dict[int, tuple[asyncio.Task[None], Send]] = {}
         self._crashed = False
 
     @property
@@ -120,18 +121,27 @@ class Effects:
     def start(self, timer: Timer, send: Send) -> None:
         """Run the effect; `send` is given the envelope of its outcome."""
         task = asyncio.get_running_loop().create_task(self._run(timer, send))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[timer.seq] = task, send
+        task.add_done_callback(lambda _: self._tasks.pop(timer.seq, None))
+
+    def settled(self, seq: int) -> None:
+        """Hear that an outcome was applied: one of an earlier incarnation needs no other."""
+        task, send = self._tasks.get(seq, (None, None))
+        if task is not None and send is not None and not task.done():
+            task.cancel()
+            self._breakers.crashes.pop(seq, None)
+            send(Envelope(EffectDone(), origin=TimerOrigin(seq)))  # it runs no more
 
     async def close(self, *, crashed: bool = False) -> None:
         """Stop all at once; the next incarnation runs them again."""
         self._crashed = crashed
         for gate in self._gates.values():
             gate.close()
-        for task in self._tasks:
+        tasks = [task for task, _ in self._tasks.values()]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
     # --- Inside ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 import structlog
 
-from actors.errors import StoreCorrupt, StoreError, StoreLost, StoreUnwritable
+from actors.errors import DeadLettered, StoreCorrupt, StoreError, StoreLost, StoreUnwritable
 from actors.kernel.behavior import Behavior
 from actors.kernel.exit import Killed
 from actors.kernel.messages import Later, Query
@@ -20,6 +20,7 @@ from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
 from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
+from actors.store.messaging.origin import TimerOrigin
 from actors.store.store import BoundHandler
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Message
     from actors.service.hosted_service import HostedService
+    from actors.store.messaging.output import Output
     from actors.store.store import WriteResult
 
 log = structlog.get_logger()
@@ -171,11 +173,16 @@ class ServiceHost(Behavior):
                 hosted.deferred.add(envelope, outcome)
             elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
                 unwritable = outcome
+            if envelope.origin.__class__ is TimerOrigin and _is_applied(outcome):
+                self._effects.settled(envelope.origin.seq)
         if unwritable is not None:
             self._degrade(unwritable)
-        for output in result.outputs:
+        self._send_out(result.outputs)
+
+    def _send_out(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
             for request, value in output.replies:
-                hosted.deferred.answer(request, value)
+                self._hosted.deferred.answer(request, value)
             if output.messages:
                 self._dispatcher.send(output.messages)
             if output.timers:
@@ -238,3 +245,8 @@ class ServiceHost(Behavior):
 
 def _builtin(function: Any) -> BoundHandler:
     return BoundHandler(function, msgspec.json.Decoder(None))
+
+
+def _is_applied(outcome: Any) -> bool:
+    """Whether a message's commit stands: it was handled, refused or buried."""
+    return not isinstance(outcome, BaseException) or isinstance(outcome, DeadLettered)

@@ -14,7 +14,9 @@ from actors.errors import DeadLettered, StoreError
 from actors.kernel.clock import SystemClock
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import Refusal
+from actors.service.service import command
 from actors.store.aiosqlite_store import AiosqliteStore
+from actors.store.transaction import Transaction
 from tests.kernel.kernel_harness import turns
 from tests.service.callers import (
     NO_BREAKER,
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.store.transaction import Transaction
     from tests.service.desks import Office
 
 FINE = 0.001
@@ -573,6 +574,38 @@ async def test_outcome_that_crashes_is_a_dead_letter_and_one_that_is_refused_is_
             await run.system.replay(letter.id)
         await run.advance(10.0, steps=10)
         assert world.calls == calls_before
+
+
+async def test_effect_whose_outcome_is_kept_is_not_tried_again(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Though its outcome had ended an incarnation, and the next one has begun it anew."""
+
+    class Once(Listener):
+        crashed = False
+
+        @command
+        def called(self, tx: Transaction, cmd: Called) -> None:
+            note(tx, cmd.label)
+            if not Once.crashed:
+                Once.crashed = True
+                raise Mishap
+
+    async def answer(label: str, attempt: int) -> Any:
+        return await (at_once if attempt == 1 else never)(label, attempt)
+
+    world.answer = answer
+    async with office(tmp_path, {"a": lambda: Once(world)}, clock=clock) as run:
+        await run.ask("a", calls("x"))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        await run.advance(100.0, steps=100)
+        assert run.labels("a") == ["x"]
+        assert world.calls["x"] <= 2
+        assert world.cancelled == world.calls["x"] - 1
+        # One more is run as ever.
+        world.answer = at_once
+        await run.ask("a", calls("y"))
+        await run.until(lambda: run.labels("a") == ["x", "y"])
 
 
 async def test_outcome_of_an_undeclared_type_is_a_visible_dead_letter(

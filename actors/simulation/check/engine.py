@@ -117,6 +117,7 @@ class Engine:
         """Hear that another process begins."""
         self._supervision.begin()
         self._order.begin()
+        self.timers.begin()
         self.effects.begin()
         self._poison.ends += 1
 
@@ -144,6 +145,11 @@ class Engine:
         if action == "suspend":
             self._supervision.suspended(actor)
 
+    def asking(self, action: str, actor: str, count: int) -> None:
+        """Hear that an operator has begun to ask for it, 1, or has an answer, -1."""
+        if action == "suspend":
+            self._supervision.asking(actor, count)
+
     def attempted(self, store: str, message: Any) -> None:
         """Hear that an effect is about to ask the outside world."""
         pending = self.timers.pending.get(store, {})
@@ -160,6 +166,7 @@ class Engine:
         if epoch <= self._epochs.get(store, 0):
             self._add("fencing", [f"{store} was opened with the epoch {epoch} once more"])
         self._epochs[store] = epoch
+        self.timers.opened(store, self._clock.monotonic())
 
     def given(self, store: str, batch: Sequence[Envelope]) -> None:
         """Hear what a store is to work on."""

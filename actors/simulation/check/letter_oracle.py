@@ -34,7 +34,7 @@ class LetterOracle:
             origin = each.envelope.origin
             if isinstance(each.outcome, DeadLettered):
                 self._buried(store, each)
-            elif each.stands and each.run and isinstance(origin, LetterOrigin):
+            elif isinstance(origin, LetterOrigin) and _is_settled(each):
                 letters.pop(origin.letter_id, None)
             elif each.keeps and each.run and isinstance(message, DiscardLetter):
                 letters.pop(message.letter_id, None)
@@ -63,3 +63,8 @@ class LetterOracle:
             letters.setdefault(letter_id, Content.of(message))
             if len(letters) > self._letters_max:
                 del letters[next(iter(letters))]
+
+
+def _is_settled(each: Handled) -> bool:
+    """Whether it has run again, or was answered under its key as another was that has run."""
+    return each.stands and (each.run is not None or each.envelope.key is not None)

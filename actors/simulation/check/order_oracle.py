@@ -17,10 +17,14 @@ class OrderOracle:
     def __init__(self) -> None:
         """Nothing was accepted yet."""
         self._last: dict[str, int] = {}
+        # What was refused in its turn: it has kept nothing, and runs again with its batch where an
+        # incarnation ends before the answer has left.
+        self._refused: set[tuple[str, int]] = set()
 
     def begin(self) -> None:
         """Another process: its mailboxes number from 1 again."""
         self._last.clear()
+        self._refused.clear()
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Note what was applied; yield what came out of turn."""
@@ -29,6 +33,10 @@ class OrderOracle:
             number = each.envelope.seq
             if each.run is None or not each.stands or not number:
                 continue
+            if (store, number) in self._refused:
+                continue
+            if not each.keeps:
+                self._refused.add((store, number))
             if number < last:
                 name = type(each.envelope.message).__name__
                 yield f"{store} has run {name}, number {number} of its mailbox, after {last}"

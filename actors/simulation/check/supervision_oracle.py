@@ -29,7 +29,7 @@ class RestartBudget(msgspec.Struct, frozen=True):
 class _Life:
     """What is known of one actor since its process began."""
 
-    __slots__ = ("charged_s", "failed_starts", "irreparable", "resumed", "spent", "up")
+    __slots__ = ("asked", "charged_s", "failed_starts", "irreparable", "resumed", "spent", "up")
 
     def __init__(self) -> None:
         self.charged_s: list[float] = []
@@ -39,6 +39,8 @@ class _Life:
         self.up = False
         # Whether it was resumed, and nobody has wanted it suspended since.
         self.resumed = False
+        # How many are asking for it to be suspended, and have no answer yet.
+        self.asked = 0
 
 
 class SupervisionOracle:
@@ -71,7 +73,7 @@ class SupervisionOracle:
                 yield f"{event.name} was restarted at once though its budget was spent"
         elif isinstance(event, lifecycle.Resumed):
             life.resumed = True
-        elif isinstance(event, lifecycle.Suspended) and life.resumed:
+        elif isinstance(event, lifecycle.Suspended) and life.resumed and not life.asked:
             yield f"{event.name} was suspended, and nobody has wanted that since it was resumed"
         elif isinstance(event, lifecycle.Parked):
             yield from self._parked(event.name, life, now_s)
@@ -79,6 +81,11 @@ class SupervisionOracle:
     def suspended(self, name: str) -> None:
         """Hear that somebody wants that."""
         self._lives[name].resumed = False
+
+    def asking(self, name: str, count: int) -> None:
+        """Hear that `count` more ask for that, or fewer: another may resume it meanwhile."""
+        life = self._lives[name]
+        life.asked = max(life.asked + count, 0)
 
     # --- Inside ------------------------------------------------------------------------------
 

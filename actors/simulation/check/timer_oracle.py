@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 # How late a command may come that was due while nothing was in the way: two commits of a slow disk,
 # and a queue of others.
 LATE_S_MAX: Final = 1.0
-# How long it may be on its way when the clock is set: its own batch of a slow disk, and one before.
+# How long it may be on its way when the clock is set, or its service comes up again: its own batch
+# of a slow disk, and one before.
 ON_ITS_WAY_S: Final = 45.0
 
 
 class Set(NamedTuple):
-    """A timer that was set and has not fired: when it is due, or 0 for at once, and what it is."""
+    """A timer that was set and has not fired: when it is due, or 0 for at once, and what it is.
+
+    `set_back_us` is how far the wall clock had been set back in all when it was set.
+    """
 
     due_us: int
     what: Content
+    set_back_us: int = 0
 
 
 class TimerOracle:
@@ -41,11 +46,24 @@ class TimerOracle:
         """Begin with what the files held."""
         self._last = dict(past.timers_last)
         # When the wall clock was set back last, and how far in all by then.
-        self._set_back_s = self._set_back_us = 0.0
+        self._set_back_s = 0.0
+        self._set_back_us = 0
+        # How far when this process began, which has nothing on its way from before; and when each
+        # store was opened: its mailbox is as it was.
+        self._begun_us = 0
+        self._opened_s: dict[str, float] = {}
         self.pending: dict[str, dict[int, Set]] = {
             store: {each.seq: Set(each.due_us, Content(each.type, each.json)) for each in timers}
             for store, timers in past.timers.items()
         }
+
+    def begin(self) -> None:
+        """Another process begins: what was on its way is read from the files again."""
+        self._begun_us = self._set_back_us
+
+    def opened(self, store: str, now_s: float) -> None:
+        """Hear that an incarnation begins: what waited for it goes on its way."""
+        self._opened_s[store] = now_s
 
     def hear(self, store: str, batch: Sequence[Handled], *, quiet_us: int | None) -> Iterator[str]:
         """Note which were set and which have fired; yield what is wrong with that.
@@ -60,7 +78,7 @@ class TimerOracle:
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "after":
                     self._last[store] = self._last.get(store, 0) + 1
-                    pending[self._last[store]] = Set(said.due_us, said.what)
+                    pending[self._last[store]] = Set(said.due_us, said.what, self._set_back_us)
 
     def stepped(self, forward_us: int, now_s: float) -> None:
         """Hear that the wall clock is set: what was due by then may be on its way already."""
@@ -70,7 +88,7 @@ class TimerOracle:
     def left(self, now_us: int) -> Iterator[str]:
         """Yield the timers that have not fired though they were due."""
         for store, timers in self.pending.items():
-            for due_us, what in timers.values():
+            for due_us, what, _ in timers.values():
                 if due_us <= now_us:
                     since = f"for {(now_us - due_us) / 1e6:.3f} s" if due_us else "at once"
                     yield f"{store}: {what.type} was due {since} and has not fired"
@@ -90,8 +108,11 @@ class TimerOracle:
             yield f"{store}: {timer.what.type} was set, and {what.type} has fired, or another one"
         now_us = each.run.now_us if each.run else each.now_us
         early_us = timer.due_us - now_us
-        on_its_way = each.at_s - self._set_back_s < ON_ITS_WAY_S
-        if early_us > (self._set_back_us if on_its_way else 0.0):
+        since_s = max(self._set_back_s, self._opened_s.get(store, 0.0))
+        # An effect has begun when it was due, and may try for hours.
+        may_be = not is_command or each.at_s - since_s < ON_ITS_WAY_S
+        back_us = self._set_back_us - max(timer.set_back_us, self._begun_us)
+        if early_us > (back_us if may_be else 0):
             yield f"{store}: {timer.what.type} has fired {early_us / 1e6:.6f} s before it was due"
         if quiet_us is not None and is_command and timer.due_us:
             late_us = now_us - max(timer.due_us, quiet_us)

@@ -48,6 +48,8 @@ IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 REQUEST_ID: Final = "X-Request-ID"
 # What had its effect, and so is answered the same whenever it is asked under its key again.
 DONE: Final = frozenset({200, 201})
+# What makes no sense, and says which field is wrong.
+INVALID: Final = 422
 # A body in pieces, and how long each is on its way; after how long at most a client has left.
 PIECE_BYTES: Final = 40
 PIECE_S: Final = 0.01
@@ -168,9 +170,19 @@ class Client:
     ) -> ClientReply:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-        if self._engine is not None and method != "GET":
-            *_, actor, action = path.split("/")
-            self._engine.wanted(action, actor)
+        engine, (*_, actor, action) = self._engine, path.split("/")
+        if engine is None or method == "GET":
+            return await self._administer(method, path, body, headers, key)
+        engine.wanted(action, actor)
+        engine.asking(action, actor, 1)
+        try:
+            return await self._administer(method, path, body, headers, key)
+        finally:
+            engine.asking(action, actor, -1)
+
+    async def _administer(
+        self, method: str, path: str, body: Any, headers: dict[str, str], key: str | None
+    ) -> ClientReply:
         if key is None:
             return await self._ask(method, path, body, headers, AGAIN)
         return await self._ask(
@@ -310,7 +322,7 @@ class Client:
 def _asked(
     method: str, path: str, body: Any, headers: dict[str, str], port: int | None, reply: ClientReply
 ) -> Asked:
-    is_list = isinstance(reply.body, dict) and "items" in reply.body
+    said = reply.body if isinstance(reply.body, dict) else {}
     return Asked(
         method=method,
         path=path,
@@ -318,7 +330,8 @@ def _asked(
         headers=headers,
         port=port,
         status=reply.status,
-        is_list=is_list and method == "GET",
+        is_list="items" in said and method == "GET",
+        blamed=str(said.get("field") or "") if reply.status == INVALID else "",
     )
 
 

@@ -69,6 +69,7 @@ class HandlerFaults:
         if phase == "before" and handler in self._overrun:
             self._overrun.discard(handler)
             text = f"{handler} ran past its budget, for it was to be slow"
+            self._trace.add("fault", service, text)
             raise WishedTimeout(text)
         if phase == "before" and handler in self.poison:
             if self.poison[handler] is None:

@@ -35,7 +35,7 @@ ADMIN_ADDRESSES: Final = ("/admin/actors", "/admin/registry", "/admin/dead-lette
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request as it was made; `status` is that of its answer, `is_list` whether that has pages.
 
-    `port` is None at the gateway.
+    `port` is None at the gateway; `blamed` is which of its fields the answer has named as wrong.
     """
 
     method: str
@@ -45,10 +45,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     port: int | None
     status: int
     is_list: bool = False
+    blamed: str = ""
 
 
 class Oddity(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, and which answers it may get; `kind` and `field` are those of their problem."""
+    """A request, and which answers it may get; `kind` and `field` are those of their problem.
+
+    What it was made of may have been wrong already: then `blamed`, its field, may be named instead.
+    """
 
     name: str
     method: str
@@ -56,6 +60,7 @@ class Oddity(msgspec.Struct, frozen=True, kw_only=True):
     statuses: frozenset[int]
     kind: str = ""
     field: str = ""
+    blamed: str = ""
     headers: dict[str, str] = {}
     data: bytes | None = None
 
@@ -67,8 +72,9 @@ class Oddity(msgspec.Struct, frozen=True, kw_only=True):
         kind = str(said.get("type", "")).rpartition("/")[2]
         if status not in self.statuses or (self.kind and kind != self.kind):
             return f"{self.name} was answered {status} {body!r}"
-        if self.field and str(said.get("field")).partition(".")[0] != self.field:
-            return f"{self.name} is blamed on {said.get('field')}, and not on {self.field}"
+        field = str(said.get("field"))
+        if self.field and field.partition(".")[0] != self.field and field != (self.blamed or None):
+            return f"{self.name} is blamed on {field}, and not on {self.field}"
         return None
 
 
@@ -83,6 +89,8 @@ def oddities(asked: Asked | None, config: EdgeConfig, token: str) -> list[Oddity
             found += _of_a_read(asked, config)
         else:
             found += _of_a_write(asked)
+        if asked.blamed:
+            found = [msgspec.structs.replace(each, blamed=asked.blamed) for each in found]
     return found
 
 

@@ -14,7 +14,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.stage import client
 from actors.simulation.stage import rehearsal as stage
-from actors.simulation.stage.oddities import Oddity, oddities
+from actors.simulation.stage.oddities import Asked, Oddity, oddities
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from actors.systems.hotel.system import HOTEL
@@ -82,6 +82,9 @@ def contract() -> HttpContract:
         CREATED,
         LIST,
         _changed(LIST, method="HEAD", size=0),
+        _changed(LIST, body=0),
+        _changed(LIST, target="/api/v1/orders/5", body={"id": 5}),
+        _changed(CREATED, body=["a"], headers={"location": None}),
         _no(409, "conflict"),
         _no(405, "method-not-allowed"),
         _no(503, "mailbox-full", retry_after=1),
@@ -183,3 +186,20 @@ def test_what_is_asked_oddly_changes_nothing(rehearsal: Rehearsal) -> None:
     with patch.object(stage, "ODD_ONE_IN", 1):
         for seed in range(1, 4):
             assert rehearsal.play(rehearsal.script(seed)).troubles == ()
+
+
+def test_who_asks_oddly_what_was_wrong_already_is_told_of_either() -> None:
+    """The field that was wrong before, or the odd one; and of no other."""
+    asked = Asked(
+        method="POST", path="/api/v1/rooms", body={"vip": 1}, headers={}, port=None, status=422
+    )
+    blamed = msgspec.structs.replace(asked, blamed="vip")
+    config = load_config(systems=SYSTEMS).edge
+    for made_of, field, amiss in (
+        (asked, "vip", True),
+        (blamed, "vip", False),
+        (blamed, "an_odd_field", False),
+        (blamed, "rate", True),
+    ):
+        (odd,) = [each for each in oddities(made_of, config, "") if "another f" in each.name]
+        assert (odd.amiss(422, _no(422, "invalid", field=field).body) is not None) is amiss

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from actors.kernel.lifecycle import Crashed, LifecycleEvent, Parked, Restarted, Started
+from actors.kernel.lifecycle import (
+    Crashed,
+    LifecycleEvent,
+    Parked,
+    Restarted,
+    Resumed,
+    Started,
+    Suspended,
+)
 from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
 
 GROUPS = {"favouriter": "acting", "responder": "acting"}
@@ -46,3 +54,15 @@ def test_a_group_is_parked_for_its_own_crashes(
     oracle = SupervisionOracle(RestartBudget(5, 30.0), GROUPS)
     told = [each for at, event in enumerate(events) for each in oracle.hear(event, at / 10)]
     assert [each.split()[0] for each in told] == found
+
+
+def test_who_was_resumed_is_suspended_for_who_asks_alone() -> None:
+    """Who has asked before it was resumed, and has no answer yet, is such a one."""
+    resumed, suspended = Resumed(name="till"), Suspended(name="till")
+    for has_answer in (False, True):
+        oracle = SupervisionOracle(RestartBudget(5, 30.0), {})
+        oracle.suspended("till")
+        oracle.asking("till", 1)
+        oracle.asking("till", -has_answer)
+        found = [*oracle.hear(resumed, 0.0), *oracle.hear(suspended, 1.0)]
+        assert bool(found) is has_answer

@@ -207,8 +207,17 @@ def _of_success(books: Books, wish: Wish) -> Iterator[str]:
 def is_reason(books: Books, wish: Wish, status: int | None, detail: str) -> bool:  # noqa: C901, PLR0911 - one for each reason
     """Whether this may be why a booking was not made; `status` is None where only rows tell."""
     exchange = wish.exchange
-    took_us = exchange.ended_us - exchange.begun_us + books.stepped_us
-    disturbed = books.is_disturbed(exchange.begun_us, exchange.ended_us)
+    # Who asks again under its id is told what came of the first.
+    begun_us = min(
+        [exchange.begun_us]
+        + [
+            each.exchange.begun_us
+            for each in books.by_id.get(wish.id or "", [])
+            if each.what == wish.what
+        ]
+    )
+    took_us = exchange.ended_us - begun_us + books.stepped_us
+    disturbed = books.is_disturbed(begun_us, exchange.ended_us)
     if detail == f"there is no customer {wish.customer}":
         gone = not books.was_there("customer", wish.customer, exchange.begun)
         return status in {None, 404} and gone

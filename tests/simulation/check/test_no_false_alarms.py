@@ -1,0 +1,105 @@
+"""What an oracle of the engine might take for a fault, and is none."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from actors.config import load_config
+from actors.kernel.envelope import Envelope
+from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.simulation.check.effect_oracle import EffectLimits, EffectOracle
+from actors.simulation.check.handled import Content, Handled, Run, Said
+from actors.simulation.check.order_oracle import OrderOracle
+from actors.simulation.check.past import Past
+from actors.simulation.check.timer_oracle import Set, TimerOracle
+from actors.store.messaging.origin import TimerOrigin
+
+HOUR_US: Final = 3_600_000_000
+DUE_US: Final = 2 * HOUR_US
+
+
+class Ring(Command):
+    pass
+
+
+def _handled(outcome: Any = None, *, seq: int = 0, at_s: float = 0.0, **more: Any) -> Handled:
+    envelope = Envelope(more.get("message", Ring()), origin=more.get("origin"))
+    envelope.seq = seq
+    now_us = more.get("now_us", 0)
+    run = Run(now_us)
+    run.said += more.get("said", ())
+    keeps = not isinstance(outcome, Refusal)
+    return Handled("bell", envelope, run, outcome, True, keeps, now_us, at_s)
+
+
+def test_what_was_refused_in_its_turn_may_run_again() -> None:
+    """With its batch, whose answers had not left; what was kept may not."""
+    no, done = _handled(Refusal.conflict("no"), seq=1), _handled(seq=2)
+    oracle = OrderOracle()
+    assert [*oracle.hear("bell", [no, done]), *oracle.hear("bell", [no, done])] == []
+    oracle.begin()
+    assert list(oracle.hear("bell", [done, no])) != []
+    assert list(oracle.hear("bell", [_handled(seq=3), done])) != []
+
+
+def _fired(oracle: TimerOracle, message: Any, at_s: float) -> list[str]:
+    """Return what is said of a timer that fires an hour before it is due by the clock."""
+    fired = _handled(message=message, origin=TimerOrigin(1), now_us=HOUR_US, at_s=at_s)
+    return list(oracle.hear("bell", [fired], quiet_us=None))
+
+
+@pytest.mark.parametrize(
+    ("message", "opened_s", "at_s"),
+    [(Ring(), 0.0, 101.0), (Ring(), 900.0, 901.0), (GaveUp(command=Ring(), reason=""), 0.0, 900.0)],
+)
+def test_what_was_due_before_the_clock_was_set_back_is_not_early(
+    message: Any, opened_s: float, at_s: float
+) -> None:
+    """On its way, before an incarnation that has just begun, or an effect.
+
+    But not in a process that has begun since, not where it was set since, and not at any time.
+    """
+
+    def oracle(*steps: str) -> TimerOracle:
+        made = TimerOracle(Past())
+        said = [Said("after", Content.of(Ring()), due_us=DUE_US)]
+        for step in steps:
+            if step == "set":
+                assert list(made.hear("bell", [_handled(said=said)], quiet_us=None)) == []
+            elif step == "back":
+                made.stepped(-HOUR_US, 100.0)
+            else:
+                made.begin()
+        made.opened("bell", opened_s)
+        return made
+
+    assert _fired(oracle("set", "back"), message, at_s) == []
+    for wrong in (("set",), ("set", "back", "boot"), ("back", "set")):
+        assert "before it was due" in " ".join(_fired(oracle(*wrong), message, at_s))
+    late = _fired(oracle("set", "back"), Ring(), 2_000.0)
+    assert "before it was due" in " ".join(late)
+
+
+async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> None:
+    """At its own moment, where there may be several; not a moment later."""
+    config = load_config()
+    what = Content.of(Ring())
+
+    async def attempt(oracle: EffectOracle, now_s: float, *, fails: bool) -> str:
+        found = list(oracle.attempted("bell", Ring(), now_s, {1: Set(0, what)}))
+        if fails:
+            found += oracle.finished("bell", Ring(), now_s, None, OSError())
+        return " ".join(found)
+
+    for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
+        breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
+        oracle = EffectOracle(config.effect, breaker)
+        oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
+        for _ in range(breaker.failures_max):
+            assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
+        found = await asyncio.create_task(attempt(oracle, 1.0 + at_s, fails=False))
+        assert ("too soon" in found) is too_soon
