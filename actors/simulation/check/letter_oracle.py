@@ -34,7 +34,8 @@ class LetterOracle:
             origin = each.envelope.origin
             if isinstance(each.outcome, DeadLettered):
                 self._buried(store, each)
-            elif each.stands and each.run and isinstance(origin, LetterOrigin):
+            elif each.stands and isinstance(origin, LetterOrigin):
+                # Run now, or known by its key: its client has asked again meanwhile.
                 letters.pop(origin.letter_id, None)
             elif each.keeps and each.run and isinstance(message, DiscardLetter):
                 letters.pop(message.letter_id, None)
