@@ -264,7 +264,10 @@ class Mailbox:
     def refuse(self, reason: Callable[[], ActorError]) -> None:
         """Refuse all messages from now on, and those queued whose sender can be told."""
         kept: list[list[Envelope]] = []
+        # What a living one has in hand now is its own to end.
+        in_hand = [lane.in_flight for lane in self.lanes]
         for lane in self.lanes:
+            lane.in_flight = ()
             # What an incarnation has had in hand may have been applied: no refusal would be true.
             stays = [each for each in lane.queue if each.started or each.reply_to is None]
             told = [each for each in lane.queue if not (each.started or each.reply_to is None)]
@@ -272,8 +275,9 @@ class Mailbox:
             lane.queue.extend(told)
             kept.append(stays)
         self.close(reason, dead_letter="none")
-        for lane, stays in zip(self.lanes, kept, strict=True):
+        for lane, stays, envelopes in zip(self.lanes, kept, in_hand, strict=True):
             lane.queue.extend(stays)
+            lane.in_flight = envelopes
 
     # --- Inside ------------------------------------------------------------------------------
 

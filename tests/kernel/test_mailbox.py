@@ -14,6 +14,7 @@ from actors.errors import (
     DeadlineExceeded,
     MailboxFull,
     ServiceUnavailable,
+    Starting,
 )
 from actors.kernel import lifecycle
 from tests.kernel.kernel_harness import mailbox_config, running_kernel, turns, until
@@ -346,3 +347,21 @@ async def test_every_policy_keeps_order_bounds_and_accounts(
         assert not lane.waiting
         assert sender.handled == sorted(set(sender.handled))
         assert kernel.events_of(lifecycle.Crashed) == []
+
+
+async def test_what_is_in_hand_is_not_refused_while_others_are_started_again() -> None:
+    """Who lives ends it, and it is counted once; what is queued behind it is refused."""
+    gate = asyncio.Event()
+    async with running_kernel() as kernel:
+        actor = kernel.start()
+        in_hand = actor.ref.ask(lambda _: gate.wait(), block=False)
+        await turns()
+        queued = actor.ref.ask("next", block=False)
+        actor.refuse_until_up(1.0)
+        with pytest.raises(Starting):
+            await queued
+        gate.set()
+        assert await in_hand is True
+        await turns()
+        stats = actor.stats()
+        assert (stats.accepted, stats.handled, stats.refused) == (2, 1, 1)

@@ -15,6 +15,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
+from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.simulation.time.virtual_clock import START_US
 from actors.systems import SYSTEMS
@@ -193,16 +194,18 @@ def test_a_gap_is_excused_by_no_more_than_the_clock_went_forward(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, gap_s: int, *, is_told: bool
 ) -> None:
     """A minute, here: what is longer had no outage, and X was there."""
-    look = Watched.violations
+    stop = Machine.stop
 
-    def with_a_gap(self: Watched, folder: Path, *others: Any) -> list[str]:
-        with closing(sqlite3.connect(folder / "reader.db")) as connection, connection:
+    async def leave_a_gap(self: Machine) -> None:
+        await stop(self)
+        file = self._folder / "reader.db"
+        with closing(sqlite3.connect(file)) as connection, connection:
             span = (START_US, START_US + gap_s * SECOND)
             sql = "INSERT INTO gap (from_us, to_us, reason, state) VALUES (?, ?, '', 'filled')"
             connection.execute(sql, span)
-        return look(self, folder, *others)
 
-    monkeypatch.setattr(Watched, "violations", with_a_gap)
+    # Before anybody looks: who looks takes it that nobody writes any more.
+    monkeypatch.setattr(Machine, "stop", leave_a_gap)
     schedule = Schedule((Step(SECOND, "step_clock", "clock", 60_000),))
     troubles = rehearsal.play(Script(seed=1, workload=(), schedule=schedule)).troubles
     assert any("and X was there" in each for each in troubles) is is_told

@@ -9,6 +9,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohappyeyeballs.impl
+from aiohttp import client_reqrep, client_ws, connector, web_protocol, web_ws
 
 from actors.simulation.sealed.builtin_types import replace_method
 from actors.simulation.sealed.forbidden import functions, methods
@@ -40,7 +41,20 @@ class _SocketModule:
         return getattr(socket, name)
 
 
+class _SysModule:
+    """The module `sys`, as of the oldest Python: one that begins no task before its turn."""
+
+    version_info = (3, 11)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
 _SERVED_SOCKETS = _SocketModule()
+_OLDEST_PYTHON = _SysModule()
+# Where Python can (3.12), they run a task to its first wait within the call that makes it, and not
+# by the loop: who sends first would be the Python's choice.
+_EAGER = (client_reqrep, client_ws, connector, web_protocol, web_ws)
 
 
 class _Site(NamedTuple):
@@ -70,11 +84,15 @@ def replaced() -> Iterator[None]:
         site.namespace[site.name] = site.guard
     # The one place where aiohttp's client makes a socket.
     vars(aiohappyeyeballs.impl)["socket"] = _SERVED_SOCKETS
+    for module in _EAGER:
+        vars(module)["sys"] = _OLDEST_PYTHON
     originals = [(cls, name, _replace(cls, name, method)) for cls, name, method in _replacements]
     try:
         yield
     finally:
         vars(aiohappyeyeballs.impl)["socket"] = socket
+        for module in _EAGER:
+            vars(module)["sys"] = sys
         for cls, name, method in originals:
             _replace(cls, name, method)
         _scan()  # modules imported meanwhile hold guards

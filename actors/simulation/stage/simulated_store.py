@@ -176,10 +176,15 @@ class SimulatedStore(InlineStore):
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
         result = await self._commit_all(batch, handlers)
-        if result.crash is None and self._disk.engine is not None:
+        if self._has_committed(result) and self._disk.engine is not None:
             self._disk.engine.wrote_dead(self._name, [message_name(each.message) for each in batch])
         if isinstance(result.crash, Fenced):
             self._disk.trace.add("fenced", self._name, "a dead incarnation's batch")
+
+    def _has_committed(self, result: WriteResult) -> bool:
+        """Whether any of it is in the file: what was refused as a whole is no crash either."""
+        is_refused = any(isinstance(each, StoreRefused) for each in result.outcomes)
+        return result.crash is None and not self.unwritable and not is_refused
 
     async def _commit_all(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]

@@ -65,3 +65,18 @@ def test_a_clock_jumps_by_days(rehearsal: Rehearsal, amount_ms: int) -> None:
     played = rehearsal.play(under_load(Step(3_000, "step_clock", "clock", amount_ms)))
     assert played.troubles == ()
     assert played.applied == {"step_clock": 1}
+
+
+def test_a_batch_that_its_full_disk_has_refused_is_no_dead_ones_commit(
+    rehearsal: Rehearsal,
+) -> None:
+    """Opened for reading alone, and killed amid a batch: that goes on, and nothing is written."""
+    steps = (
+        Step(0, "fill_disk", "tweets"),
+        Step(0, "restart", "tweets"),
+        Step(1_000, "kill_at", "tweets.StoreTweet.before"),
+    )
+    played = rehearsal.play(under_load(*steps), keep=True)
+    assert times_of(played, "open tweets for reading alone: the disk is full")
+    assert played.hit == {"tweets.StoreTweet.before": 1}
+    assert played.troubles == ()

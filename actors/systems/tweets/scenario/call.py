@@ -113,6 +113,7 @@ NUMBERS: Final[dict[Kind, int]] = {
     "odd": len(ODD_REQUESTS),
     "get": 8,
     "requeue": 4,
+    "unrule": 4,
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -152,7 +153,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `flag` | some changes of a flag |
     | `fickle` | a like at X that is taken back |
     | `meddle` | a rule on the account that looks like an old one of the reader's |
-    | `unrule` | the end of all rules on the account, the reader's too; a tweet then, one later |
+    | `unrule` | the end of all rules on the account; but for number 0, a tweet then, one later |
     | `lock` | a while in which X lets the account do nothing, and a tweet in it, maybe deleted |
     | `requeue` | another attempt at what X has refused: at one like or reply, or at all |
     | `disconnect` | X's end of the stream, and a tweet |

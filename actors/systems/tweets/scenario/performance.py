@@ -154,9 +154,10 @@ class TweetsPerformance:
             case "unrule":
                 self._told.deleted_rules = self._told.is_disturbed = True
                 await client.tell("x_platform", DeleteRules(all=True), key=self._key)
-                await self._also("say")
-                await asyncio.sleep(RULE_IS_BACK_S)
-                await self._also("say", author=1)
+                if self._call.number:
+                    await self._also("say")
+                    await asyncio.sleep(RULE_IS_BACK_S)
+                    await self._also("say", author=1)
             case "requeue":
                 await self._requeue()
             case "disconnect":
