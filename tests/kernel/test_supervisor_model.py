@@ -244,6 +244,18 @@ PAIR = (Leaf("permanent"), Leaf("permanent"))
     Branch("permanent", "one_for_all", 3, PAIR),
     [Op("fail", 1, 2.0), Op("crash"), Op("fail", 0, 5.0), Op("crash"), Op("advance", 0, 30.0)],
 )
+# A start between two that fail ends their row, also where a sibling's end comes next.
+@example(
+    Branch("permanent", "one_for_all", 2, PAIR),
+    [
+        Op("fail", 0, 1.0),
+        Op("normal"),
+        Op("normal", 1),
+        Op("fail", 0, 1.0),
+        Op("fail", 0, 1.0),
+        Op("advance", 0, 30.0),
+    ],
+)
 # Escalation from two levels down to the root.
 @example(
     Branch(

@@ -259,6 +259,8 @@ class Supervisor(Behavior):
         if (exit_ := begun.result()) is None:
             child.up_s = self._context.clock.monotonic()
             child.was_up = True
+            if child.actor.kind != "supervisor":  # which is up before its children are
+                child.starts_failed = 0  # the next that fails may follow a sibling's end
         else:
             self.exited(child.actor, exit_)
 
