@@ -251,7 +251,7 @@ def test_a_new_system_works_as_its_readme_says(command: Path, tmp_path: Path) ->
     run(str(command.with_name("python")), "-m", "mypy", "--strict", *files, cwd=folder)
     assert boots == f"{command} run tea_house.py"
     assert plays == f"{command} simulate tea_house.py"
-    assert "handlers called: 4 of 4" in run("bash", "-c", f"{plays} --seeds 3", cwd=folder)
+    assert "handlers called: 5 of 5" in run("bash", "-c", f"{plays} --seeds 3", cwd=folder)
     assert "3 passed" in run("bash", "-c", tests, cwd=folder)
     words = (*shlex.split(boots), "--set", "edge.gateway.port=0")
     with Life(*words, cwd=folder) as life:
