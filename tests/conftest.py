@@ -211,7 +211,8 @@ def run_owned(test: Coroutine[Any, Any, None]) -> None:
     unseen: list[str] = []
 
     def on_unseen(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        unseen.append(f"{context.get('message')}: {context.get('exception')!r}")
+        what = context.get("exception") or context.get("task")
+        unseen.append(f"{context.get('message')}: {what!r}")
 
     async def owned() -> set[str]:
         await test

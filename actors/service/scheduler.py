@@ -92,6 +92,8 @@ class Scheduler:
         if self._next_us is not None and self._next_us <= now_us:
             self._behind = True
         for timer in sorted(timers, key=_due):
+            if timer.seq in self._in_hand:  # a look into the table saw the commit before we did
+                continue
             if timer.due_us <= now_us and not self._behind and len(self._in_hand) < self._window:
                 self._start(timer)
                 continue
