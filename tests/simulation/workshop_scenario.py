@@ -30,7 +30,9 @@ SORTS: Final = (
 )  # fmt: skip
 # How a client asks once more: not at all, at once, both together, soon, when its key is forgotten.
 AGAIN: Final = ("", "", "at once", "together", "soon", "late")
-KEYS_KEPT_S: Final = 30.0
+# Longer than a client asks for one thing, and its requests are on their way: later they would run
+# again.
+KEYS_KEPT_S: Final = 300.0
 BURST: Final = 5
 
 
@@ -150,7 +152,7 @@ class WorkshopScenario(Scenario):
         elif call.again == "at once" and reply.status:
             self._compare(call, reply, await client.ask("POST", "/jobs", body, key=label))
         elif call.again == "soon" and reply.status:
-            await asyncio.sleep(KEYS_KEPT_S / 3)
+            await asyncio.sleep(KEYS_KEPT_S / 30)
             again = await client.ask("POST", "/jobs", body, key=label)
             self._compare(call, reply, again)
         elif call.other and reply.status:
@@ -222,7 +224,8 @@ class WorkshopScenario(Scenario):
         placed = [label for label, sort, *_ in jobs if sort != "quiet"]
         for name, wanted in (("ledger", placed), ("book", [x for x in placed if x[:4] != "old-"])):
             heard = [row[0] for row in _rows(folder / f"{name}.db", "SELECT label FROM heard")]
-            if heard != wanted:
+            # What was given up, and run again later, comes behind others.
+            if sorted(heard) != sorted(wanted) or (self.is_calm and heard != wanted):
                 found.append(f"{name} has heard of {heard}, and should of {wanted}")
         milled = Counter(row[0] for row in _rows(folder / "mill.db", "SELECT label FROM milled"))
         rung = _rows(folder / "desk.db", "SELECT label, ring, at_us FROM rung")
