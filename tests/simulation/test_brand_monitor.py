@@ -127,6 +127,19 @@ def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
     assert played.applied["crash"] == 1
 
 
+def test_a_reader_that_is_held_up_while_it_connects_has_no_gap(rehearsal: Rehearsal) -> None:
+    """What it has planned to ask for is too little by then: it asks again, for more."""
+    calls = [ClientRequest(SECOND, 0, DELIGHTED)]
+    steps = (
+        Step(2 * SECOND, "stall_at", "reader.PlanConnection.after", 55_000),
+        Step(0, "reset", "x<>edge"),
+    )
+    played = play(rehearsal, calls, *steps)
+    assert Watched.rows["stored"] == ["ann"]
+    assert Watched.rows["gaps"] == []
+    assert commits(played, "NoteOpened") > 2
+
+
 @pytest.mark.parametrize("hours", [-1, 1, -6, 6])
 def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) -> None:
     """Set, with tweets before and behind it, and set right again: the stream goes on at once."""
