@@ -159,6 +159,13 @@ def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) ->
     assert commits(played, "NoteLost") <= 2
 
 
+def test_a_reply_that_is_given_up_is_at_rest(rehearsal: Rehearsal) -> None:
+    """X was away when it was to be posted, and half a day has gone by in a second."""
+    calls = [ClientRequest(0, 0, TweetsCall("stop", number=1, lasts=1))]
+    play(rehearsal, calls, Step(6 * SECOND + SECOND // 2, "step_clock", "clock", 86_400_000))
+    assert Watched.rows["answered"] == ["failed"]
+
+
 @pytest.mark.parametrize(("hours", "is_told"), [(24, False), (1, True)])
 def test_a_reply_is_given_up_where_its_time_has_run_out(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, hours: int, *, is_told: bool
