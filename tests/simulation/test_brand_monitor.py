@@ -19,6 +19,7 @@ from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.simulation.time.virtual_clock import START_US
 from actors.systems import SYSTEMS
+from actors.systems.tweets.actions import TOO_LATE
 from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.system import TWEETS
@@ -127,6 +128,19 @@ def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
     assert played.applied["crash"] == 1
 
 
+def test_a_reader_that_is_held_up_while_it_connects_has_no_gap(rehearsal: Rehearsal) -> None:
+    """What it has planned to ask for is too little by then: it asks again, for more."""
+    calls = [ClientRequest(SECOND, 0, DELIGHTED)]
+    steps = (
+        Step(2 * SECOND, "stall_at", "reader.PlanConnection.after", 55_000),
+        Step(0, "reset", "x<>edge"),
+    )
+    played = play(rehearsal, calls, *steps)
+    assert Watched.rows["stored"] == ["ann"]
+    assert Watched.rows["gaps"] == []
+    assert commits(played, "NoteOpened") > 2
+
+
 @pytest.mark.parametrize("hours", [-1, 1, -6, 6])
 def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) -> None:
     """Set, with tweets before and behind it, and set right again: the stream goes on at once."""
@@ -143,6 +157,33 @@ def test_a_clock_that_is_set_deafens_nobody(rehearsal: Rehearsal, hours: int) ->
     played = play(rehearsal, calls, *steps)
     assert sorted(Watched.rows["stored"]) == ["ann", "ann", "bob"]
     assert commits(played, "NoteLost") <= 2
+
+
+def test_a_reply_that_is_given_up_is_at_rest(rehearsal: Rehearsal) -> None:
+    """X was away when it was to be posted, and half a day has gone by in a second."""
+    calls = [ClientRequest(0, 0, TweetsCall("stop", number=1, lasts=1))]
+    play(rehearsal, calls, Step(6 * SECOND + SECOND // 2, "step_clock", "clock", 86_400_000))
+    assert Watched.rows["answered"] == ["failed"]
+
+
+@pytest.mark.parametrize(("hours", "is_told"), [(24, False), (1, True)])
+def test_a_reply_is_given_up_where_its_time_has_run_out(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch, hours: int, *, is_told: bool
+) -> None:
+    """Half a day, by a clock that was set forward: with that, it is at rest; without, it is not."""
+    stop = Machine.stop
+
+    async def give_up(self: Machine) -> None:
+        await stop(self)
+        with closing(sqlite3.connect(self._folder / "responder.db")) as connection, connection:
+            sql = "UPDATE action SET status = 'failed', reply_id = NULL, doubt_us = 0, detail = ?"
+            connection.execute(sql, [TOO_LATE])
+
+    monkeypatch.setattr(Machine, "stop", give_up)
+    schedule = Schedule((Step(SECOND, "step_clock", "clock", hours * 3_600_000),))
+    workload = (ClientRequest(0, 0, DELIGHTED),)
+    troubles = rehearsal.play(Script(seed=1, workload=workload, schedule=schedule)).troubles
+    assert any("was given up" in each for each in troubles) is is_told
 
 
 @pytest.mark.parametrize("step_ms", [-3_600_000, -1_000, 3_600_000])

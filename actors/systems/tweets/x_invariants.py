@@ -86,12 +86,18 @@ def an_edited_tweet_is_one(books: MonitorFiles) -> Iterator[str]:
 
 
 def x_agrees_about_likes(books: MonitorFiles, user_id: str) -> Iterator[str]:
-    """It knows of each that is done, and of no other."""
+    """It knows of each that is done, and of no other.
+
+    But for one whose tweet is deleted: made, unconfirmed and asked for again, it is refused.
+    """
     known = Counter(
         str(row["tweet_id"]) for row in books.of[X]["liked"] if str(row["user_id"]) == user_id
     )
     done = Counter(row["external_id"] for row in books.likes if row["status"] == "done")
-    yield from differ("like of", "on X's books", known, done)
+    gone = {str(row["id"]) for row in books.of[X]["tweet"] if row["deleted_us"] is not None}
+    refused = {row["external_id"] for row in books.likes if row["status"] == "refused"}
+    expected = done + Counter(refused & gone & known.keys())
+    yield from differ("like of", "on X's books", known, expected)
 
 
 def x_agrees_about_replies(books: MonitorFiles, user_id: str) -> Iterator[str]:

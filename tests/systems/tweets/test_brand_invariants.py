@@ -166,6 +166,21 @@ def test_of_a_reply_that_was_given_up_x_may_know_or_not(lived_in: Path, tmp_path
     assert any("on X's books 2 times" in each for each in complaints(tmp_path))
 
 
+def test_of_a_like_that_was_refused_x_may_know_where_the_tweet_is_gone(
+    lived_in: Path, tmp_path: Path
+) -> None:
+    """The answer of the attempt that made it was lost; the next one has found no tweet."""
+    copy_files(lived_in, tmp_path)
+    break_books(tmp_path, "favouriter", "UPDATE action SET status = 'refused', detail = 'x'")
+    assert any("like of" in each for each in complaints(tmp_path))
+    break_books(
+        tmp_path,
+        "x_platform",
+        "UPDATE tweet SET deleted_us = 1 WHERE id IN (SELECT tweet_id FROM liked)",
+    )
+    assert not any("like of" in each for each in complaints(tmp_path))
+
+
 def test_what_lies_in_a_gap_is_on_the_books(lived_in: Path, tmp_path: Path) -> None:
     """The reader has said that it may be missing: then it is not missing in silence."""
     copy_files(lived_in, tmp_path)

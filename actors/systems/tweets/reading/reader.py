@@ -209,9 +209,15 @@ class ReaderService(Service):
 
     @command
     def opened(self, tx: Transaction, cmd: NoteOpened) -> GapNoted:
-        """Note that the stream is open, and what of the past it does not reach."""
+        """Note that the stream is open, and what of the past it does not reach.
+
+        Where its plan is old by now, and a new one would ask X for more, it is to be made again.
+        """
         reach_us = tx.now_us - cmd.backfill_minutes * MINUTE_US
         read_to_us: int | None = rows.progress(tx)["read_to_us"]
+        can_ask_more = cmd.backfill == "on" and cmd.backfill_minutes < self._x.backfill_minutes_max
+        if can_ask_more and read_to_us is not None and read_to_us < reach_us:
+            return GapNoted(gap=None, is_short=True)
         gap = None
         is_new = False
         if read_to_us is None:  # the first connection ever: what was before it is nobody's loss

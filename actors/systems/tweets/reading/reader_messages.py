@@ -133,9 +133,13 @@ class GapFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GapNoted(msgspec.Struct, frozen=True, kw_only=True):
-    """The gap that has gone on the books; None for none, or one that was told before."""
+    """The gap that has gone on the books; None for none, or one that was told before.
+
+    `is_short` is whether X can send more than this connection has asked for: nothing is noted.
+    """
 
     gap: GapFound | None
+    is_short: bool = False
 
 
 class NoteRule(Command):

@@ -181,6 +181,8 @@ class StreamFollower:
         self._refused_backfills = 0
         message = NoteOpened(backfill=self._backfill, backfill_minutes=minutes)
         noted: GapNoted = await self._ask(message)
+        if noted.is_short:
+            raise XUnreachable("it took so long to open the stream that X is to send more again")
         self.status = "connected"
         self.reason = None
         self._access.pauses.app.clear()

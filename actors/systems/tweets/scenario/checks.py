@@ -40,6 +40,8 @@ ANSWER_US_MAX: Final = 1_000_000
 BEGUN_US_MAX: Final = 1_000_000
 # By how much more than X's window an answer may wait each time it was refused: our own pause.
 PAUSE_US_MAX: Final = 15_000_000
+# A reply's last state where X has not confirmed it in `reply_s_max`: nothing tries it again.
+GIVEN_UP: Final = "X has not confirmed it in time: whether it stands is unknown"
 
 SAID = "SELECT text FROM tweet WHERE retweeted IS NULL AND text LIKE '%(client-%'"
 STORED = "SELECT external_id, text FROM tweet WHERE x_kind IS NULL AND author != 'old'"
@@ -73,6 +75,7 @@ def tweets_violations(
     found += TweetsDeeds(kept, told, config.section(TweetsConfig)).violations()
     found += walks_amiss(kept, told)
     found += XBooks(kept).violations()
+    found += _what_is_given_up_had_its_time(kept, config, clock)
     _note_what_came(folder, kept, told)
     found += _stored_once_each(told)
     if not _clock_was_set(clock):
@@ -120,6 +123,17 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
             continue
         if lasted_s < reach_s:
             yield f"a gap from {since_us} to {until_us}, and X was there"
+
+
+def _what_is_given_up_had_its_time(kept: Kept, config: Config, clock: Clock) -> Iterator[str]:
+    """No reply is given up in a run that is shorter than it may take, by a clock that was set."""
+    forward_us = clock.set_forward_us if isinstance(clock, VirtualClock) else 0
+    lasted_s = asyncio.get_running_loop().time() + forward_us / SECOND_US
+    if lasted_s >= config.section(TweetsConfig).reply_s_max:
+        return
+    for row in kept.of["replies"]:
+        if row["detail"] == GIVEN_UP:
+            yield f"the answer to {row['external_id']} was given up after {lasted_s:.1f} s at most"
 
 
 def _flags_do_as_they_are_told(folder: Path, history: History) -> Iterator[str]:

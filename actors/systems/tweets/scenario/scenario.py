@@ -37,7 +37,7 @@ from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.at_rest import read_at_rest
 from actors.systems.tweets.scenario.call import TweetsCall, choose_tweets_call
-from actors.systems.tweets.scenario.checks import tweets_violations
+from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.performance import TweetsPerformance
@@ -204,7 +204,7 @@ class TweetsScenario(Scenario):
             found += [
                 f"{service}: {each.external_id} is {each.status}"
                 for each in (await ask(service, ListActions(limit=ROWS_MAX))).items
-                if each.status in {"pending", "failed"}
+                if each.status in {"pending", "failed"} and each.detail != GIVEN_UP
             ]
         if not found:
             self._told.at_rest = await read_at_rest(ask)

@@ -105,6 +105,19 @@ async def test_an_outage_is_asked_for_again_and_what_is_out_of_reach_is_a_gap(
         assert (state.gaps, state.reconnects) == (int(gap_s is not None), 2)
 
 
+async def test_a_plan_that_is_too_short_by_now_is_made_again(tmp_path: Path) -> None:
+    """The reader was held up between the two: X has what it was not asked for, and it is no gap."""
+    async with books(tmp_path) as on:
+        await connect(on)
+        await read_up_to_now(on)
+        plan = await on.ask(PlanConnection(backfill="on"))
+        on.clock.advance(100.0)
+        message = NoteOpened(backfill="on", backfill_minutes=plan.backfill_minutes)
+        assert (await on.ask(message)).is_short
+        assert await connect(on) == 3
+        assert await gaps(on) == []
+
+
 async def test_a_gap_that_goes_on_is_one_gap(tmp_path: Path) -> None:
     """While nothing can be read, each connection makes it longer; the next outage is another."""
     async with books(tmp_path) as on:
