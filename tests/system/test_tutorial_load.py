@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ async def test_all_and_insert_under_load(
 ) -> None:
     """64 clients at once: no error, every insert once, flat memory, flat file descriptors."""
     process = processes.boot()
+    _, idle = _descriptors(process)
     inserted: list[str] = []
     lists = 0
     end = time.monotonic() + load_s
@@ -60,10 +62,10 @@ async def test_all_and_insert_under_load(
                 assert len(reply.json) >= before  # what was acknowledged before is there
                 lists += 1
 
-        async def watch() -> list[tuple[float, int]]:
+        async def watch() -> list[tuple[float, int, int]]:
             samples = []
             while time.monotonic() < end:
-                samples.append((resident_bytes(process.pid) / 1e6, _descriptors(process)))
+                samples.append((resident_bytes(process.pid) / 1e6, *_descriptors(process)))
                 await asyncio.sleep(load_s / 60)
             return samples
 
@@ -76,16 +78,25 @@ async def test_all_and_insert_under_load(
         listed = (await client.send("GET", "/all", "tweets")).json
     assert sorted(item["TWEET"] for item in listed) == sorted(inserted)
     warm = samples[int(len(samples) * WARM_SHARE) :]
-    memory_mb = [mb for mb, _ in warm]
-    descriptors = [count for _, count in warm]
+    memory_mb = [mb for mb, *_ in warm]
+    descriptors = [count for _, count, _ in warm]
+    sockets = [count for *_, count in samples]
     report(
         f"{len(inserted)} inserts and {lists} lists in {load_s:.0f} s; resident "
         f"{memory_mb[0]:.0f} MB when warm, {memory_mb[-1]:.0f} MB at the end; "
-        f"{descriptors[0]} and {descriptors[-1]} file descriptors"
+        f"{descriptors[0]} and {descriptors[-1]} files, {max(sockets)} sockets at most"
     )
     assert memory_mb[-1] - memory_mb[0] <= GROWTH_MB_MAX
     assert max(descriptors) - min(descriptors) <= DESCRIPTORS_MAX
+    # A client has a connection while it asks, and may keep it.
+    assert max(sockets) <= idle + CLIENTS + DESCRIPTORS_MAX
 
 
-def _descriptors(process: LiveSystem) -> int:
-    return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+def _descriptors(process: LiveSystem) -> tuple[int, int]:
+    """Count the open files, and the sockets."""
+    files = sockets = 0
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed since it was listed
+            is_socket = str(link.readlink()).startswith("socket:")
+            files, sockets = files + (not is_socket), sockets + is_socket
+    return files, sockets
