@@ -120,7 +120,8 @@ class HttpConnection(web.RequestHandler):
             self.heard_s = self.clock.monotonic()
             if data[0] <= _CR and not self._few_blanks(data):
                 return
-            if len(data) > self._head_bytes_max and not self._ends_in_time(data):
+            whole = self._head_bytes + len(data)
+            if whole > self._head_bytes_max and not self._ends_in_time(data):
                 return
         before = self._request_count
         body_bytes = 0 if self._body is None else self._body.total_bytes
@@ -171,10 +172,12 @@ class HttpConnection(web.RequestHandler):
         return True
 
     def _ends_in_time(self, data: bytes) -> bool:
-        """Look for the end of a head that was read at once; one too long is refused."""
+        """Look for the end of a head that is read to its end; one too long is refused."""
         if not self._is_idle and self._request_count:
             return True
-        if data.find(b"\r\n\r\n", 0, self._head_bytes_max) >= 0:
+        if data.find(b"\r\n\r\n", 0, self._head_bytes_max - self._head_bytes) >= 0:
+            return True
+        if self._head_bytes and b"\n" in data[:3]:  # it may have begun to end before
             return True
         self._refuse_head()
         return False

@@ -198,6 +198,14 @@ case("a field of 9,000 bytes", get(b"A: " + b"b" * 9000 + b"\r\n"), 400)
 case("a name of 9,000 bytes", get(b"A" * 9000 + b": b\r\n"), 400)
 case("200 fields", get(b"A: b\r\n" * 200), 400)
 case("a head of 80,000 bytes", (get()[:-2], *(b"A: " + b"b" * 7990 + b"\r\n",) * 10), 400)
+case(
+    "a head of 80,000 bytes in two reads",
+    (
+        get()[:-2] + (b"A: " + b"b" * 7990 + b"\r\n") * 5,
+        (b"A: " + b"b" * 7990 + b"\r\n") * 5 + b"\r\n",
+    ),
+    400,
+)
 case("a whole head of 80,000 bytes", get((b"A: " + b"b" * 7990 + b"\r\n") * 10), 400)
 case(
     "a head in pieces", tuple(get()[at : at + 5] for at in range(0, len(get()), 5)), 200, keeps=True
