@@ -286,8 +286,13 @@ class Machine:
             self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
-            if not event.killed and self.up and not is_wished(event.error):
+            # Also while it boots, and while it ends in order; whom its own death ends is no crash.
+            if not event.killed and not self.disk.lost and not is_wished(event.error):
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
+        elif isinstance(event, lifecycle.HookFailed):
+            text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
+            if not self.disk.lost and not is_wished(event.error):
+                self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
             self.disk.handlers.gave_up(event.name)
