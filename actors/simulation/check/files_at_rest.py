@@ -69,7 +69,7 @@ def _of(marks: Mapping[tuple[str, str], int], end: int, name: str) -> dict[str, 
 def _bounds(name: str, counts: tuple[int, ...], config: Config) -> Iterator[str]:
     store = config.store
     most: tuple[Any, ...] = (
-        config.service.dead_letters_max, store.events_kept_max, store.outbox_messages_max, 0,
+        config.service.dead_letters_max, store.events_kept_max, 0, 0,
     )  # fmt: skip
     for what, count, limit in zip(WHAT, counts, most, strict=True):
         if count > limit:

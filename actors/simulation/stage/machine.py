@@ -94,6 +94,7 @@ class Machine:
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
         self.engine = engine
+        engine.actors = lambda: self.actors() if self.up else ()
         self.disk.engine = engine
         self._trace.on_fault = engine.disturbed
 

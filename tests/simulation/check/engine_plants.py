@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -17,8 +18,9 @@ from actors.service import effects
 from actors.service.channel import Channel
 from actors.service.deferred_callers import DeferredCallers
 from actors.store.group_commit import GroupCommit
-from actors.store.messaging import dead_letter_table, request_keys, timers
+from actors.store.messaging import dead_letter_table, outbox, request_keys, timers
 from actors.store.messaging.output_buffer import OutputBuffer
+from http_edge import problems
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import ReviewTweet, TallyService
 
@@ -32,6 +34,9 @@ after = OutputBuffer.after
 settle = LaneServer._settle
 made = GroupCommit.__init__
 expire_after = AsyncioFuture.expire_after
+# What was answered last, by the type of what was asked; and how late a message is counted.
+BEFORE: dict[Any, Any] = {}
+LATE_S = 5.0
 # Of dead letters all but the latest go, whatever the limit.
 FORGET_BEYOND = dead_letter_table.FORGET_BEYOND.replace("OFFSET ?", "OFFSET min(1, ?)")
 
@@ -76,7 +81,26 @@ def _counted_twice(self: LaneServer, envelope: Any, outcome: Any) -> None:
     self.mailbox.handled += 1
 
 
-def _patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
+def _counted_late(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    settle(self, envelope, outcome)
+    mailbox = self.mailbox
+    mailbox.handled -= 1
+
+    def count() -> None:
+        mailbox.handled += 1
+
+    asyncio.get_running_loop().call_later(LATE_S, count)
+
+
+def _of_the_one_before(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    known = BEFORE.setdefault(type(envelope.message), outcome)
+    if not isinstance(outcome, BaseException):
+        BEFORE[type(envelope.message)] = outcome
+        outcome = known
+    settle(self, envelope, outcome)
+
+
+def patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
     expire_after(self, seconds * 10, actor_name)
 
 
@@ -137,9 +161,25 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
         "accounts", "has accepted", "tally", "calm",
         lambda: patch.object(LaneServer, "_settle", _counted_twice),
     ),
+    "a message is counted when all is over": (
+        "accounts", "has accepted", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _counted_late),
+    ),
+    "who asks gets the answer to the one before": (
+        "replies", "was answered", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _of_the_one_before),
+    ),
+    "after a crash the edge knows nothing to say": (
+        "http", "was answered 500", "tally", "kills",
+        lambda: patch.object(problems, "_ERRORS", problems._ERRORS[:1]),
+    ),
+    "what was applied last stays in the outbox": (
+        "bounds", "messages to one receiver at rest", "tally", "calm",
+        lambda: patch.object(outbox, "REMOVE", outbox.REMOVE.replace("<=", "<")),
+    ),
     "nobody is told that the time is up": (
         "deadlines", "of 5 s", "tally", "kills",
-        lambda: patch.object(AsyncioFuture, "expire_after", _patient),
+        lambda: patch.object(AsyncioFuture, "expire_after", patient),
     ),
     "timers that have fired are kept": (
         "bounds", "holds the timers", "tally", "calm",
