@@ -15,7 +15,7 @@ from actors.simulation.check.channel_oracle import ChannelOracle
 from actors.simulation.check.commit_watch import CommitWatch
 from actors.simulation.check.deadline_oracle import DeadlineOracle, expired
 from actors.simulation.check.effect_oracle import EffectOracle
-from actors.simulation.check.files_at_rest import check_files, letters_in
+from actors.simulation.check.files_at_rest import check_files, left_running, letters_in
 from actors.simulation.check.http_contract import HttpContract
 from actors.simulation.check.key_oracle import DeferredOracle, KeyOracle
 from actors.simulation.check.letter_oracle import LetterOracle
@@ -25,6 +25,7 @@ from actors.simulation.check.supervision_oracle import RestartBudget, Supervisio
 from actors.simulation.check.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -119,6 +120,7 @@ class Engine:
         """Hear that another process begins."""
         self._supervision.begin()
         self._order.begin()
+        self._replies.begin()
         self.timers.begin()
         self.effects.begin()
         self._poison.ends += 1
@@ -225,14 +227,15 @@ class Engine:
         """Hear what is not well again though the faults have ended."""
         self._add("liveness", found)
 
-    def rested(self, actors: Sequence[ActorStats]) -> None:
-        """Hear that nothing is under way any more; the process still runs."""
+    def rested(self, actors: Sequence[ActorStats], tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
+        """Hear that nothing is under way any more; the process still runs, `tasks` in it."""
         self._resting = True
         self.counted(actors)
         self._add("channels", self._channels.left())
         self._add("timers", self.timers.left(self._clock.now_us()))
         self._add("deferred", self._told)
         self._add("replies", self._answered)
+        self._add("bounds", [*self._replies.left(), *left_running(tasks)])
         self._add("calm", self._unrest)
         if self.calm.undisturbed:
             counts = [(each.name, each.rejected) for each in actors]

@@ -133,34 +133,43 @@ class ReplyOracle:
     def __init__(self, found: list[str]) -> None:
         """What is wrong with a reply goes to `found`, when it leaves."""
         self._found = found
+        # Whose ask has not ended, by its envelope's identity: who it is.
+        self._waiting: dict[int, str] = {}
+
+    def begin(self) -> None:
+        """Another process: whom the last one owed an answer is gone with it."""
+        self._waiting.clear()
+
+    def left(self) -> Iterator[str]:
+        """Yield who still waits for an answer though nothing is under way."""
+        yield from [f"{each} is not answered at rest" for each in self._waiting.values()]
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Yield the requests that are answered already: their commit has only just returned."""
         for each in batch:
-            if not each.stands:
-                continue
             inner = inner_of(each.envelope.reply_to)
-            if inner is None:
+            if not each.stands or inner is None:
                 continue
-            name = type(each.envelope.message).__name__
             if each.run is not None and inner.done() and not _has_failed(inner):
+                name = type(each.envelope.message).__name__
                 yield f"{store}: {name} was answered before its commit was heard of"
-            if not isinstance(each.outcome, Later):
-                self.watch(store, each.envelope, each.outcome)
+            self.watch(store, each.envelope, each.outcome)
 
     def watch(self, store: str, envelope: Envelope, outcome: Any) -> None:
         """Hold what its caller is told against the outcome, unless an error comes first."""
         inner = inner_of(envelope.reply_to)
         if inner is None:
             return
+        what = f"{store}: {type(envelope.message).__name__}"
+        self._waiting[id(envelope)] = what
 
         def ended(future: asyncio.Future[Any]) -> None:
-            if _has_failed(future):
+            self._waiting.pop(id(envelope), None)
+            if _has_failed(future) or isinstance(outcome, Later):
                 return
             told = future.result()
             if told is not outcome and (type(told), told) != (type(outcome), outcome):
-                name = type(envelope.message).__name__
-                self._found.append(f"{store}: {name} was answered {told!r}, and it is {outcome!r}")
+                self._found.append(f"{what} was answered {told!r}, and it is {outcome!r}")
 
         inner.add_done_callback(ended)
 

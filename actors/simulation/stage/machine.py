@@ -163,6 +163,7 @@ class Machine:
         """Take away every trap that has not sprung."""
         for traps in (self.traps, self.stalls, self.refusals):
             traps.clear()
+        self.disk.full_once.clear()
         self.disk.handlers.clear()
 
     def generators(self) -> list[Rng]:

@@ -40,6 +40,7 @@ from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints, handlers_of
 from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
+from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.onlooker import Scene
@@ -408,7 +409,8 @@ class Rehearsal:
         busy = await come_to_rest(machine, scenario)
         troubles = [*self._furnished_troubles]
         troubles += [f"it does not come to rest: {each}" for each in busy]
-        engine.rested(machine.actors())
+        engine.rested(machine.actors(), loop.tasks(EDGE_HOST))
+        machine.disarm()  # the last commit leaves no message behind, unless it finds no room
         await machine.stop()
         with all_at_rest():
             engine.stopped(folder)

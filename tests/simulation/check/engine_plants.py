@@ -14,6 +14,7 @@ from actors.kernel.exit import Exit
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.lane_server import LaneServer
 from actors.kernel.mailbox import Lane, Mailbox
+from actors.kernel.owned_tasks import OwnedTasks
 from actors.service import effects
 from actors.service.channel import Channel
 from actors.service.deferred_callers import DeferredCallers
@@ -100,6 +101,22 @@ def _of_the_one_before(self: LaneServer, envelope: Any, outcome: Any) -> None:
     settle(self, envelope, outcome)
 
 
+def _waits_for_ever(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    settle(self, envelope, outcome)
+    loop = asyncio.get_running_loop()
+    tasks = OwnedTasks("nobody", self._actor.context)
+    tasks.own(loop.create_future())
+    loop.create_task(tasks.settled(None))  # noqa: RUF006 - nobody is to keep it
+
+
+def _tells_no_asker(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    if envelope.reply_to is None or envelope.attempt or isinstance(outcome, BaseException):
+        settle(self, envelope, outcome)
+        return
+    envelope.reply_to._cancel_timer()
+    self.mailbox.handled += 1
+
+
 def patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
     expire_after(self, seconds * 10, actor_name)
 
@@ -176,6 +193,14 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     "what was applied last stays in the outbox": (
         "bounds", "messages to one receiver at rest", "tally", "calm",
         lambda: patch.object(outbox, "REMOVE", outbox.REMOVE.replace("<=", "<")),
+    ),
+    "a task is left behind": (
+        "bounds", "OwnedTasks.settled still runs", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _waits_for_ever),
+    ),
+    "who asks is never told": (
+        "bounds", "is not answered at rest", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _tells_no_asker),
     ),
     "nobody is told that the time is up": (
         "deadlines", "of 5 s", "tally", "kills",
