@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from actors.errors import Busy
@@ -35,6 +36,9 @@ class CalmOracle:
         self._disturbed_s: float | None = None
         self._lasting: set[tuple[str, str]] = set()
         self._down: set[str] = set()
+        # Each disturbance: from when, and until when it lasted; without an end it still does.
+        self._spans: list[list[float]] = []
+        self._open: dict[tuple[str, str], list[float]] = {}
 
     @property
     def undisturbed(self) -> bool:
@@ -44,16 +48,24 @@ class CalmOracle:
     def disturb(self, now_s: float) -> None:
         """Hear that something was done to it now."""
         self._disturbed_s = now_s
+        if not self._spans or self._spans[-1] != [now_s, now_s]:
+            self._spans.append([now_s, now_s])
 
     def lasts(self, what: tuple[str, str], now_s: float) -> None:
         """Hear that something is being done to it from now on."""
         self.disturb(now_s)
         self._lasting.add(what)
+        self._begin(what, now_s)
 
     def ends(self, what: tuple[str, str], now_s: float) -> None:
         """Hear that this is over."""
         self.disturb(now_s)
         self._lasting.discard(what)
+        self._end(what, now_s)
+
+    def was_disturbed(self, first_s: float, last_s: float) -> bool:
+        """Whether anything was done to it, or anybody was not up, at some time between the two."""
+        return any(begun_s <= last_s and first_s <= ended_s for begun_s, ended_s in self._spans)
 
     def since_s(self, now_s: float) -> float | None:
         """Return since when it is calm; None where it is not."""
@@ -67,6 +79,7 @@ class CalmOracle:
         calm = self.since_s(now_s) is not None
         if isinstance(event, lifecycle.Started):
             self._down.discard(event.name)
+            self._end(("down", event.name), now_s)
             return
         if isinstance(event, lifecycle.DeadLettered) and not self._roomy:
             return
@@ -79,8 +92,10 @@ class CalmOracle:
         self.disturb(now_s)
         if isinstance(event, lifecycle.Restarted | lifecycle.Resumed | lifecycle.Recovered):
             self._down.discard(event.name)
+            self._end(("down", event.name), now_s)
         elif not isinstance(event, lifecycle.DeadLettered | lifecycle.HookFailed):
             self._down.add(event.name)
+            self._begin(("down", event.name), now_s)
 
     def batch(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Yield who found no room."""
@@ -100,3 +115,15 @@ class CalmOracle:
         for name, count in counts:
             if count and self._roomy:
                 yield f"the mailbox of {name} has rejected {count} messages"
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _begin(self, what: tuple[str, str], now_s: float) -> None:
+        if what not in self._open:
+            self._open[what] = [now_s, inf]
+            self._spans.append(self._open[what])
+
+    def _end(self, what: tuple[str, str], now_s: float) -> None:
+        span = self._open.pop(what, None)
+        if span is not None:
+            span[1] = now_s

@@ -401,7 +401,10 @@ class Rehearsal:
         history: History,
     ) -> list[str]:
         scenario = machine.scenario
+        engine = machine.engine
+        assert engine is not None, "a run is judged"
         scenario.is_calm = not script.schedule.steps
+        scenario.was_disturbed = engine.calm.was_disturbed
         await machine.boot()
         await _together(
             director.play(script.schedule),
@@ -411,8 +414,6 @@ class Rehearsal:
             ],
         )
         await director.mend(script.schedule)
-        engine = machine.engine
-        assert engine is not None, "a run is judged"
         engine.unwell(await get_well(machine))
         await director.tidy_up()
         busy = await come_to_rest(machine, scenario)

@@ -61,6 +61,9 @@ class Scenario:
     roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
+    # Whether something was done to it, or a service was not up, at some time between two, in
+    # monotonic seconds: what that explains is no reason for what came long before or after.
+    was_disturbed: Callable[[float, float], bool] = staticmethod(lambda _first_s, _last_s: True)
 
     def configure(self, config: Config) -> Config:
         """Return the configuration to play under, such as one with shorter times.

@@ -13,7 +13,7 @@ from actors.systems.hotel.scenario.rules import GOOD_CARD, SLOW_CARDS, local_day
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from actors.kernel.clock import Clock
@@ -82,11 +82,16 @@ class Books:
         furnished: Mapping[str, Any],
         *,
         calm: bool,
+        was_disturbed: Callable[[float, float], bool],
     ) -> None:
-        """`hotel` are its numbers, `furnished` what was there before the first request."""
+        """`hotel` are its numbers, `furnished` what was there before the first request.
+
+        `was_disturbed` between two monotonic times, in seconds, as `Scenario` has it.
+        """
         self.journal = journal
         self.hotel = hotel
         self.calm = calm
+        self._was_disturbed = was_disturbed
         self.files = {
             name: rows
             for file, asked in SQL.items()
@@ -181,8 +186,11 @@ class Books:
         return max([since_us, *[min(each, before_us) for each in ends]])
 
     def is_disturbed(self, first_us: int, last_us: int) -> bool:
-        """Whether a service was stopped, or the processor silent, then or not long before."""
-        if not self.calm:
+        """Whether a service was stopped, the processor silent, or anything, then or shortly before.
+
+        What is done to the hotel at another time explains nothing.
+        """
+        if self._was_disturbed((first_us - AFTERMATH_US) / 1e6, last_us / 1e6):
             return True
         troubled = [(each.begun_us, each.ended_us) for each in self.journal.stops]
         troubled += [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.systems.hotel.scenario.journal import INVALID, NEVER
+from actors.systems.hotel.scenario.journal import INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from actors.systems.hotel.scenario.journal import Exchange
 
 KEY_FIELD: Final = "Idempotency-Key"
+# How long a guest asks in vain: twelve times, ten seconds each, and as many pauses.
+ASKED_US_MAX: Final = 140_000_000
 # What an answer must not hold, whatever it is: a program's own words.
 INSIDE: Final = ("Traceback", 'File "', "sqlite3", ".py")
 
@@ -37,7 +39,7 @@ def judge_keys(books: Books, expected: list[Expected]) -> Iterator[str]:
         if exchange.status >= 400:  # noqa: PLR2004 - a no
             yield from _of_problem(exchange)
         waited = exchange.status == 0 and not exchange.left
-        if waited and not books.is_disturbed(exchange.begun_us, NEVER):
+        if waited and not books.is_disturbed(exchange.begun_us, exchange.begun_us + ASKED_US_MAX):
             yield f"{exchange}: nobody answered"
     for each in expected:
         exchange = each.exchange

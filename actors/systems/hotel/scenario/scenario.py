@@ -108,7 +108,10 @@ class HotelScenario(Scenario):
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare all answers and all files with what the hotel's rules make of the requests."""
         hotel, guests = config.section(HotelConfig), self._guests
-        books = Books(guests.journal, folder, clock, hotel, FURNISHED, calm=self.is_calm)
+        books = Books(
+            guests.journal, folder, clock, hotel, FURNISHED,
+            calm=self.is_calm, was_disturbed=self.was_disturbed,
+        )  # fmt: skip
         found = [
             *guests.troubles,
             *judge_bookings(books),
