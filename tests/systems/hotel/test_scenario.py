@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
-from actors.simulation.stage.rehearsal import Rehearsal
-from actors.systems.hotel import invariants
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.workload import ClientRequest
+from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.systems.hotel import free_rooms, invariants
+from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
+from actors.systems.hotel.scenario.call import LISTS, HotelCall
 from actors.systems.hotel.system import HOTEL
 from tests.systems.hotel.mistakes import MISTAKES
 
@@ -40,6 +45,14 @@ FIRST = {
     "closed_rooms_are_free": 24,
     "card_without_funds_pays": 33,
 }
+# A card that is declined; and of rooms only those that nobody has ever held.
+DECLINED = 1
+NEVER_HELD = free_rooms.FREE.replace(
+    "AND seq",
+    "AND NOT EXISTS (SELECT 1 FROM event WHERE message_type = 'RoomHeld'"
+    " AND CAST(message AS TEXT) LIKE '%' || room.id || '%') AND seq",
+    1,
+)
 HELD = {"calm": 100, "kills": 60, "chaos": 60}
 # By their own calendars: where a day begins first and last, and where a clock is set in between.
 TIME_ZONES = ("UTC", "Pacific/Kiritimati", "America/Los_Angeles", "Australia/Lord_Howe")
@@ -71,6 +84,44 @@ def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
             assert calm.play(script).troubles == ()
             return
     pytest.fail(f"not found in {SCHEDULES_MAX} schedules")
+
+
+async def _never_heard(self: CardProcessorClient, *_: Any, **__: Any) -> Any:
+    raise TimeoutError("nobody was asked")
+
+
+@pytest.mark.parametrize(
+    ("card", "second", "planted", "said"),
+    [
+        (
+            DECLINED,
+            HotelCall("browse", what=LISTS.index("free rooms")),
+            lambda: patch.object(free_rooms, "FREE", NEVER_HELD),
+            "is free from",
+        ),
+        (
+            0,
+            HotelCall("book"),
+            lambda: patch.object(CardProcessorClient, "charge", _never_heard),
+            "was refused for no reason",
+        ),
+    ],
+    ids=["what was declined is in the way for ever", "whoever pays is refused"],
+)
+def test_what_is_long_over_explains_nothing(
+    calm: Rehearsal, card: int, second: HotelCall, planted: Any, said: str
+) -> None:
+    """Neither a booking that came to nothing, nor a fault."""
+    first = HotelCall("book", card=card) if card else HotelCall("look")
+    script = Script(
+        seed=1,
+        workload=(ClientRequest(0, 0, first), ClientRequest(120_000_000, 0, second)),
+        schedule=Schedule((Step(0, "kill", "payment"),)),
+    )
+    with planted():
+        found = calm.play(script).troubles
+    assert said in " ".join(found)
+    assert calm.play(script).troubles == ()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NEVER: Final = 1 << 60
 # A list that has not ended after so many pages goes round in circles.
 PAGES_MAX: Final = 60
+# How long a guest asks in vain: twelve times, ten seconds each, and as many pauses.
+ASKED_US_MAX: Final = 140_000_000
 OK: Final = 200
 INVALID: Final = 422
 

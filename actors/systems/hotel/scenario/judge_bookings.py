@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.systems.hotel.scenario import rules
 from actors.systems.hotel.scenario.books import BOOKINGS, CREATED, RENTS
-from actors.systems.hotel.scenario.journal import NEVER
+from actors.systems.hotel.scenario.journal import ASKED_US_MAX, NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,8 @@ FIELDS: Final = {
 # In a calm hotel: several times what a booking's way through all services takes.
 ANSWER_US_MAX: Final = 1_000_000
 
+# How soon the nights of what was rejected are given back, where nothing is in the way.
+GIVEN_BACK_US: Final = 5_000_000
 # What a booking may be refused for before there is anything to undo.
 UNTOUCHED: Final = (
     "there is no ", "taken for one of", "cannot be booked", "a payment takes",
@@ -269,17 +271,17 @@ def _may_be_in_the_way(books: Books, other: Wish, wish: Wish) -> bool:
     if other is wish or other.room != wish.room or other.exchange.begun >= wish.exchange.ended:
         return False
     return rules.share_a_night(other.stay, wish.stay) and not is_surely_over(
-        books, other, wish.exchange.begun, behind=True
+        books, other, wish.exchange, behind=True
     )
 
 
-def is_surely_over(books: Books, wish: Wish, begun: int, *, behind: bool = False) -> bool:
-    """Whether its nights were certainly free at a moment: never taken, or given back.
+def is_surely_over(books: Books, wish: Wish, looks: Exchange, *, behind: bool = False) -> bool:
+    """Whether its nights were certainly free when another request came: never taken, or given back.
 
     For who asks by the same way, `behind` it, they are free with the answer; who looks only may see
     them for a while.
     """
-    exchange = wish.exchange
+    exchange, begun = wish.exchange, looks.begun
     if behind and exchange.status not in {0, CREATED} and exchange.ended < begun:
         return True
     if exchange.status == 422 and exchange.ended < begun:  # noqa: PLR2004 - nothing was done
@@ -288,10 +290,31 @@ def is_surely_over(books: Books, wish: Wish, begun: int, *, behind: bool = False
         return exchange.ended < begun
     # Nothing was undone on the way: what was cancelled after it stood gave its nights back first.
     stood = exchange.status == CREATED
-    return stood and any(
-        each.status == 200 and each.ended < begun and exchange.ended < each.begun  # noqa: PLR2004 - OK
-        for each in books.cancels.get(wish.id or "", [])
-    )
+    return (
+        stood
+        and any(
+            each.status == 200 and each.ended < begun and exchange.ended < each.begun  # noqa: PLR2004 - OK
+            for each in books.cancels.get(wish.id or "", [])
+        )
+    ) or _is_long_over(books, wish, looks.begun_us)
+
+
+def _is_long_over(books: Books, wish: Wish, begun_us: int) -> bool:
+    """Whether it came to nothing, and whatever was in the way of its end was so long before."""
+    exchange = wish.exchange
+    ended_us = exchange.ended_us
+    if exchange.status == CREATED:
+        return False
+    if exchange.status == 0:
+        if any(
+            (row["customer_id"], row["room_id"], row["check_in"], row["check_out"]) == wish.what
+            and row["status"] != "rejected"
+            for row in books.bookings.values()
+        ):
+            return False
+        ended_us = exchange.begun_us + ASKED_US_MAX + books.hotel.booking_s_max * 1_000_000
+    given_back_us = begun_us - GIVEN_BACK_US
+    return ended_us < given_back_us and not books.is_disturbed(given_back_us, begun_us)
 
 
 def _is_untouched(wish: Wish) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.systems.hotel.scenario.journal import INVALID
+from actors.systems.hotel.scenario.journal import ASKED_US_MAX, INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from actors.systems.hotel.scenario.journal import Exchange
 
 KEY_FIELD: Final = "Idempotency-Key"
-# How long a guest asks in vain: twelve times, ten seconds each, and as many pauses.
-ASKED_US_MAX: Final = 140_000_000
 # What an answer must not hold, whatever it is: a program's own words.
 INSIDE: Final = ("Traceback", 'File "', "sqlite3", ".py")
 

@@ -126,7 +126,7 @@ def _of_free_rooms(  # noqa: C901 - a rule after the other
             if wish.room == id_
             and wish.exchange.begun < last.ended
             and rules.share_a_night(wish.stay, stay)
-            and not is_surely_over(books, wish, first.begun)
+            and not is_surely_over(books, wish, first)
         ]
         if all(map(rules.is_bookable, statuses)) and not in_the_way:
             yield f"{first}: {id_} is free from {stay[0]} to {stay[1]}, and missing among {seen}"
