@@ -111,6 +111,8 @@ def pytest_runtest_makereport(
 # --- Which worker runs what ------------------------------------------------------------------
 
 
+LONG_S_MAX = 1800
+
 # What takes a worker ten seconds and more, as measured, the longest first.
 LONGEST = (
     "tests/systems/hotel/test_saga_commit_boundaries.py",
@@ -136,7 +138,13 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files are dealt out in this order, the longest first: no worker ends with one of them."""
+    """Files are dealt out in this order, the longest first: no worker ends with one of them.
+
+    What takes minutes on an idle machine gets the time that a busy one needs.
+    """
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_S_MAX))
     if _told_by_the_run(config):
         items.sort(key=_turn)
 
