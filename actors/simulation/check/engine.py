@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.simulation.check.handled import Handled
     from actors.simulation.check.http_contract import HttpAnswer
+    from actors.simulation.check.letter_oracle import LetGo
     from actors.simulation.check.past import Past
     from actors.simulation.time.virtual_clock import VirtualClock
 
@@ -112,6 +113,11 @@ class Engine:
     def edge(self) -> EdgeConfig:
         """What clients may know of how it is configured."""
         return self.config.edge
+
+    @property
+    def let_go(self) -> Sequence[LetGo]:
+        """Dead letters that an operator discarded, or that went for newer ones, oldest first."""
+        return self._letters.let_go
 
     def booted(self) -> None:
         """Hear that another process begins."""
@@ -222,7 +228,14 @@ class Engine:
         """Look at the files, which nobody writes any more."""
         sent, applied = self._channels.marks
         pending = self.timers.pending
-        found = check_files(folder, self.config, sent=sent, applied=applied, pending=pending)
+        found = check_files(
+            folder,
+            self.config,
+            sent=sent,
+            applied=applied,
+            pending=pending,
+            answers_gone=bool(self.let_go),
+        )
         self._add("bounds", found)
         self._add("letters", self._letters.left(letters_in(folder)))
 

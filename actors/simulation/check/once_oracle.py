@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.errors import Busy, DeadLettered, StoreError
+from actors.errors import Busy, DeadLettered, HandlerTimeout, StoreError
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
@@ -102,12 +102,14 @@ class PoisonOracle:
                 yield from self._buried(store, each)
             elif each.stands:
                 self._crashed.pop(_place(store, each.envelope), None)
-        if crash is None or culprit is None or isinstance(crash, StoreError | Busy):
+        if crash is None or culprit is None:
+            return
+        if isinstance(crash, StoreError | Busy) and not isinstance(crash, HandlerTimeout):
             return
         place = _place(store, culprit)
         count, ends, _ = self._crashed.get(place, (0, self.ends, culprit))
         self._crashed[place] = (count + 1, ends, culprit)
-        if count >= self._attempts_max and ends == self.ends:
+        if count == self._attempts_max and ends == self.ends:
             name = type(culprit.message).__name__
             yield f"{store}: {name} has crashed {count + 1} times and is not given up"
 

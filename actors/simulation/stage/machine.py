@@ -101,7 +101,6 @@ class Machine:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
-        self.disk.handlers.rebooted()
         if self.engine is not None:
             self.engine.booted()
         with on_host(EDGE_HOST):
@@ -290,7 +289,6 @@ class Machine:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
-            self.disk.handlers.gave_up(event.name)
         elif isinstance(event, lifecycle.Parked):
             self.disk.parked(event.name)
         self._trace.add(name, event.name, text)
