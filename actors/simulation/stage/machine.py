@@ -15,7 +15,6 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
-from actors.simulation.stage.effect_watch import with_effect_watch
 from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
@@ -240,10 +239,8 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_watch(
-                name,
-                with_effect_points(name, service, self._passes, self._asked, self.disk.handlers),
-                self.engine,
+            instrument=lambda name, service: with_effect_points(
+                name, service, self._passes, self._asked, self.disk.handlers, self.engine
             ),
             at_a_distance=at_a_distance,
         )
