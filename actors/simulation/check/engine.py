@@ -134,7 +134,7 @@ class Engine:
         if not self._resting:
             self._unrest += self.calm.hear(event, now_s)
         if isinstance(event, lifecycle.Crashed):
-            self._poison.ends += event.message_type is None
+            self._poison.ended(event.name, event.message_type)
             self.effects.ended(event.name)
         if isinstance(event, lifecycle.Crashed | lifecycle.Suspended):
             self.deferred.up(event.name, None)

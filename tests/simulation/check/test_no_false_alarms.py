@@ -120,6 +120,19 @@ def test_a_handler_that_overran_its_budget_has_crashed_once() -> None:
         assert list(oracle.hear("bell", [poisoned], None, None)) == []
 
 
+@pytest.mark.parametrize(("culprit", "said"), [("Ring", 2), ("Look", 0), (None, 0)])
+def test_a_crash_that_another_comes_before_is_no_attempt(culprit: str | None, said: int) -> None:
+    """A query's, say: its incarnation ends of that, and nobody hears of the other."""
+    poisoned = _handled(DeadLettered("three times"))
+    oracle = PoisonOracle(attempts_max=3)
+    found: list[str] = []
+    for ended_by in ("Ring", "Ring", culprit, "Ring"):
+        found += oracle.hear("bell", [], ValueError(), poisoned.envelope)
+        oracle.ended("bell", ended_by)
+    found += oracle.hear("bell", [poisoned], None, None)
+    assert len(found) == said
+
+
 def test_who_comes_up_late_was_not_calm_before() -> None:
     """A process that begins with a service parked: its start, half a minute later, ends that."""
     oracle = CalmOracle(roomy=True)
