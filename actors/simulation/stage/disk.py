@@ -49,8 +49,6 @@ class Disk:
         self.passes: Callable[[str, str, Phase], bool] | None = None
         # Who hears what handlers say and stores commit.
         self.engine: Engine | None = None
-        # What should have come to an end, and did not.
-        self.troubles: list[str] = []
         # What is wrong with the handlers that work on it.
         self.handlers = HandlerFaults(trace)
 
@@ -76,7 +74,7 @@ class Disk:
         self.locked[service] += 1
         if self.locked[service] == STARTS_MAX:
             text = f"{service} was started {STARTS_MAX} times in vain, and nothing was parked"
-            self.troubles.append(text)
+            self.handlers.troubles.append(text)
         self.trace.add("refuse", service, "its file cannot be opened")
         text = f"{service}.db: database is locked"
         raise WishedLock(text)

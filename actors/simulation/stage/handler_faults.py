@@ -41,6 +41,8 @@ class HandlerFaults:
         self.slow_s: dict[str, float] = {}
         self.late_s: dict[str, float] = {}
         self.twice: set[str] = set()
+        # What should have come to an end, and did not.
+        self.troubles: list[str] = []
         self._strikes: Counter[str] = Counter()
         self._overrun: set[str] = set()
         self._trace = trace

@@ -412,7 +412,7 @@ class Rehearsal:
             scenario.let_go = tuple(engine.let_go)
             troubles += engine.troubles
             troubles += [f"crashed by itself: {each}" for each in machine.crashes]
-            troubles += machine.disk.troubles
+            troubles += machine.disk.handlers.troubles
             troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
             for audit in self._audits:
                 troubles += audit(folder, machine.config, loop.clock.now_us())
