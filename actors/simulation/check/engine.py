@@ -234,7 +234,7 @@ class Engine:
             sent=sent,
             applied=applied,
             pending=pending,
-            answers_gone=bool(self.let_go),
+            answers_gone=self._letters.may_lack,
         )
         self._add("bounds", found)
         self._add("letters", self._letters.left(letters_in(folder)))

@@ -35,6 +35,11 @@ class LetterOracle:
         # What cannot be known from what was heard.
         self._unknown: set[str] = set()
 
+    @property
+    def may_lack(self) -> bool:
+        """Whether anything was let go, or may have been."""
+        return bool(self.let_go or self._unknown)
+
     def hear(self, store: str, batch: Sequence[Handled]) -> None:
         """Note who was buried, and who is gone."""
         letters = self._letters.setdefault(store, {})
