@@ -67,6 +67,8 @@ class CalmOracle:
         calm = self.since_s(now_s) is not None
         if isinstance(event, lifecycle.Started):
             self._down.discard(event.name)
+            if not self.undisturbed:  # a process may have begun with it parked
+                self.disturb(now_s)
             return
         if isinstance(event, lifecycle.DeadLettered) and not self._roomy:
             return

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.simulation.check.handled import Handled
     from actors.simulation.check.http_contract import HttpAnswer
+    from actors.simulation.check.letter_oracle import LetGo
     from actors.simulation.check.past import Past
     from actors.simulation.time.virtual_clock import VirtualClock
 
@@ -113,6 +114,11 @@ class Engine:
         """What clients may know of how it is configured."""
         return self.config.edge
 
+    @property
+    def let_go(self) -> Sequence[LetGo]:
+        """Dead letters that an operator discarded, or that went for newer ones, oldest first."""
+        return self._letters.let_go
+
     def booted(self) -> None:
         """Hear that another process begins."""
         self._supervision.begin()
@@ -128,7 +134,7 @@ class Engine:
         if not self._resting:
             self._unrest += self.calm.hear(event, now_s)
         if isinstance(event, lifecycle.Crashed):
-            self._poison.ends += event.message_type is None
+            self._poison.ended(event.name, event.message_type)
             self.effects.ended(event.name)
         if isinstance(event, lifecycle.Crashed | lifecycle.Suspended):
             self.deferred.up(event.name, None)
@@ -222,7 +228,14 @@ class Engine:
         """Look at the files, which nobody writes any more."""
         sent, applied = self._channels.marks
         pending = self.timers.pending
-        found = check_files(folder, self.config, sent=sent, applied=applied, pending=pending)
+        found = check_files(
+            folder,
+            self.config,
+            sent=sent,
+            applied=applied,
+            pending=pending,
+            answers_gone=self._letters.may_lack,
+        )
         self._add("bounds", found)
         self._add("letters", self._letters.left(letters_in(folder)))
 

@@ -56,6 +56,10 @@ SAYS_WHEN: Final = frozenset(
     }
 )  # fmt: skip
 SUCCESSES: Final = frozenset({200, 201, 202})
+# What is done at the address of what it is done to.
+IN_PLACE: Final = frozenset({"PUT", "PATCH", "DELETE"})
+# A page's items, and what to ask for the following one with.
+PARTS: Final = 2
 # Which headers go with a status.
 HEADERS: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(
     {401: ("WWW-Authenticate",), 405: ("Allow",), 415: ("Accept-Encoding",)}
@@ -122,16 +126,16 @@ class HttpContract:
                 yield from self._read(seen, path)
 
     def _read(self, seen: HttpAnswer, path: str) -> Iterator[str]:
-        """A list has two parts, and no more than was asked for; a thing is what it is called.
+        """A page has two parts, and no more than was asked for; a thing is what it is called.
 
         A system may answer with any JSON at addresses of its own.
         """
-        body = seen.body
+        body, name = seen.body, unquote(path.rpartition("/")[2])
         if not isinstance(body, dict):
             return
-        if "items" in body:
-            following = body.get("next")
-            if set(body) != {"items", "next"} or not isinstance(following, str | None):
+        if {"items", "next"} <= body.keys():
+            following = body["next"]
+            if len(body) > PARTS or not isinstance(following, str | None):
                 yield f"with {sorted(body)}, next {following!r}"
             asked = parse_qs(seen.target.partition("?")[2]).get("limit")
             limit = self._config.page_items_default if asked is None else int(asked[0])
@@ -139,7 +143,7 @@ class HttpContract:
                 yield f"with {len(body['items'])} items, and {limit} is the most"
             if following is not None and len(body["items"]) < limit:
                 yield f"with {len(body['items'])} items, {limit} were asked for, and there are more"
-        elif "id" in body and unquote(path.rpartition("/")[2]) != str(body["id"]):
+        elif "items" not in body and "id" in body and str(body["id"]) != name:
             yield f"with {body['id']}"
 
     # --- A no --------------------------------------------------------------------------------
@@ -189,15 +193,13 @@ def _common(seen: HttpAnswer) -> Iterator[str]:
 
 
 def _created_or_accepted(seen: HttpAnswer, path: str) -> Iterator[str]:
-    """What is made is found at its Location, where the address has one."""
-    location = seen.headers.get("location")
-    wanted = None
-    if seen.method == "POST" and seen.status in {201, 202}:
-        made = seen.body if isinstance(seen.body, dict) else {}
-        wanted = f"{path}/{quote(str(made.get('id')), safe='')}"
-    elif seen.status == 202:  # noqa: PLR2004 - a status
-        wanted = path
+    """What is made is found at its Location, which ends in its id; what changes, where it is."""
     if seen.status == 202 and not seen.headers.get("retry-after"):  # noqa: PLR2004 - a status
         yield "without Retry-After"
-    if location is not None and location != wanted:
-        yield f"with Location {location}, and it is {wanted}"
+    location = seen.headers.get("location")
+    changes = seen.method in IN_PLACE and location == path
+    if location is None or changes or not isinstance(seen.body, dict) or "id" not in seen.body:
+        return
+    # What comes before it, a system may choose.
+    if re.split("[/=]", location)[-1] != quote(str(seen.body["id"]), safe=""):
+        yield f"with Location {location}, and the id {seen.body['id']}"

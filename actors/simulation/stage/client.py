@@ -256,7 +256,7 @@ class Client:
         """Read two pages of one item each: they are not the same."""
         path = path.partition("?")[0]
         first = await self._once("GET", f"{path}?limit=1", None, {}, None)
-        if first.status not in DONE or first.body["next"] is None:
+        if first.status not in DONE or first.body.get("next") is None:  # or it has no pages
             return
         target = f"{path}?limit=1&after={quote(str(first.body['next']), safe='')}"
         second = await self._once("GET", target, None, {}, None)

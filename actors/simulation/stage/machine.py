@@ -15,7 +15,6 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
-from actors.simulation.stage.effect_watch import with_effect_watch
 from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
@@ -101,7 +100,6 @@ class Machine:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
-        self.disk.handlers.rebooted()
         if self.engine is not None:
             self.engine.booted()
         with on_host(EDGE_HOST):
@@ -241,10 +239,8 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_watch(
-                name,
-                with_effect_points(name, service, self._passes, self._asked, self.disk.handlers),
-                self.engine,
+            instrument=lambda name, service: with_effect_points(
+                name, service, self._passes, self._asked, self.disk.handlers, self.engine
             ),
             at_a_distance=at_a_distance,
         )
@@ -290,7 +286,6 @@ class Machine:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
-            self.disk.handlers.gave_up(event.name)
         elif isinstance(event, lifecycle.Parked):
             self.disk.parked(event.name)
         self._trace.add(name, event.name, text)

@@ -409,6 +409,7 @@ class Rehearsal:
         await machine.stop()
         with all_at_rest():
             engine.stopped(folder)
+            scenario.let_go = tuple(engine.let_go)
             troubles += engine.troubles
             troubles += [f"crashed by itself: {each}" for each in machine.crashes]
             troubles += machine.disk.handlers.troubles

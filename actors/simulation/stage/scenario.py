@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
+    from actors.simulation.check.letter_oracle import LetGo
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.sealed.watch import Allowance
     from actors.simulation.stage.client import Client
@@ -61,6 +62,9 @@ class Scenario:
     roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
+    # At its end: of which service which messages were given up for ever, for an operator discarded
+    # their dead letters, or they went for newer ones. What would have come of them is missing.
+    let_go: Sequence[LetGo] = ()
 
     def configure(self, config: Config) -> Config:
         """Return the configuration to play under, such as one with shorter times.

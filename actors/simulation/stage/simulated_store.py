@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actors.errors import Fenced, StoreError, StoreRefused, StoreUnwritable
-from actors.kernel.messages import GaveUp, Refusal
-from actors.service.effects import EffectPutOff
+from actors.kernel.messages import Refusal
 from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
@@ -262,8 +261,6 @@ class SimulatedStore(InlineStore):
         for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
             data = (envelope.message, outcome)
             add("message", self._name, f"{name} {_outcome(outcome)}", data)
-            if isinstance(envelope.message, GaveUp | EffectPutOff):
-                self._disk.handlers.gave_up(self._name)
         if result.crash is None:
             add("commit", self._name, f"{len(types)} messages")
         else:
