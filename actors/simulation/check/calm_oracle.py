@@ -73,7 +73,7 @@ class CalmOracle:
         if isinstance(event, lifecycle.DeadLettered) and not self._roomy:
             return
         detail = getattr(event, "error", "") or getattr(event, "reason", "")
-        asked_for = isinstance(event, ASKED_FOR) or getattr(event, "killed", False)
+        asked_for = isinstance(event, ASKED_FOR) or getattr(event, "wished", False)
         if calm and not (asked_for and not self.undisturbed):
             yield f"{event.name} has {type(event).__name__.lower()}: {detail}"
         if self.undisturbed:

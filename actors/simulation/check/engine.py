@@ -13,18 +13,20 @@ from actors.kernel import lifecycle
 from actors.simulation.check.calm_oracle import CalmOracle
 from actors.simulation.check.channel_oracle import ChannelOracle
 from actors.simulation.check.commit_watch import CommitWatch
+from actors.simulation.check.deadline_oracle import DeadlineOracle, expired
 from actors.simulation.check.effect_oracle import EffectOracle
-from actors.simulation.check.files_at_rest import check_files, letters_in
+from actors.simulation.check.files_at_rest import check_files, left_running, letters_in
 from actors.simulation.check.http_contract import HttpContract
 from actors.simulation.check.key_oracle import DeferredOracle, KeyOracle
 from actors.simulation.check.letter_oracle import LetterOracle
-from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, early_replies
-from actors.simulation.check.order_oracle import OrderOracle, expired
+from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
+from actors.simulation.check.order_oracle import OrderOracle
 from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
 from actors.simulation.check.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import asyncio
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.
 ORACLES: Final[Mapping[str, str]] = {
-    "replies": "no reply leaves before its commit has returned",
+    "replies": "no reply leaves before its commit has returned, and each is what was committed",
     "once": "a request that has taken effect does not run again",
     "keys": "who asks again under its key gets the first answer; what is invalid uses up no key",
     "deferred": "an answer that was put off is told to all who wait, soon after its commit",
@@ -60,9 +62,6 @@ ORACLES: Final[Mapping[str, str]] = {
     "audit": "the system's own audit of its files, and its scenario, find nothing",
 }
 
-# What an answer may take beyond its deadline: the way there and back.
-WAY_S: Final = 0.5
-
 
 class Engine:
     """Hears what one run does to its stores and actors; `troubles` is what was wrong."""
@@ -82,8 +81,10 @@ class Engine:
         It is not `roomy` where limits are small on purpose: a refusal for room is none to judge.
         """
         self.troubles: list[str] = []
-        # Whether every link is whole: what is long on its way is not the system's doing.
-        self.links_whole = True
+        self.deadlines = DeadlineOracle()
+        # How all actors of the process that is up stand; nobody where none is.
+        self.actors: Callable[[], Sequence[ActorStats]] = tuple
+        self._miscounted: set[str] = set()
         self.commits = CommitWatch(self._wrote, clock)
         self.config = config
         self._clock = clock
@@ -101,6 +102,8 @@ class Engine:
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
         self._told: list[str] = []
         self.deferred = DeferredOracle(clock.monotonic, self._told)
+        self._answered: list[str] = []
+        self._replies = ReplyOracle(self._answered)
         self._letters = LetterOracle(config.service.dead_letters_max)
         self._order = OrderOracle()
         self._epochs: dict[str, int] = {}
@@ -123,6 +126,7 @@ class Engine:
         """Hear that another process begins."""
         self._supervision.begin()
         self._order.begin()
+        self._replies.begin()
         self.timers.begin()
         self.effects.begin()
         self._poison.ends += 1
@@ -140,6 +144,7 @@ class Engine:
             self.deferred.up(event.name, None)
         elif isinstance(event, lifecycle.Started | lifecycle.Restarted | lifecycle.Resumed):
             self.deferred.up(event.name, now_s)
+        self.counted(self.actors())
 
     def disturbed(self) -> None:
         """Hear that a fault strikes."""
@@ -182,15 +187,26 @@ class Engine:
         """Hear that a batch was committed whose incarnation has ended."""
         self._add("fencing", [f"{store} has committed {', '.join(types)} for a dead incarnation"])
 
-    def asked(self, what: str, status: int, took_s: float) -> None:
-        """Hear how long a client waited for an answer; a status of 0 is none."""
-        now_s = self._clock.monotonic()
+    def asked(
+        self, who: str, what: str, status: int, took_s: float, deadline_s: float | None = None
+    ) -> None:
+        """Hear how long a client waited for an answer; a status of 0 is none.
+
+        Past the edge nothing is on its way long, and there may be another deadline.
+        """
+        now_s, host = self._clock.monotonic(), who if deadline_s is None else ""
+        begun_s, what = now_s - took_s, f"{who}: {what}"
         since_s = self.calm.since_s(now_s)
-        if self.links_whole and since_s is not None and now_s - took_s >= since_s:
+        if since_s is not None and begun_s >= since_s and self.deadlines.is_whole(host, begun_s):
             self._unrest += self.calm.asked(what, status)
-        deadline_s = self.config.edge.deadline_s
-        if self.links_whole and took_s > deadline_s + WAY_S:
-            self._add("deadlines", [f"{what} took {took_s:.3f} s, of {deadline_s:g} s"])
+        limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
+        self._add("deadlines", self.deadlines.asked(what, host, begun_s, took_s, limit_s))
+        self.counted(self.actors())
+
+    def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
+        """Hear what was found for those who asked a question."""
+        for envelope, outcome in zip(batch, outcomes, strict=False):
+            self._replies.watch(store, envelope, outcome)
 
     def answered(self, who: str, exchange: HttpAnswer) -> None:
         """Hear a whole answer."""
@@ -201,24 +217,31 @@ class Engine:
         """Hear from a client what is wrong with an answer."""
         self._add("http", [trouble])
 
+    def heard(self, service: str, key: str, message: Any, answer: Any) -> None:
+        """Hear what a client was told past the edge, under its key."""
+        self._add("keys", self._keys.told(service, key, message, answer))
+
     def counted(self, actors: Iterable[ActorStats]) -> None:
-        """Hear how actors count their messages."""
+        """Hear how actors count their messages, at any moment."""
         for each in actors:
             ended = each.handled + each.refused + each.dead_lettered + each.mailbox_depth
-            if ended != each.accepted:
+            if ended != each.accepted and each.name not in self._miscounted:
+                self._miscounted.add(each.name)
                 self._add("accounts", [f"{each.name} has accepted {each.accepted}, not {ended}"])
 
     def unwell(self, found: Iterable[str]) -> None:
         """Hear what is not well again though the faults have ended."""
         self._add("liveness", found)
 
-    def rested(self, actors: Sequence[ActorStats]) -> None:
-        """Hear that nothing is under way any more; the process still runs."""
+    def rested(self, actors: Sequence[ActorStats], tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
+        """Hear that nothing is under way any more; the process still runs, `tasks` in it."""
         self._resting = True
         self.counted(actors)
         self._add("channels", self._channels.left())
         self._add("timers", self.timers.left(self._clock.now_us()))
         self._add("deferred", self._told)
+        self._add("replies", self._answered)
+        self._add("bounds", [*self._replies.left(), *left_running(tasks)])
         self._add("calm", self._unrest)
         if self.calm.undisturbed:
             counts = [(each.name, each.rejected) for each in actors]
@@ -254,7 +277,7 @@ class Engine:
         quiet_us = (
             None if since_s is None else self._clock.now_us() - round((now_s - since_s) * 1e6)
         )
-        self._add("replies", early_replies(store, batch))
+        self._add("replies", self._replies.hear(store, batch))
         self._add("once", self._once.hear(store, batch, forward_us=forward_us))
         self._add("keys", self._keys.hear(store, batch, forward_us=forward_us))
         self._add("order", self._order.hear(store, batch))

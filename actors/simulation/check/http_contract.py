@@ -108,6 +108,8 @@ class HttpContract:
         if seen.method == "HEAD":
             if seen.size:
                 yield f"and a body of {seen.size} bytes"
+            if seen.status not in SUCCESSES and seen.status not in PROBLEMS:
+                yield "which nothing that a client sends may be"
         elif seen.status in SUCCESSES:
             yield from self._success(seen)
         else:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadLettered
-from actors.kernel.future import AsyncioFuture
-from actors.kernel.messages import Later, Refusal
+from actors.kernel.messages import Accepted, Later, Refusal
 from actors.simulation.check.handled import Content, encode
+from actors.simulation.check.once_oracle import inner_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,6 +55,14 @@ class KeyOracle:
                 if said.how == "reply":
                     self._answered(store, said.receiver, said.what)
 
+    def told(self, store: str, key: str, message: Any, answer: Any) -> Iterator[str]:
+        """Yield where a client has heard another answer than what was committed under its key."""
+        known = self._known.get((store, key))
+        if known is None or known.request is not None or Content.of(message) != known.asked:
+            return
+        if encode(answer) != known.answer:
+            yield f"{store}: under {key!r} was told {answer!r}, and {known.answer!r} was committed"
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _under_key(self, store: str, key: str, each: Handled, forward_us: int) -> Iterator[str]:
@@ -92,14 +100,15 @@ class KeyOracle:
 
 
 class DeferredOracle:
-    """An answer that was put off is told to everybody who waits, soon after its commit."""
+    """An answer that was put off is told to all who wait, as it is, soon after its commit."""
 
     def __init__(self, now_s: Callable[[], float], found: list[str]) -> None:
         """What is wrong goes to `found`, when who waits gives up."""
         self._now_s = now_s
         self._found = found
-        # When each answer was committed, by (service, request), and when each service came up.
-        self._answered_s: dict[tuple[str, str], float] = {}
+        # By (service, request): when its answer was committed, and what it is.
+        self._answers: dict[tuple[str, str], tuple[float, Content]] = {}
+        # When each service came up.
         self._up_s: dict[str, float] = {}
         # How long a commit may take to be heard of.
         self.slow_s = 0.0
@@ -114,21 +123,28 @@ class DeferredOracle:
     def hear(self, store: str, batch: Sequence[Handled]) -> None:
         """Note who waits, and for whom an answer was committed."""
         for each in batch:
-            future = each.envelope.reply_to
-            if isinstance(each.outcome, Later) and isinstance(future, AsyncioFuture):
-                inner = future._future  # noqa: SLF001 - to see its end, and not to wait for it
+            inner = inner_of(each.envelope.reply_to)
+            if isinstance(each.outcome, Later) and inner is not None:
                 inner.add_done_callback(self._watch(store, each.outcome.request))
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "reply":
-                    self._answered_s[store, said.receiver] = each.at_s
+                    self._answers[store, said.receiver] = each.at_s, said.what
 
     def _watch(self, store: str, request: str) -> Callable[[asyncio.Future[object]], None]:
         def ended(future: asyncio.Future[object]) -> None:
-            answered_s, up_s = self._answered_s.get((store, request)), self._up_s.get(store)
-            if future.cancelled() or answered_s is None or up_s is None:
+            if future.cancelled():
+                return
+            answered_s, answer = self._answers.get((store, request), (None, None))
+            value: Any = future.exception() or future.result()
+            is_answer = not isinstance(value, BaseException | Accepted)
+            if is_answer and (answer is None or Content.of(value).json != answer.json):
+                self._found.append(
+                    f"{store}: who waited for {request} was told {value!r}, and it is {answer}"
+                )
+            up_s = self._up_s.get(store)
+            if answered_s is None or up_s is None:
                 return
             late_s = self._now_s() - max(answered_s, up_s) - self.slow_s
-            value: Any = future.exception() or future.result()
             if late_s > TOLD_S_MAX:
                 self._found.append(
                     f"{store}: who waited for {request} was told {type(value).__name__} "

@@ -1,4 +1,4 @@
-"""Guarantees 3, 4 and 7: no reply before its commit, one effect a request, an end of poison."""
+"""Guarantees 3, 4 and 7: no reply but of its commit, one effect a request, an end of poison."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.errors import Busy, DeadLettered, HandlerTimeout, StoreError
 from actors.kernel.future import AsyncioFuture
-from actors.kernel.messages import Refusal, type_name, type_of
+from actors.kernel.messages import Later, Refusal, type_name, type_of
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator, Sequence
 
     from actors.kernel.envelope import Envelope
@@ -136,15 +137,64 @@ class PoisonOracle:
             )
 
 
-def early_replies(store: str, batch: Sequence[Handled]) -> Iterator[str]:
-    """Yield the requests that are answered already: their commit has only just returned."""
-    for each in batch:
-        reply_to = each.envelope.reply_to
-        if each.run is not None and each.stands and isinstance(reply_to, AsyncioFuture):
-            inner = reply_to._future  # noqa: SLF001 - to ask it for its error would take note of that
-            if inner.done() and not inner.cancelled() and inner._exception is None:  # noqa: SLF001
+class ReplyOracle:
+    """No reply is there before its commit, and then it is what was committed.
+
+    That of an answer that was put off is the deferred oracle's.
+    """
+
+    def __init__(self, found: list[str]) -> None:
+        """What is wrong with a reply goes to `found`, when it leaves."""
+        self._found = found
+        # Whose ask has not ended, by its envelope's identity: who it is.
+        self._waiting: dict[int, str] = {}
+
+    def begin(self) -> None:
+        """Another process: whom the last one owed an answer is gone with it."""
+        self._waiting.clear()
+
+    def left(self) -> Iterator[str]:
+        """Yield who still waits for an answer though nothing is under way."""
+        yield from [f"{each} is not answered at rest" for each in self._waiting.values()]
+
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Yield the requests that are answered already: their commit has only just returned."""
+        for each in batch:
+            inner = inner_of(each.envelope.reply_to)
+            if not each.stands or inner is None:
+                continue
+            if each.run is not None and inner.done() and not _has_failed(inner):
                 name = type(each.envelope.message).__name__
                 yield f"{store}: {name} was answered before its commit was heard of"
+            self.watch(store, each.envelope, each.outcome)
+
+    def watch(self, store: str, envelope: Envelope, outcome: Any) -> None:
+        """Hold what its caller is told against the outcome, unless an error comes first."""
+        inner = inner_of(envelope.reply_to)
+        if inner is None:
+            return
+        what = f"{store}: {type(envelope.message).__name__}"
+        self._waiting[id(envelope)] = what
+
+        def ended(future: asyncio.Future[Any]) -> None:
+            self._waiting.pop(id(envelope), None)
+            if _has_failed(future) or isinstance(outcome, Later):
+                return
+            told = future.result()
+            if told is not outcome and (type(told), told) != (type(outcome), outcome):
+                self._found.append(f"{what} was answered {told!r}, and it is {outcome!r}")
+
+        inner.add_done_callback(ended)
+
+
+def inner_of(reply_to: Any) -> asyncio.Future[Any] | None:
+    """Return what tells the end of an ask, to see it and not to wait for it; None of a tell."""
+    return reply_to._future if isinstance(reply_to, AsyncioFuture) else None  # noqa: SLF001
+
+
+def _has_failed(future: asyncio.Future[Any]) -> bool:
+    # To ask it for its error would take note of that.
+    return future.cancelled() or future._exception is not None  # noqa: SLF001
 
 
 def _place(store: str, envelope: Envelope) -> Any:

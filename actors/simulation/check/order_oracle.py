@@ -1,4 +1,4 @@
-"""Guarantees 2, 5 and 12: in their order, within their time, and of nobody who is dead."""
+"""Guarantee 5: what a mailbox has accepted is run in its order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from actors.kernel.envelope import Envelope
     from actors.simulation.check.handled import Handled
 
 
@@ -42,11 +41,3 @@ class OrderOracle:
                 yield f"{store} has run {name}, number {number} of its mailbox, after {last}"
             last = max(last, number)
         self._last[store] = last
-
-
-def expired(store: str, batch: Sequence[Envelope], now_s: float) -> Iterator[str]:
-    """Yield what is about to be run although nobody can get its answer in time any more."""
-    for each in batch:
-        if each.deadline is not None and each.deadline <= now_s:
-            name = type(each.message).__name__
-            yield f"{store} was given {name} {now_s - each.deadline:.3f} s after its deadline"

@@ -11,8 +11,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from actors.errors import DressRehearsalError
+from actors.errors import Busy, DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
+from actors.simulation.check.calm_oracle import NO_ROOM
 from actors.simulation.check.http_contract import HttpAnswer
 from actors.simulation.errors import NoSuchService
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -144,16 +145,22 @@ class Client:
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(PAUSE_S)
+            begun_s = asyncio.get_running_loop().time()
             try:
                 body = await self._machine.system.ask(
                     service, message, timeout_s=ATTEMPT_S_MAX, key=key
                 )
             except DressRehearsalError as error:
                 self._trace.add("client", self.name, f"{name} {type(error).__name__}")
+                status = NO_ROOM if isinstance(error, Busy) else 0
+                self._heard(name, status, begun_s, ATTEMPT_S_MAX)
                 continue
             status = STATUS.get(type(body), OK)
             self._trace.add("client", self.name, f"{name} {status}", (message, body))
+            self._heard(name, status, begun_s, ATTEMPT_S_MAX)
             if status not in AGAIN | ACCEPTED:
+                if key is not None and self._engine is not None:
+                    self._engine.heard(service, key, message, body)
                 return ClientReply(status, body)
         return ClientReply(0)
 
@@ -313,10 +320,12 @@ class Client:
             self._engine.answered(self.name, exchange)
         return reply
 
-    def _heard(self, what: str, status: int, begun_s: float) -> None:
+    def _heard(
+        self, what: str, status: int, begun_s: float, deadline_s: float | None = None
+    ) -> None:
         if self._engine is not None:
             took_s = asyncio.get_running_loop().time() - begun_s
-            self._engine.asked(f"{self.name}: {what}", status, took_s)
+            self._engine.asked(self.name, what, status, took_s, deadline_s)
 
 
 def _asked(

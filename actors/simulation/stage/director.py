@@ -133,8 +133,11 @@ class Director:
     def _tell(self, engine: Engine, step: Step) -> None:
         """Say what is done to it, and whether that lasts."""
         fault = FAULTS[step.fault]
-        engine.links_whole &= fault.scope != "link"
         now_s = self._clock.monotonic()
+        if fault.scope == "link":
+            lasts = fault.ended_by is not None
+            hear = engine.deadlines.breaks if lasts else engine.deadlines.touched
+            (engine.deadlines.heals if step.fault == "heal" else hear)(step.target, now_s)
         if fault.ended_by is not None:
             engine.calm.lasts((fault.ended_by, step.target), now_s)
         elif fault.scope == "clock":  # what is due then is due whenever it is
@@ -225,10 +228,19 @@ class Director:
                 removers.append(self._network.install(cut))
             elif fault == "truncate":
                 amid = Truncate(source=source, target=target)
-                removers.append(self._network.install(amid))
+                strike = partial(self._truncate, amid, link)
+                removers.append(self._network.install(strike))
             else:
                 lost = Lost(hosts=frozenset({source, target}), last=self._network.connected)
                 removers.append(self._network.install(lost))
+
+    def _truncate(self, amid: Truncate, link: str, arrival: ConnectAttempt | Chunk) -> Verdict:
+        """Say when it strikes: that may be long after it was set."""
+        verdict, engine = amid(arrival), self._machine.engine
+        if verdict is not None and engine is not None:
+            engine.disturbed()
+            engine.deadlines.touched(link, self._clock.monotonic())
+        return verdict
 
     def _heal(self, link: str) -> None:
         for remove in self._removers.pop(link, ()):

@@ -93,6 +93,7 @@ class Machine:
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
         self.engine = engine
+        engine.actors = lambda: self.actors() if self.up else ()
         self.disk.engine = engine
         self._trace.on_fault = engine.disturbed
 
@@ -160,6 +161,7 @@ class Machine:
         """Take away every trap that has not sprung."""
         for traps in (self.traps, self.stalls, self.refusals):
             traps.clear()
+        self.disk.full_once.clear()
         self.disk.handlers.clear()
 
     def generators(self) -> list[Rng]:
@@ -282,8 +284,13 @@ class Machine:
             self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
-            if not event.killed and self.up and not is_wished(event.error):
+            # Also while it boots, and while it ends in order; whom its own death ends is no crash.
+            if not event.killed and not self.disk.lost and not is_wished(event.error):
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
+        elif isinstance(event, lifecycle.HookFailed):
+            text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
+            if not self.disk.lost and not is_wished(event.error):
+                self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
         elif isinstance(event, lifecycle.Parked):

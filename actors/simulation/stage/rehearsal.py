@@ -40,6 +40,7 @@ from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints, handlers_of
 from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
+from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.onlooker import Scene
@@ -155,6 +156,8 @@ class Rehearsal:
         self._subscribers = subscribers_of(factories)
         self._groups = groups_of(self._systems, factories)
         self._past = Past()
+        # What was wrong already when the files were furnished: so it is in every run.
+        self._furnished_troubles: list[str] = []
         self._points = CrashPoints.of(
             factories, seldom=scenario().seldom, unreached=scenario().unreached
         )
@@ -369,7 +372,6 @@ class Rehearsal:
         )
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
-        del loop
         await machine.boot()
         for address, name in self._scenario().wires.items():
             if not network.listens(name):
@@ -377,6 +379,7 @@ class Rehearsal:
                 raise NothingThere(message)
         await self._scenario().furnish(machine.system)
         await machine.stop()
+        self._furnished_troubles = [f"furnishing: {each}" for each in _heard(machine, loop)]
 
     async def _act(
         self,
@@ -404,16 +407,15 @@ class Rehearsal:
         engine.unwell(await get_well(machine))
         await director.tidy_up()
         busy = await come_to_rest(machine, scenario)
-        troubles = [f"it does not come to rest: {each}" for each in busy]
-        engine.rested(machine.actors())
+        troubles = [*self._furnished_troubles]
+        troubles += [f"it does not come to rest: {each}" for each in busy]
+        engine.rested(machine.actors(), loop.tasks(EDGE_HOST))
+        machine.disarm()  # the last commit leaves no message behind, unless it finds no room
         await machine.stop()
         with all_at_rest():
             engine.stopped(folder)
             scenario.let_go = tuple(engine.let_go)
-            troubles += engine.troubles
-            troubles += [f"crashed by itself: {each}" for each in machine.crashes]
-            troubles += machine.disk.handlers.troubles
-            troubles += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+            troubles += _heard(machine, loop)
             for audit in self._audits:
                 troubles += audit(folder, machine.config, loop.clock.now_us())
             troubles += scenario.violations(folder, machine.config, loop.clock, history)
@@ -441,6 +443,15 @@ class Rehearsal:
                         if rng.randrange(ODD_ONE_IN) == 0:
                             await client.ask_oddly(rng)
                 self._requests += client.requests
+
+
+def _heard(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
+    """Yield what was wrong while the machine was up, whatever its files say."""
+    if machine.engine is not None:
+        yield from machine.engine.troubles
+    yield from [f"crashed by itself: {each}" for each in machine.crashes]
+    yield from machine.disk.handlers.troubles
+    yield from [f"unhandled: {each.get('message')}" for each in loop.unhandled]
 
 
 @contextmanager

@@ -132,6 +132,8 @@ class SimulatedStore(InlineStore):
         if self._reader is not None and self._reader is self._writer:
             self._reader = self._disk.connections.reader(self._spec.path, self._config)
         result = await super().read(batch, handlers)
+        if self._disk.engine is not None:
+            self._disk.engine.read(self._name, batch, result.outcomes)
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
             asked = envelope.message
             name = message_name(asked)

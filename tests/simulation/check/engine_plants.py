@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -13,12 +14,14 @@ from actors.kernel.exit import Exit
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.lane_server import LaneServer
 from actors.kernel.mailbox import Lane, Mailbox
+from actors.kernel.owned_tasks import OwnedTasks
 from actors.service import effects
 from actors.service.channel import Channel
 from actors.service.deferred_callers import DeferredCallers
 from actors.store.group_commit import GroupCommit
-from actors.store.messaging import dead_letter_table, request_keys, timers
+from actors.store.messaging import dead_letter_table, outbox, request_keys, timers
 from actors.store.messaging.output_buffer import OutputBuffer
+from http_edge import problems
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import ReviewTweet, TallyService
 
@@ -32,6 +35,9 @@ after = OutputBuffer.after
 settle = LaneServer._settle
 made = GroupCommit.__init__
 expire_after = AsyncioFuture.expire_after
+# What was answered last, by the type of what was asked; and how late a message is counted.
+BEFORE: dict[Any, Any] = {}
+LATE_S = 5.0
 # Of dead letters all but the latest go, whatever the limit.
 FORGET_BEYOND = dead_letter_table.FORGET_BEYOND.replace("OFFSET ?", "OFFSET min(1, ?)")
 
@@ -76,7 +82,42 @@ def _counted_twice(self: LaneServer, envelope: Any, outcome: Any) -> None:
     self.mailbox.handled += 1
 
 
-def _patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
+def _counted_late(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    settle(self, envelope, outcome)
+    mailbox = self.mailbox
+    mailbox.handled -= 1
+
+    def count() -> None:
+        mailbox.handled += 1
+
+    asyncio.get_running_loop().call_later(LATE_S, count)
+
+
+def _of_the_one_before(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    known = BEFORE.setdefault(type(envelope.message), outcome)
+    if not isinstance(outcome, BaseException):
+        BEFORE[type(envelope.message)] = outcome
+        outcome = known
+    settle(self, envelope, outcome)
+
+
+def _waits_for_ever(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    settle(self, envelope, outcome)
+    loop = asyncio.get_running_loop()
+    tasks = OwnedTasks("nobody", self._actor.context)
+    tasks.own(loop.create_future())
+    loop.create_task(tasks.settled(None))  # noqa: RUF006 - nobody is to keep it
+
+
+def _tells_no_asker(self: LaneServer, envelope: Any, outcome: Any) -> None:
+    if envelope.reply_to is None or envelope.attempt or isinstance(outcome, BaseException):
+        settle(self, envelope, outcome)
+        return
+    envelope.reply_to._cancel_timer()
+    self.mailbox.handled += 1
+
+
+def patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
     expire_after(self, seconds * 10, actor_name)
 
 
@@ -137,9 +178,33 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
         "accounts", "has accepted", "tally", "calm",
         lambda: patch.object(LaneServer, "_settle", _counted_twice),
     ),
+    "a message is counted when all is over": (
+        "accounts", "has accepted", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _counted_late),
+    ),
+    "who asks gets the answer to the one before": (
+        "replies", "was answered", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _of_the_one_before),
+    ),
+    "after a crash the edge knows nothing to say": (
+        "http", "was answered 500", "tally", "kills",
+        lambda: patch.object(problems, "_ERRORS", problems._ERRORS[:1]),
+    ),
+    "what was applied last stays in the outbox": (
+        "bounds", "messages to one receiver at rest", "tally", "calm",
+        lambda: patch.object(outbox, "REMOVE", outbox.REMOVE.replace("<=", "<")),
+    ),
+    "a task is left behind": (
+        "bounds", "OwnedTasks.settled still runs", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _waits_for_ever),
+    ),
+    "who asks is never told": (
+        "bounds", "is not answered at rest", "tally", "calm",
+        lambda: patch.object(LaneServer, "_settle", _tells_no_asker),
+    ),
     "nobody is told that the time is up": (
         "deadlines", "of 5 s", "tally", "kills",
-        lambda: patch.object(AsyncioFuture, "expire_after", _patient),
+        lambda: patch.object(AsyncioFuture, "expire_after", patient),
     ),
     "timers that have fired are kept": (
         "bounds", "holds the timers", "tally", "calm",

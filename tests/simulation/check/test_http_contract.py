@@ -144,6 +144,7 @@ def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: Ht
         (_changed(LIST, method="HEAD"), "and a body"),
         (_changed(LIST, target="/api/v1/rooms/a", body={"id": "b"}), "with b"),
         (_no(500, "internal-error"), "nothing that a client sends"),
+        (_changed(_no(500, "internal-error"), method="HEAD", size=0), "nothing that a client"),
         (_no(409, "invalid"), "and says"),
         (_no(409, "conflict", detail=""), "does not say what is wrong"),
         (_no(409, "conflict", detail="KeyError: 'x'"), "tells what is inside"),
