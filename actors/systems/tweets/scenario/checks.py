@@ -81,6 +81,7 @@ def tweets_violations(
     if not _clock_was_set(clock):
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, told)
+        found += XBooks(kept).stream_violations()
     if is_calm and not told.is_disturbed:
         found += _without_faults_all_is_done_soon(kept, config, history, told)
     stores = [each for each in history.operations if each.name == "put_if_absent"]

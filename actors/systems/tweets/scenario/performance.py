@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # The mood in which somebody is liked and answered; until when the reader's rule is there again.
 DELIGHTED: Final = 1
+# With the first of them, one more than there is done of one author in an hour.
+TALKS_MORE: Final = 3
 RULE_IS_BACK_S: Final = 20.0
 INSERTED: Final = "Inserted one into the Database"
 
@@ -89,6 +91,9 @@ class TweetsPerformance:
         kind = self._call.kind
         if kind == "store" or (kind == "edit" and self._call.number):
             await self._also(kind)
+        if kind == "say" and self._call.number:
+            for time in range(TALKS_MORE):
+                await self._also("say", author=self._call.author, time=time)
 
     # --- At X --------------------------------------------------------------------------------
 
@@ -165,10 +170,10 @@ class TweetsPerformance:
                 await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
 
-    async def _also(self, kind: Kind, *, author: int = 0) -> None:
-        """Have it tweeted by somebody who is delighted."""
+    async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
+        """Have it tweeted by somebody who is delighted; `time` tells the same apart."""
         call = TweetsCall(kind, mood=DELIGHTED, author=author, number=self._call.number)
-        part = f"{self._part}-{kind}{author or ''}"
+        part = f"{self._part}-{kind}{author or ''}{(time and f'-{time}') or ''}"
         await TweetsPerformance(
             self._told, self._client, self._number, call, self._history, part
         ).run()
@@ -296,9 +301,13 @@ class TweetsPerformance:
             await self._also("say")
             await self._also("edit")
             await self._also("answer", author=1)
-            if "reader" in stopped:  # all of it is found again, by stream or search
-                await self._also("say", author=1)
-        await asyncio.sleep(self._call.stops_s)
+            if "reader" in stopped:  # all of it is found again, by stream or search, in pages
+                for time in range(3):
+                    await self._also("say", author=1, time=time)
+        await asyncio.sleep(self._call.stops_s / 2)
+        if "reader" in stopped:  # of what the search finds, the stream has a newer version
+            await self._also("edit", time=1)
+        await asyncio.sleep(self._call.stops_s / 2)
         for service in stopped:
             await self._client.operate("resume", service)
 
