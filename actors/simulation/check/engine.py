@@ -116,6 +116,11 @@ class Engine:
         """What clients may know of how it is configured."""
         return self.config.edge
 
+    @property
+    def wall_us(self) -> int:
+        """What the wall clock says, in microseconds of the epoch."""
+        return self._clock.now_us()
+
     def booted(self) -> None:
         """Hear that another process begins."""
         self._supervision.begin()

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DELIGHTED: Final = 1
 # With the first of them, one more than there is done of one author in an hour.
 TALKS_MORE: Final = 3
+# More than a page of the search has.
+GAP_TWEETS: Final = 5
 RULE_IS_BACK_S: Final = 20.0
 INSERTED: Final = "Inserted one into the Database"
 
@@ -301,15 +303,25 @@ class TweetsPerformance:
             await self._also("say")
             await self._also("edit")
             await self._also("answer", author=1)
-            if "reader" in stopped:  # all of it is found again, by stream or search, in pages
-                for time in range(3):
-                    await self._also("say", author=1, time=time)
-        await asyncio.sleep(self._call.stops_s / 2)
-        if "reader" in stopped:  # of what the search finds, the stream has a newer version
-            await self._also("edit", time=1)
-        await asyncio.sleep(self._call.stops_s / 2)
+        if "reader" in stopped:
+            await self._fill_a_gap(self._call.stops_s)
+        else:
+            await asyncio.sleep(self._call.stops_s)
         for service in stopped:
             await self._client.operate("resume", service)
+
+    async def _fill_a_gap(self, lasts_s: float) -> None:
+        """Cut the stream, and tweet what X does not send again, where the stop lasts that long.
+
+        The search finds it, in pages. Of the last of it the stream has a newer version.
+        """
+        await self._client.administer("POST", "/admin/x/disconnect")
+        await asyncio.sleep(lasts_s / 8)
+        for time in range(GAP_TWEETS):
+            await self._also("say", author=1, time=time)
+        await asyncio.sleep(lasts_s * 3 / 8)
+        await self._also("edit", time=1)
+        await asyncio.sleep(lasts_s / 2)
 
     # --- Inside ------------------------------------------------------------------------------
 
