@@ -69,7 +69,7 @@ def main() -> int:
 def _hunted(
     mutants: list[Mutant], place: Path, options: argparse.Namespace
 ) -> Iterator[tuple[Mutant, Result | str]]:
-    """Yield each as it ends: with its result or, of other machines, with which has found it."""
+    """Yield each as it ends: with its result or, of other machines, with which have found it."""
     trees: SimpleQueue[Tree] = SimpleQueue()
     every = []
     for number in range(options.jobs):
@@ -83,8 +83,8 @@ def _hunted(
         tree = trees.get()
         try:
             if options.machines:
-                found = tree.machine_that_finds(mutant, seconds_max=seconds_max)
-                return mutant, found or "none"
+                found = tree.machines_that_find(mutant, seconds_max=seconds_max)
+                return mutant, ", ".join(found) or "none"
             return mutant, tree.hunt(mutant, schedules=options.schedules, seconds_max=seconds_max)
         finally:
             trees.put(tree)

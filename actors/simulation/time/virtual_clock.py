@@ -20,6 +20,7 @@ class VirtualClock:
         self._offset_us = start_us
         # By how much it was set forward, in all: what was asked for before is too little by that.
         self.set_forward_us = 0
+        self.was_set = False
 
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch; steps as `step` says."""
@@ -32,4 +33,5 @@ class VirtualClock:
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative; deadlines and timers do not notice."""
         self._offset_us += round(seconds * 1_000_000)
+        self.was_set = True
         self.set_forward_us += max(round(seconds * 1_000_000), 0)

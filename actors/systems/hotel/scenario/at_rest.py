@@ -52,18 +52,32 @@ class ListRead(msgspec.Struct, frozen=True):
         return f"{self.service} at rest, {type(self.question).__name__} {given}"
 
 
+async def bookings_without_end(ask: Ask) -> list[str]:
+    """Return which bookings still wait for something."""
+    return [
+        f"booking {each['id']} is {each['status']}"
+        for each in await _read(ask, "booking", ListBookings(limit=PAGES_MAX))
+        if each["status"] in {"pending", "cancelling"}
+    ]
+
+
+async def _read(ask: Ask, service: str, question: Any) -> list[Row]:
+    items: list[Row] = []
+    after = 0
+    for _ in range(PAGES_MAX):
+        page = await ask(service, msgspec.structs.replace(question, after=after))
+        items += [msgspec.to_builtins(each) for each in page.items]
+        if page.next is None:
+            break
+        after = int(page.next)
+    return items
+
+
 async def read_at_rest(ask: Ask) -> list[ListRead]:
     """Return every list, and of each filter those that what there is suggests."""
 
     async def read(service: str, question: Any) -> list[Row]:
-        items: list[Row] = []
-        after = 0
-        for _ in range(PAGES_MAX):
-            page = await ask(service, msgspec.structs.replace(question, after=after))
-            items += [msgspec.to_builtins(each) for each in page.items]
-            if page.next is None:
-                break
-            after = int(page.next)
+        items = await _read(ask, service, question)
         found.append(ListRead(service, question, items))
         return items
 
