@@ -74,8 +74,10 @@ STOPS_S: Final = (1.0, 6.0, 25.0)
 # Who reads, or stores what was read, is stopped for longer than what X sends again.
 READING: Final = frozenset({"reader", "tweets"})
 READER_STOPS_S: Final = (1.0, 25.0, 400.0)
-# One in so many tweets is the first of several, by one author: more than are liked, or answered.
-TALKS: Final = 8
+# Of so many tweets two are the first of several, by one author: more than are liked, or answered.
+# The last of these comes at once, or minutes later, which is within an hour.
+TALKS: Final = 12
+PAUSES_S: Final = (0.0, 0.0, 150.0)
 # So many changes of a flag follow each other.
 CHANGES: Final = 3
 # How long X has the account do nothing: shorter, and longer, than an effect's attempts.
@@ -147,7 +149,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
 
     | kind | asks for |
     | --- | --- |
-    | `say` | a tweet at X, and but for number 0 some more |
+    | `say` | a tweet at X, and but for number 0 some more, at number 2 the last one later |
     | `answer`, `repeat` | one that answers or repeats the last one |
     | `edit` | another version of the last tweet, or two |
     | `delete` | the end of the last tweet, where it was never edited |
@@ -253,7 +255,7 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
                 # The account itself seldom says a word.
                 author=max(0, choose(2 * len(AUTHORS)) - len(AUTHORS)),
                 off=choose(5) == 4,  # noqa: PLR2004 - one in five
-                number=int(kind == "say" and choose(TALKS) == TALKS - 1),
+                number=max(0, choose(TALKS) - TALKS + 3) if kind == "say" else 0,
                 again=again,
             )
         case "store":

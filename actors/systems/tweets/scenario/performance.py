@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, Kind, TweetsCall
+from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, PAUSES_S, Kind, TweetsCall
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Utterance
@@ -95,6 +95,8 @@ class TweetsPerformance:
             await self._also(kind)
         if kind == "say" and self._call.number:
             for time in range(TALKS_MORE):
+                if time == TALKS_MORE - 1:
+                    await asyncio.sleep(PAUSES_S[self._call.number])
                 await self._also("say", author=self._call.author, time=time)
 
     # --- At X --------------------------------------------------------------------------------

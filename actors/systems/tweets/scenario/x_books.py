@@ -43,6 +43,19 @@ class XBooks:
                 yield f"{row['id']} says again what {row['author_id']} has said: {row['text']!r}"
             said[whose] = at_us
 
+    def search_violations(self, found: list[int]) -> Iterator[str]:
+        """The search finds what speaks of the keyword and was not deleted: once, latest first."""
+        if found != sorted(set(found), reverse=True):
+            yield f"X's search finds {found}"
+        if not found:  # what has not come to rest was not searched
+            return
+        for row in self._tweets.values():
+            speaks = SAID_BY in row["text"] and KEYWORD in row["text"] and not row["retweeted"]
+            if row["deleted_us"] is not None and row["id"] in found:
+                yield f"X's search finds {row['id']}, which is deleted"
+            if row["deleted_us"] is None and speaks and row["id"] not in found:
+                yield f"X's search does not find {row['id']}: {row['text']!r}"
+
     def stream_violations(self) -> Iterator[str]:
         """The stream has what met a rule that stood then; of a clock that was never set.
 
