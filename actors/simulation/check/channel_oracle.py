@@ -13,6 +13,7 @@ from actors.store.messaging.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from actors.kernel.envelope import Envelope
     from actors.simulation.check.handled import Handled, Said
     from actors.simulation.check.past import Past
 
@@ -21,14 +22,21 @@ class ChannelOracle:
     """Numbers what handlers have sent whose command stands, and compares it with what arrives."""
 
     def __init__(
-        self, past: Past, subscribers: Mapping[str, Sequence[str]], *, untaken_max: int
+        self,
+        past: Past,
+        subscribers: Mapping[str, Sequence[str]],
+        *,
+        untaken_max: int,
+        window_max: int,
     ) -> None:
         """`subscribers` are the services that declare a handler for an event, by its type.
 
-        With `untaken_max` messages that a receiver has not applied its outbox takes no more.
+        With `untaken_max` messages that a receiver has not applied its outbox takes no more. No
+        more than `window_max` are under way to it.
         """
         self._subscribers = subscribers
         self._untaken_max = untaken_max
+        self._window_max = window_max
         self._sent = dict(past.sent)
         # Of the channel (sender, receiver): what is not applied yet, by number.
         self._waiting: dict[tuple[str, str], dict[int, Content]] = {}
@@ -38,6 +46,19 @@ class ChannelOracle:
             self._waiting[channel] = {
                 each.number: Content(each.type, each.json) for each in parcels if each.number > done
             }
+
+    def given(self, store: str, batch: Sequence[Envelope]) -> Iterator[str]:
+        """Yield what is further ahead than its sender may be of what it knows to be applied."""
+        for each in batch:
+            origin = each.origin
+            if origin.__class__ is ChannelOrigin:
+                applied = self._applied.get((origin.sender, store), 0)
+                if origin.number > applied + self._window_max:
+                    yield (
+                        f"{store} was given {origin.sender}'s number {origin.number} when "
+                        f"{applied} was the last one applied, and {self._window_max} may be "
+                        f"under way"
+                    )
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Note what was sent and what was applied; yield what is wrong with that."""

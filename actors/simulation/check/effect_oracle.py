@@ -63,6 +63,14 @@ class _Kind:
         self.open_until_s = 0.0
         self.doubtful = False
 
+    def probes(self) -> int:
+        """Return how many are inside since it was open, of which none has succeeded yet."""
+        if not self.open_until_s > 0.0:
+            return 0
+        return sum(
+            each.inside and each.begun_s >= self.open_until_s for each in self.requests.values()
+        )
+
     def succeeded(self, begun_s: float) -> None:
         """It is closed now, unless a failure since then has opened it."""
         if not self.doubtful or begun_s > self.failed_s:
@@ -119,6 +127,9 @@ class EffectOracle:
         self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
         if kind.inside > self._config.running_max:
             yield f"{store}: {kind.inside} attempts of {what.type} run at once"
+        probes = kind.probes()
+        if probes > self._breaker.probes_max:
+            yield f"{store}: {probes} attempts of {what.type} at once ask whether it is back"
 
     def finished(
         self, store: str, message: Any, now_s: float, value: Any, error: BaseException | None

@@ -90,7 +90,10 @@ class Engine:
         self._clock = clock
         self.timers = TimerOracle(past)
         self._channels = ChannelOracle(
-            past, subscribers, untaken_max=config.store.outbox_messages_max
+            past,
+            subscribers,
+            untaken_max=config.store.outbox_messages_max,
+            window_max=config.channel.window_messages,
         )
         self._once = OnceOracle(config.store.client_keys_kept_s)
         self._poison = PoisonOracle(config.service.attempts_max)
@@ -121,6 +124,11 @@ class Engine:
     def let_go(self) -> Sequence[LetGo]:
         """Dead letters that an operator discarded, or that went for newer ones, oldest first."""
         return self._letters.let_go
+
+    @property
+    def wall_us(self) -> int:
+        """What the wall clock says, in microseconds of the epoch."""
+        return self._clock.now_us()
 
     def booted(self) -> None:
         """Hear that another process begins."""
@@ -182,6 +190,7 @@ class Engine:
     def given(self, store: str, batch: Sequence[Envelope]) -> None:
         """Hear what a store is to work on."""
         self._add("deadlines", expired(store, batch, self._clock.monotonic()))
+        self._add("channels", self._channels.given(store, batch))
 
     def wrote_dead(self, store: str, types: Sequence[str]) -> None:
         """Hear that a batch was committed whose incarnation has ended."""

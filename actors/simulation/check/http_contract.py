@@ -8,6 +8,7 @@ inside. It shares no code with the edge.
 from __future__ import annotations
 
 import re
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, unquote
@@ -71,13 +72,16 @@ INSIDE: Final = re.compile(
 )
 # The time on the way that is taken for none: a deadline counts from the arrival.
 EARLY_S: Final = 0.001
+# A date is told in whole seconds.
+SECOND_US: Final = 1_000_000
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A request and its answer; `port` is None at the gateway. Header names are in lower case.
 
     `body` is the answer's, decoded where it is JSON; `size` is how many bytes it has; `took_s` is
-    how long it was from the request's first byte.
+    how long it was from the request's first byte; `wall_us` is what its clock said at its end, in
+    microseconds of the epoch, or 0 where it was set meanwhile.
     """
 
     method: str
@@ -89,6 +93,7 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     body: Any
     size: int
     took_s: float
+    wall_us: int
 
 
 class HttpContract:
@@ -97,6 +102,10 @@ class HttpContract:
     def __init__(self, config: EdgeConfig) -> None:
         """`config` says how long a request may take, and how long a page is."""
         self._config = config
+        # Of addresses that make something: where an answer has said its place, and where a 202 has
+        # not.
+        self._placed: set[str] = set()
+        self._unplaced: set[str] = set()
 
     def violations(self, seen: HttpAnswer) -> Iterator[str]:
         """Yield a sentence for everything that is wrong with it."""
@@ -124,8 +133,19 @@ class HttpContract:
         path = seen.target.partition("?")[0]
         if seen.port is None and path.startswith("/api/v1/"):
             yield from _created_or_accepted(seen, path)
+            if seen.method == "POST" and seen.status in {201, 202}:
+                yield from self._made(seen, path)
             if seen.method == "GET":
                 yield from self._read(seen, path)
+
+    def _made(self, seen: HttpAnswer, path: str) -> Iterator[str]:
+        """Where what is made has a place, it has one as long as it is being made, too."""
+        if seen.headers.get("location"):
+            self._placed.add(path)
+        elif seen.status == 202:  # noqa: PLR2004 - a status
+            self._unplaced.add(path)
+        if path in self._placed & self._unplaced:
+            yield "and does not always say where it is to be seen"
 
     def _read(self, seen: HttpAnswer, path: str) -> Iterator[str]:
         """A page has two parts, and no more than was asked for; a thing is what it is called.
@@ -190,6 +210,10 @@ def _common(seen: HttpAnswer) -> Iterator[str]:
         for each in ("Date", *HEADERS.get(seen.status, ()))
         if not headers.get(each.lower())
     ]
+    if seen.wall_us and headers.get("date"):
+        at_us = parsedate_to_datetime(headers["date"]).timestamp() * 1e6
+        if not seen.wall_us - seen.took_s * 1e6 - SECOND_US <= at_us <= seen.wall_us:
+            yield f"at {headers['date']}, which is {(seen.wall_us - at_us) / 1e6:.3f} s ago"
     if "access-control-allow-origin" in headers:
         yield "and lets pages from elsewhere read it"
 
@@ -199,6 +223,8 @@ def _created_or_accepted(seen: HttpAnswer, path: str) -> Iterator[str]:
     if seen.status == 202 and not seen.headers.get("retry-after"):  # noqa: PLR2004 - a status
         yield "without Retry-After"
     location = seen.headers.get("location")
+    if seen.status == 202 and seen.method in IN_PLACE and location is None:  # noqa: PLR2004
+        yield "without Location"
     changes = seen.method in IN_PLACE and location == path
     if location is None or changes or not isinstance(seen.body, dict) or "id" not in seen.body:
         return

@@ -178,15 +178,18 @@ class Machine:
         return self.system.actors()
 
     async def unwell(self) -> list[str]:
-        """Return who does not run, and which messages wait, whatever the scenario says of it."""
+        """Return who does not run, which messages wait, and what the scenario says of it."""
         found = [
             f"{each.name} is {each.state}" for each in self.actors() if each.state != "running"
         ]
-        return found + [
+        found += [
             f"{each.depth} messages from {each.sender} to {each.receiver} wait ({each.state})"
             for each in await self.system.channels()
             if each.depth
         ]
+        if found or self._loop.clock.was_set:
+            return found
+        return await self.scenario.unwell(self.system)
 
     async def busy(self) -> list[str]:
         """Return what is still under way; empty where the system is at rest."""

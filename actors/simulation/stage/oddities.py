@@ -172,10 +172,23 @@ def _of_a_body(asked: Asked) -> Iterator[Oddity]:
     if isinstance(body, dict):
         more = _data({**body, FIELD: 1})
         yield _refused("another field", method, path, 422, "invalid", field=FIELD, data=more)
+        yield from _of_a_name(asked, body)
         for name in body:
             odd = _data({**body, name: [{}]})
             yield _refused("another type", method, path, 422, "invalid", field=name, data=odd)
         yield from _of_a_used_key(asked, body)
+
+
+def _of_a_name(asked: Asked, body: dict[str, Any]) -> Iterator[Oddity]:
+    """What the address of a thing names stands in no body: of `/things/7`, its `thing_id`."""
+    things, _, thing = asked.path.partition("?")[0].removeprefix(API).partition("/")
+    if thing and "/" not in thing:
+        name = f"{things.removesuffix('s')}_id"
+        for value in (thing, f"{thing}x"):
+            data = _data({**body, name: value})
+            yield _refused(
+                "a name", asked.method, asked.path, 422, "invalid", field=name, data=data
+            )
 
 
 def _of_a_used_key(asked: Asked, body: dict[str, Any]) -> Iterator[Oddity]:

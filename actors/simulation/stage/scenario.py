@@ -97,6 +97,15 @@ class Scenario:
         """Do it. `number` is the request's own, for its key and its ids."""
         raise NotImplementedError
 
+    async def unwell(self, system: ServiceSystem) -> list[str]:
+        """Return what has not come to its end by itself, though all faults have ended.
+
+        It is asked several times within a minute, until nothing is; before an operator has replayed
+        any dead letter, and never where the wall clock was set.
+        """
+        del system
+        return []
+
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is still under way and cannot be told from mailboxes, channels and timers."""
         del system

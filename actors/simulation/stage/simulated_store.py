@@ -37,24 +37,44 @@ EPOCH = "SELECT value FROM epoch"
 KILL_S_MAX = 0.001
 
 
-class FullAtCommit:
-    """A connection whose commits find the disk full."""
+# A statement that needs room; at which one of a batch there is none, 0 being its commit.
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH")
+WRITES_MAX = 8
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+class FullDisk:
+    """A connection that finds no room: at one of its writes or, at the latest, at the commit."""
+
+    def __init__(self, connection: sqlite3.Connection, writes: int) -> None:
+        """The write number `writes` finds none; where that is 0, the commit."""
         self._connection = connection
+        self._left = writes
 
     def __getattr__(self, name: str) -> Any:
         """Be the connection in all else."""
         return getattr(self._connection, name)
 
     def execute(self, sql: str, *params: Any) -> sqlite3.Cursor:
-        """Run it, unless it is the commit."""
-        if sql == "COMMIT":
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            error.sqlite_errorname = "SQLITE_FULL"
-            raise error
+        """Run it, unless there is no room for it."""
+        self._look_for_room(sql)
         return self._connection.execute(sql, *params)
+
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        """Run it, unless there is no room for it."""
+        self._look_for_room(sql)
+        return self._connection.executemany(sql, rows)
+
+    def _look_for_room(self, sql: str) -> None:
+        if sql != "COMMIT":
+            if not sql.startswith(WRITES):
+                return
+            self._left -= 1
+            if self._left != 0:
+                return
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
 
 
 class SimulatedStore(InlineStore):
@@ -203,16 +223,24 @@ class SimulatedStore(InlineStore):
         handlers: Mapping[Any, BoundHandler],
         refused: StoreUnwritable,
     ) -> WriteResult:
-        """Do all of it, and find no room at the commit."""
+        """Do all of it until there is no room: at a write, or at the commit."""
         commit = self._commit
         if commit is None or self.unwritable:
             return WriteResult(outcomes=[refused] * len(batch))
         connection = commit._connection  # noqa: SLF001 - nobody else may see that it is another
-        commit._connection = FullAtCommit(connection)  # type: ignore[assignment] # noqa: SLF001
+        full = FullDisk(connection, self._costs.randrange(WRITES_MAX))
+        writers = [
+            each
+            for each in (commit, *commit.participants)
+            if vars(each).get("_connection") is connection
+        ]
+        for each in writers:
+            vars(each)["_connection"] = full
         try:
             result = await self._commit_all(batch, handlers)
         finally:
-            commit._connection = connection  # noqa: SLF001
+            for each in writers:
+                vars(each)["_connection"] = connection
         # Where the file lies is of this run alone.
         outcomes = [
             refused if isinstance(each, StoreUnwritable) else each for each in result.outcomes

@@ -22,6 +22,7 @@ class VirtualClock:
         # And each time: what it said before, and by how much.
         self.set_forward_us = 0
         self.forward_us: list[tuple[int, int]] = []
+        self.was_set = False
 
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch; steps as `step` says."""
@@ -33,6 +34,7 @@ class VirtualClock:
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative; deadlines and timers do not notice."""
+        self.was_set = True
         step_us = round(seconds * 1_000_000)
         if step_us > 0:
             self.forward_us.append((self.now_us(), step_us))

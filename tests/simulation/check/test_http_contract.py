@@ -59,6 +59,7 @@ CREATED: Final = HttpAnswer(
     body={"id": "a b"},
     size=12,
     took_s=0.1,
+    wall_us=1_795_946_400_500_000,
 )
 LIST: Final = msgspec.structs.replace(
     CREATED,
@@ -122,6 +123,16 @@ def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: Ht
     assert list(contract.violations(exchange)) == []
 
 
+def test_what_is_being_made_has_the_place_of_what_is_made() -> None:
+    """A 202 says where to look, if a 201 of the same address does."""
+    contract = HttpContract(load_config(systems=SYSTEMS).edge)
+    headers = {"location": None, "retry-after": "1"}
+    accepted = _changed(CREATED, status=202, headers=headers)
+    assert list(contract.violations(accepted)) == []
+    (trouble,) = contract.violations(CREATED)
+    assert trouble.endswith("does not always say where it is to be seen")
+
+
 @pytest.mark.parametrize(
     ("exchange", "said"),
     [
@@ -133,6 +144,9 @@ def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: Ht
         ),
         (_changed(CREATED, headers={"x-request-id": "c-2"}), "under the request id"),
         (_changed(CREATED, status=202), "without Retry-After"),
+        (_changed(CREATED, method="DELETE", status=202, headers={"location": None}), "without Loc"),
+        (_changed(CREATED, headers={"date": "Sun, 29 Nov 2026 09:59:58 GMT"}), "2.500 s ago"),
+        (_changed(CREATED, headers={"date": "Sun, 29 Nov 2026 10:00:01 GMT"}), "-0.500 s ago"),
         (_changed(CREATED, status=302), "nothing that a client sends"),
         (_changed(LIST, body={"items": [{}], "next": "2"}), "there are more"),
         (_changed(LIST, body={"items": [{}] * 3, "next": None}), "2 is the most"),

@@ -66,12 +66,18 @@ STOPPED: Final[tuple[tuple[str, ...], ...]] = (
     ("sentiment-1", "sentiment-2"),
     ("x_platform",),
     ("reader",),
+    ("reader",),
     ("favouriter", "responder"),
     ("tweets",),
 )
 STOPS_S: Final = (1.0, 6.0, 25.0)
-# The reader alone is stopped for longer than what X sends again.
+# Who reads, or stores what was read, is stopped for longer than what X sends again.
+READING: Final = frozenset({"reader", "tweets"})
 READER_STOPS_S: Final = (1.0, 25.0, 400.0)
+# Of so many tweets two are the first of several, by one author: more than are liked, or answered.
+# The last of these comes at once, or minutes later, which is within an hour.
+TALKS: Final = 12
+PAUSES_S: Final = (0.0, 0.0, 150.0)
 # So many changes of a flag follow each other.
 CHANGES: Final = 3
 # How long X has the account do nothing: shorter, and longer, than an effect's attempts.
@@ -143,7 +149,8 @@ class TweetsCall(msgspec.Struct, frozen=True):
 
     | kind | asks for |
     | --- | --- |
-    | `say`, `answer`, `repeat` | a tweet at X; one that answers or repeats the last one |
+    | `say` | a tweet at X, and but for number 0 some more, at number 2 the last one later |
+    | `answer`, `repeat` | one that answers or repeats the last one |
     | `edit` | another version of the last tweet, or two |
     | `delete` | the end of the last tweet, where it was never edited |
     | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
@@ -198,7 +205,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     @property
     def stops_s(self) -> float:
         """For how long."""
-        return (READER_STOPS_S if "reader" in self.stopped else STOPS_S)[self.lasts]
+        return (READER_STOPS_S if READING & {*self.stopped} else STOPS_S)[self.lasts]
 
     @property
     def stopped(self) -> tuple[str, ...]:
@@ -210,7 +217,8 @@ class TweetsCall(msgspec.Struct, frozen=True):
             case "say" | "answer" | "repeat" | "edit" | "retort":
                 mood = list(MOODS)[self.mood]
                 about = " about something else" if self.off else ""
-                return f"{SENTENCES[self.kind]} as {self.username}, {mood}{about}"
+                often = ", again and again" if self.kind == "say" and self.number else ""
+                return f"{SENTENCES[self.kind]} as {self.username}, {mood}{about}{often}"
             case "store":
                 return f"store tweet {self.number} by {self.storer}"
             case "list":
@@ -247,6 +255,7 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
                 # The account itself seldom says a word.
                 author=max(0, choose(2 * len(AUTHORS)) - len(AUTHORS)),
                 off=choose(5) == 4,  # noqa: PLR2004 - one in five
+                number=max(0, choose(TALKS) - TALKS + 3) if kind == "say" else 0,
                 again=again,
             )
         case "store":

@@ -75,12 +75,14 @@ def tweets_violations(
     found += TweetsDeeds(kept, told, config.section(TweetsConfig)).violations()
     found += walks_amiss(kept, told)
     found += XBooks(kept).violations()
+    found += XBooks(kept).search_violations(told.searched)
     found += _what_is_given_up_had_its_time(kept, config, clock)
     _note_what_came(folder, kept, told)
     found += _stored_once_each(told)
     if not _clock_was_set(clock):
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, told)
+        found += XBooks(kept).stream_violations()
     if is_calm and not told.is_disturbed:
         found += _without_faults_all_is_done_soon(kept, config, history, told)
     stores = [each for each in history.operations if each.name == "put_if_absent"]

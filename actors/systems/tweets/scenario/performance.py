@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, Kind, TweetsCall
+from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, PAUSES_S, Kind, TweetsCall
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Utterance
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 # The mood in which somebody is liked and answered; until when the reader's rule is there again.
 DELIGHTED: Final = 1
+# With the first of them, one more than there is done of one author in an hour.
+TALKS_MORE: Final = 3
+# More than a page of the search has.
+GAP_TWEETS: Final = 5
 RULE_IS_BACK_S: Final = 20.0
 INSERTED: Final = "Inserted one into the Database"
 
@@ -89,6 +93,11 @@ class TweetsPerformance:
         kind = self._call.kind
         if kind == "store" or (kind == "edit" and self._call.number):
             await self._also(kind)
+        if kind == "say" and self._call.number:
+            for time in range(TALKS_MORE):
+                if time == TALKS_MORE - 1:
+                    await asyncio.sleep(PAUSES_S[self._call.number])
+                await self._also("say", author=self._call.author, time=time)
 
     # --- At X --------------------------------------------------------------------------------
 
@@ -165,10 +174,10 @@ class TweetsPerformance:
                 await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
 
-    async def _also(self, kind: Kind, *, author: int = 0) -> None:
-        """Have it tweeted by somebody who is delighted."""
+    async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
+        """Have it tweeted by somebody who is delighted; `time` tells the same apart."""
         call = TweetsCall(kind, mood=DELIGHTED, author=author, number=self._call.number)
-        part = f"{self._part}-{kind}{author or ''}"
+        part = f"{self._part}-{kind}{author or ''}{(time and f'-{time}') or ''}"
         await TweetsPerformance(
             self._told, self._client, self._number, call, self._history, part
         ).run()
@@ -296,11 +305,25 @@ class TweetsPerformance:
             await self._also("say")
             await self._also("edit")
             await self._also("answer", author=1)
-            if "reader" in stopped:  # all of it is found again, by stream or search
-                await self._also("say", author=1)
-        await asyncio.sleep(self._call.stops_s)
+        if "reader" in stopped:
+            await self._fill_a_gap(self._call.stops_s)
+        else:
+            await asyncio.sleep(self._call.stops_s)
         for service in stopped:
             await self._client.operate("resume", service)
+
+    async def _fill_a_gap(self, lasts_s: float) -> None:
+        """Cut the stream, and tweet what X does not send again, where the stop lasts that long.
+
+        The search finds it, in pages. Of the last of it the stream has a newer version.
+        """
+        await self._client.administer("POST", "/admin/x/disconnect")
+        await asyncio.sleep(lasts_s / 8)
+        for time in range(GAP_TWEETS):
+            await self._also("say", author=1, time=time)
+        await asyncio.sleep(lasts_s * 3 / 8)
+        await self._also("edit", time=1)
+        await asyncio.sleep(lasts_s / 2)
 
     # --- Inside ------------------------------------------------------------------------------
 
