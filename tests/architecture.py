@@ -42,6 +42,7 @@ ROOMS = (
     ("command",),
     ("look", "shrink"),
     ("stage",),
+    ("requests",),
     ("check", "script"),
     ("time",),
     ("net",),

@@ -179,8 +179,7 @@ class Engine:
     def asked(self, what: str, status: int, took_s: float) -> None:
         """Hear how long a client waited for an answer; a status of 0 is none."""
         now_s = self._clock.monotonic()
-        since_s = self.calm.since_s(now_s)
-        if self.links_whole and since_s is not None and now_s - took_s >= since_s:
+        if self.is_calm_since(now_s - took_s):
             self._unrest += self.calm.asked(what, status)
         deadline_s = self.config.edge.deadline_s
         if self.links_whole and took_s > deadline_s + WAY_S:
@@ -190,6 +189,11 @@ class Engine:
         """Hear a whole answer."""
         found = self._contract.violations(exchange)
         self._add("http", [f"{who}: {each}" for each in found])
+
+    def is_calm_since(self, begun_s: float) -> bool:
+        """Whether nothing has been done to the system since then, nor just before."""
+        since_s = self.calm.since_s(self._clock.monotonic())
+        return self.links_whole and since_s is not None and begun_s >= since_s
 
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""

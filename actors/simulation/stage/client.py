@@ -15,6 +15,8 @@ from actors.errors import DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
 from actors.simulation.check.http_contract import HttpAnswer
 from actors.simulation.errors import NoSuchService
+from actors.simulation.requests.rough_request import exchange
+from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.oddities import Asked, oddities
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.engine import Engine
+    from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
     from actors.simulation.stage.trace import Trace
 
 # How often and how long a client asks for one thing, in virtual seconds: a crash, a full disk or a
@@ -50,6 +53,8 @@ REQUEST_ID: Final = "X-Request-ID"
 DONE: Final = frozenset({200, 201})
 # What makes no sense, and says which field is wrong.
 INVALID: Final = 422
+# Of so many odd requests one is of bytes that no library would send.
+ROUGH_ONE_IN: Final = 3
 # A body in pieces, and how long each is on its way; after how long at most a client has left.
 PIECE_BYTES: Final = 40
 PIECE_S: Final = 0.01
@@ -218,6 +223,9 @@ class Client:
         engine, asked = self._engine, self._asked
         if engine is None:
             return
+        if rng.randrange(ROUGH_ONE_IN) == 0:
+            await self.ask_roughly(rng.choice(rough_requests(ADMIN_TOKEN)))
+            return
         if asked is not None and rng.randrange(3) == 0 and self._is_done():
             await self._ask_again(asked, rng)
             return
@@ -229,6 +237,30 @@ class Client:
         amiss = odd.amiss(reply.status, reply.body) if reply.status else None
         if amiss is not None:
             engine.told(f"{self.name}: {amiss}")
+
+    async def ask_roughly(
+        self, rough: RoughRequest, *, host: str = EDGE_HOST, port: int | None = None
+    ) -> None:
+        """Send these bytes by themselves, and judge what comes back; `host`, `port`: elsewhere."""
+        engine, at_gateway = self._engine, host == EDGE_HOST and port is None
+        begun_s = asyncio.get_running_loop().time()
+        try:
+            answer = await exchange(host, port or self._port, rough)
+        except (OSError, EOFError, TimeoutError) as error:
+            said = type(error).__name__
+            self._trace.add("client", self.name, f"sends {rough}: {said}")
+            if engine is not None and not rough.cut and engine.is_calm_since(begun_s):
+                engine.told(f"{self.name}: {rough} was not answered: {said}")
+            return
+        self._trace.add("client", self.name, f"sends {rough}: {answer and answer.status}")
+        if engine is None or answer is None:
+            return
+        amiss = rough.amiss(answer, links_whole=engine.links_whole)
+        if amiss is not None:
+            engine.told(f"{self.name}: {amiss}")
+        elif at_gateway and answer.body:
+            took_s = asyncio.get_running_loop().time() - begun_s
+            engine.answered(self.name, _as_http(rough, answer, took_s))
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -332,6 +364,24 @@ def _asked(
         status=reply.status,
         is_list="items" in said and method == "GET",
         blamed=str(said.get("field") or "") if reply.status == INVALID else "",
+    )
+
+
+def _as_http(rough: RoughRequest, answer: RoughAnswer, took_s: float) -> HttpAnswer:
+    """Put it as an answer of the gateway; who sent bytes that are no HTTP has named no address."""
+    method, _, rest = rough.pieces[0].lstrip().partition(b" ")
+    is_json = answer.headers.get("content-type", "").endswith("json")
+    text = answer.body.decode()
+    return HttpAnswer(
+        method=method.decode("latin-1"),
+        target=rest.partition(b" ")[0].decode("latin-1"),
+        port=None,
+        request_id=answer.headers.get("x-request-id", "one"),
+        status=answer.status,
+        headers=answer.headers,
+        body=msgspec.json.decode(text) if is_json else text,
+        size=len(answer.body),
+        took_s=took_s,
     )
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, Kind, TweetsCall
+from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, OLD_RULES, Kind, TweetsCall
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Utterance
+from actors.systems.tweets.scenario.x_requests import SERIES, ask_x
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -132,7 +133,7 @@ class TweetsPerformance:
             case _:
                 return {}
 
-    async def _act_on_x(self) -> None:
+    async def _act_on_x(self) -> None:  # noqa: C901 - one a kind
         client, last = self._client, self._told.last
         match self._call.kind:
             case "compose":
@@ -149,7 +150,8 @@ class TweetsPerformance:
                 delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
                 await client.tell("x_platform", delete, key=self._key)
             case "meddle":
-                rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
+                besides = OLD_RULES[self._call.number % len(OLD_RULES)]
+                rule = NewRule(value=f"{KEYWORD} {besides}", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
                 self._told.deleted_rules = self._told.is_disturbed = True
@@ -160,6 +162,11 @@ class TweetsPerformance:
                     await self._also("say", author=1)
             case "requeue":
                 await self._requeue()
+            case "ask_x":
+                # Whoever asks X uses up what the monitor may ask, too.
+                self._told.is_disturbed = True
+                for each in SERIES[self._call.number % len(SERIES)]:
+                    await ask_x(self._client, each)
             case "disconnect":
                 self._told.is_disturbed = True
                 await client.administer("POST", "/admin/x/disconnect")
