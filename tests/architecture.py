@@ -42,7 +42,7 @@ ROOMS = (
     ("command",),
     ("look", "shrink"),
     ("stage",),
-    ("requests",),
+    ("files", "requests"),
     ("check", "script"),
     ("time",),
     ("net",),

@@ -55,6 +55,7 @@ ORACLES: Final[Mapping[str, str]] = {
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written",
     "calm": "where nothing is done to it, nothing crashes, restarts, parks or finds no room",
     "liveness": "when faults have ended, all runs and nothing waits, within a bound, by itself",
+    "files": "whose past is lost, or another's, is down and writes nothing; what is to help helps",
     "digest": "a seed is played again with the same digest",
     "audit": "the system's own audit of its files, and its scenario, find nothing",
 }
