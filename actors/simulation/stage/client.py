@@ -162,13 +162,14 @@ class Client:
                 return ClientReply(status, body)
         return ClientReply(0)
 
-    async def operate(self, action: str, actor: str) -> ClientReply:
+    async def operate(self, action: str, actor: str, *, for_s: float | None = None) -> ClientReply:
         """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses.
 
-        Raises NoSuchService as `tell` does.
+        A suspension of so many seconds, `for_s`, ends by itself. Raises NoSuchService as `tell`.
         """
         self._insist_on(actor, "client.operate")
-        return await self.administer("POST", f"/admin/actors/{actor}/{action}")
+        body = None if for_s is None else {"for_s": for_s}
+        return await self.administer("POST", f"/admin/actors/{actor}/{action}", body)
 
     async def administer(
         self, method: str, path: str, body: Any = None, *, key: str | None = None

@@ -297,8 +297,10 @@ class TweetsPerformance:
         is_x = "x_platform" in stopped
         if is_x:  # what is to be done about it finds nobody
             await self._also("say")
+        # Every other operator says at once for how long.
+        for_s = self._call.stops_s if self._number % 2 else None
         for service in stopped:
-            await self._client.operate("suspend", service)
+            await self._client.operate("suspend", service, for_s=for_s)
         if not is_x:
             await self._also("say")
             await self._also("edit")
@@ -306,7 +308,7 @@ class TweetsPerformance:
             if "reader" in stopped:  # all of it is found again, by stream or search
                 await self._also("say", author=1)
         await asyncio.sleep(self._call.stops_s)
-        for service in stopped:
+        for service in stopped if for_s is None else ():
             await self._client.operate("resume", service)
 
     # --- Inside ------------------------------------------------------------------------------
