@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actors.simulation.script.profile import PROFILES
-from tests.simulation.unrun_lines import UNRUN, lines_of
+from tests.simulation.unrun_lines import REST, UNRUN, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,8 +107,11 @@ class Measure:
             for place in places:
                 path = place.partition("::")[0]
                 found = lines_of(ROOT, place)
-                if ran := sorted(found & set(files[path]["executed_lines"])):
+                ran = sorted(found & set(files[path]["executed_lines"]))
+                if ran and not place.endswith(REST):
                     self.stale.append(f"{place} is listed, and was run: {_shown(ran)}")
+                if not found & missing[path]:
+                    self.stale.append(f"{place} is listed, and nothing of it is left")
                 self.listed[reason] += len(found & missing[path])
                 missing[path] -= found
         self.missing = {path: sorted(lines) for path, lines in sorted(missing.items()) if lines}
