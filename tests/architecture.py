@@ -42,6 +42,7 @@ ROOMS = (
     ("command",),
     ("look", "shrink"),
     ("stage",),
+    ("files", "requests"),
     ("check", "script"),
     ("time",),
     ("net",),

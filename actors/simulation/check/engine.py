@@ -58,6 +58,7 @@ ORACLES: Final[Mapping[str, str]] = {
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written",
     "calm": "where nothing is done to it, nothing crashes, restarts, parks or finds no room",
     "liveness": "when faults have ended, all runs and nothing waits, within a bound, by itself",
+    "files": "whose past is lost, or another's, is down and writes nothing; what is to help helps",
     "digest": "a seed is played again with the same digest",
     "audit": "the system's own audit of its files, and its scenario, find nothing",
 }
@@ -205,8 +206,7 @@ class Engine:
         """
         now_s, host = self._clock.monotonic(), who if deadline_s is None else ""
         begun_s, what = now_s - took_s, f"{who}: {what}"
-        since_s = self.calm.since_s(now_s)
-        if since_s is not None and begun_s >= since_s and self.deadlines.is_whole(host, begun_s):
+        if self.is_calm_since(host, begun_s):
             self._unrest += self.calm.asked(what, status)
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
         self._add("deadlines", self.deadlines.asked(what, host, begun_s, took_s, limit_s))
@@ -221,6 +221,12 @@ class Engine:
         """Hear a whole answer."""
         found = self._contract.violations(exchange)
         self._add("http", [f"{who}: {each}" for each in found])
+
+    def is_calm_since(self, host: str, begun_s: float) -> bool:
+        """Whether nothing has been done to system and link since then, nor just before."""
+        since_s = self.calm.since_s(self._clock.monotonic())
+        whole = self.deadlines.is_whole(host, begun_s)
+        return whole and since_s is not None and begun_s >= since_s
 
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""

@@ -90,6 +90,19 @@ class Machine:
         for address, name in scenario.wires.items():
             network.names.wire(EDGE_HOST, address, name)
 
+    def another(self, folder: Path, rng: Rng) -> Machine:
+        """Return one that stands in its place, with files of its own; nobody judges it."""
+        return Machine(
+            self._loop,
+            self._network,
+            folder=folder,
+            config=self.config,
+            systems=self._systems,
+            scenario=self.scenario,
+            trace=self._trace,
+            rng=rng,
+        )
+
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
         self.engine = engine

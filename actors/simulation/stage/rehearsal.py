@@ -21,6 +21,7 @@ from actors.simulation.check.engine import Engine
 from actors.simulation.check.history import History
 from actors.simulation.check.past import Past
 from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
+from actors.simulation.files.file_mishap import FileMishap
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.script.chooser import SeededChooser
@@ -70,6 +71,8 @@ if TYPE_CHECKING:
 REQUESTS_MAX: Final = 10
 # After one in so many requests its client asks something oddly as well.
 ODD_ONE_IN: Final = 3
+# To the folder of one in so many runs that held something happens, and the next process sees it.
+MISHAP_ONE_IN: Final = 4
 # Of order and delays, for who chooses: any number that is no larger is as good.
 SEEDS: Final = 1 << 16
 # Bytes that arrive are most of what happens, and tell the least.
@@ -419,10 +422,35 @@ class Rehearsal:
             for audit in self._audits:
                 troubles += audit(folder, machine.config, loop.clock.now_us())
             troubles += scenario.violations(folder, machine.config, loop.clock, history)
+        if not troubles:
+            troubles = await self._have_mishap(script.seed, machine, folder)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
         return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
+
+    async def _have_mishap(self, seed: int, machine: Machine, folder: Path) -> list[str]:
+        """Let something happen to a copy of the folder, which all have left."""
+        rng = Rng(f"{seed} mishap")
+        if rng.randrange(MISHAP_ONE_IN) or len(self.targets.stores) == 1:
+            return []
+        place = folder.with_name(f"{folder.name}-mishap")
+        shutil.copytree(folder, place, copy_function=shutil.copy)
+        try:
+            service, other = rng.sample(self.targets.stores, 2)
+            mishap = FileMishap(
+                place,
+                machine.another(place, rng),
+                before=self._template,
+                service=service,
+                other=other,
+                siblings=self._groups,
+                config=machine.config.store,
+            )
+            found = await mishap.happens(rng.choice(list(mishap.every)))
+            return [f"files: {each}" for each in found]
+        finally:
+            shutil.rmtree(place)
 
     async def _client(
         self, number: int, script: Script, scenario: Scenario, history: History,

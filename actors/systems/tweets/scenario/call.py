@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from actors.systems.tweets.scenario.moods import MOODS
+from actors.systems.tweets.scenario.x_requests import SERIES
 
 if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
@@ -60,6 +61,16 @@ ODD_REQUESTS: Final[tuple[tuple[str, str, int], ...]] = (
 # good as forgotten.
 LATER_S: Final = (90.0, 3_600.0, 80_000.0)
 
+# What an old rule of the reader's might ask for besides.
+OLD_RULES: Final = (
+    "has:links",
+    "(is:reply OR is:retweet OR is:quote)",
+    "-from:ann lang:de",
+    "(@bob OR #go OR to:ann OR retweets_of:bob)",
+    '"on sockets" -has:media',
+    "(url:example.org OR conversation_id:1)",
+)
+
 # Whom an operator stops for a while, and how long, in seconds: longer than an effect's attempts
 # last, and longer than a silent stream is waited for.
 STOPPED: Final[tuple[tuple[str, ...], ...]] = (
@@ -86,7 +97,7 @@ LOCKS_S: Final = (2.0, 8.0, 30.0)
 Kind = Literal[
     "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
     "meddle", "unrule", "lock", "requeue", "disconnect", "look", "stop",
-    "list", "get", "odd", "misuse", "late", "delete",
+    "list", "get", "odd", "misuse", "late", "delete", "ask_x",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
@@ -112,6 +123,7 @@ PARTS: Final[dict[Kind, int]] = {
     "misuse": 2,
     "late": 1,
     "delete": 1,
+    "ask_x": 3,
 }
 # Calls that are all told by a number, and how many there are.
 NUMBERS: Final[dict[Kind, int]] = {
@@ -120,6 +132,8 @@ NUMBERS: Final[dict[Kind, int]] = {
     "get": 8,
     "requeue": 4,
     "unrule": 4,
+    "meddle": len(OLD_RULES),
+    "ask_x": len(SERIES),
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -171,6 +185,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `odd` | what there is not, or what makes no sense |
     | `misuse` | another tweet to be stored, under a key that was somebody's |
     | `late` | what was stored before once more, under its key, long after |
+    | `ask_x` | what another program of the account asks of X, and changes nothing there |
     """
 
     kind: Kind
@@ -225,6 +240,8 @@ class TweetsCall(msgspec.Struct, frozen=True):
                 return f"read {self.list}"
             case "odd":
                 return "ask {} {}".format(*ODD_REQUESTS[self.number % len(ODD_REQUESTS)])
+            case "ask_x":
+                return f"ask X for {' and '.join(map(str, SERIES[self.number % len(SERIES)]))}"
             case "late":
                 return f"ask once more after {LATER_S[self.lasts]:g} s"
             case "flag":

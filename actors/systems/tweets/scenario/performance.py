@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, PAUSES_S, Kind, TweetsCall
+from actors.systems.tweets.scenario.call import (
+    LATER_S,
+    LOCKS_S,
+    OLD_RULES,
+    PAUSES_S,
+    Kind,
+    TweetsCall,
+)
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Utterance
+from actors.systems.tweets.scenario.x_requests import SERIES, ask_x
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -141,7 +149,7 @@ class TweetsPerformance:
             case _:
                 return {}
 
-    async def _act_on_x(self) -> None:
+    async def _act_on_x(self) -> None:  # noqa: C901 - one a kind
         client, last = self._client, self._told.last
         match self._call.kind:
             case "compose":
@@ -158,7 +166,8 @@ class TweetsPerformance:
                 delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
                 await client.tell("x_platform", delete, key=self._key)
             case "meddle":
-                rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
+                besides = OLD_RULES[self._call.number % len(OLD_RULES)]
+                rule = NewRule(value=f"{KEYWORD} {besides}", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
                 self._told.deleted_rules = self._told.is_disturbed = True
@@ -169,6 +178,11 @@ class TweetsPerformance:
                     await self._also("say", author=1)
             case "requeue":
                 await self._requeue()
+            case "ask_x":
+                # Whoever asks X uses up what the monitor may ask, too.
+                self._told.is_disturbed = True
+                for each in SERIES[self._call.number % len(SERIES)]:
+                    await ask_x(self._client, each)
             case "disconnect":
                 self._told.is_disturbed = True
                 await client.administer("POST", "/admin/x/disconnect")
@@ -299,8 +313,10 @@ class TweetsPerformance:
         is_x = "x_platform" in stopped
         if is_x:  # what is to be done about it finds nobody
             await self._also("say")
+        # Every other operator says at once for how long.
+        for_s = self._call.stops_s if self._number % 2 else None
         for service in stopped:
-            await self._client.operate("suspend", service)
+            await self._client.operate("suspend", service, for_s=for_s)
         if not is_x:
             await self._also("say")
             await self._also("edit")
@@ -309,7 +325,7 @@ class TweetsPerformance:
             await self._fill_a_gap(self._call.stops_s)
         else:
             await asyncio.sleep(self._call.stops_s)
-        for service in stopped:
+        for service in stopped if for_s is None else ():
             await self._client.operate("resume", service)
 
     async def _fill_a_gap(self, lasts_s: float) -> None:

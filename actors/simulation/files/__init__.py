@@ -1,0 +1,1 @@
+"""What becomes of a data folder between two processes, and what must come of that."""
