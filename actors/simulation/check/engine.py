@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.handled import Handled
     from actors.simulation.check.http_contract import HttpAnswer
     from actors.simulation.check.past import Past
+    from actors.simulation.check.subscriptions import Subscriber
     from actors.simulation.time.virtual_clock import VirtualClock
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.
@@ -72,11 +73,9 @@ class Engine:
         clock: VirtualClock,
         past: Past,
         *,
-        subscribers: Mapping[str, Sequence[str]],
-        groups: Mapping[str, str],
         roomy: bool = True,
     ) -> None:
-        """`past` is what the files hold; `subscribers` by event type, `groups` by actor.
+        """`past` is what the files hold.
 
         It is not `roomy` where limits are small on purpose: a refusal for room is none to judge.
         """
@@ -88,13 +87,15 @@ class Engine:
         self._clock = clock
         self.timers = TimerOracle(past)
         self._channels = ChannelOracle(
-            past, subscribers, untaken_max=config.store.outbox_messages_max
+            past,
+            kept_max=config.store.events_kept_max,
+            untaken_max=config.store.outbox_messages_max,
         )
         self._once = OnceOracle(config.store.client_keys_kept_s)
         self._poison = PoisonOracle(config.service.attempts_max)
         supervisor = config.supervisor
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
-        self._supervision = SupervisionOracle(budget, groups)
+        self._supervision = SupervisionOracle(budget)
         self.calm = CalmOracle(roomy=roomy)
         self.effects = EffectOracle(config.effect, config.breaker)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
@@ -113,9 +114,10 @@ class Engine:
         """What clients may know of how it is configured."""
         return self.config.edge
 
-    def booted(self) -> None:
-        """Hear that another process begins."""
-        self._supervision.begin()
+    def booted(self, subscribers: Sequence[Subscriber], groups: Mapping[str, str]) -> None:
+        """Hear that another process begins, and who listens to what there; `groups` by actor."""
+        self._keys.version += self._channels.subscriptions.declare(subscribers)
+        self._supervision.begin(groups)
         self._order.begin()
         self.timers.begin()
         self.effects.begin()
@@ -166,6 +168,7 @@ class Engine:
         if epoch <= self._epochs.get(store, 0):
             self._add("fencing", [f"{store} was opened with the epoch {epoch} once more"])
         self._epochs[store] = epoch
+        self._channels.opened(store)
         self.timers.opened(store, self._clock.monotonic())
 
     def given(self, store: str, batch: Sequence[Envelope]) -> None:
