@@ -193,7 +193,7 @@ def test_a_careless_upgrade_is_found(services: dict[str, Any], trouble: str) -> 
     assert any(trouble in each for each in troubles), troubles
 
 
-def _dropped(directory: Directory, service: str, message_type: str, blob: bytes) -> Any:
+def dropped(directory: Directory, service: str, message_type: str, blob: bytes) -> Any:
     found = decode(directory, service, message_type, blob)
     if isinstance(found, Unreadable):
         return msgspec.structs.replace(found, waits=False)
@@ -208,7 +208,7 @@ def _all_kept(connection: sqlite3.Connection, subscriptions: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("owner", "name", "planted", "trouble"),
     [
-        (Directory, "decode", _dropped, " times"),
+        (Directory, "decode", dropped, " times"),
         (outbox, "missed_events", _all_kept, "channels: mailer has applied counter's number 1"),
         (outbox, "missed_events", lambda *_: [], "channels: "),
     ],
