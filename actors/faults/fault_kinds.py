@@ -19,6 +19,8 @@ FaultName = Literal[
     "resume",
     "crash",
     "terminate",
+    "previous_version",
+    "present_version",
     "slow_store",
     "mend_store",
     "full_at",
@@ -42,7 +44,9 @@ FaultName = Literal[
     "late_effect",
     "twice_effect",
 ]
-Scope = Literal["service", "point", "process", "store", "link", "clock", "handler", "effect"]
+Scope = Literal[
+    "service", "point", "process", "store", "link", "clock", "handler", "effect", "version"
+]
 
 
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,15 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "crash": FaultKind(scope="process", text="crash the process"),
         # SIGTERM: it answers what it has begun, closes its files, and is started again.
         "terminate": FaultKind(scope="process", text="end the process in order"),
+        # A rollback, and rolling forward again: what is on its way was written by the other one.
+        "previous_version": FaultKind(
+            scope="version",
+            text="crash the {target}, and start its previous version",
+            ended_by="present_version",
+        ),
+        "present_version": FaultKind(
+            scope="version", text="crash the {target}, and start its present version"
+        ),
         "slow_store": FaultKind(
             scope="store",
             text="the store of {target} takes {seconds} more a commit",

@@ -117,7 +117,7 @@ class EffectOracle:
         limits = self.limits[store, what.type]
         if request is None:
             request = kind.requests[id(task)] = _Request(task, what)
-            if not any(each.what == what for each in asked.values()):
+            if not any(each.what.is_told_by(message) for each in asked.values()):
                 yield f"{store}: {what.type} runs, and no commit has asked for it"
         yield from self._in_time(store, kind, request, limits, now_s)
         request.attempts += 1

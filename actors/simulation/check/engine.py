@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.http_contract import HttpAnswer
     from actors.simulation.check.letter_oracle import LetGo
     from actors.simulation.check.past import Past
+    from actors.simulation.check.subscriptions import Subscriber
     from actors.simulation.time.virtual_clock import VirtualClock
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.
@@ -73,11 +74,9 @@ class Engine:
         clock: VirtualClock,
         past: Past,
         *,
-        subscribers: Mapping[str, Sequence[str]],
-        groups: Mapping[str, str],
         roomy: bool = True,
     ) -> None:
-        """`past` is what the files hold; `subscribers` by event type, `groups` by actor.
+        """`past` is what the files hold.
 
         It is not `roomy` where limits are small on purpose: a refusal for room is none to judge.
         """
@@ -92,7 +91,7 @@ class Engine:
         self.timers = TimerOracle(past)
         self._channels = ChannelOracle(
             past,
-            subscribers,
+            kept_max=config.store.events_kept_max,
             untaken_max=config.store.outbox_messages_max,
             window_max=config.channel.window_messages,
         )
@@ -100,7 +99,7 @@ class Engine:
         self._poison = PoisonOracle(config.service.attempts_max)
         supervisor = config.supervisor
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
-        self._supervision = SupervisionOracle(budget, groups)
+        self._supervision = SupervisionOracle(budget)
         self.calm = CalmOracle(roomy=roomy)
         self.effects = EffectOracle(config.effect, config.breaker)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
@@ -131,9 +130,10 @@ class Engine:
         """What the wall clock says, in microseconds of the epoch."""
         return self._clock.now_us()
 
-    def booted(self) -> None:
-        """Hear that another process begins."""
-        self._supervision.begin()
+    def booted(self, subscribers: Sequence[Subscriber], groups: Mapping[str, str]) -> None:
+        """Hear that another process begins, and who listens to what there; `groups` by actor."""
+        self._keys.version += self._channels.subscriptions.declare(subscribers)
+        self._supervision.begin(groups)
         self._order.begin()
         self._replies.begin()
         self.timers.begin()
@@ -186,6 +186,7 @@ class Engine:
         if epoch <= self._epochs.get(store, 0):
             self._add("fencing", [f"{store} was opened with the epoch {epoch} once more"])
         self._epochs[store] = epoch
+        self._channels.opened(store)
         self.timers.opened(store, self._clock.monotonic())
 
     def given(self, store: str, batch: Sequence[Envelope]) -> None:

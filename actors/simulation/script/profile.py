@@ -10,9 +10,10 @@ import msgspec
 from actors.faults.fault_kinds import FAULTS, FaultName
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.targets import PROCESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from actors.kernel.rng import Rng
     from actors.simulation.script.chooser import Chooser
@@ -49,6 +50,7 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "suspend": 2,
     "crash": 2,
     "terminate": 2,
+    "previous_version": 3,
 }
 NETWORK: Final[Mapping[FaultName, int]] = {
     "slow_link": 3,
@@ -137,6 +139,18 @@ def choose_slot(choose: Chooser, profile: Profile, targets: Targets) -> Slot | N
         amount_ms=amounts[choose(len(amounts))] if amounts else 0,
         lasts_us=choose_gap(choose) if fault.ended_by else 0,
     )
+
+
+def begun_earlier(choose: Chooser, schedule: Schedule, due_us: Sequence[int]) -> Schedule:
+    """Let it begin with the previous version, one time in two, until something is on its way.
+
+    `due_us` is when each request is due; the change comes as long after one of them as any gap.
+    """
+    if not choose(2):
+        return schedule
+    until_us = (due_us[choose(len(due_us))] if due_us else 0) + choose_gap(choose)
+    moments = [(0, Step(0, "previous_version", PROCESS)), *schedule.moments()]
+    return Schedule.at([*moments, (until_us, Step(0, "present_version", PROCESS))])
 
 
 def choose_gap(choose: Chooser) -> int:

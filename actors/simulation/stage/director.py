@@ -115,7 +115,7 @@ class Director:
         self._strikes_handlers |= FAULTS[step.fault].scope in HANDLED
         amount_s = step.amount_ms / 1000
         match FAULTS[step.fault].scope:
-            case "service" | "point" | "process":
+            case "service" | "point" | "process" | "version":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -160,13 +160,23 @@ class Director:
             case "full_at":
                 self._machine.refusals.add(target)
             case "crash":
-                await self._machine.crash()
-                await asyncio.sleep(REBOOT_S)
-                await self._machine.boot()
+                await self._crash()
+            case "previous_version" | "present_version":
+                is_earlier = fault == "previous_version"
+                if self._machine.is_earlier is not is_earlier:
+                    await self._crash(is_earlier=is_earlier)
             case "terminate":
                 await self._machine.stop()
                 await asyncio.sleep(REBOOT_S)
                 await self._machine.boot()
+
+    async def _crash(self, *, is_earlier: bool | None = None) -> None:
+        """Let the process die, and start it again; as which version, if that is said."""
+        await self._machine.crash()
+        if is_earlier is not None:
+            self._machine.is_earlier = is_earlier
+        await asyncio.sleep(REBOOT_S)
+        await self._machine.boot()
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk

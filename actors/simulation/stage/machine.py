@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import App
-from actors.errors import NoSuchActor
+from actors.errors import NoSuchActor, SchemaError
 from actors.kernel import lifecycle
 from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.author_line import short_place
@@ -34,9 +35,12 @@ if TYPE_CHECKING:
     from actors.simulation.net.network import Network
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
+    from actors.simulation.stage.version import Version
     from actors.simulation.time.loop import SimulationLoop
-    from actors.system import Ask, System
+    from actors.system import Ask
 
+# How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
+NEWER: Final = f"{SchemaError.__name__}: "
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -54,12 +58,15 @@ class Machine:
         *,
         folder: Path,
         config: Config,
-        systems: Sequence[System],
+        versions: Sequence[Version],
         scenario: Scenario,
         trace: Trace,
         rng: Rng,
     ) -> None:
-        """It boots the `systems`, of whose rest the `scenario` knows more than we do."""
+        """It boots the first of the `versions`, of whose rest the `scenario` knows more than we do.
+
+        While `is_earlier` is set the second one, which is the one before, where there is one.
+        """
         # Who hears what becomes of it, where that is judged.
         self.engine: Engine | None = None
         self.disk = Disk(trace)
@@ -78,7 +85,8 @@ class Machine:
         self._network = network
         self._folder = folder
         self.config = config
-        self._systems = systems
+        self._versions = versions
+        self.is_earlier = False
         self.scenario = scenario
         self._trace = trace
         self._rng = rng
@@ -97,7 +105,7 @@ class Machine:
             self._network,
             folder=folder,
             config=self.config,
-            systems=self._systems,
+            versions=self._versions,
             scenario=self.scenario,
             trace=self._trace,
             rng=rng,
@@ -110,19 +118,29 @@ class Machine:
         self.disk.engine = engine
         self._trace.on_fault = engine.disturbed
 
+    @property
+    def version(self) -> Version:
+        """What it runs, or will when it is started."""
+        return self._versions[self.is_earlier]
+
+    def as_read(self, service: str, message: Message) -> Message:
+        """Return a message as the version that runs reads it. Raises NotRead."""
+        return self.version.read(service, message)
+
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
         if self.engine is not None:
-            self.engine.booted()
+            self.engine.booted(self.version.subscribers, self.version.groups)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
             await self._app.listen()
             await self._app.start()
         self.up = True
-        self._trace.add("boot", EDGE_HOST, f"process {self._boots}")
+        which = ", of the previous version," if self.is_earlier else ""
+        self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
     async def crash(self) -> None:
         """End the process at once: nothing is drained, nothing is said, nothing more commits."""
@@ -155,8 +173,10 @@ class Machine:
 
     def signal(self, what: str, service: str) -> None:
         """Kill, restart, suspend or resume a service, as an operator would."""
-        if self.up:
-            self._tell(what, service)
+        if not self.up:
+            return
+        self._tell(what, service)
+        with suppress(NoSuchActor):  # this version has none of that name
             getattr(self.system, what)(service)
 
     def has(self, service: str) -> bool:
@@ -247,7 +267,7 @@ class Machine:
             return far
 
         return App(
-            self._systems,
+            self.version.systems,
             self.config,
             data_dir=self._folder,
             clock=self._loop.clock,
@@ -301,7 +321,9 @@ class Machine:
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
             # Also while it boots, and while it ends in order; whom its own death ends is no crash.
-            if not event.killed and not self.disk.lost and not is_wished(event.error):
+            refused = self.is_earlier and event.error.startswith(NEWER)
+            wished = is_wished(event.error) or refused
+            if not event.killed and not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
             text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")

@@ -6,13 +6,14 @@ import asyncio
 import shutil
 from collections.abc import Mapping  # noqa: TC003 - a field's type is looked at when it is made
 from contextlib import contextmanager
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from actors.app import look_through
-from actors.errors import line_at
+from actors.errors import declared, line_at
 from actors.kernel.rng import Rng
 from actors.service.common_invariants import all_at_rest
 from actors.service.stateless.replicas import actor_names
@@ -26,9 +27,15 @@ from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
-from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
+from actors.simulation.script.profile import (
+    PROFILES,
+    assemble,
+    begun_earlier,
+    choose_slot,
+    draw_schedule,
+)
 from actors.simulation.script.schedule import Schedule
-from actors.simulation.script.targets import Targets
+from actors.simulation.script.targets import PROCESS, Targets
 from actors.simulation.script.workload import (
     CLIENTS,
     choose_request,
@@ -39,7 +46,6 @@ from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints, handlers_of
-from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
@@ -49,6 +55,7 @@ from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
+from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
@@ -156,8 +163,11 @@ class Rehearsal:
         self._runs = 0
         self._requests = 0
         factories = services_of(self._systems, unbooted(self._systems, self._config, place))
-        self._subscribers = subscribers_of(factories)
-        self._groups = groups_of(self._systems, factories)
+        # The present one, and the one before where there is one.
+        self._versions = (
+            Version.of(self._systems, factories),
+            *self._versions_before(system, place),
+        )
         self._past = Past()
         # What was wrong already when the files were furnished: so it is in every run.
         self._furnished_troubles: list[str] = []
@@ -176,6 +186,7 @@ class Rehearsal:
             points=self.points,
             handlers=handlers,
             effects=effects,
+            versions=(PROCESS,) * (len(self._versions) - 1),
         )
         scenario().prepare(self._template)
         try:
@@ -204,6 +215,9 @@ class Rehearsal:
         traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
+        if self.targets.versions and profile.weights.get("previous_version"):
+            due_us = list(accumulate(each.gap_us for each in workload))
+            schedule = begun_earlier(SeededChooser(rng.fork("version")), schedule, due_us)
         chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
         knobs = tuple(each for each in chosen if not is_set(self._explicit, each.key))
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
@@ -355,7 +369,7 @@ class Rehearsal:
                 network,
                 folder=folder,
                 config=config or self._config,
-                systems=self._systems,
+                versions=self._versions,
                 scenario=scenario,
                 trace=trace,
                 rng=rng.fork("machine"),
@@ -364,23 +378,35 @@ class Rehearsal:
             run(stage(machine, network, loop), loop=loop)
         note_generators(trace, (*rng.family, loop.entropy))
 
+    def _versions_before(self, system: System, place: Path) -> Iterator[Version]:
+        scenario = self._scenario()
+        with declared(system.name, "scenario's earlier version"):
+            earlier = scenario.earlier(system)
+        if earlier is not None:
+            systems = scenario.systems(earlier)
+            wiring = unbooted(systems, self._config, place)
+            yield Version.of(systems, services_of(systems, wiring))
+
     def _engine(self, clock: VirtualClock, config: Config) -> Engine:
         return Engine(
             config,
             clock,
             self._past,
-            subscribers=self._subscribers,
-            groups=self._groups,
             roomy=self._scenario().roomy and config == self._config,
         )
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
+        # By who wrote the files that are there in earnest.
+        machine.is_earlier = bool(self.targets.versions)
         await machine.boot()
         for address, name in self._scenario().wires.items():
             if not network.listens(name):
                 message = f"the scenario's wires: nothing listens at {address}, called {name!r}"
                 raise NothingThere(message)
-        await self._scenario().furnish(machine.system)
+        system: Any = machine.system
+        if machine.is_earlier:
+            system = Interpreted(system, machine.version)
+        await self._scenario().furnish(system)
         await machine.stop()
         self._furnished_troubles = [f"furnishing: {each}" for each in _heard(machine, loop)]
 
@@ -396,6 +422,7 @@ class Rehearsal:
     ) -> list[str]:
         scenario = machine.scenario
         scenario.is_calm = not script.schedule.steps
+        machine.is_earlier = script.schedule.begins_with("previous_version")
         await machine.boot()
         await _together(
             director.play(script.schedule),
@@ -444,7 +471,7 @@ class Rehearsal:
                 before=self._template,
                 service=service,
                 other=other,
-                siblings=self._groups,
+                siblings=machine.version.groups,
                 config=machine.config.store,
             )
             found = await mishap.happens(rng.choice(list(mishap.every)))

@@ -81,6 +81,15 @@ class Scenario:
         """Return what the machine boots: the scenario's own system, and any that it needs."""
         return (own,)
 
+    def earlier(self, own: System) -> System | None:
+        """Return the system as its last version was, if that is to be played as well.
+
+        A value with messages and services of its own, called as they are now. Then every run
+        begins with files that it has written, and the process goes back to it and on again.
+        """
+        del own
+        return None
+
     async def furnish(self, system: ServiceSystem) -> None:
         """Put in what all runs begin with, if anything; once, and the same every time."""
         del system
