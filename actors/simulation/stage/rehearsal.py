@@ -80,6 +80,13 @@ REQUESTS_MAX: Final = 10
 ODD_ONE_IN: Final = 3
 # To the folder of one in so many runs that held something happens, and the next process sees it.
 MISHAP_ONE_IN: Final = 4
+# One in sixteen seeds has no fault whatever the profile, so that the good case is judged, too. They
+# lie evenly, but at no fixed distance, as crash points take turns by seed: Fibonacci hashing, D. E.
+# Knuth, "The Art of Computer Programming", volume 3, 6.4. By the offset 10 is the first.
+CALM_FACTOR: Final = 40_503
+CALM_OFFSET: Final = 57_344
+HASHES: Final = 1 << 16
+CALM_HASHES: Final = HASHES // 16
 # Of order and delays, for who chooses: any number that is no larger is as good.
 SEEDS: Final = 1 << 16
 # Bytes that arrive are most of what happens, and tell the least.
@@ -212,6 +219,8 @@ class Rehearsal:
                 requests_max=REQUESTS_MAX,
             )
         profile = self._profile
+        if _is_calm(seed):
+            return Script(seed=seed, workload=workload, schedule=Schedule())
         traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
@@ -507,6 +516,10 @@ def _heard(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
     yield from [f"crashed by itself: {each}" for each in machine.crashes]
     yield from machine.disk.handlers.troubles
     yield from [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+
+
+def _is_calm(seed: int) -> bool:
+    return (seed * CALM_FACTOR + CALM_OFFSET) % HASHES < CALM_HASHES
 
 
 @contextmanager
