@@ -118,10 +118,11 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
     if told.deleted_rules or lasted_s >= reach_s:
         return
     begun_us = START_US - (x.stall_s + NOTE_S_MAX) * SECOND_US
-    gaps = [gap for gap in _rows(folder, "reader", GAPS) if gap[0] >= begun_us]
+    gaps = _rows(folder, "reader", GAPS)
     steps = clock.forward_us if isinstance(clock, VirtualClock) else []
     for since_us, until_us in unexplained(gaps, steps, lasted_us=round(lasted_s * SECOND_US)):
-        yield f"a gap from {since_us} to {until_us}, and X was there"
+        if since_us >= begun_us:
+            yield f"a gap from {since_us} to {until_us}, and X was there"
 
 
 def unexplained(
