@@ -120,10 +120,11 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
     if told.deleted_rules or lasted_s >= reach_s:
         return
     begun_us = START_US - (x.stall_s + NOTE_S_MAX) * SECOND_US
-    gaps = [gap for gap in _rows(folder, "reader", GAPS) if gap[0] >= begun_us]
+    gaps = _rows(folder, "reader", GAPS)
     steps = clock.forward_us if isinstance(clock, VirtualClock) else []
     for since_us, until_us in unexplained(gaps, steps, lasted_us=round(lasted_s * SECOND_US)):
-        yield f"a gap from {since_us} to {until_us}, and X was there"
+        if since_us >= begun_us:
+            yield f"a gap from {since_us} to {until_us}, and X was there"
 
 
 def unexplained(
@@ -134,10 +135,18 @@ def unexplained(
     Each of `steps` is what the clock said before, and by how much it was set forward then: maybe
     between a plan and its connection, so that what was asked for was too short by that, and the gap
     is no longer. What began behind a step, by more than the run has `lasted_us`, began after it.
-    All are microseconds.
+    What is lost of a gap, for X does not reach it, is a gap of its own, and the rest another: those
+    that meet are one. All are microseconds.
     """
+    whole: list[tuple[int, int]] = []
+    for since_us, until_us in sorted(gaps):
+        if whole and since_us <= whole[-1][1]:
+            begun_us, ended_us = whole.pop()
+            whole.append((begun_us, max(ended_us, until_us)))
+        else:
+            whole.append((since_us, until_us))
     found = []
-    for since_us, until_us in gaps:
+    for since_us, until_us in whole:
         forward_us = sum(by_us for at_us, by_us in steps if since_us <= at_us + lasted_us)
         if not 0 < until_us - since_us <= forward_us:
             found.append((since_us, until_us))

@@ -32,3 +32,10 @@ def test_a_gap_is_explained_by_a_step_that_it_began_before(
     found = unexplained([gap], steps, lasted_us=LASTED_S * 1_000_000)
     assert found == ([] if explained else [gap])
     assert unexplained([gap], [], lasted_us=LASTED_S * 1_000_000) == [gap]
+
+
+def test_the_parts_of_a_gap_are_explained_as_one() -> None:
+    """What is lost of it ends long after the step, and the rest begins there."""
+    parts = [(2_000, 3_000), (990, 2_000)]
+    assert unexplained(parts, [(1_000, 2_500)], lasted_us=100) == []
+    assert unexplained(parts, [(1_000, 2_000)], lasted_us=100) == [(990, 3_000)]
