@@ -33,10 +33,7 @@ OUT_OF_DATE: Final = ("NameError", "ImportError", "SyntaxError", "UnboundLocalEr
 # What else proves that any interleaving leaves the books in agreement: each with its tests, in the
 # short version.
 MACHINES: Final = {
-    "hotel": {
-        "hand-moved messages": "tests/systems/hotel/test_saga.py",
-        "Town": "tests/systems/hotel/test_saga_interleavings.py",
-    },
+    "hotel": {"Town": "tests/systems/hotel/test_saga_interleavings.py"},
     "tweets": {"Crowd": "tests/systems/tweets/test_brand_interleavings.py"},
 }
 TIME_UP: Final = "its time was up"

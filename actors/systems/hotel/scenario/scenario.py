@@ -14,18 +14,18 @@ from actors.simulation.check.standard_models import Register
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.hotel.config import HotelConfig, MoneyConfig
 from actors.systems.hotel.messages import ChangeRoom, RegisterCustomer, RegisterRoom
-from actors.systems.hotel.scenario.at_rest import (
-    ListRead,
-    bookings_without_end,
-    judge_rest,
-    read_at_rest,
-)
 from actors.systems.hotel.scenario.books import Books
 from actors.systems.hotel.scenario.call import ROOMS, HotelCall, choose_hotel_call
 from actors.systems.hotel.scenario.guests import NAME, HotelGuests
 from actors.systems.hotel.scenario.judge_bookings import judge_bookings
 from actors.systems.hotel.scenario.judge_events import judge_events
 from actors.systems.hotel.scenario.judge_keys import judge_keys
+from actors.systems.hotel.scenario.judge_lists import (
+    ListRead,
+    bookings_without_end,
+    judge_lists,
+    read_lists,
+)
 from actors.systems.hotel.scenario.judge_money import judge_money
 from actors.systems.hotel.scenario.judge_reads import judge_reads
 from actors.systems.hotel.scenario.reading import TYPE
@@ -78,7 +78,7 @@ class HotelScenario(Scenario):
     def __init__(self) -> None:
         """Nobody has booked yet."""
         self._guests = HotelGuests(NIGHTS_MAX)
-        self._at_rest: list[ListRead] = []
+        self._lists: list[ListRead] = []
 
     def configure(self, config: Config) -> Config:
         """Shorten the times until a run sees their ends."""
@@ -125,7 +125,7 @@ class HotelScenario(Scenario):
         async def ask(service: str, question: Query) -> Any:
             return await system.ask(service, question, timeout_s=60.0)
 
-        self._at_rest = await read_at_rest(ask)
+        self._lists = await read_lists(ask)
         return []
 
     def choose_call(self, choose: Chooser) -> HotelCall:
@@ -146,7 +146,7 @@ class HotelScenario(Scenario):
             *judge_money(books),
             *judge_events(books),
             *judge_reads(books),
-            *judge_rest(books, self._at_rest),
+            *judge_lists(books, self._lists),
             *judge_keys(books, guests.expected),
         ]
         registered = [each for each in history.operations if each.key]

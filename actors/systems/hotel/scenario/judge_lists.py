@@ -73,7 +73,7 @@ async def _read(ask: Ask, service: str, question: Any) -> list[Row]:
     return items
 
 
-async def read_at_rest(ask: Ask) -> list[ListRead]:
+async def read_lists(ask: Ask) -> list[ListRead]:
     """Return every list, and of each filter those that what there is suggests."""
 
     async def read(service: str, question: Any) -> list[Row]:
@@ -114,7 +114,7 @@ def _around(check_in: str, check_out: str) -> Iterator[tuple[dt.date, dt.date]]:
 # --- Judging -------------------------------------------------------------------------------------
 
 
-def judge_rest(books: Books, read: list[ListRead]) -> Iterator[str]:
+def judge_lists(books: Books, read: list[ListRead]) -> Iterator[str]:
     """Hold every list against the rows."""
     for each in read:
         should = _expected(books, each.question)
