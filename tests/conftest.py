@@ -47,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """One seed a run, so that the number a failure prints reproduces it."""
+    # Nobody here is told from another by a certificate, and each process would read them all.
+    os.environ.setdefault("SSL_CERT_FILE", os.devnull)
     _remove_in_memory()
     seed = _told_by_the_run(config).get("seed", config.getoption("seed"))
     config.stash[SEED_KEY] = secrets.randbits(32) if seed is None else seed
@@ -149,10 +151,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_turn)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Spare the collector the modules and the thousands of tests: it never finds anything there."""
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _turn(item: pytest.Item) -> tuple[int, int, str]:
