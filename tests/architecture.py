@@ -42,7 +42,7 @@ ROOMS = (
     ("command",),
     ("look", "shrink"),
     ("stage",),
-    ("check", "script"),
+    ("check", "files", "script"),
     ("time",),
     ("net",),
     ("sealed",),

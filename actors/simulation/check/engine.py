@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel import lifecycle
@@ -20,11 +21,12 @@ from actors.simulation.check.key_oracle import DeferredOracle, KeyOracle
 from actors.simulation.check.letter_oracle import LetterOracle
 from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, early_replies
 from actors.simulation.check.order_oracle import OrderOracle, expired
+from actors.simulation.check.standstills import Standstills
 from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
 from actors.simulation.check.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -61,6 +63,7 @@ ORACLES: Final[Mapping[str, str]] = {
 
 # What an answer may take beyond its deadline: the way there and back.
 WAY_S: Final = 0.5
+PAUSE: Final = ("pause", "process")
 
 
 class Engine:
@@ -86,7 +89,8 @@ class Engine:
         self.commits = CommitWatch(self._wrote, clock)
         self.config = config
         self._clock = clock
-        self.timers = TimerOracle(past)
+        self.pauses = Standstills()
+        self.timers = TimerOracle(past, self.pauses)
         self._channels = ChannelOracle(
             past, subscribers, untaken_max=config.store.outbox_messages_max
         )
@@ -96,10 +100,10 @@ class Engine:
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
         self._supervision = SupervisionOracle(budget, groups)
         self.calm = CalmOracle(roomy=roomy)
-        self.effects = EffectOracle(config.effect, config.breaker)
+        self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
         self._told: list[str] = []
-        self.deferred = DeferredOracle(clock.monotonic, self._told)
+        self.deferred = DeferredOracle(clock.monotonic, self._told, self.pauses)
         self._letters = LetterOracle(config.service.dead_letters_max)
         self._order = OrderOracle()
         self._epochs: dict[str, int] = {}
@@ -138,6 +142,18 @@ class Engine:
     def disturbed(self) -> None:
         """Hear that a fault strikes."""
         self.calm.disturb(self._clock.monotonic())
+
+    def paused(self) -> None:
+        """Hear that nothing of the process runs from now on."""
+        now_s = self._clock.monotonic()
+        self.pauses.begin(now_s)
+        self.calm.lasts(PAUSE, now_s)
+
+    def unpaused(self) -> None:
+        """Hear that it runs again."""
+        now_s = self._clock.monotonic()
+        self.pauses.end(now_s)
+        self.calm.ends(PAUSE, now_s)
 
     def wanted(self, action: str, actor: str) -> None:
         """Hear what an operator, or a fault, wants of an actor."""
@@ -183,7 +199,8 @@ class Engine:
         if self.links_whole and since_s is not None and now_s - took_s >= since_s:
             self._unrest += self.calm.asked(what, status)
         deadline_s = self.config.edge.deadline_s
-        if self.links_whole and took_s > deadline_s + WAY_S:
+        own_s = took_s - self.pauses.within(now_s - took_s, now_s)
+        if self.links_whole and own_s > deadline_s + WAY_S:
             self._add("deadlines", [f"{what} took {took_s:.3f} s, of {deadline_s:g} s"])
 
     def answered(self, who: str, exchange: HttpAnswer) -> None:
@@ -234,13 +251,35 @@ class Engine:
         batch: Sequence[Handled],
         crash: BaseException | None,
         culprit: Envelope | None,
-    ) -> None:
+    ) -> Callable[[], None]:
+        """Return what tells of a commit, as things stand when it comes."""
         forward_us = self._clock.set_forward_us
         now_s = self._clock.monotonic()
         since_s = self.calm.since_s(now_s)
         quiet_us = (
             None if since_s is None else self._clock.now_us() - round((now_s - since_s) * 1e6)
         )
+        failed = (crash, culprit)
+        return partial(
+            self._hear,
+            store,
+            batch,
+            failed,
+            forward_us=forward_us,
+            since_s=since_s,
+            quiet_us=quiet_us,
+        )
+
+    def _hear(
+        self,
+        store: str,
+        batch: Sequence[Handled],
+        failed: tuple[BaseException | None, Envelope | None],
+        *,
+        forward_us: int,
+        since_s: float | None,
+        quiet_us: int | None,
+    ) -> None:
         self._add("replies", early_replies(store, batch))
         self._add("once", self._once.hear(store, batch, forward_us=forward_us))
         self._add("keys", self._keys.hear(store, batch, forward_us=forward_us))
@@ -250,7 +289,7 @@ class Engine:
         self._add("effects", self.effects.hear(store, batch))
         self._letters.hear(store, batch)
         self.deferred.hear(store, batch)
-        self._add("poison", self._poison.hear(store, batch, crash, culprit))
+        self._add("poison", self._poison.hear(store, batch, *failed))
         if since_s is not None:
             self._unrest += self.calm.batch(store, batch)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from actors.simulation.check.handled import Handled
+    from actors.simulation.check.standstills import Standstills
 
 # How soon after its commit an answer that was put off is told to who waits for it, where the
 # service is up.
@@ -94,9 +95,10 @@ class KeyOracle:
 class DeferredOracle:
     """An answer that was put off is told to everybody who waits, soon after its commit."""
 
-    def __init__(self, now_s: Callable[[], float], found: list[str]) -> None:
+    def __init__(self, now_s: Callable[[], float], found: list[str], pauses: Standstills) -> None:
         """What is wrong goes to `found`, when who waits gives up."""
         self._now_s = now_s
+        self._pauses = pauses
         self._found = found
         # When each answer was committed, by (service, request), and when each service came up.
         self._answered_s: dict[tuple[str, str], float] = {}
@@ -127,7 +129,8 @@ class DeferredOracle:
             answered_s, up_s = self._answered_s.get((store, request)), self._up_s.get(store)
             if future.cancelled() or answered_s is None or up_s is None:
                 return
-            late_s = self._now_s() - max(answered_s, up_s) - self.slow_s
+            now_s, since_s = self._now_s(), max(answered_s, up_s)
+            late_s = now_s - since_s - self.slow_s - self._pauses.within(since_s, now_s)
             value: Any = future.exception() or future.result()
             if late_s > TOLD_S_MAX:
                 self._found.append(
