@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel import lifecycle
@@ -21,6 +22,7 @@ from actors.simulation.check.key_oracle import DeferredOracle, KeyOracle
 from actors.simulation.check.letter_oracle import LetterOracle
 from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.check.order_oracle import OrderOracle
+from actors.simulation.check.standstills import Standstills
 from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
 from actors.simulation.check.timer_oracle import TimerOracle
 
@@ -64,6 +66,8 @@ ORACLES: Final[Mapping[str, str]] = {
     "audit": "the system's own audit of its files, and its scenario, find nothing",
 }
 
+PAUSE: Final = ("pause", "process")
+
 
 class Engine:
     """Hears what one run does to its stores and actors; `troubles` is what was wrong."""
@@ -88,7 +92,8 @@ class Engine:
         self.commits = CommitWatch(self._wrote, clock)
         self.config = config
         self._clock = clock
-        self.timers = TimerOracle(past)
+        self.pauses = Standstills()
+        self.timers = TimerOracle(past, self.pauses)
         self._channels = ChannelOracle(
             past,
             kept_max=config.store.events_kept_max,
@@ -101,10 +106,10 @@ class Engine:
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
         self._supervision = SupervisionOracle(budget)
         self.calm = CalmOracle(roomy=roomy)
-        self.effects = EffectOracle(config.effect, config.breaker)
+        self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
         self._told: list[str] = []
-        self.deferred = DeferredOracle(clock.monotonic, self._told)
+        self.deferred = DeferredOracle(clock.monotonic, self._told, self.pauses)
         self._answered: list[str] = []
         self._replies = ReplyOracle(self._answered)
         self._letters = LetterOracle(config.service.dead_letters_max)
@@ -159,6 +164,18 @@ class Engine:
         """Hear that a fault strikes."""
         self.calm.disturb(self._clock.monotonic())
 
+    def paused(self) -> None:
+        """Hear that nothing of the process runs from now on."""
+        now_s = self._clock.monotonic()
+        self.pauses.begin(now_s)
+        self.calm.lasts(PAUSE, now_s)
+
+    def unpaused(self) -> None:
+        """Hear that it runs again."""
+        now_s = self._clock.monotonic()
+        self.pauses.end(now_s)
+        self.calm.ends(PAUSE, now_s)
+
     def wanted(self, action: str, actor: str) -> None:
         """Hear what an operator, or a fault, wants of an actor."""
         self.disturbed()
@@ -210,7 +227,8 @@ class Engine:
         if self.is_calm_since(host, begun_s):
             self._unrest += self.calm.asked(what, status)
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
-        self._add("deadlines", self.deadlines.asked(what, host, begun_s, took_s, limit_s))
+        own_s = took_s - self.pauses.within(begun_s, now_s)
+        self._add("deadlines", self.deadlines.asked(what, host, begun_s, own_s, limit_s))
         self.counted(self.actors())
 
     def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
@@ -286,13 +304,35 @@ class Engine:
         batch: Sequence[Handled],
         crash: BaseException | None,
         culprit: Envelope | None,
-    ) -> None:
+    ) -> Callable[[], None]:
+        """Return what tells of a commit, as things stand when it comes."""
         forward_us = self._clock.set_forward_us
         now_s = self._clock.monotonic()
         since_s = self.calm.since_s(now_s)
         quiet_us = (
             None if since_s is None else self._clock.now_us() - round((now_s - since_s) * 1e6)
         )
+        failed = (crash, culprit)
+        return partial(
+            self._hear,
+            store,
+            batch,
+            failed,
+            forward_us=forward_us,
+            since_s=since_s,
+            quiet_us=quiet_us,
+        )
+
+    def _hear(
+        self,
+        store: str,
+        batch: Sequence[Handled],
+        failed: tuple[BaseException | None, Envelope | None],
+        *,
+        forward_us: int,
+        since_s: float | None,
+        quiet_us: int | None,
+    ) -> None:
         self._add("replies", self._replies.hear(store, batch))
         self._add("once", self._once.hear(store, batch, forward_us=forward_us))
         self._add("keys", self._keys.hear(store, batch, forward_us=forward_us))
@@ -302,7 +342,7 @@ class Engine:
         self._add("effects", self.effects.hear(store, batch))
         self._letters.hear(store, batch)
         self.deferred.hear(store, batch)
-        self._add("poison", self._poison.hear(store, batch, crash, culprit))
+        self._add("poison", self._poison.hear(store, batch, *failed))
         if since_s is not None:
             self._unrest += self.calm.batch(store, batch)
 

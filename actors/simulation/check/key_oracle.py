@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from actors.simulation.check.handled import Handled
+    from actors.simulation.check.standstills import Standstills
 
 # How soon after its commit an answer that was put off is told to who waits for it, where the
 # service is up.
@@ -124,9 +125,10 @@ class KeyOracle:
 class DeferredOracle:
     """An answer that was put off is told to all who wait, as it is, soon after its commit."""
 
-    def __init__(self, now_s: Callable[[], float], found: list[str]) -> None:
+    def __init__(self, now_s: Callable[[], float], found: list[str], pauses: Standstills) -> None:
         """What is wrong goes to `found`, when who waits gives up."""
         self._now_s = now_s
+        self._pauses = pauses
         self._found = found
         # By (service, request): when its answer was committed, and what it is.
         self._answers: dict[tuple[str, str], tuple[float, Content]] = {}
@@ -166,7 +168,8 @@ class DeferredOracle:
             up_s = self._up_s.get(store)
             if answered_s is None or up_s is None:
                 return
-            late_s = self._now_s() - max(answered_s, up_s) - self.slow_s
+            now_s, since_s = self._now_s(), max(answered_s, up_s)
+            late_s = now_s - since_s - self.slow_s - self._pauses.within(since_s, now_s)
             if late_s > TOLD_S_MAX:
                 self._found.append(
                     f"{store}: who waited for {request} was told {type(value).__name__} "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from actors.simulation.check.handled import Handled
     from actors.simulation.check.past import Past
+    from actors.simulation.check.standstills import Standstills
 
 # How late a command may come that was due while nothing was in the way: two commits of a slow disk,
 # and a queue of others.
@@ -42,8 +43,9 @@ class TimerOracle:
     the order in which handlers set them. A step of the wall clock is a step for timers.
     """
 
-    def __init__(self, past: Past) -> None:
-        """Begin with what the files held."""
+    def __init__(self, past: Past, pauses: Standstills) -> None:
+        """Begin with what the files held; in `pauses` nothing gets on on its way."""
+        self._pauses = pauses
         self._last = dict(past.timers_last)
         # When the wall clock was set back last, and how far in all by then.
         self._set_back_s = 0.0
@@ -112,7 +114,8 @@ class TimerOracle:
         early_us = timer.due_us - now_us
         since_s = max(self._set_back_s, self._opened_s.get(store, 0.0))
         # An effect has begun when it was due, and may try for hours.
-        may_be = not is_command or each.at_s - since_s < ON_ITS_WAY_S
+        way_s = each.at_s - since_s - self._pauses.within(since_s, each.at_s)
+        may_be = not is_command or way_s < ON_ITS_WAY_S
         back_us = self._set_back_us - max(timer.set_back_us, self._begun_us)
         if early_us > (back_us if may_be else 0):
             yield f"{store}: {timer.what.type} has fired {early_us / 1e6:.6f} s before it was due"

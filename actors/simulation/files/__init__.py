@@ -1,1 +1,1 @@
-"""What becomes of a data folder between two processes, and what must come of that."""
+"""What a power cut leaves of SQLite's files, and what becomes of a folder between processes."""

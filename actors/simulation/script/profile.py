@@ -67,6 +67,19 @@ DISK: Final[Mapping[FaultName, int]] = {
     "kill": 2,
     "crash": 2,
 }
+POWER: Final[Mapping[FaultName, int]] = {
+    "cut_power": 3,
+    "lose_at": 3,
+    "keep_at": 2,
+    "tear_at": 2,
+    "garble_at": 1,
+    "stale_at": 1,
+    "pause": 6,
+    # The longer a commit takes, the more is under way.
+    "slow_store": 3,
+    "kill": 2,
+    "crash": 1,
+}
 HANDLERS: Final[Mapping[FaultName, int]] = {
     "fail_before": 4,
     "fail_after": 4,
@@ -85,10 +98,11 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True),
+        "power": Profile(weights=POWER, nothing=24, knobs=True),
         "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
         "chaos": Profile(
-            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
-            nothing=72,
+            weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
+            nothing=90,
             knobs=True,
         ),
     }

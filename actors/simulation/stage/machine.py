@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 from collections import Counter
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import App
@@ -20,10 +21,11 @@ from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
+from actors.simulation.time.host_pause import HostPause
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.engine import Engine
+    from actors.simulation.files.unsynced import Remains
+    from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
@@ -78,10 +82,14 @@ class Machine:
         self.traps: set[str] = set()
         self.stalls: dict[str, float] = {}
         self.refusals: set[str] = set()
+        # At which the power is to be cut, and what that makes of what is not synced; who does it.
+        self.cuts: dict[str, Loss] = {}
+        self.cut_off: Callable[[Loss], None]
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
         self._loop = loop
+        self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
         self._folder = folder
         self.config = config
@@ -142,12 +150,20 @@ class Machine:
         which = ", of the previous version," if self.is_earlier else ""
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
-    async def crash(self) -> None:
-        """End the process at once: nothing is drained, nothing is said, nothing more commits."""
-        self._trace.add("crash", EDGE_HOST, "kill -9")
+    async def crash(self, loss: Loss | None = None) -> None:
+        """End the process at once: nothing is drained, nothing is said, nothing more commits.
+
+        With a `loss` the machine ends, and that becomes of what its disk has not synced.
+        """
+        self._trace.add("crash", EDGE_HOST, "kill -9" if loss is None else "without power")
+        remains = [] if loss is None else self._remains(loss)
+        self.disk.unsynced.settle_all()
         self.up = False
         self.disk.lost = True
         self._network.crash(EDGE_HOST)
+        if self.paused.lasts:
+            self.paused.cut_short()
+            self._unpaused()
         actors = self.system.registry.actors()
         for actor in actors:  # the root first: nobody restarts anybody
             actor.terminate()
@@ -158,6 +174,8 @@ class Machine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.disk.connections.close()
+        for each in remains:
+            each.put_back()
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
@@ -171,8 +189,22 @@ class Machine:
         if self._boots and not self.disk.lost:
             await self.crash()
 
+    def watch_syncs(self) -> None:
+        """Follow what is synced, for whoever cuts the power."""
+        self.disk.unsynced.watch(self._folder)
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing of the process run for so long."""
+        if self.up:
+            self.paused.begin(seconds)
+            if self.engine is not None:
+                self.engine.paused()
+
     def signal(self, what: str, service: str) -> None:
-        """Kill, restart, suspend or resume a service, as an operator would."""
+        """Kill, restart, suspend or resume a service, as an operator would; when it runs again."""
+        if self.paused.lasts:
+            self.paused.afterwards(partial(self.signal, what, service))
+            return
         if not self.up:
             return
         self._tell(what, service)
@@ -192,7 +224,7 @@ class Machine:
 
     def disarm(self) -> None:
         """Take away every trap that has not sprung."""
-        for traps in (self.traps, self.stalls, self.refusals):
+        for traps in (self.traps, self.stalls, self.refusals, self.cuts):
             traps.clear()
         self.disk.full_once.clear()
         self.disk.handlers.clear()
@@ -298,6 +330,11 @@ class Machine:
         if point in self.refusals:
             self.refusals.discard(point)
             self.disk.full_once.add(service)
+        loss = self.cuts.pop(point, None)
+        if loss is not None:
+            self._trace.add("fault", EDGE_HOST, f"the power is cut at {point}")
+            self.cut_off(loss)
+            return True
         if point not in self.traps:
             return False
         self.traps.discard(point)
@@ -305,6 +342,21 @@ class Machine:
         self._trace.add("fault", service, f"killed at {point}")
         self.system.kill(service)
         return True
+
+    def _remains(self, loss: Loss) -> list[Remains]:
+        remains = self.disk.unsynced.cut(self._folder, loss)
+        for each in remains:
+            if each.lost:
+                self._trace.add("lost", each.store, f"the last {each.lost} frames of its log")
+        return remains
+
+    def _continue(self) -> None:
+        self._trace.add("continue", EDGE_HOST)
+        self._unpaused()
+
+    def _unpaused(self) -> None:
+        if self.engine is not None:
+            self.engine.unpaused()
 
     def _tell(self, what: str, service: str) -> None:
         if self.engine is not None:

@@ -109,6 +109,7 @@ class SimulatedStore(InlineStore):
         if self._disk.engine is not None and self._writer is not None:
             (epoch,) = self._writer.execute(EPOCH).fetchone()
             self._disk.engine.opened(self._name, epoch)
+        self._settle()
         self._disk.connections.seal(self._writer, self._reader)
         self._disk.trace.add("open", self._name)
 
@@ -137,10 +138,13 @@ class SimulatedStore(InlineStore):
         if refused is not None:
             self._disk.trace.add("refuse", self._name, "the disk is full")
             return await self._run_out_of_room(batch, handlers, refused)
-        result = await self._commit_all(batch, handlers)
-        self._note(types, batch, result)
-        await self._take_time()
-        await self._pass(types, "after")
+        try:
+            result = await self._commit_all(batch, handlers)
+            self._note(types, batch, result)
+            await self._take_time()
+            await self._pass(types, "after")
+        finally:
+            self._settle()
         return result
 
     async def read(
@@ -151,6 +155,7 @@ class SimulatedStore(InlineStore):
         await self._dawdle([message_name(envelope.message) for envelope in batch])
         if self._reader is not None and self._reader is self._writer:
             self._reader = self._disk.connections.reader(self._spec.path, self._config)
+        self._settle()
         result = await super().read(batch, handlers)
         if self._disk.engine is not None:
             self._disk.engine.read(self._name, batch, result.outcomes)
@@ -194,9 +199,15 @@ class SimulatedStore(InlineStore):
             self._reader, self._writer = self._disk.connections.keep(reader, self._writer)
         super()._close()
 
+    def _settle(self) -> None:
+        """Whoever is to see what was committed sees what is synced."""
+        if not self._disk.lost:
+            self._disk.unsynced.settle(self._name, self._spec.path, self._writer)
+
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
         result = await self._commit_all(batch, handlers)
+        self._settle()
         if self._has_committed(result) and self._disk.engine is not None:
             self._disk.engine.wrote_dead(self._name, [message_name(each.message) for each in batch])
         if isinstance(result.crash, Fenced):
@@ -214,7 +225,8 @@ class SimulatedStore(InlineStore):
             return await super().write(batch, handlers)
         commits = self._disk.engine.commits
         result = await super().write(batch, commits.watched(self._name, handlers))
-        commits.wrote(self._name, batch, result)
+        tell = commits.wrote(self._name, batch, result)
+        self._disk.unsynced.wrote(self._name, self._spec.path, self._writer, tell)
         return result
 
     async def _run_out_of_room(
@@ -241,6 +253,7 @@ class SimulatedStore(InlineStore):
         finally:
             for each in writers:
                 vars(each)["_connection"] = connection
+            self._settle()
         # Where the file lies is of this run alone.
         outcomes = [
             refused if isinstance(each, StoreUnwritable) else each for each in result.outcomes
@@ -252,6 +265,7 @@ class SimulatedStore(InlineStore):
     ) -> None:
         if future.done():
             return
+        self._settle()
         try:
             looked = super().look(function)
         except StoreError as error:

@@ -19,6 +19,7 @@ from actors.simulation.check.handled import Content, Handled, Run, Said
 from actors.simulation.check.once_oracle import PoisonOracle
 from actors.simulation.check.order_oracle import OrderOracle
 from actors.simulation.check.past import Past
+from actors.simulation.check.standstills import Standstills
 from actors.simulation.check.timer_oracle import Set, TimerOracle
 from actors.store.messaging.origin import TimerOrigin
 
@@ -69,7 +70,7 @@ def test_what_was_due_before_the_clock_was_set_back_is_not_early(
     """
 
     def oracle(*steps: str) -> TimerOracle:
-        made = TimerOracle(Past())
+        made = TimerOracle(Past(), Standstills())
         said = [Said("after", Content.of(Ring()), due_us=DUE_US)]
         for step in steps:
             if step == "set":
@@ -101,7 +102,7 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
 
     for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
         breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
-        oracle = EffectOracle(config.effect, breaker)
+        oracle = EffectOracle(config.effect, breaker, Standstills())
         oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
         for _ in range(breaker.failures_max):
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
