@@ -73,8 +73,12 @@ class Monitor:
 
     async def until(self, service: str, sql: str, number: int) -> None:
         """Wait until the service's file has this number for an answer."""
-        while self.count(service, sql) != number:  # noqa: ASYNC110 - a file sets no event
-            await asyncio.sleep(0.05)
+        try:
+            while (found := self.count(service, sql)) != number:
+                await asyncio.sleep(0.05)
+        except asyncio.CancelledError as error:
+            error.add_note(f"{service} has {found} of {number}: {sql}")
+            raise
 
     def count(self, service: str, sql: str) -> int:
         """Read one number of a service's file, as it stands."""
