@@ -73,9 +73,11 @@ class Monitor:
 
     async def until(self, service: str, sql: str, number: int) -> None:
         """Wait until the service's file has this number for an answer."""
+        found = self.count(service, sql)
         try:
-            while (found := self.count(service, sql)) != number:
-                await asyncio.sleep(0.05)
+            while found != number:
+                await asyncio.sleep(0.05)  # a file sets no event
+                found = self.count(service, sql)
         except asyncio.CancelledError as error:
             error.add_note(f"{service} has {found} of {number}: {sql}")
             raise
