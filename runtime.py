@@ -27,9 +27,11 @@ def give_up(lack: str) -> NoReturn:
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - who has an older one is told
         give_up("is Python {}.{}, and 3.11 is needed".format(*sys.version_info))
+    from actors.heap import spare_imports
     from actors.launch import hear_signals
 
     hear_signals()
+    spare_imports()
     try:
         from actors.command_line import main
     except ModuleNotFoundError as missing:

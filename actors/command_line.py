@@ -17,6 +17,7 @@ from actors.config import listed_systems, load_config
 from actors.data_commands import COMMANDS, run_command
 from actors.entry_point import load_listed, load_named
 from actors.errors import DressRehearsalError, EntryPointError
+from actors.heap import settle
 from actors.kernel.clock import SystemClock
 from actors.kernel.rng import Rng
 from actors.log import configure_logging
@@ -91,6 +92,7 @@ def _do(words: list[str], program: Path | None, systems: Sequence[System] | None
             entry=entry,
         )
     if name in COMMANDS:
+        settle()
         return run_command(words, clock, systems)
     return _run(words[1:] if name else words, clock, systems)
 
@@ -174,6 +176,7 @@ def _run(words: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
     os.umask(0o077)
     configure_logging(config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=clock.now_us)
     server = Server(systems, config, data_dir, clock)
+    settle()
     rng = Rng(config.runtime.seed or secrets.randbits(128))
     with (
         DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock,

@@ -10,6 +10,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from actors.heap import spare_imports
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -19,6 +21,7 @@ HELD, STOPPED = 0, 3
 def launch() -> int:
     """Do what the process's arguments say; returns its exit code. `dress-rehearsal` calls this."""
     hear_signals()
+    spare_imports()
     # Half a second of imports, in which a signal is heard already.
     from actors.command_line import main  # noqa: PLC0415
 

@@ -32,7 +32,13 @@ ROWS = (
     ("actors.kernel",),
     ("actors.log", "actors.shared_options"),
     ("actors.config",),
-    ("actors.config_faults", "actors.errors", "actors.frozen_type", "actors.program"),
+    (
+        "actors.config_faults",
+        "actors.errors",
+        "actors.frozen_type",
+        "actors.heap",
+        "actors.program",
+    ),
     ("actors",),
 )
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
@@ -42,6 +48,7 @@ ROOMS = (
     ("command",),
     ("look", "shrink"),
     ("stage",),
+    ("files", "requests"),
     ("check", "script"),
     ("time",),
     ("net",),

@@ -47,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """One seed a run, so that the number a failure prints reproduces it."""
+    # Nobody here is told from another by a certificate, and each process would read them all.
+    os.environ.setdefault("SSL_CERT_FILE", os.devnull)
     _remove_in_memory()
     seed = _told_by_the_run(config).get("seed", config.getoption("seed"))
     config.stash[SEED_KEY] = secrets.randbits(32) if seed is None else seed
@@ -111,6 +113,8 @@ def pytest_runtest_makereport(
 # --- Which worker runs what ------------------------------------------------------------------
 
 
+LONG_S_MAX = 1800
+
 # What takes a worker ten seconds and more, as measured, the longest first.
 LONGEST = (
     "tests/systems/hotel/test_saga_commit_boundaries.py",
@@ -136,15 +140,27 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files are dealt out in this order, the longest first: no worker ends with one of them."""
+    """Files are dealt out in this order, the longest first: no worker ends with one of them.
+
+    What takes minutes on an idle machine gets the time that a busy one needs.
+    """
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_S_MAX))
     if _told_by_the_run(config):
         items.sort(key=_turn)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Spare the collector the modules and the thousands of tests: it never finds anything there."""
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _turn(item: pytest.Item) -> tuple[int, int, str]:

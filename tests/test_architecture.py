@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 # `__init__.py` among them.
-FOLDER_FILES_MAX = 26
+FOLDER_FILES_MAX = 25
 
 # path, source, what the report must say
 VIOLATIONS = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+from actors.simulation.command.options import Options
+from actors.systems import SYSTEMS
 from tests.documented import PAGES, ROOT, Written, commands_of
 from tests.test_docs import LISTENERS
 
@@ -39,20 +42,27 @@ class Stops(NamedTuple):
     """It says what it begins, and is stopped by Ctrl-C."""
 
 
+class Parses(NamedTuple):
+    """It is read as the command line reads it: only what it plays differs from one that `Stops`."""
+
+
 class Left(NamedTuple):
     """It is not run, and why."""
 
     because: str
 
 
-# The first that fits a command's beginning. What takes minutes is begun, and stopped: how each ends
-# is tried in tests/simulation/.
-HOW: tuple[tuple[str, Boots | Ends | Stops | Left], ...] = (
+Way = Boots | Ends | Stops | Parses | Left
+
+# The first that fits a command's beginning. What takes minutes is begun, and stopped; how it ends,
+# and with each option, is tried in tests/simulation/command/.
+HOW: tuple[tuple[str, Way], ...] = (
     (r"make run", Boots()),
     (r"make test", Left("this is it")),
     (r"make ", Left("a campaign; what it runs has a test of its own beside it")),
     (r"\S+( runtime\.py)? simulate (\S+\.py|--seed 17)", Ends()),
     (r"\S+( runtime\.py)? simulate .*--replay", Left("nothing has failed yet: test_wheel.py")),
+    (r"python runtime\.py simulate .", Parses()),
     (r"\S+( runtime\.py)? simulate", Stops()),
     (r"python runtime\.py accept-loss", Ends(2)),  # nothing is lost
     (r"\S+ check-upgrade data", Left("docs/SERVICES.md has it, of a folder that is there")),
@@ -65,7 +75,7 @@ HOW: tuple[tuple[str, Boots | Ends | Stops | Left], ...] = (
 ALL = [written for page in PAGES for written in commands_of(page)]
 
 
-def how(written: Written) -> Boots | Ends | Stops | Left:
+def how(written: Written) -> Way:
     """Return what becomes of the command. Raises LookupError for one that nobody has thought of."""
     for pattern, found in HOW:
         if re.match(pattern, written.command):
@@ -120,6 +130,11 @@ def run(written: Written, folder: Path, programs: Path) -> None:
     """Run a command there, its programs found first in that folder. Raises AssertionError."""
     way = how(written)
     if isinstance(way, Left):
+        return
+    if isinstance(way, Parses):
+        given = shlex.split(written.command)[3:]
+        played = {each.name: each for each in SYSTEMS}
+        assert isinstance(Options.parse(given, systems=played, fresh_seed=1), Options), written
         return
     words = written.command.replace("/backups/", f"{folder}/backups/")
     if isinstance(way, Boots):

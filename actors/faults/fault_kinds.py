@@ -19,6 +19,15 @@ FaultName = Literal[
     "resume",
     "crash",
     "terminate",
+    "previous_version",
+    "present_version",
+    "cut_power",
+    "lose_at",
+    "keep_at",
+    "tear_at",
+    "garble_at",
+    "stale_at",
+    "pause",
     "slow_store",
     "mend_store",
     "full_at",
@@ -42,7 +51,18 @@ FaultName = Literal[
     "late_effect",
     "twice_effect",
 ]
-Scope = Literal["service", "point", "process", "store", "link", "clock", "handler", "effect"]
+Scope = Literal[
+    "service",
+    "point",
+    "commit",
+    "process",
+    "store",
+    "link",
+    "clock",
+    "handler",
+    "effect",
+    "version",
+]
 
 
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +97,50 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "crash": FaultKind(scope="process", text="crash the process"),
         # SIGTERM: it answers what it has begun, closes its files, and is started again.
         "terminate": FaultKind(scope="process", text="end the process in order"),
+        # A rollback, and rolling forward again: what is on its way was written by the other one.
+        "previous_version": FaultKind(
+            scope="version",
+            text="crash the {target}, and start its previous version",
+            ended_by="present_version",
+        ),
+        "present_version": FaultKind(
+            scope="version", text="crash the {target}, and start its present version"
+        ),
+        # A kill of the machine: of its files all stays that was synced.
+        "cut_power": FaultKind(
+            scope="process", text="cut the power: what is not synced yet is lost"
+        ),
+        # Between a commit and its acknowledgement there is something to lose. What a disk was told
+        # to write, and not to sync, may be there or not, in part, or in another order.
+        "lose_at": FaultKind(
+            scope="commit",
+            text="set a trap: the next time at {target}, cut the power; what is not synced is lost",
+        ),
+        "keep_at": FaultKind(
+            scope="commit",
+            text="set a trap: the next time at {target}, cut the power; what is not synced is kept",
+        ),
+        "tear_at": FaultKind(
+            scope="commit",
+            text="set a trap: the next time at {target}, cut the power; what is not synced is torn",
+        ),
+        "garble_at": FaultKind(
+            scope="commit",
+            text="set a trap: the next time at {target}, cut the power; "
+            "what is not synced is garbled",
+        ),
+        "stale_at": FaultKind(
+            scope="commit",
+            text="set a trap: the next time at {target}, cut the power; "
+            "where what is not synced should be stands what was there before",
+        ),
+        # SIGSTOP, a collector, a machine that sleeps: clocks and all others go on, and then all
+        # that was due meanwhile is due at once.
+        "pause": FaultKind(
+            scope="process",
+            text="let nothing of the process run for {seconds}",
+            amounts_ms=(100, 1_000, 10_000, 60_000),
+        ),
         "slow_store": FaultKind(
             scope="store",
             text="the store of {target} takes {seconds} more a commit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import asyncio
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from actors.kernel.behavior import Behavior
     from actors.kernel.exit import Exit
     from actors.kernel.ref import ActorRef
+
+# Who comes later than this to look at a start stood still himself, with the whole process: what
+# the start has done meanwhile is only heard of afterwards.
+LOOK_LATE_S_MAX: Final = 1.0
 
 
 class Incarnation:
@@ -54,10 +58,12 @@ class Incarnation:
         def look() -> None:
             if self.starting is None:
                 return
-            if self.hosted.start_steps == steps:
+            stood_still = loop.time() > due_s + LOOK_LATE_S_MAX
+            if self.hosted.start_steps == steps and not stood_still:
                 late(TimeoutError(f"the start made no progress for {limit_s} s"))
             else:
                 self.watch_start(loop, limit_s, late)
 
-        timer = loop.call_later(limit_s, look)
+        due_s = loop.time() + limit_s
+        timer = loop.call_at(due_s, look)
         task.add_done_callback(lambda _: timer.cancel())

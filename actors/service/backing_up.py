@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actors.errors import BackupRefused, StoreError
-from actors.service.hold import Hold
 from actors.store.files.backup import prepare, write_backup
+from actors.store.files.hold import Hold
 from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -39,6 +39,14 @@ PERHAPS: Final = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
+# What binds a name that is no node of its own: a function or class within, an import, what is
+# matched or caught, and what later Pythons have besides.
+BINDS: Final = ("name", "asname", "rest")
+BINDING: Final = tuple(
+    kind
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST) and {*BINDS} & {*kind._fields}
+)
 
 
 class Sent(NamedTuple):
@@ -325,8 +333,8 @@ def _assigned(
         match node:
             case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
                 bound[name] += 1
-            case _:  # a function or class within, an import, what is matched or caught
-                names = [getattr(node, each, None) for each in ("name", "asname", "rest")]
+            case _ if isinstance(node, BINDING):
+                names = [getattr(node, each, None) for each in BINDS]
                 bound.update(each.partition(".")[0] for each in names if isinstance(each, str))
     local: dict[str, ast.expr | None] = dict.fromkeys((*bound, *code.co_varnames))
     for node, _ in nodes:

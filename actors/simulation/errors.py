@@ -48,6 +48,10 @@ class NoSuchHandler(SimulationError):
         super().__init__(f"the scenario's seldom or unreached: no service handles {name}")
 
 
+class NotRead(SimulationError):
+    """The version that runs cannot read what a scenario tells a service."""
+
+
 class NothingThere(SimulationError):
     """A scenario's wire leads to an address at which nobody listens: no fault strikes anything."""
 

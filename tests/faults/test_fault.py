@@ -20,7 +20,15 @@ def test_every_kind_has_its_name_and_its_end() -> None:
     """The two lists of names agree; what ends another lasts no time itself."""
     assert tuple(FAULTS) == get_args(FaultName)
     ends = {kind.ended_by for kind in FAULTS.values() if kind.ended_by}
-    assert ends == {"resume", "mend_store", "free_disk", "heal", "cure", "unlock_file"}
+    assert ends == {
+        "resume",
+        "mend_store",
+        "free_disk",
+        "heal",
+        "cure",
+        "unlock_file",
+        "present_version",
+    }
     assert all(FAULTS[end].ended_by is None for end in ends)
 
 

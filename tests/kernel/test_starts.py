@@ -115,6 +115,21 @@ async def test_a_start_that_gets_on_takes_its_time() -> None:
         assert (child.stats().state, child.stats().incarnation) == ("running", 1)
 
 
+async def test_a_process_that_stood_still_is_no_stall_of_a_start() -> None:
+    """What was due while a machine slept is due at once: the limit counts anew from there."""
+    async with running_kernel() as kernel:
+
+        class Slow(Obedient):
+            async def on_start(self) -> None:
+                await asyncio.sleep(2.0)
+
+        child, starting = started(kernel, tree(Slow), stall_s=3.0)
+        await turns()
+        await kernel.advance(60.0)
+        await starting
+        assert (child.stats().state, child.stats().incarnation) == ("running", 1)
+
+
 async def test_who_asks_before_it_is_up_is_told_at_once() -> None:
     """While the first start is under way, and between starts that fail: nobody waits for long."""
     async with running_kernel() as kernel:

@@ -37,14 +37,17 @@ def main() -> int:
     marker = "mutants"
     if options.operators:
         mutants, marker = sampled(options.operators, seed=options.seed), "operators"
-    wanted = [each for each in mutants if options.only in each.name or options.only == each.kind]
+    only = options.only or [""]
+    wanted = [
+        each for each in mutants if any(text in each.name or text == each.kind for text in only)
+    ]
     rows = page.known_rows(PAGE.read_text(encoding="utf-8"))
     if options.missed:
         wanted = [each for each in wanted if not page.is_found(rows.get(page.cell(each)))]
     if options.machines:  # they run no plants, and add to a row that is there
         wanted = [each for each in wanted if each.file and page.cell(each) in rows]
     if not wanted:
-        sys.stderr.write(f"no mutant's name has {options.only!r} in it\n")
+        sys.stderr.write(f"no mutant's name has {' or '.join(map(repr, only))} in it\n")
         return 2
     code = code_digest(ROOT)
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
@@ -66,7 +69,7 @@ def main() -> int:
 def _hunted(
     mutants: list[Mutant], place: Path, options: argparse.Namespace
 ) -> Iterator[tuple[Mutant, Result | str]]:
-    """Yield each as it ends: with its result or, of other machines, with which has found it."""
+    """Yield each as it ends: with its result or, of other machines, with which have found it."""
     trees: SimpleQueue[Tree] = SimpleQueue()
     every = []
     for number in range(options.jobs):
@@ -80,8 +83,8 @@ def _hunted(
         tree = trees.get()
         try:
             if options.machines:
-                found = tree.machine_that_finds(mutant, seconds_max=seconds_max)
-                return mutant, found or "none"
+                found = tree.machines_that_find(mutant, seconds_max=seconds_max)
+                return mutant, ", ".join(found) or "none"
             return mutant, tree.hunt(mutant, schedules=options.schedules, seconds_max=seconds_max)
         finally:
             trees.put(tree)
@@ -100,7 +103,8 @@ def _hunted(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     add = parser.add_argument
-    add("--only", default="", metavar="TEXT", help="those of this kind, or with it in their names")
+    text = "those of this kind, or with it in their names; several times: of any of these"
+    add("--only", action="append", metavar="TEXT", help=text)
     add("--missed", action="store_true", help="those that the page does not call found")
     add("--schedules", type=int, default=SCHEDULES, metavar="N", help="of each at most")
     add("--seconds-max", type=float, default=SECONDS_MAX, metavar="S", help="for each at most")

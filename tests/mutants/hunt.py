@@ -33,10 +33,7 @@ OUT_OF_DATE: Final = ("NameError", "ImportError", "SyntaxError", "UnboundLocalEr
 # What else proves that any interleaving leaves the books in agreement: each with its tests, in the
 # short version.
 MACHINES: Final = {
-    "hotel": {
-        "hand-moved messages": "tests/systems/hotel/test_saga.py",
-        "Town": "tests/systems/hotel/test_saga_interleavings.py",
-    },
+    "hotel": {"Town": "tests/systems/hotel/test_saga_interleavings.py"},
     "tweets": {"Crowd": "tests/systems/tweets/test_brand_interleavings.py"},
 }
 TIME_UP: Final = "its time was up"
@@ -121,23 +118,15 @@ class Tree:
         if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
 
-    def machine_that_finds(self, mutant: Mutant, *, seconds_max: float) -> str | None:
-        """Return which of the other machines fails with the mutant, if one does."""
+    def machines_that_find(self, mutant: Mutant, *, seconds_max: float) -> list[str]:
+        """Return which of the other machines fail with the mutant."""
         with self._standing(mutant):
-            for system in mutant.systems:
-                for name, file in MACHINES.get(system, {}).items():
-                    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
-                    process = self._begin([*command, file])
-                    try:
-                        process.communicate(timeout=seconds_max)
-                    except subprocess.TimeoutExpired:
-                        _ended(process)
-                    except BaseException:
-                        _ended(process)
-                        raise
-                    if process.returncode == FAILED:
-                        return name
-        return None
+            return [
+                name
+                for system in mutant.systems
+                for name, file in MACHINES.get(system, {}).items()
+                if self._fails(file, seconds_max)
+            ]
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -174,6 +163,19 @@ class Tree:
         asked += ["--first", str(found.seed), "--schedules", "1"]
         heard, _ = self._run(asked, seconds_max)
         return not heard or bool(heard[-1].trouble)
+
+    def _fails(self, file: str, seconds_max: float) -> bool:
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider"]
+        process = self._begin([*command, file])
+        try:
+            process.communicate(timeout=seconds_max)
+        except subprocess.TimeoutExpired:
+            _ended(process)
+            return False
+        except BaseException:
+            _ended(process)
+            raise
+        return process.returncode == FAILED
 
     def _run(self, asked: list[str], seconds_max: float) -> tuple[list[Heard], str]:
         """Return what was heard, and the last line of what was said on the way out."""

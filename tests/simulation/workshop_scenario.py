@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from actors.kernel.messages import type_name, type_of
 from actors.simulation import check_exactly_once
 from actors.simulation.stage.scenario import Scenario
-from tests.simulation.workshop import ATTEMPTS_MAX, DELAYS_S, SILENT, PlaceJob, workshop
+from tests.simulation.workshop import ATTEMPTS_MAX, DELAYS_S, SILENT, PlaceJob, Ring, workshop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,13 @@ AGAIN: Final = ("", "", "at once", "together", "soon", "late")
 # again.
 KEYS_KEPT_S: Final = 300.0
 BURST: Final = 5
+# What ends a job, and what brings a part, by service and message.
+ENDS: Final = (("mill", "DoJob"), ("desk", "JobDone"), ("desk", "Refused[DoJob]"))
+PARTS: Final = (
+    ("desk", "EffectOutcome[FetchPart]"),
+    ("desk", "GaveUp[FetchPart]"),
+    ("desk", "EffectOutcome[FetchAgain]"),
+)
 
 
 class WorkshopCall(msgspec.Struct, frozen=True):
@@ -60,8 +68,6 @@ class WorkshopScenario(Scenario):
     def __init__(self) -> None:
         self._troubles: list[str] = []
         self._placed: list[str] = []
-        # Dead letters that an operator has let go.
-        self._let_go = 0
 
     def configure(self, config: Config) -> Config:
         replace = msgspec.structs.replace
@@ -187,8 +193,7 @@ class WorkshopScenario(Scenario):
             both = [client.administer("POST", f"{path}/replay") for _ in range(2)]
             await asyncio.gather(*both)
         else:
-            gone = await client.administer("DELETE", path)
-            self._let_go += gone.status != 404
+            await client.administer("DELETE", path)
 
     async def _read_pages(self, client: Client, limit: int) -> None:
         before, found, path = list(self._placed), [], f"/jobs?limit={limit}"
@@ -224,12 +229,12 @@ class WorkshopScenario(Scenario):
         jobs = _rows(folder / "desk.db", sql)
         ours = [label for label, sort, *_ in jobs if sort != "invalid" and label[:1] not in "ou"]
         found += check_exactly_once(history.operations, ours, effect_of=_label)
+        gone = self._gone()
         placed = [label for label, sort, *_ in jobs if sort != "quiet"]
         for name, wanted in (("ledger", placed), ("book", [x for x in placed if x[:4] != "old-"])):
             heard = [row[0] for row in _rows(folder / f"{name}.db", "SELECT label FROM heard")]
-            # What was given up, and run again later, comes behind others; or somebody let it go.
-            lost = Counter(wanted) - Counter(heard)
-            is_whole = not Counter(heard) - Counter(wanted) and lost.total() <= self._let_go
+            # What was given up, and run again later, comes behind others.
+            is_whole = Counter(heard) == Counter(wanted) - gone[name, "JobPlaced"]
             if not is_whole or (self.is_calm and heard != wanted):
                 found.append(f"{name} has heard of {heard}, and should of {wanted}")
         milled = Counter(row[0] for row in _rows(folder / "mill.db", "SELECT label FROM milled"))
@@ -238,13 +243,18 @@ class WorkshopScenario(Scenario):
         for label, sort, count, at_us, state in jobs:
             often = {"plain": 1, "later": 1, "many": count}.get(sort, 0)
             often *= sum(label == each[0] for each in jobs)
-            if not often - self._let_go <= milled[label] <= often:
+            if often:  # what is wanting is not milled
+                often -= gone["mill", "DoJob"][label]
+            if milled[label] != often:
                 found.append(f"{label} was milled {milled[label]} times, and not {often}")
-            if sort in {"later", "wanting"} and state == "open":
+            ends = [gone[end][label] for end in ENDS]
+            if sort in {"later", "wanting"} and state == "open" and not any(ends):
                 found.append(f"{label} is open for ever")
             rings = [(index, then_us) for name, index, then_us in rung if name == label]
-            found += _rings(label, sort, at_us if self.is_calm else 0, rings)
-            if parts[label] != (sort in {"fetch", "again"}):
+            unrung = self._unrung(label)
+            found += _rings(label, sort, at_us if self.is_calm else 0, rings, unrung)
+            got = [gone[part][label] for part in PARTS]
+            if parts[label] != (sort in {"fetch", "again"}) - sum(got):
                 found.append(f"{label} has {parts[label]} parts")
         if self.is_calm:
             for label, value in _rows(folder / "desk.db", "SELECT label, value FROM part"):
@@ -255,10 +265,24 @@ class WorkshopScenario(Scenario):
                 ]
         return found
 
+    def _gone(self) -> defaultdict[tuple[str, str], Counter[str]]:
+        """Return which jobs' messages were let go, and how often, by service and type."""
+        gone: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for service, message in self.let_go:
+            about = getattr(message, "command", message)  # an outcome, or a refusal
+            gone[service, type_name(type_of(message))][getattr(about, "label", "")] += 1
+        return gone
 
-def _rings(label: str, sort: str, at_us: int, rings: list[tuple[int, int]]) -> list[str]:
+    def _unrung(self, label: str) -> list[int]:
+        rings = [each.message for each in self.let_go if isinstance(each.message, Ring)]
+        return [each.index for each in rings if each.label == label]
+
+
+def _rings(
+    label: str, sort: str, at_us: int, rings: list[tuple[int, int]], unrung: list[int]
+) -> list[str]:
     wanted = list(range(len(DELAYS_S))) if sort == "timers" else []
-    if sorted(index for index, _ in rings) != wanted:
+    if sorted([*(index for index, _ in rings), *unrung]) != wanted:
         return [f"{label} has rung {rings}"]
     return [
         f"{label} has rung {(then_us - at_us) / 1e6:.3f} s after, and not {DELAYS_S[index]}"

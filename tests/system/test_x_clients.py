@@ -5,6 +5,7 @@ Each adds rules, streams, likes and replies, and sees errors as exceptions of th
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import queue
@@ -15,11 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-import xdk
-from xdk.oauth1_auth import OAuth1
-from xdk.posts.models import CreateRequest
-from xdk.streaming import StreamConfig, StreamError
-from xdk.users.models import LikePostRequest
 
 from actors.systems.x_platform.messages import ACCOUNT_ID
 from tests.system.npm_package import install
@@ -27,6 +23,7 @@ from tests.system.x_server import x_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from tests.system.x_server import XServer
 
@@ -48,10 +45,17 @@ def server() -> Iterator[XServer]:
 # --- xdk -------------------------------------------------------------------------------------
 
 
-def xdk_client(server: XServer, *, bearer_token: str | None = None) -> xdk.Client:
+def x_kit() -> ModuleType:
+    """Return the package: it takes more to import than all tests, which every worker does."""
+    for module in ("oauth1_auth", "posts.models", "streaming", "users.models"):
+        importlib.import_module(f"xdk.{module}")
+    return importlib.import_module("xdk")
+
+
+def xdk_client(server: XServer, *, bearer_token: str | None = None) -> Any:
     """Return X's own client; it takes the address by itself."""
-    keys = server.keys
-    signer = OAuth1(
+    xdk, keys = x_kit(), server.keys
+    signer = xdk.oauth1_auth.OAuth1(
         keys.consumer_key,
         keys.consumer_secret,
         "oob",
@@ -71,7 +75,7 @@ def test_xdk_streams_likes_and_replies(server: XServer) -> None:
     assert [rule.id for rule in page.data] == [added.data[0].id]
 
     connected: queue.Queue[None] = queue.Queue()
-    config = StreamConfig(max_retries=0, on_connect=lambda: connected.put(None))
+    config = x_kit().streaming.StreamConfig(max_retries=0, on_connect=lambda: connected.put(None))
     account = xdk_client(server)
     # It connects when it is first asked; what was tweeted by then is there by `backfill_minutes`.
     posts = app.stream.posts(
@@ -85,10 +89,14 @@ def test_xdk_streams_likes_and_replies(server: XServer) -> None:
     assert (found.data.id, found.data.text) == (posted["id"], "cats, once more")
     assert found.includes.users[0].username == "ada"
     assert found.matching_rules[0].tag == "pets"
-    body = CreateRequest(text="cats!", reply={"in_reply_to_tweet_id": found.data.id})
+    body = x_kit().posts.models.CreateRequest(
+        text="cats!", reply={"in_reply_to_tweet_id": found.data.id}
+    )
     reply = account.posts.create(body)
     assert next(posts).data.id == reply.data.id
-    liked = account.users.like_post(ACCOUNT_ID, LikePostRequest(tweet_id=found.data.id))
+    liked = account.users.like_post(
+        ACCOUNT_ID, x_kit().users.models.LikePostRequest(tweet_id=found.data.id)
+    )
     assert liked.data.liked is True
     assert account.users.get_me().data.username == "dressrehearsal"
     assert account.users.unlike_post(ACCOUNT_ID, found.data.id).data.liked is False
@@ -99,8 +107,10 @@ def test_xdk_streams_likes_and_replies(server: XServer) -> None:
     assert [error.resource_id for error in several.errors] == ["7"]
 
     assert connected.qsize() == 1
-    second = xdk_client(server).stream.posts(stream_config=StreamConfig(max_retries=0))
-    with pytest.raises(StreamError) as caught:
+    second = xdk_client(server).stream.posts(
+        stream_config=x_kit().streaming.StreamConfig(max_retries=0)
+    )
+    with pytest.raises(x_kit().streaming.StreamError) as caught:
         next(second)
     assert "429" in str(caught.value)
     posts.close()
@@ -126,8 +136,8 @@ def test_xdk_sees_errors_for_what_they_are(server: XServer) -> None:
         assert caught.value.response.status_code == status
     for status, token in ((409, None), (401, "wrong")):
         stream = xdk_client(server, bearer_token=token).stream
-        with pytest.raises(StreamError) as failed:
-            next(stream.posts(stream_config=StreamConfig(max_retries=0)))
+        with pytest.raises(x_kit().streaming.StreamError) as failed:
+            next(stream.posts(stream_config=x_kit().streaming.StreamConfig(max_retries=0)))
         assert failed.value.status_code == status
 
 
@@ -148,7 +158,9 @@ def test_xdk_counts_pages_and_deletes_rules(server: XServer) -> None:
 def test_xdk_posts_with_settings_deletes_and_searches(server: XServer) -> None:
     """Its models hold the answers; a tweet that is not there is one problem with a 404."""
     account = xdk_client(server)
-    body = CreateRequest(text="cats, ours", made_with_ai=True, reply_settings="following")
+    body = x_kit().posts.models.CreateRequest(
+        text="cats, ours", made_with_ai=True, reply_settings="following"
+    )
     posted = account.posts.create(body).data
     theirs = server.tweet_as("ada", "cats, theirs")
     found = [post.id for page in account.posts.search_recent("cats") for post in page.data or ()]
@@ -176,9 +188,9 @@ def test_xdk_asks_the_stream_for_times(server: XServer) -> None:
     posts = app.stream.posts(
         start_time="2023-01-01T00:00:00Z",
         end_time="2023-01-01T00:01:00Z",
-        stream_config=StreamConfig(max_retries=0),
+        stream_config=x_kit().streaming.StreamConfig(max_retries=0),
     )
-    with pytest.raises(StreamError) as caught:
+    with pytest.raises(x_kit().streaming.StreamError) as caught:
         next(posts)
     assert caught.value.status_code == 400
 

@@ -198,17 +198,18 @@ class Whole:
             self.crashes.append(event)
 
     async def _busy(self, but: str | None) -> list[str]:
+        # What costs least is asked first: it is the files that the others are read from.
         busy = [
             f"{each.name} is {each.state} with {each.mailbox_depth} messages"
             for each in self.system.actors()
             if each.name != but and (each.state != "running" or each.mailbox_depth)
         ]
-        busy += [
+        busy = busy or [
             f"{each.depth} messages from {each.sender} to {each.receiver} ({each.state})"
             for each in await self.system.channels()
             if each.receiver != but and each.depth
         ]
-        return busy + [
+        return busy or [
             f"{each.service}: {each.due} timers due, {each.effects_running} effects"
             for each in await self.system.timers()
             if each.due or each.effects_running

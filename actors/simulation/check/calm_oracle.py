@@ -80,6 +80,8 @@ class CalmOracle:
         if isinstance(event, lifecycle.Started):
             self._down.discard(event.name)
             self._end(("down", event.name), now_s)
+            if not self.undisturbed:  # a process may have begun with it parked
+                self.disturb(now_s)
             return
         if isinstance(event, lifecycle.DeadLettered) and not self._roomy:
             return

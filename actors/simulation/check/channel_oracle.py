@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal, Refused
 from actors.simulation.check.handled import Content
+from actors.simulation.check.subscriptions import Subscriptions
 from actors.store.messaging.origin import ChannelOrigin
 from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from actors.kernel.envelope import Envelope
     from actors.simulation.check.handled import Handled, Said
     from actors.simulation.check.past import Past
 
@@ -20,15 +22,15 @@ if TYPE_CHECKING:
 class ChannelOracle:
     """Numbers what handlers have sent whose command stands, and compares it with what arrives."""
 
-    def __init__(
-        self, past: Past, subscribers: Mapping[str, Sequence[str]], *, untaken_max: int
-    ) -> None:
-        """`subscribers` are the services that declare a handler for an event, by its type.
+    def __init__(self, past: Past, *, kept_max: int, untaken_max: int, window_max: int) -> None:
+        """A publisher keeps `kept_max` events.
 
-        With `untaken_max` messages that a receiver has not applied its outbox takes no more.
+        With `untaken_max` messages that a receiver has not applied its outbox takes no more. No
+        more than `window_max` are under way to it.
         """
-        self._subscribers = subscribers
+        self.subscriptions = Subscriptions(past, kept_max=kept_max)
         self._untaken_max = untaken_max
+        self._window_max = window_max
         self._sent = dict(past.sent)
         # Of the channel (sender, receiver): what is not applied yet, by number.
         self._waiting: dict[tuple[str, str], dict[int, Content]] = {}
@@ -38,6 +40,19 @@ class ChannelOracle:
             self._waiting[channel] = {
                 each.number: Content(each.type, each.json) for each in parcels if each.number > done
             }
+
+    def given(self, store: str, batch: Sequence[Envelope]) -> Iterator[str]:
+        """Yield what is further ahead than its sender may be of what it knows to be applied."""
+        for each in batch:
+            origin = each.origin
+            if origin.__class__ is ChannelOrigin:
+                applied = self._applied.get((origin.sender, store), 0)
+                if origin.number > applied + self._window_max:
+                    yield (
+                        f"{store} was given {origin.sender}'s number {origin.number} when "
+                        f"{applied} was the last one applied, and {self._window_max} may be "
+                        f"under way"
+                    )
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Note what was sent and what was applied; yield what is wrong with that."""
@@ -54,6 +69,8 @@ class ChannelOracle:
                 continue
             if each.keeps:
                 for said in each.run.said:
+                    if said.how == "publish":
+                        self.subscriptions.published(store, said.what)
                     for receiver in self._receivers(said):
                         self._put(store, receiver, said.what)
                         if receiver in full:
@@ -64,6 +81,11 @@ class ChannelOracle:
             elif isinstance(each.outcome, Refusal) and getattr(origin, "sender", None):
                 told = Refused(command=each.envelope.message, refusal=each.outcome)
                 self._put(store, origin.sender, Content.of(told))
+
+    def opened(self, store: str) -> None:
+        """Hear that an incarnation begins: who is new among its subscribers may be owed events."""
+        for receiver, what in self.subscriptions.opened(store):
+            self._put(store, receiver, what)
 
     def left(self) -> Iterator[str]:
         """Yield what was sent and not applied."""
@@ -85,14 +107,14 @@ class ChannelOracle:
     def _receivers(self, said: Said) -> Sequence[str]:
         if said.how == "send":
             return (said.receiver,)
-        return self._subscribers.get(said.what.type, ()) if said.how == "publish" else ()
+        return self.subscriptions.receivers(said.what.type) if said.how == "publish" else ()
 
     def _put(self, sender: str, receiver: str, what: Content) -> None:
         number = self._sent[sender, receiver] = self._sent.get((sender, receiver), 0) + 1
         self._waiting.setdefault((sender, receiver), {})[number] = what
 
     def _arrived(self, store: str, each: Handled, origin: Any) -> Iterator[str]:
-        channel = (origin.sender, store)
+        channel, message = (origin.sender, store), each.envelope.message
         applied = self._applied.get(channel, 0)
         which = f"{origin.sender}'s number {origin.number}"
         if origin.number <= applied:
@@ -106,8 +128,7 @@ class ChannelOracle:
         what = self._waiting.get(channel, {}).pop(origin.number, None)
         if what is None:
             yield f"{store} has applied {which}, which nobody has sent, or not committed"
-        elif not isinstance(each.envelope.message, Unreadable):
-            came = Content.of(each.envelope.message)
-            if came != what:
-                yield f"{store} has applied {which} as {came}, which was sent as {what}"
+        elif not isinstance(message, Unreadable) and not what.is_told_by(message):
+            came = Content.of(message)
+            yield f"{store} has applied {which} as {came}, which was sent as {what}"
         self._applied[channel] = origin.number

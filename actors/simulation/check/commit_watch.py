@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.store import BoundHandler, WriteResult
 
-    # The store, what was done, what it crashed with, and at which message if one did.
-    Hear = Callable[[str, Sequence[Handled], BaseException | None, Envelope | None], None]
+    # The store, what was done, what it crashed with, and at which message if one did; what comes
+    # back tells of it.
+    Hear = Callable[
+        [str, Sequence[Handled], BaseException | None, Envelope | None], Callable[[], None]
+    ]
 
 
 class CommitWatch:
-    """Tells `hear` of every batch of every store, once it is committed or has failed."""
+    """Shows `hear` every batch of every store, once it is committed or has failed."""
 
     def __init__(self, hear: Hear, clock: Clock) -> None:
         """Nothing was written yet."""
@@ -46,11 +49,16 @@ class CommitWatch:
         known.runs.clear()
         return known.watched
 
-    def wrote(self, store: str, batch: Sequence[Envelope], result: WriteResult) -> None:
-        """Tell of the batch, as its actor is going to hear of it."""
+    def wrote(
+        self, store: str, batch: Sequence[Envelope], result: WriteResult
+    ) -> Callable[[], None]:
+        """Return what tells of the batch, as its actor is going to hear of it.
+
+        To be called when it cannot be lost any more, and before its actor hears of it.
+        """
         runs = self._stores[store].runs
         now_us, at_s = self._clock.now_us(), self._clock.monotonic()
-        self._hear(
+        return self._hear(
             store,
             [
                 Handled(

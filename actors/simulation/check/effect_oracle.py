@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from actors.config import BreakerConfig, EffectConfig
     from actors.simulation.check.handled import Handled
+    from actors.simulation.check.standstills import Standstills
 
 # What a breaker that is closed may count as a failure, or not.
 SILENCE: Final = (asyncio.CancelledError, TimeoutError, DeadlineExceeded)
@@ -63,6 +64,14 @@ class _Kind:
         self.open_until_s = 0.0
         self.doubtful = False
 
+    def probes(self) -> int:
+        """Return how many are inside since it was open, of which none has succeeded yet."""
+        if not self.open_until_s > 0.0:
+            return 0
+        return sum(
+            each.inside and each.begun_s >= self.open_until_s for each in self.requests.values()
+        )
+
     def succeeded(self, begun_s: float) -> None:
         """It is closed now, unless a failure since then has opened it."""
         if not self.doubtful or begun_s > self.failed_s:
@@ -74,8 +83,9 @@ class _Kind:
 class EffectOracle:
     """Attempts are told apart by the task that makes them: one for each request and incarnation."""
 
-    def __init__(self, effect: EffectConfig, breaker: BreakerConfig) -> None:
-        """Nothing was attempted yet."""
+    def __init__(self, effect: EffectConfig, breaker: BreakerConfig, pauses: Standstills) -> None:
+        """Nothing was attempted yet; in `pauses` no time is anybody's doing."""
+        self._pauses = pauses
         self._config = effect
         self._breaker = breaker
         self._kinds: dict[tuple[str, str], _Kind] = {}
@@ -109,7 +119,7 @@ class EffectOracle:
         limits = self.limits[store, what.type]
         if request is None:
             request = kind.requests[id(task)] = _Request(task, what)
-            if not any(each.what == what for each in asked.values()):
+            if not any(each.what.is_told_by(message) for each in asked.values()):
                 yield f"{store}: {what.type} runs, and no commit has asked for it"
         yield from self._in_time(store, kind, request, limits, now_s)
         request.attempts += 1
@@ -119,6 +129,9 @@ class EffectOracle:
         self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
         if kind.inside > self._config.running_max:
             yield f"{store}: {kind.inside} attempts of {what.type} run at once"
+        probes = kind.probes()
+        if probes > self._breaker.probes_max:
+            yield f"{store}: {probes} attempts of {what.type} at once ask whether it is back"
 
     def finished(
         self, store: str, message: Any, now_s: float, value: Any, error: BaseException | None
@@ -134,7 +147,8 @@ class EffectOracle:
         kind.left_s = now_s
         took_s = now_s - request.begun_s
         limit_s = self.limits[store, what.type].limit_s
-        if took_s > limit_s + SLACK_S:
+        paused_s = self._pauses.within(request.begun_s, now_s)
+        if took_s - paused_s > limit_s + SLACK_S:
             yield f"{store}: an attempt of {what.type} took {took_s:.3f} s, of {limit_s:g}"
         if error is None:
             self._returned.setdefault((store, what), set()).add(encode(value))
@@ -184,7 +198,8 @@ class EffectOracle:
         if paused_s < least_s - SLACK_S / 10:
             yield f"{store}: {what} is tried again after {paused_s:.3f} s, and not {least_s:g}"
         alone = kind.inside == 0 and not kind.doubtful
-        late_s = now_s - max(request.failed_s + most_s, kind.left_s)
+        due_s = max(request.failed_s + most_s, kind.left_s)
+        late_s = now_s - due_s - self._pauses.within(request.failed_s, now_s)
         if alone and late_s > SLACK_S:
             yield f"{store}: {what} is tried again {late_s:.3f} s later than it may be"
 

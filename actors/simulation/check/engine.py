@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel import lifecycle
@@ -21,6 +22,7 @@ from actors.simulation.check.key_oracle import DeferredOracle, KeyOracle
 from actors.simulation.check.letter_oracle import LetterOracle
 from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.check.order_oracle import OrderOracle
+from actors.simulation.check.standstills import Standstills
 from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
 from actors.simulation.check.timer_oracle import TimerOracle
 
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.simulation.check.handled import Handled
     from actors.simulation.check.http_contract import HttpAnswer
+    from actors.simulation.check.letter_oracle import LetGo
     from actors.simulation.check.past import Past
+    from actors.simulation.check.subscriptions import Subscriber
     from actors.simulation.time.virtual_clock import VirtualClock
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.
@@ -57,9 +61,12 @@ ORACLES: Final[Mapping[str, str]] = {
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written",
     "calm": "where nothing is done to it, nothing crashes, restarts, parks or finds no room",
     "liveness": "when faults have ended, all runs and nothing waits, within a bound, by itself",
+    "files": "whose past is lost, or another's, is down and writes nothing; what is to help helps",
     "digest": "a seed is played again with the same digest",
     "audit": "the system's own audit of its files, and its scenario, find nothing",
 }
+
+PAUSE: Final = ("pause", "process")
 
 
 class Engine:
@@ -71,11 +78,9 @@ class Engine:
         clock: VirtualClock,
         past: Past,
         *,
-        subscribers: Mapping[str, Sequence[str]],
-        groups: Mapping[str, str],
         roomy: bool = True,
     ) -> None:
-        """`past` is what the files hold; `subscribers` by event type, `groups` by actor.
+        """`past` is what the files hold.
 
         It is not `roomy` where limits are small on purpose: a refusal for room is none to judge.
         """
@@ -87,20 +92,24 @@ class Engine:
         self.commits = CommitWatch(self._wrote, clock)
         self.config = config
         self._clock = clock
-        self.timers = TimerOracle(past)
+        self.pauses = Standstills()
+        self.timers = TimerOracle(past, self.pauses)
         self._channels = ChannelOracle(
-            past, subscribers, untaken_max=config.store.outbox_messages_max
+            past,
+            kept_max=config.store.events_kept_max,
+            untaken_max=config.store.outbox_messages_max,
+            window_max=config.channel.window_messages,
         )
         self._once = OnceOracle(config.store.client_keys_kept_s)
         self._poison = PoisonOracle(config.service.attempts_max)
         supervisor = config.supervisor
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
-        self._supervision = SupervisionOracle(budget, groups)
+        self._supervision = SupervisionOracle(budget)
         self.calm = CalmOracle(roomy=roomy)
-        self.effects = EffectOracle(config.effect, config.breaker)
+        self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
         self._told: list[str] = []
-        self.deferred = DeferredOracle(clock.monotonic, self._told)
+        self.deferred = DeferredOracle(clock.monotonic, self._told, self.pauses)
         self._answered: list[str] = []
         self._replies = ReplyOracle(self._answered)
         self._letters = LetterOracle(config.service.dead_letters_max)
@@ -116,9 +125,20 @@ class Engine:
         """What clients may know of how it is configured."""
         return self.config.edge
 
-    def booted(self) -> None:
-        """Hear that another process begins."""
-        self._supervision.begin()
+    @property
+    def let_go(self) -> Sequence[LetGo]:
+        """Dead letters that an operator discarded, or that went for newer ones, oldest first."""
+        return self._letters.let_go
+
+    @property
+    def wall_us(self) -> int:
+        """What the wall clock says, in microseconds of the epoch."""
+        return self._clock.now_us()
+
+    def booted(self, subscribers: Sequence[Subscriber], groups: Mapping[str, str]) -> None:
+        """Hear that another process begins, and who listens to what there; `groups` by actor."""
+        self._keys.version += self._channels.subscriptions.declare(subscribers)
+        self._supervision.begin(groups)
         self._order.begin()
         self._replies.begin()
         self.timers.begin()
@@ -132,7 +152,7 @@ class Engine:
         if not self._resting:
             self._unrest += self.calm.hear(event, now_s)
         if isinstance(event, lifecycle.Crashed):
-            self._poison.ends += event.message_type is None
+            self._poison.ended(event.name, event.message_type)
             self.effects.ended(event.name)
         if isinstance(event, lifecycle.Crashed | lifecycle.Suspended):
             self.deferred.up(event.name, None)
@@ -143,6 +163,18 @@ class Engine:
     def disturbed(self) -> None:
         """Hear that a fault strikes."""
         self.calm.disturb(self._clock.monotonic())
+
+    def paused(self) -> None:
+        """Hear that nothing of the process runs from now on."""
+        now_s = self._clock.monotonic()
+        self.pauses.begin(now_s)
+        self.calm.lasts(PAUSE, now_s)
+
+    def unpaused(self) -> None:
+        """Hear that it runs again."""
+        now_s = self._clock.monotonic()
+        self.pauses.end(now_s)
+        self.calm.ends(PAUSE, now_s)
 
     def wanted(self, action: str, actor: str) -> None:
         """Hear what an operator, or a fault, wants of an actor."""
@@ -171,11 +203,13 @@ class Engine:
         if epoch <= self._epochs.get(store, 0):
             self._add("fencing", [f"{store} was opened with the epoch {epoch} once more"])
         self._epochs[store] = epoch
+        self._channels.opened(store)
         self.timers.opened(store, self._clock.monotonic())
 
     def given(self, store: str, batch: Sequence[Envelope]) -> None:
         """Hear what a store is to work on."""
         self._add("deadlines", expired(store, batch, self._clock.monotonic()))
+        self._add("channels", self._channels.given(store, batch))
 
     def wrote_dead(self, store: str, types: Sequence[str]) -> None:
         """Hear that a batch was committed whose incarnation has ended."""
@@ -190,11 +224,11 @@ class Engine:
         """
         now_s, host = self._clock.monotonic(), who if deadline_s is None else ""
         begun_s, what = now_s - took_s, f"{who}: {what}"
-        since_s = self.calm.since_s(now_s)
-        if since_s is not None and begun_s >= since_s and self.deadlines.is_whole(host, begun_s):
+        if self.is_calm_since(host, begun_s):
             self._unrest += self.calm.asked(what, status)
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
-        self._add("deadlines", self.deadlines.asked(what, host, begun_s, took_s, limit_s))
+        own_s = took_s - self.pauses.within(begun_s, now_s)
+        self._add("deadlines", self.deadlines.asked(what, host, begun_s, own_s, limit_s))
         self.counted(self.actors())
 
     def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
@@ -206,6 +240,12 @@ class Engine:
         """Hear a whole answer."""
         found = self._contract.violations(exchange)
         self._add("http", [f"{who}: {each}" for each in found])
+
+    def is_calm_since(self, host: str, begun_s: float) -> bool:
+        """Whether nothing has been done to system and link since then, nor just before."""
+        since_s = self.calm.since_s(self._clock.monotonic())
+        whole = self.deadlines.is_whole(host, begun_s)
+        return whole and since_s is not None and begun_s >= since_s
 
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""
@@ -245,7 +285,14 @@ class Engine:
         """Look at the files, which nobody writes any more."""
         sent, applied = self._channels.marks
         pending = self.timers.pending
-        found = check_files(folder, self.config, sent=sent, applied=applied, pending=pending)
+        found = check_files(
+            folder,
+            self.config,
+            sent=sent,
+            applied=applied,
+            pending=pending,
+            answers_gone=self._letters.may_lack,
+        )
         self._add("bounds", found)
         self._add("letters", self._letters.left(letters_in(folder)))
 
@@ -257,13 +304,35 @@ class Engine:
         batch: Sequence[Handled],
         crash: BaseException | None,
         culprit: Envelope | None,
-    ) -> None:
+    ) -> Callable[[], None]:
+        """Return what tells of a commit, as things stand when it comes."""
         forward_us = self._clock.set_forward_us
         now_s = self._clock.monotonic()
         since_s = self.calm.since_s(now_s)
         quiet_us = (
             None if since_s is None else self._clock.now_us() - round((now_s - since_s) * 1e6)
         )
+        failed = (crash, culprit)
+        return partial(
+            self._hear,
+            store,
+            batch,
+            failed,
+            forward_us=forward_us,
+            since_s=since_s,
+            quiet_us=quiet_us,
+        )
+
+    def _hear(
+        self,
+        store: str,
+        batch: Sequence[Handled],
+        failed: tuple[BaseException | None, Envelope | None],
+        *,
+        forward_us: int,
+        since_s: float | None,
+        quiet_us: int | None,
+    ) -> None:
         self._add("replies", self._replies.hear(store, batch))
         self._add("once", self._once.hear(store, batch, forward_us=forward_us))
         self._add("keys", self._keys.hear(store, batch, forward_us=forward_us))
@@ -273,7 +342,7 @@ class Engine:
         self._add("effects", self.effects.hear(store, batch))
         self._letters.hear(store, batch)
         self.deferred.hear(store, batch)
-        self._add("poison", self._poison.hear(store, batch, crash, culprit))
+        self._add("poison", self._poison.hear(store, batch, *failed))
         if since_s is not None:
             self._unrest += self.calm.batch(store, batch)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import msgspec
+from msgspec import json
 
-from actors.kernel.messages import type_name, type_of
+from actors.kernel.messages import stored_names, type_name, type_of
 
 if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
 
-encode = msgspec.json.Encoder().encode
+encode = json.Encoder().encode
 
 
 class Said(NamedTuple):
@@ -37,6 +37,15 @@ class Content(NamedTuple):
     def of(cls, message: Any) -> Content:
         """Take it as it is now."""
         return cls(type_name(type_of(message)), encode(message))
+
+    def is_told_by(self, message: Any) -> bool:
+        """Whether a message says all of it, as any version may read it.
+
+        That may call it otherwise, and know of a field more.
+        """
+        if self.type not in stored_names(type_of(message)):
+            return False
+        return holds(encode(message), self.json)
 
 
 class Run:
@@ -68,3 +77,16 @@ class Handled(NamedTuple):
     keeps: bool
     now_us: int
     at_s: float
+
+
+def holds(more: bytes, fewer: bytes) -> bool:
+    """Whether one JSON has all that another has, and perhaps a field more."""
+    return more == fewer or _holds(json.decode(more), json.decode(fewer))
+
+
+def _holds(more: Any, fewer: Any) -> bool:
+    if isinstance(more, dict) and isinstance(fewer, dict):
+        return all(key in more and _holds(more[key], value) for key, value in fewer.items())
+    if isinstance(more, list) and isinstance(fewer, list):
+        return len(more) == len(fewer) and all(map(_holds, more, fewer))
+    return bool(more == fewer)

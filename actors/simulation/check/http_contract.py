@@ -8,6 +8,7 @@ inside. It shares no code with the edge.
 from __future__ import annotations
 
 import re
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, unquote
@@ -56,6 +57,10 @@ SAYS_WHEN: Final = frozenset(
     }
 )  # fmt: skip
 SUCCESSES: Final = frozenset({200, 201, 202})
+# What is done at the address of what it is done to.
+IN_PLACE: Final = frozenset({"PUT", "PATCH", "DELETE"})
+# A page's items, and what to ask for the following one with.
+PARTS: Final = 2
 # Which headers go with a status.
 HEADERS: Final[Mapping[int, tuple[str, ...]]] = MappingProxyType(
     {401: ("WWW-Authenticate",), 405: ("Allow",), 415: ("Accept-Encoding",)}
@@ -67,13 +72,16 @@ INSIDE: Final = re.compile(
 )
 # The time on the way that is taken for none: a deadline counts from the arrival.
 EARLY_S: Final = 0.001
+# A date is told in whole seconds.
+SECOND_US: Final = 1_000_000
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A request and its answer; `port` is None at the gateway. Header names are in lower case.
 
     `body` is the answer's, decoded where it is JSON; `size` is how many bytes it has; `took_s` is
-    how long it was from the request's first byte.
+    how long it was from the request's first byte; `wall_us` is what its clock said at its end, in
+    microseconds of the epoch, or 0 where it was set meanwhile.
     """
 
     method: str
@@ -85,6 +93,7 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     body: Any
     size: int
     took_s: float
+    wall_us: int
 
 
 class HttpContract:
@@ -93,6 +102,10 @@ class HttpContract:
     def __init__(self, config: EdgeConfig) -> None:
         """`config` says how long a request may take, and how long a page is."""
         self._config = config
+        # Of addresses that make something: where an answer has said its place, and where a 202 has
+        # not.
+        self._placed: set[str] = set()
+        self._unplaced: set[str] = set()
 
     def violations(self, seen: HttpAnswer) -> Iterator[str]:
         """Yield a sentence for everything that is wrong with it."""
@@ -120,20 +133,31 @@ class HttpContract:
         path = seen.target.partition("?")[0]
         if seen.port is None and path.startswith("/api/v1/"):
             yield from _created_or_accepted(seen, path)
+            if seen.method == "POST" and seen.status in {201, 202}:
+                yield from self._made(seen, path)
             if seen.method == "GET":
                 yield from self._read(seen, path)
 
+    def _made(self, seen: HttpAnswer, path: str) -> Iterator[str]:
+        """Where what is made has a place, it has one as long as it is being made, too."""
+        if seen.headers.get("location"):
+            self._placed.add(path)
+        elif seen.status == 202:  # noqa: PLR2004 - a status
+            self._unplaced.add(path)
+        if path in self._placed & self._unplaced:
+            yield "and does not always say where it is to be seen"
+
     def _read(self, seen: HttpAnswer, path: str) -> Iterator[str]:
-        """A list has two parts, and no more than was asked for; a thing is what it is called.
+        """A page has two parts, and no more than was asked for; a thing is what it is called.
 
         A system may answer with any JSON at addresses of its own.
         """
-        body = seen.body
+        body, name = seen.body, unquote(path.rpartition("/")[2])
         if not isinstance(body, dict):
             return
-        if "items" in body:
-            following = body.get("next")
-            if set(body) != {"items", "next"} or not isinstance(following, str | None):
+        if {"items", "next"} <= body.keys():
+            following = body["next"]
+            if len(body) > PARTS or not isinstance(following, str | None):
                 yield f"with {sorted(body)}, next {following!r}"
             asked = parse_qs(seen.target.partition("?")[2]).get("limit")
             limit = self._config.page_items_default if asked is None else int(asked[0])
@@ -141,7 +165,7 @@ class HttpContract:
                 yield f"with {len(body['items'])} items, and {limit} is the most"
             if following is not None and len(body["items"]) < limit:
                 yield f"with {len(body['items'])} items, {limit} were asked for, and there are more"
-        elif "id" in body and unquote(path.rpartition("/")[2]) != str(body["id"]):
+        elif "items" not in body and "id" in body and str(body["id"]) != name:
             yield f"with {body['id']}"
 
     # --- A no --------------------------------------------------------------------------------
@@ -186,20 +210,24 @@ def _common(seen: HttpAnswer) -> Iterator[str]:
         for each in ("Date", *HEADERS.get(seen.status, ()))
         if not headers.get(each.lower())
     ]
+    if seen.wall_us and headers.get("date"):
+        at_us = parsedate_to_datetime(headers["date"]).timestamp() * 1e6
+        if not seen.wall_us - seen.took_s * 1e6 - SECOND_US <= at_us <= seen.wall_us:
+            yield f"at {headers['date']}, which is {(seen.wall_us - at_us) / 1e6:.3f} s ago"
     if "access-control-allow-origin" in headers:
         yield "and lets pages from elsewhere read it"
 
 
 def _created_or_accepted(seen: HttpAnswer, path: str) -> Iterator[str]:
-    """What is made is found at its Location, where the address has one."""
-    location = seen.headers.get("location")
-    wanted = None
-    if seen.method == "POST" and seen.status in {201, 202}:
-        made = seen.body if isinstance(seen.body, dict) else {}
-        wanted = f"{path}/{quote(str(made.get('id')), safe='')}"
-    elif seen.status == 202:  # noqa: PLR2004 - a status
-        wanted = path
+    """What is made is found at its Location, which ends in its id; what changes, where it is."""
     if seen.status == 202 and not seen.headers.get("retry-after"):  # noqa: PLR2004 - a status
         yield "without Retry-After"
-    if location is not None and location != wanted:
-        yield f"with Location {location}, and it is {wanted}"
+    location = seen.headers.get("location")
+    if seen.status == 202 and seen.method in IN_PLACE and location is None:  # noqa: PLR2004
+        yield "without Location"
+    changes = seen.method in IN_PLACE and location == path
+    if location is None or changes or not isinstance(seen.body, dict) or "id" not in seen.body:
+        return
+    # What comes before it, a system may choose.
+    if re.split("[/=]", location)[-1] != quote(str(seen.body["id"]), safe=""):
+        yield f"with Location {location}, and the id {seen.body['id']}"

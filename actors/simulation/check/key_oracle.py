@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadLettered
 from actors.kernel.messages import Accepted, Later, Refusal
-from actors.simulation.check.handled import Content, encode
+from actors.simulation.check.handled import Content, encode, holds
 from actors.simulation.check.once_oracle import inner_of
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from actors.simulation.check.handled import Handled
+    from actors.simulation.check.standstills import Standstills
 
 # How soon after its commit an answer that was put off is told to who waits for it, where the
 # service is up.
@@ -23,11 +24,12 @@ TOLD_S_MAX = 1.0
 class _Known:
     """What was asked under a key, and the answer; `request` is open while that is to come."""
 
-    __slots__ = ("answer", "asked", "at_s", "forward_us", "request")
+    __slots__ = ("answer", "asked", "at_s", "forward_us", "request", "version")
 
-    def __init__(self, asked: Content, each: Handled, forward_us: int) -> None:
+    def __init__(self, asked: Content, each: Handled, forward_us: int, version: int) -> None:
         later = isinstance(each.outcome, Later)
         self.asked = asked
+        self.version = version
         self.at_s, self.forward_us = each.at_s, forward_us
         self.request = each.outcome.request if later else None
         self.answer = b"" if later else encode(each.outcome)
@@ -43,6 +45,8 @@ class KeyOracle:
         self._known: dict[tuple[str, str], _Known] = {}
         # Of (service, request): under which key it was put off.
         self._open: dict[tuple[str, str], tuple[str, str]] = {}
+        # The number of what runs: another version may read a request or an answer otherwise.
+        self.version = 0
 
     def hear(self, store: str, batch: Sequence[Handled], *, forward_us: int) -> Iterator[str]:
         """Note what was answered; yield where that is not what it was before."""
@@ -78,19 +82,38 @@ class KeyOracle:
             yield from self._again(what, key, each, known)
 
     def _note(self, place: tuple[str, str], each: Handled, forward_us: int) -> None:
-        known = self._known[place] = _Known(Content.of(each.envelope.message), each, forward_us)
+        known = self._known[place] = _Known(
+            Content.of(each.envelope.message), each, forward_us, self.version
+        )
         if known.request is not None:
             self._open[place[0], known.request] = place
 
     def _again(self, what: str, key: str, each: Handled, known: _Known) -> Iterator[str]:
-        if Content.of(each.envelope.message) != known.asked:
+        if not self._is_same(known, each.envelope.message):
             if not _is_corrigible(each.outcome):
                 yield f"{what} was answered under the key {key!r} of another request"
         elif isinstance(each.outcome, Later):
             if known.request != each.outcome.request:
                 yield f"{what} waits under the key {key!r} for what was answered"
-        elif known.request is not None or encode(each.outcome) != known.answer:
+        elif known.request is not None or not self._is_answer(known, each.outcome):
             yield f"{what} was answered otherwise when it came again under {key!r}"
+
+    def _is_same(self, known: _Known, message: Any) -> bool:
+        """Whether it is what was asked; another version may know of a field less, or more."""
+        asked = Content.of(message)
+        if asked == known.asked or known.version == self.version:
+            return asked == known.asked
+        return known.asked.is_told_by(message) or (
+            asked.type == known.asked.type and holds(known.asked.json, asked.json)
+        )
+
+    def _is_answer(self, known: _Known, outcome: Any) -> bool:
+        """Whether it says what it said: another version may know of a field more, or read none."""
+        said = encode(outcome)
+        if said == known.answer or known.version == self.version:
+            return said == known.answer
+        unread = isinstance(outcome, Refusal) and outcome.kind == "conflict"
+        return unread or holds(said, known.answer) or holds(known.answer, said)
 
     def _answered(self, store: str, request: str, answer: Content) -> None:
         place = self._open.pop((store, request), None)
@@ -102,9 +125,10 @@ class KeyOracle:
 class DeferredOracle:
     """An answer that was put off is told to all who wait, as it is, soon after its commit."""
 
-    def __init__(self, now_s: Callable[[], float], found: list[str]) -> None:
+    def __init__(self, now_s: Callable[[], float], found: list[str], pauses: Standstills) -> None:
         """What is wrong goes to `found`, when who waits gives up."""
         self._now_s = now_s
+        self._pauses = pauses
         self._found = found
         # By (service, request): when its answer was committed, and what it is.
         self._answers: dict[tuple[str, str], tuple[float, Content]] = {}
@@ -144,7 +168,8 @@ class DeferredOracle:
             up_s = self._up_s.get(store)
             if answered_s is None or up_s is None:
                 return
-            late_s = self._now_s() - max(answered_s, up_s) - self.slow_s
+            now_s, since_s = self._now_s(), max(answered_s, up_s)
+            late_s = now_s - since_s - self.slow_s - self._pauses.within(since_s, now_s)
             if late_s > TOLD_S_MAX:
                 self._found.append(
                     f"{store}: who waited for {request} was told {type(value).__name__} "

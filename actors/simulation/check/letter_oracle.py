@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.errors import DeadLettered
 from actors.service.letters import DiscardLetter, LetTimersGo
@@ -16,15 +16,29 @@ if TYPE_CHECKING:
     from actors.simulation.check.handled import Handled
 
 
+class LetGo(NamedTuple):
+    """A message that its service gave up for ever: what would have come of it is missing."""
+
+    service: str
+    message: Any
+
+
 class LetterOracle:
     """Keeps the letters of each service as it saw them buried, the oldest first."""
 
     def __init__(self, letters_max: int) -> None:
         """So many are kept of a service; what its file held before the run is not counted."""
         self._letters_max = letters_max
-        self._letters: dict[str, dict[str, Content]] = {}
+        self._letters: dict[str, dict[str, Any]] = {}
+        # What was discarded, or went for a newer one, since the run began.
+        self.let_go: list[LetGo] = []
         # What cannot be known from what was heard.
         self._unknown: set[str] = set()
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether anything was let go, or may have been."""
+        return bool(self.let_go or self._unknown)
 
     def hear(self, store: str, batch: Sequence[Handled]) -> None:
         """Note who was buried, and who is gone."""
@@ -37,13 +51,14 @@ class LetterOracle:
             elif isinstance(origin, LetterOrigin) and _is_settled(each):
                 letters.pop(origin.letter_id, None)
             elif each.keeps and each.run and isinstance(message, DiscardLetter):
-                letters.pop(message.letter_id, None)
+                self._gone(store, message.letter_id)
             elif isinstance(message, LetTimersGo) or getattr(message, "letter_id", None):
                 self._unknown.add(store)
 
     def left(self, files: Mapping[str, Sequence[tuple[str, str, bytes]]]) -> Iterator[str]:
         """Yield what differs from the rows (id, type, JSON) that the files hold at rest."""
-        for store, letters in self._letters.items():
+        for store, messages in self._letters.items():
+            letters = {name: Content.of(each) for name, each in messages.items()}
             rows = {row[0]: Content(row[1], bytes(row[2])) for row in files.get(store, ())}
             if store in self._unknown or rows == letters:
                 continue
@@ -60,9 +75,14 @@ class LetterOracle:
             self._unknown.add(store)
         else:
             letters = self._letters[store]
-            letters.setdefault(letter_id, Content.of(message))
+            letters.setdefault(letter_id, message)
             if len(letters) > self._letters_max:
-                del letters[next(iter(letters))]
+                self._gone(store, next(iter(letters)))
+
+    def _gone(self, store: str, letter_id: str) -> None:
+        message = self._letters[store].pop(letter_id, None)
+        if message is not None:
+            self.let_go.append(LetGo(store, message))
 
 
 def _is_settled(each: Handled) -> bool:

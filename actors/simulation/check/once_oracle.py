@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.errors import Busy, DeadLettered, StoreError
+from actors.errors import Busy, DeadLettered, HandlerTimeout, StoreError
 from actors.kernel.future import AsyncioFuture
-from actors.kernel.messages import Later, Refusal
+from actors.kernel.messages import Later, Refusal, type_name, type_of
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
 
 if TYPE_CHECKING:
@@ -89,6 +89,16 @@ class PoisonOracle:
         # How often a message has crashed, at how many other ends; the envelope is kept.
         self._crashed: dict[Any, tuple[int, int, Envelope]] = {}
         self.ends = 0
+        # By store, the type of what crashed last: its incarnation is going to end of it.
+        self._culprits: dict[str, str] = {}
+
+    def ended(self, store: str, message_type: str | None) -> None:
+        """Hear which message an incarnation has ended of, if any.
+
+        Another than the one that was seen to crash came before: that attempt does not count.
+        """
+        culprit = self._culprits.pop(store, None)
+        self.ends += message_type is None or message_type != culprit
 
     def hear(
         self,
@@ -103,12 +113,15 @@ class PoisonOracle:
                 yield from self._buried(store, each)
             elif each.stands:
                 self._crashed.pop(_place(store, each.envelope), None)
-        if crash is None or culprit is None or isinstance(crash, StoreError | Busy):
+        if crash is None or culprit is None:
             return
+        if isinstance(crash, StoreError | Busy) and not isinstance(crash, HandlerTimeout):
+            return
+        self._culprits[store] = type_name(type_of(culprit.message))
         place = _place(store, culprit)
         count, ends, _ = self._crashed.get(place, (0, self.ends, culprit))
         self._crashed[place] = (count + 1, ends, culprit)
-        if count >= self._attempts_max and ends == self.ends:
+        if count == self._attempts_max and ends == self.ends:
             name = type(culprit.message).__name__
             yield f"{store}: {name} has crashed {count + 1} times and is not given up"
 

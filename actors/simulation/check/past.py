@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from actors.simulation.check.handled import Content
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -16,6 +18,8 @@ TIMERS = "SELECT seq, due_us, message_type, message FROM timer"
 WAITING = "SELECT receiver, number, message_type, message FROM outbox"
 APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
 KEYS = "SELECT key FROM client_key"
+EVENTS = "SELECT seq, message_type, message FROM event ORDER BY seq"
+SUBSCRIPTIONS = "SELECT subscriber, event_type, left_at FROM subscription"
 
 
 class TimerRow(NamedTuple):
@@ -39,7 +43,9 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     """By service: its timers, and the number that was given last.
 
     By (sender, receiver): the number that was sent last, the one that was applied last, and what
-    stands in the outbox. Of (service, key): those that were used.
+    stands in the outbox. Of (service, key): those that were used. By publisher: the events that it
+    keeps, numbered. Of (publisher, subscriber, event): the number after which it was sent none, or
+    None where it is sent all.
     """
 
     timers: dict[str, list[TimerRow]] = {}
@@ -48,11 +54,22 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     applied: dict[tuple[str, str], int] = {}
     waiting: dict[tuple[str, str], list[OutboxRow]] = {}
     keys: set[tuple[str, str]] = set()
+    events: dict[str, list[tuple[int, Content]]] = {}
+    subscriptions: dict[tuple[str, str, str], int | None] = {}
 
     @classmethod
     def of(cls, folder: Path) -> Past:
         """Read it from the files themselves, which nobody is writing."""
-        past = cls(timers={}, timers_last={}, sent={}, applied={}, waiting={}, keys=set())
+        past = cls(
+            timers={},
+            timers_last={},
+            sent={},
+            applied={},
+            waiting={},
+            keys=set(),
+            events={},
+            subscriptions={},
+        )
         for path in sorted(folder.glob("*.db")):
             with closing(sqlite3.connect(path)) as connection:
                 past._read(path.stem, connection)
@@ -71,3 +88,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         for sender, applied in execute(APPLIED):
             self.applied[sender, name] = applied
         self.keys.update((name, key) for (key,) in execute(KEYS))
+        self.events[name] = [(row[0], Content(*row[1:])) for row in execute(EVENTS)]
+        self.subscriptions.update(
+            {(name, subscriber, event): left for subscriber, event, left in execute(SUBSCRIPTIONS)}
+        )

@@ -46,14 +46,15 @@ class _Life:
 class SupervisionOracle:
     """A crash counts against the budget where nobody wished for it and no one message caused it."""
 
-    def __init__(self, budget: RestartBudget, groups: Mapping[str, str]) -> None:
-        """`budget` is each child's of the root; `groups` says who stands in which group."""
+    def __init__(self, budget: RestartBudget) -> None:
+        """`budget` is each child's of the root."""
         self._budget = budget
-        self._groups = groups
+        self._groups: Mapping[str, str] = {}
         self._lives: dict[str, _Life] = defaultdict(_Life)
 
-    def begin(self) -> None:
-        """Begin anew: another process is started."""
+    def begin(self, groups: Mapping[str, str]) -> None:
+        """Begin anew: another process is started; `groups` says who stands in which group."""
+        self._groups = groups
         self._lives.clear()
 
     def hear(self, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actors.errors import DeadLettered
-from actors.kernel.messages import EffectOutcome, GaveUp
+from actors.kernel.messages import EffectOutcome, GaveUp, stored_names, type_name, type_of
 from actors.service.effects import EffectPutOff
 from actors.simulation.check.handled import Content
 from actors.store.messaging.origin import TimerOrigin
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from actors.simulation.check.handled import Handled
     from actors.simulation.check.past import Past
+    from actors.simulation.check.standstills import Standstills
 
 # How late a command may come that was due while nothing was in the way: two commits of a slow disk,
 # and a queue of others.
@@ -42,8 +43,9 @@ class TimerOracle:
     the order in which handlers set them. A step of the wall clock is a step for timers.
     """
 
-    def __init__(self, past: Past) -> None:
-        """Begin with what the files held."""
+    def __init__(self, past: Past, pauses: Standstills) -> None:
+        """Begin with what the files held; in `pauses` nothing gets on on its way."""
+        self._pauses = pauses
         self._last = dict(past.timers_last)
         # When the wall clock was set back last, and how far in all by then.
         self._set_back_s = 0.0
@@ -103,14 +105,17 @@ class TimerOracle:
             return
         if each.run is None and not isinstance(each.outcome, DeadLettered):
             yield f"{store}: timer {seq}, {timer.what.type}, counts as fired, and has not run"
-        what, is_command = _what(each.envelope.message, timer.what)
-        if what != timer.what:
-            yield f"{store}: {timer.what.type} was set, and {what.type} has fired, or another one"
+        fired = _fired(each.envelope.message, timer.what)
+        is_command = fired is each.envelope.message
+        if fired is not None and not timer.what.is_told_by(fired):
+            name = type_name(type_of(fired))
+            yield f"{store}: {timer.what.type} was set, and {name} has fired, or another one"
         now_us = each.run.now_us if each.run else each.now_us
         early_us = timer.due_us - now_us
         since_s = max(self._set_back_s, self._opened_s.get(store, 0.0))
         # An effect has begun when it was due, and may try for hours.
-        may_be = not is_command or each.at_s - since_s < ON_ITS_WAY_S
+        way_s = each.at_s - since_s - self._pauses.within(since_s, each.at_s)
+        may_be = not is_command or way_s < ON_ITS_WAY_S
         back_us = self._set_back_us - max(timer.set_back_us, self._begun_us)
         if early_us > (back_us if may_be else 0):
             yield f"{store}: {timer.what.type} has fired {early_us / 1e6:.6f} s before it was due"
@@ -120,11 +125,8 @@ class TimerOracle:
                 yield f"{store}: {timer.what.type} has fired {late_us / 1e6:.6f} s late"
 
 
-def _what(message: Any, was_set: Content) -> tuple[Content, bool]:
-    """Return what fired, and whether it is a command itself, and not what came of an effect."""
+def _fired(message: Any, was_set: Content) -> Any:
+    """Return the message, or the effect that it came of; nothing where it does not say which."""
     if isinstance(message, EffectOutcome | GaveUp | EffectPutOff):
-        return Content.of(message.command), False
-    what = Content.of(message)
-    if what.type == was_set.type:
-        return what, True
-    return was_set, False  # an effect's own outcome does not say what it was asked
+        return message.command
+    return message if was_set.type in stored_names(type_of(message)) else None

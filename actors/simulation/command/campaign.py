@@ -47,11 +47,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         if self.real_s is not None:
             return min(1.0, tally.real_s / self.real_s)
         assert self.seeds is not None, "one of the three is given"
-        return tally.schedules / (self.seeds * systems)
+        return tally.drawn / (self.seeds * systems)
 
     def left(self, tally: Tally, systems: int) -> Plan:
         """Return what is still to be played of it: a seed that not every system had, once more."""
-        seeds = tally.schedules // systems
+        seeds = tally.drawn // systems
         replace = msgspec.structs.replace
         left = replace(self, first=self.first + seeds)
         if self.virtual_s is not None:
@@ -146,6 +146,7 @@ class Campaign:
         onlooker = onlooker or (CloseLook() if keep else None)
         played = self.rehearsals[system].play(script, keep=keep, onlooker=onlooker)
         self.tally.add(system, played)
+        self.tally.kept += 1
         if played.troubles:
             self.findings.add(Failure(system=system, played=played))
         return played
@@ -230,7 +231,7 @@ class Campaign:
         every = ((system, seed) for seed in count(plan.first) for system in self.rehearsals)
         left = None
         if plan.seeds is not None:
-            left = plan.seeds * len(self.rehearsals) - self.tally.schedules
+            left = plan.seeds * len(self.rehearsals) - self.tally.drawn
         turns = islice(every, left)
         if self._jobs > 1 and left != 1 and can_fork():
             workers = Workers(self.rehearsals, self._jobs, self._clock, keep=self._keep)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from actors.config import load_config, named_keys
 from actors.errors import ConfigError, DressRehearsalError, EntryPointError
 from actors.simulation.command.campaign import Campaign
+from actors.simulation.command.corpus import Corpus
 from actors.simulation.command.findings import Failure
 from actors.simulation.command.log_output import log_virtual_time, without_logs
 from actors.simulation.command.options import Options
@@ -25,7 +26,7 @@ from actors.simulation.command.telling import Telling
 from actors.simulation.stage.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from actors.kernel.clock import Clock
     from actors.simulation.command.second_process import Disagreement
@@ -97,6 +98,8 @@ class _Simulation:
         self._recording: Recording | None = None
         if options.replay is not None:
             self._recording = Recording.read(options.replay, self._systems)
+        chosen = {name: self._systems[name] for name in options.systems}
+        self._corpus = Corpus.read(options.corpus, chosen)
         self._second: SecondProcess | None = None
         self._differs: Disagreement | None = None
         self._report: Report
@@ -184,31 +187,49 @@ class _Simulation:
             self._see(campaign, system, played)
             self._report.progress(plan, campaign)
 
-        try:
-            campaign.play(plan, seen)
-        except DressRehearsalError as error:
-            if not self.has_found:
-                raise
-            print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - as where it ends with it
+        self._play_all(campaign, seen)
         findings, stopped = campaign.findings, campaign.stopping
         if stopped and self._differs is None:
-            self._report.line("stopped before the end")
-            left = plan.left(campaign.tally, len(campaign.rehearsals))
-            again = self._telling(campaign).command(*self._options.playing(left))
-            self._report.line(f"go on with: {again}")
+            self._say_what_is_left(campaign)
         if self._differs is not None:
             self._report.line(f"NOT DETERMINISTIC: {self._differs}")
         elif plan.keep_going:
             self._report.findings(findings, campaign.tally.schedules)
         telling = self._telling(campaign)
         for number, (failure, _) in enumerate(findings if self._differs is None else ()):
-            seed = failure.played.script.seed
-            self._report.line(f"FAILED: seed {seed} of {failure.system}")
-            page = telling.place(failure, number)
-            telling.small(failure, page, seed=seed, again=telling.finding(failure))
+            self._tell(telling, failure, number)
         if self.has_found:
             return FOUND
         return STOPPED if stopped else HELD
+
+    def _play_all(self, campaign: Campaign, seen: Callable[[str, Played], None]) -> None:
+        """Play the corpus, and the seeds behind it."""
+        plan = self._options.plan
+        if len(self._corpus):
+            self._report.line(f"first, scripts of {self._options.corpus}: {len(self._corpus)}")
+        try:
+            held = self._corpus.play(
+                campaign, seen, keep=self._options.keeps_traces, keep_going=plan.keep_going
+            )
+            if held or plan.keep_going:
+                campaign.play(plan, seen)
+        except DressRehearsalError as error:
+            if not self.has_found:
+                raise
+            print(f"dress-rehearsal: {error}", file=sys.stderr)  # noqa: T201 - as where it ends with it
+
+    def _say_what_is_left(self, campaign: Campaign) -> None:
+        self._report.line("stopped before the end")
+        left = self._options.plan.left(campaign.tally, len(campaign.rehearsals))
+        first = self._options.first() if campaign.tally.kept < len(self._corpus) else []
+        again = self._telling(campaign).command(*first, *self._options.playing(left))
+        self._report.line(f"go on with: {again}")
+
+    def _tell(self, telling: Telling, failure: Failure, number: int) -> None:
+        seed, file = failure.played.script.seed, self._corpus.file_of(failure)
+        again = telling.finding(failure) if file is None else telling.replaying(file)
+        self._report.line(f"FAILED: {file or f'seed {seed} of {failure.system}'}")
+        telling.small(failure, telling.place(failure, number), seed=seed, again=again)
 
     def _play_one(self, campaign: Campaign) -> int:
         """Play one script and tell it, whether it fails or not."""

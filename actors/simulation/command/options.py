@@ -38,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     faults: str = PROFILE
     shrink_runs: int = RUNS_MAX
     replay: Path | None = None
+    corpus: Path | None = None
     export: Path | None = None
     at_s: float | None = None
     step: int | None = None
@@ -76,6 +77,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             parser.error("either --seeds or --hours or --time")
         if given.replay is not None and (given.seed, *lengths) != (None,) * 4:
             parser.error("a file has a seed of its own: --replay alone")
+        one = (given.replay, given.export, given.at, given.step)
+        if given.corpus is not None and any(each is not None for each in one):
+            parser.error("--corpus is for a campaign, and this is one run")
         if given.shrink and given.replay is None:
             parser.error("--shrink is for --replay: what a seed finds is made small anyway")
         if (given.at, given.step, given.export) != (None, None, None) and given.replay is None:
@@ -97,6 +101,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             faults=given.faults,
             shrink_runs=given.shrink_runs,
             replay=given.replay,
+            corpus=given.corpus,
             export=given.export,
             at_s=given.at,
             step=given.step,
@@ -139,11 +144,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         words = [*self.command(), *self.settings(), "--traces"]
         if self.replay is not None:
             return [*words, "--replay", str(self.replay)]
-        words += ["--jobs", str(self.jobs)]
+        words += ["--jobs", str(self.jobs), *self.first()]
         if self.plan.real_s is not None:  # it is ended by who reads it, not by another's clock
             endless = msgspec.structs.replace(self.plan, real_s=None, virtual_s=ENDLESS_S)
             return words + self.playing(endless)
         return words + self.playing(self.plan)
+
+    def first(self) -> list[str]:
+        """Return the words that say what is played before any seed is."""
+        return [] if self.corpus is None else ["--corpus", str(self.corpus)]
 
     def playing(self, plan: Plan) -> list[str]:
         """Return the words that say what is played."""
@@ -237,6 +246,7 @@ def _parser(systems: tuple[str, ...]) -> argparse.ArgumentParser:
         "the script that --replay takes, as .json",
     )
     add("--replay", type=Path, metavar="FILE", help="play a failure again, from its JSON")
+    add("--corpus", type=Path, metavar="DIR", help="play every script in DIR first")
     add("--shrink", action="store_true", help="with --replay: make it smaller, if it fails")
     add("--cause", action="store_true", help="say from where on a failure was inevitable")
     add("--export", type=Path, metavar="FILE", help="write the run as a script for --replay")

@@ -84,11 +84,21 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(message)
 
 
+def system_in(path: Path) -> str:
+    """Return whose script a file holds. Raises ConfigError where it is none."""
+    named: _Named = _decoded(path, path.read_bytes(), _Named)
+    return named.system
+
+
 class _RawScript(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seed: int = 0
     workload: msgspec.Raw = msgspec.Raw(b"[]")
     schedule: Schedule = Schedule()
     knobs: tuple[Knob, ...] = ()
+
+
+class _Named(msgspec.Struct):
+    system: str
 
 
 class _Raw(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -39,6 +39,8 @@ class Tally:
         self.points = points
         self.queries = queries
         self.schedules = 0
+        # How many of these were scripts that somebody has kept, and not drawn from a seed.
+        self.kept = 0
         self.virtual_s = 0.0
         self.real_s = 0.0
         self.faults: Counter[str] = Counter()
@@ -79,6 +81,11 @@ class Tally:
         self._requests[system] += played.requests
         self._operations[system] += len(played.operations)
         self._hash.update(f"{system}|{played.script.seed}|{played.digest}\n".encode())
+
+    @property
+    def drawn(self) -> int:
+        """How many schedules were drawn from seeds."""
+        return self.schedules - self.kept
 
     @property
     def digest(self) -> str:

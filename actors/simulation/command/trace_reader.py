@@ -39,6 +39,8 @@ class TraceReader:
             "commit": self._commit,
             "crash": self._crash,
             "crashed": self._crashed,
+            "continue": self._continue,
+            "lost": self._lost,
             "fault": self._fault,
             "message": self._message,
             "refuse": self._refuse,
@@ -64,8 +66,11 @@ class TraceReader:
     def _fault(self, line: Line) -> Iterator[TimelineMark]:
         """Every fault is the schedule's next step, but for what a trap brings about."""
         if not self._steps or str(self._steps[0]) != line.text:
-            killed = line.text.startswith("killed")
-            begins: tuple[str, SpanKind] | None = (line.who, "down") if killed else None
+            begins: tuple[str, SpanKind] | None = None
+            if line.text.startswith("the power"):
+                begins = ("process", "down")
+            elif line.text.startswith("killed"):
+                begins = (line.who, "down")
             yield mark(line.at_us, line.who, "fault", line.text, begins=begins)
             return
         step = self._steps.popleft()
@@ -80,8 +85,10 @@ class TraceReader:
         )
 
     def _begins(self, step: Step) -> tuple[str, SpanKind] | None:
-        if step.fault == "crash":
+        if step.fault in {"crash", "cut_power"}:
             return ("process", "down")
+        if step.fault == "pause":
+            return ("pause process", "lasts")
         if step.fault in {"kill", "restart"}:
             return (step.target, "down") if self._process_is_up else None
         if FAULTS[step.fault].ended_by is None:
@@ -106,8 +113,19 @@ class TraceReader:
     def _boot(self, line: Line) -> Iterator[TimelineMark]:
         self._process_is_up = True
         # A suspension is not written down: the next process knows nothing of it.
-        ends = ("process", *self._services, *(f"suspend {name}" for name in self._services))
+        ends = (
+            "process",
+            "pause process",
+            *self._services,
+            *(f"suspend {name}" for name in self._services),
+        )
         yield mark(line.at_us, line.who, "up", f"{line.text} is up", ends=ends)
+
+    def _lost(self, line: Line) -> Iterator[TimelineMark]:
+        yield mark(line.at_us, line.who, "fault", f"has lost {line.text}")
+
+    def _continue(self, line: Line) -> Iterator[TimelineMark]:
+        yield mark(line.at_us, line.who, "up", "the process runs again", ends=("pause process",))
 
     def _restarted(self, line: Line) -> Iterator[TimelineMark]:
         yield mark(line.at_us, line.who, "up", "is up again", ends=(line.who,))

@@ -284,7 +284,8 @@ class Network:
         their addresses in memory; what follows from it must not depend on that.
         """
         if not self._endings:
-            self.loop.call_soon(self._end_all)
+            # On nobody's host: who is paused holds up no others.
+            self.loop.call_soon(self._end_all, context=contextvars.Context())
         self._endings.append((number, side, action))
 
     def _end_all(self) -> None:

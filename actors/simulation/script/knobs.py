@@ -31,6 +31,8 @@ VALUES: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "store.prune_rows_max": (1,),
         "supervisor.intensity": (1,),
         "edge.page_items_default": (2, 1),
+        "breaker.probes_max": (1,),
+        "edge.connections_max": (4, 3),
     }
 )
 # Of so many seeds one has knobs; of those, each knob is in so many.

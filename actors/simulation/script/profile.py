@@ -10,9 +10,10 @@ import msgspec
 from actors.faults.fault_kinds import FAULTS, FaultName
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.targets import PROCESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from actors.kernel.rng import Rng
     from actors.simulation.script.chooser import Chooser
@@ -49,6 +50,7 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "suspend": 2,
     "crash": 2,
     "terminate": 2,
+    "previous_version": 3,
 }
 NETWORK: Final[Mapping[FaultName, int]] = {
     "slow_link": 3,
@@ -64,6 +66,19 @@ DISK: Final[Mapping[FaultName, int]] = {
     "low_disk": 4,
     "kill": 2,
     "crash": 2,
+}
+POWER: Final[Mapping[FaultName, int]] = {
+    "cut_power": 3,
+    "lose_at": 3,
+    "keep_at": 2,
+    "tear_at": 2,
+    "garble_at": 1,
+    "stale_at": 1,
+    "pause": 6,
+    # The longer a commit takes, the more is under way.
+    "slow_store": 3,
+    "kill": 2,
+    "crash": 1,
 }
 HANDLERS: Final[Mapping[FaultName, int]] = {
     "fail_before": 4,
@@ -83,10 +98,11 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True),
+        "power": Profile(weights=POWER, nothing=24, knobs=True),
         "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
         "chaos": Profile(
-            weights={**HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
-            nothing=72,
+            weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
+            nothing=90,
             knobs=True,
         ),
     }
@@ -137,6 +153,18 @@ def choose_slot(choose: Chooser, profile: Profile, targets: Targets) -> Slot | N
         amount_ms=amounts[choose(len(amounts))] if amounts else 0,
         lasts_us=choose_gap(choose) if fault.ended_by else 0,
     )
+
+
+def begun_earlier(choose: Chooser, schedule: Schedule, due_us: Sequence[int]) -> Schedule:
+    """Let it begin with the previous version, one time in two, until something is on its way.
+
+    `due_us` is when each request is due; the change comes as long after one of them as any gap.
+    """
+    if not choose(2):
+        return schedule
+    until_us = (due_us[choose(len(due_us))] if due_us else 0) + choose_gap(choose)
+    moments = [(0, Step(0, "previous_version", PROCESS)), *schedule.moments()]
+    return Schedule.at([*moments, (until_us, Step(0, "present_version", PROCESS))])
 
 
 def choose_gap(choose: Chooser) -> int:

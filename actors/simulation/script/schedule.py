@@ -93,6 +93,10 @@ class Schedule(msgspec.Struct, frozen=True):
                 lasting[end.name, end.target] = Step(0, end.name, end.target)
         return tuple(lasting.values())
 
+    def begins_with(self, fault: FaultName) -> bool:
+        """Whether that comes at the very start, before anything else has happened."""
+        return any(at_us == 0 and step.fault == fault for at_us, step in self.moments())
+
     def literal(self) -> str:
         """Return it as Python that evaluates to it, given `Schedule` and `Step`."""
         if not self.steps:

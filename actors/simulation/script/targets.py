@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 PROCESS: Final = "process"
 CLOCK: Final = "clock"
+AFTER: Final = ".after"
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +19,9 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     A point is named service.Message.before or .after, of the commit that holds the message. A
     handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
-    direction, or `client-1<>edge`, both. The process and the wall clock are always there.
+    direction, or `client-1<>edge`, both. The process and the wall clock are always there;
+    `versions` is the process again, where there is another version of it. A commit is known by the
+    point after it.
     """
 
     services: tuple[str, ...] = ()
@@ -27,6 +30,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
     def of(self, scope: Scope) -> tuple[str, ...]:
         """Return what a fault of that scope can be done to."""
@@ -34,11 +38,13 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
             "service": self.services,
             "store": self.stores,
             "point": self.points,
+            "commit": tuple(each for each in self.points if each.endswith(AFTER)),
             "handler": self.handlers,
             "effect": self.effects,
             "link": self.links,
             "process": (PROCESS,),
             "clock": (CLOCK,),
+            "version": self.versions,
         }
         return named[scope]
 

@@ -30,7 +30,7 @@ from actors.simulation.sealed.replacing import replaced
 from actors.simulation.sealed.watch import Watch, escape, in_force, put_in_force, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from actors.simulation.sealed.watch import Allowance, VirtualWorld
 
@@ -100,6 +100,12 @@ def _hook() -> None:
         _hooked = True
 
 
-def _on_audit(event: str, _arguments: tuple[Any, ...]) -> None:
-    if event in AUDITED and watching() is not None:
-        raise escape(AUDITED[event])
+def _on_audit(
+    event: str,
+    _arguments: tuple[Any, ...],
+    # Bound here: at its exit the interpreter sets a module's names to None, and tells hooks on.
+    audited: Mapping[str, str] = AUDITED,
+    watching: Callable[[], Watch | None] = watching,
+) -> None:
+    if event in audited and watching() is not None:
+        raise escape(audited[event])

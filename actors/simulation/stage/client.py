@@ -16,6 +16,8 @@ from actors.kernel.messages import Accepted, Refusal, type_name
 from actors.simulation.check.calm_oracle import NO_ROOM
 from actors.simulation.check.http_contract import HttpAnswer
 from actors.simulation.errors import NoSuchService
+from actors.simulation.requests.rough_request import exchange
+from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.oddities import Asked, oddities
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.engine import Engine
+    from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
     from actors.simulation.stage.trace import Trace
 
 # How often and how long a client asks for one thing, in virtual seconds: a crash, a full disk or a
@@ -51,10 +54,14 @@ REQUEST_ID: Final = "X-Request-ID"
 DONE: Final = frozenset({200, 201})
 # What makes no sense, and says which field is wrong.
 INVALID: Final = 422
+# Of so many odd requests one is of bytes that no library would send.
+ROUGH_ONE_IN: Final = 3
 # A body in pieces, and how long each is on its way; after how long at most a client has left.
 PIECE_BYTES: Final = 40
 PIECE_S: Final = 0.01
 LEAVES_S_MAX: Final = 0.02
+# Two clocks that go alike differ by rounding alone.
+CLOCK_ERROR_US: Final = 10
 
 
 class ClientReply(msgspec.Struct, frozen=True):
@@ -71,6 +78,10 @@ class Booted(Protocol):
     """A machine: at each boot it is another system that runs there."""
 
     system: ServiceSystem
+
+    def as_read(self, service: str, message: Message) -> Message:
+        """Return a message as what runs there reads it. Raises DressRehearsalError."""
+        ...
 
 
 class Client:
@@ -147,8 +158,9 @@ class Client:
                 await asyncio.sleep(PAUSE_S)
             begun_s = asyncio.get_running_loop().time()
             try:
+                told = self._machine.as_read(service, message)
                 body = await self._machine.system.ask(
-                    service, message, timeout_s=ATTEMPT_S_MAX, key=key
+                    service, told, timeout_s=ATTEMPT_S_MAX, key=key
                 )
             except DressRehearsalError as error:
                 self._trace.add("client", self.name, f"{name} {type(error).__name__}")
@@ -164,13 +176,14 @@ class Client:
                 return ClientReply(status, body)
         return ClientReply(0)
 
-    async def operate(self, action: str, actor: str) -> ClientReply:
+    async def operate(self, action: str, actor: str, *, for_s: float | None = None) -> ClientReply:
         """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses.
 
-        Raises NoSuchService as `tell` does.
+        A suspension of so many seconds, `for_s`, ends by itself. Raises NoSuchService as `tell`.
         """
         self._insist_on(actor, "client.operate")
-        return await self.administer("POST", f"/admin/actors/{actor}/{action}")
+        body = None if for_s is None else {"for_s": for_s}
+        return await self.administer("POST", f"/admin/actors/{actor}/{action}", body)
 
     async def administer(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
@@ -225,6 +238,9 @@ class Client:
         engine, asked = self._engine, self._asked
         if engine is None:
             return
+        if rng.randrange(ROUGH_ONE_IN) == 0:
+            await self.ask_roughly(rng.choice(rough_requests(ADMIN_TOKEN)))
+            return
         if asked is not None and rng.randrange(3) == 0 and self._is_done():
             await self._ask_again(asked, rng)
             return
@@ -236,6 +252,31 @@ class Client:
         amiss = odd.amiss(reply.status, reply.body) if reply.status else None
         if amiss is not None:
             engine.told(f"{self.name}: {amiss}")
+
+    async def ask_roughly(
+        self, rough: RoughRequest, *, host: str = EDGE_HOST, port: int | None = None
+    ) -> None:
+        """Send these bytes by themselves, and judge what comes back; `host`, `port`: elsewhere."""
+        engine, at_gateway = self._engine, host == EDGE_HOST and port is None
+        begun_s = asyncio.get_running_loop().time()
+        try:
+            answer = await exchange(host, port or self._port, rough)
+        except (OSError, EOFError, TimeoutError) as error:
+            said = type(error).__name__
+            self._trace.add("client", self.name, f"sends {rough}: {said}")
+            if engine is not None and not rough.cut and engine.is_calm_since(self.name, begun_s):
+                engine.told(f"{self.name}: {rough} was not answered: {said}")
+            return
+        self._trace.add("client", self.name, f"sends {rough}: {answer and answer.status}")
+        if engine is None or answer is None:
+            return
+        whole = engine.deadlines.is_whole(self.name, begun_s)
+        amiss = rough.amiss(answer, links_whole=whole)
+        if amiss is not None:
+            engine.told(f"{self.name}: {amiss}")
+        elif at_gateway and answer.body:
+            took_s = asyncio.get_running_loop().time() - begun_s
+            engine.answered(self.name, _as_http(rough, answer, took_s))
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -263,7 +304,7 @@ class Client:
         """Read two pages of one item each: they are not the same."""
         path = path.partition("?")[0]
         first = await self._once("GET", f"{path}?limit=1", None, {}, None)
-        if first.status not in DONE or first.body["next"] is None:
+        if first.status not in DONE or first.body.get("next") is None:  # or it has no pages
             return
         target = f"{path}?limit=1&after={quote(str(first.body['next']), safe='')}"
         second = await self._once("GET", target, None, {}, None)
@@ -290,6 +331,7 @@ class Client:
             sent.setdefault("Content-Type", "application/json")
         url = URL(f"http://{EDGE_HOST}:{port or self._port}{path}", encoded="%zz" in path)
         begun_s = asyncio.get_running_loop().time()
+        begun_us = 0 if self._engine is None else self._engine.wall_us
         what = f"{method} {path}"
         try:
             async with self._session.request(method, url, data=data, headers=sent) as response:
@@ -306,6 +348,8 @@ class Client:
         self._trace.add("client", self.name, f"{what} {reply.status}", (said, reply.body))
         self._heard(what, reply.status, begun_s)
         if self._engine is not None:
+            took_s, wall_us = asyncio.get_running_loop().time() - begun_s, self._engine.wall_us
+            was_set = abs(wall_us - begun_us - took_s * 1e6) > CLOCK_ERROR_US
             exchange = HttpAnswer(
                 method=method,
                 target=path,
@@ -315,7 +359,8 @@ class Client:
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=reply.body,
                 size=len(content),
-                took_s=asyncio.get_running_loop().time() - begun_s,
+                took_s=took_s,
+                wall_us=0 if was_set else wall_us,
             )
             self._engine.answered(self.name, exchange)
         return reply
@@ -341,6 +386,25 @@ def _asked(
         status=reply.status,
         is_list="items" in said and method == "GET",
         blamed=str(said.get("field") or "") if reply.status == INVALID else "",
+    )
+
+
+def _as_http(rough: RoughRequest, answer: RoughAnswer, took_s: float) -> HttpAnswer:
+    """Put it as an answer of the gateway; who sent bytes that are no HTTP has named no address."""
+    method, _, rest = rough.pieces[0].lstrip().partition(b" ")
+    is_json = answer.headers.get("content-type", "").endswith("json")
+    text = answer.body.decode()
+    return HttpAnswer(
+        method=method.decode("latin-1"),
+        target=rest.partition(b" ")[0].decode("latin-1"),
+        port=None,
+        request_id=answer.headers.get("x-request-id", "one"),
+        status=answer.status,
+        headers=answer.headers,
+        body=msgspec.json.decode(text) if is_json else text,
+        size=len(answer.body),
+        took_s=took_s,
+        wall_us=0,
     )
 
 

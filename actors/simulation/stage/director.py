@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import Counter
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from actors.faults.fault_kinds import FAULTS
+from actors.simulation.net.current_host import CURRENT_HOST
 from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.wished_letters import replay_wished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from actors.faults.fault_kinds import FaultName
     from actors.simulation.check.engine import Engine
+    from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.network import Network
     from actors.simulation.script.schedule import Schedule, Step
@@ -34,6 +38,17 @@ REBOOT_S: Final = 0.2
 HANDLED: Final = ("handler", "effect")
 # How long traps for handlers stay after the last request, in virtual seconds.
 LINGER_S: Final = 10.0
+# What each makes of what is not synced.
+CUTS: Final[Mapping[FaultName, Loss]] = MappingProxyType(
+    {
+        "cut_power": "lose",
+        "lose_at": "lose",
+        "keep_at": "keep",
+        "tear_at": "tear",
+        "garble_at": "garble",
+        "stale_at": "stale",
+    }
+)
 ENDS: Final = frozenset(each.ended_by for each in FAULTS.values() if each.ended_by is not None)
 
 
@@ -58,7 +73,15 @@ class Director:
         """Nothing is broken yet."""
         self._machine = machine
         self._network = network
+        self._loop = loop
         self._clock = loop.clock
+        # One at a time ends the process, and starts it again.
+        self._ending = asyncio.Lock()
+        self._cuts: list[asyncio.Task[None]] = []
+        # Where it is itself: not on a host that ends.
+        self._outside = contextvars.copy_context()
+        self._outside.run(CURRENT_HOST.set, CURRENT_HOST.get())
+        machine.cut_off = self._cut_off
         self._trace = trace
         self._removers: dict[str, list[Callable[[], None]]] = {}
         self._stepped_s = self._stepped_s_max = 0.0
@@ -68,6 +91,8 @@ class Director:
 
     async def play(self, schedule: Schedule) -> None:
         """Apply each step at its time."""
+        if any(step.fault in CUTS for step in schedule.steps):
+            self._machine.watch_syncs()
         for step in schedule.steps:
             await asyncio.sleep(step.gap_us / 1_000_000)
             if not self._lifted or step.fault in ENDS:
@@ -82,8 +107,12 @@ class Director:
         """End what still lasts, so that the system can get well by itself.
 
         Traps stay: a kill is over at once, and some points are passed late only. Those for handlers
-        do not for long: three of them make a dead letter.
+        do not for long: three of them make a dead letter. And the power stays on from now on.
         """
+        self._machine.cuts.clear()
+        for cut in self._cuts:
+            await cut
+        await self._machine.paused.over()
         for step in schedule.unended():
             await self.apply(step)
         for link in list(self._removers):
@@ -115,7 +144,9 @@ class Director:
         self._strikes_handlers |= FAULTS[step.fault].scope in HANDLED
         amount_s = step.amount_ms / 1000
         match FAULTS[step.fault].scope:
-            case "service" | "point" | "process":
+            case "commit":
+                self._machine.cuts[step.target] = CUTS[step.fault]
+            case "service" | "point" | "process" | "version":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -159,14 +190,36 @@ class Director:
                 self._machine.stalls[target] = amount_s
             case "full_at":
                 self._machine.refusals.add(target)
-            case "crash":
-                await self._machine.crash()
-                await asyncio.sleep(REBOOT_S)
-                await self._machine.boot()
+            case "crash" | "cut_power":
+                await self._reboot(self._machine.crash, CUTS.get(fault))
+            case "previous_version" | "present_version":
+                is_earlier = fault == "previous_version"
+                if self._machine.is_earlier is not is_earlier:
+                    await self._reboot(self._machine.crash, is_earlier=is_earlier)
             case "terminate":
-                await self._machine.stop()
-                await asyncio.sleep(REBOOT_S)
-                await self._machine.boot()
+                await self._machine.paused.over()
+                await self._reboot(self._machine.stop)
+            case "pause":
+                self._machine.pause(amount_s)
+
+    async def _reboot(
+        self,
+        end: Callable[..., Awaitable[None]],
+        *how: Loss | None,
+        is_earlier: bool | None = None,
+    ) -> None:
+        """End the process, and start it again; as which version, if that is said."""
+        async with self._ending:
+            await end(*how)
+            if is_earlier is not None:
+                self._machine.is_earlier = is_earlier
+            await asyncio.sleep(REBOOT_S)
+            await self._machine.boot()
+
+    def _cut_off(self, loss: Loss) -> None:
+        """Cut the power, amid what the process does."""
+        reboot = self._reboot(self._machine.crash, loss)
+        self._cuts.append(self._loop.create_task(reboot, context=self._outside.copy()))
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
 from actors.errors import StoreUnwritable
+from actors.simulation.files.unsynced import Unsynced
 from actors.simulation.stage.handler_faults import HandlerFaults, WishedLock
 from actors.simulation.stage.kept_connections import KeptConnections
 
@@ -34,6 +35,7 @@ class Disk:
         """Start with a fast disk that has room."""
         self.trace = trace
         self.connections = KeptConnections()
+        self.unsynced = Unsynced()
         self.slower_s: dict[str, float] = {}
         # Whether the disk is full just now, of those where it may be.
         self.full: dict[str, Callable[[], bool]] = {}

@@ -1,7 +1,8 @@
 """Where a simulation gets at handlers: what is to go wrong with one, goes wrong around it.
 
 And an effect's crash points: just before the outside world is asked, just after it has answered.
-No commit of its own begins or ends an effect, so the store cannot tell when one is passed.
+No commit of its own begins or ends an effect, so the store cannot tell when one is passed; nor when
+an attempt begins and how it ends, which oracles hear of.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from actors.kernel.messages import type_name
 from actors.service.service import StatelessService
 from actors.service.stateless.replicas import Replicas
+from actors.simulation.check.effect_oracle import EffectLimits
 from actors.simulation.stage.simulated_store import KILL_S_MAX
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from actors.service.assembly import AnyService
     from actors.service.handler_spec import HandlerSpec
     from actors.service.service import Service
+    from actors.simulation.check.engine import Engine
     from actors.simulation.stage.disk import Phase
     from actors.simulation.stage.handler_faults import HandlerFaults
 
@@ -31,13 +34,19 @@ if TYPE_CHECKING:
 
 
 def with_effect_points(
-    name: str, service: AnyService, passes: Passes, asked: Asked, faults: HandlerFaults
+    name: str,
+    service: AnyService,
+    passes: Passes,
+    asked: Asked,
+    faults: HandlerFaults,
+    engine: Engine | None,
 ) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
     `passes(service, message type, phase)` says whether a kill is due there; `asked(service, message
     type, message)` hears of what the outside world is about to be asked. `faults` strike its
-    handlers. A stateless service has no effects, and stays as it is.
+    handlers, and `engine` hears of its effects' attempts. A stateless service has no effects, and
+    stays as it is.
     """
     if isinstance(service, Replicas):
         return service
@@ -50,7 +59,12 @@ def with_effect_points(
             return service
         kind = type(service)
         if kind not in kinds:
-            kinds[kind] = _reporting(name, kind, passes, asked, faults)
+            kinds[kind] = _reporting(name, kind, passes, asked, faults, engine)
+        if engine is not None:
+            for spec in kind.handlers.values():
+                if spec.kind == "effect":
+                    limits = _limits(spec, service, engine)
+                    engine.effects.limits[name, type_name(spec.message)] = limits
         service.__class__ = kinds[kind]
         return service
 
@@ -58,14 +72,21 @@ def with_effect_points(
 
 
 def _reporting(
-    name: str, kind: type[Service], passes: Passes, asked: Asked, faults: HandlerFaults
+    name: str,
+    kind: type[Service],
+    passes: Passes,
+    asked: Asked,
+    faults: HandlerFaults,
+    engine: Engine | None,
 ) -> type[Service]:
     reporting: type[Service] = type(kind.__name__, (kind,), {})
     for message, spec in kind.handlers.items():
-        if spec.kind == "effect":
-            function = _around_effect(spec, name, passes, asked, faults)
-        else:
+        if spec.kind != "effect":
             function = _around(spec, name, faults)
+        else:
+            function = _around_effect(spec, name, passes, asked, faults)
+            if engine is not None:
+                function = _heard(function, name, engine)
         reporting.handlers[message] = msgspec.structs.replace(spec, function=function)
     return reporting
 
@@ -108,3 +129,28 @@ def _around_effect(
         return outcome
 
     return run
+
+
+def _heard(function: Callable[..., Any], name: str, engine: Engine) -> Callable[..., Any]:
+    @wraps(function)
+    async def run(service: Service, message: Any) -> Any:
+        engine.attempted(name, message)
+        try:
+            value = await function(service, message)
+        except BaseException as error:
+            engine.finished(name, message, None, error)
+            raise
+        engine.finished(name, message, value, None)
+        return value
+
+    return run
+
+
+def _limits(spec: HandlerSpec, service: Service, engine: Engine) -> EffectLimits:
+    limit_s = spec.options.value("limit_s", spec.function.__name__, service)
+    attempts_max = spec.options.value("attempts_max", spec.function.__name__, service)
+    config = engine.config.effect
+    return EffectLimits(
+        config.effect_s_max if limit_s is None else limit_s,
+        config.attempts_max if attempts_max is None else attempts_max,
+    )

@@ -25,9 +25,9 @@ class WishedTimeout(HandlerTimeout):
 
 # How such a crash is described: one of anybody else is nobody's wish.
 WISHED: Final = (WishedCrash.__name__, WishedTimeout.__name__, WishedLock.__name__)
-# Poison runs `service.attempts_max` times, which is 3. Of equal messages one may have waited too
-# long before it was given up, and another has followed it.
-STRIKES_MAX: Final = 12
+# How often poison strikes at most. Equal messages are all poison, each for as long as it is tried;
+# of one that is tried for ever the oracles tell, and a run has to end.
+STRIKES_MAX: Final = 40
 
 
 class HandlerFaults:
@@ -43,7 +43,6 @@ class HandlerFaults:
         self.twice: set[str] = set()
         # What should have come to an end, and did not.
         self.troubles: list[str] = []
-        # How often poison has struck since its service gave something up.
         self._strikes: Counter[str] = Counter()
         self._overrun: set[str] = set()
         self._trace = trace
@@ -75,7 +74,9 @@ class HandlerFaults:
             if self.poison[handler] is None:
                 self.poison[handler] = message
             if self.poison[handler] == message:
-                self._count(service, handler)
+                self._strikes[handler] += 1
+                if self._strikes[handler] == STRIKES_MAX:
+                    del self.poison[handler]
                 self._raise(service, f"{handler} is given poison")
         if (handler, phase) in self.fails:
             self.fails.discard((handler, phase))
@@ -108,20 +109,6 @@ class HandlerFaults:
         if doubled:
             self._trace.add("fault", service, f"{handler} asks twice")
         return doubled
-
-    def gave_up(self, service: str) -> None:
-        """Hear that the service has a dead letter, or that an effect is given up or put off."""
-        self._strikes.pop(service, None)
-
-    def rebooted(self) -> None:
-        """Hear that nobody knows any more how often anything was tried."""
-        self._strikes.clear()
-
-    def _count(self, service: str, handler: str) -> None:
-        self._strikes[service] += 1
-        if self._strikes[service] > STRIKES_MAX:
-            del self.poison[handler]
-            self.troubles.append(f"{handler} was given poison {STRIKES_MAX} times in a row")
 
     def _raise(self, service: str, text: str) -> None:
         self._trace.add("fault", service, text)

@@ -60,7 +60,12 @@ class KeptConnections:
 
         What an incarnation leaves in its connection alone, the next must not find.
         """
-        return [None if self._put(each) else each for each in connections]
+        left = [None if self._put(each) else each for each in connections]
+        for each in left:
+            if each is not None:
+                self._places.pop(each, None)
+                self._sealed.discard(each)
+        return left
 
     def close(self) -> None:
         """Close all that is idle: the process ends."""

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import App
-from actors.errors import NoSuchActor
+from actors.errors import NoSuchActor, SchemaError
 from actors.kernel import lifecycle
 from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
-from actors.simulation.stage.effect_watch import with_effect_watch
 from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
+from actors.simulation.time.host_pause import HostPause
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -32,12 +34,17 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.engine import Engine
+    from actors.simulation.files.unsynced import Remains
+    from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
+    from actors.simulation.stage.version import Version
     from actors.simulation.time.loop import SimulationLoop
-    from actors.system import Ask, System
+    from actors.system import Ask
 
+# How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
+NEWER: Final = f"{SchemaError.__name__}: "
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -55,12 +62,15 @@ class Machine:
         *,
         folder: Path,
         config: Config,
-        systems: Sequence[System],
+        versions: Sequence[Version],
         scenario: Scenario,
         trace: Trace,
         rng: Rng,
     ) -> None:
-        """It boots the `systems`, of whose rest the `scenario` knows more than we do."""
+        """It boots the first of the `versions`, of whose rest the `scenario` knows more than we do.
+
+        While `is_earlier` is set the second one, which is the one before, where there is one.
+        """
         # Who hears what becomes of it, where that is judged.
         self.engine: Engine | None = None
         self.disk = Disk(trace)
@@ -72,14 +82,19 @@ class Machine:
         self.traps: set[str] = set()
         self.stalls: dict[str, float] = {}
         self.refusals: set[str] = set()
+        # At which the power is to be cut, and what that makes of what is not synced; who does it.
+        self.cuts: dict[str, Loss] = {}
+        self.cut_off: Callable[[Loss], None]
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
         self._loop = loop
+        self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
         self._folder = folder
         self.config = config
-        self._systems = systems
+        self._versions = versions
+        self.is_earlier = False
         self.scenario = scenario
         self._trace = trace
         self._rng = rng
@@ -91,6 +106,19 @@ class Machine:
         for address, name in scenario.wires.items():
             network.names.wire(EDGE_HOST, address, name)
 
+    def another(self, folder: Path, rng: Rng) -> Machine:
+        """Return one that stands in its place, with files of its own; nobody judges it."""
+        return Machine(
+            self._loop,
+            self._network,
+            folder=folder,
+            config=self.config,
+            versions=self._versions,
+            scenario=self.scenario,
+            trace=self._trace,
+            rng=rng,
+        )
+
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
         self.engine = engine
@@ -98,27 +126,44 @@ class Machine:
         self.disk.engine = engine
         self._trace.on_fault = engine.disturbed
 
+    @property
+    def version(self) -> Version:
+        """What it runs, or will when it is started."""
+        return self._versions[self.is_earlier]
+
+    def as_read(self, service: str, message: Message) -> Message:
+        """Return a message as the version that runs reads it. Raises NotRead."""
+        return self.version.read(service, message)
+
     async def boot(self) -> None:
         """Start the process; returns when it listens."""
         self._boots += 1
         self.disk.lost = False
-        self.disk.handlers.rebooted()
         if self.engine is not None:
-            self.engine.booted()
+            self.engine.booted(self.version.subscribers, self.version.groups)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
             await self._app.listen()
             await self._app.start()
         self.up = True
-        self._trace.add("boot", EDGE_HOST, f"process {self._boots}")
+        which = ", of the previous version," if self.is_earlier else ""
+        self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
-    async def crash(self) -> None:
-        """End the process at once: nothing is drained, nothing is said, nothing more commits."""
-        self._trace.add("crash", EDGE_HOST, "kill -9")
+    async def crash(self, loss: Loss | None = None) -> None:
+        """End the process at once: nothing is drained, nothing is said, nothing more commits.
+
+        With a `loss` the machine ends, and that becomes of what its disk has not synced.
+        """
+        self._trace.add("crash", EDGE_HOST, "kill -9" if loss is None else "without power")
+        remains = [] if loss is None else self._remains(loss)
+        self.disk.unsynced.settle_all()
         self.up = False
         self.disk.lost = True
         self._network.crash(EDGE_HOST)
+        if self.paused.lasts:
+            self.paused.cut_short()
+            self._unpaused()
         actors = self.system.registry.actors()
         for actor in actors:  # the root first: nobody restarts anybody
             actor.terminate()
@@ -129,6 +174,8 @@ class Machine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.disk.connections.close()
+        for each in remains:
+            each.put_back()
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
@@ -142,10 +189,26 @@ class Machine:
         if self._boots and not self.disk.lost:
             await self.crash()
 
-    def signal(self, what: str, service: str) -> None:
-        """Kill, restart, suspend or resume a service, as an operator would."""
+    def watch_syncs(self) -> None:
+        """Follow what is synced, for whoever cuts the power."""
+        self.disk.unsynced.watch(self._folder)
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing of the process run for so long."""
         if self.up:
-            self._tell(what, service)
+            self.paused.begin(seconds)
+            if self.engine is not None:
+                self.engine.paused()
+
+    def signal(self, what: str, service: str) -> None:
+        """Kill, restart, suspend or resume a service, as an operator would; when it runs again."""
+        if self.paused.lasts:
+            self.paused.afterwards(partial(self.signal, what, service))
+            return
+        if not self.up:
+            return
+        self._tell(what, service)
+        with suppress(NoSuchActor):  # this version has none of that name
             getattr(self.system, what)(service)
 
     def has(self, service: str) -> bool:
@@ -161,7 +224,7 @@ class Machine:
 
     def disarm(self) -> None:
         """Take away every trap that has not sprung."""
-        for traps in (self.traps, self.stalls, self.refusals):
+        for traps in (self.traps, self.stalls, self.refusals, self.cuts):
             traps.clear()
         self.disk.full_once.clear()
         self.disk.handlers.clear()
@@ -180,15 +243,18 @@ class Machine:
         return self.system.actors()
 
     async def unwell(self) -> list[str]:
-        """Return who does not run, and which messages wait, whatever the scenario says of it."""
+        """Return who does not run, which messages wait, and what the scenario says of it."""
         found = [
             f"{each.name} is {each.state}" for each in self.actors() if each.state != "running"
         ]
-        return found + [
+        found += [
             f"{each.depth} messages from {each.sender} to {each.receiver} wait ({each.state})"
             for each in await self.system.channels()
             if each.depth
         ]
+        if found or self._loop.clock.was_set:
+            return found
+        return await self.scenario.unwell(self.system)
 
     async def busy(self) -> list[str]:
         """Return what is still under way; empty where the system is at rest."""
@@ -233,7 +299,7 @@ class Machine:
             return far
 
         return App(
-            self._systems,
+            self.version.systems,
             self.config,
             data_dir=self._folder,
             clock=self._loop.clock,
@@ -243,10 +309,8 @@ class Machine:
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
-            instrument=lambda name, service: with_effect_watch(
-                name,
-                with_effect_points(name, service, self._passes, self._asked, self.disk.handlers),
-                self.engine,
+            instrument=lambda name, service: with_effect_points(
+                name, service, self._passes, self._asked, self.disk.handlers, self.engine
             ),
             at_a_distance=at_a_distance,
         )
@@ -266,6 +330,11 @@ class Machine:
         if point in self.refusals:
             self.refusals.discard(point)
             self.disk.full_once.add(service)
+        loss = self.cuts.pop(point, None)
+        if loss is not None:
+            self._trace.add("fault", EDGE_HOST, f"the power is cut at {point}")
+            self.cut_off(loss)
+            return True
         if point not in self.traps:
             return False
         self.traps.discard(point)
@@ -273,6 +342,21 @@ class Machine:
         self._trace.add("fault", service, f"killed at {point}")
         self.system.kill(service)
         return True
+
+    def _remains(self, loss: Loss) -> list[Remains]:
+        remains = self.disk.unsynced.cut(self._folder, loss)
+        for each in remains:
+            if each.lost:
+                self._trace.add("lost", each.store, f"the last {each.lost} frames of its log")
+        return remains
+
+    def _continue(self) -> None:
+        self._trace.add("continue", EDGE_HOST)
+        self._unpaused()
+
+    def _unpaused(self) -> None:
+        if self.engine is not None:
+            self.engine.unpaused()
 
     def _tell(self, what: str, service: str) -> None:
         if self.engine is not None:
@@ -289,7 +373,9 @@ class Machine:
         if isinstance(event, lifecycle.Crashed):
             text = event.error.replace(str(self._folder), "DATA")
             # Also while it boots, and while it ends in order; whom its own death ends is no crash.
-            if not event.killed and not self.disk.lost and not is_wished(event.error):
+            refused = self.is_earlier and event.error.startswith(NEWER)
+            wished = is_wished(event.error) or refused
+            if not event.killed and not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
             text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
@@ -297,7 +383,6 @@ class Machine:
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type
-            self.disk.handlers.gave_up(event.name)
         elif isinstance(event, lifecycle.Parked):
             self.disk.parked(event.name)
         self._trace.add(name, event.name, text)

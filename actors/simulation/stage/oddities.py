@@ -25,6 +25,9 @@ FIELD: Final = "an_odd_field"
 LIMIT: Final = re.compile(r"\blimit=\d+")
 # Longer than any address reads, whatever its fields allow.
 HUGE_BYTES: Final = 1_000_000_000
+# More than a row of SQLite's has bits for; more levels than any body has.
+HUGE_NUMBER: Final = 10**30
+LEVELS: Final = 3_000
 # What a listener that has no room, or no time, says to anything.
 OVERLOAD: Final = frozenset({503, 504})
 # What is there in every system: at /readyz not everything may be up.
@@ -172,10 +175,41 @@ def _of_a_body(asked: Asked) -> Iterator[Oddity]:
     if isinstance(body, dict):
         more = _data({**body, FIELD: 1})
         yield _refused("another field", method, path, 422, "invalid", field=FIELD, data=more)
-        for name in body:
+        yield from _of_a_name(asked, body)
+        for name, value in body.items():
             odd = _data({**body, name: [{}]})
             yield _refused("another type", method, path, 422, "invalid", field=name, data=odd)
+            for what, wrong in _no_values(value):
+                bad = _data({**body, name: wrong})
+                yield _refused(what, method, path, 422, "invalid", field=name, data=bad)
+        deep = b"[" * LEVELS + b"]" * LEVELS
+        yield _refused("a deep body", method, path, 400, "malformed-json", data=deep)
         yield from _of_a_used_key(asked, body)
+
+
+def _of_a_name(asked: Asked, body: dict[str, Any]) -> Iterator[Oddity]:
+    """What the address of a thing names stands in no body: of `/things/7`, its `thing_id`."""
+    things, _, thing = asked.path.partition("?")[0].removeprefix(API).partition("/")
+    if thing and "/" not in thing:
+        name = f"{things.removesuffix('s')}_id"
+        for value in (thing, f"{thing}x"):
+            data = _data({**body, name: value})
+            yield _refused(
+                "a name", asked.method, asked.path, 422, "invalid", field=name, data=data
+            )
+
+
+def _no_values(value: Any) -> Iterator[tuple[str, Any]]:
+    """What is of the right type, and is no character, or no number that anybody can keep."""
+    if isinstance(value, str):
+        yield "a NUL", f"{value}\0"
+        yield "half a character", f"{value}\ud800"
+    elif isinstance(value, int):
+        yield "a huge number", HUGE_NUMBER
+    elif isinstance(value, dict):
+        for name, within in value.items():
+            for what, wrong in _no_values(within):
+                yield what, {**value, name: wrong}
 
 
 def _of_a_used_key(asked: Asked, body: dict[str, Any]) -> Iterator[Oddity]:

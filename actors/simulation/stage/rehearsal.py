@@ -6,13 +6,14 @@ import asyncio
 import shutil
 from collections.abc import Mapping  # noqa: TC003 - a field's type is looked at when it is made
 from contextlib import contextmanager
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from actors.app import look_through
-from actors.errors import line_at
+from actors.errors import declared, line_at
 from actors.kernel.rng import Rng
 from actors.service.common_invariants import all_at_rest
 from actors.service.stateless.replicas import actor_names
@@ -21,13 +22,20 @@ from actors.simulation.check.engine import Engine
 from actors.simulation.check.history import History
 from actors.simulation.check.past import Past
 from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
+from actors.simulation.files.file_mishap import FileMishap
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
-from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
+from actors.simulation.script.profile import (
+    PROFILES,
+    assemble,
+    begun_earlier,
+    choose_slot,
+    draw_schedule,
+)
 from actors.simulation.script.schedule import Schedule
-from actors.simulation.script.targets import Targets
+from actors.simulation.script.targets import PROCESS, Targets
 from actors.simulation.script.workload import (
     CLIENTS,
     choose_request,
@@ -38,7 +46,6 @@ from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.crash_points import CrashPoints, handlers_of
-from actors.simulation.stage.declared import groups_of, subscribers_of
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
@@ -48,6 +55,7 @@ from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
+from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
@@ -70,6 +78,8 @@ if TYPE_CHECKING:
 REQUESTS_MAX: Final = 10
 # After one in so many requests its client asks something oddly as well.
 ODD_ONE_IN: Final = 3
+# To the folder of one in so many runs that held something happens, and the next process sees it.
+MISHAP_ONE_IN: Final = 4
 # One in sixteen seeds has no fault whatever the profile, so that the good case is judged, too. They
 # lie evenly, but at no fixed distance, as crash points take turns by seed: Fibonacci hashing, D. E.
 # Knuth, "The Art of Computer Programming", volume 3, 6.4. By the offset 10 is the first.
@@ -160,8 +170,11 @@ class Rehearsal:
         self._runs = 0
         self._requests = 0
         factories = services_of(self._systems, unbooted(self._systems, self._config, place))
-        self._subscribers = subscribers_of(factories)
-        self._groups = groups_of(self._systems, factories)
+        # The present one, and the one before where there is one.
+        self._versions = (
+            Version.of(self._systems, factories),
+            *self._versions_before(system, place),
+        )
         self._past = Past()
         # What was wrong already when the files were furnished: so it is in every run.
         self._furnished_troubles: list[str] = []
@@ -180,6 +193,7 @@ class Rehearsal:
             points=self.points,
             handlers=handlers,
             effects=effects,
+            versions=(PROCESS,) * (len(self._versions) - 1),
         )
         scenario().prepare(self._template)
         try:
@@ -210,6 +224,9 @@ class Rehearsal:
         traps = self._points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
+        if self.targets.versions and profile.weights.get("previous_version"):
+            due_us = list(accumulate(each.gap_us for each in workload))
+            schedule = begun_earlier(SeededChooser(rng.fork("version")), schedule, due_us)
         chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
         knobs = tuple(each for each in chosen if not is_set(self._explicit, each.key))
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
@@ -361,7 +378,7 @@ class Rehearsal:
                 network,
                 folder=folder,
                 config=config or self._config,
-                systems=self._systems,
+                versions=self._versions,
                 scenario=scenario,
                 trace=trace,
                 rng=rng.fork("machine"),
@@ -370,23 +387,35 @@ class Rehearsal:
             run(stage(machine, network, loop), loop=loop)
         note_generators(trace, (*rng.family, loop.entropy))
 
+    def _versions_before(self, system: System, place: Path) -> Iterator[Version]:
+        scenario = self._scenario()
+        with declared(system.name, "scenario's earlier version"):
+            earlier = scenario.earlier(system)
+        if earlier is not None:
+            systems = scenario.systems(earlier)
+            wiring = unbooted(systems, self._config, place)
+            yield Version.of(systems, services_of(systems, wiring))
+
     def _engine(self, clock: VirtualClock, config: Config) -> Engine:
         return Engine(
             config,
             clock,
             self._past,
-            subscribers=self._subscribers,
-            groups=self._groups,
             roomy=self._scenario().roomy and config == self._config,
         )
 
     async def _furnish(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
+        # By who wrote the files that are there in earnest.
+        machine.is_earlier = bool(self.targets.versions)
         await machine.boot()
         for address, name in self._scenario().wires.items():
             if not network.listens(name):
                 message = f"the scenario's wires: nothing listens at {address}, called {name!r}"
                 raise NothingThere(message)
-        await self._scenario().furnish(machine.system)
+        system: Any = machine.system
+        if machine.is_earlier:
+            system = Interpreted(system, machine.version)
+        await self._scenario().furnish(system)
         await machine.stop()
         self._furnished_troubles = [f"furnishing: {each}" for each in _heard(machine, loop)]
 
@@ -405,6 +434,7 @@ class Rehearsal:
         assert engine is not None, "a run is judged"
         scenario.is_calm = not script.schedule.steps
         scenario.was_disturbed = engine.calm.was_disturbed
+        machine.is_earlier = script.schedule.begins_with("previous_version")
         await machine.boot()
         await _together(
             director.play(script.schedule),
@@ -424,14 +454,40 @@ class Rehearsal:
         await machine.stop()
         with all_at_rest():
             engine.stopped(folder)
+            scenario.let_go = tuple(engine.let_go)
             troubles += _heard(machine, loop)
             for audit in self._audits:
                 troubles += audit(folder, machine.config, loop.clock.now_us())
             troubles += scenario.violations(folder, machine.config, loop.clock, history)
+        if not troubles:
+            troubles = await self._have_mishap(script.seed, machine, folder)
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
         return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
+
+    async def _have_mishap(self, seed: int, machine: Machine, folder: Path) -> list[str]:
+        """Let something happen to a copy of the folder, which all have left."""
+        rng = Rng(f"{seed} mishap")
+        if rng.randrange(MISHAP_ONE_IN) or len(self.targets.stores) == 1:
+            return []
+        place = folder.with_name(f"{folder.name}-mishap")
+        shutil.copytree(folder, place, copy_function=shutil.copy)
+        try:
+            service, other = rng.sample(self.targets.stores, 2)
+            mishap = FileMishap(
+                place,
+                machine.another(place, rng),
+                before=self._template,
+                service=service,
+                other=other,
+                siblings=machine.version.groups,
+                config=machine.config.store,
+            )
+            found = await mishap.happens(rng.choice(list(mishap.every)))
+            return [f"files: {each}" for each in found]
+        finally:
+            shutil.rmtree(place)
 
     async def _client(
         self, number: int, script: Script, scenario: Scenario, history: History,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
+    from actors.simulation.check.letter_oracle import LetGo
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.sealed.watch import Allowance
     from actors.simulation.stage.client import Client
@@ -64,6 +65,9 @@ class Scenario:
     # Whether something was done to it, or a service was not up, at some time between two, in
     # monotonic seconds: what that explains is no reason for what came long before or after.
     was_disturbed: Callable[[float, float], bool] = staticmethod(lambda _first_s, _last_s: True)
+    # At its end: of which service which messages were given up for ever, for an operator discarded
+    # their dead letters, or they went for newer ones. What would have come of them is missing.
+    let_go: Sequence[LetGo] = ()
 
     def configure(self, config: Config) -> Config:
         """Return the configuration to play under, such as one with shorter times.
@@ -80,6 +84,15 @@ class Scenario:
         """Return what the machine boots: the scenario's own system, and any that it needs."""
         return (own,)
 
+    def earlier(self, own: System) -> System | None:
+        """Return the system as its last version was, if that is to be played as well.
+
+        A value with messages and services of its own, called as they are now. Then every run
+        begins with files that it has written, and the process goes back to it and on again.
+        """
+        del own
+        return None
+
     async def furnish(self, system: ServiceSystem) -> None:
         """Put in what all runs begin with, if anything; once, and the same every time."""
         del system
@@ -95,6 +108,15 @@ class Scenario:
     async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
         """Do it. `number` is the request's own, for its key and its ids."""
         raise NotImplementedError
+
+    async def unwell(self, system: ServiceSystem) -> list[str]:
+        """Return what has not come to its end by itself, though all faults have ended.
+
+        It is asked several times within a minute, until nothing is; before an operator has replayed
+        any dead letter, and never where the wall clock was set.
+        """
+        del system
+        return []
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is still under way and cannot be told from mailboxes, channels and timers."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from actors.errors import Fenced, StoreError, StoreRefused, StoreUnwritable
-from actors.kernel.messages import GaveUp, Refusal
-from actors.service.effects import EffectPutOff
+from actors.kernel.messages import Refusal
 from actors.simulation.stage.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
@@ -38,24 +37,44 @@ EPOCH = "SELECT value FROM epoch"
 KILL_S_MAX = 0.001
 
 
-class FullAtCommit:
-    """A connection whose commits find the disk full."""
+# A statement that needs room; at which one of a batch there is none, 0 being its commit.
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH")
+WRITES_MAX = 8
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+class FullDisk:
+    """A connection that finds no room: at one of its writes or, at the latest, at the commit."""
+
+    def __init__(self, connection: sqlite3.Connection, writes: int) -> None:
+        """The write number `writes` finds none; where that is 0, the commit."""
         self._connection = connection
+        self._left = writes
 
     def __getattr__(self, name: str) -> Any:
         """Be the connection in all else."""
         return getattr(self._connection, name)
 
     def execute(self, sql: str, *params: Any) -> sqlite3.Cursor:
-        """Run it, unless it is the commit."""
-        if sql == "COMMIT":
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            error.sqlite_errorname = "SQLITE_FULL"
-            raise error
+        """Run it, unless there is no room for it."""
+        self._look_for_room(sql)
         return self._connection.execute(sql, *params)
+
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        """Run it, unless there is no room for it."""
+        self._look_for_room(sql)
+        return self._connection.executemany(sql, rows)
+
+    def _look_for_room(self, sql: str) -> None:
+        if sql != "COMMIT":
+            if not sql.startswith(WRITES):
+                return
+            self._left -= 1
+            if self._left != 0:
+                return
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
 
 
 class SimulatedStore(InlineStore):
@@ -90,6 +109,7 @@ class SimulatedStore(InlineStore):
         if self._disk.engine is not None and self._writer is not None:
             (epoch,) = self._writer.execute(EPOCH).fetchone()
             self._disk.engine.opened(self._name, epoch)
+        self._settle()
         self._disk.connections.seal(self._writer, self._reader)
         self._disk.trace.add("open", self._name)
 
@@ -118,10 +138,13 @@ class SimulatedStore(InlineStore):
         if refused is not None:
             self._disk.trace.add("refuse", self._name, "the disk is full")
             return await self._run_out_of_room(batch, handlers, refused)
-        result = await self._commit_all(batch, handlers)
-        self._note(types, batch, result)
-        await self._take_time()
-        await self._pass(types, "after")
+        try:
+            result = await self._commit_all(batch, handlers)
+            self._note(types, batch, result)
+            await self._take_time()
+            await self._pass(types, "after")
+        finally:
+            self._settle()
         return result
 
     async def read(
@@ -132,6 +155,7 @@ class SimulatedStore(InlineStore):
         await self._dawdle([message_name(envelope.message) for envelope in batch])
         if self._reader is not None and self._reader is self._writer:
             self._reader = self._disk.connections.reader(self._spec.path, self._config)
+        self._settle()
         result = await super().read(batch, handlers)
         if self._disk.engine is not None:
             self._disk.engine.read(self._name, batch, result.outcomes)
@@ -175,9 +199,15 @@ class SimulatedStore(InlineStore):
             self._reader, self._writer = self._disk.connections.keep(reader, self._writer)
         super()._close()
 
+    def _settle(self) -> None:
+        """Whoever is to see what was committed sees what is synced."""
+        if not self._disk.lost:
+            self._disk.unsynced.settle(self._name, self._spec.path, self._writer)
+
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
         result = await self._commit_all(batch, handlers)
+        self._settle()
         if self._has_committed(result) and self._disk.engine is not None:
             self._disk.engine.wrote_dead(self._name, [message_name(each.message) for each in batch])
         if isinstance(result.crash, Fenced):
@@ -195,7 +225,8 @@ class SimulatedStore(InlineStore):
             return await super().write(batch, handlers)
         commits = self._disk.engine.commits
         result = await super().write(batch, commits.watched(self._name, handlers))
-        commits.wrote(self._name, batch, result)
+        tell = commits.wrote(self._name, batch, result)
+        self._disk.unsynced.wrote(self._name, self._spec.path, self._writer, tell)
         return result
 
     async def _run_out_of_room(
@@ -204,16 +235,25 @@ class SimulatedStore(InlineStore):
         handlers: Mapping[Any, BoundHandler],
         refused: StoreUnwritable,
     ) -> WriteResult:
-        """Do all of it, and find no room at the commit."""
+        """Do all of it until there is no room: at a write, or at the commit."""
         commit = self._commit
         if commit is None or self.unwritable:
             return WriteResult(outcomes=[refused] * len(batch))
         connection = commit._connection  # noqa: SLF001 - nobody else may see that it is another
-        commit._connection = FullAtCommit(connection)  # type: ignore[assignment] # noqa: SLF001
+        full = FullDisk(connection, self._costs.randrange(WRITES_MAX))
+        writers = [
+            each
+            for each in (commit, *commit.participants)
+            if vars(each).get("_connection") is connection
+        ]
+        for each in writers:
+            vars(each)["_connection"] = full
         try:
             result = await self._commit_all(batch, handlers)
         finally:
-            commit._connection = connection  # noqa: SLF001
+            for each in writers:
+                vars(each)["_connection"] = connection
+            self._settle()
         # Where the file lies is of this run alone.
         outcomes = [
             refused if isinstance(each, StoreUnwritable) else each for each in result.outcomes
@@ -225,6 +265,7 @@ class SimulatedStore(InlineStore):
     ) -> None:
         if future.done():
             return
+        self._settle()
         try:
             looked = super().look(function)
         except StoreError as error:
@@ -264,8 +305,6 @@ class SimulatedStore(InlineStore):
         for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
             data = (envelope.message, outcome)
             add("message", self._name, f"{name} {_outcome(outcome)}", data)
-            if isinstance(envelope.message, GaveUp | EffectPutOff):
-                self._disk.handlers.gave_up(self._name)
         if result.crash is None:
             add("commit", self._name, f"{len(types)} messages")
         else:

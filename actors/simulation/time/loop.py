@@ -36,6 +36,7 @@ log = logging.getLogger("asyncio")
 #   asyncio._set_running_loop        what makes a loop the running one; asyncio exports it for us
 #   Handle._run, Handle._callback    a loop is who runs a handle; the name for a Livelock's report
 #   Handle._cancelled                cancelled(), without a call a callback
+#   Handle._context                  on whose host it is to run
 #   loop._timer_handle_cancelled     what TimerHandle.cancel() calls
 #   Task._log_destroy_pending   what asyncio's own gather() sets, for who is left at the end
 #   Task._fut_waiter, gather's _children   who waits for whom, in a Deadlock's report alone
@@ -69,6 +70,8 @@ class SimulationLoop(NetworkCalls):
         self._now_s = 0.0
         self._ready: deque[asyncio.Handle] = deque()
         self._timers = Timetable()
+        # By host: what was to run there since it was paused, in its order.
+        self._paused: dict[str, list[asyncio.Handle]] = {}
         self._numbers = 0
         self._task_numbers = 0
         self._tasks = TaskList()
@@ -222,6 +225,8 @@ class SimulationLoop(NetworkCalls):
         if not ready:
             self._jump()
         self._timers.move_due(self._now_s, ready)
+        if self._paused:
+            self._hold_back(ready)
         count = len(ready)
         spending = self.spending
         collections = spending.callbacks // _COLLECT_EVERY_CALLBACKS
@@ -232,6 +237,20 @@ class SimulationLoop(NetworkCalls):
                 handle._run()  # noqa: SLF001
         if spending.callbacks // _COLLECT_EVERY_CALLBACKS != collections:
             gc.collect(2 if (collections + 1) % _COLLECT_ALL_EVERY == 0 else 1)
+
+    def pause(self, host: str) -> None:
+        """Let nothing run on that host, whatever is ready or becomes due, until `go_on`."""
+        self._paused.setdefault(host, [])
+
+    def go_on(self, host: str) -> None:
+        """Let all run that should have run there meanwhile, in its order."""
+        self._ready.extend(self._paused.pop(host, ()))
+
+    def _hold_back(self, ready: deque[asyncio.Handle]) -> None:
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            held = self._paused.get(handle._context.get(CURRENT_HOST) or "")  # type: ignore[attr-defined]  # noqa: SLF001
+            (ready if held is None else held).append(handle)
 
     def _jump(self) -> None:
         """Let it be the next timer's time, unless one is due already."""

@@ -19,7 +19,10 @@ class VirtualClock:
         self._elapsed_s = elapsed_s
         self._offset_us = start_us
         # By how much it was set forward, in all: what was asked for before is too little by that.
+        # And each time: what it said before, and by how much.
         self.set_forward_us = 0
+        self.forward_us: list[tuple[int, int]] = []
+        self.was_set = False
 
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch; steps as `step` says."""
@@ -31,5 +34,9 @@ class VirtualClock:
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative; deadlines and timers do not notice."""
-        self._offset_us += round(seconds * 1_000_000)
-        self.set_forward_us += max(round(seconds * 1_000_000), 0)
+        self.was_set = True
+        step_us = round(seconds * 1_000_000)
+        if step_us > 0:
+            self.forward_us.append((self.now_us(), step_us))
+            self.set_forward_us += step_us
+        self._offset_us += step_us

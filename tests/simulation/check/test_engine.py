@@ -12,6 +12,7 @@ from actors.simulation import always, sometimes
 from actors.simulation.check.engine import ORACLES
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.profile import PROFILES
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.check.engine_plants import PLANTED, poison
 from tests.simulation.planting import PLANTED as SYSTEMS
@@ -66,7 +67,7 @@ def test_an_oracle_finds_what_it_is_for(rehearse: Rehearse, name: str) -> None:
     assert rehearsal.play(script).troubles == ()
 
 
-@pytest.mark.parametrize("profile", ["calm", "kills", "chaos", "disk", "network"])
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(
     ("system", "seeds"),
     [

@@ -8,6 +8,16 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
+from actors import (
+    Address,
+    Query,
+    ReadTransaction,
+    Scenario,
+    Service,
+    System,
+    query,
+    service,
+)
 from actors.config import load_config
 from actors.simulation.check.http_contract import HttpAnswer, HttpContract
 from actors.simulation.command.log_output import without_logs
@@ -27,6 +37,9 @@ from http_edge.gateway import Gateway
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from actors.simulation import Chooser, Client, History
 
 SCHEDULES_MAX: Final = 20
 ALWAYS: Final = {
@@ -46,6 +59,7 @@ CREATED: Final = HttpAnswer(
     body={"id": "a b"},
     size=12,
     took_s=0.1,
+    wall_us=1_795_946_400_500_000,
 )
 LIST: Final = msgspec.structs.replace(
     CREATED,
@@ -84,7 +98,20 @@ def contract() -> HttpContract:
         _changed(LIST, method="HEAD", size=0),
         _changed(LIST, body=0),
         _changed(LIST, target="/api/v1/orders/5", body={"id": 5}),
+        _changed(LIST, body={"items": [{}] * 3, "total": 3}),
         _changed(CREATED, body=["a"], headers={"location": None}),
+        _changed(CREATED, target="/api/v1/floors/1/rooms"),
+        _changed(
+            CREATED, target="/api/v1/rooms/find", headers={"location": "/api/v1/room?id=a%20b"}
+        ),
+        _changed(CREATED, status=202, headers={"retry-after": "1"}),
+        _changed(
+            CREATED,
+            method="PUT",
+            target="/api/v1/rooms/5",
+            status=202,
+            headers={"location": "/api/v1/rooms/5", "retry-after": "1"},
+        ),
         _no(409, "conflict"),
         _no(405, "method-not-allowed"),
         _no(503, "mailbox-full", retry_after=1),
@@ -96,16 +123,38 @@ def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: Ht
     assert list(contract.violations(exchange)) == []
 
 
+def test_what_is_being_made_has_the_place_of_what_is_made() -> None:
+    """A 202 says where to look, if a 201 of the same address does."""
+    contract = HttpContract(load_config(systems=SYSTEMS).edge)
+    headers = {"location": None, "retry-after": "1"}
+    accepted = _changed(CREATED, status=202, headers=headers)
+    assert list(contract.violations(accepted)) == []
+    (trouble,) = contract.violations(CREATED)
+    assert trouble.endswith("does not always say where it is to be seen")
+
+
 @pytest.mark.parametrize(
     ("exchange", "said"),
     [
         (_changed(CREATED, headers={"location": "/api/v1/rooms/"}), "with Location"),
+        (_changed(CREATED, headers={"location": "/api/v1/rooms/ba%20b"}), "with Location"),
+        (
+            _changed(CREATED, method="PUT", target="/api/v1/rooms/c", body={"id": "c"}),
+            "with Location",
+        ),
         (_changed(CREATED, headers={"x-request-id": "c-2"}), "under the request id"),
         (_changed(CREATED, status=202), "without Retry-After"),
+        (_changed(CREATED, method="DELETE", status=202, headers={"location": None}), "without Loc"),
+        (_changed(CREATED, headers={"date": "Sun, 29 Nov 2026 09:59:58 GMT"}), "2.500 s ago"),
+        (_changed(CREATED, headers={"date": "Sun, 29 Nov 2026 10:00:01 GMT"}), "-0.500 s ago"),
         (_changed(CREATED, status=302), "nothing that a client sends"),
         (_changed(LIST, body={"items": [{}], "next": "2"}), "there are more"),
         (_changed(LIST, body={"items": [{}] * 3, "next": None}), "2 is the most"),
-        (_changed(LIST, body={"items": []}), "with ['items']"),
+        (_changed(LIST, body={"items": [], "next": 5}), "next 5"),
+        (
+            _changed(LIST, body={"items": [], "next": "", "more": True}),
+            "with ['items', 'more', 'next']",
+        ),
         (_changed(LIST, method="HEAD"), "and a body"),
         (_changed(LIST, target="/api/v1/rooms/a", body={"id": "b"}), "with b"),
         (_no(500, "internal-error"), "nothing that a client sends"),
@@ -186,6 +235,49 @@ def test_what_is_asked_oddly_changes_nothing(rehearsal: Rehearsal) -> None:
     """A run in which everybody asks everything oddly as well ends as it would have ended."""
     with patch.object(stage, "ODD_ONE_IN", 1):
         for seed in range(1, 4):
+            assert rehearsal.play(rehearsal.script(seed)).troubles == ()
+
+
+class ListShelves(Query):
+    limit: int
+
+
+class Shelves(Service):
+    """Lists the first of all that there is: nobody wants more."""
+
+    schema = ""
+
+    @query
+    def shelves(self, tx: ReadTransaction, question: ListShelves) -> dict[str, list[str]]:
+        del tx
+        return {"items": ["a", "b"][: question.limit]}
+
+
+class Lookers(Scenario):
+    """Look."""
+
+    def choose_call(self, choose: Chooser) -> int:
+        return choose(1)
+
+    async def perform(self, client: Client, number: int, call: int, history: History) -> None:
+        assert (await client.ask("GET", "/api/v1/shelves")).body == {"items": ["a", "b"]}
+
+    def violations(self, *given: Any) -> list[str]:
+        return []
+
+
+def test_a_list_without_pages_is_no_trouble(tmp_path: Path) -> None:
+    """A system of somebody's own may have all of it in one answer."""
+    address = Address("GET", "/api/v1/shelves", service("shelves", ListShelves))
+    system = System(
+        name="shelves",
+        services={"shelves": Shelves},
+        addresses=[address],
+        scenario=lambda: Lookers,
+    )
+    with without_logs(), patch.object(stage, "ODD_ONE_IN", 1):
+        rehearsal = Rehearsal(system, load_config(systems=[system]), tmp_path, profile="calm")
+        for seed in range(3):
             assert rehearsal.play(rehearsal.script(seed)).troubles == ()
 
 

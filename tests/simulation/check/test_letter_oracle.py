@@ -6,22 +6,30 @@ from types import SimpleNamespace
 from typing import Any
 
 from actors.errors import DeadLettered
-from actors.simulation.check.handled import Handled
+from actors.service.letters import DiscardLetter
+from actors.simulation.check.handled import Handled, Run
 from actors.simulation.check.letter_oracle import LetterOracle
 from actors.store.messaging.origin import LetterOrigin
 from actors.systems.tweets.messages import ListTweets
 
 LETTER = "letter-1"
+MESSAGE = ListTweets(limit=1)
 
 
-def handled(outcome: Any, *, origin: LetterOrigin | None = None) -> Handled:
-    """One message that no handler was called for."""
-    message = ListTweets(limit=1)
-    envelope: Any = SimpleNamespace(message=message, origin=origin, letter_id=LETTER, key="k1")
+def handled(
+    outcome: Any,
+    *,
+    message: Any = MESSAGE,
+    letter_id: str = LETTER,
+    origin: LetterOrigin | None = None,
+    run: Run | None = None,
+) -> Handled:
+    """One message, for which no handler was called if there is no `run`."""
+    envelope: Any = SimpleNamespace(message=message, origin=origin, letter_id=letter_id, key="k1")
     return Handled(
         store="tweets",
         envelope=envelope,
-        run=None,
+        run=run,
         outcome=outcome,
         stands=True,
         keeps=True,
@@ -37,3 +45,23 @@ def test_a_letter_whose_client_has_asked_again_is_gone_when_it_is_replayed() -> 
     assert list(oracle.left({"tweets": []}))
     oracle.hear("tweets", [handled("the reply", origin=LetterOrigin(LETTER, None))])
     assert not list(oracle.left({"tweets": []}))
+
+
+def test_what_is_discarded_or_goes_for_a_newer_one_is_let_go() -> None:
+    """As who looks at what became of it has to know; what was replayed is not."""
+    oracle = LetterOracle(letters_max=1)
+    newer = ListTweets(limit=2)
+    oracle.hear("tweets", [handled(DeadLettered("three times"))])
+    assert oracle.let_go == []
+    oracle.hear(
+        "tweets", [handled(DeadLettered("three times"), message=newer, letter_id="letter-2")]
+    )
+    assert oracle.let_go == [("tweets", MESSAGE)]
+    discard = DiscardLetter(letter_id="letter-2")
+    for _ in range(2):  # the second is told that there is none
+        oracle.hear("tweets", [handled(None, message=discard, run=Run(0))])
+    assert oracle.let_go == [("tweets", MESSAGE), ("tweets", newer)]
+    assert not list(oracle.left({"tweets": []}))
+    oracle.hear("tweets", [handled(DeadLettered("three times"))])
+    oracle.hear("tweets", [handled("the reply", origin=LetterOrigin(LETTER, None))])
+    assert len(oracle.let_go) == 2

@@ -9,12 +9,17 @@ import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.errors import DeadLettered, HandlerTimeout
+from actors.kernel import lifecycle
 from actors.kernel.envelope import Envelope
 from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.simulation.check.calm_oracle import RECOVERED_S, CalmOracle
 from actors.simulation.check.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.check.handled import Content, Handled, Run, Said
+from actors.simulation.check.once_oracle import PoisonOracle
 from actors.simulation.check.order_oracle import OrderOracle
 from actors.simulation.check.past import Past
+from actors.simulation.check.standstills import Standstills
 from actors.simulation.check.timer_oracle import Set, TimerOracle
 from actors.store.messaging.origin import TimerOrigin
 
@@ -65,7 +70,7 @@ def test_what_was_due_before_the_clock_was_set_back_is_not_early(
     """
 
     def oracle(*steps: str) -> TimerOracle:
-        made = TimerOracle(Past())
+        made = TimerOracle(Past(), Standstills())
         said = [Said("after", Content.of(Ring()), due_us=DUE_US)]
         for step in steps:
             if step == "set":
@@ -97,9 +102,45 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
 
     for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
         breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
-        oracle = EffectOracle(config.effect, breaker)
+        oracle = EffectOracle(config.effect, breaker, Standstills())
         oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
         for _ in range(breaker.failures_max):
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
         found = await asyncio.create_task(attempt(oracle, 1.0 + at_s, fails=False))
         assert ("too soon" in found) is too_soon
+
+
+def test_a_handler_that_overran_its_budget_has_crashed_once() -> None:
+    """Of the attempts that a message has, as of those that it ends itself."""
+    poisoned = _handled(DeadLettered("three times"))
+    for overruns in (1, 2, 3):
+        oracle = PoisonOracle(attempts_max=3)
+        crashes = [HandlerTimeout("too long")] * overruns + [ValueError()] * (3 - overruns)
+        for crash in crashes:
+            assert list(oracle.hear("bell", [], crash, poisoned.envelope)) == []
+        assert list(oracle.hear("bell", [poisoned], None, None)) == []
+
+
+@pytest.mark.parametrize(("culprit", "said"), [("Ring", 2), ("Look", 0), (None, 0)])
+def test_a_crash_that_another_comes_before_is_no_attempt(culprit: str | None, said: int) -> None:
+    """A query's, say: its incarnation ends of that, and nobody hears of the other."""
+    poisoned = _handled(DeadLettered("three times"))
+    oracle = PoisonOracle(attempts_max=3)
+    found: list[str] = []
+    for ended_by in ("Ring", "Ring", culprit, "Ring"):
+        found += oracle.hear("bell", [], ValueError(), poisoned.envelope)
+        oracle.ended("bell", ended_by)
+    found += oracle.hear("bell", [poisoned], None, None)
+    assert len(found) == said
+
+
+def test_who_comes_up_late_was_not_calm_before() -> None:
+    """A process that begins with a service parked: its start, half a minute later, ends that."""
+    oracle = CalmOracle(roomy=True)
+    oracle.disturb(0.0)
+    parked = lifecycle.Parked(name="bell", error="its file is locked", retry_s=30.0)
+    assert list(oracle.hear(parked, 1.0)) == []
+    assert oracle.since_s(30.0) is None
+    assert list(oracle.hear(lifecycle.Started(name="bell", incarnation=1), 30.0)) == []
+    assert oracle.since_s(31.0) is None
+    assert oracle.since_s(30.0 + RECOVERED_S) == 30.0 + RECOVERED_S

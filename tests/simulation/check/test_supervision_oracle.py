@@ -51,7 +51,8 @@ def test_a_group_is_parked_for_its_own_crashes(
     events: list[LifecycleEvent], found: list[str]
 ) -> None:
     """Whatever message its supervisor heard of them by; kills are none."""
-    oracle = SupervisionOracle(RestartBudget(5, 30.0), GROUPS)
+    oracle = SupervisionOracle(RestartBudget(5, 30.0))
+    oracle.begin(GROUPS)
     told = [each for at, event in enumerate(events) for each in oracle.hear(event, at / 10)]
     assert [each.split()[0] for each in told] == found
 
@@ -60,7 +61,7 @@ def test_who_was_resumed_is_suspended_for_who_asks_alone() -> None:
     """Who has asked before it was resumed, and has no answer yet, is such a one."""
     resumed, suspended = Resumed(name="till"), Suspended(name="till")
     for has_answer in (False, True):
-        oracle = SupervisionOracle(RestartBudget(5, 30.0), {})
+        oracle = SupervisionOracle(RestartBudget(5, 30.0))
         oracle.suspended("till")
         oracle.asking("till", 1)
         oracle.asking("till", -has_answer)

@@ -13,6 +13,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.page import render
 from actors.simulation.command.timeline import Timeline, build_timeline
 from actors.simulation.look.close_look import CloseLook
+from actors.simulation.script.knobs import Knob
 from actors.simulation.stage.rehearsal import Played, Rehearsal
 from actors.systems.hotel.system import HOTEL
 
@@ -50,7 +51,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, Timeline, st
             HOTEL, load_config(systems=[HOTEL]), tmp_path_factory.mktemp("page"), profile="chaos"
         )
         played = rehearsal.play(rehearsal.script(8), keep=True, onlooker=CloseLook())
-    played = msgspec.structs.replace(played, troubles=(NASTY,))
+    script = msgspec.structs.replace(played.script, knobs=(Knob("mailbox.capacity", 2),))
+    played = msgspec.structs.replace(played, script=script, troubles=(NASTY,))
     timeline = build_timeline(played, rehearsal.targets.services)
     page = render(
         timeline, system="hotel", seed=8, played=played, again=AGAIN, summary=["It takes <3."]
@@ -88,6 +90,7 @@ def test_page_says_what_the_timeline_says(told: tuple[Played, Timeline, str]) ->
     for line in played.lines:
         assert str(line) in tree.text
     assert played.script.schedule.literal() in tree.text
+    assert "where mailbox.capacity = 2" in tree.text
 
 
 def test_page_draws_every_moment_and_span_in_its_lane(told: tuple[Played, Timeline, str]) -> None:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[3]
 # Of what test_a_seed_draws_the_same_in_every_process draws: a seed in a report stays good.
-DIGEST = "48754eea2f0641b5"
+DIGEST = "09b183b2a2077ad2"
 TARGETS = Targets(
     services=("room", "customer", "booking"),
     stores=("room", "customer", "booking"),
@@ -133,9 +133,10 @@ def test_a_link_has_one_direction_or_two() -> None:
 def test_a_profile_draws_its_faults_and_their_ends(profile: str, rng: Rng) -> None:
     """Every fault with a weight comes up, no other; about half of the slots stay empty."""
     weights = PROFILES[profile].weights
+    every = msgspec.structs.replace(TARGETS, versions=("process",))
     found: Counter[FaultName] = Counter()
     for _ in range(500):
-        found.update(step.fault for step in draw_schedule(rng, PROFILES[profile], TARGETS).steps)
+        found.update(step.fault for step in draw_schedule(rng, PROFILES[profile], every).steps)
     ends = {FAULTS[name].ended_by for name in weights} - {None}
     assert found.keys() == weights.keys() | ends
     begun = sum(found[name] for name in weights)

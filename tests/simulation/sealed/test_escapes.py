@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import aiohttp
 import aiohttp.helpers
@@ -27,6 +28,7 @@ from yarl import URL
 from actors.kernel.rng import Rng
 from actors.simulation.errors import Escape, SimulationError
 from actors.simulation.net.network import Network
+from actors.simulation.sealed import escapes
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.sealed.watch import Allowance
 from actors.simulation.time.loop import SimulationLoop
@@ -272,3 +274,11 @@ def test_forbidding_is_cheap() -> None:
         with forbid():
             pass
     assert (time.process_time() - begun) / 100 < 0.010
+
+
+def test_the_hook_hears_on_when_the_module_is_gone() -> None:
+    """At its exit the interpreter sets a module's names to None, and tells hooks to the last."""
+    with forbid():
+        pass
+    with patch.multiple(escapes, AUDITED=None, watching=None):
+        sys.audit("socket.bind")

@@ -18,6 +18,7 @@ from actors.simulation.shrink.minimise import minimise
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
+from tests.simulation.workshop_scenario import WORKSHOP, WorkshopCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,12 @@ ANNOUNCE: Final = "tally.AnnounceTweet"
 def rehearsal() -> Iterator[Rehearsal]:
     with scratch_folder() as place, without_logs():
         yield Rehearsal(TALLY, config_of("tally"), place, profile="handlers")
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Rehearsal]:
+    with scratch_folder() as place, without_logs():
+        yield Rehearsal(WORKSHOP, config_of("workshop"), place, profile="handlers")
 
 
 def one_tweet(*steps: Step) -> Script:
@@ -93,6 +100,29 @@ def test_an_ended_poison_is_none(rehearsal: Rehearsal) -> None:
     played = rehearsal.play(one_tweet(*steps), keep=True)
     assert "message tally CountTweet handled" in texts_of(played)
     assert f"{HIT}CountTweet is given poison" not in texts_of(played)
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "calls", "seen"),
+    [
+        (
+            "desk.Refused[DoJob]",
+            [WorkshopCall(sort="wanting"), WorkshopCall(sort="letter", count=1)],
+            ["deadlettered desk Refused[DoJob]", "message desk DiscardLetter handled"],
+        ),
+        ("mill.DoJob", [WorkshopCall(sort="many", count=5)], 5 * ["deadlettered mill DoJob"]),
+    ],
+)
+def test_what_is_let_go_is_missing_and_no_trouble(
+    workshop: Rehearsal, poisoned: str, calls: list[WorkshopCall], seen: list[str]
+) -> None:
+    """A request whose answer somebody discards stays open; of five letters only three are kept."""
+    asked = tuple(ClientRequest(1_000_000, client, call) for client, call in enumerate(calls))
+    schedule = Schedule((Step(0, "poison", poisoned), Step(30_000_000, "cure", poisoned)))
+    played = workshop.play(Script(seed=1, workload=asked, schedule=schedule), keep=True)
+    assert played.troubles == ()
+    lines = iter(texts_of(played))
+    assert all(each in lines for each in seen)
 
 
 # --- What it finds -----------------------------------------------------------------------------

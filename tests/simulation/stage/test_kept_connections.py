@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from sys import getrefcount
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,8 +53,11 @@ def test_what_is_in_a_connection_alone_ends_with_its_incarnation(
 ) -> None:
     """As it would with a process that opens its file anew at each restart."""
     writer = kept.writer(tmp_path / "room.db", CONFIG)
+    kept.seal(writer)
     writer.execute(left)
+    held = getrefcount(writer)
     assert kept.keep(writer) == [writer]
+    assert getrefcount(writer) < held  # who is to be closed is let go, whatever was noted of it
     writer.close()
     assert kept.writer(tmp_path / "room.db", CONFIG) is not writer
 

@@ -1,8 +1,8 @@
 """All of the hotel on inline stores, with every message between its services in the test's hands.
 
 What the runtime promises is given: FIFO per sender and receiver, each message applied once, effects
-run at least once. Everything it leaves open is the test's to choose: who comes first, what becomes
-a dead letter and when that is replayed, which attempts of an effect fail, and what time it is.
+run at least once. Everything it leaves open is the test's to choose: who comes first, which
+attempts of an effect fail, and what time it is. What comes of any order the simulation finds.
 """
 
 from __future__ import annotations
@@ -83,7 +83,6 @@ class House:
         self.channels: defaultdict[Channel, deque[Any]] = defaultdict(deque)
         self.effects: list[Effect] = []
         self.timers: list[Timer] = []
-        self.letters: list[tuple[Channel, Any]] = []
         self.answers: dict[str, Any] = {}
         self.waiting: set[str] = set()
 
@@ -166,14 +165,6 @@ class House:
     async def deliver(self, channel: Channel) -> None:
         """Hand the oldest message of the channel to its receiver."""
         await self._apply(channel, self.channels[channel].popleft())
-
-    def bury(self, channel: Channel) -> None:
-        """Make the oldest message of the channel a dead letter: the next ones go on."""
-        self.letters.append((channel, self.channels[channel].popleft()))
-
-    async def replay(self, index: int) -> None:
-        """Run a dead letter's message after all."""
-        await self._apply(*self.letters.pop(index))
 
     async def fire(self, timer: Timer) -> None:
         self.timers.remove(timer)

@@ -73,8 +73,14 @@ class Monitor:
 
     async def until(self, service: str, sql: str, number: int) -> None:
         """Wait until the service's file has this number for an answer."""
-        while self.count(service, sql) != number:  # noqa: ASYNC110 - a file sets no event
-            await asyncio.sleep(0.05)
+        found = self.count(service, sql)
+        try:
+            while found != number:
+                await asyncio.sleep(0.05)  # a file sets no event
+                found = self.count(service, sql)
+        except asyncio.CancelledError as error:
+            error.add_note(f"{service} has {found} of {number}: {sql}")
+            raise
 
     def count(self, service: str, sql: str) -> int:
         """Read one number of a service's file, as it stands."""

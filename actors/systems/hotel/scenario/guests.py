@@ -41,6 +41,8 @@ CURRENCIES: Final = ("EUR", "JPY", "CHF")
 FREE_ROOMS: Final = HotelCall("browse", what=LISTS.index("free rooms"))
 # How long who wants to cancel waits for somebody to have booked.
 BOOKED_S_MAX: Final = 1.0
+# What a program in Go writes behind a day: nothing, or a time that is on another day in UTC.
+GO_TIMES: Final = ("", "T23:30:00-11:00", "T00:30:00+13:00")
 # How long who has left stays away.
 LEFT_S: Final = 0.05
 
@@ -103,6 +105,11 @@ class HotelGuests:
                 return None
             self._last_key = key
             booking = self._note_booking(reply)
+            if call.kind == "share" and call.again:  # the same id, and another booking
+                other = _another(number, call, body)
+                self._note_booking(
+                    await self.journal.ask(client, "POST", path, other, key=f"o{number}")
+                )
             if call.kind == "late":
                 await asyncio.sleep(LATE_S[call.lasts])
                 await self.journal.ask(client, "POST", path, body, key=key)
@@ -289,6 +296,17 @@ def _guest(call: HotelCall) -> str:
     return GUESTS[call.guest]
 
 
+def _another(number: int, call: HotelCall, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a tutorial's booking that differs from this one in one thing."""
+    _, longer = _wish(number, msgspec.structs.replace(call, nights=call.nights + 1))
+    changed = (
+        {"CheckOut": longer["CheckOut"]},
+        {"CustomerID": GUESTS[0 if call.guest else -1]},
+        {"RoomID": f"room-{1 - call.room}"},
+    )
+    return {**body, **changed[number % len(changed)]}
+
+
 def _wish(number: int, call: HotelCall) -> tuple[str, dict[str, Any]]:
     """Return where a booking is asked for, and how."""
     check_in, check_out = _stay(call)
@@ -297,8 +315,8 @@ def _wish(number: int, call: HotelCall) -> tuple[str, dict[str, Any]]:
             "ID": f"shared-{call.room}" if call.kind == "share" else f"rent-{number}",
             "CustomerID": _guest(call),
             "RoomID": f"room-{call.room}",
-            "CheckIn": check_in,
-            "CheckOut": check_out,
+            "CheckIn": f"{check_in}{GO_TIMES[number % len(GO_TIMES)]}",
+            "CheckOut": f"{check_out}{GO_TIMES[number % len(GO_TIMES)]}",
         }
     return "/api/v1/bookings", {
         "customer_id": _guest(call),

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.systems.hotel.scenario import rules
-from actors.systems.hotel.scenario.books import BOOKINGS, CREATED, RENTS
+from actors.systems.hotel.scenario.books import BOOKINGS, CREATED, RENTS, day_of
 from actors.systems.hotel.scenario.journal import ASKED_US_MAX, NEVER
 
 if TYPE_CHECKING:
@@ -193,7 +193,9 @@ def _of_wish(books: Books, wish: Wish) -> Iterator[str]:  # noqa: C901 - a rule 
 def _of_success(books: Books, wish: Wish) -> Iterator[str]:
     exchange, reply = wish.exchange, wish.exchange.reply
     if exchange.path == RENTS:
-        if reply != exchange.body:
+        body = exchange.body
+        days = {name: day_of(body[name]) for name in ("CheckIn", "CheckOut")}
+        if reply != {**body, **days}:
             yield f"{exchange}: {exchange.body} was answered {reply}"
     elif reply.get("status") != "confirmed":
         yield f"{exchange}: a 201, and {reply}"

@@ -20,6 +20,12 @@ from actors.systems.hotel.scenario.guests import NAME, HotelGuests
 from actors.systems.hotel.scenario.judge_bookings import judge_bookings
 from actors.systems.hotel.scenario.judge_events import judge_events
 from actors.systems.hotel.scenario.judge_keys import judge_keys
+from actors.systems.hotel.scenario.judge_lists import (
+    ListRead,
+    bookings_without_end,
+    judge_lists,
+    read_lists,
+)
 from actors.systems.hotel.scenario.judge_money import judge_money
 from actors.systems.hotel.scenario.judge_reads import judge_reads
 from actors.systems.hotel.scenario.reading import TYPE
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.kernel.messages import Query
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.chooser import Chooser
@@ -54,6 +61,9 @@ SETTLE_RETRY_S: Final = 5.0
 # So few that a guest can ask for one too many; and a share that is rounded one way or the other.
 NIGHTS_MAX: Final = 20
 LATE_PERCENT: Final = 25
+# What ends a booking whose answers do not come: where that was given up, an operator has to.
+ENDS: Final = frozenset({"AbandonBooking", "PursueCancellation"})
+LETTERS_MAX: Final = 1_000
 # So many rooms, in the order of their making, are counted together where free ones are looked for.
 BLOCK_ROOMS: Final = 64
 
@@ -68,6 +78,7 @@ class HotelScenario(Scenario):
     def __init__(self) -> None:
         """Nobody has booked yet."""
         self._guests = HotelGuests(NIGHTS_MAX)
+        self._lists: list[ListRead] = []
 
     def configure(self, config: Config) -> Config:
         """Shorten the times until a run sees their ends."""
@@ -97,6 +108,26 @@ class HotelScenario(Scenario):
         with closing(sqlite3.connect(folder / "room.db")) as connection, connection:
             connection.execute("UPDATE room SET seq = seq + ?", (BLOCK_ROOMS - 1,))
 
+    async def unwell(self, system: ServiceSystem) -> list[str]:
+        """Return the bookings that have no end, though whatever never came has a timer for it."""
+
+        async def ask(service: str, question: Query) -> Any:
+            return await system.ask(service, question, timeout_s=60.0)
+
+        endless = await bookings_without_end(ask)
+        letters = await system.dead_letters(limit=LETTERS_MAX) if endless else []
+        given_up = {each.message_type for each in letters}
+        return [] if given_up & ENDS else endless
+
+    async def busy(self, system: ServiceSystem) -> list[str]:
+        """Read all that there is, now that nothing else is under way."""
+
+        async def ask(service: str, question: Query) -> Any:
+            return await system.ask(service, question, timeout_s=60.0)
+
+        self._lists = await read_lists(ask)
+        return []
+
     def choose_call(self, choose: Chooser) -> HotelCall:
         """Choose what a guest does, or an operator."""
         return choose_hotel_call(choose)
@@ -118,6 +149,7 @@ class HotelScenario(Scenario):
             *judge_money(books),
             *judge_events(books),
             *judge_reads(books),
+            *judge_lists(books, self._lists),
             *judge_keys(books, guests.expected),
         ]
         registered = [each for each in history.operations if each.key]

@@ -22,7 +22,7 @@ from actors.systems.tweets.reading.reader_messages import (
 from actors.systems.tweets.reading.stream_line import UnreadableLine
 from actors.systems.tweets.x.pauses import Pause
 from actors.systems.tweets.x.stream_adapter import StreamAdapter
-from actors.systems.tweets.x.tweet_ids import first_id_at
+from actors.systems.tweets.x.tweet_ids import ID_TICK_US, first_id_at, made_at_us
 from actors.systems.tweets.x.x_client import Search
 from actors.systems.tweets.x.x_errors import XError, XStatus, XStreamClosed, XUnreachable
 
@@ -118,14 +118,18 @@ class GapFiller:
     # --- By search -----------------------------------------------------------------------------
 
     async def _look_for(self, gap: OpenGap) -> None:
-        """Page by page, the latest first; each is committed before the next is asked for."""
+        """Page by page, the latest first; each is committed before the next is asked for.
+
+        What was read last is known by its id: X's times are of whole seconds, and where one holds
+        more than may be asked for until X refuses, a search that began there anew had no end.
+        """
         token: str | None = None
         since_id = first_id_at(gap.from_us) - 1
-        until_id = None if gap.to_us is None else first_id_at(gap.to_us + SECOND_US)
+        until_id = None if gap.to_us is None else first_id_at(gap.to_us + ID_TICK_US)
         while True:
             page = await self._search.page(since_id=since_id, until_id=until_id, token=token)
             tweets = await self._tweets(page.lines)
-            oldest_us = min((each.x.posted_at_us for each in tweets), default=None)
+            oldest_us = min((made_at_us(each.external_id) for each in tweets), default=None)
             token = page.next_token
             await self._ask(
                 NoteFound(gap=gap, tweets=tweets, to_us=oldest_us, is_whole=token is None)

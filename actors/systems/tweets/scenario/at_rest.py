@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.messages import ListActions, ListFlags, ListTweets
+from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.told import ListWalk
+from actors.systems.x_platform.messages import SearchTweets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 # A list of a run is seldom longer than ten.
 PAGE: Final = 3
 PAGES_MAX: Final = 100
+# All that X has: each id and each time of a run is in between, in microseconds of the epoch.
+SEARCH: Final = SearchTweets(
+    query=KEYWORD,
+    since=0,
+    until=2**63 - 1,
+    since_us=1_600_000_000_000_000,
+    until_us=2_000_000_000_000_000,
+    limit=PAGE,
+)
 # By address: who is asked, and for what first.
 LISTS: Final[dict[str, tuple[str, Any]]] = {
     "/api/v1/tweets": ("tweets", ListTweets(limit=PAGE)),
@@ -51,3 +62,16 @@ async def read_at_rest(ask: Ask) -> list[ListWalk]:
                 break
         walks.append(ListWalk("at rest", address, tuple(items), after is None))
     return walks
+
+
+async def search_at_rest(ask: Ask) -> list[int]:
+    """Return the ids that X's search finds of the keyword, page by page, the latest first."""
+    found: list[int] = []
+    until = SEARCH.until
+    for _ in range(PAGES_MAX):
+        page = await ask("x_platform", msgspec.structs.replace(SEARCH, until=until))
+        found += [int(each.id) for each in page.tweets]
+        if page.next is None:
+            break
+        until = page.next
+    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from actors.systems.tweets.scenario.moods import MOODS
+from actors.systems.tweets.scenario.x_requests import SERIES
 
 if TYPE_CHECKING:
     from actors.simulation.script.chooser import Chooser
@@ -60,18 +61,34 @@ ODD_REQUESTS: Final[tuple[tuple[str, str, int], ...]] = (
 # good as forgotten.
 LATER_S: Final = (90.0, 3_600.0, 80_000.0)
 
+# What an old rule of the reader's might ask for besides.
+OLD_RULES: Final = (
+    "has:links",
+    "(is:reply OR is:retweet OR is:quote)",
+    "-from:ann lang:de",
+    "(@bob OR #go OR to:ann OR retweets_of:bob)",
+    '"on sockets" -has:media',
+    "(url:example.org OR conversation_id:1)",
+)
+
 # Whom an operator stops for a while, and how long, in seconds: longer than an effect's attempts
 # last, and longer than a silent stream is waited for.
 STOPPED: Final[tuple[tuple[str, ...], ...]] = (
     ("sentiment-1", "sentiment-2"),
     ("x_platform",),
     ("reader",),
+    ("reader",),
     ("favouriter", "responder"),
     ("tweets",),
 )
 STOPS_S: Final = (1.0, 6.0, 25.0)
-# The reader alone is stopped for longer than what X sends again.
+# Who reads, or stores what was read, is stopped for longer than what X sends again.
+READING: Final = frozenset({"reader", "tweets"})
 READER_STOPS_S: Final = (1.0, 25.0, 400.0)
+# Of so many tweets two are the first of several, by one author: more than are liked, or answered.
+# The last of these comes at once, or minutes later, which is within an hour.
+TALKS: Final = 12
+PAUSES_S: Final = (0.0, 0.0, 150.0)
 # So many changes of a flag follow each other.
 CHANGES: Final = 3
 # How long X has the account do nothing: shorter, and longer, than an effect's attempts.
@@ -80,7 +97,7 @@ LOCKS_S: Final = (2.0, 8.0, 30.0)
 Kind = Literal[
     "say", "answer", "repeat", "edit", "retort", "compose", "store", "insert", "flag", "fickle",
     "meddle", "unrule", "lock", "requeue", "disconnect", "look", "stop",
-    "list", "get", "odd", "misuse", "late", "delete",
+    "list", "get", "odd", "misuse", "late", "delete", "ask_x",
 ]  # fmt: skip
 PARTS: Final[dict[Kind, int]] = {
     "say": 12,
@@ -106,6 +123,7 @@ PARTS: Final[dict[Kind, int]] = {
     "misuse": 2,
     "late": 1,
     "delete": 1,
+    "ask_x": 3,
 }
 # Calls that are all told by a number, and how many there are.
 NUMBERS: Final[dict[Kind, int]] = {
@@ -114,6 +132,8 @@ NUMBERS: Final[dict[Kind, int]] = {
     "get": 8,
     "requeue": 4,
     "unrule": 4,
+    "meddle": len(OLD_RULES),
+    "ask_x": len(SERIES),
 }
 MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for _ in range(parts)])
 
@@ -143,7 +163,8 @@ class TweetsCall(msgspec.Struct, frozen=True):
 
     | kind | asks for |
     | --- | --- |
-    | `say`, `answer`, `repeat` | a tweet at X; one that answers or repeats the last one |
+    | `say` | a tweet at X, and but for number 0 some more, at number 2 the last one later |
+    | `answer`, `repeat` | one that answers or repeats the last one |
     | `edit` | another version of the last tweet, or two |
     | `delete` | the end of the last tweet, where it was never edited |
     | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
@@ -164,6 +185,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `odd` | what there is not, or what makes no sense |
     | `misuse` | another tweet to be stored, under a key that was somebody's |
     | `late` | what was stored before once more, under its key, long after |
+    | `ask_x` | what another program of the account asks of X, and changes nothing there |
     """
 
     kind: Kind
@@ -198,7 +220,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     @property
     def stops_s(self) -> float:
         """For how long."""
-        return (READER_STOPS_S if "reader" in self.stopped else STOPS_S)[self.lasts]
+        return (READER_STOPS_S if READING & {*self.stopped} else STOPS_S)[self.lasts]
 
     @property
     def stopped(self) -> tuple[str, ...]:
@@ -210,13 +232,16 @@ class TweetsCall(msgspec.Struct, frozen=True):
             case "say" | "answer" | "repeat" | "edit" | "retort":
                 mood = list(MOODS)[self.mood]
                 about = " about something else" if self.off else ""
-                return f"{SENTENCES[self.kind]} as {self.username}, {mood}{about}"
+                often = ", again and again" if self.kind == "say" and self.number else ""
+                return f"{SENTENCES[self.kind]} as {self.username}, {mood}{about}{often}"
             case "store":
                 return f"store tweet {self.number} by {self.storer}"
             case "list":
                 return f"read {self.list}"
             case "odd":
                 return "ask {} {}".format(*ODD_REQUESTS[self.number % len(ODD_REQUESTS)])
+            case "ask_x":
+                return f"ask X for {' and '.join(map(str, SERIES[self.number % len(SERIES)]))}"
             case "late":
                 return f"ask once more after {LATER_S[self.lasts]:g} s"
             case "flag":
@@ -247,6 +272,7 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
                 # The account itself seldom says a word.
                 author=max(0, choose(2 * len(AUTHORS)) - len(AUTHORS)),
                 off=choose(5) == 4,  # noqa: PLR2004 - one in five
+                number=max(0, choose(TALKS) - TALKS + 3) if kind == "say" else 0,
                 again=again,
             )
         case "store":

@@ -23,7 +23,7 @@ from actors.systems.tweets.x_invariants import tweeted_at_us
 from actors.systems.x_platform.messages import ACCOUNT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -75,12 +75,14 @@ def tweets_violations(
     found += TweetsDeeds(kept, told, config.section(TweetsConfig)).violations()
     found += walks_amiss(kept, told)
     found += XBooks(kept).violations()
+    found += XBooks(kept).search_violations(told.searched)
     found += _what_is_given_up_had_its_time(kept, config, clock)
     _note_what_came(folder, kept, told)
     found += _stored_once_each(told)
     if not _clock_was_set(clock):
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, told)
+        found += XBooks(kept).stream_violations()
     if is_calm and not told.is_disturbed:
         found += _without_faults_all_is_done_soon(kept, config, history, told)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
@@ -110,19 +112,45 @@ def _a_gap_had_its_outage(folder: Path, config: Config, clock: Clock, told: Told
     """No run that is shorter than what X sends again has a gap.
 
     But for those that begin before it: there the wall clock was set back, and nobody can know. And
-    where it was set forward, maybe between a plan and its connection: what was asked for is too
-    short by that, and the gap no longer. And where somebody has deleted the reader's rule.
+    for what its steps explain. And where somebody has deleted the reader's rule.
     """
-    forward_us = clock.set_forward_us if isinstance(clock, VirtualClock) else 0
     x = config.section(XConfig)
     reach_s = x.backfill_minutes_max * 60 - x.stall_s - NOTE_S_MAX
-    lasted_s = max(asyncio.get_running_loop().time(), (clock.now_us() - START_US) / SECOND_US)
+    lasted_s = asyncio.get_running_loop().time()
+    if told.deleted_rules or lasted_s >= reach_s:
+        return
     begun_us = START_US - (x.stall_s + NOTE_S_MAX) * SECOND_US
-    for since_us, until_us in _rows(folder, "reader", GAPS):
-        if told.deleted_rules or since_us < begun_us or 0 < until_us - since_us <= forward_us:
-            continue
-        if lasted_s < reach_s:
+    gaps = _rows(folder, "reader", GAPS)
+    steps = clock.forward_us if isinstance(clock, VirtualClock) else []
+    for since_us, until_us in unexplained(gaps, steps, lasted_us=round(lasted_s * SECOND_US)):
+        if since_us >= begun_us:
             yield f"a gap from {since_us} to {until_us}, and X was there"
+
+
+def unexplained(
+    gaps: Iterable[tuple[int, int]], steps: Sequence[tuple[int, int]], *, lasted_us: int
+) -> list[tuple[int, int]]:
+    """Return the gaps (since, until) that no step of the wall clock accounts for.
+
+    Each of `steps` is what the clock said before, and by how much it was set forward then: maybe
+    between a plan and its connection, so that what was asked for was too short by that, and the gap
+    is no longer. What began behind a step, by more than the run has `lasted_us`, began after it.
+    What is lost of a gap, for X does not reach it, is a gap of its own, and the rest another: those
+    that meet are one. All are microseconds.
+    """
+    whole: list[tuple[int, int]] = []
+    for since_us, until_us in sorted(gaps):
+        if whole and since_us <= whole[-1][1]:
+            begun_us, ended_us = whole.pop()
+            whole.append((begun_us, max(ended_us, until_us)))
+        else:
+            whole.append((since_us, until_us))
+    found = []
+    for since_us, until_us in whole:
+        forward_us = sum(by_us for at_us, by_us in steps if since_us <= at_us + lasted_us)
+        if not 0 < until_us - since_us <= forward_us:
+            found.append((since_us, until_us))
+    return found
 
 
 def _what_is_given_up_had_its_time(kept: Kept, config: Config, clock: Clock) -> Iterator[str]:

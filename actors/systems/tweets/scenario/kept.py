@@ -20,6 +20,8 @@ TABLES: Final = {
     "x_tweets": ("x_platform", "SELECT * FROM tweet ORDER BY id"),
     "x_users": ("x_platform", "SELECT * FROM x_user"),
     "x_likes": ("x_platform", "SELECT * FROM liked"),
+    "x_rules": ("x_platform", "SELECT * FROM rule"),
+    "x_matched": ("x_platform", "SELECT * FROM matched ORDER BY tweet_id"),
 }
 
 

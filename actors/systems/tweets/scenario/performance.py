@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.systems.tweets.reading.rule_watch import TAG
-from actors.systems.tweets.scenario.call import LATER_S, LOCKS_S, Kind, TweetsCall
+from actors.systems.tweets.scenario.call import (
+    LATER_S,
+    LOCKS_S,
+    OLD_RULES,
+    PAUSES_S,
+    Kind,
+    TweetsCall,
+)
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Utterance
+from actors.systems.tweets.scenario.x_requests import SERIES, ask_x
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -32,6 +40,10 @@ if TYPE_CHECKING:
 
 # The mood in which somebody is liked and answered; until when the reader's rule is there again.
 DELIGHTED: Final = 1
+# With the first of them, one more than there is done of one author in an hour.
+TALKS_MORE: Final = 3
+# More than a page of the search has.
+GAP_TWEETS: Final = 5
 RULE_IS_BACK_S: Final = 20.0
 INSERTED: Final = "Inserted one into the Database"
 
@@ -89,6 +101,11 @@ class TweetsPerformance:
         kind = self._call.kind
         if kind == "store" or (kind == "edit" and self._call.number):
             await self._also(kind)
+        if kind == "say" and self._call.number:
+            for time in range(TALKS_MORE):
+                if time == TALKS_MORE - 1:
+                    await asyncio.sleep(PAUSES_S[self._call.number])
+                await self._also("say", author=self._call.author, time=time)
 
     # --- At X --------------------------------------------------------------------------------
 
@@ -132,7 +149,7 @@ class TweetsPerformance:
             case _:
                 return {}
 
-    async def _act_on_x(self) -> None:
+    async def _act_on_x(self) -> None:  # noqa: C901 - one a kind
         client, last = self._client, self._told.last
         match self._call.kind:
             case "compose":
@@ -149,7 +166,8 @@ class TweetsPerformance:
                 delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
                 await client.tell("x_platform", delete, key=self._key)
             case "meddle":
-                rule = NewRule(value=f"{KEYWORD} has:links", tag=TAG)
+                besides = OLD_RULES[self._call.number % len(OLD_RULES)]
+                rule = NewRule(value=f"{KEYWORD} {besides}", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
                 self._told.deleted_rules = self._told.is_disturbed = True
@@ -160,15 +178,20 @@ class TweetsPerformance:
                     await self._also("say", author=1)
             case "requeue":
                 await self._requeue()
+            case "ask_x":
+                # Whoever asks X uses up what the monitor may ask, too.
+                self._told.is_disturbed = True
+                for each in SERIES[self._call.number % len(SERIES)]:
+                    await ask_x(self._client, each)
             case "disconnect":
                 self._told.is_disturbed = True
                 await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
 
-    async def _also(self, kind: Kind, *, author: int = 0) -> None:
-        """Have it tweeted by somebody who is delighted."""
+    async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
+        """Have it tweeted by somebody who is delighted; `time` tells the same apart."""
         call = TweetsCall(kind, mood=DELIGHTED, author=author, number=self._call.number)
-        part = f"{self._part}-{kind}{author or ''}"
+        part = f"{self._part}-{kind}{author or ''}{(time and f'-{time}') or ''}"
         await TweetsPerformance(
             self._told, self._client, self._number, call, self._history, part
         ).run()
@@ -290,17 +313,33 @@ class TweetsPerformance:
         is_x = "x_platform" in stopped
         if is_x:  # what is to be done about it finds nobody
             await self._also("say")
+        # Every other operator says at once for how long.
+        for_s = self._call.stops_s if self._number % 2 else None
         for service in stopped:
-            await self._client.operate("suspend", service)
+            await self._client.operate("suspend", service, for_s=for_s)
         if not is_x:
             await self._also("say")
             await self._also("edit")
             await self._also("answer", author=1)
-            if "reader" in stopped:  # all of it is found again, by stream or search
-                await self._also("say", author=1)
-        await asyncio.sleep(self._call.stops_s)
-        for service in stopped:
+        if "reader" in stopped:
+            await self._fill_a_gap(self._call.stops_s)
+        else:
+            await asyncio.sleep(self._call.stops_s)
+        for service in stopped if for_s is None else ():
             await self._client.operate("resume", service)
+
+    async def _fill_a_gap(self, lasts_s: float) -> None:
+        """Cut the stream, and tweet what X does not send again, where the stop lasts that long.
+
+        The search finds it, in pages. Of the last of it the stream has a newer version.
+        """
+        await self._client.administer("POST", "/admin/x/disconnect")
+        await asyncio.sleep(lasts_s / 8)
+        for time in range(GAP_TWEETS):
+            await self._also("say", author=1, time=time)
+        await asyncio.sleep(lasts_s * 3 / 8)
+        await self._also("edit", time=1)
+        await asyncio.sleep(lasts_s / 2)
 
     # --- Inside ------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
-from actors.systems.tweets.scenario.at_rest import read_at_rest
+from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
 from actors.systems.tweets.scenario.call import TweetsCall, choose_tweets_call
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
@@ -208,6 +208,7 @@ class TweetsScenario(Scenario):
             ]
         if not found:
             self._told.at_rest = await read_at_rest(ask)
+            self._told.searched = await search_at_rest(ask)
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.x_invariants import tweeted_at_us
 
 if TYPE_CHECKING:
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
     from actors.systems.tweets.scenario.kept import Kept, Row
 
 DAY_US: Final = 86_400_000_000
+# An id has the time to the millisecond.
+ABOUT_US: Final = 1_000
+# What stands in everything that a simulation's people say.
+SAID_BY: Final = "(client-"
 
 
 class XBooks:
@@ -19,6 +26,7 @@ class XBooks:
 
     def __init__(self, kept: Kept) -> None:
         self._tweets = kept.x_tweets
+        self._kept = kept
 
     def violations(self) -> Iterator[str]:
         """Return a sentence for everything that X would not have."""
@@ -35,6 +43,50 @@ class XBooks:
                 yield f"{row['id']} says again what {row['author_id']} has said: {row['text']!r}"
             said[whose] = at_us
 
+    def search_violations(self, found: list[int]) -> Iterator[str]:
+        """The search finds what speaks of the keyword and was not deleted: once, latest first."""
+        if found != sorted(set(found), reverse=True):
+            yield f"X's search finds {found}"
+        if not found:  # what has not come to rest was not searched
+            return
+        for row in self._tweets.values():
+            speaks = SAID_BY in row["text"] and KEYWORD in row["text"] and not row["retweeted"]
+            if row["deleted_us"] is not None and row["id"] in found:
+                yield f"X's search finds {row['id']}, which is deleted"
+            if row["deleted_us"] is None and speaks and row["id"] not in found:
+                yield f"X's search does not find {row['id']}: {row['text']!r}"
+
+    def stream_violations(self) -> Iterator[str]:
+        """The stream has what met a rule that stood then; of a clock that was never set.
+
+        What people say here meets the rule of the keyword wherever it has that word.
+        """
+        rules = {row["id"]: row for row in self._kept.of["x_rules"]}
+        streamed = {
+            row["tweet_id"]: set(msgspec.json.decode(row["rule_ids"]))
+            for row in self._kept.of["x_matched"]
+        }
+        for number, met in streamed.items():
+            for each in met:
+                if each in rules and _is_gone(rules[each], number):
+                    yield f"{number} is in the stream by the rule {each}, which was deleted then"
+                if each > number:
+                    yield f"{number} is in the stream by the rule {each}, which is younger"
+        first = min(streamed, default=0)
+        for row in self._tweets.values():
+            number, text = row["id"], row["text"]
+            if number < first or row["retweeted"] is not None or SAID_BY not in text:
+                continue
+            for each in rules.values():
+                if (
+                    each["value"] == KEYWORD
+                    and KEYWORD in text
+                    and each["id"] < number
+                    and (each["deleted_us"] is None or _stands_still(each, number))
+                    and each["id"] not in streamed.get(number, ())
+                ):
+                    yield f"{number} meets the rule {each['id']}, and is not in its stream: {text}"
+
     def _first(self, row: Row) -> int:
         """Return what began its conversation."""
         while True:
@@ -42,3 +94,15 @@ class XBooks:
             if before is None:
                 return int(row["id"])
             row = self._tweets[str(before)]
+
+
+def _is_gone(rule: Row, tweet: int) -> bool:
+    """Whether the rule was deleted before the tweet."""
+    deleted_us: int | None = rule["deleted_us"]
+    return deleted_us is not None and tweeted_at_us(tweet) > deleted_us + ABOUT_US
+
+
+def _stands_still(rule: Row, tweet: int) -> bool:
+    """Whether the rule was deleted after the tweet."""
+    deleted_us: int = rule["deleted_us"]
+    return tweeted_at_us(tweet) + ABOUT_US < deleted_us

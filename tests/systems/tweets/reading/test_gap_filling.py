@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -307,6 +308,26 @@ async def test_a_gap_is_searched_for_page_by_page_beside_the_stream(tmp_path: Pa
             assert letter.id == "x-tweet-7"
             (gap,) = state.latest_gaps
             assert (gap.filled_by, gap.found) == ("search", 4)
+
+
+async def test_a_search_goes_on_at_the_tweet_at_which_it_was_interrupted(tmp_path: Path) -> None:
+    """And not at the second of that, which X's times go by: there may be more pages in one."""
+    async with rough_x() as x:
+        x.held = opens(tweet_line(9), then="hold")
+        # Half an hour ago, when it is connected again.
+        second_s = ShiftedClock().now_us() // 1_000_000 + 1_800
+        at = dt.datetime.fromtimestamp(second_s, tz=dt.UTC).isoformat()
+        read_us = second_s * 1_000_000 + 7_000
+        id_ = str(first_id_at(read_us) + 5)
+        read = {"id": id_, "edit_history_tweet_ids": [id_]}
+        tweet = json.loads(tweet_line(3, at=at, data=read))["data"]
+        x.searches.append(answers(200, {"data": [tweet], "meta": {"next_token": "t1"}}))
+        x.searches += [answers(429, {}), page(2, 1)]
+        async with after_an_outage(tmp_path, x) as on:
+            await on.until(is_settled)
+            *_, again = x.asked(SEARCH)
+            assert "next_token" not in again.query
+            assert again.query["until_id"] == str(first_id_at(read_us + 1_000))
 
 
 async def test_an_x_that_does_not_search_is_on_record_and_the_stream_goes_on(

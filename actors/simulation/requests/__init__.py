@@ -1,0 +1,1 @@
+"""Requests as bytes, as no client library makes them."""

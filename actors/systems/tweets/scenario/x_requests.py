@@ -1,0 +1,180 @@
+"""What other programs of the account ask of X's API: odd things, that change nothing there."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from actors.simulation.net.current_host import on_host
+from actors.simulation.requests.rough_request import RoughRequest, get_bytes, post_bytes
+from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.systems.tweets.outside import SIMULATED_CREDENTIALS
+from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.moods import KEYWORD
+from actors.systems.x_platform.messages import ACCOUNT_ID
+
+if TYPE_CHECKING:
+    from actors.simulation.stage.client import Client
+
+APP: Final = f"Authorization: Bearer {SIMULATED_CREDENTIALS.bearer_token}\r\n"
+USER: Final = f"Authorization: Bearer {SIMULATED_CREDENTIALS.oauth2_token}\r\n"
+
+# What may be asked for of a rule, and what not: each is looked at by itself, none is kept.
+GOOD_RULES: Final = (
+    f'"{KEYWORD} courses" OR {KEYWORD} -is:retweet',
+    f"({KEYWORD} OR (golang -java)) (from:ann OR to:bob OR retweets_of:ada OR @bob)",
+    f"{KEYWORD} has:links has:media has:hashtags #go $TSLA lang:de",
+    "conversation_id:1 in_reply_to_tweet_id:2 quotes_of_tweet_id:3 url:example.org",
+    'url:"https://example.org/a b" is:quote is:verified',
+    " OR ".join(f"word{number}" for number in range(80)),
+)
+BAD_RULES: Final = (
+    "",
+    " ",
+    "-is:retweet",
+    "-(a b)",
+    "a AND b",
+    "OR",
+    "a OR",
+    "(a",
+    "a)",
+    "()",
+    '"a',
+    '""',
+    "-",
+    "from:",
+    "from:a-b",
+    "has:feathers",
+    "is:odd",
+    "lang:xx",
+    "place:london",
+    "context:1.2",
+    "nothing:known",
+    "conversation_id:x",
+    "url:",
+    "#",
+    "@",
+    "(" * 60 + "a" + ")" * 60,
+    "a " * 600,
+)
+FIELDS: Final = (
+    "tweet.fields=author_id,conversation_id,created_at,edit_history_tweet_ids,entities,"
+    "in_reply_to_user_id,lang,public_metrics,referenced_tweets,reply_settings"
+    "&expansions=author_id,referenced_tweets.id,referenced_tweets.id.author_id,"
+    "entities.mentions.username&user.fields=created_at,username,name,description"
+)
+RULES_PATH: Final = "/2/tweets/search/stream/rules"
+SEARCH: Final = f"/2/tweets/search/recent?query={KEYWORD}"
+
+
+def _read(
+    name: str, path: str, status: int, *, by: str = USER, method: str = "GET"
+) -> RoughRequest:
+    return RoughRequest(name, (get_bytes(path, by, method=method),), status)
+
+
+def _send(name: str, path: str, body: Any, status: int, *, by: str = USER) -> RoughRequest:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return RoughRequest(name, (post_bytes(path, text, by),), status)
+
+
+def _tweet(name: str, body: Any, status: int) -> RoughRequest:
+    return _send(name, "/2/tweets", body, status)
+
+
+def _rules(
+    name: str, body: Any, status: int, query: str = "dry_run=true", says: str = ""
+) -> RoughRequest:
+    made = _send(name, f"{RULES_PATH}?{query}", body, status, by=APP)
+    return msgspec.structs.replace(made, says=says)
+
+
+def _rule(rule: str, *, is_good: bool) -> RoughRequest:
+    says = f'"created":{int(is_good)},"not_created":{int(not is_good)}'
+    name = f"whether X takes the rule {rule[:30]!r}"
+    return _rules(name, {"add": [{"value": rule}]}, 201, says=says)
+
+
+X_REQUESTS: Final = (
+    _read("who one is at X", "/2/users/me?user.fields=created_at,name", 200),
+    _read("a user", f"/2/users/{ACCOUNT_ID}?{FIELDS.partition('&')[2].partition('&')[2]}", 200),
+    _read("a user of no id", "/2/users/x", 400),
+    _read("users", f"/2/users?ids={ACCOUNT_ID},1", 200),
+    _read("no users", "/2/users?ids=", 400),
+    _read("too many users", f"/2/users?ids={','.join(['1'] * 101)}", 400),
+    _read("a user by name", "/2/users/by/username/dressrehearsal", 200),
+    _read("a user of no name", "/2/users/by/username/a-b", 400),
+    _read("nobody by name", "/2/users/by/username/nobody_at_all", 200),
+    _read("users by name", "/2/users/by?usernames=dressrehearsal,nobody_1", 200),
+    _read("users by no name", "/2/users/by", 400),
+    _read("users twice", "/2/users?ids=1&ids=2", 400),
+    _read("a parameter that is not", "/2/users/me?friends=all", 400),
+    _read("a field that is not", "/2/users/me?user.fields=shoe_size", 400),
+    _read("a broken escape", "/2/users/me?user.fields=%f", 400),
+    _read("as an app", "/2/users/me", 403, by=APP),
+    _read("as nobody", "/2/users/me", 401, by="Authorization: Bearer nobody\r\n"),
+    _read("unsigned", "/2/users/me", 401, by="Authorization: OAuth a=b\r\n"),
+    _read("without a word", "/2/users/me", 401, by=""),
+    _read("no tweet", f"/2/tweets/1?{FIELDS}", 200),
+    _read("no tweets", f"/2/tweets?ids=1,2&{FIELDS}", 200),
+    _read("tweets of no id", "/2/tweets?ids=1,b", 400),
+    _read("no tweet's end", "/2/tweets/1", 404, method="DELETE"),
+    _read("no like's end", f"/2/users/{ACCOUNT_ID}/likes/1", 404, method="DELETE"),
+    _read("another's like's end", "/2/users/1/likes/1", 400, method="DELETE"),
+    _send("a like of no tweet", f"/2/users/{ACCOUNT_ID}/likes", {"tweet_id": "1"}, 404),
+    _send("a like of no id", f"/2/users/{ACCOUNT_ID}/likes", {"tweet_id": "x"}, 400),
+    _send("another's like", "/2/users/1/likes", {"tweet_id": "1"}, 400),
+    _tweet("a tweet of nothing", {"text": " "}, 400),
+    _tweet("a tweet too long", {"text": "a" * 4_001}, 400),
+    _tweet("an answer to no id", {"text": "a", "reply": {"in_reply_to_tweet_id": "x"}}, 400),
+    _tweet("an answer to no tweet", {"text": "a", "reply": {"in_reply_to_tweet_id": "1"}}, 403),
+    _tweet("an edit of no tweet", {"text": "a", "edit_options": {"previous_post_id": "1"}}, 403),
+    _tweet("a quote of no tweet", {"text": "a", "quote_tweet_id": "1"}, 403),
+    _tweet("a tweet of other fields", {"text": "a", "poll": {}}, 400),
+    _tweet("a tweet that is a list", [], 400),
+    _tweet("a tweet that is no JSON", "{", 400),
+    _tweet("a tweet of a number", {"text": 5}, 400),
+    _tweet("a tweet without a body", "", 400),
+    *[_rule(each, is_good=True) for each in GOOD_RULES],
+    *[_rule(each, is_good=False) for each in BAD_RULES],
+    _rules("no rules at all", {"add": []}, 400),
+    _rules("rules of nothing", {}, 400),
+    _rules("rules both ways", {"add": [], "delete": {}}, 400),
+    _rules("no rules gone", {"delete": {}}, 400),
+    _rules("rules gone by id", {"delete": {"ids": ["1", "x"], "values": []}}, 200),
+    _rules("rules gone by value", {"delete": {"values": ["nothing", KEYWORD]}}, 200),
+    _rules("whether all may go", {}, 200, "dry_run=true&delete_all=true"),
+    _rules("all gone and one made", {"add": []}, 400, "dry_run=true&delete_all=true"),
+    _rules("a run not dry nor wet", {"add": []}, 400, "dry_run=perhaps"),
+    _read("all rules", RULES_PATH, 200, by=APP),
+    _read("a page of rules", f"{RULES_PATH}?max_results=1&pagination_token=0", 200, by=APP),
+    _read("a page of no rules", f"{RULES_PATH}?max_results=0&pagination_token=x", 400, by=APP),
+    _read("rules by id", f"{RULES_PATH}?ids=1,2", 200, by=APP),
+    _read("how many rules", f"{RULES_PATH}/counts", 200, by=APP),
+    _read("how many rules of what", f"{RULES_PATH}/counts?rules_count.fields=hats", 400, by=APP),
+    _read("a search", f"{SEARCH}&max_results=10&{FIELDS}", 200),
+    _read("a search for nothing", "/2/tweets/search/recent?query=", 400),
+    _read("a search that is none", "/2/tweets/search/recent?query=(a", 400),
+    _read("a search of a page", f"{SEARCH}&next_token=b260000000000000001", 200),
+    _read("a search of no page", f"{SEARCH}&next_token=b26&pagination_token=x", 400),
+    _read("a search of no size", f"{SEARCH}&max_results=x&sort_order=up", 400),
+    _read("a search of long ago", f"{SEARCH}&start_time=2001-01-01T00:00:00Z", 400),
+    _read("a search of tomorrow", f"{SEARCH}&end_time=2100-01-01T00:00:00Z", 400),
+    _read("a search of no time", f"{SEARCH}&start_time=today&since_id=x", 400),
+    _read("a search of ids", f"{SEARCH}&since_id=1&until_id=9000000000000000000", 200),
+    _read("an address X has not", "/2/lists/1", 404),
+    _read("an older X", "/1.1/statuses/1.json", 404),
+    RoughRequest("a look at the stream", (get_bytes("/2/tweets/search/stream?x=1", APP),), 400),
+)
+
+# So many one after the other make one call.
+AT_ONCE: Final = 4
+SERIES: Final = tuple([X_REQUESTS[at : at + AT_ONCE] for at in range(0, len(X_REQUESTS), AT_ONCE)])
+
+
+async def ask_x(client: Client, request: RoughRequest) -> None:
+    """Send it from the machine on which X is embedded: no other reaches it."""
+    with on_host(EDGE_HOST):
+        await client.ask_roughly(request, host=embedded_x.ADDRESS, port=embedded_x.PORT)

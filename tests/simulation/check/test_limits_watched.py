@@ -1,0 +1,60 @@
+"""Limits that an oracle holds somebody to: messages under way, and attempts that ask a breaker."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from actors.config import load_config
+from actors.kernel.envelope import Envelope
+from actors.simulation.check.channel_oracle import ChannelOracle
+from actors.simulation.check.effect_oracle import EffectLimits, EffectOracle
+from actors.simulation.check.handled import Content
+from actors.simulation.check.past import Past
+from actors.simulation.check.standstills import Standstills
+from actors.simulation.check.timer_oracle import Set
+from actors.store.messaging.origin import ChannelOrigin
+from actors.systems.tweets.messages import ListTweets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WHAT = ListTweets(limit=1)
+
+
+def test_no_more_is_under_way_than_its_channel_has_a_window_for() -> None:
+    """Counted from what was applied: one beyond that is told, the last within is not."""
+    past = Past(applied={("desk", "mill"): 6}, sent={}, waiting={}, timers={})
+    oracle = ChannelOracle(past, kept_max=1, untaken_max=100, window_max=2)
+
+    def given(number: int) -> Sequence[str]:
+        origin = ChannelOrigin("desk", "file", number, base=7, last=9)
+        return list(oracle.given("mill", [Envelope(WHAT, origin=origin)]))
+
+    assert given(8) == []
+    (trouble,) = given(9)
+    assert "number 9 when 6 was the last one applied" in trouble
+
+
+async def test_as_many_ask_whether_it_is_back_as_its_breaker_lets_in() -> None:
+    """Of those that begin when it has been open, each is told that is one too many."""
+    config = load_config()
+    breaker = config.breaker
+    oracle = EffectOracle(config.effect, breaker, Standstills())
+    oracle.limits["desk", "ListTweets"] = EffectLimits(limit_s=60.0, attempts_max=100)
+    asked = {1: Set(0, Content.of(WHAT))}
+
+    async def attempt(now_s: float) -> list[str]:
+        return list(oracle.attempted("desk", WHAT, now_s, asked))
+
+    async def fail(now_s: float) -> None:
+        await attempt(now_s)
+        assert not list(oracle.finished("desk", WHAT, now_s, None, ValueError("no")))
+
+    for _ in range(breaker.failures_max):
+        await asyncio.create_task(fail(1.0))
+    back_s = 1.0 + breaker.open_s
+    probes = [await asyncio.create_task(attempt(back_s)) for _ in range(breaker.probes_max + 1)]
+    assert probes[:-1] == [[]] * breaker.probes_max
+    (trouble,) = probes[-1]
+    assert "at once ask whether it is back" in trouble
