@@ -103,7 +103,8 @@ def x_agrees_about_likes(books: MonitorFiles, user_id: str) -> Iterator[str]:
 def x_agrees_about_replies(books: MonitorFiles, user_id: str) -> Iterator[str]:
     """It has each that is done, once, with its text and the id that it told us.
 
-    And no other, but for those of which we do not know: once, or not at all.
+    And no other, but for those of which we do not know: once, or not at all. As of a like: posted,
+    unconfirmed and asked for again, it is refused where the tweet is gone.
     """
     posted = [
         row
@@ -112,7 +113,12 @@ def x_agrees_about_replies(books: MonitorFiles, user_id: str) -> Iterator[str]:
     ]
     done = {row["external_id"]: row for row in books.replies if row["status"] == "done"}
     found = Counter(str(row["replied_to"]) for row in posted)
-    unknown = {row["external_id"] for row in books.replies if row["status"] == "failed"}
+    gone = {str(row["id"]) for row in books.of[X]["tweet"] if row["deleted_us"] is not None}
+    unknown = {
+        row["external_id"]
+        for row in books.replies
+        if row["status"] == "failed" or (row["status"] == "refused" and row["external_id"] in gone)
+    }
     expected = Counter([*done, *(unknown & found.keys())])
     yield from differ("reply to", "on X's books", found, expected)
     for row in posted:

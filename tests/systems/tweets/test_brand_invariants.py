@@ -181,6 +181,21 @@ def test_of_a_like_that_was_refused_x_may_know_where_the_tweet_is_gone(
     assert not any("like of" in each for each in complaints(tmp_path))
 
 
+def test_of_a_reply_that_was_refused_x_may_know_where_the_tweet_is_gone(
+    lived_in: Path, tmp_path: Path
+) -> None:
+    """As of a like: the attempt that posted it was killed before it heard the answer."""
+    copy_files(lived_in, tmp_path)
+    break_books(tmp_path, "responder", "UPDATE action SET status = 'refused', detail = 'x'")
+    assert any("reply to" in each for each in complaints(tmp_path))
+    break_books(
+        tmp_path,
+        "x_platform",
+        "UPDATE tweet SET deleted_us = 1 WHERE id IN (SELECT replied_to FROM tweet)",
+    )
+    assert not any("reply to" in each for each in complaints(tmp_path))
+
+
 def test_what_lies_in_a_gap_is_on_the_books(lived_in: Path, tmp_path: Path) -> None:
     """The reader has said that it may be missing: then it is not missing in silence."""
     copy_files(lived_in, tmp_path)

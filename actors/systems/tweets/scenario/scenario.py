@@ -36,7 +36,7 @@ from actors.systems.tweets.reading.reader_messages import (
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
-from actors.systems.tweets.scenario.call import TweetsCall, choose_tweets_call
+from actors.systems.tweets.scenario.call import KEYS_KEPT_S, TweetsCall, choose_tweets_call
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
@@ -135,7 +135,8 @@ class TweetsScenario(Scenario):
             tweets=ListenerConfig(host=ANY, port=TUTORIAL_PORT),
             x_platform=ListenerConfig(host=embedded_x.ADDRESS, port=embedded_x.PORT),
         )
-        config = replace(config, edge=edge).changed(
+        store = replace(config.store, client_keys_kept_s=KEYS_KEPT_S)
+        config = replace(config, edge=edge, store=store).changed(
             XPlatformConfig,
             tweets_per_s=0.0,
             keywords=(KEYWORD,),
