@@ -247,7 +247,8 @@ class Client:
         if asked is not None and asked.is_list and rng.randrange(2) == 0:
             await self._turn_pages(asked.path)
             return
-        odd = rng.choice(oddities(asked, engine.edge, ADMIN_TOKEN))
+        general, apt = oddities(asked, engine.edge, ADMIN_TOKEN)
+        odd = rng.choice(apt if apt and rng.randrange(3) else general)
         reply = await self._once(odd.method, odd.path, odd.data, odd.headers, None)
         amiss = odd.amiss(reply.status, reply.body) if reply.status else None
         if amiss is not None:

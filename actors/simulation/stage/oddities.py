@@ -81,20 +81,24 @@ class Oddity(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
-def oddities(asked: Asked | None, config: EdgeConfig, token: str) -> list[Oddity]:
-    """Return what can be made of it, and what can always be asked."""
-    found = list(_always(token))
+def oddities(
+    asked: Asked | None, config: EdgeConfig, token: str
+) -> tuple[list[Oddity], list[Oddity]]:
+    """Return what can be asked always, or at any address, and what is of this one's kind."""
+    general, apt = list(_always(token)), list[Oddity]()
     if asked is not None and asked.port is None and asked.path.startswith(API):
-        found += _of_any(asked)
+        general += _of_any(asked)
         if asked.method in BODY_METHODS:
-            found += _of_a_body(asked)
+            apt += _of_a_body(asked)
         if asked.method == "GET":
-            found += _of_a_read(asked, config)
+            apt += _of_a_read(asked, config)
         else:
-            found += _of_a_write(asked)
+            apt += _of_a_write(asked)
         if asked.blamed:
-            found = [msgspec.structs.replace(each, blamed=asked.blamed) for each in found]
-    return found
+            blamed = asked.blamed
+            apt = [msgspec.structs.replace(each, blamed=blamed) for each in apt]
+            general = [msgspec.structs.replace(each, blamed=blamed) for each in general]
+    return general, apt
 
 
 def _always(token: str) -> Iterator[Oddity]:

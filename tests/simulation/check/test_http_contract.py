@@ -216,9 +216,11 @@ def test_what_the_edge_does_wrong_is_found(rehearsal: Rehearsal, name: str) -> N
     """Whatever the scenario asks for; and the edge as it is is well."""
     oddly, planted = PLANTS[name]
 
-    def some(*given: Any) -> list[Oddity]:
-        every = oddities(*given)
-        return [each for each in every if each.name.startswith(oddly)] or every
+    def some(*given: Any) -> tuple[list[Oddity], list[Oddity]]:
+        general, apt = oddities(*given)
+        every = [*general, *apt]
+        wanted = [each for each in every if each.name.startswith(oddly)] or every
+        return wanted, wanted
 
     with patch.object(client, "oddities", some), patch.object(stage, "ODD_ONE_IN", 1):
         for seed in range(1, SCHEDULES_MAX + 1):
@@ -294,5 +296,5 @@ def test_who_asks_oddly_what_was_wrong_already_is_told_of_either() -> None:
         (blamed, "an_odd_field", False),
         (blamed, "rate", True),
     ):
-        (odd,) = [each for each in oddities(made_of, config, "") if "another f" in each.name]
+        (odd,) = [each for each in oddities(made_of, config, "")[1] if "another f" in each.name]
         assert (odd.amiss(422, _no(422, "invalid", field=field).body) is not None) is amiss

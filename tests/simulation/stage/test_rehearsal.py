@@ -130,12 +130,15 @@ def test_a_seed_plays_the_same_in_every_process() -> None:
 
 @pytest.mark.parametrize("system", ["hotel", "tweets"])
 def test_every_handler_runs(hall: Hall, system: str) -> None:
-    """In few seeds; what the tests above have played counts, and is not played again."""
+    """In few seeds; what the tests above have played counts, and is not played again.
+
+    So may more: what is too seldom to wait for, and what no handler stands for.
+    """
     points = set(hall.rehearsal(system, "kills").points)
     seeds = iter((*REACHING[system], *range(1, COVERAGE_SEEDS + 1)))
     while points - hall.ran[system] and (seed := next(seeds, None)):
         hall.play_once(system, "kills", seed)
-    assert hall.ran[system] == points
+    assert points <= hall.ran[system]
 
 
 @pytest.mark.long

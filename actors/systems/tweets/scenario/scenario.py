@@ -113,7 +113,8 @@ class TweetsScenario(Scenario):
         DeleteTweet,
         LockAccount,
     )
-    # Its wires garble no line, and X's search answers whenever X does.
+    # Its wires garble no line, and X's search refuses where its window is used up: too seldom to
+    # wait for a kill there.
     unreached = (KeepLine, OddLine, NoteNotFilled)
 
     def __init__(self) -> None:
