@@ -47,6 +47,8 @@ CREATED: Final = HttpAnswer(
     size=12,
     took_s=0.1,
 )
+# An id of the edge's own, as it has for what it did not read.
+UNREAD: Final = {"x-request-id": "a31d4e8c9a8b21f5"}
 LIST: Final = msgspec.structs.replace(
     CREATED,
     method="GET",
@@ -89,6 +91,7 @@ def contract() -> HttpContract:
         _no(405, "method-not-allowed"),
         _no(503, "mailbox-full", retry_after=1),
         _changed(_no(504, "deadline-exceeded"), took_s=5.0),
+        _changed(_no(503, "too-many-connections", retry_after=1), headers=UNREAD),
     ],
 )
 def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: HttpAnswer) -> None:
@@ -101,6 +104,7 @@ def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: Ht
     [
         (_changed(CREATED, headers={"location": "/api/v1/rooms/"}), "with Location"),
         (_changed(CREATED, headers={"x-request-id": "c-2"}), "under the request id"),
+        (_changed(_no(503, "mailbox-full", retry_after=1), headers=UNREAD), "under the request id"),
         (_changed(CREATED, status=202), "without Retry-After"),
         (_changed(CREATED, status=302), "nothing that a client sends"),
         (_changed(LIST, body={"items": [{}], "next": "2"}), "there are more"),
