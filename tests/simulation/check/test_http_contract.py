@@ -61,6 +61,8 @@ CREATED: Final = HttpAnswer(
     took_s=0.1,
     wall_us=1_795_946_400_500_000,
 )
+# An id of the edge's own, as it has for what it did not read.
+UNREAD: Final = {"x-request-id": "a31d4e8c9a8b21f5"}
 LIST: Final = msgspec.structs.replace(
     CREATED,
     method="GET",
@@ -116,6 +118,7 @@ def contract() -> HttpContract:
         _no(405, "method-not-allowed"),
         _no(503, "mailbox-full", retry_after=1),
         _changed(_no(504, "deadline-exceeded"), took_s=5.0),
+        _changed(_no(503, "too-many-connections", retry_after=1), headers=UNREAD),
     ],
 )
 def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: HttpAnswer) -> None:
@@ -143,6 +146,7 @@ def test_what_is_being_made_has_the_place_of_what_is_made() -> None:
             "with Location",
         ),
         (_changed(CREATED, headers={"x-request-id": "c-2"}), "under the request id"),
+        (_changed(_no(503, "mailbox-full", retry_after=1), headers=UNREAD), "under the request id"),
         (_changed(CREATED, status=202), "without Retry-After"),
         (_changed(CREATED, method="DELETE", status=202, headers={"location": None}), "without Loc"),
         (_changed(CREATED, headers={"date": "Sun, 29 Nov 2026 09:59:58 GMT"}), "2.500 s ago"),

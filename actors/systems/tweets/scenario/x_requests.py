@@ -169,9 +169,10 @@ X_REQUESTS: Final = (
     RoughRequest("a look at the stream", (get_bytes("/2/tweets/search/stream?x=1", APP),), 400),
 )
 
-# So many one after the other make one call.
-AT_ONCE: Final = 4
-SERIES: Final = tuple([X_REQUESTS[at : at + AT_ONCE] for at in range(0, len(X_REQUESTS), AT_ONCE)])
+# What one call asks for, one after the other: not much of one kind, for X lets nobody ask for one
+# thing often.
+SERIES_COUNT: Final = 25
+SERIES: Final = tuple([X_REQUESTS[at::SERIES_COUNT] for at in range(SERIES_COUNT)])
 
 
 async def ask_x(client: Client, request: RoughRequest) -> None:
