@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tests.service.desks import Office
 
 FINE = 0.001
+COARSE = 0.02
 
 
 @pytest.fixture
@@ -133,6 +134,7 @@ async def test_outcome_is_applied_once_whenever_the_service_is_killed(
         return None if label.startswith("none") else Called(label=label)
 
     world.answer = answer
+    kills = 250 if store is HoppingStore else 100  # of threads each takes longer
     settings = [NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
     async with office(
         tmp_path,
@@ -143,7 +145,7 @@ async def test_outcome_is_applied_once_whenever_the_service_is_killed(
         store=store,
     ) as run:
         wanted: list[str] = []
-        for number in range(250):
+        for number in range(kills):
             labels = [f"{rng.choice(['none', 'some'])} {number} {n}" for n in range(3)]
             wanted += labels
             asked = run.ask("a", calls(*labels), key=labels[0])
@@ -156,7 +158,7 @@ async def test_outcome_is_applied_once_whenever_the_service_is_killed(
         assert sum(world.calls.values()) > len(wanted)
         some = [label for label in wanted if label.startswith("some")]
         assert Counter(run.labels("a")) == Counter(some)
-        assert len(run.happened(Crashed)) >= 200
+        assert len(run.happened(Crashed)) >= kills * 0.8
 
 
 async def test_effect_that_takes_too_long_has_failed(
@@ -200,13 +202,16 @@ async def test_an_effect_that_crashes_its_own_service_backs_off(
 
 
 async def attempts_of(
-    run: Office, clock: SteppingClock, world: World, *labels: str
+    run: Office, clock: SteppingClock, world: World, *labels: str, step_s: float = FINE
 ) -> dict[str, list[float]]:
-    """Have the effects fail to the end; return the delays before each attempt but the first."""
+    """Have the effects fail to the end; return the delays before each attempt but the first.
+
+    Each is up to a step longer than it was to be.
+    """
     world.answer = failing
     await run.ask("a", calls(*labels))
     for _ in range(20_000):
-        await run.advance(FINE)
+        await run.advance(step_s)
         if run.count("a", "timer") == 0:
             break
     return {
@@ -247,10 +252,11 @@ async def test_shipped_numbers_ride_out_six_seconds_of_refused_connections(
     async with office(
         tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=[NO_BREAKER]
     ) as run:
-        delays = await attempts_of(run, clock, world, *labels)
+        delays = await attempts_of(run, clock, world, *labels, step_s=COARSE)
+    steps_s = max(len(each) for each in delays.values()) * COARSE
     took_s = [sum(each) for each in delays.values()]
-    assert min(took_s) >= 6.0
-    assert max(took_s) <= 12.6
+    assert min(took_s) - steps_s >= 6.0
+    assert max(took_s) - steps_s <= 12.6
 
 
 async def test_same_seed_draws_the_same_delays(tmp_path: Path, seed: int) -> None:

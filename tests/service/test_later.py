@@ -114,18 +114,28 @@ async def test_handler_may_answer_what_it_puts_off(tmp_path: Path, clock: Steppi
 
 @pytest.mark.parametrize("key", [None, "k"])
 @pytest.mark.parametrize(
-    "store", [HoppingStore, pytest.param(AiosqliteStore, marks=pytest.mark.real_time)]
+    ("store", "between"),
+    [
+        (HoppingStore, 1),
+        # Turns of the loop are no measure of what threads do: any number is as good as another.
+        pytest.param(AiosqliteStore, 4, marks=pytest.mark.real_time),
+        pytest.param(AiosqliteStore, 1, marks=[pytest.mark.real_time, pytest.mark.long]),
+    ],
 )
 async def test_answer_arrives_whenever_the_service_is_killed(
-    tmp_path: Path, rng: Rng, key: str | None, store: type[AiosqliteStore | HoppingStore]
+    tmp_path: Path,
+    rng: Rng,
+    key: str | None,
+    store: type[AiosqliteStore | HoppingStore],
+    between: int,
 ) -> None:
     """Before either commit, between a commit and its news, and in between the two."""
     clock = SteppingClock() if store is HoppingStore else SystemClock()
     seed = rng.getrandbits(32)
     async with office(tmp_path, {"a": Clerk}, clock=clock, seed=seed, store=store) as run:
         requests = []
-        for before in range(12):
-            for after in range(12):
+        for before in range(0, 12, between):
+            for after in range(0, 12, between):
                 request = f"{before} {after}"
                 requests.append(request)
                 applied = run.ask("a", Apply(request=request), key=key and key + request)

@@ -1,14 +1,9 @@
-"""A thousand requests to the real edge from the real client, over ten virtual minutes.
-
-As a program, it prints what a run leaves behind:
-`python -m tests.simulation.net.http_requests SEED`.
-"""
+"""A thousand requests to the real edge from the real client, over ten virtual minutes."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,13 +135,3 @@ _REQUESTS: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/api/v1/nowhere", None),
     ("POST", "/api/v1/customers", {"name": "Ada " * 20, "email": "ada@example.org"}),
 )
-
-
-def main() -> None:
-    """Print the digest, the seconds and the callbacks of a run."""
-    outcome = simulate(int(sys.argv[1]))
-    print(outcome.digest, outcome.seconds, outcome.callbacks)  # noqa: T201 - its own purpose
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +17,6 @@ from tests.simulation.net.reset_rules import Break
 if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from tests.simulation.net.http_requests import Outcome
-
-ROOT = Path(__file__).parents[3]
 
 # A slow machine under load; it takes half a second on a quiet one.
 REAL_S_MAX = 100.0
@@ -48,25 +42,6 @@ def test_equal_seeds_give_equal_traces(seed: int) -> None:
     assert first.trace == second.trace
     assert (first.seconds, first.callbacks) == (second.seconds, second.callbacks)
     assert first.trace != other.trace
-
-
-@pytest.mark.real_time
-def test_equal_seeds_give_equal_traces_in_any_process(seed: int) -> None:
-    """Fresh processes with different hash seeds, and this one, come to the same digest."""
-    command = [sys.executable, "-m", "tests.simulation.net.http_requests", str(seed)]
-    printed = {
-        subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    outcome = simulate(seed)
-    assert printed == {f"{outcome.digest} {outcome.seconds} {outcome.callbacks}\n"}
 
 
 def test_a_client_hears_of_broken_connections(seed: int) -> None:

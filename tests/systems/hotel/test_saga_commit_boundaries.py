@@ -251,8 +251,6 @@ INLINE = [
             "first answer lost",
             "charges and never answers",
             "cancelled early",
-            "withdrawn while it is paid",
-            "hold expired",
         )
         for death in list(DEATHS)[:2]
     ),
@@ -260,11 +258,7 @@ INLINE = [
 THREADED = ("first answer lost", "cancelled early")
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
 # A commit may hold what are two on an inline store, and none is left out that is a path's own.
-ON_THREADS = [
-    (name, death, first)
-    for name, first in zip(THREADED, (0, PATHS["cancelled early"].shared // 2), strict=True)
-    for death in ("service, after", "process, before")
-]
+ON_THREADS = [("first answer lost", death, 0) for death in ("service, after", "process, before")]
 
 
 def also_long(short: list[tuple[str, str, int]], names: Iterable[str]) -> list[ParameterSet]:
