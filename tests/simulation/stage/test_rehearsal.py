@@ -115,9 +115,7 @@ def test_every_handler_runs(hall: Hall, system: str) -> None:
     seeds = iter((*REACHING[system], *range(1, COVERAGE_SEEDS + 1)))
     while points - hall.ran[system] and (seed := next(seeds, None)):
         hall.play_once(system, "kills", seed)
-    # An effect that runs again while the outcome of its last time is applied ends without one.
-    known = {each for each in hall.ran[system] if ".EffectDone." not in each}
-    assert known == points
+    assert points <= hall.ran[system]
 
 
 @pytest.mark.long
