@@ -49,7 +49,7 @@ ROOMS = (
     ("look", "shrink"),
     ("stage",),
     ("files", "requests"),
-    ("check", "script"),
+    ("check", "oracles", "script"),
     ("time",),
     ("net",),
     ("sealed",),

@@ -125,7 +125,7 @@ LONGEST = (
     "tests/systems/tweets/test_brand_commit_boundaries.py",
     "tests/simulation/test_plants.py",
     "tests/system/test_upgrade.py",
-    "tests/simulation/check/test_engine.py",
+    "tests/simulation/oracles/test_engine.py",
     "tests/mutants/test_mutants.py",
     "tests/system/test_disk.py",
     "tests/system/test_lost_files.py",

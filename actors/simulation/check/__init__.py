@@ -1,1 +1,1 @@
-"""What must hold of a run's history and of its files."""
+"""What a scenario holds its history to."""

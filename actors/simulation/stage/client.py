@@ -13,9 +13,9 @@ from yarl import URL
 
 from actors.errors import Busy, DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
-from actors.simulation.check.calm_oracle import NO_ROOM
-from actors.simulation.check.http_contract import HttpAnswer
 from actors.simulation.errors import NoSuchService
+from actors.simulation.oracles.calm_oracle import NO_ROOM
+from actors.simulation.oracles.http_contract import HttpAnswer
 from actors.simulation.requests.rough_request import exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.check.engine import Engine
+    from actors.simulation.oracles.engine import Engine
     from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
     from actors.simulation.stage.trace import Trace
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from actors.faults.fault_kinds import FaultName
-    from actors.simulation.check.engine import Engine
     from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.fault_rules import Verdict
     from actors.simulation.net.network import Network
+    from actors.simulation.oracles.engine import Engine
     from actors.simulation.script.schedule import Schedule, Step
     from actors.simulation.stage.machine import Machine
     from actors.simulation.stage.trace import Trace

@@ -13,7 +13,7 @@ from actors.simulation.stage.kept_connections import KeptConnections
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.simulation.check.engine import Engine
+    from actors.simulation.oracles.engine import Engine
     from actors.simulation.stage.trace import Trace
 
 Phase = Literal["before", "after"]

@@ -16,7 +16,7 @@ import msgspec
 from actors.kernel.messages import type_name
 from actors.service.service import StatelessService
 from actors.service.stateless.replicas import Replicas
-from actors.simulation.check.effect_oracle import EffectLimits
+from actors.simulation.oracles.effect_oracle import EffectLimits
 from actors.simulation.stage.simulated_store import KILL_S_MAX
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.service.assembly import AnyService
     from actors.service.handler_spec import HandlerSpec
     from actors.service.service import Service
-    from actors.simulation.check.engine import Engine
+    from actors.simulation.oracles.engine import Engine
     from actors.simulation.stage.disk import Phase
     from actors.simulation.stage.handler_faults import HandlerFaults
 

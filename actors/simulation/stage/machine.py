@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.check.engine import Engine
     from actors.simulation.files.unsynced import Remains
     from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
+    from actors.simulation.oracles.engine import Engine
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
     from actors.simulation.stage.version import Version

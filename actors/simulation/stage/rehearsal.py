@@ -18,13 +18,13 @@ from actors.kernel.rng import Rng
 from actors.service.common_invariants import all_at_rest
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
-from actors.simulation.check.engine import Engine
 from actors.simulation.check.history import History
-from actors.simulation.check.past import Past
 from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
 from actors.simulation.files.file_mishap import FileMishap
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
+from actors.simulation.oracles.engine import Engine
+from actors.simulation.oracles.past import Past
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
 from actors.simulation.script.profile import (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
-    from actors.simulation.check.letter_oracle import LetGo
+    from actors.simulation.oracles.letter_oracle import LetGo
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.sealed.watch import Allowance
     from actors.simulation.stage.client import Client

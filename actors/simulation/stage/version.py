@@ -9,8 +9,8 @@ import msgspec
 from actors.kernel.messages import stored_names, type_name, type_of
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas, actor_names
-from actors.simulation.check.subscriptions import Subscriber
 from actors.simulation.errors import NotRead
+from actors.simulation.oracles.subscriptions import Subscriber
 from actors.system import System  # noqa: TC001 - a field's type
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 from actors.errors import DeadLettered
 from actors.service.letters import DiscardLetter
-from actors.simulation.check.handled import Handled, Run
-from actors.simulation.check.letter_oracle import LetterOracle
+from actors.simulation.oracles.handled import Handled, Run
+from actors.simulation.oracles.letter_oracle import LetterOracle
 from actors.store.messaging.origin import LetterOrigin
 from actors.systems.tweets.messages import ListTweets
 

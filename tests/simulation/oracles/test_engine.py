@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors.simulation import always, sometimes
-from actors.simulation.check.engine import ORACLES
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.oracles.engine import ORACLES
 from actors.simulation.script.profile import PROFILES
 from actors.simulation.stage.rehearsal import Rehearsal
-from tests.simulation.check.engine_plants import PLANTED, poison
+from tests.simulation.oracles.engine_plants import PLANTED, poison
 from tests.simulation.planting import PLANTED as SYSTEMS
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TallyScenario, tally

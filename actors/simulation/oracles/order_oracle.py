@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from actors.simulation.check.handled import Handled
+    from actors.simulation.oracles.handled import Handled
 
 
 class OrderOracle:

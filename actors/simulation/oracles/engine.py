@@ -11,20 +11,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel import lifecycle
-from actors.simulation.check.calm_oracle import CalmOracle
-from actors.simulation.check.channel_oracle import ChannelOracle
-from actors.simulation.check.commit_watch import CommitWatch
-from actors.simulation.check.deadline_oracle import DeadlineOracle, expired
-from actors.simulation.check.effect_oracle import EffectOracle
-from actors.simulation.check.files_at_rest import check_files, left_running, letters_in
-from actors.simulation.check.http_contract import HttpContract
-from actors.simulation.check.key_oracle import DeferredOracle, KeyOracle
-from actors.simulation.check.letter_oracle import LetterOracle
-from actors.simulation.check.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
-from actors.simulation.check.order_oracle import OrderOracle
-from actors.simulation.check.standstills import Standstills
-from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
-from actors.simulation.check.timer_oracle import TimerOracle
+from actors.simulation.oracles.calm_oracle import CalmOracle
+from actors.simulation.oracles.channel_oracle import ChannelOracle
+from actors.simulation.oracles.commit_watch import CommitWatch
+from actors.simulation.oracles.deadline_oracle import DeadlineOracle, expired
+from actors.simulation.oracles.effect_oracle import EffectOracle
+from actors.simulation.oracles.files_at_rest import check_files, left_running, letters_in
+from actors.simulation.oracles.http_contract import HttpContract
+from actors.simulation.oracles.key_oracle import DeferredOracle, KeyOracle
+from actors.simulation.oracles.letter_oracle import LetterOracle
+from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
+from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.standstills import Standstills
+from actors.simulation.oracles.supervision_oracle import RestartBudget, SupervisionOracle
+from actors.simulation.oracles.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from actors.config import Config, EdgeConfig
     from actors.kernel.envelope import Envelope
     from actors.kernel.stats import ActorStats
-    from actors.simulation.check.handled import Handled
-    from actors.simulation.check.http_contract import HttpAnswer
-    from actors.simulation.check.letter_oracle import LetGo
-    from actors.simulation.check.past import Past
-    from actors.simulation.check.subscriptions import Subscriber
+    from actors.simulation.oracles.handled import Handled
+    from actors.simulation.oracles.http_contract import HttpAnswer
+    from actors.simulation.oracles.letter_oracle import LetGo
+    from actors.simulation.oracles.past import Past
+    from actors.simulation.oracles.subscriptions import Subscriber
     from actors.simulation.time.virtual_clock import VirtualClock
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.

@@ -13,7 +13,7 @@ import msgspec
 
 from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal
-from actors.simulation.check.handled import Content, Handled, Run, Said, encode
+from actors.simulation.oracles.handled import Content, Handled, Run, Said, encode
 from actors.store.transaction import Transaction
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from actors import (
     service,
 )
 from actors.config import load_config
-from actors.simulation.check.http_contract import HttpAnswer, HttpContract
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.oracles.http_contract import HttpAnswer, HttpContract
 from actors.simulation.stage import client
 from actors.simulation.stage import rehearsal as stage
 from actors.simulation.stage.oddities import Asked, Oddity, oddities

@@ -13,14 +13,14 @@ from actors.errors import DeadLettered, HandlerTimeout
 from actors.kernel import lifecycle
 from actors.kernel.envelope import Envelope
 from actors.kernel.messages import Command, GaveUp, Refusal
-from actors.simulation.check.calm_oracle import RECOVERED_S, CalmOracle
-from actors.simulation.check.effect_oracle import EffectLimits, EffectOracle
-from actors.simulation.check.handled import Content, Handled, Run, Said
-from actors.simulation.check.once_oracle import PoisonOracle
-from actors.simulation.check.order_oracle import OrderOracle
-from actors.simulation.check.past import Past
-from actors.simulation.check.standstills import Standstills
-from actors.simulation.check.timer_oracle import Set, TimerOracle
+from actors.simulation.oracles.calm_oracle import RECOVERED_S, CalmOracle
+from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
+from actors.simulation.oracles.handled import Content, Handled, Run, Said
+from actors.simulation.oracles.once_oracle import PoisonOracle
+from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.past import Past
+from actors.simulation.oracles.standstills import Standstills
+from actors.simulation.oracles.timer_oracle import Set, TimerOracle
 from actors.store.messaging.origin import TimerOrigin
 
 HOUR_US: Final = 3_600_000_000

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal, Refused
-from actors.simulation.check.handled import Content
-from actors.simulation.check.subscriptions import Subscriptions
+from actors.simulation.oracles.handled import Content
+from actors.simulation.oracles.subscriptions import Subscriptions
 from actors.store.messaging.origin import ChannelOrigin
 from actors.store.messaging.unreadable import Unreadable
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from actors.kernel.envelope import Envelope
-    from actors.simulation.check.handled import Handled, Said
-    from actors.simulation.check.past import Past
+    from actors.simulation.oracles.handled import Handled, Said
+    from actors.simulation.oracles.past import Past
 
 
 class ChannelOracle:

@@ -11,7 +11,7 @@ from actors.kernel import lifecycle
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from actors.simulation.check.handled import Handled
+    from actors.simulation.oracles.handled import Handled
 
 # What the edge says where it has no answer in time, or no room.
 NO_ROOM: Final = 503

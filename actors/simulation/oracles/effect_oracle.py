@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from actors.errors import DeadlineExceeded, Starting
 from actors.kernel.messages import EffectOutcome, GaveUp
 from actors.service.effects import EffectPutOff
-from actors.simulation.check.handled import Content, encode
+from actors.simulation.oracles.handled import Content, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from actors.config import BreakerConfig, EffectConfig
-    from actors.simulation.check.handled import Handled
-    from actors.simulation.check.standstills import Standstills
+    from actors.simulation.oracles.handled import Handled
+    from actors.simulation.oracles.standstills import Standstills
 
 # What a breaker that is closed may count as a failure, or not.
 SILENCE: Final = (asyncio.CancelledError, TimeoutError, DeadlineExceeded)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from actors.errors import DeadLettered
 from actors.kernel.messages import EffectOutcome, GaveUp, stored_names, type_name, type_of
 from actors.service.effects import EffectPutOff
-from actors.simulation.check.handled import Content
+from actors.simulation.oracles.handled import Content
 from actors.store.messaging.origin import TimerOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from actors.simulation.check.handled import Handled
-    from actors.simulation.check.past import Past
-    from actors.simulation.check.standstills import Standstills
+    from actors.simulation.oracles.handled import Handled
+    from actors.simulation.oracles.past import Past
+    from actors.simulation.oracles.standstills import Standstills
 
 # How late a command may come that was due while nothing was in the way: two commits of a slow disk,
 # and a queue of others.

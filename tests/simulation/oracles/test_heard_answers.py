@@ -17,7 +17,7 @@ from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.systems.tweets.messages import StoreTweet
-from tests.simulation.check.engine_plants import patient
+from tests.simulation.oracles.engine_plants import patient
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall, TallyScenario, tally
 

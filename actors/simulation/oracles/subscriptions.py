@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from actors.simulation.check.handled import Content
-    from actors.simulation.check.past import Past
+    from actors.simulation.oracles.handled import Content
+    from actors.simulation.oracles.past import Past
 
 
 class Subscriber(NamedTuple):

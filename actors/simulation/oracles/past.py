@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from actors.simulation.check.handled import Content
+from actors.simulation.oracles.handled import Content
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from actors.kernel.envelope import Envelope
-    from actors.simulation.check.handled import Handled
+    from actors.simulation.oracles.handled import Handled
 
 
 class _Done(NamedTuple):

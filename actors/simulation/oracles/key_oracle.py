@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadLettered
 from actors.kernel.messages import Accepted, Later, Refusal
-from actors.simulation.check.handled import Content, encode, holds
-from actors.simulation.check.once_oracle import inner_of
+from actors.simulation.oracles.handled import Content, encode, holds
+from actors.simulation.oracles.once_oracle import inner_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from actors.simulation.check.handled import Handled
-    from actors.simulation.check.standstills import Standstills
+    from actors.simulation.oracles.handled import Handled
+    from actors.simulation.oracles.standstills import Standstills
 
 # How soon after its commit an answer that was put off is told to who waits for it, where the
 # service is up.

@@ -13,7 +13,7 @@ from actors.kernel.lifecycle import (
     Started,
     Suspended,
 )
-from actors.simulation.check.supervision_oracle import RestartBudget, SupervisionOracle
+from actors.simulation.oracles.supervision_oracle import RestartBudget, SupervisionOracle
 
 GROUPS = {"favouriter": "acting", "responder": "acting"}
 PARKED = [

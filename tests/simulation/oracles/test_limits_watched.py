@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from actors.config import load_config
 from actors.kernel.envelope import Envelope
-from actors.simulation.check.channel_oracle import ChannelOracle
-from actors.simulation.check.effect_oracle import EffectLimits, EffectOracle
-from actors.simulation.check.handled import Content
-from actors.simulation.check.past import Past
-from actors.simulation.check.standstills import Standstills
-from actors.simulation.check.timer_oracle import Set
+from actors.simulation.oracles.channel_oracle import ChannelOracle
+from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
+from actors.simulation.oracles.handled import Content
+from actors.simulation.oracles.past import Past
+from actors.simulation.oracles.standstills import Standstills
+from actors.simulation.oracles.timer_oracle import Set
 from actors.store.messaging.origin import ChannelOrigin
 from actors.systems.tweets.messages import ListTweets
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.errors import DeadLettered
 from actors.service.letters import DiscardLetter, LetTimersGo
-from actors.simulation.check.handled import Content
+from actors.simulation.oracles.handled import Content
 from actors.store.messaging.origin import LetterOrigin
 from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from actors.simulation.check.handled import Handled
+    from actors.simulation.oracles.handled import Handled
 
 
 class LetGo(NamedTuple):
