@@ -95,7 +95,11 @@ class GapFiller:
                 await self._news.wait()
 
     async def _put_off(self, no: Exception) -> None:
-        wait_s = no.wait_s if isinstance(no, XStatus) and no.status == TOO_MANY else None
+        wait_s = None  # where X has said no, longer each time
+        if isinstance(no, XUnreachable):
+            wait_s = self._config.gap_retry_s
+        elif isinstance(no, XStatus) and no.status == TOO_MANY:
+            wait_s = no.wait_s
         pause_s = self._pause.bar(str(no), wait_s)
         log.warning("gap not filled yet", reason=str(no), again_s=round(pause_s, 3))
         try:

@@ -35,7 +35,7 @@ from actors.systems.tweets.x.credentials import load_credentials
 from actors.systems.tweets.x.tweet_ids import first_id_at
 from tests.systems.stage import Stage, stage
 from tests.systems.tweets.reading.reading_stage import CREDENTIALS, Reading, ShiftedClock, reading
-from tests.systems.tweets.rough_x import SEARCH, STREAM, answers, opens, rough_x, tweet_line
+from tests.systems.tweets.rough_x import SEARCH, STREAM, answers, opens, rough_x, sends, tweet_line
 from tests.systems.x_platform.api.embedded_x import embedded_x
 
 if TYPE_CHECKING:
@@ -350,6 +350,18 @@ async def test_an_x_that_does_not_search_is_on_record_and_the_stream_goes_on(
             assert len(x.asked(SEARCH)) == 5
             assert (await on.state()).reconnects == 1
             assert on.stats().restarts == 0
+
+
+async def test_an_x_that_does_not_answer_is_asked_as_often_as_is_configured(
+    tmp_path: Path,
+) -> None:
+    """It has not said no: after an outage of hours nobody waits for hours more."""
+    async with rough_x() as x:
+        x.held = opens(tweet_line(1), then="hold")
+        x.searches += [sends(b"")] * 24 + [answers(200, {"meta": {"result_count": 0}})]
+        async with after_an_outage(tmp_path, x) as on:
+            await on.until(is_settled)
+            assert not x.searches
 
 
 async def test_the_streams_recovery_goes_first_where_the_plan_has_it(tmp_path: Path) -> None:
