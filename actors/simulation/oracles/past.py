@@ -17,9 +17,13 @@ NUMBERED = "SELECT receiver, last FROM channel"
 TIMERS = "SELECT seq, due_us, message_type, message FROM timer"
 WAITING = "SELECT receiver, number, message_type, message FROM outbox"
 APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
+TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 KEYS = "SELECT key FROM client_key"
 EVENTS = "SELECT seq, message_type, message FROM event ORDER BY seq"
 SUBSCRIPTIONS = "SELECT subscriber, event_type, left_at FROM subscription"
+
+
+OWN = frozenset({"channel", "timer", "outbox", "inbox", "client_key", "event", "subscription"})
 
 
 class TimerRow(NamedTuple):
@@ -77,6 +81,10 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
 
     def _read(self, name: str, connection: sqlite3.Connection) -> None:
         execute = connection.execute
+        if (
+            not {table for (table,) in execute(TABLES)} >= OWN
+        ):  # of no service of ours, or an old one
+            return
         for receiver, last in execute(NUMBERED):
             if receiver:
                 self.sent[name, receiver] = last

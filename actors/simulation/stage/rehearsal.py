@@ -175,7 +175,6 @@ class Rehearsal:
             Version.of(self._systems, factories),
             *self._versions_before(system, place),
         )
-        self._past = Past()
         # What was wrong already when the files were furnished: so it is in every run.
         self._furnished_troubles: list[str] = []
         self._points = CrashPoints.of(
@@ -196,6 +195,8 @@ class Rehearsal:
             versions=(PROCESS,) * (len(self._versions) - 1),
         )
         scenario().prepare(self._template)
+        # Files may be there that another version has left, with messages on their way.
+        self._past = Past.of(self._template)
         try:
             self._on_machine(0, self._template, Trace(lambda: 0.0, keep=False), self._furnish)
         except NothingThere:

@@ -13,7 +13,7 @@ from actors.simulation.stage.scenario import Scenario
 from tests.simulation.bakery.earlier import BEFORE, COOLS_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from actors.config import Config
@@ -132,6 +132,6 @@ def _rows(path: Path, sql: str) -> list[str]:
         return [row[0] for row in connection.execute(sql)]
 
 
-def bakery(**services: Any) -> System:
+def bakery(scenario: Callable[[], Scenario] = Customers, **services: Any) -> System:
     """Return it with some services replaced, as somebody might have written them."""
-    return System(name="bakery", services={**SERVICES, **services}, scenario=lambda: Customers)
+    return System(name="bakery", services={**SERVICES, **services}, scenario=lambda: scenario)

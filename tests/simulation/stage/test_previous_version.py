@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -18,14 +19,24 @@ from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.store.messaging import outbox
 from actors.store.messaging.unreadable import Unreadable
 from tests.simulation.bakery.bakery import Bake as BakeOfNow
-from tests.simulation.bakery.bakery import Counter, Mailer, OrderPlaced, Oven, PlaceOrder, bakery
+from tests.simulation.bakery.bakery import (
+    Counter,
+    Customers,
+    Mailer,
+    OrderPlaced,
+    Oven,
+    PlaceOrder,
+    bakery,
+)
 from tests.simulation.bakery.bakery import Rest as RestOfNow
 from tests.simulation.bakery.earlier import COOLS_S
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from actors.service.assembly import ServiceSystem
     from actors.simulation.stage.rehearsal import Played
     from actors.system import System
 
@@ -49,6 +60,7 @@ CROSSING = Script(
         )
     ),
 )
+CALM = Script(seed=3, workload=CROSSING.workload, schedule=Schedule())
 BAKED = "INSERT INTO bread VALUES (?, 'baked')"
 COOL = "INSERT INTO bread VALUES (?, 'cool')"
 decode = Directory.decode
@@ -60,9 +72,9 @@ def rehearsed(system: System) -> Iterator[Rehearsal]:
         yield Rehearsal(system, load_config(systems=[system]), place)
 
 
-def troubles_of(system: System) -> tuple[str, ...]:
+def troubles_of(system: System, script: Script = CROSSING) -> tuple[str, ...]:
     for rehearsal in rehearsed(system):
-        return rehearsal.play(CROSSING).troubles
+        return rehearsal.play(script).troubles
     return ()
 
 
@@ -104,6 +116,51 @@ def test_half_of_all_seeds_begin_with_the_previous_version(rehearsal: Rehearsal)
     """Until a moment that has to do with a request."""
     begun = [rehearsal.script(seed).schedule.begins_with(BACK) for seed in range(60)]
     assert 15 < sum(begun) < 45
+
+
+class Inherited(Customers):
+    """Knows nothing of an earlier version but the folder that it has left."""
+
+    def __init__(self, left: Path) -> None:
+        self._left = left
+
+    def earlier(self, own: System) -> None:  # type: ignore[override]
+        del own
+
+    def prepare(self, folder: Path) -> None:
+        for path in self._left.glob("*.db"):
+            shutil.copy(path, folder)
+
+    async def furnish(self, system: ServiceSystem) -> None:
+        """All is there."""
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the earlier version leaves after three orders: timers to come, and a message."""
+    place, folder = tmp_path_factory.mktemp("earlier"), tmp_path_factory.mktemp("left")
+
+    class Leaver(Customers):
+        async def furnish(self, system: ServiceSystem) -> None:
+            await super().furnish(system)
+            system.suspend("oven")
+            await system.ask("counter", PlaceOrder(label="old-2"), timeout_s=60.0)
+
+        def age(self, furnished: Path) -> None:
+            for path in furnished.glob("*.db"):
+                shutil.copy(path, folder)
+
+    with without_logs():
+        system = bakery(Leaver)
+        Rehearsal(system, load_config(systems=[system]), place)
+    return folder
+
+
+def test_every_run_may_go_on_from_a_folder_that_is_there(left: Path) -> None:
+    """Where nothing else is known of the version that left it; who forgets a name is found out."""
+    assert troubles_of(bakery(lambda: Inherited(left)), CALM) == ()
+    forgetful = troubles_of(bakery(lambda: Inherited(left), oven=Forgetful), CALM)
+    assert "cool old-0: 0 times" in forgetful
 
 
 # --- Planted ----------------------------------------------------------------------------------
