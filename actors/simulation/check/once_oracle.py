@@ -89,19 +89,18 @@ class PoisonOracle:
         self._crashed: dict[Any, tuple[int, int, Envelope]] = {}
         self.ends = 0
 
-    def hear(
-        self,
-        store: str,
-        batch: Sequence[Handled],
-        crash: BaseException | None,
-        culprit: Envelope | None,
-    ) -> Iterator[str]:
-        """Count a crash of a message, and look at what was buried."""
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Look at what was buried, and forget what has got through."""
         for each in batch:
             if isinstance(each.outcome, DeadLettered):
                 yield from self._buried(store, each)
             elif each.stands:
                 self._crashed.pop(_place(store, each.envelope), None)
+
+    def crashed(
+        self, store: str, crash: BaseException | None, culprit: Envelope | None
+    ) -> Iterator[str]:
+        """Count a crash of a message: at once, for whatever ends next is another one's end."""
         if crash is None or culprit is None or isinstance(crash, StoreError | Busy):
             return
         place = _place(store, culprit)
