@@ -312,12 +312,11 @@ class Engine:
         quiet_us = (
             None if since_s is None else self._clock.now_us() - round((now_s - since_s) * 1e6)
         )
-        failed = (crash, culprit)
+        self._add("poison", self._poison.crashed(store, crash, culprit))
         return partial(
             self._hear,
             store,
             batch,
-            failed,
             forward_us=forward_us,
             since_s=since_s,
             quiet_us=quiet_us,
@@ -327,7 +326,6 @@ class Engine:
         self,
         store: str,
         batch: Sequence[Handled],
-        failed: tuple[BaseException | None, Envelope | None],
         *,
         forward_us: int,
         since_s: float | None,
@@ -342,7 +340,7 @@ class Engine:
         self._add("effects", self.effects.hear(store, batch))
         self._letters.hear(store, batch)
         self.deferred.hear(store, batch)
-        self._add("poison", self._poison.hear(store, batch, *failed))
+        self._add("poison", self._poison.hear(store, batch))
         if since_s is not None:
             self._unrest += self.calm.batch(store, batch)
 

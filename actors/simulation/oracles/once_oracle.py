@@ -100,19 +100,18 @@ class PoisonOracle:
         culprit = self._culprits.pop(store, None)
         self.ends += message_type is None or message_type != culprit
 
-    def hear(
-        self,
-        store: str,
-        batch: Sequence[Handled],
-        crash: BaseException | None,
-        culprit: Envelope | None,
-    ) -> Iterator[str]:
-        """Count a crash of a message, and look at what was buried."""
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Look at what was buried, and forget what has got through."""
         for each in batch:
             if isinstance(each.outcome, DeadLettered):
                 yield from self._buried(store, each)
             elif each.stands:
                 self._crashed.pop(_place(store, each.envelope), None)
+
+    def crashed(
+        self, store: str, crash: BaseException | None, culprit: Envelope | None
+    ) -> Iterator[str]:
+        """Count a crash of a message: at once, for whatever ends next is another one's end."""
         if crash is None or culprit is None:
             return
         if isinstance(crash, StoreError | Busy) and not isinstance(crash, HandlerTimeout):
