@@ -110,7 +110,7 @@ class Measure:
                 ran = sorted(found & set(files[path]["executed_lines"]))
                 if ran and not place.endswith(REST):
                     self.stale.append(f"{place} is listed, and was run: {_shown(ran)}")
-                if not found & missing[path]:
+                elif not found & missing[path]:
                     self.stale.append(f"{place} is listed, and nothing of it is left")
                 self.listed[reason] += len(found & missing[path])
                 missing[path] -= found

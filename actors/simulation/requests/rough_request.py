@@ -22,7 +22,7 @@ class RoughRequest(msgspec.Struct, frozen=True):
 
     With `half` the client closes its side behind the last piece. `cut` is what may be refused while
     it is still sent: who sends hears of it or not, as with any network. `says` is what stands in
-    the answer's body.
+    the answer's body; one that says the `excuse` may be any.
     """
 
     name: str
@@ -31,6 +31,7 @@ class RoughRequest(msgspec.Struct, frozen=True):
     half: bool = False
     cut: bool = False
     says: str = ""
+    excuse: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -39,6 +40,8 @@ class RoughRequest(msgspec.Struct, frozen=True):
         """Return what is wrong with an answer, if anything is."""
         status, said = answer.status, answer.body.decode()
         if status in OVERLOAD or (status == TOO_SLOW and not links_whole):
+            return None
+        if self.excuse and self.excuse in said:
             return None
         if status != self.status:
             return f"{self.name} was answered {status}, and not {self.status}: {said}"

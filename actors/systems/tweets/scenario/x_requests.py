@@ -65,6 +65,8 @@ FIELDS: Final = (
     "&expansions=author_id,referenced_tweets.id,referenced_tweets.id.author_id,"
     "entities.mentions.username&user.fields=created_at,username,name,description"
 )
+# What X says to whoever wants to do anything as the account while it is locked.
+LOCKED: Final = "Your account is suspended"
 RULES_PATH: Final = "/2/tweets/search/stream/rules"
 SEARCH: Final = f"/2/tweets/search/recent?query={KEYWORD}"
 
@@ -72,12 +74,12 @@ SEARCH: Final = f"/2/tweets/search/recent?query={KEYWORD}"
 def _read(
     name: str, path: str, status: int, *, by: str = USER, method: str = "GET"
 ) -> RoughRequest:
-    return RoughRequest(name, (get_bytes(path, by, method=method),), status)
+    return RoughRequest(name, (get_bytes(path, by, method=method),), status, excuse=LOCKED)
 
 
 def _send(name: str, path: str, body: Any, status: int, *, by: str = USER) -> RoughRequest:
     text = body if isinstance(body, str) else json.dumps(body)
-    return RoughRequest(name, (post_bytes(path, text, by),), status)
+    return RoughRequest(name, (post_bytes(path, text, by),), status, excuse=LOCKED)
 
 
 def _tweet(name: str, body: Any, status: int) -> RoughRequest:
