@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,7 +53,7 @@ def test_it_is_settled_before_anything_is_served(
 
     monkeypatch.setattr(command_line, "Server", Server)
     monkeypatch.setattr(command_line, "configure_logging", lambda *_args, **_options: None)
-    monkeypatch.setattr(command_line.os, "umask", lambda _mode: 0)
+    monkeypatch.setattr(os, "umask", lambda _mode: 0)
     assert command_line.main(["run", f"--data-dir={tmp_path / 'data'}"]) == 0
     assert collects == [True]
 
