@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import providers
 
 from actors.kernel.clock import ManualClock
 from actors.kernel.rng import Rng
@@ -35,6 +36,9 @@ SEED_KEY = pytest.StashKey[int]()
 # No deadline an example: it measures the machine, not the code. The blob reruns a CI failure here.
 hypothesis.settings.register_profile("rehearsal", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("rehearsal")
+# Nor are the constants drawn of all that is imported: each worker would read five hundred files for
+# them, and what is found, and how long that takes, would depend on the tests that run beside.
+providers._get_local_constants = lambda: providers._local_constants
 
 
 # --- Seeds -----------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def run(written: Written, folder: Path, programs: Path) -> None:
     if isinstance(way, Parses):
         given = shlex.split(written.command)[3:]
         played = {each.name: each for each in SYSTEMS}
-        assert isinstance(Options.parse(given, systems=played, fresh_seed=1), Options), written
+        assert Options.parse(given, systems=played, fresh_seed=1).systems, written
         return
     words = written.command.replace("/backups/", f"{folder}/backups/")
     if isinstance(way, Boots):

@@ -62,9 +62,17 @@ def inside(
     fresh_seed: int = 1,
     systems: Sequence[System] = (SUSPICIOUS,),
 ) -> int:
-    """Run the command in this process, unless told otherwise on a hotel that takes offence."""
+    """Run the command in this process, unless told otherwise on a hotel that takes offence.
+
+    In it alone: a fork of all that tests import costs more than it plays. See test_workers.
+    """
+    alone = () if "--jobs" in words else ("--jobs", "1")
     return simulate(
-        words, program=RUNTIME, fresh_seed=fresh_seed, clock=SystemClock(), systems=systems
+        (*alone, *words),
+        program=RUNTIME,
+        fresh_seed=fresh_seed,
+        clock=SystemClock(),
+        systems=systems,
     )
 
 

@@ -92,7 +92,7 @@ def played(
         for name in names
     ]
     return simulate(
-        ["--seeds", "12", *words],
+        ["--seeds", "12", "--jobs", "1", *words],
         program=__file__,  # type: ignore[arg-type] # there is no second process
         fresh_seed=1,
         clock=SystemClock(),
