@@ -117,8 +117,8 @@ def test_a_handler_that_overran_its_budget_has_crashed_once() -> None:
         oracle = PoisonOracle(attempts_max=3)
         crashes = [HandlerTimeout("too long")] * overruns + [ValueError()] * (3 - overruns)
         for crash in crashes:
-            assert list(oracle.hear("bell", [], crash, poisoned.envelope)) == []
-        assert list(oracle.hear("bell", [poisoned], None, None)) == []
+            assert list(oracle.crashed("bell", crash, poisoned.envelope)) == []
+        assert list(oracle.hear("bell", [poisoned])) == []
 
 
 @pytest.mark.parametrize(("culprit", "said"), [("Ring", 2), ("Look", 0), (None, 0)])
@@ -128,9 +128,9 @@ def test_a_crash_that_another_comes_before_is_no_attempt(culprit: str | None, sa
     oracle = PoisonOracle(attempts_max=3)
     found: list[str] = []
     for ended_by in ("Ring", "Ring", culprit, "Ring"):
-        found += oracle.hear("bell", [], ValueError(), poisoned.envelope)
+        found += oracle.crashed("bell", ValueError(), poisoned.envelope)
         oracle.ended("bell", ended_by)
-    found += oracle.hear("bell", [poisoned], None, None)
+    found += oracle.hear("bell", [poisoned])
     assert len(found) == said
 
 
