@@ -44,7 +44,7 @@ def test_what_is_listed_and_was_run_is_told() -> None:
             )
             file["missing_lines"] += sorted(lines_of(ROOT, place) - {*file["missing_lines"]})
     assert [*Measure(files).stale] == []
-    whole, rest = "actors/service/hold.py", "actors/kernel/mailbox.py::Mailbox.put::rest"
+    whole, rest = "actors/store/files/hold.py", "actors/kernel/mailbox.py::Mailbox.put::rest"
     path = rest.partition("::")[0]
     for each in (whole, path):
         files[each]["executed_lines"] = sorted(lines_of(ROOT, each if each == whole else rest))
@@ -56,5 +56,5 @@ def test_what_is_listed_and_was_run_is_told() -> None:
     told = Measure(files).stale
     assert [each.partition(" is listed, ")[::2] for each in told] == [
         (rest, "and nothing of it is left"),
-        ("actors/service/hold.py::rest", "and nothing of it is left"),
+        ("actors/store/files/hold.py::rest", "and nothing of it is left"),
     ]

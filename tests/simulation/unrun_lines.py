@@ -29,7 +29,7 @@ UNRUN: Final[Mapping[str, tuple[str, ...]]] = {
         "actors/kernel/ref.py::ActorRef.ask::rest",
         "actors/kernel/ref.py::ActorRef._expire::rest",
         "actors/kernel/ref.py::_on_loop",
-        "actors/service/hold.py::rest",
+        "actors/store/files/hold.py::rest",
         "actors/service/backing_up.py::rest",
         "actors/service/assembly.py::ServiceSystem.backup",
         "http_edge/endpoints/admin.py::_back_up::rest",
