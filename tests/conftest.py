@@ -132,6 +132,7 @@ LONGEST = (
     "tests/simulation/oracles/test_engine.py",
     "tests/mutants/test_mutants.py",
     "tests/system/test_disk.py",
+    "tests/systems/tweets/x/test_x_refusals.py",
     "tests/system/test_lost_files.py",
     "tests/system/test_operator.py",
     "tests/store/test_crash_points.py",

@@ -407,7 +407,8 @@ def test_so_much_real_time_is_played(capsys: pytest.CaptureFixture[str]) -> None
     assert inside("--time", "1s", "--seed", "5", systems=COUNTING) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("from seed 5, for 1 s; tally;")
-    assert re.search(r"^\d+ schedules in 1\.\d s", printed, re.MULTILINE)
+    (took_s,) = re.findall(r"^\d+ schedules? in (\d+\.\d) s", printed, re.MULTILINE)
+    assert float(took_s) >= 1.0  # and how much longer its last run takes is the machine's
 
 
 class Impatient(CountingScenario):
