@@ -23,7 +23,11 @@ from actors.simulation.oracles.letter_oracle import LetterOracle
 from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
 from actors.simulation.oracles.standstills import Standstills
-from actors.simulation.oracles.supervision_oracle import RestartBudget, SupervisionOracle
+from actors.simulation.oracles.supervision_oracle import (
+    RestartBudget,
+    SiblingOracle,
+    SupervisionOracle,
+)
 from actors.simulation.oracles.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from actors.config import Config, EdgeConfig
     from actors.kernel.envelope import Envelope
     from actors.kernel.stats import ActorStats
+    from actors.service.group import Group
     from actors.simulation.oracles.handled import Handled
     from actors.simulation.oracles.http_contract import HttpAnswer
     from actors.simulation.oracles.letter_oracle import LetGo
@@ -54,7 +59,8 @@ ORACLES: Final[Mapping[str, str]] = {
     "letters": "what was given up is kept until it is run again, or let go",
     "fencing": "a dead incarnation commits nothing; each has an epoch of its own",
     "poison": "what crashes its handler runs attempts_max times, and is a dead letter then",
-    "supervision": "who is parked has crashed too often by itself; who was resumed runs",
+    "supervision": "who is parked has crashed too often by itself; siblings are started again as "
+    "their group has it, and nobody else is; who was resumed runs",
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "deadlines": "no answer comes late where the network is whole; what is too late is not run",
@@ -105,6 +111,7 @@ class Engine:
         supervisor = config.supervisor
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
         self._supervision = SupervisionOracle(budget)
+        self._siblings = SiblingOracle(budget)
         self.calm = CalmOracle(roomy=roomy)
         self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
@@ -135,10 +142,19 @@ class Engine:
         """What the wall clock says, in microseconds of the epoch."""
         return self._clock.now_us()
 
-    def booted(self, subscribers: Sequence[Subscriber], groups: Mapping[str, str]) -> None:
-        """Hear that another process begins, and who listens to what there; `groups` by actor."""
+    def booted(
+        self,
+        subscribers: Sequence[Subscriber],
+        groups: Mapping[str, str],
+        specs: Mapping[str, Group],
+    ) -> None:
+        """Hear that another process begins, and who listens to what there; `groups` by actor.
+
+        `specs` are the groups, by their names.
+        """
         self._keys.version += self._channels.subscriptions.declare(subscribers)
         self._supervision.begin(groups)
+        self._siblings.begin(groups, specs)
         self._order.begin()
         self._replies.begin()
         self.timers.begin()
@@ -149,6 +165,7 @@ class Engine:
         """Hear of an actor, of a process that is up."""
         now_s = self._clock.monotonic()
         self._add("supervision", self._supervision.hear(event, now_s))
+        self._add("supervision", self._siblings.hear(event, now_s))
         if not self._resting:
             self._unrest += self.calm.hear(event, now_s)
         if isinstance(event, lifecycle.Crashed):
@@ -181,6 +198,8 @@ class Engine:
         self.disturbed()
         if action == "suspend":
             self._supervision.suspended(actor)
+        elif action == "restart":
+            self._siblings.asked_for(actor, self._clock.monotonic())
 
     def asking(self, action: str, actor: str, count: int) -> None:
         """Hear that an operator has begun to ask for it, 1, or has an answer, -1."""
@@ -267,19 +286,29 @@ class Engine:
         """Hear what is not well again though the faults have ended."""
         self._add("liveness", found)
 
-    def rested(self, actors: Sequence[ActorStats], tasks: Iterable[asyncio.Task[Any]] = ()) -> None:
-        """Hear that nothing is under way any more; the process still runs, `tasks` in it."""
+    def rested(self, actors: Sequence[ActorStats]) -> None:
+        """Hear that nothing is under way any more; the process still runs."""
         self._resting = True
         self.counted(actors)
         self._add("channels", self._channels.left())
+        self._add("supervision", self._siblings.left())
         self._add("timers", self.timers.left(self._clock.now_us()))
         self._add("deferred", self._told)
         self._add("replies", self._answered)
-        self._add("bounds", [*self._replies.left(), *left_running(tasks)])
         self._add("calm", self._unrest)
         if self.calm.undisturbed:
             counts = [(each.name, each.rejected) for each in actors]
             self._add("calm", self.calm.rejected(counts))
+
+    @property
+    def waiting(self) -> Mapping[int, str]:
+        """Who waits for an answer of the process, by a number that nobody else gets."""
+        return self._replies.waiting
+
+    def lingered(self, waiting: Iterable[str], tasks: Iterable[asyncio.Task[Any]]) -> None:
+        """Hear who has waited, and what has run, for long though nothing was under way."""
+        self._add("bounds", [f"{each} is not answered at rest" for each in waiting])
+        self._add("bounds", left_running(tasks))
 
     def stopped(self, folder: Path) -> None:
         """Look at the files, which nobody writes any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.errors import Busy, DeadLettered, HandlerTimeout, StoreError
@@ -145,16 +146,13 @@ class ReplyOracle:
     def __init__(self, found: list[str]) -> None:
         """What is wrong with a reply goes to `found`, when it leaves."""
         self._found = found
-        # Whose ask has not ended, by its envelope's identity: who it is.
-        self._waiting: dict[int, str] = {}
+        # Who waits for an answer, each under a number of its own.
+        self.waiting: dict[int, str] = {}
+        self._numbers = count()
 
     def begin(self) -> None:
         """Another process: whom the last one owed an answer is gone with it."""
-        self._waiting.clear()
-
-    def left(self) -> Iterator[str]:
-        """Yield who still waits for an answer though nothing is under way."""
-        yield from [f"{each} is not answered at rest" for each in self._waiting.values()]
+        self.waiting.clear()
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Yield the requests that are answered already: their commit has only just returned."""
@@ -173,10 +171,11 @@ class ReplyOracle:
         if inner is None:
             return
         what = f"{store}: {type(envelope.message).__name__}"
-        self._waiting[id(envelope)] = what
+        number = next(self._numbers)
+        self.waiting[number] = what
 
         def ended(future: asyncio.Future[Any]) -> None:
-            self._waiting.pop(id(envelope), None)
+            self.waiting.pop(number, None)
             if _has_failed(future) or isinstance(outcome, Later):
                 return
             told = future.result()

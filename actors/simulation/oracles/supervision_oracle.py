@@ -5,7 +5,8 @@ The model knows what the supervisor cannot have misread: who ended, when, and of
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,8 +16,12 @@ from actors.kernel import lifecycle
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from actors.service.group import Group
+
 # A supervisor decides a moment after the end, which may lie on the other side of the window's edge.
 EDGE_S: Final = 1.0
+# How long an operator may go on asking for a restart that was not confirmed.
+ASKED_S_MAX: Final = 150.0
 
 
 class RestartBudget(msgspec.Struct, frozen=True):
@@ -134,3 +139,134 @@ class SupervisionOracle:
                 )
         life.charged_s.clear()
         life.spent = False
+
+
+class SiblingOracle:
+    """Who is started again has ended, or stands with who has; and whoever stands with it is, too.
+
+    A group gives up where, and only where, those in it have spent the budget that they share.
+    """
+
+    def __init__(self, budget: RestartBudget) -> None:
+        """`budget` is a group's that says nothing else."""
+        self._budget = budget
+        self._groups: Mapping[str, str] = {}
+        self._specs: Mapping[str, Group] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._up: set[str] = set()
+        # How often each may be started again; and who has to be, and with whom.
+        self._may: Counter[str] = Counter()
+        self._owed: dict[str, str] = {}
+        # Who could only read at some time since its process began.
+        self._degraded: set[str] = set()
+        # When somebody last asked for it to be started again.
+        self._asked_s: dict[str, float] = {}
+        # Of a group: the crashes that count for certain, and those that may; of each its failed
+        # starts in a row.
+        self._surely_s: dict[str, list[float]] = defaultdict(list)
+        self._maybe_s: dict[str, list[float]] = defaultdict(list)
+        self._failed: dict[str, int] = defaultdict(int)
+
+    def begin(self, groups: Mapping[str, str], specs: Mapping[str, Group]) -> None:
+        """Begin anew: another process is started; `specs` are the groups, by their names."""
+        self._groups, self._specs = groups, specs
+        self._clear()
+
+    def asked_for(self, name: str, now_s: float) -> None:
+        """Hear that somebody wants it to be started again, and may go on asking for a while."""
+        for each in (name, *self._with(name)):
+            self._asked_s[each] = now_s
+
+    def hear(self, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:
+        """Note what has happened; yield who should not have been started again, or given up."""
+        name = event.name
+        if isinstance(event, lifecycle.Started | lifecycle.Restarted):
+            asked_for = now_s - self._asked_s.get(name, -inf) < ASKED_S_MAX
+            asked_for |= name in self._degraded
+            if isinstance(event, lifecycle.Restarted) and not self._may[name] and not asked_for:
+                yield f"{name} was started again though it had not ended, nor who stands with it"
+            yield from self._came_up(name, now_s)
+        elif isinstance(event, lifecycle.Crashed) and name in self._specs:
+            yield from self._gave_up(name, event, now_s)
+        elif isinstance(event, lifecycle.Crashed):
+            self._ended(name, event, now_s)
+        elif isinstance(event, lifecycle.Degraded):  # it starts itself again when it can write
+            self._degraded.update([name, *self._with(name)])
+        elif isinstance(event, lifecycle.Stopped):
+            self._may.update([name, *self._with(name)])
+        elif isinstance(event, lifecycle.Parked):
+            self._may[name] += 1
+            self._owed.pop(name, None)
+
+    def left(self) -> Iterator[str]:
+        """Yield who was not started again though all is at rest."""
+        for name, culprit in self._owed.items():
+            yield f"{name} was not started again with {culprit}"
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _with(self, name: str) -> list[str]:
+        """Return who is started again with it."""
+        group = self._groups.get(name)
+        if group is None:
+            return self._members(name) if name in self._specs else []
+        members, strategy = self._members(group), self._specs[group].strategy
+        if strategy == "one_for_one":
+            return []
+        if strategy == "rest_for_one":
+            members = members[members.index(name) :]
+        return [each for each in members if each != name]
+
+    def _members(self, group: str) -> list[str]:
+        return [each for each, its in self._groups.items() if its == group]
+
+    def _came_up(self, name: str, now_s: float) -> Iterator[str]:
+        self._up.add(name)
+        self._may[name] = max(0, self._may[name] - 1)
+        self._owed.pop(name, None)
+        self._failed[name] = 0
+        group = self._groups.get(name)
+        if group is not None:
+            budget = self._budget_of(group)
+            intensity, period_s = budget.intensity, budget.period_s
+            spent = [at_s for at_s in self._surely_s[group] if at_s > now_s - period_s + EDGE_S]
+            if len(spent) > intensity:
+                self._surely_s[group].clear()
+                yield f"{name} was started again though the budget of {group} was spent"
+
+    def _ended(self, name: str, event: lifecycle.Crashed, now_s: float) -> None:
+        others = self._with(name)
+        group = self._groups.get(name)
+        if group is not None and not event.killed and event.message_type is None:
+            self._failed[name] += name not in self._up
+            self._maybe_s[group].append(now_s)
+            if {name, *others} <= self._up:  # else it may be down for another's sake already
+                self._surely_s[group].append(now_s)
+        self._up.discard(name)
+        self._may.update([name, *others])
+        self._owed.update([(each, name) for each in others if each in self._up])
+
+    def _gave_up(self, group: str, event: lifecycle.Crashed, now_s: float) -> Iterator[str]:
+        members = self._members(group)
+        budget = self._budget_of(group)
+        intensity, period_s = budget.intensity, budget.period_s
+        count = sum(at_s >= now_s - period_s - EDGE_S for at_s in self._maybe_s[group])
+        failed = max([self._failed[each] for each in members], default=0)
+        if not event.killed and not event.parks and max(count, failed) <= intensity:
+            yield f"{group} gave up after {count} crashes within {period_s:g} s, of {intensity}"
+        for known in (self._surely_s, self._maybe_s):
+            known[group].clear()
+        self._may.update([group, *members])
+        for each in members:
+            self._owed.pop(each, None)
+            self._failed[each] = 0
+        self._up.difference_update(members)
+
+    def _budget_of(self, group: str) -> RestartBudget:
+        spec, budget = self._specs[group], self._budget
+        return RestartBudget(
+            budget.intensity if spec.intensity is None else spec.intensity,
+            budget.period_s if spec.period_s is None else spec.period_s,
+        )

@@ -140,7 +140,8 @@ class Machine:
         self._boots += 1
         self.disk.lost = False
         if self.engine is not None:
-            self.engine.booted(self.version.subscribers, self.version.groups)
+            version = self.version
+            self.engine.booted(version.subscribers, version.groups, version.specs)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree

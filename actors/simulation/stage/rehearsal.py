@@ -80,6 +80,8 @@ REQUESTS_MAX: Final = 10
 ODD_ONE_IN: Final = 3
 # To the folder of one in so many runs that held something happens, and the next process sees it.
 MISHAP_ONE_IN: Final = 4
+# Longer than any ask may take, in virtual seconds.
+LINGER_S: Final = 15.0
 # One in sixteen seeds has no fault whatever the profile, so that the good case is judged, too. They
 # lie evenly, but at no fixed distance, as crash points take turns by seed: Fibonacci hashing, D. E.
 # Knuth, "The Art of Computer Programming", volume 3, 6.4. By the offset 10 is the first.
@@ -450,7 +452,8 @@ class Rehearsal:
         busy = await come_to_rest(machine, scenario)
         troubles = [*self._furnished_troubles]
         troubles += [f"it does not come to rest: {each}" for each in busy]
-        engine.rested(machine.actors(), loop.tasks(EDGE_HOST))
+        engine.rested(machine.actors())
+        await _linger(engine, loop)
         machine.disarm()  # the last commit leaves no message behind, unless it finds no room
         await machine.stop()
         with all_at_rest():
@@ -522,6 +525,18 @@ def _heard(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
 
 def _is_calm(seed: int) -> bool:
     return (seed * CALM_FACTOR + CALM_OFFSET) % HASHES < CALM_HASHES
+
+
+async def _linger(engine: Engine, loop: SimulationLoop) -> None:
+    """Tell of who waits, and what runs, at rest, and does so still a while later.
+
+    At any one moment something may be under way that a service does now and then.
+    """
+    waiting, tasks = dict(engine.waiting), loop.tasks(EDGE_HOST)
+    if waiting or tasks:
+        await asyncio.sleep(LINGER_S)
+        left = [what for number, what in waiting.items() if number in engine.waiting]
+        engine.lingered(left, [each for each in tasks if not each.done()])
 
 
 @contextmanager

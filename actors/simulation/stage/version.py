@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from actors.kernel.messages import stored_names, type_name, type_of
+from actors.service.group import Group  # noqa: TC001 - a field's type
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas, actor_names
 from actors.simulation.errors import NotRead
@@ -24,12 +25,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Systems, and what they declare, as oracles are to know it.
 
     `messages` are the types that each service handles, by (service, stored name), and `groups` are
-    those in which actors stand.
+    those in which actors stand; `specs` are these, by their names.
     """
 
     systems: tuple[System, ...]
     subscribers: tuple[Subscriber, ...]
     groups: dict[str, str]
+    specs: dict[str, Group]
     messages: dict[tuple[str, str], Any]
 
     @classmethod
@@ -48,6 +50,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             systems=tuple(systems),
             subscribers=tuple(subscribers),
             groups=_groups_of(systems, factories),
+            specs={group.name: group for system in systems for group in system.supervision},
             messages=messages,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from actors.kernel.lifecycle import (
@@ -13,7 +15,12 @@ from actors.kernel.lifecycle import (
     Started,
     Suspended,
 )
-from actors.simulation.oracles.supervision_oracle import RestartBudget, SupervisionOracle
+from actors.service.group import Group
+from actors.simulation.oracles.supervision_oracle import (
+    RestartBudget,
+    SiblingOracle,
+    SupervisionOracle,
+)
 
 GROUPS = {"favouriter": "acting", "responder": "acting"}
 PARKED = [
@@ -67,3 +74,47 @@ def test_who_was_resumed_is_suspended_for_who_asks_alone() -> None:
         oracle.asking("till", -has_answer)
         found = [*oracle.hear(resumed, 0.0), *oracle.hear(suspended, 1.0)]
         assert bool(found) is has_answer
+
+
+def up(name: str, incarnation: int = 1) -> LifecycleEvent:
+    if incarnation == 1:
+        return Started(name=name, incarnation=1)
+    return Restarted(name=name, incarnation=incarnation, restarts=incarnation - 1)
+
+
+BOTH: Final = [up("favouriter"), up("responder"), up("till")]
+AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        ([*BOTH, *AGAIN], ""),
+        ([*BOTH, crashed("responder", killed=True), up("responder", 2)], "favouriter was not"),
+        (
+            [*BOTH, crashed("till"), up("till", 2), up("responder", 2)],
+            "responder was started again",
+        ),
+        ([*BOTH, *AGAIN, *AGAIN, *AGAIN], "favouriter was started again though the budget"),
+        (
+            [*BOTH, *AGAIN, crashed("responder"), crashed("acting", message_type="_Exited")],
+            "acting",
+        ),
+        ([*BOTH, *3 * [*AGAIN][:1], crashed("acting", message_type="_Exited")], ""),
+        ([*BOTH, *AGAIN, *AGAIN, crashed("responder"), crashed("acting")], ""),
+    ],
+    ids=["whole", "alone", "for another", "spent", "too soon", "cannot start", "just spent"],
+)
+def test_siblings_are_started_again_as_their_group_has_it(
+    events: list[LifecycleEvent], found: str
+) -> None:
+    """All with one, and nobody else; until the budget that they share is spent, and no sooner."""
+    acting = Group(
+        name="acting", services=(*GROUPS,), strategy="one_for_all", intensity=2, period_s=30.0
+    )
+    oracle = SiblingOracle(RestartBudget(5, 30.0))
+    oracle.begin(GROUPS, {"acting": acting})
+    told = [each for at, event in enumerate(events) for each in oracle.hear(event, at / 10)]
+    told += oracle.left()
+    assert [each for each in told if not each.startswith(found or "-")] == []
+    assert bool(told) is bool(found)
