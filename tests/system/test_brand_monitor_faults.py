@@ -165,6 +165,8 @@ async def test_every_tweet_is_handled_once_whatever_breaks(
     now_us = on.system.clock.now_us()
     odd = frozenset({"OddLine"})  # lines that were garbled; what was in them came again
     assert invariants.violations(tmp_path, monitor=ours, now_us=now_us, planted=odd) == []
-    assert all("no tweet to us" in gap.reason for gap in state.latest_gaps)
+    # On a busy machine it is away for longer than X sends again: then it has looked for the rest.
+    outages = [gap for gap in state.latest_gaps if "no tweet to us" not in gap.reason]
+    assert [gap for gap in outages if gap.state != "filled"] == []
     assert faults >= planned * FAULTS_SHARE_MIN
     assert state.tweets == tweets * 4 // len(TEXTS) + tweets // EDITED_EVERY
