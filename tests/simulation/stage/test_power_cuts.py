@@ -103,7 +103,7 @@ def test_a_timeline_tells_what_was_lost(rehearsal: Rehearsal) -> None:
 
 def test_who_is_being_stopped_says_no_last_word(rehearsal: Rehearsal) -> None:
     """The power goes while a service ends in order: the folder hears nothing more of its file."""
-    steps = (Step(1_000_000, "restart", "tweets"), Step(0, "cut_power", "process"))
+    steps = (Step(1_000_000, "restart", "tweets"), Step(500, "cut_power", "process"))
     played = rehearsal.play(one_tweet(*steps), keep=True)
     assert played.troubles == ()
     assert len(times_of(played, "boot edge process 2")) == 1
