@@ -366,6 +366,13 @@ class Machine:
     def _asked(self, service: str, message_type: str, message: Any) -> None:
         self._trace.add("effect", service, message_type, message)
 
+    def _is_late(self, event: lifecycle.HookFailed) -> bool:
+        """Whether a hook was given up at the end of its time, part of which nothing has run."""
+        if self.engine is None or not event.error.startswith("CancelledError"):
+            return False
+        now_s = self._loop.time()
+        return self.engine.pauses.within(now_s - self.config.supervisor.shutdown_s, now_s) > 0
+
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()
         text = ""
@@ -380,7 +387,7 @@ class Machine:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
             text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
-            if not self.disk.lost and not is_wished(event.error):
+            if not self.disk.lost and not is_wished(event.error) and not self._is_late(event):
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type

@@ -78,3 +78,11 @@ def test_a_service_of_a_paused_process_is_killed_when_it_runs(rehearsal: Rehears
     assert ended_us > 10_000_000
     crashed = [each.at_us for each in played.lines if each.kind == "crashed"]
     assert crashed == [ended_us]
+
+
+def test_an_end_that_a_pause_makes_late_is_no_crash(rehearsal: Rehearsal) -> None:
+    """A service that is being stopped when nothing runs for a minute is given up, in order."""
+    stops = Step(3_000, "restart", "tally"), Step(500, "pause", "process", PAUSED_S * 1_000)
+    played = rehearsal.play(under_load(*stops), keep=True)
+    assert played.troubles == ()
+    assert [each for each in played.lines if "on_stop CancelledError" in each.text] != []
