@@ -27,8 +27,8 @@ INSERTS_PER_S = 4.0
 # What is warm after this share of the time grows by no more than the rows' own pages in the caches.
 WARM_SHARE = 1 / 3
 GROWTH_MB_MAX = 12.0
-# Some parts open their files when they are first asked, which on a busy machine is late. A request that
-# left one open would leave thousands.
+# Some parts open their files when they are first asked, which on a busy machine is late. A request
+# that left one open would leave thousands.
 DESCRIPTORS_MAX = 16
 
 
