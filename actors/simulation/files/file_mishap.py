@@ -14,7 +14,13 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from actors.errors import BackupRefused, DressRehearsalError, LettersFull
+from actors.errors import (
+    BackupRefused,
+    DressRehearsalError,
+    LettersFull,
+    ServiceUnavailable,
+    StoreError,
+)
 from actors.store.files.backup import check_backup, prepare, restore_backup, write_backup
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import MANIFEST, read_manifest
@@ -170,12 +176,18 @@ class FileMishap:
         return found
 
     async def _lose_in_use(self) -> list[str]:
+        """What would be committed there is refused, and nobody has to end the service."""
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            ((seq,),) = connection.execute(NEXT, [""])
+            connection.execute(LAST, ["", seq])
+            connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
         found = await self._all_are_up(stop=False)
+        await self._make_room()
         self._remove(self._service)
-        with suppress(DressRehearsalError):  # that nothing waits, or that it is gone
-            await self._process.system.let_timers_go(self._service, UNKNOWN)
-        self._process.signal("kill", self._service)
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            found.append(f"it was acknowledged into no file that {gone} timers were let go")
         found += await self._is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
@@ -243,9 +255,12 @@ class FileMishap:
         try:
             return await let_go()
         except LettersFull:
-            for each in await self._process.system.dead_letters(limit=LETTERS_MAX):
-                await self._process.system.discard(each.id)
+            await self._make_room()
         return await let_go()
+
+    async def _make_room(self) -> None:
+        for each in await self._process.system.dead_letters(limit=LETTERS_MAX):
+            await self._process.system.discard(each.id)
 
     async def _cannot_be_replayed(self, letter_id: str, found: list[str]) -> None:
         try:

@@ -16,6 +16,7 @@ from actors.simulation.script.schedule import Schedule
 from actors.simulation.stage import rehearsal as stage
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.store.files import backup, data_folder, migrations
+from actors.store.files.file_watch import FileWatch
 from actors.store.opening import store_migrations
 from tests.simulation.planting import PLANTED, config_of
 
@@ -51,6 +52,7 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[1], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
     (NAMES[4], patch.object(migrations, "pending_migrations", _all), "is running"),
     (NAMES[5], patch.object(migrations, "pending_migrations", _all), "is running"),
+    (NAMES[6], patch.object(FileWatch, "check", lambda _: None), "acknowledged"),
     (NAMES[8], patch.object(Directory, "decode", _decode), "waits unreadable"),
     (NAMES[9], patch.object(backup, "_describe", lambda path: backup.BackupFile(
         name=path.name, bytes=0, sha256="")), "counts as whole"),
