@@ -14,7 +14,14 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from actors.errors import BackupRefused, DressRehearsalError, LettersFull
+from actors.errors import (
+    BackupRefused,
+    DressRehearsalError,
+    LettersFull,
+    NothingWaits,
+    ServiceUnavailable,
+    StoreError,
+)
 from actors.store.files.backup import check_backup, prepare, restore_backup, write_backup
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import MANIFEST, read_manifest
@@ -38,7 +45,8 @@ LOOK_S: Final = 1.0
 RUNNING: Final = "running"
 # A type that no version of any system has had.
 UNKNOWN: Final = "NobodySaysThis"
-MORE_BYTES: Final = b"what a torn write leaves"
+# What a torn write lacks.
+TORN_BYTES: Final = 24
 # What another version of the program leaves: a migration more, or one that says something else.
 LATER: Final = (
     "INSERT INTO migration SELECT schema, max(number) + 1, 'later', checksum, applied_us"
@@ -59,6 +67,8 @@ class NextProcess(Protocol):
     """What runs on the folder next."""
 
     system: ServiceSystem
+    # Of those that nobody wished for, who and why: "name: reason".
+    crashes: list[str]
 
     async def boot(self) -> None:
         """Start it."""
@@ -99,6 +109,8 @@ class FileMishap:
         self._siblings = siblings
         self._config = config
         self._path = folder / f"{service}.db"
+        # Who may crash of it: those who are to be down, and who stand and fall with them.
+        self._concerned: set[str] = set()
 
     @property
     def every(self) -> dict[str, Callable[[], Awaitable[list[str]]]]:
@@ -123,6 +135,11 @@ class FileMishap:
         except DressRehearsalError as error:
             found = [f"{type(error).__name__}: {error}"]
             await self._process.end()
+        found += [
+            f"crashed by itself: {each}"
+            for each in self._process.crashes
+            if each.partition(": ")[0] not in self._concerned
+        ]
         return [f"{self._service}: {name}: {each}" for each in found]
 
     # --- What happens ------------------------------------------------------------------------
@@ -152,30 +169,32 @@ class FileMishap:
 
     async def _tear(self) -> list[str]:
         """Its last page is there in part."""
-        size = self._path.stat().st_size
+        content = self._content(self._service)
         with self._path.open("r+b") as file:
-            file.truncate(size - len(MORE_BYTES))
+            file.truncate(len(content[self._path.name]) - TORN_BYTES)
         found = await self._is_left_alone()
-        with self._path.open("ab") as file:
-            file.write(bytes(len(MORE_BYTES)))
-        self._process.signal("kill", self._service)
-        await self._process.stop()
-        return found
+        return [*found, *await self._put_back(content)]
 
     async def _change_version(self, change: str) -> list[str]:
+        content = self._content(self._service)
         with closing(sqlite3.connect(self._path)) as connection, connection:
             connection.execute(change, [self._service])
         found = await self._is_left_alone()
-        await self._process.stop()
-        return found
+        return [*found, *await self._put_back(content)]
 
     async def _lose_in_use(self) -> list[str]:
+        """What would be committed there is refused, and nobody has to end the service."""
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            ((seq,),) = connection.execute(NEXT, [""])
+            connection.execute(LAST, ["", seq])
+            connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
         found = await self._all_are_up(stop=False)
+        await self._make_room()
         self._remove(self._service)
-        with suppress(DressRehearsalError):  # that nothing waits, or that it is gone
-            await self._process.system.let_timers_go(self._service, UNKNOWN)
-        self._process.signal("kill", self._service)
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            found.append(f"it was acknowledged into no file that {gone} timers were let go")
         found += await self._is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
@@ -243,9 +262,12 @@ class FileMishap:
         try:
             return await let_go()
         except LettersFull:
-            for each in await self._process.system.dead_letters(limit=LETTERS_MAX):
-                await self._process.system.discard(each.id)
+            await self._make_room()
         return await let_go()
+
+    async def _make_room(self) -> None:
+        for each in await self._process.system.dead_letters(limit=LETTERS_MAX):
+            await self._process.system.discard(each.id)
 
     async def _cannot_be_replayed(self, letter_id: str, found: list[str]) -> None:
         try:
@@ -298,27 +320,42 @@ class FileMishap:
     async def _is_left_alone(self, *more: str) -> list[str]:
         """Boot: they are down, and what lies there is what lay there."""
         services = (self._service, *more)
-        before = [(self._folder / f"{each}.db").read_bytes() for each in services]
+        before = [self._content(each) for each in services]
         await self._process.boot()
         found = await self._is_down(*services)
-        if before != [(self._folder / f"{each}.db").read_bytes() for each in services]:
+        if before != [self._content(each) for each in services]:
             found.append("something was written into it")
         return found
 
     async def _is_down(self, *services: str) -> list[str]:
-        """They are down; all who do not stand and fall with them are up."""
+        """They are down; all who do not stand and fall with them are up, and answer."""
         siblings = self._siblings
         groups = {siblings[each] for each in services if each in siblings}
+        beside = {*groups, *(each for each, group in siblings.items() if group in groups)}
+        self._concerned |= {*services, *beside}
 
         def wrong() -> list[str]:
             return [
                 f"{each.name} is {each.state}"
                 for each in self._process.actors()
                 if (each.state == RUNNING) == (each.name in services)
-                and (each.name in services or not {each.name, siblings.get(each.name)} & groups)
+                and (each.name in services or each.name not in beside)
             ]
 
-        return await _in_time(wrong)
+        found = await _in_time(wrong)
+        if self._other not in self._concerned:
+            found += await self._answers(self._other)
+        return found
+
+    async def _answers(self, service: str) -> list[str]:
+        """It looks into its file when it is asked to, and says what is there."""
+        try:
+            gone = await self._process.system.let_timers_go(service, UNKNOWN)
+        except NothingWaits:
+            return []
+        except DressRehearsalError as error:
+            return [f"{service} does not answer: {type(error).__name__}: {error}"]
+        return [f"{service} has let {gone} timers go that there were not"]
 
     async def _all_are_up(self, *, stop: bool = True) -> list[str]:
         def wrong() -> list[str]:
@@ -340,6 +377,21 @@ class FileMishap:
         return await self._all_are_up()
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _content(self, service: str) -> dict[str, bytes]:
+        """Return what its file and its log hold, by name; a log of nothing is none."""
+        paths = [self._folder / f"{service}.db{end}" for end in ("", "-wal")]
+        return {
+            each.name: each.read_bytes() for each in paths if each.exists() and each.stat().st_size
+        }
+
+    async def _put_back(self, content: Mapping[str, bytes]) -> list[str]:
+        """All are up on what lay there before."""
+        self._remove(self._service)
+        for name, each in content.items():
+            (self._folder / name).write_bytes(each)
+        self._process.signal("restart", self._service)
+        return await self._all_are_up()
 
     def _remove(self, service: str) -> None:
         for each in self._folder.glob(f"{service}.db*"):

@@ -20,7 +20,6 @@ from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
 from actors.simulation.check.history import History
 from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
-from actors.simulation.files.file_mishap import FileMishap
 from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.oracles.engine import Engine
@@ -50,6 +49,7 @@ from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
+from actors.simulation.stage.mishaps import have_mishap
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
@@ -78,8 +78,6 @@ if TYPE_CHECKING:
 REQUESTS_MAX: Final = 10
 # After one in so many requests its client asks something oddly as well.
 ODD_ONE_IN: Final = 3
-# To the folder of one in so many runs that held something happens, and the next process sees it.
-MISHAP_ONE_IN: Final = 4
 # Longer than any ask may take, in virtual seconds.
 LINGER_S: Final = 15.0
 # One in sixteen seeds has no fault whatever the profile, so that the good case is judged, too. They
@@ -464,34 +462,18 @@ class Rehearsal:
                 troubles += audit(folder, machine.config, loop.clock.now_us())
             troubles += scenario.violations(folder, machine.config, loop.clock, history)
         if not troubles:
-            troubles = await self._have_mishap(script.seed, machine, folder)
+            troubles = await have_mishap(
+                script.seed,
+                machine,
+                loop,
+                folder,
+                before=self._template,
+                stores=self.targets.stores,
+            )
         for operation in history.operations:
             trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
         return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
-
-    async def _have_mishap(self, seed: int, machine: Machine, folder: Path) -> list[str]:
-        """Let something happen to a copy of the folder, which all have left."""
-        rng = Rng(f"{seed} mishap")
-        if rng.randrange(MISHAP_ONE_IN) or len(self.targets.stores) == 1:
-            return []
-        place = folder.with_name(f"{folder.name}-mishap")
-        shutil.copytree(folder, place, copy_function=shutil.copy)
-        try:
-            service, other = rng.sample(self.targets.stores, 2)
-            mishap = FileMishap(
-                place,
-                machine.another(place, rng),
-                before=self._template,
-                service=service,
-                other=other,
-                siblings=machine.version.groups,
-                config=machine.config.store,
-            )
-            found = await mishap.happens(rng.choice(list(mishap.every)))
-            return [f"files: {each}" for each in found]
-        finally:
-            shutil.rmtree(place)
 
     async def _client(
         self, number: int, script: Script, scenario: Scenario, history: History,

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 import msgspec
 import pytest
 
+from actors.errors import ServiceUnavailable, StoreError
 from actors.service.directory import Directory
+from actors.service.operator_calls import OperatorCalls
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
-from actors.simulation.files.file_mishap import FileMishap
+from actors.simulation.files.file_mishap import LAST, FileMishap
 from actors.simulation.script.schedule import Schedule
-from actors.simulation.stage import rehearsal as stage
+from actors.simulation.stage import mishaps
 from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.store.files import backup, data_folder, migrations
+from actors.store.files.data_folder import DataFolder
+from actors.store.files.file_watch import FileWatch
+from actors.store.inline_store import InlineStore
 from actors.store.opening import store_migrations
 from tests.simulation.planting import PLANTED, config_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from actors.store.files.data_folder import Admission
+
+open_file = InlineStore.open
+admitted = DataFolder.admit
 happens = FileMishap.happens
 decode = Directory.decode
 SCRIPT: Final = Script(seed=2, workload=(), schedule=Schedule())
@@ -38,19 +51,80 @@ def _all(_connection: Any, _name: str, known: Any) -> Any:
     return () if known else store_migrations()
 
 
+def _admitting(bug: Callable[[DataFolder, str], None]) -> Any:
+    """Who looks for a service's past after a mishap does this as well, when it was admitted."""
+
+    def admit(self: DataFolder, service: str, *, first: bool) -> Admission:
+        with ExitStack() as stack:
+            if self._path.name.endswith("-mishap"):
+                stack.callback(bug, self, service)
+            return admitted(self, service, first=first)
+
+    return patch.object(DataFolder, "admit", admit)
+
+
+def _stumble(self: DataFolder, service: str) -> None:
+    """All crash once, and run when they were restarted."""
+    stumbled = vars(self).setdefault("stumbled", set())
+    if service not in stumbled:
+        stumbled.add(service)
+        raise RuntimeError(service)
+
+
+def _leave_behind(_folder: DataFolder, _service: str) -> None:
+    asyncio.get_running_loop().call_soon(int, "no number")
+
+
+def _write_anyway(self: DataFolder, service: str) -> None:
+    """Into the log alone, as long as the connection is open."""
+    if sys.exc_info()[0] is not None:
+        connection = sqlite3.connect(self.file_of(service))
+        vars(self).setdefault("writers", []).append(connection)
+        connection.execute(LAST, ["anybody", 1])
+        connection.commit()
+
+
+async def _say_nothing(*_: Any, **__: Any) -> int:
+    message = "not now"
+    raise ServiceUnavailable(message, retry_after_s=1.0)
+
+
+async def _remember(self: InlineStore, *, verify: bool, first: bool) -> None:
+    """Who was refused once is refused for as long as the process lives."""
+    refused = vars(self._spec.folder).setdefault("refused", {})
+    try:
+        if self._spec.name not in refused:
+            await open_file(self, verify=verify, first=first)
+    except StoreError as error:
+        refused[self._spec.name] = error
+    if self._spec.name in refused:
+        raise refused[self._spec.name]
+
+
 NAMES: Final = (
     "its file is lost", "an older copy of its file lies there", "it has another's file",
     "its file is torn", "its file is of a later version", "its schema was altered",
     "its file goes while it is up", "the folder's manifest is lost",
     "something there that nobody can read", "a backup is put back",
 )  # fmt: skip
-# What happens, a bug that does not mind (of a swap and a torn page no one bug makes nothing), and
-# a word of what is said of it.
+LEFT_DOWN: Final = patch.object(InlineStore, "open", _remember)
+# What happens, a bug that does not mind (of a swap and a torn page no one bug makes nothing, but
+# what is to help does not), and a word of what is said of it.
 PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[0], patch.object(data_folder, "what_is_missing", lambda *_: None), "made anew"),
+    (NAMES[0], _admitting(_stumble), "crashed by itself"),
+    (NAMES[0], _admitting(_leave_behind), "unhandled"),
+    (NAMES[0], patch.object(OperatorCalls, "let_timers_go", _say_nothing), "does not answer"),
     (NAMES[1], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[1], _admitting(_write_anyway), "was written"),
+    (NAMES[2], LEFT_DOWN, "is parked"),
+    (NAMES[3], LEFT_DOWN, "is parked"),
+    (NAMES[4], LEFT_DOWN, "is parked"),
     (NAMES[4], patch.object(migrations, "pending_migrations", _all), "is running"),
     (NAMES[5], patch.object(migrations, "pending_migrations", _all), "is running"),
+    (NAMES[6], patch.object(FileWatch, "check", lambda _: None), "acknowledged"),
+    (NAMES[7], patch.object(DataFolder, "_write", lambda _: None), "has become"),
+    (NAMES[7], _admitting(_stumble), "crashed by itself"),
     (NAMES[8], patch.object(Directory, "decode", _decode), "waits unreadable"),
     (NAMES[9], patch.object(backup, "_describe", lambda path: backup.BackupFile(
         name=path.name, bytes=0, sha256="")), "counts as whole"),
@@ -59,7 +133,7 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
 
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
-    with scratch_folder() as place, without_logs(), patch.object(stage, "MISHAP_ONE_IN", 1):
+    with scratch_folder() as place, without_logs(), patch.object(mishaps, "MISHAP_ONE_IN", 1):
         yield Rehearsal(PLANTED["workshop"], config_of("workshop"), place, profile="calm")
 
 
@@ -77,7 +151,7 @@ def test_what_happens_to_files_is_seen(rehearsal: Rehearsal, name: str) -> None:
     assert _troubles(rehearsal, name) == ()
 
 
-@pytest.mark.parametrize(("name", "planted", "words"), PLANTS, ids=[each[0] for each in PLANTS])
+@pytest.mark.parametrize(("name", "planted", "words"), PLANTS)
 def test_who_does_not_see_it_is_found(
     rehearsal: Rehearsal, name: str, planted: Any, words: str
 ) -> None:

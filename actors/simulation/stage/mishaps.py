@@ -1,0 +1,60 @@
+"""To the folder that a run has left something happens, and the next process is heard out on it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from actors.kernel.rng import Rng
+from actors.simulation.files.file_mishap import FileMishap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from actors.simulation.stage.machine import Machine
+    from actors.simulation.time.loop import SimulationLoop
+
+# To the folder of one in so many runs that held something happens.
+MISHAP_ONE_IN: Final = 4
+
+
+async def have_mishap(
+    seed: int,
+    machine: Machine,
+    loop: SimulationLoop,
+    folder: Path,
+    *,
+    before: Path,
+    stores: Sequence[str],
+) -> list[str]:
+    """Let something happen to a copy of the folder, which all have left; return what was wrong.
+
+    `before` is the folder as it was at first, `stores` are the services that keep a file.
+    """
+    rng = Rng(f"{seed} mishap")
+    if rng.randrange(MISHAP_ONE_IN) or len(stores) == 1:
+        return []
+    place = folder.with_name(f"{folder.name}-mishap")
+    shutil.copytree(folder, place, copy_function=shutil.copy)
+    another = machine.another(place, rng)
+    try:
+        service, other = rng.sample(stores, 2)
+        mishap = FileMishap(
+            place,
+            another,
+            before=before,
+            service=service,
+            other=other,
+            siblings=machine.version.groups,
+            config=machine.config.store,
+        )
+        found = await mishap.happens(rng.choice(list(mishap.every)))
+        # All that the run itself has left there would have been its trouble.
+        found += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+        return [f"files: {each}" for each in found]
+    except BaseException:
+        await another.end()
+        raise
+    finally:
+        shutil.rmtree(place)
