@@ -82,15 +82,18 @@ class Books:
         furnished: Mapping[str, Any],
         *,
         calm: bool,
+        roomy: bool,
         was_disturbed: Callable[[float, float], bool],
     ) -> None:
         """`hotel` are its numbers, `furnished` what was there before the first request.
 
+        It is `roomy` where nobody has to ask again for want of room.
         `was_disturbed` between two monotonic times, in seconds, as `Scenario` has it.
         """
         self.journal = journal
         self.hotel = hotel
         self.calm = calm
+        self.roomy = roomy
         self._was_disturbed = was_disturbed
         self.files = {
             name: rows

@@ -186,7 +186,8 @@ def _of_wish(books: Books, wish: Wish) -> Iterator[str]:  # noqa: C901 - a rule 
     elif not is_reason(books, wish, status, str(reply.get("detail"))):
         yield f"{exchange}: {wish.what} was refused for no reason: {status} {reply.get('detail')}"
     took_us = exchange.ended_us - exchange.begun_us
-    if took_us > ANSWER_US_MAX and not books.is_disturbed(exchange.begun_us, exchange.ended_us):
+    late = books.roomy and took_us > ANSWER_US_MAX
+    if late and not books.is_disturbed(exchange.begun_us, exchange.ended_us):
         yield f"{exchange}: it took {took_us} us"
 
 

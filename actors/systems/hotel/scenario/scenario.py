@@ -67,6 +67,9 @@ LETTERS_MAX: Final = 1_000
 # So many rooms, in the order of their making, are counted together where free ones are looked for.
 BLOCK_ROOMS: Final = 64
 
+# More than ask in one run, with what they set off.
+CROWD: Final = 20
+
 
 class HotelScenario(Scenario):
     """Clients book, cancel and register; in the end all books agree, with each other and them."""
@@ -141,7 +144,7 @@ class HotelScenario(Scenario):
         hotel, guests = config.section(HotelConfig), self._guests
         books = Books(
             guests.journal, folder, clock, hotel, FURNISHED,
-            calm=self.is_calm, was_disturbed=self.was_disturbed,
+            calm=self.is_calm, roomy=is_roomy(config), was_disturbed=self.was_disturbed,
         )  # fmt: skip
         found = [
             *guests.troubles,
@@ -169,3 +172,9 @@ def _made(books: Books) -> list[str]:
 
 def _created(operation: Operation) -> str | None:
     return operation.argument if operation.name == "create" else None
+
+
+def is_roomy(config: Config) -> bool:
+    """Whether no limit is so small that the requests of a run reach it, and are put off."""
+    limits = config.store.outbox_messages_max, config.mailbox.capacity, config.edge.connections_max
+    return min(limits) > CROWD
