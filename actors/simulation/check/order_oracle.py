@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from actors.kernel.envelope import Envelope
     from actors.simulation.check.handled import Handled
+
+# From the look at a deadline to the work a turn of the loop goes by.
+TURN_S: Final = 0.01
 
 
 class OrderOracle:
@@ -47,6 +50,6 @@ class OrderOracle:
 def expired(store: str, batch: Sequence[Envelope], now_s: float) -> Iterator[str]:
     """Yield what is about to be run although nobody can get its answer in time any more."""
     for each in batch:
-        if each.deadline is not None and each.deadline <= now_s:
+        if each.deadline is not None and each.deadline + TURN_S <= now_s:
             name = type(each.message).__name__
             yield f"{store} was given {name} {now_s - each.deadline:.3f} s after its deadline"

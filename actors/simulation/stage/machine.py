@@ -114,6 +114,10 @@ class Machine:
 
     async def crash(self) -> None:
         """End the process at once: nothing is drained, nothing is said, nothing more commits."""
+        with self._loop.undisturbed():
+            await self._die()
+
+    async def _die(self) -> None:
         self._trace.add("crash", EDGE_HOST, "kill -9")
         self.up = False
         self.disk.lost = True

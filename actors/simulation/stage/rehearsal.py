@@ -25,7 +25,13 @@ from actors.simulation.net.current_host import on_host
 from actors.simulation.net.network import Network
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
-from actors.simulation.script.profile import PROFILES, assemble, choose_slot, draw_schedule
+from actors.simulation.script.profile import (
+    PROFILES,
+    assemble,
+    choose_order,
+    choose_slot,
+    draw_schedule,
+)
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.targets import Targets
 from actors.simulation.script.workload import (
@@ -49,6 +55,7 @@ from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.order import Order
 from actors.simulation.time.run import run
 from actors.system import services_of, unbooted
 
@@ -76,12 +83,13 @@ QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides a run: a seed for order and delays, the requests, the faults, the limits."""
+    """All that decides a run: a seed for delays, the requests, the faults, the limits, the order."""
 
     seed: int
     workload: Any
     schedule: Schedule
     knobs: tuple[Knob, ...] = ()
+    order: Order = Order()
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +101,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     perform, `requests` how many requests came of them, `always` how often that was said.
     `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
     is whether it took too long to wait for its end. `sometimes` says of each such case whether it
-    has come.
+    has come. `early` counts how often something came in before asyncio would have had it.
     """
 
     script: Script
@@ -111,6 +119,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     always: int = 0
     endless: bool = False
     sometimes: dict[str, bool] = {}
+    early: int = 0
 
 
 class Rehearsal:
@@ -200,7 +209,8 @@ class Rehearsal:
         schedule = Schedule((*traps, *drawn.steps))
         chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
         knobs = tuple(each for each in chosen if not is_set(self._explicit, each.key))
-        return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
+        order = choose_order(SeededChooser(rng.fork("order")))
+        return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs, order=order)
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what one client does, as the scenario has it. Raises SimulationError."""
@@ -221,7 +231,10 @@ class Rehearsal:
         traps = self._points.traps(turn - 1, count=profile.traps, count_seldom=profile.traps_seldom)
         slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
         steps = (*(traps if turn else ()), *assemble(slots).steps)
-        return Script(seed=seed, workload=present(requests), schedule=Schedule(steps))
+        order = choose_order(choose)
+        return Script(
+            seed=seed, workload=present(requests), schedule=Schedule(steps), order=order
+        )
 
     def play(
         self, script: Script, *, keep: bool = False, onlooker: Onlooker | None = None
@@ -257,6 +270,7 @@ class Rehearsal:
         counts: list[Counter[str]] = []
         asked: list[Counter[str]] = []
         elapsed: list[float] = []
+        early: list[int] = []
         history: list[History] = []
 
         async def stage(machine: Machine, network: Network, loop: SimulationLoop) -> None:
@@ -279,17 +293,21 @@ class Rehearsal:
                 raise
             finally:
                 elapsed.append(loop.time())
+                early.append(loop.early)
 
         now: list[Callable[[], float]] = [lambda: 0.0]
         endless = False
         assertions = Assertions(self._scenario().expected)
         now_s = lambda: now[0]()  # noqa: E731, PLW0108 - it is replaced
         trace = Trace(now_s, keep=keep, listener=onlooker)
-        trace.add("script", "", str(script.seed), (script.workload, script.schedule, script.knobs))
+        limits = (script.knobs, script.order)
+        trace.add("script", "", str(script.seed), (script.workload, script.schedule, *limits))
         try:
             config = turned(self._config, script.knobs)
             with asserting(assertions):
-                self._on_machine(script.seed, folder, trace, stage, now, config=config)
+                self._on_machine(
+                    script.seed, folder, trace, stage, now, config=config, order=script.order
+                )
         except NoSuchService:
             raise
         except SimulationError as error:
@@ -320,6 +338,7 @@ class Rehearsal:
             always=assertions.said,
             endless=endless,
             sometimes=assertions.sometimes,
+            early=sum(early),
         )
 
     def _on_machine(
@@ -331,8 +350,9 @@ class Rehearsal:
         now: list[Callable[[], float]] | None = None,
         *,
         config: Config | None = None,
+        order: Order | None = None,
     ) -> None:
-        loop = SimulationLoop(seed=seed)
+        loop = SimulationLoop(seed=seed, order=order)
         if now is not None:
             now[0] = loop.time
 
