@@ -19,6 +19,8 @@ FaultName = Literal[
     "resume",
     "crash",
     "terminate",
+    "terminate_with",
+    "crash_with",
     "slow_store",
     "mend_store",
     "full_at",
@@ -42,7 +44,9 @@ FaultName = Literal[
     "late_effect",
     "twice_effect",
 ]
-Scope = Literal["service", "point", "process", "store", "link", "clock", "handler", "effect"]
+Scope = Literal[
+    "service", "point", "process", "setting", "store", "link", "clock", "handler", "effect"
+]
 
 
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +81,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "crash": FaultKind(scope="process", text="crash the process"),
         # SIGTERM: it answers what it has begun, closes its files, and is started again.
         "terminate": FaultKind(scope="process", text="end the process in order"),
+        # What was stored under the old limits is read under the new ones.
+        "terminate_with": FaultKind(
+            scope="setting", text="end the process in order, and start it with {target}"
+        ),
+        "crash_with": FaultKind(
+            scope="setting", text="crash the process, and start it with {target}"
+        ),
         "slow_store": FaultKind(
             scope="store",
             text="the store of {target} takes {seconds} more a commit",

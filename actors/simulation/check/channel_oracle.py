@@ -28,7 +28,7 @@ class ChannelOracle:
         With `untaken_max` messages that a receiver has not applied its outbox takes no more.
         """
         self._subscribers = subscribers
-        self._untaken_max = untaken_max
+        self.untaken_max = untaken_max
         self._sent = dict(past.sent)
         # Of the channel (sender, receiver): what is not applied yet, by number.
         self._waiting: dict[tuple[str, str], dict[int, Content]] = {}
@@ -44,7 +44,7 @@ class ChannelOracle:
         full = {
             receiver
             for (sender, receiver), waiting in self._waiting.items()
-            if sender == store and len(waiting) >= self._untaken_max
+            if sender == store and len(waiting) >= self.untaken_max
         }
         for each in batch:
             origin = each.envelope.origin
@@ -59,7 +59,7 @@ class ChannelOracle:
                         if receiver in full:
                             yield (
                                 f"{store} took {said.what.type} for {receiver}, which had left "
-                                f"{self._untaken_max} untaken"
+                                f"{self.untaken_max} untaken"
                             )
             elif isinstance(each.outcome, Refusal) and getattr(origin, "sender", None):
                 told = Refused(command=each.envelope.message, refusal=each.outcome)

@@ -106,15 +106,18 @@ class Engine:
         # What calm was disturbed by: of a run that has no end its end tells more.
         self._unrest: list[str] = []
         self._resting = False
-        self._contract = HttpContract(config.edge)
+        # By when each was in force first: an answer may be of the one before.
+        self._configs: list[tuple[float, Config]] = [(0.0, config)]
 
     @property
     def edge(self) -> EdgeConfig:
         """What clients may know of how it is configured."""
         return self.config.edge
 
-    def booted(self) -> None:
-        """Hear that another process begins."""
+    def booted(self, config: Config) -> None:
+        """Hear that another process begins, and how that is configured."""
+        if config != self.config:
+            self._configure(config)
         self._supervision.begin()
         self._order.begin()
         self.timers.begin()
@@ -188,7 +191,12 @@ class Engine:
 
     def answered(self, who: str, exchange: HttpAnswer) -> None:
         """Hear a whole answer."""
-        found = self._contract.violations(exchange)
+        begun_s = self._clock.monotonic() - exchange.took_s
+        found: list[str] = []
+        for since_s, config in reversed(self._configs):
+            found = list(HttpContract(config.edge).violations(exchange))
+            if not found or since_s <= begun_s:
+                break
         self._add("http", [f"{who}: {each}" for each in found])
 
     def told(self, trouble: str) -> None:
@@ -222,11 +230,26 @@ class Engine:
         """Look at the files, which nobody writes any more."""
         sent, applied = self._channels.marks
         pending = self.timers.pending
-        found = check_files(folder, self.config, sent=sent, applied=applied, pending=pending)
+        # What was let in under a wider limit may be there under a narrower one.
+        configs = [config for _, config in self._configs]
+        found = check_files(folder, configs, sent=sent, applied=applied, pending=pending)
         self._add("bounds", found)
         self._add("letters", self._letters.left(letters_in(folder)))
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _configure(self, config: Config) -> None:
+        """Judge by other limits from now on; what small ones refuse is no trouble."""
+        self.config = config
+        self._configs.append((self._clock.monotonic(), config))
+        self.calm.roomy = False
+        self._channels.untaken_max = config.store.outbox_messages_max
+        # Who keeps keys for a shorter time now may have forgotten those of before.
+        self._once.kept_s = min(self._once.kept_s, config.store.client_keys_kept_s)
+        self._keys.kept_s = min(self._keys.kept_s, config.store.client_keys_kept_s)
+        supervisor = config.supervisor
+        self._supervision.budget = RestartBudget(supervisor.intensity, supervisor.period_s)
+        self.effects.configure(config.effect, config.breaker)
 
     def _wrote(
         self,

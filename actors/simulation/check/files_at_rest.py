@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.service.common_invariants import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -27,13 +27,16 @@ LETTERS = "SELECT id, message_type, message FROM dead_letter ORDER BY seq"
 
 def check_files(
     folder: Path,
-    config: Config,
+    configs: Sequence[Config],
     *,
     sent: Mapping[tuple[str, str], int],
     applied: Mapping[tuple[str, str], int],
     pending: Mapping[str, Collection[int]],
 ) -> Iterator[str]:
-    """Yield what no file should hold at rest, and where one knows otherwise than who watched."""
+    """Yield what no file should hold at rest, and where one knows otherwise than who watched.
+
+    `configs` were in force one after the other.
+    """
     for path in sorted(folder.glob("*.db")):
         name = path.stem
         with reading(path) as connection:
@@ -41,7 +44,7 @@ def check_files(
             rows = dict(connection.execute(SENT).fetchall())
             marks = dict(connection.execute(APPLIED).fetchall())
             timers = {seq for (seq,) in connection.execute(TIMERS)}
-        yield from _bounds(name, counts, config)
+        yield from _bounds(name, counts, configs)
         for what, found, known in (
             ("sent", rows, _of(sent, 0, name)),
             ("applied", marks, _of(applied, 1, name)),
@@ -66,11 +69,13 @@ def _of(marks: Mapping[tuple[str, str], int], end: int, name: str) -> dict[str, 
     return {pair[1 - end]: mark for pair, mark in marks.items() if pair[end] == name and mark}
 
 
-def _bounds(name: str, counts: tuple[int, ...], config: Config) -> Iterator[str]:
-    store = config.store
+def _bounds(name: str, counts: tuple[int, ...], configs: Sequence[Config]) -> Iterator[str]:
     most: tuple[Any, ...] = (
-        config.service.dead_letters_max, store.events_kept_max, store.outbox_messages_max, 0,
-    )  # fmt: skip
+        max(each.service.dead_letters_max for each in configs),
+        max(each.store.events_kept_max for each in configs),
+        max(each.store.outbox_messages_max for each in configs),
+        0,
+    )
     for what, count, limit in zip(WHAT, counts, most, strict=True):
         if count > limit:
             yield f"{name} holds {count} {what} at rest, and {limit} at most should be there"

@@ -48,7 +48,7 @@ class SupervisionOracle:
 
     def __init__(self, budget: RestartBudget, groups: Mapping[str, str]) -> None:
         """`budget` is each child's of the root; `groups` says who stands in which group."""
-        self._budget = budget
+        self.budget = budget
         self._groups = groups
         self._lives: dict[str, _Life] = defaultdict(_Life)
 
@@ -100,7 +100,7 @@ class SupervisionOracle:
     def _escalated(self, life: _Life, event: lifecycle.Crashed, now_s: float) -> None:
         """Charge a group where one that stands in it has crashed by itself."""
         life.irreparable = event.parks
-        since_s = now_s - self._budget.period_s - EDGE_S
+        since_s = now_s - self.budget.period_s - EDGE_S
         members = self._members(event.name)
         if event.killed or not any(at_s >= since_s for each in members for at_s in each.charged_s):
             return
@@ -110,14 +110,14 @@ class SupervisionOracle:
 
     def _charge(self, life: _Life, now_s: float, *, alone: bool) -> None:
         life.charged_s.append(now_s)
-        within = [at_s for at_s in life.charged_s if at_s > now_s - self._budget.period_s + EDGE_S]
-        life.spent = alone and len(within) > self._budget.intensity
+        within = [at_s for at_s in life.charged_s if at_s > now_s - self.budget.period_s + EDGE_S]
+        life.spent = alone and len(within) > self.budget.intensity
 
     def _members(self, group: str) -> list[_Life]:
         return [self._lives[each] for each, its in self._groups.items() if its == group]
 
     def _parked(self, name: str, life: _Life, now_s: float) -> Iterator[str]:
-        since_s = now_s - self._budget.period_s - EDGE_S
+        since_s = now_s - self.budget.period_s - EDGE_S
         group = self._groups.get(name)
         if group is not None:
             members = [*self._members(group), self._lives[group]]
@@ -125,11 +125,11 @@ class SupervisionOracle:
                 yield f"{name} was parked though nobody of {group} had crashed by itself"
         else:
             count = sum(at_s >= since_s for at_s in life.charged_s)
-            budget = self._budget.intensity
+            budget = self.budget.intensity
             if max(count, life.failed_starts) <= budget and not life.irreparable:
                 yield (
                     f"{name} was parked after {count} crashes of its own within "
-                    f"{self._budget.period_s:g} s, of which it may have {budget}"
+                    f"{self.budget.period_s:g} s, of which it may have {budget}"
                 )
         life.charged_s.clear()
         life.spent = False

@@ -57,6 +57,8 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "suspend": 2,
     "crash": 2,
     "terminate": 2,
+    "terminate_with": 1,
+    "crash_with": 1,
 }
 NETWORK: Final[Mapping[FaultName, int]] = {
     "slow_link": 3,

@@ -18,7 +18,8 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     A point is named service.Message.before or .after, of the commit that holds the message. A
     handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
-    direction, or `client-1<>edge`, both. The process and the wall clock are always there.
+    direction, or `client-1<>edge`, both. A setting is a `key=value` of the configuration. The
+    process and the wall clock are always there.
     """
 
     services: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     def of(self, scope: Scope) -> tuple[str, ...]:
         """Return what a fault of that scope can be done to."""
@@ -36,6 +38,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
             "point": self.points,
             "handler": self.handlers,
             "effect": self.effects,
+            "setting": self.settings,
             "link": self.links,
             "process": (PROCESS,),
             "clock": (CLOCK,),

@@ -11,7 +11,7 @@ import msgspec
 
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
-from actors.simulation.script.targets import directions
+from actors.simulation.script.targets import PROCESS, directions
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.wished_letters import replay_wished
 
@@ -115,7 +115,7 @@ class Director:
         self._strikes_handlers |= FAULTS[step.fault].scope in HANDLED
         amount_s = step.amount_ms / 1000
         match FAULTS[step.fault].scope:
-            case "service" | "point" | "process":
+            case "service" | "point" | "process" | "setting":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -156,14 +156,18 @@ class Director:
                 self._machine.stalls[target] = amount_s
             case "full_at":
                 self._machine.refusals.add(target)
-            case "crash":
+            case "crash" | "crash_with":
                 await self._machine.crash()
-                await asyncio.sleep(REBOOT_S)
-                await self._machine.boot()
-            case "terminate":
+                await self._start_again(target)
+            case "terminate" | "terminate_with":
                 await self._machine.stop()
-                await asyncio.sleep(REBOOT_S)
-                await self._machine.boot()
+                await self._start_again(target)
+
+    async def _start_again(self, target: str) -> None:
+        if target != PROCESS:
+            self._machine.reconfigure(target)
+        await asyncio.sleep(REBOOT_S)
+        await self._machine.boot()
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk

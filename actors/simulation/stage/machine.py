@@ -11,6 +11,7 @@ from actors.app import App
 from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
 from actors.simulation.net.current_host import on_host
+from actors.simulation.script.settings import set_anew
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -79,6 +80,8 @@ class Machine:
         self._network = network
         self._folder = folder
         self.config = config
+        self.configs = [config]
+        scenario.configs = self.configs
         self._systems = systems
         self.scenario = scenario
         self._trace = trace
@@ -103,7 +106,7 @@ class Machine:
         self.disk.lost = False
         self.disk.handlers.rebooted()
         if self.engine is not None:
-            self.engine.booted()
+            self.engine.booted(self.config)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -132,6 +135,11 @@ class Machine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.disk.connections.close()
+
+    def reconfigure(self, setting: str) -> None:
+        """Let the next process have another configuration: one `key=value` of it."""
+        self.config = set_anew(self.config, setting)
+        self.configs.append(self.config)
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""

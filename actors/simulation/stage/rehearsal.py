@@ -33,6 +33,7 @@ from actors.simulation.script.profile import (
     draw_schedule,
 )
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.settings import setting_names
 from actors.simulation.script.targets import Targets
 from actors.simulation.script.workload import (
     CLIENTS,
@@ -83,7 +84,7 @@ QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides a run: a seed for delays, the requests, the faults, the limits, the order."""
+    """All that decides a run: a seed of chance, the requests, the faults, the limits, the order."""
 
     seed: int
     workload: Any
@@ -179,6 +180,7 @@ class Rehearsal:
             points=self.points,
             handlers=handlers,
             effects=effects,
+            settings=setting_names(self._config, scenario().settings, explicit),
         )
         scenario().prepare(self._template)
         try:
@@ -232,9 +234,7 @@ class Rehearsal:
         slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
         steps = (*(traps if turn else ()), *assemble(slots).steps)
         order = choose_order(choose)
-        return Script(
-            seed=seed, workload=present(requests), schedule=Schedule(steps), order=order
-        )
+        return Script(seed=seed, workload=present(requests), schedule=Schedule(steps), order=order)
 
     def play(
         self, script: Script, *, keep: bool = False, onlooker: Onlooker | None = None

@@ -36,6 +36,7 @@ TARGETS = Targets(
     points=("room.Hold.before", "room.Hold.after"),
     handlers=("room.Hold",),
     effects=("booking.Charge",),
+    settings=("mailbox.capacity=2",),
 )
 
 
