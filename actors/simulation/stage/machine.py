@@ -13,6 +13,7 @@ from actors.app import App
 from actors.errors import NoSuchActor, SchemaError
 from actors.kernel import lifecycle
 from actors.simulation.net.current_host import on_host
+from actors.simulation.script.settings import set_anew
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 # How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
 NEWER: Final = f"{SchemaError.__name__}: "
+# What a hook ends with that takes longer than it may.
+CUT_SHORT: Final = "CancelledError"
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -93,6 +96,8 @@ class Machine:
         self._network = network
         self._folder = folder
         self.config = config
+        # All that were in force, one after the other.
+        self.configs = [config]
         self._versions = versions
         self.is_earlier = False
         self.scenario = scenario
@@ -141,7 +146,7 @@ class Machine:
         self.disk.lost = False
         if self.engine is not None:
             version = self.version
-            self.engine.booted(version.subscribers, version.groups, version.specs)
+            self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -156,6 +161,10 @@ class Machine:
 
         With a `loss` the machine ends, and that becomes of what its disk has not synced.
         """
+        with self._loop.undisturbed():
+            await self._die(loss)
+
+    async def _die(self, loss: Loss | None) -> None:
         self._trace.add("crash", EDGE_HOST, "kill -9" if loss is None else "without power")
         remains = [] if loss is None else self._remains(loss)
         self.disk.unsynced.settle_all()
@@ -177,6 +186,11 @@ class Machine:
         self.disk.connections.close()
         for each in remains:
             each.put_back()
+
+    def reconfigure(self, setting: str) -> None:
+        """Let the next process have another configuration: one `key=value` of it."""
+        self.config = set_anew(self.config, setting)
+        self.configs.append(self.config)
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
@@ -359,6 +373,14 @@ class Machine:
         if self.engine is not None:
             self.engine.unpaused()
 
+    def _is_cut_short(self, event: lifecycle.HookFailed) -> bool:
+        """Whether it is an end whose time has gone by in a pause, or on a disk that was slow."""
+        if self.engine is None or (event.hook, event.error) != ("on_stop", CUT_SHORT):
+            return False
+        now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
+        slow_s = self.engine.deferred.slow_s
+        return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
+
     def _tell(self, what: str, service: str) -> None:
         if self.engine is not None:
             self.engine.wanted(what, service)
@@ -380,7 +402,8 @@ class Machine:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
             text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
-            if not self.disk.lost and not is_wished(event.error):
+            wished = is_wished(event.error) or self._is_cut_short(event)
+            if not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type

@@ -78,3 +78,21 @@ def test_a_service_of_a_paused_process_is_killed_when_it_runs(rehearsal: Rehears
     assert ended_us > 10_000_000
     crashed = [each.at_us for each in played.lines if each.kind == "crashed"]
     assert crashed == [ended_us]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Step(3_000, "restart", "tally"), Step(50, "pause", "process", 10_000)),
+        (Step(0, "slow_store", "tally", 10_000), Step(3_000, "restart", "tally")),
+    ],
+)
+def test_an_end_that_time_has_cut_short_is_no_crash(
+    rehearsal: Rehearsal, steps: tuple[Step, ...]
+) -> None:
+    """It goes by in a pause, or on a disk that is slow."""
+    played = rehearsal.play(under_load(*steps), keep=True)
+    assert [each.text for each in played.lines if each.kind == "hookfailed"] == [
+        "on_stop CancelledError"
+    ]
+    assert played.troubles == ()
