@@ -38,6 +38,8 @@ SEEDS_WIDE: Final = tuple(range(20))
 PASSING_MAX: Final = 3
 # Of larger scripts, with so many requests and steps, no two things are changed at a time.
 TRADED_MAX: Final = 5
+# What strikes where something is passed, and else never.
+PASSED: Final = frozenset({"point", "commit"})
 # What handlers are struck by.
 STRUCK: Final = frozenset({"handler", "effect"})
 
@@ -350,7 +352,7 @@ class _ScriptSearch:
             for name, fault in FAULTS.items()
             for amount_ms in fault.amounts_ms or (0,)
             for target in self._targets.of(fault.scope)
-            if fault.scope != "point" or target in passed
+            if fault.scope not in PASSED or target in passed
             if fault.scope != "setting" or target in settings
             if fault.scope not in STRUCK
             or (used & STRUCK and {target, f"{target}.before"} & passed)

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 # How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
 NEWER: Final = f"{SchemaError.__name__}: "
-# What a hook ends with that takes longer than it may.
-CUT_SHORT: Final = "CancelledError"
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -373,20 +371,20 @@ class Machine:
         if self.engine is not None:
             self.engine.unpaused()
 
-    def _is_cut_short(self, event: lifecycle.HookFailed) -> bool:
-        """Whether it is an end whose time has gone by in a pause, or on a disk that was slow."""
-        if self.engine is None or (event.hook, event.error) != ("on_stop", CUT_SHORT):
-            return False
-        now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
-        slow_s = self.engine.deferred.slow_s
-        return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
-
     def _tell(self, what: str, service: str) -> None:
         if self.engine is not None:
             self.engine.wanted(what, service)
 
     def _asked(self, service: str, message_type: str, message: Any) -> None:
         self._trace.add("effect", service, message_type, message)
+
+    def _is_late(self, event: lifecycle.HookFailed) -> bool:
+        """Whether a hook was given up at the end of its time: nothing ran, or its disk was slow."""
+        if self.engine is None or not event.error.startswith("CancelledError"):
+            return False
+        now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
+        slow_s = self.engine.deferred.slow_s
+        return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
 
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()
@@ -402,8 +400,7 @@ class Machine:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
             text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
-            wished = is_wished(event.error) or self._is_cut_short(event)
-            if not self.disk.lost and not wished:
+            if not self.disk.lost and not is_wished(event.error) and not self._is_late(event):
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type

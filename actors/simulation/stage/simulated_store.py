@@ -180,6 +180,10 @@ class SimulatedStore(InlineStore):
             await asyncio.wait([self._leftover])
         await super().abandon()
 
+    async def close(self) -> None:
+        """Close in order, unless the process has died amid that: then nothing is said any more."""
+        await (self.abandon() if self._disk.lost else super().close())
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _open_for_reading(self) -> sqlite3.Connection:
@@ -194,6 +198,7 @@ class SimulatedStore(InlineStore):
         return super()._open_for_writing(run, verified=verified, first=first, connect=connect)
 
     def _close(self) -> None:
+        self._settle()  # its last word, too: the folder may know of that
         if not self._disk.lost:  # else it goes with its process
             reader = None if self._reader is self._writer else self._reader
             self._reader, self._writer = self._disk.connections.keep(reader, self._writer)

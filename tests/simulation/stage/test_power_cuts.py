@@ -99,3 +99,11 @@ def test_a_timeline_tells_what_was_lost(rehearsal: Rehearsal) -> None:
     assert ("edge", "process 2 is up") in [
         (each.lane, each.text) for each in timeline.entries if each.kind == "up"
     ]
+
+
+def test_who_is_being_stopped_says_no_last_word(rehearsal: Rehearsal) -> None:
+    """The power goes while a service ends in order: the folder hears nothing more of its file."""
+    steps = (Step(1_000_000, "restart", "tweets"), Step(500, "cut_power", "process"))
+    played = rehearsal.play(one_tweet(*steps), keep=True)
+    assert played.troubles == ()
+    assert len(times_of(played, "boot edge process 2")) == 1

@@ -44,7 +44,8 @@ PAGE_PAUSE_S: Final = 0.1
 # A plan that lacks the search may be another one tomorrow.
 REFUSED_S_MAX: Final = 21_600.0
 BATCH_TWEETS: Final = 100
-TOO_MANY = 429
+TOO_MANY: Final = 429
+BROKEN: Final = 500
 
 
 class GapFiller:
@@ -96,10 +97,10 @@ class GapFiller:
 
     async def _put_off(self, no: Exception) -> None:
         wait_s = None  # where X has said no, longer each time
-        if isinstance(no, XUnreachable):
-            wait_s = self._config.gap_retry_s
-        elif isinstance(no, XStatus) and no.status == TOO_MANY:
+        if isinstance(no, XStatus) and no.status == TOO_MANY:
             wait_s = no.wait_s
+        elif isinstance(no, XUnreachable) or (isinstance(no, XStatus) and no.status >= BROKEN):
+            wait_s = self._config.gap_retry_s
         pause_s = self._pause.bar(str(no), wait_s)
         log.warning("gap not filled yet", reason=str(no), again_s=round(pause_s, 3))
         try:

@@ -33,7 +33,7 @@ class PauseState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause:
-    """Of `s_min` seconds, doubled up to `s_max` while X says no, or as long as X wants it."""
+    """Of `s_min` seconds, doubled up to `s_max` while X says no, or as long as it is told to be."""
 
     def __init__(self, what: str, *, s_min: float, s_max: float) -> None:
         """`what` is left alone, for people."""
@@ -99,9 +99,10 @@ class Pause:
         """X has said no; return how long to leave it alone: `wait_s`, if X has named a time."""
         if number != self._number:  # one of many that were under way when the first was refused
             return self.left_s()
-        self._refusals += 1
-        pause_s = min(self._s_min * 2.0 ** min(self._refusals - 1, 63), self._s_max)
-        if wait_s is not None:
+        if wait_s is None:
+            self._refusals += 1
+            pause_s = min(self._s_min * 2.0 ** min(self._refusals - 1, 63), self._s_max)
+        else:
             pause_s = max(self._s_min, min(wait_s, PAUSE_S_MAX))
         self._reason = reason
         self._time = asyncio.get_running_loop().time

@@ -355,10 +355,11 @@ async def test_an_x_that_does_not_search_is_on_record_and_the_stream_goes_on(
 async def test_an_x_that_does_not_answer_is_asked_as_often_as_is_configured(
     tmp_path: Path,
 ) -> None:
-    """It has not said no: after an outage of hours nobody waits for hours more."""
+    """It has not said no: after an outage of hours its first no costs no hours more."""
     async with rough_x() as x:
         x.held = opens(tweet_line(1), then="hold")
-        x.searches += [sends(b"")] * 24 + [answers(200, {"meta": {"result_count": 0}})]
+        x.searches += [sends(b"")] * 24 + [answers(503, b"<html>")] * 12 + [answers(403, {})]
+        x.searches.append(answers(200, {"meta": {"result_count": 0}}))
         async with after_an_outage(tmp_path, x) as on:
             await on.until(is_settled)
             assert not x.searches
