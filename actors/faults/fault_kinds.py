@@ -19,6 +19,8 @@ FaultName = Literal[
     "resume",
     "crash",
     "terminate",
+    "terminate_with",
+    "crash_with",
     "previous_version",
     "present_version",
     "cut_power",
@@ -56,6 +58,7 @@ Scope = Literal[
     "point",
     "commit",
     "process",
+    "setting",
     "store",
     "link",
     "clock",
@@ -97,6 +100,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "crash": FaultKind(scope="process", text="crash the process"),
         # SIGTERM: it answers what it has begun, closes its files, and is started again.
         "terminate": FaultKind(scope="process", text="end the process in order"),
+        # What was stored under the old limits is read under the new ones.
+        "terminate_with": FaultKind(
+            scope="setting", text="end the process in order, and start it with {target}"
+        ),
+        "crash_with": FaultKind(
+            scope="setting", text="crash the process, and start it with {target}"
+        ),
         # A rollback, and rolling forward again: what is on its way was written by the other one.
         "previous_version": FaultKind(
             scope="version",

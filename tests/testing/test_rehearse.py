@@ -33,12 +33,13 @@ def test_a_bug_is_told_with_the_fault_that_it_takes(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(rehearse, "TELL_S", 0.0)
     heard: list[str] = []
     with PLANTS["timer_twice"].planted(), pytest.raises(AssertionError) as raised:
-        Rehearse(lambda: None, heard.append)(TALLY)
+        # What seed 0 meets first is an outcome out of turn, and that takes two faults.
+        Rehearse(lambda: None, heard.append)(TALLY, seed=2)
     told = str(raised.value)
     assert told.startswith("tally: ")
     assert re.search(r"^It takes 1 of \d+ requests and 1 of \d+ faults", told, re.MULTILINE)
     assert "killed at tally.ReviewTweet" in told
-    assert told.endswith("run this test again, it plays the same (seed=0)")
+    assert told.endswith("run this test again, it plays the same (seed=2)")
     assert heard[0] == "tally fails; making it smaller: 1 runs"
 
 

@@ -56,7 +56,9 @@ def _script(script: Script) -> list[str]:
         for each in script.workload
     ]
     done = [f"{each.gap_us} µs after the one before: {each}" for each in script.schedule.steps]
-    return [f"seed {script.seed}", *(f"where {each}" for each in script.knobs), *asked, *done]
+    order = [f"where the order is {script.order}"] if script.order else []
+    limits = [f"where {each}" for each in script.knobs]
+    return [f"seed {script.seed}", *limits, *order, *asked, *done]
 
 
 def _events(timeline: Timeline) -> list[str]:

@@ -13,6 +13,7 @@ from actors.simulation.script.knobs import Knob  # noqa: TC001 - decoded by its 
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.workload import CLIENTS, ClientRequest
 from actors.simulation.stage.rehearsal import Script
+from actors.simulation.time.order import Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +61,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             workload=workload,
             schedule=raw.script.schedule,
             knobs=raw.script.knobs,
+            order=raw.script.order,
         )
         for where, key in _unknown(msgspec.json.decode(text)["script"], script, "script"):
             raise ConfigError(f"{path}: {where}: there is no {key!r} there")
@@ -95,6 +97,7 @@ class _RawScript(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     workload: msgspec.Raw = msgspec.Raw(b"[]")
     schedule: Schedule = Schedule()
     knobs: tuple[Knob, ...] = ()
+    order: Order = Order()
 
 
 class _Named(msgspec.Struct):

@@ -121,6 +121,11 @@ class Report:
         )
         faults = ", ".join(f"{name} {count}" for name, count in sorted(tally.faults.items()))
         self.line(fill(f"{_counted(tally.faults.total(), 'fault')}: {faults or 'none'}", WIDTH))
+        if tally.ordered:
+            self.line(
+                f"another order than asyncio's: in {_counted(tally.ordered, 'schedule')}, where "
+                f"{tally.early:,} times what came from outside came first"
+            )
         self._coverage("handlers called", tally.handlers, tally.idle_handlers, named=names_missed)
         self._coverage("crash points hit", tally.points, tally.missed_points, named=names_missed)
         if tally.sometimes:

@@ -43,6 +43,8 @@ class Tally:
         self.kept = 0
         self.virtual_s = 0.0
         self.real_s = 0.0
+        # In how many runs the order was another than asyncio's, and how often that mattered.
+        self.ordered = self.early = 0
         self.faults: Counter[str] = Counter()
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
@@ -69,6 +71,8 @@ class Tally:
         """Count a run."""
         self.schedules += 1
         self.virtual_s += played.virtual_s
+        self.ordered += bool(played.script.order)
+        self.early += played.early
         self.faults.update(played.applied)
         self.passed.update(played.passed)
         self.hit.update(played.hit)

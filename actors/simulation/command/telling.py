@@ -91,6 +91,8 @@ class Telling:
         """Print what happened."""
         for knob in failure.played.script.knobs:
             self._report.line(f"where {knob}")
+        if failure.played.script.order:
+            self._report.line(f"where at one instant the order is {failure.played.script.order}")
         self._report.line(f"\n{self._timeline(failure.system, failure.played)}\n")
 
     def page(

@@ -215,7 +215,8 @@ def _work(
 
 def _light(played: Played) -> Played:
     """Leave out what the first process draws from the seed itself, in types it knows."""
-    script = Script(seed=played.script.seed, workload=(), schedule=Schedule(()))
+    kept = played.script
+    script = Script(seed=kept.seed, workload=(), schedule=Schedule(()), order=kept.order)
     return msgspec.structs.replace(played, script=script)
 
 

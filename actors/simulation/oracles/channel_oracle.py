@@ -29,8 +29,8 @@ class ChannelOracle:
         more than `window_max` are under way to it.
         """
         self.subscriptions = Subscriptions(past, kept_max=kept_max)
-        self._untaken_max = untaken_max
-        self._window_max = window_max
+        self.untaken_max = untaken_max
+        self.window_max = window_max
         self._sent = dict(past.sent)
         # Of the channel (sender, receiver): what is not applied yet, by number.
         self._waiting: dict[tuple[str, str], dict[int, Content]] = {}
@@ -47,10 +47,10 @@ class ChannelOracle:
             origin = each.origin
             if origin.__class__ is ChannelOrigin:
                 applied = self._applied.get((origin.sender, store), 0)
-                if origin.number > applied + self._window_max:
+                if origin.number > applied + self.window_max:
                     yield (
                         f"{store} was given {origin.sender}'s number {origin.number} when "
-                        f"{applied} was the last one applied, and {self._window_max} may be "
+                        f"{applied} was the last one applied, and {self.window_max} may be "
                         f"under way"
                     )
 
@@ -59,7 +59,7 @@ class ChannelOracle:
         full = {
             receiver
             for (sender, receiver), waiting in self._waiting.items()
-            if sender == store and len(waiting) >= self._untaken_max
+            if sender == store and len(waiting) >= self.untaken_max
         }
         for each in batch:
             origin = each.envelope.origin
@@ -76,7 +76,7 @@ class ChannelOracle:
                         if receiver in full:
                             yield (
                                 f"{store} took {said.what.type} for {receiver}, which had left "
-                                f"{self._untaken_max} untaken"
+                                f"{self.untaken_max} untaken"
                             )
             elif isinstance(each.outcome, Refusal) and getattr(origin, "sender", None):
                 told = Refused(command=each.envelope.message, refusal=each.outcome)

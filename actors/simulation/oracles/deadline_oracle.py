@@ -8,12 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from actors.kernel.envelope import Envelope
+    from actors.simulation.oracles.standstills import Standstills
 
 # What an answer may take beyond its deadline: the way there and back.
 WAY_S: Final = 0.5
 # How long a link that is whole again may still hold what was sent before: a client gives up after
 # ten seconds, and leaves no connection idle for longer than fifteen.
 GRACE_S: Final = 30.0
+# From the look at a deadline to the work a turn of the loop goes by.
+TURN_S: Final = 0.01
 
 
 class DeadlineOracle:
@@ -57,12 +60,17 @@ class DeadlineOracle:
             yield f"{what} took {took_s:.3f} s, of {deadline_s:g} s"
 
 
-def expired(store: str, batch: Sequence[Envelope], now_s: float) -> Iterator[str]:
+def expired(
+    store: str, batch: Sequence[Envelope], now_s: float, pauses: Standstills
+) -> Iterator[str]:
     """Yield what is about to be run although nobody can get its answer in time any more."""
     for each in batch:
-        if each.deadline is not None and each.deadline <= now_s:
+        if each.deadline is None:
+            continue
+        late_s = now_s - each.deadline
+        if late_s - pauses.within(each.deadline, now_s) >= TURN_S:
             name = type(each.message).__name__
-            yield f"{store} was given {name} {now_s - each.deadline:.3f} s after its deadline"
+            yield f"{store} was given {name} {late_s:.3f} s after its deadline"
 
 
 def _hosts(link: str) -> tuple[str, ...]:

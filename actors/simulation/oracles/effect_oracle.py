@@ -95,6 +95,10 @@ class EffectOracle:
         self._returned: dict[tuple[str, Content], set[bytes]] = {}
         self.limits: dict[tuple[str, str], EffectLimits] = {}
 
+    def configure(self, effect: EffectConfig, breaker: BreakerConfig) -> None:
+        """Judge by other limits from now on."""
+        self._config, self._breaker = effect, breaker
+
     def begin(self) -> None:
         """Another process begins: its breakers are closed."""
         self._kinds.clear()
@@ -141,7 +145,10 @@ class EffectOracle:
         kind = self._kinds.get((store, what.type))
         request = None if kind is None else kind.requests.get(id(asyncio.current_task()))
         if kind is None or request is None or not request.inside:
-            return  # of an incarnation that has ended
+            # Of an incarnation that has ended: its breaker, which lives on, may hear of it.
+            if kind is not None and not isinstance(error, asyncio.CancelledError):
+                kind.doubtful, kind.open_until_s = True, 0.0
+            return
         request.inside = False
         kind.inside -= 1
         kind.left_s = now_s

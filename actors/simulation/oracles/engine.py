@@ -125,7 +125,9 @@ class Engine:
         # What calm was disturbed by: of a run that has no end its end tells more.
         self._unrest: list[str] = []
         self._resting = False
-        self._contract = HttpContract(config.edge)
+        self._contract = HttpContract()
+        # By when each was in force first: an answer may be of the one before.
+        self._configs: list[tuple[float, Config]] = [(0.0, config)]
 
     @property
     def edge(self) -> EdgeConfig:
@@ -144,14 +146,17 @@ class Engine:
 
     def booted(
         self,
+        config: Config,
         subscribers: Sequence[Subscriber],
         groups: Mapping[str, str],
         specs: Mapping[str, Group],
     ) -> None:
-        """Hear that another process begins, and who listens to what there; `groups` by actor.
+        """Hear that another process begins, how it is configured, and who listens to what there.
 
-        `specs` are the groups, by their names.
+        `groups` are by actor, `specs` the groups, by their names.
         """
+        if config != self.config:
+            self._configure(config)
         self._keys.version += self._channels.subscriptions.declare(subscribers)
         self._supervision.begin(groups)
         self._siblings.begin(groups, specs)
@@ -227,7 +232,7 @@ class Engine:
 
     def given(self, store: str, batch: Sequence[Envelope]) -> None:
         """Hear what a store is to work on."""
-        self._add("deadlines", expired(store, batch, self._clock.monotonic()))
+        self._add("deadlines", expired(store, batch, self._clock.monotonic(), self.pauses))
         self._add("channels", self._channels.given(store, batch))
 
     def wrote_dead(self, store: str, types: Sequence[str]) -> None:
@@ -257,7 +262,12 @@ class Engine:
 
     def answered(self, who: str, exchange: HttpAnswer) -> None:
         """Hear a whole answer."""
-        found = self._contract.violations(exchange)
+        begun_s = self._clock.monotonic() - exchange.took_s
+        found: list[str] = []
+        for since_s, config in reversed(self._configs):
+            found = list(self._contract.violations(exchange, config.edge))
+            if not found or since_s <= begun_s:
+                break
         self._add("http", [f"{who}: {each}" for each in found])
 
     def is_calm_since(self, host: str, begun_s: float) -> bool:
@@ -316,7 +326,7 @@ class Engine:
         pending = self.timers.pending
         found = check_files(
             folder,
-            self.config,
+            [config for _, config in self._configs],
             sent=sent,
             applied=applied,
             pending=pending,
@@ -326,6 +336,21 @@ class Engine:
         self._add("letters", self._letters.left(letters_in(folder)))
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _configure(self, config: Config) -> None:
+        """Judge by other limits from now on; what small ones refuse is no trouble."""
+        self.config = config
+        self._configs.append((self._clock.monotonic(), config))
+        self.calm.roomy = False
+        self._channels.untaken_max = config.store.outbox_messages_max
+        self._channels.window_max = config.channel.window_messages
+        # Who keeps keys for a shorter time now may have forgotten those of before.
+        self._once.kept_s = min(self._once.kept_s, config.store.client_keys_kept_s)
+        self._keys.kept_s = min(self._keys.kept_s, config.store.client_keys_kept_s)
+        supervisor = config.supervisor
+        budget = RestartBudget(supervisor.intensity, supervisor.period_s)
+        self._supervision.budget = self._siblings.budget = budget
+        self.effects.configure(config.effect, config.breaker)
 
     def _wrote(
         self,

@@ -11,7 +11,7 @@ from actors.service.common_invariants import reading
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from actors.config import Config
 
@@ -36,7 +36,7 @@ LETTERS = "SELECT id, message_type, message FROM dead_letter ORDER BY seq"
 
 def check_files(
     folder: Path,
-    config: Config,
+    configs: Sequence[Config],
     *,
     sent: Mapping[tuple[str, str], int],
     applied: Mapping[tuple[str, str], int],
@@ -45,7 +45,9 @@ def check_files(
 ) -> Iterator[str]:
     """Yield what no file should hold at rest, and where one knows otherwise than who watched.
 
-    With `answers_gone`, what was let go may have been to answer requests, which stay open then.
+    `configs` were in force one after the other: what was let in under a wider limit may be there
+    under a narrower one. With `answers_gone`, what was let go may have been to answer requests,
+    which stay open then.
     """
     for path in sorted(folder.glob("*.db")):
         name = path.stem
@@ -54,7 +56,7 @@ def check_files(
             rows = dict(connection.execute(SENT).fetchall())
             marks = dict(connection.execute(APPLIED).fetchall())
             timers = {seq for (seq,) in connection.execute(TIMERS)}
-        yield from _bounds(name, counts, config, open_max=counts[-1] if answers_gone else 0)
+        yield from _bounds(name, counts, configs, open_max=counts[-1] if answers_gone else 0)
         for what, found, known in (
             ("sent", rows, _of(sent, 0, name)),
             ("applied", marks, _of(applied, 1, name)),
@@ -87,11 +89,15 @@ def _of(marks: Mapping[tuple[str, str], int], end: int, name: str) -> dict[str, 
     return {pair[1 - end]: mark for pair, mark in marks.items() if pair[end] == name and mark}
 
 
-def _bounds(name: str, counts: tuple[int, ...], config: Config, *, open_max: int) -> Iterator[str]:
-    store = config.store
+def _bounds(
+    name: str, counts: tuple[int, ...], configs: Sequence[Config], *, open_max: int
+) -> Iterator[str]:
     most: tuple[Any, ...] = (
-        config.service.dead_letters_max, store.events_kept_max, 0, open_max,
-    )  # fmt: skip
+        max(each.service.dead_letters_max for each in configs),
+        max(each.store.events_kept_max for each in configs),
+        0,
+        open_max,
+    )
     for what, count, limit in zip(WHAT, counts, most, strict=True):
         if count > limit:
             yield f"{name} holds {count} {what} at rest, and {limit} at most should be there"

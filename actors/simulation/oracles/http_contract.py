@@ -99,20 +99,22 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class HttpContract:
     """Judges one answer at a time."""
 
-    def __init__(self, config: EdgeConfig) -> None:
-        """`config` says how long a request may take, and how long a page is."""
-        self._config = config
+    def __init__(self) -> None:
+        """Nothing was answered yet."""
         # Of addresses that make something: where an answer has said its place, and where a 202 has
         # not.
         self._placed: set[str] = set()
         self._unplaced: set[str] = set()
 
-    def violations(self, seen: HttpAnswer) -> Iterator[str]:
-        """Yield a sentence for everything that is wrong with it."""
-        for trouble in self._violations(seen):
+    def violations(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
+        """Yield a sentence for everything that is wrong with it.
+
+        `config` says how long a request may take, and how long a page is.
+        """
+        for trouble in self._violations(seen, config):
             yield f"{seen.method} {seen.target} was answered {seen.status} {trouble}"
 
-    def _violations(self, seen: HttpAnswer) -> Iterator[str]:
+    def _violations(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
         yield from _common(seen)
         if seen.method == "HEAD":
             if seen.size:
@@ -120,13 +122,13 @@ class HttpContract:
             if seen.status not in SUCCESSES and seen.status not in PROBLEMS:
                 yield "which nothing that a client sends may be"
         elif seen.status in SUCCESSES:
-            yield from self._success(seen)
+            yield from self._success(seen, config)
         else:
-            yield from self._problem(seen)
+            yield from self._problem(seen, config)
 
     # --- A yes -------------------------------------------------------------------------------
 
-    def _success(self, seen: HttpAnswer) -> Iterator[str]:
+    def _success(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
         kind = seen.headers.get("content-type", "")
         if not kind.startswith(("text/", JSON)):
             yield f"as {kind or 'nothing at all'}"
@@ -136,7 +138,7 @@ class HttpContract:
             if seen.method == "POST" and seen.status in {201, 202}:
                 yield from self._made(seen, path)
             if seen.method == "GET":
-                yield from self._read(seen, path)
+                yield from self._read(seen, path, config)
 
     def _made(self, seen: HttpAnswer, path: str) -> Iterator[str]:
         """Where what is made has a place, it has one as long as it is being made, too."""
@@ -147,7 +149,7 @@ class HttpContract:
         if path in self._placed & self._unplaced:
             yield "and does not always say where it is to be seen"
 
-    def _read(self, seen: HttpAnswer, path: str) -> Iterator[str]:
+    def _read(self, seen: HttpAnswer, path: str, config: EdgeConfig) -> Iterator[str]:
         """A page has two parts, and no more than was asked for; a thing is what it is called.
 
         A system may answer with any JSON at addresses of its own.
@@ -160,7 +162,7 @@ class HttpContract:
             if len(body) > PARTS or not isinstance(following, str | None):
                 yield f"with {sorted(body)}, next {following!r}"
             asked = parse_qs(seen.target.partition("?")[2]).get("limit")
-            limit = self._config.page_items_default if asked is None else int(asked[0])
+            limit = config.page_items_default if asked is None else int(asked[0])
             if len(body["items"]) > limit:
                 yield f"with {len(body['items'])} items, and {limit} is the most"
             if following is not None and len(body["items"]) < limit:
@@ -170,7 +172,7 @@ class HttpContract:
 
     # --- A no --------------------------------------------------------------------------------
 
-    def _problem(self, seen: HttpAnswer) -> Iterator[str]:
+    def _problem(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
         kinds, body = PROBLEMS.get(seen.status), seen.body
         if kinds is None:
             yield f"which nothing that a client sends may be: {body!r}"
@@ -194,8 +196,8 @@ class HttpContract:
             yield f"as {kind}, to be asked again after {when} s"
         if seen.status == 405 and seen.method in seen.headers.get("allow", "").split(", "):  # noqa: PLR2004 - a status
             yield f"though it allows {seen.headers.get('allow')}"
-        if seen.status == 504 and seen.took_s < self._config.deadline_s - EARLY_S:  # noqa: PLR2004 - a status
-            yield f"after {seen.took_s:.3f} s, of {self._config.deadline_s:g} s"
+        if seen.status == 504 and seen.took_s < config.deadline_s - EARLY_S:  # noqa: PLR2004 - a status
+            yield f"after {seen.took_s:.3f} s, of {config.deadline_s:g} s"
 
 
 def _common(seen: HttpAnswer) -> Iterator[str]:

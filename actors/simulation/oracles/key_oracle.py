@@ -40,7 +40,7 @@ class KeyOracle:
 
     def __init__(self, keys_kept_s: float, known: Collection[tuple[str, str]]) -> None:
         """A key is remembered for `keys_kept_s`; `known` are (service, key) of before the run."""
-        self._kept_s = keys_kept_s
+        self.kept_s = keys_kept_s
         self._past = frozenset(known)
         self._known: dict[tuple[str, str], _Known] = {}
         # Of (service, request): under which key it was put off.
@@ -78,7 +78,7 @@ class KeyOracle:
         elif known is None:
             if (store, key) not in self._past:
                 yield f"{what} was answered under the key {key!r}, which nothing had used"
-        elif each.at_s - known.at_s + (forward_us - known.forward_us) / 1e6 < self._kept_s:
+        elif each.at_s - known.at_s + (forward_us - known.forward_us) / 1e6 < self.kept_s:
             yield from self._again(what, key, each, known)
 
     def _note(self, place: tuple[str, str], each: Handled, forward_us: int) -> None:

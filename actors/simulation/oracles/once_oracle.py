@@ -30,7 +30,7 @@ class OnceOracle:
 
     def __init__(self, keys_kept_s: float) -> None:
         """A client's key is remembered for `keys_kept_s` at least."""
-        self._kept_s = keys_kept_s
+        self.kept_s = keys_kept_s
         self._keys: dict[tuple[str, str], _Done] = {}
         # Envelopes by identity; they are kept, so that no other gets the same.
         self._envelopes: dict[int, Envelope] = {}
@@ -73,7 +73,7 @@ class OnceOracle:
         done = self._keys.get(key)
         if done is not None:
             age_s = each.at_s - done.at_s + (forward_us - done.forward_us) / 1e6
-            if age_s < self._kept_s:
+            if age_s < self.kept_s:
                 yield f"{store}: {name} has run again under the key {key[1]!r}"
         self._keys[key] = _Done(each.at_s, forward_us)
 

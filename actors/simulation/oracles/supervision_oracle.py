@@ -53,7 +53,7 @@ class SupervisionOracle:
 
     def __init__(self, budget: RestartBudget) -> None:
         """`budget` is each child's of the root."""
-        self._budget = budget
+        self.budget = budget
         self._groups: Mapping[str, str] = {}
         self._lives: dict[str, _Life] = defaultdict(_Life)
 
@@ -106,7 +106,7 @@ class SupervisionOracle:
     def _escalated(self, life: _Life, event: lifecycle.Crashed, now_s: float) -> None:
         """Charge a group where one that stands in it has crashed by itself."""
         life.irreparable = event.parks
-        since_s = now_s - self._budget.period_s - EDGE_S
+        since_s = now_s - self.budget.period_s - EDGE_S
         members = self._members(event.name)
         if event.killed or not any(at_s >= since_s for each in members for at_s in each.charged_s):
             return
@@ -116,14 +116,14 @@ class SupervisionOracle:
 
     def _charge(self, life: _Life, now_s: float, *, alone: bool) -> None:
         life.charged_s.append(now_s)
-        within = [at_s for at_s in life.charged_s if at_s > now_s - self._budget.period_s + EDGE_S]
-        life.spent = alone and len(within) > self._budget.intensity
+        within = [at_s for at_s in life.charged_s if at_s > now_s - self.budget.period_s + EDGE_S]
+        life.spent = alone and len(within) > self.budget.intensity
 
     def _members(self, group: str) -> list[_Life]:
         return [self._lives[each] for each, its in self._groups.items() if its == group]
 
     def _parked(self, name: str, life: _Life, now_s: float) -> Iterator[str]:
-        since_s = now_s - self._budget.period_s - EDGE_S
+        since_s = now_s - self.budget.period_s - EDGE_S
         group = self._groups.get(name)
         if group is not None:
             members = [*self._members(group), self._lives[group]]
@@ -131,11 +131,11 @@ class SupervisionOracle:
                 yield f"{name} was parked though nobody of {group} had crashed by itself"
         else:
             count = sum(at_s >= since_s for at_s in life.charged_s)
-            budget = self._budget.intensity
+            budget = self.budget.intensity
             if max(count, life.failed_starts) <= budget and not life.irreparable:
                 yield (
                     f"{name} was parked after {count} crashes of its own within "
-                    f"{self._budget.period_s:g} s, of which it may have {budget}"
+                    f"{self.budget.period_s:g} s, of which it may have {budget}"
                 )
         life.charged_s.clear()
         life.spent = False
@@ -149,7 +149,7 @@ class SiblingOracle:
 
     def __init__(self, budget: RestartBudget) -> None:
         """`budget` is a group's that says nothing else."""
-        self._budget = budget
+        self.budget = budget
         self._groups: Mapping[str, str] = {}
         self._specs: Mapping[str, Group] = {}
         self._clear()
@@ -265,7 +265,7 @@ class SiblingOracle:
         self._up.difference_update(members)
 
     def _budget_of(self, group: str) -> RestartBudget:
-        spec, budget = self._specs[group], self._budget
+        spec, budget = self._specs[group], self.budget
         return RestartBudget(
             budget.intensity if spec.intensity is None else spec.intensity,
             budget.period_s if spec.period_s is None else spec.period_s,

@@ -70,7 +70,7 @@ def choose_knobs(choose: Chooser) -> tuple[Knob, ...]:
 def turned(config: T, knobs: Sequence[Knob]) -> T:
     """Return the configuration with them."""
     for knob in knobs:
-        config = _replaced(config, knob.key.split("."), knob.value)
+        config = with_value(config, knob.key.split("."), knob.value)
     return config
 
 
@@ -84,7 +84,8 @@ def is_set(explicit: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-def _replaced(section: Any, path: list[str], value: int) -> Any:
+def with_value(section: Any, path: list[str], value: float) -> Any:
+    """Return the section, or the configuration, with another value at the end of the path."""
     name, *rest = path
-    inner = _replaced(getattr(section, name), rest, value) if rest else value
+    inner = with_value(getattr(section, name), rest, value) if rest else value
     return msgspec.structs.replace(section, **{name: inner})

@@ -19,9 +19,9 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     A point is named service.Message.before or .after, of the commit that holds the message. A
     handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
-    direction, or `client-1<>edge`, both. The process and the wall clock are always there;
-    `versions` is the process again, where there is another version of it. A commit is known by the
-    point after it.
+    direction, or `client-1<>edge`, both. A setting is a `key=value` of the configuration. The
+    process and the wall clock are always there; `versions` is the process again, where there is
+    another version of it. A commit is known by the point after it.
     """
 
     services: tuple[str, ...] = ()
@@ -30,6 +30,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
 
     def of(self, scope: Scope) -> tuple[str, ...]:
@@ -41,6 +42,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
             "commit": tuple(each for each in self.points if each.endswith(AFTER)),
             "handler": self.handlers,
             "effect": self.effects,
+            "setting": self.settings,
             "link": self.links,
             "process": (PROCESS,),
             "clock": (CLOCK,),

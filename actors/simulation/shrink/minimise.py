@@ -38,6 +38,8 @@ SEEDS_WIDE: Final = tuple(range(20))
 PASSING_MAX: Final = 3
 # Of larger scripts, with so many requests and steps, no two things are changed at a time.
 TRADED_MAX: Final = 5
+# What strikes where something is passed, and else never.
+PASSED: Final = frozenset({"point", "commit"})
 # What handlers are struck by.
 STRUCK: Final = frozenset({"handler", "effect"})
 
@@ -65,9 +67,9 @@ def minimise(
 ) -> Minimum:
     """Make a failing script simpler while `fails` says of what `play` returns that it still fails.
 
-    Simpler is: no step at all; fewer requests and steps; calls of an earlier kind, with fields
-    nearer to their defaults, or of smaller choices where `choose_call` draws them; shorter gaps;
-    then faults, amounts and targets in the order of `FAULTS` and `targets`.
+    Simpler is: asyncio's order; no step at all; fewer requests and steps; calls of an earlier kind,
+    with fields nearer to their defaults, or of smaller choices where `choose_call` draws them;
+    shorter gaps; then faults, amounts and targets in the order of `FAULTS` and `targets`.
     From the point where nothing more can be left out, a script counts as failing if it does under
     one of `SEEDS`, and ends with the first such seed: what is found then hardly depends on the seed
     that was begun with. `fails` should tell this failure from others; `play` is called at most
@@ -115,6 +117,7 @@ class _ScriptSearch:
 
     def run(self) -> None:
         """Leave out, then put into normal form, until nothing helps."""
+        self._let_asyncio_order()
         self._turn_knobs_back()
         self._let_nothing_go_wrong()
         self._leave_out()
@@ -165,6 +168,13 @@ class _ScriptSearch:
             self._seeds = (*SEEDS, own)
 
     # --- Passes ------------------------------------------------------------------------------
+
+    def _let_asyncio_order(self) -> None:
+        """Do without another order, or with one that has few changes, or nothing but changes."""
+        while (order := self.best.order) and self._accept(
+            msgspec.structs.replace(self.best, order=plainer) for plainer in order.plainer()
+        ):
+            pass
 
     def _turn_knobs_back(self) -> None:
         """Do without small limits, or with few: who reads it need not wonder about them."""
@@ -335,12 +345,15 @@ class _ScriptSearch:
         passed = self._passed[self.best] | self._passed[undisturbed]
         # Where no handler is struck, none needs to be: there are hundreds of ways.
         used = {FAULTS[step.fault].scope for step in self.best.schedule.steps}
+        # Nor does any setting stand for what is done under another.
+        settings = {step.target for step in self.best.schedule.steps}
         return [
             simpler.Mishap(name, target, amount_ms)
             for name, fault in FAULTS.items()
             for amount_ms in fault.amounts_ms or (0,)
             for target in self._targets.of(fault.scope)
-            if fault.scope != "point" or target in passed
+            if fault.scope not in PASSED or target in passed
+            if fault.scope != "setting" or target in settings
             if fault.scope not in STRUCK
             or (used & STRUCK and {target, f"{target}.before"} & passed)
         ]

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def distance(one: Script, other: Script) -> Distance:
     """Return how far apart they are.
 
-    Whether the seeds or knobs differ, how many requests and steps do, how many if gaps count, and
-    by how many microseconds the two are longer or shorter.
+    Whether the seeds, knobs or orders differ, how many requests and steps do, how many if gaps
+    count, and by how many microseconds the two are longer or shorter.
     """
     mine, its = _items(one), _items(other)
     return (
-        (one.seed, one.knobs) != (other.seed, other.knobs),
+        (one.seed, one.knobs, one.order) != (other.seed, other.knobs, other.order),
         _edits([_at_once(each) for each in mine], [_at_once(each) for each in its]),
         _edits(mine, its),
         abs(sum(each.gap_us for each in mine) - sum(each.gap_us for each in its)),

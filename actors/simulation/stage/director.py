@@ -146,7 +146,7 @@ class Director:
         match FAULTS[step.fault].scope:
             case "commit":
                 self._machine.cuts[step.target] = CUTS[step.fault]
-            case "service" | "point" | "process" | "version":
+            case "service" | "point" | "process" | "setting" | "version":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -190,29 +190,38 @@ class Director:
                 self._machine.stalls[target] = amount_s
             case "full_at":
                 self._machine.refusals.add(target)
-            case "crash" | "cut_power":
-                await self._reboot(self._machine.crash, CUTS.get(fault))
+            case "pause":
+                self._machine.pause(amount_s)
+            case _:
+                await self._to_process(fault, target)
+
+    async def _to_process(self, fault: FaultName, target: str) -> None:
+        setting = target if FAULTS[fault].scope == "setting" else None
+        match fault:
+            case "crash" | "crash_with" | "cut_power":
+                await self._reboot(self._machine.crash, CUTS.get(fault), setting=setting)
+            case "terminate" | "terminate_with":
+                await self._machine.paused.over()
+                await self._reboot(self._machine.stop, setting=setting)
             case "previous_version" | "present_version":
                 is_earlier = fault == "previous_version"
                 if self._machine.is_earlier is not is_earlier:
                     await self._reboot(self._machine.crash, is_earlier=is_earlier)
-            case "terminate":
-                await self._machine.paused.over()
-                await self._reboot(self._machine.stop)
-            case "pause":
-                self._machine.pause(amount_s)
 
     async def _reboot(
         self,
         end: Callable[..., Awaitable[None]],
         *how: Loss | None,
         is_earlier: bool | None = None,
+        setting: str | None = None,
     ) -> None:
-        """End the process, and start it again; as which version, if that is said."""
+        """End the process, and start it again; as which version, with what, if that is said."""
         async with self._ending:
             await end(*how)
             if is_earlier is not None:
                 self._machine.is_earlier = is_earlier
+            if setting is not None:
+                self._machine.reconfigure(setting)
             await asyncio.sleep(REBOOT_S)
             await self._machine.boot()
 

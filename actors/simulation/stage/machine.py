@@ -13,6 +13,7 @@ from actors.app import App
 from actors.errors import NoSuchActor, SchemaError
 from actors.kernel import lifecycle
 from actors.simulation.net.current_host import on_host
+from actors.simulation.script.settings import set_anew
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -93,6 +94,8 @@ class Machine:
         self._network = network
         self._folder = folder
         self.config = config
+        # All that were in force, one after the other.
+        self.configs = [config]
         self._versions = versions
         self.is_earlier = False
         self.scenario = scenario
@@ -141,7 +144,7 @@ class Machine:
         self.disk.lost = False
         if self.engine is not None:
             version = self.version
-            self.engine.booted(version.subscribers, version.groups, version.specs)
+            self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -156,6 +159,10 @@ class Machine:
 
         With a `loss` the machine ends, and that becomes of what its disk has not synced.
         """
+        with self._loop.undisturbed():
+            await self._die(loss)
+
+    async def _die(self, loss: Loss | None) -> None:
         self._trace.add("crash", EDGE_HOST, "kill -9" if loss is None else "without power")
         remains = [] if loss is None else self._remains(loss)
         self.disk.unsynced.settle_all()
@@ -177,6 +184,11 @@ class Machine:
         self.disk.connections.close()
         for each in remains:
             each.put_back()
+
+    def reconfigure(self, setting: str) -> None:
+        """Let the next process have another configuration: one `key=value` of it."""
+        self.config = set_anew(self.config, setting)
+        self.configs.append(self.config)
 
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
@@ -367,11 +379,12 @@ class Machine:
         self._trace.add("effect", service, message_type, message)
 
     def _is_late(self, event: lifecycle.HookFailed) -> bool:
-        """Whether a hook was given up at the end of its time, part of which nothing has run."""
+        """Whether a hook was given up at the end of its time: nothing ran, or its disk was slow."""
         if self.engine is None or not event.error.startswith("CancelledError"):
             return False
-        now_s = self._loop.time()
-        return self.engine.pauses.within(now_s - self.config.supervisor.shutdown_s, now_s) > 0
+        now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
+        slow_s = self.engine.deferred.slow_s
+        return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
 
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()

@@ -30,10 +30,12 @@ from actors.simulation.script.profile import (
     PROFILES,
     assemble,
     begun_earlier,
+    choose_order,
     choose_slot,
     draw_schedule,
 )
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.settings import setting_names
 from actors.simulation.script.targets import PROCESS, Targets
 from actors.simulation.script.workload import (
     CLIENTS,
@@ -58,6 +60,7 @@ from actors.simulation.stage.trace import Line, Trace
 from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.loop import SimulationLoop
+from actors.simulation.time.order import Order
 from actors.simulation.time.run import run
 from actors.system import services_of, unbooted
 
@@ -94,12 +97,13 @@ QUIET_EVENTS: Final = frozenset({"arrive", "data", "eof", "open"})
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides a run: a seed for order and delays, the requests, the faults, the limits."""
+    """All that decides a run: a seed of chance, the requests, the faults, the limits, the order."""
 
     seed: int
     workload: Any
     schedule: Schedule
     knobs: tuple[Knob, ...] = ()
+    order: Order = Order()
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +115,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     perform, `requests` how many requests came of them, `always` how often that was said.
     `lines` are the trace, where it was to be kept; `operations` are what the clients did; `endless`
     is whether it took too long to wait for its end. `sometimes` says of each such case whether it
-    has come.
+    has come. `early` counts how often something came in before asyncio would have had it.
     """
 
     script: Script
@@ -129,6 +133,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     always: int = 0
     endless: bool = False
     sometimes: dict[str, bool] = {}
+    early: int = 0
 
 
 class Rehearsal:
@@ -192,6 +197,7 @@ class Rehearsal:
             points=self.points,
             handlers=handlers,
             effects=effects,
+            settings=setting_names(self._config, scenario().settings, explicit),
             versions=(PROCESS,) * (len(self._versions) - 1),
         )
         scenario().prepare(self._template)
@@ -230,7 +236,8 @@ class Rehearsal:
             schedule = begun_earlier(SeededChooser(rng.fork("version")), schedule, due_us)
         chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
         knobs = tuple(each for each in chosen if not is_set(self._explicit, each.key))
-        return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs)
+        order = choose_order(SeededChooser(rng.fork("order")))
+        return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs, order=order)
 
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what one client does, as the scenario has it. Raises SimulationError."""
@@ -251,7 +258,8 @@ class Rehearsal:
         traps = self._points.traps(turn - 1, count=profile.traps, count_seldom=profile.traps_seldom)
         slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
         steps = (*(traps if turn else ()), *assemble(slots).steps)
-        return Script(seed=seed, workload=present(requests), schedule=Schedule(steps))
+        order = choose_order(choose)
+        return Script(seed=seed, workload=present(requests), schedule=Schedule(steps), order=order)
 
     def play(
         self, script: Script, *, keep: bool = False, onlooker: Onlooker | None = None
@@ -287,6 +295,7 @@ class Rehearsal:
         counts: list[Counter[str]] = []
         asked: list[Counter[str]] = []
         elapsed: list[float] = []
+        early: list[int] = []
         history: list[History] = []
 
         async def stage(machine: Machine, network: Network, loop: SimulationLoop) -> None:
@@ -309,17 +318,21 @@ class Rehearsal:
                 raise
             finally:
                 elapsed.append(loop.time())
+                early.append(loop.early)
 
         now: list[Callable[[], float]] = [lambda: 0.0]
         endless = False
         assertions = Assertions(self._scenario().expected)
         now_s = lambda: now[0]()  # noqa: E731, PLW0108 - it is replaced
         trace = Trace(now_s, keep=keep, listener=onlooker)
-        trace.add("script", "", str(script.seed), (script.workload, script.schedule, script.knobs))
+        limits = (script.knobs, script.order)
+        trace.add("script", "", str(script.seed), (script.workload, script.schedule, *limits))
         try:
             config = turned(self._config, script.knobs)
             with asserting(assertions):
-                self._on_machine(script.seed, folder, trace, stage, now, config=config)
+                self._on_machine(
+                    script.seed, folder, trace, stage, now, config=config, order=script.order
+                )
         except NoSuchService:
             raise
         except SimulationError as error:
@@ -350,6 +363,7 @@ class Rehearsal:
             always=assertions.said,
             endless=endless,
             sometimes=assertions.sometimes,
+            early=sum(early),
         )
 
     def _on_machine(
@@ -361,8 +375,9 @@ class Rehearsal:
         now: list[Callable[[], float]] | None = None,
         *,
         config: Config | None = None,
+        order: Order | None = None,
     ) -> None:
-        loop = SimulationLoop(seed=seed)
+        loop = SimulationLoop(seed=seed, order=order)
         if now is not None:
             now[0] = loop.time
 
@@ -434,6 +449,7 @@ class Rehearsal:
         engine = machine.engine
         assert engine is not None, "a run is judged"
         scenario.is_calm = not script.schedule.steps
+        scenario.configs = machine.configs
         scenario.was_disturbed = engine.calm.was_disturbed
         machine.is_earlier = script.schedule.begins_with("previous_version")
         await machine.boot()

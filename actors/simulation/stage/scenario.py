@@ -58,6 +58,11 @@ class Scenario:
     expected: tuple[str, ...] = ()
     # Messages that nothing in it sends: what is not rehearsed is named, and has no crash points.
     unreached: tuple[Any, ...] = ()
+    # Its system's own keys of the configuration, and what each may become when a process is started
+    # again: `{"cafe.cups_max": (2, 50)}`.
+    settings: Mapping[str, Sequence[float]] = MappingProxyType({})
+    # All that was in force in the run at hand, one after the other.
+    configs: Sequence[Config] = ()
     # Whether limits are so wide that nobody is refused for want of room where nothing is wrong.
     roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.

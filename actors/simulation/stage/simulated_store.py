@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 EPOCH = "SELECT value FROM epoch"
 
-# A kill is heard within a turn or two of the loop.
-KILL_S_MAX = 0.001
+# A kill is heard within a turn or two of the loop, each of which may take REACH_S.
+KILL_S_MAX = 0.02
 
 
 # A statement that needs room; at which one of a batch there is none, 0 being its commit.

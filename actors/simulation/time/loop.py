@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 from collections import deque
+from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
@@ -19,13 +20,15 @@ from actors.simulation.time.budget import Budget, Spending
 from actors.simulation.time.deadlock import describe_waiting
 from actors.simulation.time.generators import Generators
 from actors.simulation.time.numbered import NumberedFuture, NumberedTask, TaskList
+from actors.simulation.time.order import OrderedTimetable
 from actors.simulation.time.timetable import Timetable
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextvars import Context
 
+    from actors.simulation.time.order import Order
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -49,8 +52,9 @@ _COLLECT_ALL_EVERY = 50  # collections of what is young
 class SimulationLoop(NetworkCalls):
     """An event loop that never waits: time jumps to the next timer.
 
-    Callbacks run first in, first out; of timers of one instant, the one made first. Nothing ready
-    and nothing scheduled is a `Deadlock`, too much done at one instant a `Livelock`.
+    Callbacks run first in, first out; of timers of one instant, the one made first, unless an
+    `Order` has them otherwise. Nothing ready and nothing scheduled is a `Deadlock`, too much done
+    at one instant a `Livelock`.
 
     `clock` is its time as the services know it. `entropy` serves libraries that are allowed to ask
     for chance (`guard.ALLOWED`).
@@ -59,9 +63,17 @@ class SimulationLoop(NetworkCalls):
     clock: VirtualClock
 
     def __init__(
-        self, *, seed: int | str = 0, start_us: int = START_US, budget: Budget | None = None
+        self,
+        *,
+        seed: int | str = 0,
+        start_us: int = START_US,
+        budget: Budget | None = None,
+        order: Order | None = None,
     ) -> None:
-        """`start_us` is the wall clock at the beginning: microseconds since the epoch."""
+        """`start_us` is the wall clock at the beginning: microseconds since the epoch.
+
+        What comes from outside comes in by `order`, as asyncio has it unless given.
+        """
         self.clock = VirtualClock(self.time, start_us=start_us)
         self.entropy = Rng(f"{seed}:entropy")
         self.spending = Spending(budget or Budget())
@@ -69,10 +81,12 @@ class SimulationLoop(NetworkCalls):
         self.unhandled: list[dict[str, Any]] = []
         self._now_s = 0.0
         self._ready: deque[asyncio.Handle] = deque()
-        self._timers = Timetable()
+        self._timers = OrderedTimetable(order, self.time) if order else Timetable()
         # By host: what was to run there since it was paused, in its order.
         self._paused: dict[str, list[asyncio.Handle]] = {}
         self._numbers = 0
+        # Sets of tasks have no order of their own: by their addresses it is in asyncio.
+        self._scattered = order.priorities if order else 0
         self._task_numbers = 0
         self._tasks = TaskList()
         self._generators = Generators(self)
@@ -132,7 +146,7 @@ class SimulationLoop(NetworkCalls):
 
     def create_future(self) -> asyncio.Future[Any]:
         self._numbers += 1
-        return NumberedFuture(self._numbers, loop=self)
+        return NumberedFuture(self._numbers ^ self._scattered, loop=self)
 
     def create_task(
         self,
@@ -154,8 +168,9 @@ class SimulationLoop(NetworkCalls):
         host = (
             CURRENT_HOST.get() if context is None else context.get(CURRENT_HOST, CURRENT_HOST.get())
         )
+        number = self._numbers ^ self._scattered
         task = NumberedTask(
-            self._numbers, coro, host=host, loop=self, name=name, context=context, **options
+            number, coro, host=host, loop=self, name=name, context=context, **options
         )
         self._tasks.add(task)
         return task
@@ -224,7 +239,7 @@ class SimulationLoop(NetworkCalls):
         ready = self._ready
         if not ready:
             self._jump()
-        self._timers.move_due(self._now_s, ready)
+        self._move_on(self._timers.move_due(self._now_s, ready))
         if self._paused:
             self._hold_back(ready)
         count = len(ready)
@@ -257,14 +272,31 @@ class SimulationLoop(NetworkCalls):
         next_s = self._timers.next_s()
         if next_s is None:
             raise Deadlock(self._now_s, self.describe_waiting())
-        if next_s > self._now_s:
-            self._now_s = next_s
+        self._move_on(next_s)
+
+    def _move_on(self, now_s: float) -> None:
+        if now_s > self._now_s:
+            self._now_s = now_s
             self.spending.begin_instant()
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Let nothing come in before its time while the block waits: it takes no time at all."""
+        self._timers.held = True
+        try:
+            yield
+        finally:
+            self._timers.held = False
 
     def describe_waiting(self) -> list[str]:
         """Return who waits for what: every task, and what is stuck in the network."""
         lines = describe_waiting(self.tasks())
         return lines + list(self.network.describe() if self.network is not None else ())
+
+    @property
+    def early(self) -> int:
+        """How often something came in before asyncio would have had it."""
+        return self._timers.early
 
     def stop(self) -> None:
         """End `run_forever` after this turn."""

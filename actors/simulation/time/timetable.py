@@ -18,9 +18,14 @@ class Timetable:
     """A heap of timers; cancelled ones stay until they come up or are too many."""
 
     def __init__(self) -> None:
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        # By their time, then by their rank, then as they were made.
+        self._timers: list[tuple[float, int, int, asyncio.TimerHandle]] = []
         self._count = 0
         self._cancelled = 0
+        # Whether what is ready goes on to its end, whatever is due meanwhile.
+        self.held = False
+        # How often something came in before its time.
+        self.early = 0
 
     def __len__(self) -> int:
         return len(self._timers)
@@ -30,37 +35,41 @@ class Timetable:
         self._count += 1
         # Never is not a time to jump to: who waits for it alone is deadlocked.
         if when_s < math.inf:
-            heapq.heappush(self._timers, (when_s, self._count, handle))
+            heapq.heappush(self._timers, (when_s, self._rank(), self._count, handle))
 
     def cancelled(self) -> None:
         """Hear that a timer was cancelled, which may have run already."""
         self._cancelled += 1
         if self._cancelled > max(_SWEEP_MIN, len(self._timers) // 2):
-            self._timers = [each for each in self._timers if not each[2].cancelled()]
+            self._timers = [each for each in self._timers if not each[-1].cancelled()]
             heapq.heapify(self._timers)
             self._cancelled = 0
 
     def next_s(self) -> float | None:
         """Return when the first timer is due, or nothing if there is none."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][-1].cancelled():
             heapq.heappop(timers)
             self._forget_cancelled()
         return timers[0][0] if timers else None
 
-    def move_due(self, now_s: float, ready: deque[asyncio.Handle]) -> None:
-        """Append what is due to `ready`."""
+    def move_due(self, now_s: float, ready: deque[asyncio.Handle]) -> float:
+        """Append to `ready` what comes in: all that is due. Return what time it is then."""
         timers = self._timers
         while timers and timers[0][0] <= now_s:
-            handle = heapq.heappop(timers)[2]
+            handle = heapq.heappop(timers)[-1]
             if handle.cancelled():
                 self._forget_cancelled()
             else:
                 ready.append(handle)
+        return now_s
 
     def clear(self) -> None:
         """Forget all."""
         self._timers.clear()
+
+    def _rank(self) -> int:
+        return 0
 
     def _forget_cancelled(self) -> None:
         self._cancelled = max(0, self._cancelled - 1)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from actors.config import EdgeConfig
     from actors.simulation import Chooser, Client, History
 
 SCHEDULES_MAX: Final = 20
@@ -88,8 +89,8 @@ def _changed(exchange: HttpAnswer, **changes: Any) -> HttpAnswer:
 
 
 @pytest.fixture(scope="module")
-def contract() -> HttpContract:
-    return HttpContract(load_config(systems=SYSTEMS).edge)
+def edge() -> EdgeConfig:
+    return load_config(systems=SYSTEMS).edge
 
 
 @pytest.mark.parametrize(
@@ -121,18 +122,18 @@ def contract() -> HttpContract:
         _changed(_no(503, "too-many-connections", retry_after=1), headers=UNREAD),
     ],
 )
-def test_what_is_right_is_not_complained_of(contract: HttpContract, exchange: HttpAnswer) -> None:
+def test_what_is_right_is_not_complained_of(edge: EdgeConfig, exchange: HttpAnswer) -> None:
     """Neither a yes nor a no."""
-    assert list(contract.violations(exchange)) == []
+    assert list(HttpContract().violations(exchange, edge)) == []
 
 
-def test_what_is_being_made_has_the_place_of_what_is_made() -> None:
+def test_what_is_being_made_has_the_place_of_what_is_made(edge: EdgeConfig) -> None:
     """A 202 says where to look, if a 201 of the same address does."""
-    contract = HttpContract(load_config(systems=SYSTEMS).edge)
+    contract = HttpContract()
     headers = {"location": None, "retry-after": "1"}
     accepted = _changed(CREATED, status=202, headers=headers)
-    assert list(contract.violations(accepted)) == []
-    (trouble,) = contract.violations(CREATED)
+    assert list(contract.violations(accepted, edge)) == []
+    (trouble,) = contract.violations(CREATED, edge)
     assert trouble.endswith("does not always say where it is to be seen")
 
 
@@ -172,9 +173,9 @@ def test_what_is_being_made_has_the_place_of_what_is_made() -> None:
         (_changed(_no(409, "conflict"), headers=JSON), "as application/json"),
     ],
 )
-def test_what_is_wrong_is_named(contract: HttpContract, exchange: HttpAnswer, said: str) -> None:
+def test_what_is_wrong_is_named(edge: EdgeConfig, exchange: HttpAnswer, said: str) -> None:
     """By a sentence each."""
-    assert said in " ".join(contract.violations(exchange))
+    assert said in " ".join(HttpContract().violations(exchange, edge))
 
 
 def _everybody_may(self: Doorkeeper, *given: Any) -> None:

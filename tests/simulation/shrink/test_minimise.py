@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import pytest
 
+from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.profile import PROFILES, draw_schedule
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.targets import Targets
@@ -151,6 +152,24 @@ def test_a_request_gives_way_to_a_step() -> None:
     found = minimum(Script(seed=9, workload=requests, schedule=restart), fails).script
     assert found.workload == (ClientRequest(0, 0, Call("look")),)
     assert found.schedule == Schedule((Step(0, "kill", "booking"),))
+
+
+def test_no_trap_is_set_where_nothing_passes() -> None:
+    """Whether it kills or cuts the power: there are hundreds, and none would spring."""
+    point, traps = "room.Hold.before", set()
+
+    def play(script: Script) -> Played:
+        steps = script.schedule.steps
+        traps.update(
+            each.target for each in steps if FAULTS[each.fault].scope in {"point", "commit"}
+        )
+        run = played(script, failed=any(each.fault == "pause" for each in steps))
+        return msgspec.structs.replace(run, passed={point: 1})
+
+    pause = Schedule((Step(0, "pause", "process", 100),))
+    script = Script(seed=9, workload=(ClientRequest(0, 0, Call("look")),), schedule=pause)
+    minimise(script, play, lambda run: bool(run.troubles), targets=TARGETS, runs_max=5_000)
+    assert traps == {point}
 
 
 def test_what_needs_no_fault_is_told_without_one(rng: Rng) -> None:

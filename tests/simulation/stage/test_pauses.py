@@ -80,9 +80,15 @@ def test_a_service_of_a_paused_process_is_killed_when_it_runs(rehearsal: Rehears
     assert crashed == [ended_us]
 
 
-def test_an_end_that_a_pause_makes_late_is_no_crash(rehearsal: Rehearsal) -> None:
-    """A service that is being stopped when nothing runs for a minute is given up, in order."""
-    stops = Step(3_000, "restart", "tally"), Step(500, "pause", "process", PAUSED_S * 1_000)
-    played = rehearsal.play(under_load(*stops), keep=True)
+@pytest.mark.parametrize(
+    "late",
+    [
+        (Step(3_000, "restart", "tally"), Step(500, "pause", "process", PAUSED_S * 1_000)),
+        (Step(0, "slow_store", "tally", 10_000), Step(3_000, "restart", "tally")),
+    ],
+)
+def test_an_end_that_is_made_late_is_no_crash(rehearsal: Rehearsal, late: tuple[Step, ...]) -> None:
+    """A service that is being stopped when nothing runs, or its disk is slow, is given up."""
+    played = rehearsal.play(under_load(*late), keep=True)
     assert played.troubles == ()
     assert [each for each in played.lines if "on_stop CancelledError" in each.text] != []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.knobs import Knob
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal, Script
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.simulation.stage.rehearsal import Played
+
+# A file that cannot be opened parks its service before it can be opened again.
+INTENSITY: Final = Knob("supervisor.intensity", 1)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,15 @@ def test_a_process_ends_in_order_and_is_started_again(rehearsal: Rehearsal) -> N
     assert len(times_of(played, "boot edge process 2")) == 1
     assert not times_of(played, "crash edge kill -9")
     assert rehearsal.play(played.script).digest == played.digest
+
+
+def test_what_comes_up_late_has_its_timers_late(rehearsal: Rehearsal) -> None:
+    """A service that another process has parked starts there for the first time."""
+    steps = Step(29_000, "lock_file", "tally"), Step(2_000_000, "crash", "process")
+    script = under_load(*steps)
+    played = rehearsal.play(msgspec.structs.replace(script, knobs=(INTENSITY,)), keep=True)
+    assert times_of(played, "parked tally ")
+    assert played.troubles == ()
 
 
 def test_a_disk_is_low_by_turns(rehearsal: Rehearsal) -> None:

@@ -27,7 +27,7 @@ FRESH_SEEDS: Final = 3
 COVERAGE_SEEDS: Final = 150
 COVERED_MIN: Final = 0.9
 # Those that run what few do: played first, so that the others need not be.
-REACHING: Final = {"hotel": (58, 3, 13, 8, 33), "tweets": (20, 21, 37, 42, 5)}
+REACHING: Final = {"hotel": (3, 26, 13, 6, 11, 21, 36), "tweets": (30, 38, 5, 34, 52)}
 
 
 class Hall:

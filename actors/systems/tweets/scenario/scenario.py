@@ -102,6 +102,7 @@ class TweetsScenario(Scenario):
     wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
     # It signs a request to X: its nonce and its time are the seed's.
     allowed = (Allowance("oauthlib", ("time", "entropy"), "virtual", "signs a request to X"),)
+    settings = MappingProxyType({"tweets.retry_s": (1.0, 30.0), "x.rules_check_s": (1.0,)})
     seldom = (
         PostponeLike,
         PostponeReply,
