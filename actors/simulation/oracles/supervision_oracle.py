@@ -5,7 +5,7 @@ The model knows what the supervisor cannot have misread: who ended, when, and of
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -156,11 +156,11 @@ class SiblingOracle:
 
     def _clear(self) -> None:
         self._up: set[str] = set()
-        # How often each may be started again; and who has to be, and with whom.
-        self._may: Counter[str] = Counter()
+        # Who may be started again; and who has to be, and with whom.
+        self._may: set[str] = set()
         self._owed: dict[str, str] = {}
-        # Who could only read at some time since its process began.
-        self._degraded: set[str] = set()
+        # Who can only read, or stands with who can, and when that was said.
+        self._degraded_s: dict[str, float] = {}
         # When somebody last asked for it to be started again.
         self._asked_s: dict[str, float] = {}
         # Of a group: the crashes that count for certain, and those that may; of each its failed
@@ -183,9 +183,9 @@ class SiblingOracle:
         """Note what has happened; yield who should not have been started again, or given up."""
         name = event.name
         if isinstance(event, lifecycle.Started | lifecycle.Restarted):
-            asked_for = now_s - self._asked_s.get(name, -inf) < ASKED_S_MAX
-            asked_for |= name in self._degraded
-            if isinstance(event, lifecycle.Restarted) and not self._may[name] and not asked_for:
+            may = now_s - self._asked_s.get(name, -inf) < ASKED_S_MAX
+            may |= name in self._may or name in self._degraded_s
+            if isinstance(event, lifecycle.Restarted) and not may:
                 yield f"{name} was started again though it had not ended, nor who stands with it"
             yield from self._came_up(name, now_s)
         elif isinstance(event, lifecycle.Crashed) and name in self._specs:
@@ -193,11 +193,14 @@ class SiblingOracle:
         elif isinstance(event, lifecycle.Crashed):
             self._ended(name, event, now_s)
         elif isinstance(event, lifecycle.Degraded):  # it starts itself again when it can write
-            self._degraded.update([name, *self._with(name)])
+            self._degraded_s.update(dict.fromkeys((name, *self._with(name)), now_s))
+        elif isinstance(event, lifecycle.Recovered):
+            for each in (name, *self._with(name)):
+                self._degraded_s.pop(each, None)
         elif isinstance(event, lifecycle.Stopped):
             self._may.update([name, *self._with(name)])
         elif isinstance(event, lifecycle.Parked):
-            self._may[name] += 1
+            self._may.add(name)
             self._owed.pop(name, None)
 
     def left(self) -> Iterator[str]:
@@ -224,7 +227,9 @@ class SiblingOracle:
 
     def _came_up(self, name: str, now_s: float) -> Iterator[str]:
         self._up.add(name)
-        self._may[name] = max(0, self._may[name] - 1)
+        self._may.discard(name)
+        if now_s - self._degraded_s.get(name, inf) > EDGE_S:  # else it has come up so
+            del self._degraded_s[name]
         self._owed.pop(name, None)
         self._failed[name] = 0
         group = self._groups.get(name)
