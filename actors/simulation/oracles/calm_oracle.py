@@ -31,7 +31,7 @@ class CalmOracle:
 
     def __init__(self, *, roomy: bool) -> None:
         """Nothing has happened. Where limits are small on purpose it is not `roomy`."""
-        self._roomy = roomy
+        self.roomy = roomy
         # When something was last done to it; None: nothing was.
         self._disturbed_s: float | None = None
         self._lasting: set[tuple[str, str]] = set()
@@ -83,7 +83,7 @@ class CalmOracle:
             if not self.undisturbed:  # a process may have begun with it parked
                 self.disturb(now_s)
             return
-        if isinstance(event, lifecycle.DeadLettered) and not self._roomy:
+        if isinstance(event, lifecycle.DeadLettered) and not self.roomy:
             return
         detail = getattr(event, "error", "") or getattr(event, "reason", "")
         asked_for = isinstance(event, ASKED_FOR) or getattr(event, "wished", False)
@@ -102,12 +102,12 @@ class CalmOracle:
     def batch(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Yield who found no room."""
         for each in batch:
-            if self._roomy and isinstance(each.outcome, Busy):
+            if self.roomy and isinstance(each.outcome, Busy):
                 yield f"{store} refused {type(each.envelope.message).__name__}: {each.outcome}"
 
     def asked(self, what: str, status: int) -> Iterator[str]:
         """Yield how a client was answered who should have been served; 0 is not at all."""
-        if status == NO_ROOM and not self._roomy:
+        if status == NO_ROOM and not self.roomy:
             return
         if status in OVERLOAD or status == 0:
             yield f"{what} was answered {status or 'not at all'}"
@@ -115,7 +115,7 @@ class CalmOracle:
     def rejected(self, counts: Sequence[tuple[str, int]]) -> Iterator[str]:
         """Yield the mailboxes that took less than they were given."""
         for name, count in counts:
-            if count and self._roomy:
+            if count and self.roomy:
                 yield f"the mailbox of {name} has rejected {count} messages"
 
     # --- Inside ------------------------------------------------------------------------------

@@ -266,6 +266,10 @@ class Engine:
         whole = self.deadlines.is_whole(host, begun_s)
         return whole and since_s is not None and begun_s >= since_s
 
+    def has_room_since(self, host: str, begun_s: float) -> bool:
+        """Whether it has been calm since then, and no limit is small on purpose."""
+        return self.calm.roomy and self.is_calm_since(host, begun_s)
+
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""
         self._add("http", [trouble])
