@@ -159,7 +159,7 @@ class Engine:
         self._replies.begin()
         self.timers.begin()
         self.effects.begin()
-        self._poison.ends += 1
+        self._poison.begin()
 
     def happened(self, event: lifecycle.LifecycleEvent) -> None:
         """Hear of an actor, of a process that is up."""
@@ -175,6 +175,8 @@ class Engine:
             self.deferred.up(event.name, None)
         elif isinstance(event, lifecycle.Started | lifecycle.Restarted | lifecycle.Resumed):
             self.deferred.up(event.name, now_s)
+        if isinstance(event, lifecycle.Restarted):
+            self._poison.up(event.name)
         self.counted(self.actors())
 
     def disturbed(self) -> None:
