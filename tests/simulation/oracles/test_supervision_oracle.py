@@ -87,6 +87,15 @@ def up(name: str, incarnation: int = 1) -> LifecycleEvent:
 BOTH: Final = [up("favouriter"), up("responder"), up("till")]
 FULL: Final = Degraded(name="responder", error="")
 AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
+# Its second end comes before its sibling is up again for its first.
+AMID: Final = [
+    crashed("favouriter", killed=True),
+    up("favouriter", 2),
+    crashed("favouriter", killed=True),
+    up("responder", 2),
+    up("favouriter", 3),
+    up("responder", 3),
+]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +119,9 @@ AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
         ([*BOTH, FULL, Recovered(name="responder"), AGAIN[1]], "favouriter was started again"),
         ([*BOTH, FULL, *AGAIN[1:], up("responder", 3)], "responder was started again"),
         ([*BOTH, FULL, FULL, crashed("till"), crashed("till"), *2 * [up("till", 2)]], "till was"),
+        ([*BOTH, *AMID], ""),
+        ([*BOTH, *AMID, up("responder", 4)], "responder was started again"),
+        ([*BOTH, *3 * AMID[:1], up("favouriter", 2), *3 * [up("responder", 2)]], "responder was"),
     ],
     ids=[
         "whole",
@@ -124,6 +136,9 @@ AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
         "no longer full",
         "full once",
         "ended twice",
+        "again amid it",
+        "once too often",
+        "ended thrice",
     ],
 )
 def test_siblings_are_started_again_as_their_group_has_it(
