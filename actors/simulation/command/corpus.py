@@ -33,7 +33,8 @@ class Corpus:
             return cls({})
         if not folder.is_dir():
             raise ConfigError(f"{folder}: there is no such folder")
-        paths = [path for path in sorted(folder.glob("*.json")) if system_in(path) in systems]
+        files = [path for path in sorted(folder.glob("*.json")) if path.is_file()]
+        paths = [path for path in files if system_in(path) in systems]
         return cls({path: Recording.read(path, systems) for path in paths})
 
     def __len__(self) -> int:

@@ -86,9 +86,16 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(message)
 
 
-def system_in(path: Path) -> str:
-    """Return whose script a file holds. Raises ConfigError where it is none."""
-    named: _Named = _decoded(path, path.read_bytes(), _Named)
+def system_in(path: Path) -> str | None:
+    """Return whose script a file holds; None where it is JSON of another kind.
+
+    What has a `system` or a `script` is meant to be one: raises ConfigError where it is not whole.
+    """
+    text = path.read_bytes()
+    held = _decoded(path, text, Any)
+    if not isinstance(held, dict) or held.keys().isdisjoint(_Named.__struct_fields__):
+        return None
+    named: _Named = _decoded(path, text, _Named)
     return named.system
 
 
@@ -102,6 +109,7 @@ class _RawScript(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class _Named(msgspec.Struct):
     system: str
+    script: msgspec.Raw
 
 
 class _Raw(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -164,7 +164,7 @@ class Engine:
         self._replies.begin()
         self.timers.begin()
         self.effects.begin()
-        self._poison.ends += 1
+        self._poison.begin()
 
     def happened(self, event: lifecycle.LifecycleEvent) -> None:
         """Hear of an actor, of a process that is up."""
@@ -180,6 +180,8 @@ class Engine:
             self.deferred.up(event.name, None)
         elif isinstance(event, lifecycle.Started | lifecycle.Restarted | lifecycle.Resumed):
             self.deferred.up(event.name, now_s)
+        if isinstance(event, lifecycle.Restarted):
+            self._poison.up(event.name)
         self.counted(self.actors())
 
     def disturbed(self) -> None:
@@ -275,6 +277,10 @@ class Engine:
         since_s = self.calm.since_s(self._clock.monotonic())
         whole = self.deadlines.is_whole(host, begun_s)
         return whole and since_s is not None and begun_s >= since_s
+
+    def has_room_since(self, host: str, begun_s: float) -> bool:
+        """Whether it has been calm since then, and no limit is small on purpose."""
+        return self.calm.roomy and self.is_calm_since(host, begun_s)
 
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""

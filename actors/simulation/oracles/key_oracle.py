@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadLettered
@@ -134,8 +136,8 @@ class DeferredOracle:
         self._answers: dict[tuple[str, str], tuple[float, Content]] = {}
         # When each service came up.
         self._up_s: dict[str, float] = {}
-        # How long a commit may take to be heard of.
-        self.slow_s = 0.0
+        # By store: how long a commit may take to be heard of, and until when.
+        self._slow: dict[str, list[tuple[float, float]]] = defaultdict(list)
 
     def up(self, store: str, at_s: float | None) -> None:
         """Hear that a service is up since then; or (None) that it is not."""
@@ -143,6 +145,17 @@ class DeferredOracle:
             self._up_s.pop(store, None)
         else:
             self._up_s[store] = at_s
+
+    def slow(self, store: str, commit_s: float) -> None:
+        """Hear that each of its commits takes so long from now on; 0: as long as any.
+
+        What has begun before takes as long as it did then.
+        """
+        now_s = self._now_s()
+        spans = [(each_s, min(until_s, now_s + each_s)) for each_s, until_s in self._slow[store]]
+        if commit_s:
+            spans.append((commit_s, inf))
+        self._slow[store] = spans
 
     def hear(self, store: str, batch: Sequence[Handled]) -> None:
         """Note who waits, and for whom an answer was committed."""
@@ -169,7 +182,9 @@ class DeferredOracle:
             if answered_s is None or up_s is None:
                 return
             now_s, since_s = self._now_s(), max(answered_s, up_s)
-            late_s = now_s - since_s - self.slow_s - self._pauses.within(since_s, now_s)
+            slow = [each_s for each_s, until_s in self._slow[store] if since_s < until_s]
+            late_s = now_s - since_s - max(slow, default=0.0)
+            late_s -= self._pauses.within(since_s, now_s)
             if late_s > TOLD_S_MAX:
                 self._found.append(
                     f"{store}: who waited for {request} was told {type(value).__name__} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,7 +82,8 @@ class OnceOracle:
 class PoisonOracle:
     """What crashes its handler runs `attempts_max` times, and is a dead letter then.
 
-    Where somebody else's end came between, what is sent anew may have as many attempts again.
+    For each other end of its receiver, or of its sender, that came between it may have as many
+    attempts again: it is sent anew.
     """
 
     def __init__(self, attempts_max: int) -> None:
@@ -89,9 +91,18 @@ class PoisonOracle:
         self._attempts_max = attempts_max
         # How often a message has crashed, at how many other ends; the envelope is kept.
         self._crashed: dict[Any, tuple[int, int, Envelope]] = {}
-        self.ends = 0
+        # By name; and how many processes have ended.
+        self._ends: Counter[str] = Counter()
+        self._processes = 0
         # By store, the type of what crashed last: its incarnation is going to end of it.
         self._culprits: dict[str, str] = {}
+        # Who was heard to end, and is not up again.
+        self._down: set[str] = set()
+
+    def begin(self) -> None:
+        """Another process: all have ended with the last one."""
+        self._processes += 1
+        self._down.clear()
 
     def ended(self, store: str, message_type: str | None) -> None:
         """Hear which message an incarnation has ended of, if any.
@@ -99,7 +110,13 @@ class PoisonOracle:
         Another than the one that was seen to crash came before: that attempt does not count.
         """
         culprit = self._culprits.pop(store, None)
-        self.ends += message_type is None or message_type != culprit
+        self._ends[store] += message_type is None or message_type != culprit
+        self._down.add(store)
+
+    def up(self, store: str) -> None:
+        """Hear that another incarnation is up: the last may have ended for another's sake."""
+        self._ends[store] += store not in self._down
+        self._down.discard(store)
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Look at what was buried, and forget what has got through."""
@@ -119,22 +136,31 @@ class PoisonOracle:
             return
         self._culprits[store] = type_name(type_of(culprit.message))
         place = _place(store, culprit)
-        count, ends, _ = self._crashed.get(place, (0, self.ends, culprit))
+        count, ends, _ = self._crashed.get(place, (0, self._ends_of(store, culprit), culprit))
         self._crashed[place] = (count + 1, ends, culprit)
-        if count == self._attempts_max and ends == self.ends:
+        if count == self._allowed(store, culprit, ends):
             name = type(culprit.message).__name__
             yield f"{store}: {name} has crashed {count + 1} times and is not given up"
 
     def _buried(self, store: str, each: Handled) -> Iterator[str]:
-        count, ends, _ = self._crashed.pop(_place(store, each.envelope), (0, self.ends, None))
+        count, ends, _ = self._crashed.pop(_place(store, each.envelope), (0, 0, None))
         name = type(each.envelope.message).__name__
         if count == 0:  # an effect's last attempt, or what nobody handles
             return
-        if count < self._attempts_max or (count > self._attempts_max and ends == self.ends):
+        if not self._attempts_max <= count <= self._allowed(store, each.envelope, ends):
             yield (
                 f"{store}: {name} became a dead letter after {count} crashes, "
                 f"of {self._attempts_max}"
             )
+
+    def _allowed(self, store: str, envelope: Envelope, ends: int) -> int:
+        """Return how often it may crash that began to at so many ends."""
+        return self._attempts_max * (1 + self._ends_of(store, envelope) - ends)
+
+    def _ends_of(self, store: str, envelope: Envelope) -> int:
+        origin = envelope.origin
+        sender = origin.sender if isinstance(origin, ChannelOrigin) else store
+        return self._processes + sum(self._ends[each] for each in {store, sender})
 
 
 class ReplyOracle:

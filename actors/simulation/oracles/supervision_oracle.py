@@ -14,7 +14,7 @@ import msgspec
 from actors.kernel import lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from actors.service.group import Group
 
@@ -159,8 +159,8 @@ class SiblingOracle:
         # How often each may be started again; and who has to be, and with whom.
         self._may: Counter[str] = Counter()
         self._owed: dict[str, str] = {}
-        # Who could only read at some time since its process began.
-        self._degraded: set[str] = set()
+        # Who can only read, or stands with who can, and when that was said.
+        self._degraded_s: dict[str, float] = {}
         # When somebody last asked for it to be started again.
         self._asked_s: dict[str, float] = {}
         # Of a group: the crashes that count for certain, and those that may; of each its failed
@@ -183,9 +183,9 @@ class SiblingOracle:
         """Note what has happened; yield who should not have been started again, or given up."""
         name = event.name
         if isinstance(event, lifecycle.Started | lifecycle.Restarted):
-            asked_for = now_s - self._asked_s.get(name, -inf) < ASKED_S_MAX
-            asked_for |= name in self._degraded
-            if isinstance(event, lifecycle.Restarted) and not self._may[name] and not asked_for:
+            may = now_s - self._asked_s.get(name, -inf) < ASKED_S_MAX
+            may |= self._may[name] > 0 or name in self._degraded_s
+            if isinstance(event, lifecycle.Restarted) and not may:
                 yield f"{name} was started again though it had not ended, nor who stands with it"
             yield from self._came_up(name, now_s)
         elif isinstance(event, lifecycle.Crashed) and name in self._specs:
@@ -193,11 +193,14 @@ class SiblingOracle:
         elif isinstance(event, lifecycle.Crashed):
             self._ended(name, event, now_s)
         elif isinstance(event, lifecycle.Degraded):  # it starts itself again when it can write
-            self._degraded.update([name, *self._with(name)])
+            self._degraded_s.update(dict.fromkeys((name, *self._with(name)), now_s))
+        elif isinstance(event, lifecycle.Recovered):
+            for each in (name, *self._with(name)):
+                self._degraded_s.pop(each, None)
         elif isinstance(event, lifecycle.Stopped):
-            self._may.update([name, *self._with(name)])
+            self._allow(name, self._with(name))
         elif isinstance(event, lifecycle.Parked):
-            self._may[name] += 1
+            self._allow(name)
             self._owed.pop(name, None)
 
     def left(self) -> Iterator[str]:
@@ -222,9 +225,20 @@ class SiblingOracle:
     def _members(self, group: str) -> list[str]:
         return [each for each, its in self._groups.items() if its == group]
 
+    def _allow(self, name: str, others: Iterable[str] = ()) -> None:
+        """Let who has ended start again, once however often; and the others with it.
+
+        Their start for the sake of the end before may be under way still: then they have another.
+        """
+        self._may[name] = max(1, self._may[name])
+        for each in others:
+            self._may[each] = min(2, self._may[each] + 1)
+
     def _came_up(self, name: str, now_s: float) -> Iterator[str]:
         self._up.add(name)
         self._may[name] = max(0, self._may[name] - 1)
+        if now_s - self._degraded_s.get(name, inf) > EDGE_S:  # else it has come up so
+            del self._degraded_s[name]
         self._owed.pop(name, None)
         self._failed[name] = 0
         group = self._groups.get(name)
@@ -245,7 +259,7 @@ class SiblingOracle:
             if {name, *others} <= self._up:  # else it may be down for another's sake already
                 self._surely_s[group].append(now_s)
         self._up.discard(name)
-        self._may.update([name, *others])
+        self._allow(name, others)
         self._owed.update([(each, name) for each in others if each in self._up])
 
     def _gave_up(self, group: str, event: lifecycle.Crashed, now_s: float) -> Iterator[str]:
@@ -258,8 +272,9 @@ class SiblingOracle:
             yield f"{group} gave up after {count} crashes within {period_s:g} s, of {intensity}"
         for known in (self._surely_s, self._maybe_s):
             known[group].clear()
-        self._may.update([group, *members])
+        self._allow(group)
         for each in members:
+            self._allow(each)
             self._owed.pop(each, None)
             self._failed[each] = 0
         self._up.difference_update(members)

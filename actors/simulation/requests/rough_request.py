@@ -36,10 +36,13 @@ class RoughRequest(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return self.name
 
-    def amiss(self, answer: RoughAnswer, *, links_whole: bool) -> str | None:
-        """Return what is wrong with an answer, if anything is."""
+    def amiss(self, answer: RoughAnswer, *, links_whole: bool, has_room: bool) -> str | None:
+        """Return what is wrong with an answer, if anything is.
+
+        Where it `has_room`, and time, nobody is turned away for want of it.
+        """
         status, said = answer.status, answer.body.decode()
-        if status in OVERLOAD or (status == TOO_SLOW and not links_whole):
+        if (status in OVERLOAD and not has_room) or (status == TOO_SLOW and not links_whole):
             return None
         if self.excuse and self.excuse in said:
             return None

@@ -176,9 +176,8 @@ class Director:
             engine.timers.stepped(step.amount_ms * 1_000, now_s)
         else:
             engine.calm.ends((step.fault, step.target), now_s)
-        if step.fault == "slow_store":
-            slower_s = 2 * step.amount_ms / 1000
-            engine.deferred.slow_s = max(engine.deferred.slow_s, slower_s)
+        if step.fault in {"slow_store", "mend_store"}:  # a commit waits for the one before it
+            engine.deferred.slow(step.target, 2 * step.amount_ms / 1000)
 
     async def _to_machine(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:

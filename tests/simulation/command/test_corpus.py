@@ -56,10 +56,11 @@ def play(folder: Path, *words: str) -> int:
 
 
 def test_what_is_kept_is_played_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And then the seeds, as many as without; other systems' scripts and pages are left alone."""
+    """And then the seeds, as many as without; other systems' scripts and what is none are left."""
     keep(tmp_path, "one", 1)
     keep(tmp_path, "other", 1, system="hotel")
-    (tmp_path / "one.html").write_text("a page")
+    for name, text in (("one.html", "a page"), ("settings.json", "{}"), ("list.json", "[1]")):
+        (tmp_path / name).write_text(text)
     assert play(tmp_path) == 0
     printed = capsys.readouterr().out
     assert f"first, scripts of {tmp_path}: 1\n" in printed
@@ -86,7 +87,8 @@ def test_what_fails_there_is_found(tmp_path: Path, capsys: pytest.CaptureFixture
     ("text", "trouble"),
     [
         (None, "there is no such folder"),
-        ("{}", "missing required field `system`"),
+        ('{"script": {}}', "missing required field `system`"),
+        ('{"system": "tally"}', "missing required field `script`"),
         ("nowhere", "there is no service 'nowhere'"),
     ],
 )

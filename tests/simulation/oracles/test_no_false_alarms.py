@@ -12,16 +12,18 @@ from actors.config import load_config
 from actors.errors import DeadLettered, HandlerTimeout
 from actors.kernel import lifecycle
 from actors.kernel.envelope import Envelope
-from actors.kernel.messages import Command, GaveUp, Refusal
+from actors.kernel.future import AsyncioFuture
+from actors.kernel.messages import Command, GaveUp, Later, Refusal
 from actors.simulation.oracles.calm_oracle import RECOVERED_S, CalmOracle
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content, Handled, Run, Said
+from actors.simulation.oracles.key_oracle import DeferredOracle
 from actors.simulation.oracles.once_oracle import PoisonOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
 from actors.simulation.oracles.past import Past
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.timer_oracle import Set, TimerOracle
-from actors.store.messaging.origin import TimerOrigin
+from actors.store.messaging.origin import ChannelOrigin, TimerOrigin
 
 HOUR_US: Final = 3_600_000_000
 DUE_US: Final = 2 * HOUR_US
@@ -132,6 +134,75 @@ def test_a_crash_that_another_comes_before_is_no_attempt(culprit: str | None, sa
         oracle.ended("bell", ended_by)
     found += oracle.hear("bell", [poisoned])
     assert len(found) == said
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize(
+    ("ended", "crashes", "said"),
+    [
+        ("", 4, 2),
+        ("tower", 6, 0),
+        ("tower", 7, 2),
+        ("bell", 6, 0),
+        ("organ", 4, 2),
+    ],
+    ids=["by itself", "its sender", "its sender once", "its receiver", "another"],
+)
+def test_an_end_gives_as_many_attempts_to_what_is_sent_anew(
+    ended: str, crashes: int, said: int, *, heard: bool
+) -> None:
+    """That of its sender or of its receiver, and once; nobody else's.
+
+    Who is started again with another was not heard to end.
+    """
+    origin = ChannelOrigin("tower", "its file", number=1, base=1, last=1)
+    poisoned = _handled(DeadLettered("three times"), origin=origin)
+    oracle = PoisonOracle(attempts_max=3)
+    found: list[str] = []
+    for number in range(crashes):
+        found += oracle.crashed("bell", ValueError(), poisoned.envelope)
+        oracle.ended("bell", "Ring")
+        oracle.up("bell")
+        if ended and number == 1:
+            if heard:
+                oracle.ended(ended, None)
+            oracle.up(ended)
+    found += oracle.hear("bell", [poisoned])
+    assert len(found) == said
+
+
+@pytest.mark.parametrize(
+    ("slow", "answered_s", "told_s", "late"),
+    [
+        ("bell", 5.0, 12.0, False),
+        ("bell", 5.0, 17.0, True),
+        ("tower", 5.0, 12.0, True),
+        ("bell", 25.0, 30.0, False),
+        ("bell", 31.0, 38.0, True),
+    ],
+    ids=["while it is slow", "later", "another", "amid a commit", "mended"],
+)
+async def test_an_answer_may_be_told_late_while_its_store_is_slow(
+    slow: str, answered_s: float, told_s: float, *, late: bool
+) -> None:
+    """By a commit of its own that began then, which takes ten seconds; mended after twenty."""
+    now_s = 0.0
+    found: list[str] = []
+    oracle = DeferredOracle(lambda: now_s, found, Standstills())
+    oracle.up("bell", 0.0)
+    oracle.slow(slow, 10.0)
+    later: AsyncioFuture[Any] = AsyncioFuture()
+    put_off = _handled(Later(request="one", so_far=Ring()))
+    asked = put_off._replace(envelope=Envelope(Ring(), reply_to=later))
+    said = [Said("reply", Content.of(Ring()), receiver="one")]
+    oracle.hear("bell", [asked, _handled(said=said, at_s=answered_s)])
+    if answered_s > 20.0:
+        now_s = 20.0
+        oracle.slow(slow, 0.0)
+    now_s = told_s
+    later.set(Ring())
+    await asyncio.sleep(0)
+    assert bool(found) is late
 
 
 def test_who_comes_up_late_was_not_calm_before() -> None:

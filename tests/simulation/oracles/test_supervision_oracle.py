@@ -8,8 +8,10 @@ import pytest
 
 from actors.kernel.lifecycle import (
     Crashed,
+    Degraded,
     LifecycleEvent,
     Parked,
+    Recovered,
     Restarted,
     Resumed,
     Started,
@@ -83,7 +85,17 @@ def up(name: str, incarnation: int = 1) -> LifecycleEvent:
 
 
 BOTH: Final = [up("favouriter"), up("responder"), up("till")]
+FULL: Final = Degraded(name="responder", error="")
 AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
+# Its second end comes before its sibling is up again for its first.
+AMID: Final = [
+    crashed("favouriter", killed=True),
+    up("favouriter", 2),
+    crashed("favouriter", killed=True),
+    up("responder", 2),
+    up("favouriter", 3),
+    up("responder", 3),
+]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +114,32 @@ AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
         ),
         ([*BOTH, *3 * [*AGAIN][:1], crashed("acting", message_type="_Exited")], ""),
         ([*BOTH, *AGAIN, *AGAIN, crashed("responder"), crashed("acting")], ""),
+        ([*BOTH, FULL, *AGAIN[1:]], ""),
+        ([up("favouriter"), FULL, up("responder"), *AGAIN[1:]], ""),
+        ([*BOTH, FULL, Recovered(name="responder"), AGAIN[1]], "favouriter was started again"),
+        ([*BOTH, FULL, *AGAIN[1:], up("responder", 3)], "responder was started again"),
+        ([*BOTH, FULL, FULL, crashed("till"), crashed("till"), *2 * [up("till", 2)]], "till was"),
+        ([*BOTH, *AMID], ""),
+        ([*BOTH, *AMID, up("responder", 4)], "responder was started again"),
+        ([*BOTH, *3 * AMID[:1], up("favouriter", 2), *3 * [up("responder", 2)]], "responder was"),
     ],
-    ids=["whole", "alone", "for another", "spent", "too soon", "cannot start", "just spent"],
+    ids=[
+        "whole",
+        "alone",
+        "for another",
+        "spent",
+        "too soon",
+        "cannot start",
+        "just spent",
+        "full",
+        "up full",
+        "no longer full",
+        "full once",
+        "ended twice",
+        "again amid it",
+        "once too often",
+        "ended thrice",
+    ],
 )
 def test_siblings_are_started_again_as_their_group_has_it(
     events: list[LifecycleEvent], found: str
@@ -114,7 +150,7 @@ def test_siblings_are_started_again_as_their_group_has_it(
     )
     oracle = SiblingOracle(RestartBudget(5, 30.0))
     oracle.begin(GROUPS, {"acting": acting})
-    told = [each for at, event in enumerate(events) for each in oracle.hear(event, at / 10)]
+    told = [each for at, event in enumerate(events) for each in oracle.hear(event, 0.9 * at)]
     told += oracle.left()
     assert [each for each in told if not each.startswith(found or "-")] == []
     assert bool(told) is bool(found)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from actors.simulation.command.log_output import without_logs
-from actors.simulation.requests.rough_request import RoughRequest
+from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
 from actors.simulation.requests.rough_requests import CUT, rough_requests
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.workload import ClientRequest
@@ -18,15 +21,15 @@ from tests.simulation.planting import PLANTED, config_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from actors.kernel.rng import Rng
     from actors.simulation.stage.client import Client
 
 TABLE = rough_requests(ADMIN_TOKEN)
 
 
-def _troubles(place: Path, monkeypatch: pytest.MonkeyPatch, table: Any) -> tuple[str, ...]:
+def _troubles(
+    place: Path, monkeypatch: pytest.MonkeyPatch, table: Any, *, system: str = "workshop"
+) -> tuple[str, ...]:
     """Return what is wrong where a client sends all of them in calm, when none is excused."""
     sent: list[RoughRequest] = []
 
@@ -39,7 +42,7 @@ def _troubles(place: Path, monkeypatch: pytest.MonkeyPatch, table: Any) -> tuple
             await client.ask_roughly(each)
 
     with without_logs():
-        rehearsal = Rehearsal(PLANTED["workshop"], config_of("workshop"), place, profile="calm")
+        rehearsal = Rehearsal(PLANTED[system], config_of(system), place, profile="calm")
         monkeypatch.setattr(rehearsal._scenario, "perform", nothing)
         monkeypatch.setattr(rehearsal_module, "ODD_ONE_IN", 1)
         monkeypatch.setattr(stage.Client, "ask_oddly", send_all)
@@ -71,3 +74,35 @@ def test_another_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         f"http: client-0: {name} was answered {status}"
         for name, status in (("one", 200), ("two", '{"status":"ok"}'), ("three", 408))
     ]
+
+
+@pytest.mark.parametrize("system", ["tally", "workshop"])
+def test_nobody_is_turned_away_in_calm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    """But where limits are small on purpose, as the workshop's are."""
+
+    async def turn_away(*_: Any) -> RoughAnswer:
+        return RoughAnswer(503, {}, b"")
+
+    monkeypatch.setattr(stage, "exchange", turn_away)
+    found = _troubles(tmp_path, monkeypatch, TABLE[:1], system=system)
+    said = [
+        "http: client-0: a plain one was answered 503, and not 200: ",
+        "calm: client-0: sends a plain one was answered 503",
+    ]
+    assert [*found] == (said if system == "tally" else [])
+
+
+def test_who_is_answered_roughly_waits_no_longer_than_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer of the gateway is due by its deadline."""
+
+    async def wait(*_: Any) -> RoughAnswer:
+        await asyncio.sleep(9.0)
+        return RoughAnswer(200, {}, b"")
+
+    monkeypatch.setattr(stage, "exchange", wait)
+    (late,) = _troubles(tmp_path, monkeypatch, TABLE[:1])
+    assert late == "deadlines: client-0: sends a plain one took 9.000 s, of 5 s"

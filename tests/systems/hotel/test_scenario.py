@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -18,6 +19,7 @@ from actors.simulation.stage.rehearsal import Rehearsal, Script
 from actors.systems.hotel import free_rooms, invariants
 from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
 from actors.systems.hotel.scenario.call import LISTS, HotelCall
+from actors.systems.hotel.scenario.scenario import HotelScenario
 from actors.systems.hotel.system import HOTEL
 from tests.systems.hotel.mistakes import MISTAKES
 
@@ -84,6 +86,38 @@ def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
             assert calm.play(script).troubles == ()
             return
     pytest.fail(f"not found in {SCHEDULES_MAX} schedules")
+
+
+class Waiting:
+    """Two bookings that have no end, and what was given up."""
+
+    def __init__(self, *letters: tuple[str, str]) -> None:
+        self._letters = letters
+
+    async def ask(self, *_: Any, **__: Any) -> Any:
+        items = [{"id": f"b-{number}", "status": "pending"} for number in (1, 2)]
+        return SimpleNamespace(items=items, next=None)
+
+    async def dead_letters(self, **_: Any) -> Any:
+        return [SimpleNamespace(message_type=kind, message=text) for kind, text in self._letters]
+
+
+@pytest.mark.parametrize(
+    ("letters", "hanging"),
+    [
+        ((), ["b-1", "b-2"]),
+        ((("AbandonBooking", '{"booking_id":"b-1","begun_us":1}'),), ["b-2"]),
+        ((("PursueCancellation", '{"booking_id":"b-2"}'),), ["b-1"]),
+        ((("SendMail", '{"booking_id":"b-1"}'),), ["b-1", "b-2"]),
+    ],
+)
+async def test_a_booking_waits_for_what_was_given_up_of_it(
+    letters: tuple[tuple[str, str], ...], hanging: list[str]
+) -> None:
+    """And for no other's."""
+    system: Any = Waiting(*letters)
+    found = await HotelScenario().unwell(system)
+    assert found == [f"booking {each} is pending" for each in hanging]
 
 
 async def _never_heard(self: CardProcessorClient, *_: Any, **__: Any) -> Any:

@@ -52,13 +52,13 @@ class ListRead(msgspec.Struct, frozen=True):
         return f"{self.service} at rest, {type(self.question).__name__} {given}"
 
 
-async def bookings_without_end(ask: Ask) -> list[str]:
-    """Return which bookings still wait for something."""
-    return [
-        f"booking {each['id']} is {each['status']}"
+async def bookings_without_end(ask: Ask) -> dict[str, str]:
+    """Return, by their ids, which bookings still wait for something, as a sentence each."""
+    return {
+        each["id"]: f"booking {each['id']} is {each['status']}"
         for each in await _read(ask, "booking", ListBookings(limit=PAGES_MAX))
         if each["status"] in {"pending", "cancelling"}
-    ]
+    }
 
 
 async def _read(ask: Ask, service: str, question: Any) -> list[Row]:

@@ -54,8 +54,8 @@ class Told(msgspec.Struct):
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
-    to be deleted there; `searched` are the ids that its search finds at rest; `seen` is what was
-    last seen of each tweet and flag, by its address.
+    to be deleted there; `searched` are the ids that its search finds at rest, None where it did not
+    come to rest; `seen` is what was last seen of each tweet and flag, by its address.
     `stores` are by external id and key the answers to who stored something past X; `locked` from
     when to when the account could do nothing, in seconds of the run.
     `is_disturbed` is whether somebody has stopped, locked or cut something; `silent` are the
@@ -75,7 +75,7 @@ class Told(msgspec.Struct):
     seen: dict[str, dict[str, Any]] = {}
     walks: list[ListWalk] = []
     at_rest: list[ListWalk] = []
-    searched: list[int] = []
+    searched: list[int] | None = None
     silent: list[str] = []
     stores: list[tuple[str, str, ClientReply]] = []
     locked: list[tuple[float, float]] = []

@@ -43,12 +43,15 @@ class XBooks:
                 yield f"{row['id']} says again what {row['author_id']} has said: {row['text']!r}"
             said[whose] = at_us
 
-    def search_violations(self, found: list[int]) -> Iterator[str]:
-        """The search finds what speaks of the keyword and was not deleted: once, latest first."""
+    def search_violations(self, found: list[int] | None) -> Iterator[str]:
+        """The search finds what speaks of the keyword and was not deleted: once, latest first.
+
+        None: what has not come to rest was not searched.
+        """
+        if found is None:
+            return
         if found != sorted(set(found), reverse=True):
             yield f"X's search finds {found}"
-        if not found:  # what has not come to rest was not searched
-            return
         for row in self._tweets.values():
             speaks = SAID_BY in row["text"] and KEYWORD in row["text"] and not row["retweeted"]
             if row["deleted_us"] is not None and row["id"] in found:

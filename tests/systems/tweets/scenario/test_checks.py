@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
 
 from actors.systems.tweets.scenario.checks import unexplained
+from actors.systems.tweets.scenario.moods import KEYWORD
+from actors.systems.tweets.scenario.x_books import SAID_BY, XBooks
 
 HOUR_S: Final = 3_600
 LASTED_S: Final = 60
@@ -39,3 +42,11 @@ def test_the_parts_of_a_gap_are_explained_as_one() -> None:
     parts = [(2_000, 3_000), (990, 2_000)]
     assert unexplained(parts, [(1_000, 2_500)], lasted_us=100) == []
     assert unexplained(parts, [(1_000, 2_000)], lasted_us=100) == [(990, 3_000)]
+
+
+@pytest.mark.parametrize(("found", "wrong"), [(None, False), ([], True), ([1], False)])
+def test_a_search_that_finds_nothing_was_a_search(found: list[int] | None, *, wrong: bool) -> None:
+    """Where somebody has said something, and all has come to rest."""
+    row = {"id": 1, "text": f"{KEYWORD} {SAID_BY}0)", "retweeted": None, "deleted_us": None}
+    kept: Any = SimpleNamespace(x_tweets={"1": row})
+    assert bool([*XBooks(kept).search_violations(found)]) is wrong
