@@ -383,7 +383,7 @@ class Machine:
         if self.engine is None or not event.error.startswith("CancelledError"):
             return False
         now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
-        slow_s = self.engine.deferred.slow_s
+        slow_s = self.engine.deferred.slowest_s(event.name, now_s - limit_s)
         return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
 
     def _note(self, event: lifecycle.LifecycleEvent) -> None:

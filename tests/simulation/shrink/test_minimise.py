@@ -156,7 +156,8 @@ def test_a_request_gives_way_to_a_step() -> None:
 
 def test_no_trap_is_set_where_nothing_passes() -> None:
     """Whether it kills or cuts the power: there are hundreds, and none would spring."""
-    point, traps = "room.Hold.before", set()
+    point = "room.Hold.before"
+    traps: set[str] = set()
 
     def play(script: Script) -> Played:
         steps = script.schedule.steps
