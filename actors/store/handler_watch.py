@@ -25,10 +25,8 @@ class _Struck(BaseException):
     """Raised inside a handler by another thread; `except Exception` does not stop it."""
 
 
-def _set_async_exception(thread_id: int, exception: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread_id), None if exception is None else ctypes.py_object(exception)
-    )
+def _set_async_exception(thread_id: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(_Struck))
 
 
 class HandlerCall:
@@ -90,12 +88,18 @@ class HandlerWatch:
         except BaseException:
             self.call = None
             # Not in a method of its own: on the way into one, the exception would arrive outside
-            # the `try`. After the line above there can be one more and no other.
-            while True:
+            # the `try`. After the line above there can be one more and no other. It is not taken
+            # back with None, but received, with one of ours in its place: CPython before 3.13 would
+            # look for what was taken back at every call from then on, and 3.11 never return from
+            # the first one under a debugger.
+            is_sent = False
+            while not is_sent:
                 try:
-                    with self._strikes:
-                        _set_async_exception(self._thread_id, None)
-                    break
+                    with self._strikes:  # let a strike in progress finish
+                        pass
+                    is_sent = True
+                    while call.struck:  # until it comes: a finalizer may swallow one
+                        _set_async_exception(self._thread_id)
                 except _Struck:
                     continue
             self._raise_if_struck(call)
@@ -113,7 +117,7 @@ class HandlerWatch:
                 call.struck = True
                 if self._connection is not None:
                     self._connection.interrupt()
-                _set_async_exception(self._thread_id, _Struck)
+                _set_async_exception(self._thread_id)
 
     def give_up(self, call: HandlerCall) -> None:
         """Take the transaction from this call if it is still at work: no strike reaches it."""

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import gc
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -40,7 +42,6 @@ from tests.store.leftovers import no_store_threads, open_files, store_threads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from actors.kernel.rng import Rng
     from actors.store.transaction import ReadTransaction
@@ -54,6 +55,7 @@ pytestmark = [
     ),
 ]
 
+ROOT = Path(__file__).parents[2]
 BUDGET_S = 0.15
 # What a machine under load may add to any wait of these tests.
 SLACK_S = 60.0
@@ -669,6 +671,38 @@ async def test_strikes_never_reach_the_commit_or_the_next_handler(ledger: Ledger
                     break
         assert timeouts > 5
         assert ledger.labels() == expected
+
+
+WATCHED = """
+import sys, threading
+from actors.kernel.clock import SystemClock
+from actors.store.handler_watch import HandlerWatch
+
+def refuse(tx, message):
+    raise ValueError
+
+def work():
+    watch.attach(None)
+    for handler in (refuse, lambda tx, message: watch.strike(watch.call)):
+        try:
+            watch.run(0, handler, None, None)
+        except BaseException as error:
+            print(type(error).__name__)
+
+watch = HandlerWatch(SystemClock())
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+sys.settrace(lambda *_: None)
+(lambda: None)()
+"""
+
+
+def test_a_debugger_goes_on_after_a_strike() -> None:
+    """CPython 3.11 never returns from a traced call while an exception is taken for pending."""
+    command = [sys.executable, "-c", WATCHED]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.split() == ["ValueError", "HandlerTimeout"]
 
 
 async def test_strike_meant_for_one_handler_spares_the_next(ledger: Ledger) -> None:
