@@ -62,6 +62,7 @@ from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdo
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.order import Order
 from actors.simulation.time.run import run
+from actors.simulation.time.virtual_clock import START_US
 from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
@@ -182,6 +183,8 @@ class Rehearsal:
         )
         # What was wrong already when the files were furnished: so it is in every run.
         self._furnished_troubles: list[str] = []
+        # What the wall clock says when a run begins: no less than when its files were left.
+        self._begins_us = START_US
         self._points = CrashPoints.of(
             factories, seldom=scenario().seldom, unreached=scenario().unreached
         )
@@ -377,7 +380,7 @@ class Rehearsal:
         config: Config | None = None,
         order: Order | None = None,
     ) -> None:
-        loop = SimulationLoop(seed=seed, order=order)
+        loop = SimulationLoop(seed=seed, start_us=self._begins_us, order=order)
         if now is not None:
             now[0] = loop.time
 
@@ -433,6 +436,7 @@ class Rehearsal:
             system = Interpreted(system, machine.version)
         await self._scenario().furnish(system)
         await machine.stop()
+        self._begins_us = loop.clock.now_us()
         self._furnished_troubles = [f"furnishing: {each}" for each in _heard(machine, loop)]
 
     async def _act(

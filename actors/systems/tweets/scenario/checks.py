@@ -81,7 +81,7 @@ def tweets_violations(
     found += _stored_once_each(told)
     if not _clock_was_set(clock):
         found += _bounds_are_kept(kept, config)
-        found += _who_is_locked_says_nothing(kept, told)
+        found += _who_is_locked_says_nothing(kept, clock, told)
         found += XBooks(kept).stream_violations()
     if is_calm and not told.is_disturbed:
         found += _without_faults_all_is_done_soon(kept, config, history, told)
@@ -242,10 +242,11 @@ def _bounds_are_kept(kept: Kept, config: Config) -> Iterator[str]:
                 yield f"{len(times)} {name} of {what}, and {most} is the most"
 
 
-def _who_is_locked_says_nothing(kept: Kept, told: Told) -> Iterator[str]:
+def _who_is_locked_says_nothing(kept: Kept, clock: Clock, told: Told) -> Iterator[str]:
     """Nothing stands at X that the account has written while it was locked."""
+    begun_us = clock.now_us() - round(asyncio.get_running_loop().time() * SECOND_US)
     for row in kept.of["x_tweets"]:
-        at_s = (tweeted_at_us(row["id"]) - START_US) / SECOND_US
+        at_s = (tweeted_at_us(row["id"]) - begun_us) / SECOND_US
         is_locked = any(since_s < at_s < until_s for since_s, until_s in told.locked)
         if is_locked and kept.is_ours(row["id"]) and row["replied_to"] is not None:
             yield f"{row['id']} was tweeted by an account that was locked"
