@@ -13,6 +13,7 @@ import pytest
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.knobs import Knob
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.machine import Machine
@@ -115,6 +116,23 @@ def test_what_breaks_the_stream_costs_no_tweet(rehearsal: Rehearsal, fault: Step
     assert sorted(Watched.rows["stored"]) == ["ann", "ann", "bob"]
     assert commits(played, "NoteOpened") > 1
     assert Watched.rows["gaps"] == []
+
+
+def test_a_mailbox_of_one_holds_up_no_reader(rehearsal: Rehearsal) -> None:
+    """What X sends again is more than that: it waits for its turn, and ends no connection."""
+    calls = [ClientRequest(MINUTE, 0, DELIGHTED), ClientRequest(SECOND, 1, ANGRY)]
+    calls += [ClientRequest(SECOND, number % 3, DELIGHTED) for number in range(8)]
+    cut = Step(0, "partition", "x<>edge"), Step(2 * MINUTE, "heal", "x<>edge")
+    script = Script(
+        seed=1,
+        workload=tuple(calls),
+        schedule=Schedule(cut),
+        knobs=(Knob("mailbox.capacity", 1),),
+    )
+    played = rehearsal.play(script, keep=True)
+    assert played.troubles == ()
+    assert len(Watched.rows["stored"]) == len(calls)
+    assert commits(played, "NoteOpened") == 2
 
 
 def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
