@@ -188,6 +188,12 @@ class Engine:
         """Hear that a fault strikes."""
         self.calm.disturb(self._clock.monotonic())
 
+    def stepped(self, by_s: float) -> None:
+        """Hear that the wall clock was set, by so much; it says already what it says now."""
+        now_s = self._clock.monotonic()
+        self.calm.stepped(now_s, self._clock.behind_us / 1e6)
+        self.timers.stepped(round(by_s * 1e6), now_s)
+
     def paused(self) -> None:
         """Hear that nothing of the process runs from now on."""
         now_s = self._clock.monotonic()

@@ -265,7 +265,7 @@ class Machine:
             for each in await self.system.channels()
             if each.depth
         ]
-        if found or self._loop.clock.was_set:
+        if found or self._loop.clock.behind_us:
             return found
         return await self.scenario.unwell(self.system)
 

@@ -118,7 +118,7 @@ class Scenario:
         """Return what has not come to its end by itself, though all faults have ended.
 
         It is asked several times within a minute, until nothing is; before an operator has replayed
-        any dead letter, and never where the wall clock was set.
+        any dead letter, and not while the wall clock is behind what it has said before.
         """
         del system
         return []
