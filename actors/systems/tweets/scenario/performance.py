@@ -14,12 +14,14 @@ from actors.systems.tweets.scenario.call import (
     LOCKS_S,
     OLD_RULES,
     PAUSES_S,
+    TRIED_AGAIN_S,
+    WINDOW_S,
     Kind,
     TweetsCall,
 )
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
-from actors.systems.tweets.scenario.told import Done, Utterance
+from actors.systems.tweets.scenario.told import Done, Lock, Utterance
 from actors.systems.tweets.scenario.x_requests import SERIES, ask_x
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -70,6 +72,7 @@ class TweetsPerformance:
         self._number = number
         self._mood = list(MOODS.values())[call.mood]
         about = self._mood.about("the weather" if call.off else KEYWORD)
+        self._begun_s = asyncio.get_running_loop().time()
         self._text = f"{about} ({client.name} n{number}{part})"
 
     async def run(self) -> None:
@@ -170,8 +173,9 @@ class TweetsPerformance:
                 rule = NewRule(value=f"{KEYWORD} {besides}", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
-                self._told.deleted_rules = self._told.is_disturbed = True
-                await client.tell("x_platform", DeleteRules(all=True), key=self._key)
+                self._told.deleted_rules = True
+                with self._told.upset("stream", after_s=RULE_IS_BACK_S):
+                    await client.tell("x_platform", DeleteRules(all=True), key=self._key)
                 if self._call.number:
                     await self._also("say")
                     await asyncio.sleep(RULE_IS_BACK_S)
@@ -180,12 +184,12 @@ class TweetsPerformance:
                 await self._requeue()
             case "ask_x":
                 # Whoever asks X uses up what the monitor may ask, too.
-                self._told.is_disturbed = True
-                for each in SERIES[self._call.number % len(SERIES)]:
-                    await ask_x(self._client, each)
+                with self._told.upset("requests", after_s=WINDOW_S):
+                    for each in SERIES[self._call.number % len(SERIES)]:
+                        await ask_x(self._client, each)
             case "disconnect":
-                self._told.is_disturbed = True
-                await client.administer("POST", "/admin/x/disconnect")
+                with self._told.upset("stream", after_s=TRIED_AGAIN_S):
+                    await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
 
     async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
@@ -198,14 +202,14 @@ class TweetsPerformance:
 
     async def _lock(self) -> None:
         """Lock the account, and give it something to do meanwhile, which may be gone after."""
-        loop, locked = asyncio.get_running_loop(), self._told.locked
-        self._told.is_disturbed = True
+        loop = asyncio.get_running_loop()
         for_s = LOCKS_S[self._call.lasts]
-        asked_s = loop.time()
-        locked[:] = [(since_s, min(until_s, asked_s)) for since_s, until_s in locked]
-        reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
+        lock = Lock(loop.time(), for_s)
+        self._told.locks.append(lock)
+        with self._told.upset("account", after_s=for_s):
+            reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
         if reply.status == HTTPStatus.OK:
-            locked.append((loop.time(), asked_s + for_s))
+            lock.done_s = loop.time()
         await self._also("say")
         if self._number % 2:
             await self._also("delete")
@@ -309,7 +313,10 @@ class TweetsPerformance:
 
     async def _stop(self) -> None:
         stopped = self._call.stopped
-        self._told.is_disturbed = True
+        with self._told.upset(*stopped, "stream", after_s=TRIED_AGAIN_S):
+            await self._stop_and_resume(stopped)
+
+    async def _stop_and_resume(self, stopped: tuple[str, ...]) -> None:
         is_x = "x_platform" in stopped
         if is_x:  # what is to be done about it finds nobody
             await self._also("say")
@@ -370,6 +377,6 @@ class TweetsPerformance:
 
     def _expect(self, reply: ClientReply, status: int) -> None:
         if not reply.status:
-            self._told.silent.append(f"{self._client.name}: {self._call}")
+            self._told.silence(f"{self._client.name}: {self._call}", self._begun_s)
         if reply.status not in {0, status}:
             self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")

@@ -36,7 +36,12 @@ from actors.systems.tweets.reading.reader_messages import (
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
-from actors.systems.tweets.scenario.call import KEYS_KEPT_S, TweetsCall, choose_tweets_call
+from actors.systems.tweets.scenario.call import (
+    KEYS_KEPT_S,
+    WINDOW_S,
+    TweetsCall,
+    choose_tweets_call,
+)
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
@@ -69,8 +74,7 @@ if TYPE_CHECKING:
 
     AskX = Callable[[str, Query], Awaitable[Any]]
 
-# Short enough for a run to see their ends: X's windows, and the pause after a failed like.
-WINDOW_S: Final = 20.0
+# Few in X's window; the pause after a failed like is short enough for a run to see its end.
 WINDOW_REQUESTS: Final = 3
 RETRY_S: Final = 5.0
 BARRED_S_MAX: Final = 10.0
