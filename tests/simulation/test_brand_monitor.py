@@ -8,9 +8,11 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.errors import Busy
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.knobs import Knob
@@ -25,12 +27,15 @@ from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x.stream_adapter import StreamAdapter
+from actors.systems.x_platform.messages import TweetAs
+from actors.systems.x_platform.x_platform import XPlatformService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
     from actors.simulation.stage.rehearsal import Played
+    from actors.store.transaction import Transaction
     from actors.systems.tweets.x.stream_adapter import Said
 
 SECOND = 1_000_000
@@ -268,6 +273,26 @@ def test_a_gap_is_excused_by_no_more_than_the_clock_went_forward(
     schedule = Schedule((Step(SECOND, "step_clock", "clock", 60_000),))
     troubles = rehearsal.play(Script(seed=1, workload=(), schedule=schedule)).troubles
     assert any("and X was there" in each for each in troubles) is is_told
+
+
+def test_what_a_system_serves_its_operators_disturbs_no_calm(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the tweets of X's people: who finds no room then should have been served."""
+    refused = []
+
+    def refuse_once(self: XPlatformService, tx: Transaction, cmd: TweetAs) -> Any:
+        if not refused:
+            refused.append(cmd)
+            raise Busy("no room", retry_after_s=1.0)
+        return handlers[TweetAs].function(self, tx, cmd)
+
+    handlers = XPlatformService.handlers
+    refusing = msgspec.structs.replace(handlers[TweetAs], function=refuse_once)
+    monkeypatch.setattr(XPlatformService, "handlers", {**handlers, TweetAs: refusing})
+    script = Script(seed=1, workload=(ClientRequest(0, 0, DELIGHTED),), schedule=Schedule())
+    troubles = rehearsal.play(script).troubles
+    assert "calm: x_platform refused TweetAs: no room" in troubles
 
 
 def test_an_escape_of_the_reader_is_found(

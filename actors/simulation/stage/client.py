@@ -48,6 +48,8 @@ ACCEPTED: Final = frozenset({202})
 OK: Final = 200
 STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409})
 
+# Below it is what disturbs a service; a system's own addresses for operators are what it serves.
+ACTORS: Final = "/admin/actors/"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 REQUEST_ID: Final = "X-Request-ID"
 # What had its effect, and so is answered the same whenever it is asked under its key again.
@@ -183,7 +185,7 @@ class Client:
         """
         self._insist_on(actor, "client.operate")
         body = None if for_s is None else {"for_s": for_s}
-        return await self.administer("POST", f"/admin/actors/{actor}/{action}", body)
+        return await self.administer("POST", f"{ACTORS}{actor}/{action}", body)
 
     async def administer(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
@@ -191,7 +193,7 @@ class Client:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         engine, (*_, actor, action) = self._engine, path.split("/")
-        if engine is None or method == "GET":
+        if engine is None or method == "GET" or not path.startswith(ACTORS):
             return await self._administer(method, path, body, headers, key)
         engine.wanted(action, actor)
         engine.asking(action, actor, 1)
