@@ -16,10 +16,10 @@ from actors.kernel.messages import Accepted, Refusal, type_name
 from actors.simulation.errors import NoSuchService
 from actors.simulation.oracles.calm_oracle import NO_ROOM
 from actors.simulation.oracles.http_contract import HttpAnswer
+from actors.simulation.requests.oddities import Asked, oddities
 from actors.simulation.requests.rough_request import TOO_SLOW, exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
-from actors.simulation.stage.oddities import Asked, oddities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -25,6 +25,7 @@ from actors.simulation.net.network import Network
 from actors.simulation.oracles.engine import Engine
 from actors.simulation.oracles.past import Past
 from actors.simulation.script.chooser import SeededChooser
+from actors.simulation.script.crash_points import CrashPoints, handlers_of
 from actors.simulation.script.knobs import Knob, choose_knobs, is_set, turned
 from actors.simulation.script.profile import (
     PROFILES,
@@ -46,7 +47,6 @@ from actors.simulation.script.workload import (
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.client import Client
-from actors.simulation.stage.crash_points import CrashPoints, handlers_of
 from actors.simulation.stage.director import Director, links_of
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
