@@ -16,15 +16,16 @@ from actors.simulation.errors import SimulationError
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.shrink.inevitable import find_inevitable
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
-from actors.simulation.stage.rehearsal import Played
+from actors.simulation.stage.performance import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from actors.kernel.clock import Clock
+    from actors.simulation.script.script import Script
     from actors.simulation.shrink.inevitable import Inevitable
     from actors.simulation.stage.onlooker import Onlooker
-    from actors.simulation.stage.rehearsal import Rehearsal, Script
+    from actors.simulation.stage.rehearsal import Rehearsal
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +188,7 @@ class Campaign:
                     play,
                     fails,
                     targets=rehearsal.targets,
-                    choose_call=rehearsal.choose_call,
+                    choose_call=rehearsal.playwright.choose_call,
                     runs_max=runs_max,
                 )
                 script, minimal = minimum.script, minimum.minimal and not self.stopping

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from actors.simulation.command.timeline import Timeline
-    from actors.simulation.stage.rehearsal import Script
+    from actors.simulation.script.script import Script
 
 # Where two runs have parted they have little in common: so many lines from there on are told.
 LINES_MAX: Final = 40

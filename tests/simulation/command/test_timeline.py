@@ -10,8 +10,9 @@ from actors.simulation.command.timeline import Timeline, build_timeline
 from actors.simulation.command.timeline_entry import INDENT
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.hotel.scenario.call import HotelCall
 from actors.systems.hotel.system import HOTEL
 

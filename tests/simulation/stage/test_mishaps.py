@@ -19,8 +19,9 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.files.file_mishap import LAST, FileMishap
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.stage import mishaps
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.files import backup, data_folder, migrations
 from actors.store.files.data_folder import DataFolder
 from actors.store.files.file_watch import FileWatch

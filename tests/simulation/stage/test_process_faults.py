@@ -11,15 +11,16 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.knobs import Knob
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.performance import Played
 
 # A file that cannot be opened parks its service before it can be opened again.
 INTENSITY: Final = Knob("supervisor.intensity", 1)
