@@ -166,7 +166,7 @@ class Performance:
         with all_at_rest():
             engine.stopped(folder)
             scenario.let_go = tuple(engine.let_go)
-            troubles += heard(machine, loop)
+            troubles += wrong_while_up(machine, loop)
             for audit in given.audits:
                 troubles += audit(folder, machine.config, loop.clock.now_us())
             troubles += scenario.violations(folder, machine.config, loop.clock, history)
@@ -206,7 +206,7 @@ class Performance:
                 self.requests += client.requests
 
 
-def heard(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
+def wrong_while_up(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
     """Yield what was wrong while the machine was up, whatever its files say."""
     if machine.engine is not None:
         yield from machine.engine.troubles

@@ -26,7 +26,7 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.director import links_of
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
-from actors.simulation.stage.performance import Given, Performance, Played, heard
+from actors.simulation.stage.performance import Given, Performance, Played, wrong_while_up
 from actors.simulation.stage.playwright import Playwright
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
@@ -289,4 +289,4 @@ class Rehearsal:
             system = Interpreted(system, machine.version)
         await self._scenario().furnish(system)
         await machine.stop()
-        self._furnished_troubles = [f"furnishing: {each}" for each in heard(machine, loop)]
+        self._furnished_troubles = [f"furnishing: {each}" for each in wrong_while_up(machine, loop)]
