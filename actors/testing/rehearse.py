@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from actors.simulation.command.campaign import Minimised
     from actors.simulation.script.script import Script
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 EXAMPLES: Final = 20

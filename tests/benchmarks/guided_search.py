@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.simulation.script.script import Script
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 NUMBERS: Final = re.compile(r"[\w.-]*\d[\w.-]*")
 QUIET: Final = frozenset({"table", "generators", "script", "operation", "trouble"})

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.simulation.script.script import Script
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
     from tests.simulation.plants import Plant
 
 OURS: Final = {each.name: each for each in (TALLY, WORKSHOP)}

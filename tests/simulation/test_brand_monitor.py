@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
     from actors.systems.tweets.x.stream_adapter import Said
 
 SECOND = 1_000_000

@@ -16,7 +16,7 @@ from actors.simulation.errors import SimulationError
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.shrink.inevitable import find_inevitable
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
-from actors.simulation.stage.performance import Played
+from actors.simulation.stage.staging import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping

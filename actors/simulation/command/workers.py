@@ -15,7 +15,7 @@ from actors.errors import DressRehearsalError
 from actors.simulation.errors import SimulationError
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.script import Script
-from actors.simulation.stage.performance import Played
+from actors.simulation.stage.staging import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -34,7 +34,7 @@ _PASSING = frozenset(
 )
 # From the loop on, whose frame is below an audit, a scenario and its clients, but no handler.
 _STAGE = {
-    str(Path(__file__).parents[1] / "stage" / name) for name in ("performance.py", "rehearsal.py")
+    str(Path(__file__).parents[1] / "stage" / name) for name in ("staging.py", "rehearsal.py")
 }
 _LOOP = str(Path(__file__).parents[1] / "time" / "loop.py")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actors.simulation.script.script import Script
     from actors.simulation.script.targets import Targets
     from actors.simulation.shrink.plainer_draws import ChooseCall
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 # Most of what can be left out is gone after a hundred runs, and three hundred are a minute's wait.
 RUNS_MAX: Final = 300

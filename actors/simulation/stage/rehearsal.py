@@ -26,10 +26,10 @@ from actors.simulation.stage.author_line import short_place
 from actors.simulation.stage.director import links_of
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
-from actors.simulation.stage.performance import Given, Performance, Played, wrong_while_up
 from actors.simulation.stage.playwright import Playwright
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
+from actors.simulation.stage.staging import Given, Played, Staging, wrong_while_up
 from actors.simulation.stage.trace import Trace
 from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
@@ -175,7 +175,7 @@ class Rehearsal:
         trace = Trace(now_s, keep=keep, listener=onlooker)
         limits = (script.knobs, script.order)
         trace.add("script", "", str(script.seed), (script.workload, script.schedule, *limits))
-        performance = Performance(script, folder, trace, self._given, onlooker)
+        staging = Staging(script, folder, trace, self._given, onlooker)
         assertions = Assertions(self._scenario().expected)
         endless = False
         try:
@@ -185,7 +185,7 @@ class Rehearsal:
                     script.seed,
                     folder,
                     trace,
-                    performance.perform,
+                    staging.perform,
                     now,
                     config=config,
                     order=script.order,
@@ -194,32 +194,32 @@ class Rehearsal:
             raise
         except SimulationError as error:
             endless = isinstance(error, Endless)
-            performance.troubles.append(str(error).replace(str(folder), "DATA"))
+            staging.troubles.append(str(error).replace(str(folder), "DATA"))
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
             at = line_at(error)
             place = "" if at is None else f"{short_place(at)}: "
-            performance.troubles.append(f"{place}{type(error).__name__}: {error}")
-        performance.troubles += dict.fromkeys(assertions.broken)
+            staging.troubles.append(f"{place}{type(error).__name__}: {error}")
+        staging.troubles += dict.fromkeys(assertions.broken)
         note_tables(trace, folder)
-        for trouble in performance.troubles:
+        for trouble in staging.troubles:
             trace.add("trouble", "", trouble)
         return Played(
             script=script,
-            troubles=tuple(performance.troubles),
+            troubles=tuple(staging.troubles),
             digest=trace.digest,
             lines=tuple(trace.lines),
-            virtual_s=performance.virtual_s,
-            applied=dict(performance.applied),
-            passed=dict(performance.passed),
-            hit=dict(performance.hit),
-            operations=() if performance.history is None else performance.history.operations,
-            asked=dict(performance.asked),
+            virtual_s=staging.virtual_s,
+            applied=dict(staging.applied),
+            passed=dict(staging.passed),
+            hit=dict(staging.hit),
+            operations=() if staging.history is None else staging.history.operations,
+            asked=dict(staging.asked),
             calls=len(script.workload),
-            requests=performance.requests,
+            requests=staging.requests,
             always=assertions.said,
             endless=endless,
             sometimes=assertions.sometimes,
-            early=performance.early,
+            early=staging.early,
         )
 
     def _on_machine(

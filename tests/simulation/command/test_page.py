@@ -19,7 +19,7 @@ from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.hotel.system import HOTEL
 
 if TYPE_CHECKING:
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 VOID = {"meta", "br", "input"}
 NASTY = "room <b>1</b> & \"others\" were sold twice: '</pre><script>'"

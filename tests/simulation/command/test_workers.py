@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 JOBS: Final = 3
 SEEDS: Final = 16

@@ -24,7 +24,7 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.oracles.http_contract import HttpAnswer, HttpContract
 from actors.simulation.requests.oddities import Asked, Oddity, oddities
 from actors.simulation.stage import client
-from actors.simulation.stage import performance as stage
+from actors.simulation.stage import staging as stage
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from actors.systems.hotel.system import HOTEL

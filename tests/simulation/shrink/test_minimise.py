@@ -14,7 +14,7 @@ from actors.simulation.script.script import Script
 from actors.simulation.script.targets import Targets
 from actors.simulation.script.workload import ClientRequest, draw_workload
 from actors.simulation.shrink.minimise import SEEDS, Minimum, minimise
-from actors.simulation.stage.performance import Played
+from actors.simulation.stage.staging import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable

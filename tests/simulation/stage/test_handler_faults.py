@@ -24,7 +24,7 @@ from tests.simulation.workshop_scenario import WORKSHOP, WorkshopCall
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 SEEDS: Final = 200
 HIT: Final = "fault tally tally."

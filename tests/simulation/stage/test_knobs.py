@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 FULL: Final = Knob("store.outbox_messages_max", 1)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 ASYNCIOS: Final = Order()
 

@@ -16,7 +16,7 @@ from tests.simulation.tally import TALLY, under_load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 PAUSED_S = 60
 # Whatever the process does is told of these.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from actors.config import StoreConfig
     from actors.faults.fault_kinds import FaultName
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 STORED = "tweets.StoreTweet.after"
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 BACK: Final = "previous_version"

@@ -18,7 +18,7 @@ from tests.simulation.tally import TALLY, under_load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 # A file that cannot be opened parks its service before it can be opened again.
 INTENSITY: Final = Knob("supervisor.intensity", 1)

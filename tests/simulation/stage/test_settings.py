@@ -21,7 +21,7 @@ from tests.simulation.tally import TALLY, TallyCall
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.performance import Played
+    from actors.simulation.stage.staging import Played
 
 FULL: Final = "store.outbox_messages_max=1"
 

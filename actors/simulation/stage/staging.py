@@ -85,7 +85,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     troubles: Sequence[str]
 
 
-class Performance:
+class Staging:
     """One run of a script, on a machine of its own, with what is to be noted of it.
 
     `troubles` are what was wrong: also of a run that was ended in the middle.
