@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ import msgspec
 
 from actors.errors import line_at
 from actors.kernel.rng import Rng
-from actors.simulation.errors import SimulationError
+from actors.simulation.errors import NoScenario, SimulationError
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.crash_points import CrashPoints  # noqa: TC001 - a field's type
 from actors.simulation.script.knobs import choose_knobs, is_set
@@ -68,7 +69,7 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         with _choosing(f"seed {seed}: "), forbid(allowed=scenario.allowed):
             workload = draw_workload(
                 rng.fork("workload"),
-                scenario.choose_call,
+                partial(_call_of, scenario),
                 clients=self.clients,
                 requests_max=REQUESTS_MAX,
             )
@@ -90,7 +91,7 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         """Choose what one client does, as the scenario has it. Raises SimulationError."""
         scenario = self.scenario()
         with _choosing(), forbid(allowed=scenario.allowed):
-            return scenario.choose_call(choose)
+            return _call_of(scenario, choose)
 
     def choose_script(self, choose: Chooser) -> Script:
         """Choose what `script` draws from a seed; 0 throughout is nobody who asks, and no fault."""
@@ -98,7 +99,7 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         seed = choose(SEEDS)
         with forbid(allowed=scenario.allowed):
             requests = [
-                choose_request(choose, scenario.choose_call, self.clients)
+                choose_request(choose, partial(_call_of, scenario), self.clients)
                 for _ in range(REQUESTS_MAX)
             ]
         turn = choose(1 + len(self.points.every))
@@ -113,11 +114,28 @@ def _is_calm(seed: int) -> bool:
     return (seed * CALM_FACTOR + CALM_OFFSET) % HASHES < CALM_HASHES
 
 
+def _call_of(scenario: Scenario, choose: Chooser) -> Any:
+    """Choose a call that a script can hold: what fails is kept in one, and played from it."""
+    call = scenario.choose_call(choose)
+    try:
+        kept = msgspec.json.decode(msgspec.json.encode(call), type=scenario.call_type)
+    except (TypeError, ValueError) as error:
+        message = f"choose_call chose {call!r}, which no script can hold: {error}"
+        raise NoScenario(message) from error
+    if kept != call and not isinstance(call, tuple | list):
+        hint = f"name its type, call_type = {type(call).__name__}"
+        message = f"choose_call chose {call!r}, which a script gives back as {kept!r}: {hint}"
+        raise NoScenario(message)
+    return call
+
+
 @contextmanager
 def _choosing(when: str = "") -> Iterator[None]:
     """Say who could not choose a call: a scenario's author, at which line."""
     try:
         yield
+    except NoScenario as error:
+        raise NoScenario(f"{when}{error}") from None
     except SimulationError:
         raise
     except Exception as error:

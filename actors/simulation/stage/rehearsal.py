@@ -11,7 +11,7 @@ from actors.app import look_through
 from actors.errors import declared, line_at
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
-from actors.simulation.errors import Endless, NoSuchService, NothingThere, SimulationError
+from actors.simulation.errors import Endless, NoScenario, NothingThere, SimulationError
 from actors.simulation.net.network import Network
 from actors.simulation.oracles.engine import Engine
 from actors.simulation.oracles.past import Past
@@ -79,13 +79,15 @@ class Rehearsal:
         self._systems = tuple(scenario().systems(system))
         audits = [audit_of(each) for each in self._systems if each.audit is not None]
         self.asserts = asserts(scenario(), audits)
-        self._config = simulated(config, scenario().configure, explicit)
+        with declared(system.name, "scenario's configure"):
+            self._config = simulated(config, scenario().configure, explicit)
         self._place = place
         self._cpu_s_max = cpu_s_max
         self._still_s_max = still_s_max
         self._template = place / "template"
         self._template.mkdir()
         self._runs = 0
+        classes = look_through(self._systems, self._config, place)
         factories = services_of(self._systems, unbooted(self._systems, self._config, place))
         # The present one, and the one before where there is one.
         self._versions = (
@@ -98,7 +100,7 @@ class Rehearsal:
         handlers, effects = handlers_of(factories, unreached=scenario().unreached)
         self.targets = Targets(
             services=actors,
-            stores=tuple(look_through(self._systems, self._config, place).with_store()),
+            stores=tuple(classes.with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
             points=self.points,
             handlers=handlers,
@@ -124,7 +126,9 @@ class Rehearsal:
         except NothingThere:
             raise
         except Exception as error:
-            what = f"{type(error).__name__}: {error}"
+            at = line_at(error)
+            where = "" if at is None else f", at {short_place(at)}"
+            what = f"{type(error).__name__}: {error}{where}"
             message = f"{system.name} cannot be furnished as it is configured: {what}"
             raise SimulationError(message) from error
         scenario().age(self._template)
@@ -190,7 +194,7 @@ class Rehearsal:
                     config=config,
                     order=script.order,
                 )
-        except NoSuchService:
+        except NoScenario:
             raise
         except SimulationError as error:
             endless = isinstance(error, Endless)

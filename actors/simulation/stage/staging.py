@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence  # noqa: TC003 - a field's type is looked at when it is made
+from collections.abc import Iterable, Sequence
+from inspect import isawaitable
 from pathlib import Path  # noqa: TC003 - a field's type
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ import msgspec
 from actors.kernel.rng import Rng
 from actors.service.common_invariants import all_at_rest
 from actors.simulation.check.history import History, Operation
+from actors.simulation.errors import NoScenario
 from actors.simulation.net.current_host import on_host
 from actors.simulation.script.script import Script  # noqa: TC001 - a field's type
 from actors.simulation.stage.client import Client
@@ -168,8 +170,10 @@ class Staging:
             scenario.let_go = tuple(engine.let_go)
             troubles += wrong_while_up(machine, loop)
             for audit in given.audits:
-                troubles += audit(folder, machine.config, loop.clock.now_us())
-            troubles += scenario.violations(folder, machine.config, loop.clock, history)
+                found = audit(folder, machine.config, loop.clock.now_us())
+                troubles += _sentences(getattr(audit, "__name__", str(audit)), found)
+            found = scenario.violations(folder, machine.config, loop.clock, history)
+            troubles += _sentences(f"{type(scenario).__name__}.violations", found)
         if not troubles:
             troubles = await have_mishap(
                 script.seed,
@@ -200,7 +204,12 @@ class Staging:
                     due_s += request.gap_us / 1_000_000
                     if request.client == number:
                         await asyncio.sleep(max(0.0, begun_s + due_s - loop.time()))
-                        await scenario.perform(client, index, request.call, history)
+                        performed: object = scenario.perform(client, index, request.call, history)
+                        if not isawaitable(performed):
+                            what = f"{type(scenario).__name__}.perform"
+                            message = f"{what} is no `async def`: it returned {performed!r}"
+                            raise NoScenario(message)
+                        await performed
                         if rng.randrange(ODD_ONE_IN) == 0:
                             await client.ask_oddly(rng)
                 self.requests += client.requests
@@ -213,6 +222,14 @@ def wrong_while_up(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
     yield from [f"crashed by itself: {each}" for each in machine.crashes]
     yield from machine.disk.handlers.troubles
     yield from [f"unhandled: {each.get('message')}" for each in loop.unhandled]
+
+
+def _sentences(what: str, found: object) -> Iterator[str]:
+    """Yield what somebody's check has found. Raises NoScenario where that is no list."""
+    if isinstance(found, str) or not isinstance(found, Iterable):
+        rule = "returns a list of sentences, one for each thing that is wrong"
+        raise NoScenario(f"{what} {rule}; this is {found!r}")
+    yield from map(str, found)
 
 
 async def _linger(engine: Engine, loop: SimulationLoop) -> None:
