@@ -180,6 +180,7 @@ class Staging:
                 machine,
                 loop,
                 folder,
+                self._trace,
                 before=given.before,
                 stores=given.stores,
             )
