@@ -79,6 +79,8 @@ class Minimised(msgspec.Struct, frozen=True, kw_only=True):
 
     def summary(self, found: Failure) -> str:
         """Say how much of what was found is left."""
+        if found.played.endless:
+            return "It was not made smaller: each try would end as this run did."
         before, after = found.played.script, self.failure.played.script
         told = (
             f"It takes {len(after.workload)} of {len(before.workload)} requests and "
