@@ -198,7 +198,9 @@ class Rehearsal:
             raise
         except SimulationError as error:
             endless = isinstance(error, Endless)
-            staging.troubles.append(str(error).replace(str(folder), "DATA"))
+            said = str(error).replace(str(folder), "DATA")
+            if not any(said in each for each in staging.troubles):  # by whom it crashed, too
+                staging.troubles.append(said)
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it
             at = line_at(error)
             place = "" if at is None else f"{short_place(at)}: "
