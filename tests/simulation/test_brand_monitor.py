@@ -17,9 +17,10 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.knobs import Knob
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.machine import Machine
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.time.virtual_clock import START_US
 from actors.systems import SYSTEMS
 from actors.systems.tweets.actions import TOO_LATE
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.store.transaction import Transaction
     from actors.systems.tweets.x.stream_adapter import Said
 
@@ -279,7 +280,7 @@ def test_what_a_system_serves_its_operators_disturbs_no_calm(
     rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as the tweets of X's people: who finds no room then should have been served."""
-    refused = []
+    refused: list[TweetAs] = []
 
     def refuse_once(self: XPlatformService, tx: Transaction, cmd: TweetAs) -> Any:
         if not refused:

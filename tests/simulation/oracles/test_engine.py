@@ -14,8 +14,9 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.oracles.engine import ORACLES
 from actors.simulation.script.profile import PROFILES
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.oracles.engine_plants import PLANTED, poison
 from tests.simulation.planting import PLANTED as SYSTEMS
 from tests.simulation.planting import config_of

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 ROOT: Final = Path(__file__).parents[3]
 FIXED_SEEDS: Final = 2

@@ -10,8 +10,9 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.system import TWEETS
