@@ -265,7 +265,16 @@ class Rehearsal:
                 rng=rng.fork("machine"),
             )
             machine.judged_by(self._engine(loop.clock, machine.config))
-            run(stage(machine, network, loop), loop=loop)
+
+            async def staged() -> None:
+                try:
+                    await stage(machine, network, loop)
+                except BaseException:
+                    # Nobody is left to start anything again, and no file stays open.
+                    await machine.end()
+                    raise
+
+            run(staged(), loop=loop)
         note_generators(trace, (*rng.family, loop.entropy))
 
     def _versions_before(self, system: System, place: Path) -> Iterator[Version]:

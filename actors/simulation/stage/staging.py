@@ -118,7 +118,7 @@ class Staging:
         self.early = 0
 
     async def perform(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
-        """Do all of it; nothing is left running and no file open."""
+        """Do all of it; nothing is left running and no file open, unless it raises."""
         director = Director(machine, network, loop, self._trace)
         self.applied, self.asked = director.applied, machine.disk.asked
         self.passed, self.hit = machine.passed, machine.hit
@@ -131,8 +131,6 @@ class Staging:
             # What had no end often has its reason among what was found by then.
             if machine.engine is not None:
                 self.troubles += machine.engine.troubles
-            # Nobody is left to start anything again, and no file stays open.
-            await machine.end()
             raise
         finally:
             self.virtual_s = loop.time()

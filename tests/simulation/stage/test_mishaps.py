@@ -78,11 +78,14 @@ def _leave_behind(_folder: DataFolder, _service: str) -> None:
     asyncio.get_running_loop().call_soon(int, "no number")
 
 
+WRITERS: list[sqlite3.Connection] = []
+
+
 def _write_anyway(self: DataFolder, service: str) -> None:
     """Into the log alone, as long as the connection is open."""
     if sys.exc_info()[0] is not None:
         connection = sqlite3.connect(self.file_of(service))
-        vars(self).setdefault("writers", []).append(connection)
+        WRITERS.append(connection)
         connection.execute(LAST, ["anybody", 1])
         connection.commit()
 
@@ -145,7 +148,10 @@ def _troubles(rehearsal: Rehearsal, name: str) -> tuple[str, ...]:
         return await happens(self, name)
 
     with patch.object(FileMishap, "happens", happens_here):
-        return rehearsal.play(SCRIPT).troubles
+        troubles = rehearsal.play(SCRIPT).troubles
+    while WRITERS:
+        WRITERS.pop().close()
+    return troubles
 
 
 @pytest.mark.parametrize("name", NAMES)
