@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 # How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
 NEWER: Final = f"{SchemaError.__name__}: "
+# How a hook ends that has no more time, and how who waited for what it had begun.
+GIVEN_UP: Final = ("CancelledError", "TimeoutError")
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -178,10 +180,7 @@ class Machine:
             actor.terminate()
         for actor in actors:
             await actor.settled()
-        tasks = self._loop.tasks(EDGE_HOST)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._let_nothing_go_on()
         self.disk.connections.close()
         for each in remains:
             each.put_back()
@@ -196,6 +195,8 @@ class Machine:
         self.up = False
         await self._app.drain()
         await self._app.stop()
+        self.disk.lost = True  # to what it has not done in its time, if anything
+        await self._let_nothing_go_on()
         self.disk.connections.close()
 
     async def end(self) -> None:
@@ -253,6 +254,12 @@ class Machine:
         return self.system.actors()
 
     # --- Inside ------------------------------------------------------------------------------
+
+    async def _let_nothing_go_on(self) -> None:
+        tasks = self._loop.tasks(EDGE_HOST)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _build(self) -> App:
         rng = self._rng.fork(f"process {self._boots}")
@@ -333,8 +340,11 @@ class Machine:
         self._trace.add("effect", service, message_type, message)
 
     def _is_late(self, event: lifecycle.HookFailed) -> bool:
-        """Whether a hook was given up at the end of its time: nothing ran, or its disk was slow."""
-        if self.engine is None or not event.error.startswith("CancelledError"):
+        """Whether a hook, or who waits for its commit, was given up at the end of its time.
+
+        Nothing ran, or its disk was slow.
+        """
+        if self.engine is None or not event.error.startswith(GIVEN_UP):
             return False
         now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
         slow_s = self.engine.deferred.slowest_s(event.name, now_s - limit_s)
