@@ -36,6 +36,7 @@ class CalmOracle:
         self._disturbed_s: float | None = None
         self._lasting: set[tuple[str, str]] = set()
         self._down: set[str] = set()
+        self._sent_too_soon: dict[str, int] = {}
         # Each disturbance: from when, and until when it lasted; without an end it still does.
         self._spans: list[list[float]] = []
         self._open: dict[tuple[str, str], list[float]] = {}
@@ -125,11 +126,16 @@ class CalmOracle:
         if status in OVERLOAD or status == 0:
             yield f"{what} was answered {status or 'not at all'}"
 
+    def serves(self, rejected: Sequence[tuple[str, int]]) -> None:
+        """Hear that a process is up, and what was sent in vain to who was not up before."""
+        self._sent_too_soon = dict(rejected)
+
     def rejected(self, counts: Sequence[tuple[str, int]]) -> Iterator[str]:
-        """Yield the mailboxes that took less than they were given."""
+        """Yield the mailboxes that took less than they were given, since all were up."""
         for name, count in counts:
-            if count and self.roomy:
-                yield f"the mailbox of {name} has rejected {count} messages"
+            lacking = count - self._sent_too_soon.get(name, 0)
+            if lacking and self.roomy:
+                yield f"the mailbox of {name} has rejected {lacking} messages"
 
     # --- Inside ------------------------------------------------------------------------------
 

@@ -166,6 +166,10 @@ class Engine:
         self.effects.begin()
         self._poison.begin()
 
+    def serves(self, actors: Sequence[ActorStats]) -> None:
+        """Hear that all of it is up."""
+        self.calm.serves(_rejected(actors))
+
     def happened(self, event: lifecycle.LifecycleEvent) -> None:
         """Hear of an actor, of a process that is up."""
         now_s = self._clock.monotonic()
@@ -319,8 +323,7 @@ class Engine:
         self._add("replies", self._answered)
         self._add("calm", self._unrest)
         if self.calm.undisturbed:
-            counts = [(each.name, each.rejected) for each in actors]
-            self._add("calm", self.calm.rejected(counts))
+            self._add("calm", self.calm.rejected(_rejected(actors)))
 
     @property
     def waiting(self) -> Mapping[int, str]:
@@ -412,3 +415,7 @@ class Engine:
 
     def _add(self, oracle: str, found: Iterable[str]) -> None:
         self.troubles += [f"{oracle}: {each}" for each in found]
+
+
+def _rejected(actors: Sequence[ActorStats]) -> list[tuple[str, int]]:
+    return [(each.name, each.rejected) for each in actors]

@@ -154,6 +154,8 @@ class Machine:
             await self._app.listen()
             await self._app.start()
         self.up = True
+        if self.engine is not None:
+            self.engine.serves(self.actors())
         which = ", of the previous version," if self.is_earlier else ""
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 

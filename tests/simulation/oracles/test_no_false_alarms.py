@@ -230,6 +230,15 @@ def test_a_clock_that_was_set_back_is_calm_once_it_has_caught_up() -> None:
     assert [oracle.was_disturbed(*each) for each in spans_s] == [False, True, False, True, False]
 
 
+def test_who_was_not_up_yet_has_rejected_nothing_for_want_of_room() -> None:
+    """It is sent again, what is sent while a process boots; what is sent later found no room."""
+    oracle = CalmOracle(roomy=True)
+    oracle.serves([("bell", 2), ("tower", 0)])
+    assert list(oracle.rejected([("bell", 2), ("tower", 0)])) == []
+    found = [f"the mailbox of {name} has rejected 1 messages" for name in ("bell", "tower")]
+    assert list(oracle.rejected([("bell", 3), ("tower", 1)])) == found
+
+
 def test_who_comes_up_late_was_not_calm_before() -> None:
     """A process that begins with a service parked: its start, half a minute later, ends that."""
     oracle = CalmOracle(roomy=True)
