@@ -12,39 +12,31 @@ import shutil
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actors.errors import (
     BackupRefused,
     DressRehearsalError,
     LettersFull,
-    NothingWaits,
     ServiceUnavailable,
     StoreError,
 )
+from actors.simulation.files.aftermath import LOOK_S, UNKNOWN, Aftermath
 from actors.store.files.backup import check_backup, prepare, restore_backup, write_backup
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import MANIFEST, read_manifest
 from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from actors.config import StoreConfig
-    from actors.kernel.stats import ActorStats
-    from actors.service.assembly import ServiceSystem
+    from actors.simulation.files.aftermath import NextProcess
 
 T = TypeVar("T")
 
 LETTERS_MAX: Final = 1_000
-# How long somebody is waited for who is to be up, or down, in virtual seconds, and how often is
-# looked: who is down for what a restart might mend spends its budget first.
-SETTLED_S_MAX: Final = 60.0
-LOOK_S: Final = 1.0
-RUNNING: Final = "running"
-# A type that no version of any system has had.
-UNKNOWN: Final = "NobodySaysThis"
 # What a torn write lacks.
 TORN_BYTES: Final = 24
 # What another version of the program leaves: a migration more, or one that says something else.
@@ -61,29 +53,6 @@ SEND: Final = (
 )
 TIME: Final = "INSERT INTO timer (seq, due_us, message_type, message) VALUES (?, 0, ?, ?)"
 TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-
-
-class NextProcess(Protocol):
-    """What runs on the folder next."""
-
-    system: ServiceSystem
-    # Of those that nobody wished for, who and why: "name: reason".
-    crashes: list[str]
-
-    async def boot(self) -> None:
-        """Start it."""
-
-    async def stop(self) -> None:
-        """End it in order."""
-
-    async def end(self) -> None:
-        """End it at once, if it runs."""
-
-    def signal(self, what: str, service: str, /) -> None:
-        """Do something to a service as an operator would."""
-
-    def actors(self) -> Sequence[ActorStats]:
-        """Return how all stand."""
 
 
 class FileMishap:
@@ -106,11 +75,9 @@ class FileMishap:
         self._before = before
         self._service = service
         self._other = other
-        self._siblings = siblings
+        self._after = Aftermath(folder, process, other=other, siblings=siblings)
         self._config = config
         self._path = folder / f"{service}.db"
-        # Who may crash of it: those who are to be down, and who stand and fall with them.
-        self._concerned: set[str] = set()
 
     @property
     def every(self) -> dict[str, Callable[[], Awaitable[list[str]]]]:
@@ -138,7 +105,7 @@ class FileMishap:
         found += [
             f"crashed by itself: {each}"
             for each in self._process.crashes
-            if each.partition(": ")[0] not in self._concerned
+            if each.partition(": ")[0] not in self._after.concerned
         ]
         return [f"{self._service}: {name}: {each}" for each in found]
 
@@ -147,7 +114,7 @@ class FileMishap:
     async def _lose(self) -> list[str]:
         self._remove(self._service)
         await self._process.boot()
-        found = await self._is_down(self._service)
+        found = await self._after.is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
         return [*found, *await self._accept()]
@@ -156,30 +123,30 @@ class FileMishap:
         self._remove(self._service)
         for each in self._before.glob(f"{self._service}.db*"):
             shutil.copy(each, self._folder / each.name)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._accept()]
 
     async def _swap(self) -> list[str]:
         self._exchange()
-        found = await self._is_left_alone(self._other)
+        found = await self._after.is_left_alone(self._service, self._other)
         self._exchange()
         for each in (self._service, self._other):
             self._process.signal("restart", each)
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
     async def _tear(self) -> list[str]:
         """Its last page is there in part."""
-        content = self._content(self._service)
+        content = self._after.content(self._service)
         with self._path.open("r+b") as file:
             file.truncate(len(content[self._path.name]) - TORN_BYTES)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
     async def _change_version(self, change: str) -> list[str]:
-        content = self._content(self._service)
+        content = self._after.content(self._service)
         with closing(sqlite3.connect(self._path)) as connection, connection:
             connection.execute(change, [self._service])
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
     async def _lose_in_use(self) -> list[str]:
@@ -189,13 +156,13 @@ class FileMishap:
             connection.execute(LAST, ["", seq])
             connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
-        found = await self._all_are_up(stop=False)
+        found = await self._after.all_are_up(stop=False)
         await self._make_room()
         self._remove(self._service)
         with suppress(ServiceUnavailable, StoreError):
             gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
             found.append(f"it was acknowledged into no file that {gone} timers were let go")
-        found += await self._is_down(self._service)
+        found += await self._after.is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
         return [*found, *await self._accept()]
@@ -204,7 +171,7 @@ class FileMishap:
         known = read_manifest(self._folder)
         (self._folder / MANIFEST).unlink()
         await self._process.boot()
-        found = await self._all_are_up()
+        found = await self._after.all_are_up()
         made = read_manifest(self._folder)
         if known is None or made is None or {*known.stores} != {*made.stores}:
             found.append(f"{known} has become {made}")
@@ -220,7 +187,7 @@ class FileMishap:
             connection.execute(SEND, [self._other, number, UNKNOWN, b"{}"])
             connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
-        found = await self._all_are_up(stop=False)
+        found = await self._after.all_are_up(stop=False)
         await asyncio.sleep(LOOK_S)
         system = self._process.system
         waits = [
@@ -301,7 +268,7 @@ class FileMishap:
         if _rows(self._folder) != rows:
             found.append("what was put back is not what there was")
         await self._process.boot()
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
     def _is_refused_where_changed(self, target: Path) -> list[str]:
         path = target / f"{self._service}.db"
@@ -315,75 +282,15 @@ class FileMishap:
             path.write_bytes(whole)
         return ["a backup of which a byte was changed counts as whole"]
 
-    # --- What must come of it ----------------------------------------------------------------
-
-    async def _is_left_alone(self, *more: str) -> list[str]:
-        """Boot: they are down, and what lies there is what lay there."""
-        services = (self._service, *more)
-        before = [self._content(each) for each in services]
-        await self._process.boot()
-        found = await self._is_down(*services)
-        if before != [self._content(each) for each in services]:
-            found.append("something was written into it")
-        return found
-
-    async def _is_down(self, *services: str) -> list[str]:
-        """They are down; all who do not stand and fall with them are up, and answer."""
-        siblings = self._siblings
-        groups = {siblings[each] for each in services if each in siblings}
-        beside = {*groups, *(each for each, group in siblings.items() if group in groups)}
-        self._concerned |= {*services, *beside}
-
-        def wrong() -> list[str]:
-            return [
-                f"{each.name} is {each.state}"
-                for each in self._process.actors()
-                if (each.state == RUNNING) == (each.name in services)
-                and (each.name in services or each.name not in beside)
-            ]
-
-        found = await _in_time(wrong)
-        if self._other not in self._concerned:
-            found += await self._answers(self._other)
-        return found
-
-    async def _answers(self, service: str) -> list[str]:
-        """It looks into its file when it is asked to, and says what is there."""
-        try:
-            gone = await self._process.system.let_timers_go(service, UNKNOWN)
-        except NothingWaits:
-            return []
-        except DressRehearsalError as error:
-            return [f"{service} does not answer: {type(error).__name__}: {error}"]
-        return [f"{service} has let {gone} timers go that there were not"]
-
-    async def _all_are_up(self, *, stop: bool = True) -> list[str]:
-        def wrong() -> list[str]:
-            return [
-                f"{each.name} is {each.state}"
-                for each in self._process.actors()
-                if each.state != RUNNING
-            ]
-
-        found = await _in_time(wrong)
-        if stop:
-            await self._process.stop()
-        return found
+    # --- What an operator does ---------------------------------------------------------------
 
     async def _accept(self) -> list[str]:
         """Who begins with what there is begins."""
         accept_loss(self._folder, self._service)
         self._process.signal("restart", self._service)
-        return await self._all_are_up()
+        return await self._after.all_are_up()
 
     # --- Inside ------------------------------------------------------------------------------
-
-    def _content(self, service: str) -> dict[str, bytes]:
-        """Return what its file and its log hold, by name; a log of nothing is none."""
-        paths = [self._folder / f"{service}.db{end}" for end in ("", "-wal")]
-        return {
-            each.name: each.read_bytes() for each in paths if each.exists() and each.stat().st_size
-        }
 
     async def _put_back(self, content: Mapping[str, bytes]) -> list[str]:
         """All are up on what lay there before."""
@@ -391,7 +298,7 @@ class FileMishap:
         for name, each in content.items():
             (self._folder / name).write_bytes(each)
         self._process.signal("restart", self._service)
-        return await self._all_are_up()
+        return await self._after.all_are_up()
 
     def _remove(self, service: str) -> None:
         for each in self._folder.glob(f"{service}.db*"):
@@ -409,15 +316,6 @@ class FileMishap:
         ):
             for name, content in files.items():
                 (self._folder / f"{other}{name.removeprefix(own)}").write_bytes(content)
-
-
-async def _in_time(wrong: Callable[[], list[str]]) -> list[str]:
-    """Return what is still wrong when it should have settled."""
-    waited_s = 0.0
-    while (found := wrong()) and waited_s < SETTLED_S_MAX:
-        await asyncio.sleep(LOOK_S)
-        waited_s += LOOK_S
-    return found
 
 
 def _rows(folder: Path) -> dict[tuple[str, str], list[Any]]:
