@@ -194,6 +194,7 @@ class Rehearsal:
             services=actors,
             stores=tuple(look_through(self._systems, self._config, place).with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
+            sayings=tuple(scenario().garblings),
             points=self.points,
             handlers=handlers,
             effects=effects,

@@ -38,6 +38,8 @@ from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
 from actors.systems.tweets.scenario.call import KEYS_KEPT_S, TweetsCall, choose_tweets_call
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
+from actors.systems.tweets.scenario.garblings import GARBLINGS, ODD_LINES
+from actors.systems.tweets.scenario.lines_aside import let_lines_go
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.performance import TweetsPerformance
@@ -100,6 +102,7 @@ class TweetsScenario(Scenario):
     call_type = TweetsCall
     rest_s = SETTLED_S
     wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
+    garblings = GARBLINGS
     # It signs a request to X: its nonce and its time are the seed's.
     allowed = (Allowance("oauthlib", ("time", "entropy"), "virtual", "signs a request to X"),)
     settings = MappingProxyType({"tweets.retry_s": (1.0, 30.0), "x.rules_check_s": (1.0,)})
@@ -114,8 +117,8 @@ class TweetsScenario(Scenario):
         DeleteTweet,
         LockAccount,
     )
-    # Its wires garble no line, and X's search refuses where its window is used up: too seldom to
-    # wait for a kill there.
+    # A line is garbled, and X's search refuses where its window is used up, too seldom to wait for
+    # a kill there.
     unreached = (KeepLine, OddLine, NoteNotFilled)
 
     def __init__(self) -> None:
@@ -185,6 +188,11 @@ class TweetsScenario(Scenario):
             connection.execute(OLD_TWEET[0], [OLD_AUTHOR, OLD_TEXT])
             connection.execute(OLD_TWEET[1])
 
+    async def tend(self, system: ServiceSystem) -> None:
+        """Have each line that was set aside read once more, in vain, and let it go."""
+        if any(each in ODD_LINES for each in self.garbled):
+            await let_lines_go(system, self._told)
+
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is not done: something to read, to score, to like or to answer."""
 
@@ -216,7 +224,15 @@ class TweetsScenario(Scenario):
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare the books with what the clients were told, and with what X did."""
-        return tweets_violations(folder, config, clock, history, self._told, is_calm=self.is_calm)
+        return tweets_violations(
+            folder,
+            config,
+            clock,
+            history,
+            self._told,
+            is_calm=self.is_calm,
+            garbled=self.garbled,
+        )
 
     # --- Its people --------------------------------------------------------------------------
 

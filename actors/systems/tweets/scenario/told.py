@@ -56,6 +56,7 @@ class Told(msgspec.Struct):
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
     to be deleted there; `searched` are the ids that its search finds at rest, None where it did not
     come to rest; `seen` is what was last seen of each tweet and flag, by its address.
+    `set_aside` are the dead letters of X's lines that no search has ended.
     `stores` are by external id and key the answers to who stored something past X; `locked` from
     when to when the account could do nothing, in seconds of the run.
     `is_disturbed` is whether somebody has stopped, locked or cut something; `silent` are the
@@ -77,6 +78,7 @@ class Told(msgspec.Struct):
     at_rest: list[ListWalk] = []
     searched: list[int] | None = None
     silent: list[str] = []
+    set_aside: set[str] = set()
     stores: list[tuple[str, str, ClientReply]] = []
     locked: list[tuple[float, float]] = []
     deleted_rules: bool = False

@@ -180,4 +180,6 @@ SERIES: Final = tuple([X_REQUESTS[at::SERIES_COUNT] for at in range(SERIES_COUNT
 async def ask_x(client: Client, request: RoughRequest) -> None:
     """Send it from the machine on which X is embedded: no other reaches it."""
     with on_host(EDGE_HOST):
-        await client.ask_roughly(request, host=embedded_x.ADDRESS, port=embedded_x.PORT)
+        await client.ask_roughly(
+            request, host=embedded_x.ADDRESS, port=embedded_x.PORT, wire=embedded_x.HOST
+        )
