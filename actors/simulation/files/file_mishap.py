@@ -15,14 +15,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from actors.errors import (
-    BackupRefused,
     DressRehearsalError,
     LettersFull,
     NothingWaits,
     ServiceUnavailable,
     StoreError,
+    StoreLocked,
 )
-from actors.store.files.backup import check_backup, prepare, restore_backup, write_backup
+from actors.simulation.files.backup_orders import taken_orders
+from actors.store.files.backup import prepare, restore_backup, write_backup
+from actors.store.files.data_folder import missing_of
+from actors.store.files.directory_lock import DirectoryLock
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import MANIFEST, read_manifest
 from actors.store.files.snapshot import Snapshot
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from actors.config import StoreConfig
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
+    from actors.store.files.backup import Contents
+    from actors.store.files.manifest import Manifest
 
 T = TypeVar("T")
 
@@ -53,6 +58,13 @@ LATER: Final = (
     " FROM migration WHERE schema = ?"
 )
 ALTERED: Final = "UPDATE migration SET checksum = 'another' WHERE schema = ?"
+NO_DATABASE: Final = b"This is a letter, and no database. " * 250
+FEW_BYTES: Final = b"SQLite"
+# Whom no folder knows; what is locked by who uses it.
+NOBODY: Final = "nobody"
+LOCK: Final = "lock"
+# Of the tables, the one that was made last.
+LAST_TABLE: Final = "SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table'"
 NEXT: Final = "SELECT coalesce(max(last), 0) + 1 FROM channel WHERE receiver = ?"
 LAST: Final = "INSERT OR REPLACE INTO channel (receiver, last) VALUES (?, ?)"
 SEND: Final = (
@@ -126,6 +138,12 @@ class FileMishap:
             "the folder's manifest is lost": self._forget,
             "something there that nobody can read": self._confuse,
             "a backup is put back": self._back_up,
+            "its file is none of a database's": partial(self._replace, NO_DATABASE),
+            "its file is cut to a few bytes": partial(self._replace, FEW_BYTES),
+            "a folder lies in its file's place": partial(self._replace, None),
+            "a page of its file is gone": self._wipe,
+            "the folder's manifest is damaged": self._damage_manifest,
+            "the folder's lock is removed": self._unlock,
         }
 
     async def happens(self, name: str) -> list[str]:
@@ -150,6 +168,7 @@ class FileMishap:
         found = await self._is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
+        found += self._lacks_in_a_backup()
         return [*found, *await self._accept()]
 
     async def _age(self) -> list[str]:
@@ -157,6 +176,7 @@ class FileMishap:
         for each in self._before.glob(f"{self._service}.db*"):
             shutil.copy(each, self._folder / each.name)
         found = await self._is_left_alone()
+        found += self._lacks_in_a_backup()
         return [*found, *await self._accept()]
 
     async def _swap(self) -> list[str]:
@@ -184,13 +204,7 @@ class FileMishap:
 
     async def _lose_in_use(self) -> list[str]:
         """What would be committed there is refused, and nobody has to end the service."""
-        with closing(sqlite3.connect(self._path)) as connection, connection:
-            ((seq,),) = connection.execute(NEXT, [""])
-            connection.execute(LAST, ["", seq])
-            connection.execute(TIME, [seq, UNKNOWN, b"{}"])
-        await self._process.boot()
-        found = await self._all_are_up(stop=False)
-        await self._make_room()
+        found = await self._have_it_wait()
         self._remove(self._service)
         with suppress(ServiceUnavailable, StoreError):
             gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
@@ -199,6 +213,17 @@ class FileMishap:
         if self._path.exists():
             found.append("it was made anew in silence")
         return [*found, *await self._accept()]
+
+    async def _have_it_wait(self) -> list[str]:
+        """Boot, with something there that an operator can have written."""
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            ((seq,),) = connection.execute(NEXT, [""])
+            connection.execute(LAST, ["", seq])
+            connection.execute(TIME, [seq, UNKNOWN, b"{}"])
+        await self._process.boot()
+        found = await self._all_are_up(stop=False)
+        await self._make_room()
+        return found
 
     async def _forget(self) -> list[str]:
         known = read_manifest(self._folder)
@@ -282,20 +307,11 @@ class FileMishap:
         assert manifest is not None, "a system has run there"
         target = self._folder.with_name(f"{self._folder.name}-backup")
         try:
-            prepare(target, self._folder)
-            with ExitStack() as stack:
-                snapshots = {}
-                for service in manifest.stores:
-                    path = self._folder / f"{service}.db"
-                    snapshots[service] = snapshot = Snapshot(path, self._config)
-                    stack.callback(snapshot.close)
-                    snapshot.begin()
-                contents = write_backup(
-                    snapshots, manifest, data_dir=self._folder, target=target, at_us=0
-                )
+            contents = self._write_backup(manifest, target)
             found = [f"{name} is missing: {why}" for name, why in contents.missing.items()]
-            found += self._is_refused_where_changed(target)
-            restore_backup(target, self._folder)
+            found += taken_orders(target, self._folder, self._service)
+            for _ in range(2):  # what the first has put back is set aside, beside what was there
+                restore_backup(target, self._folder)
         finally:
             shutil.rmtree(target, ignore_errors=True)
         if _rows(self._folder) != rows:
@@ -303,17 +319,100 @@ class FileMishap:
         await self._process.boot()
         return [*found, *await self._all_are_up()]
 
-    def _is_refused_where_changed(self, target: Path) -> list[str]:
-        path = target / f"{self._service}.db"
-        whole = path.read_bytes()
-        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    def _write_backup(self, manifest: Manifest, target: Path) -> Contents:
+        """Write one of all files that are there."""
+        prepare(target, self._folder)
+        with ExitStack() as stack:
+            snapshots = {}
+            for service in manifest.stores:
+                path = self._folder / f"{service}.db"
+                if path.exists():
+                    snapshots[service] = snapshot = Snapshot(path, self._config)
+                    stack.callback(snapshot.close)
+                    snapshot.begin()
+            return write_backup(snapshots, manifest, data_dir=self._folder, target=target, at_us=0)
+
+    def _lacks_in_a_backup(self) -> list[str]:
+        """A backup of what there is says what is missing of it, and who accepts that is told."""
+        manifest = read_manifest(self._folder)
+        assert manifest is not None, "it was read by who runs there"
+        target = self._folder.with_name(f"{self._folder.name}-backup")
         try:
-            check_backup(target)
-        except BackupRefused:
-            return []
+            missing = self._write_backup(manifest, target).missing
         finally:
-            path.write_bytes(whole)
-        return ["a backup of which a byte was changed counts as whole"]
+            shutil.rmtree(target, ignore_errors=True)
+        found = [] if set(missing) == {self._service} else [f"a backup of it lacks {missing}"]
+        if missing_of(self._service, self._folder, self._config) is None:
+            found.append("nothing is missing, to who is to accept that")
+        for folder, service in ((self._folder, NOBODY), (target, self._service)):
+            try:
+                accept_loss(folder, service)
+            except StoreError:
+                continue
+            found.append(f"the loss of {service} in {folder.name} is accepted")
+        return found
+
+    async def _replace(self, content: bytes | None) -> list[str]:
+        """Something else is called as its file is."""
+        before = self._content(self._service)
+        self._remove(self._service)
+        if content is None:
+            self._path.mkdir()
+        else:
+            self._path.write_bytes(content)
+        found = await self._is_left_alone()
+        return [*found, *await self._put_back(before)]
+
+    async def _wipe(self) -> list[str]:
+        """Nobody has to ask for what is damaged: who serves it looks through all of its file."""
+        with closing(sqlite3.connect(self._path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            ((page,),) = connection.execute(LAST_TABLE)
+            ((size,),) = connection.execute("PRAGMA page_size")
+        content = self._content(self._service)
+        with self._path.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(bytes(size))
+        await self._process.boot()
+        found = await self._is_down(self._service)
+        self._lay(content)  # that is older than what was acknowledged since
+        return [*found, *await self._accept()]
+
+    async def _damage_manifest(self) -> list[str]:
+        """Nobody serves on what nobody knows; what lies there stays as it is."""
+        path = self._folder / MANIFEST
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        services = [self._service, self._other]
+        before = [self._content(each) for each in services]
+        await self._process.boot()
+        with_store = [f"{path.stem}" for path in sorted(self._folder.glob("*.db"))]
+        found = await self._is_down(*with_store)
+        if before != [self._content(each) for each in services]:
+            found.append("something was written, although nobody knew what is there")
+        path.write_bytes(whole)
+        for each in with_store:
+            self._process.signal("restart", each)
+        return [*found, *await self._all_are_up()]
+
+    async def _unlock(self) -> list[str]:
+        """Another process is kept out, until the lock is gone: then nobody acknowledges any more.
+
+        But for who asks for nothing that is to be kept.
+        """
+        found = await self._have_it_wait()
+        try:
+            DirectoryLock(self._folder).acquire(holder="another")
+            found.append("another process was let into the folder")
+        except StoreLocked:
+            pass
+        (self._folder / LOCK).unlink()
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            found.append(f"it was acknowledged without a lock that {gone} timers were let go")
+        self._concerned |= {each.name for each in self._process.actors()}
+        await self._process.stop()
+        return found
 
     # --- What must come of it ----------------------------------------------------------------
 
@@ -382,20 +481,26 @@ class FileMishap:
         """Return what its file and its log hold, by name; a log of nothing is none."""
         paths = [self._folder / f"{service}.db{end}" for end in ("", "-wal")]
         return {
-            each.name: each.read_bytes() for each in paths if each.exists() and each.stat().st_size
+            each.name: each.read_bytes() for each in paths if each.is_file() and each.stat().st_size
         }
 
     async def _put_back(self, content: Mapping[str, bytes]) -> list[str]:
         """All are up on what lay there before."""
-        self._remove(self._service)
-        for name, each in content.items():
-            (self._folder / name).write_bytes(each)
+        self._lay(content)
         self._process.signal("restart", self._service)
         return await self._all_are_up()
 
+    def _lay(self, content: Mapping[str, bytes]) -> None:
+        self._remove(self._service)
+        for name, each in content.items():
+            (self._folder / name).write_bytes(each)
+
     def _remove(self, service: str) -> None:
         for each in self._folder.glob(f"{service}.db*"):
-            each.unlink()
+            if each.is_dir():
+                each.rmdir()
+            else:
+                each.unlink()
 
     def _exchange(self) -> None:
         """Each has the other's file, with its log."""

@@ -23,6 +23,7 @@ from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.time.host_pause import HostPause
+from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Machine:
         self._rng = rng
         self._boots = 0
         self._app: App
+        # Kept where another may come: nobody else knows the folder of a run.
+        self._lock: DirectoryLock | None = None
         self.system: ServiceSystem
         (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
@@ -110,8 +113,11 @@ class Machine:
             network.names.wire(EDGE_HOST, address, name)
 
     def another(self, folder: Path, rng: Rng) -> Machine:
-        """Return one that stands in its place, with files of its own; nobody judges it."""
-        return Machine(
+        """Return one that stands in its place, with files of its own; nobody judges it.
+
+        It locks its folder, as a process does.
+        """
+        another = Machine(
             self._loop,
             self._network,
             folder=folder,
@@ -121,6 +127,8 @@ class Machine:
             trace=self._trace,
             rng=rng,
         )
+        another._lock = DirectoryLock(folder)
+        return another
 
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
@@ -145,6 +153,8 @@ class Machine:
         if self.engine is not None:
             version = self.version
             self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
+        if self._lock is not None:
+            self._lock.acquire(holder=EDGE_HOST)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -181,7 +191,7 @@ class Machine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.disk.connections.close()
+        self._leave()
         for each in remains:
             each.put_back()
 
@@ -195,7 +205,13 @@ class Machine:
         self.up = False
         await self._app.drain()
         await self._app.stop()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close what a process has open when it ends."""
         self.disk.connections.close()
+        if self._lock is not None:
+            self._lock.release()
 
     async def end(self) -> None:
         """Leave nothing running and nothing open, whatever has become of the run."""
@@ -315,6 +331,7 @@ class Machine:
             self.version.systems,
             self.config,
             data_dir=self._folder,
+            lock=self._lock,
             clock=self._loop.clock,
             rng=rng,
             store=stores_on(self.disk),
