@@ -65,6 +65,19 @@ NOBODY: Final = "nobody"
 LOCK: Final = "lock"
 # Of the tables, the one that was made last.
 LAST_TABLE: Final = "SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table'"
+# What is read of a file before it is opened in earnest: whose it is, and whether it says so.
+ANOTHER_FOLDER: Final = "UPDATE epoch SET folder = 'another of ' || ?"
+ANOTHER_STORE: Final = (
+    "UPDATE identity SET store = 'another of ' || ?1",
+    "UPDATE epoch SET store = 'another of ' || ?1",
+)
+ANOTHER_LOG: Final = "UPDATE epoch SET store = 'another of ' || ?"
+NO_IDENTITY: Final = "DELETE FROM epoch WHERE ? IS NOT NULL"
+RENUMBERED: Final = "UPDATE migration SET number = number + 1 WHERE schema = ?"
+STORE_OF: Final = "SELECT store FROM identity"
+# By more than any run sends.
+MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (?1, ?2, 1000000)"
+MORE_TOLD: Final = "INSERT OR REPLACE INTO channel VALUES (?1, 1000000 + (?2 IS NULL))"
 NEXT: Final = "SELECT coalesce(max(last), 0) + 1 FROM channel WHERE receiver = ?"
 LAST: Final = "INSERT OR REPLACE INTO channel (receiver, last) VALUES (?, ?)"
 SEND: Final = (
@@ -144,6 +157,13 @@ class FileMishap:
             "a page of its file is gone": self._wipe,
             "the folder's manifest is damaged": self._damage_manifest,
             "the folder's lock is removed": self._unlock,
+            "its file is of another folder": partial(self._change_version, ANOTHER_FOLDER),
+            "its file is another of its kind": partial(self._change_version, *ANOTHER_STORE),
+            "its log is another file's": partial(self._change_version, ANOTHER_LOG),
+            "it has forgotten who it is": partial(self._change_version, NO_IDENTITY),
+            "it lacks a migration": partial(self._change_version, RENUMBERED),
+            "another has had more of it than it sent": partial(self._contradict, MORE_APPLIED),
+            "another was told of more than it applied": partial(self._contradict, MORE_TOLD),
         }
 
     async def happens(self, name: str) -> list[str]:
@@ -195,12 +215,23 @@ class FileMishap:
         found = await self._is_left_alone()
         return [*found, *await self._put_back(content)]
 
-    async def _change_version(self, change: str) -> list[str]:
+    async def _change_version(self, *changes: str) -> list[str]:
         content = self._content(self._service)
         with closing(sqlite3.connect(self._path)) as connection, connection:
-            connection.execute(change, [self._service])
+            for change in changes:
+                connection.execute(change, [self._service])
         found = await self._is_left_alone()
         return [*found, *await self._put_back(content)]
+
+    async def _contradict(self, change: str) -> list[str]:
+        """The other's file says that more has passed between the two."""
+        with closing(sqlite3.connect(self._path)) as connection:
+            ((store,),) = connection.execute(STORE_OF)
+        path = self._folder / f"{self._other}.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(change, [self._service, store])
+        found = await self._is_left_alone()
+        return [*found, *await self._accept()]
 
     async def _lose_in_use(self) -> list[str]:
         """What would be committed there is refused, and nobody has to end the service."""

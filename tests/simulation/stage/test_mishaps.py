@@ -115,6 +115,9 @@ NAMES: Final = (
     "its file is none of a database's", "its file is cut to a few bytes",
     "a folder lies in its file's place", "a page of its file is gone",
     "the folder's manifest is damaged", "the folder's lock is removed",
+    "its file is of another folder", "its file is another of its kind",
+    "its log is another file's", "it has forgotten who it is", "it lacks a migration",
+    "another has had more of it than it sent", "another was told of more than it applied",
 )  # fmt: skip
 LEFT_DOWN: Final = patch.object(InlineStore, "open", _remember)
 # What happens, a bug that does not mind (of a swap and a torn page no one bug makes nothing, but
@@ -143,6 +146,13 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[12], LEFT_DOWN, "is parked"),
     (NAMES[13], patch.object(ServiceHost, "_check", _look_at_nothing), "is running"),
     (NAMES[14], patch.object(data_folder, "read_manifest", lambda _: None), "is running"),
+    (NAMES[16], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[17], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[18], LEFT_DOWN, "is parked"),
+    (NAMES[19], LEFT_DOWN, "is parked"),
+    (NAMES[20], patch.object(migrations, "pending_migrations", _all), "is running"),
+    (NAMES[21], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[22], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
     (NAMES[15], patch.object(DirectoryLock, "check", lambda _: None), "without a lock"),
     (NAMES[15], patch.object(DirectoryLock, "_lock", lambda *_: None), "was let into"),
 )  # fmt: skip
