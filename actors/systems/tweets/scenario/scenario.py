@@ -44,6 +44,7 @@ from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.performance import TweetsPerformance
 from actors.systems.tweets.scenario.told import OLD_AUTHOR, OLD_TEXT, Told
+from actors.systems.tweets.scenario.x_requests import RULES_MAX
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     DeleteRules,
@@ -148,6 +149,7 @@ class TweetsScenario(Scenario):
             window_s=WINDOW_S,
             requests_max=WINDOW_REQUESTS,
             search_page_max=SEARCH_PAGE,
+            rules_max=RULES_MAX,
         )
         config = config.changed(
             TweetsConfig,
