@@ -192,11 +192,13 @@ class TweetsPerformance:
 
     async def _be_fickle(self, tweet: XTweet) -> None:
         """Like it, and take that back; between the two it is among what one likes."""
-        client, mine = self._client, {"user_id": tweet.author_id}
+        client, mine = self._client, tweet.author_id
         self._told.fickle.append(tweet.id)
-        liked = await client.tell("x_platform", Like(**mine, tweet_id=tweet.id), key=self._key)
-        found = await client.tell("x_platform", ListLikes(**mine))
-        unlike = Unlike(**mine, tweet_id=tweet.id)
+        liked = await client.tell(
+            "x_platform", Like(user_id=mine, tweet_id=tweet.id), key=self._key
+        )
+        found = await client.tell("x_platform", ListLikes(user_id=mine))
+        unlike = Unlike(user_id=mine, tweet_id=tweet.id)
         await client.tell("x_platform", unlike, key=f"{self._key}-back")
         is_alone = self._told.fickle.count(tweet.id) == 1 and tweet.id not in self._told.deleted
         if liked.status == found.status == HTTPStatus.OK and is_alone:
