@@ -79,6 +79,8 @@ RETRY_S: Final = 5.0
 BARRED_S_MAX: Final = 10.0
 RULES_CHECK_S: Final = 15.0
 GAP_WAIT_S: Final = 12.0
+# How seldom the embedded authors say something by themselves: all comes to rest in between.
+AUTHORS_S: Final = 1_800.0
 # Few enough for a run to reach.
 # A page of few, for a gap to have several; but what is tweeted in a second, as all is while a clock
 # that was set back stands still, is more than a window's pages hold for ever, if it is more at all.
@@ -144,7 +146,7 @@ class TweetsScenario(Scenario):
         store = replace(config.store, client_keys_kept_s=KEYS_KEPT_S)
         config = replace(config, edge=edge, store=store).changed(
             XPlatformConfig,
-            tweets_per_s=0.0,
+            tweets_per_s=1.0 / AUTHORS_S,
             keywords=(KEYWORD,),
             window_s=WINDOW_S,
             requests_max=WINDOW_REQUESTS,
