@@ -43,6 +43,10 @@ def _chunked(target: str, chunks: str, fields: str = "") -> bytes:
     return get_bytes(target, coding, method="POST") + chunks.encode("latin-1")
 
 
+def _stays(target: str) -> bytes:
+    return get_bytes(target).replace(b"Connection: close\r\n", b"")
+
+
 def _to_host(host: str) -> bytes:
     return get_bytes().replace(b"localhost", host.encode())
 
@@ -110,6 +114,7 @@ def _heads() -> tuple[Row, ...]:
             True,
         ),
         ("who asks and leaves", (get_bytes(),), 0),
+        ("who asks and reads nothing", (_stays("/") * 300,), 0, False, False, "", "", True),
         ("who leaves amid its head", (get_bytes()[:30],), 0),
     )
 
