@@ -16,7 +16,7 @@ from actors.kernel.messages import Accepted, Refusal, type_name
 from actors.simulation.errors import NoSuchService
 from actors.simulation.oracles.calm_oracle import NO_ROOM
 from actors.simulation.oracles.http_contract import HttpAnswer
-from actors.simulation.requests.rough_request import TOO_SLOW, exchange
+from actors.simulation.requests.rough_request import TOO_SLOW, WAITED_FOR, exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.oddities import Asked, oddities
@@ -281,7 +281,7 @@ class Client:
         if engine is None or answer is None:
             return
         took_s = asyncio.get_running_loop().time() - begun_s
-        if at_gateway and answer.status != TOO_SLOW:  # that takes as long as it may
+        if at_gateway and answer.status not in {TOO_SLOW, WAITED_FOR}:  # that takes its time
             engine.asked(self.name, f"sends {rough}", answer.status, took_s)
         whole = engine.deadlines.is_whole(link, begun_s)
         has_room = at_gateway and engine.has_room_since(self.name, begun_s)
