@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from actors.errors import (
     DressRehearsalError,
-    LettersFull,
     NothingWaits,
     ServiceUnavailable,
     StoreError,
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from actors.store.files.backup import Contents
     from actors.store.files.manifest import Manifest
 
+    Operator = Callable[[str, str, Any], Awaitable[Any]]
+
 T = TypeVar("T")
 
 LETTERS_MAX: Final = 1_000
@@ -62,6 +63,8 @@ NO_DATABASE: Final = b"This is a letter, and no database. " * 250
 FEW_BYTES: Final = b"SQLite"
 # Whom no folder knows; what is locked by who uses it.
 NOBODY: Final = "nobody"
+CHANNELS: Final = "/admin/channels/let-go"
+TIMERS: Final = "/admin/timers/let-go"
 LOCK: Final = "lock"
 # Of the tables, the one that was made last.
 LAST_TABLE: Final = "SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table'"
@@ -124,8 +127,12 @@ class FileMishap:
         other: str,
         siblings: Mapping[str, str],
         config: StoreConfig,
+        operator: Operator,
     ) -> None:
-        """`before` is the folder as it was at first; `siblings` who stands in which group."""
+        """`before` is the folder as it was at first; `siblings` who stands in which group.
+
+        The `operator` asks what runs there, by its edge: its answers have a status and a body.
+        """
         self._folder = folder
         self._process = process
         self._before = before
@@ -133,6 +140,7 @@ class FileMishap:
         self._other = other
         self._siblings = siblings
         self._config = config
+        self._operator = operator
         self._path = folder / f"{service}.db"
         # Who may crash of it: those who are to be down, and who stand and fall with them.
         self._concerned: set[str] = set()
@@ -291,21 +299,20 @@ class FileMishap:
         ]
         if waits != [(self._other, 1)] or timers != [(self._service, [(UNKNOWN, 1)])]:
             found.append(f"what waits is {waits} and {timers}")
-        await self._with_room(lambda: system.let_messages_go(self._service, self._other, UNKNOWN))
-        gone = await self._with_room(lambda: system.let_timers_go(self._service, UNKNOWN))
+        found += await self._let_all_go()
         await asyncio.sleep(LOOK_S)
         letters = [
             each
             for each in await system.dead_letters(limit=LETTERS_MAX)
             if each.message_type == UNKNOWN
         ]
-        if gone != 1 or sorted(each.actor for each in letters) != sorted(
-            [self._service, self._other]
-        ):
-            found.append(f"{gone} timers were let go, and the letters are {letters}")
+        if sorted(each.actor for each in letters) != sorted([self._service, self._other]):
+            found.append(f"the letters of what was let go are {letters}")
         for each in letters:
-            await self._cannot_be_replayed(each.id, found)
-            await system.discard(each.id)
+            path = f"/admin/dead-letters/{each.id}"
+            found += await self._order("POST", f"{path}/replay", None, 409, says=UNKNOWN)
+            found += await self._order("DELETE", path, None, 200)
+            found += await self._order("DELETE", path, None, 404)
         left = [each.sender for each in await system.channels() if each.depth]
         late = [each.service for each in await system.timers() if each.state == "unreadable"]
         if left or late:
@@ -313,24 +320,33 @@ class FileMishap:
         await self._process.stop()
         return found
 
-    async def _with_room(self, let_go: Callable[[], Awaitable[T]]) -> T:
-        """Let something go; where no dead letter more can be kept, all are discarded before."""
-        try:
-            return await let_go()
-        except LettersFull:
-            await self._make_room()
-        return await let_go()
+    async def _let_all_go(self) -> list[str]:
+        """Once there is room for its dead letters; what does not wait is not let go."""
+        both = {"sender": self._service, "receiver": self._other, "message_type": UNKNOWN}
+        timers = {"service": self._service, "message_type": UNKNOWN}
+        await self._make_room()
+        return [
+            *await self._order("POST", CHANNELS, {**both, "message_type": NOBODY}, 409),
+            *await self._order("POST", CHANNELS, {**both, "receiver": NOBODY}, 409),
+            *await self._order("POST", CHANNELS, {**both, "sender": NOBODY}, 404),
+            *await self._order("POST", TIMERS, {**timers, "message_type": NOBODY}, 409),
+            *await self._order("POST", CHANNELS, both, 202),
+            *await self._order("POST", TIMERS, timers, 200, says="1"),
+            *await self._order("POST", TIMERS, timers, 409),
+        ]
+
+    async def _order(
+        self, method: str, path: str, body: Any, status: int, *, says: str = ""
+    ) -> list[str]:
+        """Give an order by the edge, as an operator does; return what was wrong with its answer."""
+        reply = await self._operator(method, path, body)
+        if reply.status == status and says in str(reply.body):
+            return []
+        return [f"{method} {path} {body} was answered {reply}, and not {status} {says}"]
 
     async def _make_room(self) -> None:
         for each in await self._process.system.dead_letters(limit=LETTERS_MAX):
             await self._process.system.discard(each.id)
-
-    async def _cannot_be_replayed(self, letter_id: str, found: list[str]) -> None:
-        try:
-            found.append(f"it was run: {await self._process.system.replay(letter_id)}")
-        except DressRehearsalError as error:
-            if UNKNOWN not in str(error):
-                found.append(f"it is not run again, for {error}")
 
     async def _back_up(self) -> list[str]:
         """A file that is changed on its way is seen; what is put back is what there was."""
