@@ -118,7 +118,7 @@ class Aftermath:
         """Return what its file and its log hold, by name; a log of nothing is none."""
         paths = [self._folder / f"{service}.db{end}" for end in ("", "-wal")]
         return {
-            each.name: each.read_bytes() for each in paths if each.exists() and each.stat().st_size
+            each.name: each.read_bytes() for each in paths if each.is_file() and each.stat().st_size
         }
 
 

@@ -103,6 +103,7 @@ class Rehearsal:
             services=actors,
             stores=tuple(classes.with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
+            sayings=tuple(scenario().garblings),
             points=self.points,
             handlers=handlers,
             effects=effects,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
+    from actors.simulation.net.fault_rules import Garbling
     from actors.simulation.oracles.letter_oracle import LetGo
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.sealed.watch import Allowance
@@ -50,6 +51,8 @@ class Scenario:
     # Loopback addresses to which the machine speaks over a link, and what that link leads to is
     # called: faults strike `edge<>name`.
     wires: Mapping[str, str] = MappingProxyType({})
+    # How what comes over a wire may be garbled, by what that is called: a fault, too.
+    garblings: Mapping[str, Garbling] = MappingProxyType({})
     # Libraries of its systems that ask for time or entropy themselves, and who answers them.
     allowed: Sequence[Allowance] = ()
     # Messages that few runs pass: kills are set at their crash points more often.
@@ -67,6 +70,8 @@ class Scenario:
     roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
+    # What has come garbled in it, in its order.
+    garbled: Sequence[str] = ()
     # Whether something was done to it, or a service was not up, at some time between two, in
     # monotonic seconds: what that explains is no reason for what came long before or after.
     was_disturbed: Callable[[float, float], bool] = staticmethod(lambda _first_s, _last_s: True)
@@ -122,6 +127,10 @@ class Scenario:
         """
         del system
         return []
+
+    async def tend(self, system: ServiceSystem) -> None:
+        """Do what only an operator does, once all is well without it."""
+        del system
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is still under way and cannot be told from mailboxes, channels and timers."""

@@ -22,7 +22,7 @@ from actors.systems.tweets.scenario.call import (
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
 from actors.systems.tweets.scenario.told import Done, Lock, Utterance
-from actors.systems.tweets.scenario.x_requests import SERIES, ask_x
+from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, tweet_and_delete
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -30,6 +30,7 @@ from actors.systems.x_platform.messages import (
     DeleteRules,
     DeleteTweet,
     Like,
+    ListLikes,
     NewRule,
     Unlike,
     XTweet,
@@ -46,6 +47,8 @@ DELIGHTED: Final = 1
 TALKS_MORE: Final = 3
 # More than a page of the search has.
 GAP_TWEETS: Final = 5
+# Who asks X for this and that says something as the account as well, one time in so many.
+OWN_ONE_IN: Final = 3
 RULE_IS_BACK_S: Final = 20.0
 INSERTED: Final = "Inserted one into the Database"
 
@@ -160,10 +163,7 @@ class TweetsPerformance:
                 if reply.status == HTTPStatus.OK:
                     self._told.last, self._told.last_by = reply.body, None
             case "fickle" if last is not None and last.author_id != ACCOUNT_ID:
-                like = Like(user_id=last.author_id, tweet_id=last.id)
-                await client.tell("x_platform", like, key=self._key)
-                unlike = Unlike(user_id=last.author_id, tweet_id=last.id)
-                await client.tell("x_platform", unlike, key=f"{self._key}-back")
+                await self._be_fickle(last)
             case "delete" if last is not None and self._told.last_by and not last.history:
                 self._told.deleted.add(last.id)
                 delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
@@ -187,10 +187,28 @@ class TweetsPerformance:
                 with self._told.upset("requests", after_s=WINDOW_S):
                     for each in SERIES[self._call.number % len(SERIES)]:
                         await ask_x(self._client, each)
+                    if self._call.number % OWN_ONE_IN == 0:
+                        self._told.troubles += await tweet_and_delete(client, self._number)
             case "disconnect":
                 with self._told.upset("stream", after_s=TRIED_AGAIN_S):
                     await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
+
+    async def _be_fickle(self, tweet: XTweet) -> None:
+        """Like it, and take that back; between the two it is among what one likes."""
+        client, mine = self._client, tweet.author_id
+        self._told.fickle.append(tweet.id)
+        liked = await client.tell(
+            "x_platform", Like(user_id=mine, tweet_id=tweet.id), key=self._key
+        )
+        found = await client.tell("x_platform", ListLikes(user_id=mine))
+        unlike = Unlike(user_id=mine, tweet_id=tweet.id)
+        await client.tell("x_platform", unlike, key=f"{self._key}-back")
+        is_alone = self._told.fickle.count(tweet.id) == 1 and tweet.id not in self._told.deleted
+        if liked.status == found.status == HTTPStatus.OK and is_alone:
+            ids = [each.id for each in found.body.tweets]
+            if tweet.id not in ids:
+                self._told.troubles.append(f"{client.name} likes {tweet.id}, and X lists {ids}")
 
     async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
         """Have it tweeted by somebody who is delighted; `time` tells the same apart."""

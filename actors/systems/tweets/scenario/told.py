@@ -87,8 +87,10 @@ class Told(msgspec.Struct):
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
-    to be deleted there; `searched` are the ids that its search finds at rest, None where it did not
-    come to rest; `seen` is what was last seen of each tweet and flag, by its address.
+    to be deleted there; `fickle` what was liked and is not any more; `searched` are the ids that
+    its search finds at rest, None where it did not come to rest; `seen` is what was last seen of
+    each tweet and flag, by its address.
+    `set_aside` are the dead letters of X's lines that no search has ended.
     `stores` are by external id and key the answers to who stored something past X.
     """
 
@@ -101,6 +103,7 @@ class Told(msgspec.Struct):
     inserted: set[str] = set()
     refused: set[str] = set()
     deleted: set[str] = set()
+    fickle: list[str] = []
     done: list[Done] = []
     seen: dict[str, dict[str, Any]] = {}
     walks: list[ListWalk] = []
@@ -108,6 +111,7 @@ class Told(msgspec.Struct):
     searched: list[int] | None = None
     silent: list[Silence] = []
     upsets: list[Upset] = []
+    set_aside: set[str] = set()
     stores: list[tuple[str, str, ClientReply]] = []
     locks: list[Lock] = []
     deleted_rules: bool = False
