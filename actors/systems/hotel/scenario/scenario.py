@@ -32,6 +32,7 @@ from actors.systems.hotel.scenario.judge_reads import judge_reads
 from actors.systems.hotel.scenario.reading import TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from actors.config import Config
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
+    from actors.systems.hotel.scenario.judge_lists import Ask
 
 # There it is tomorrow already when a simulation begins; it is so for an hour and three quarters.
 TIME_ZONE: Final = "Europe/Helsinki"
@@ -122,22 +124,18 @@ class HotelScenario(Scenario):
 
     async def unwell(self, system: ServiceSystem) -> list[str]:
         """Return the bookings that have no end, though whatever never came has a timer for it."""
-
-        async def ask(service: str, question: Query) -> Any:
-            return await system.ask(service, question, timeout_s=60.0)
-
-        endless = await bookings_without_end(ask)
+        endless = await bookings_without_end(_asking(system))
         letters = await system.dead_letters(limit=LETTERS_MAX) if endless else []
-        given_up = " ".join([each.message for each in letters if each.message_type in ENDS])
+        given_up = {
+            msgspec.json.decode(each.message)["booking_id"]
+            for each in letters
+            if each.message_type in ENDS
+        }
         return [said for booking_id, said in endless.items() if booking_id not in given_up]
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Read all that there is, now that nothing else is under way."""
-
-        async def ask(service: str, question: Query) -> Any:
-            return await system.ask(service, question, timeout_s=60.0)
-
-        self._lists = await read_lists(ask)
+        self._lists = await read_lists(_asking(system))
         return []
 
     def choose_call(self, choose: Chooser) -> HotelCall:
@@ -160,7 +158,7 @@ class HotelScenario(Scenario):
         )
         books = Books(
             guests.journal, folder, clock, hotel, FURNISHED,
-            calm=self.is_calm, roomy=is_roomy(config), was_disturbed=self.was_disturbed,
+            calm=self.is_calm, roomy=is_roomy(self.configs), was_disturbed=self.was_disturbed,
         )  # fmt: skip
         found = [
             *guests.troubles,
@@ -179,6 +177,13 @@ class HotelScenario(Scenario):
         return found
 
 
+def _asking(system: ServiceSystem) -> Ask:
+    async def ask(service: str, question: Query) -> Any:
+        return await system.ask(service, question, timeout_s=60.0)
+
+    return ask
+
+
 def _made(books: Books) -> list[str]:
     """Return the guests and rooms that were created, by what is theirs alone."""
     names = [row["email"].removesuffix("@example.org") for row in books.files["customer"]]
@@ -190,7 +195,10 @@ def _created(operation: Operation) -> str | None:
     return operation.argument if operation.name == "create" else None
 
 
-def is_roomy(config: Config) -> bool:
-    """Whether no limit is so small that the requests of a run reach it, and are put off."""
-    limits = config.store.outbox_messages_max, config.mailbox.capacity, config.edge.connections_max
-    return min(limits) > CROWD
+def is_roomy(configs: Iterable[Config]) -> bool:
+    """Whether no limit was ever so small that a run's requests reach it, and are put off."""
+    return all(
+        min(each.store.outbox_messages_max, each.mailbox.capacity, each.edge.connections_max)
+        > CROWD
+        for each in configs
+    )
