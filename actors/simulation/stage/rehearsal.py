@@ -62,6 +62,7 @@ from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdo
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.order import Order
 from actors.simulation.time.run import run
+from actors.simulation.time.virtual_clock import START_US
 from actors.system import services_of, unbooted
 
 if TYPE_CHECKING:
@@ -331,8 +332,9 @@ class Rehearsal:
             config = turned(self._config, script.knobs)
             with asserting(assertions):
                 self._on_machine(
-                    script.seed, folder, trace, stage, now, config=config, order=script.order
-                )
+                    script.seed, folder, trace, stage, now,
+                    config=config, order=script.order, start_us=self._start_us(script.seed),
+                )  # fmt: skip
         except NoSuchService:
             raise
         except SimulationError as error:
@@ -376,8 +378,9 @@ class Rehearsal:
         *,
         config: Config | None = None,
         order: Order | None = None,
+        start_us: int = START_US,
     ) -> None:
-        loop = SimulationLoop(seed=seed, order=order)
+        loop = SimulationLoop(seed=seed, order=order, start_us=start_us)
         if now is not None:
             now[0] = loop.time
 
@@ -402,6 +405,10 @@ class Rehearsal:
             machine.judged_by(self._engine(loop.clock, machine.config))
             run(stage(machine, network, loop), loop=loop)
         note_generators(trace, (*rng.family, loop.entropy))
+
+    def _start_us(self, seed: int) -> int:
+        begins_us = self._scenario().begins_us
+        return begins_us[seed % len(begins_us)]
 
     def _versions_before(self, system: System, place: Path) -> Iterator[Version]:
         scenario = self._scenario()
@@ -448,6 +455,7 @@ class Rehearsal:
         scenario = machine.scenario
         engine = machine.engine
         assert engine is not None, "a run is judged"
+        scenario.begun_us = loop.clock.now_us()
         scenario.is_calm = not script.schedule.steps
         scenario.configs = machine.configs
         scenario.was_disturbed = engine.calm.was_disturbed
