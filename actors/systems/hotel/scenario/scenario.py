@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from actors.simulation.check.standard_models import Register
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.hotel.config import HotelConfig, MoneyConfig
 from actors.systems.hotel.messages import ChangeRoom, RegisterCustomer, RegisterRoom
+from actors.systems.hotel.scenario import rules
 from actors.systems.hotel.scenario.books import Books
 from actors.systems.hotel.scenario.call import ROOMS, HotelCall, choose_hotel_call
 from actors.systems.hotel.scenario.guests import NAME, HotelGuests
@@ -46,6 +48,15 @@ if TYPE_CHECKING:
 
 # There it is tomorrow already when a simulation begins; it is so for an hour and three quarters.
 TIME_ZONE: Final = "Europe/Helsinki"
+# When one does, always that long before UTC's midnight: in winter; on the leap day; on the days of
+# 23 and of 25 hours, and between them, where midnight is an hour earlier.
+BEGINS: Final = (
+    "2023-11-14T22:13:20Z",
+    "2024-02-28T22:13:20Z",
+    "2024-03-30T22:13:20Z",
+    "2024-06-30T21:13:20Z",
+    "2024-10-26T21:13:20Z",
+)
 EMAILS: Final = {"guest": "ada@example.org", "twin": "ada.twin@example.org"}
 # Each room has another currency, and all a rate of which no share is a whole number.
 RATE: Final = MoneyConfig(amount=10_001, currency="EUR")
@@ -86,13 +97,18 @@ class HotelScenario(Scenario):
             "hotel.settle_retry_s": (1.0, 20.0),
         }
     )
+    begins_us = tuple(map(rules.instant_us, BEGINS))
     # Every timer of a booking has run out by then.
     rest_s = 3 * BOOKING_S_MAX
 
     def __init__(self) -> None:
-        """Nobody has booked yet."""
-        self._guests = HotelGuests(NIGHTS_MAX)
+        """Nothing has been read yet."""
         self._lists: list[ListRead] = []
+
+    @cached_property
+    def _guests(self) -> HotelGuests:
+        (today,) = rules.local_days(self.begun_us, self.begun_us, TIME_ZONE)
+        return HotelGuests(NIGHTS_MAX, today)
 
     def configure(self, config: Config) -> Config:
         """Shorten the times until a run sees their ends."""
