@@ -35,6 +35,7 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.asked_in_vain import asked_in_vain
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
 from actors.systems.tweets.scenario.call import KEYS_KEPT_S, TweetsCall, choose_tweets_call
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
@@ -52,7 +53,6 @@ from actors.systems.x_platform.messages import (
     ReadMatches,
     XTweet,
 )
-from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -165,7 +165,7 @@ class TweetsScenario(Scenario):
 
     def systems(self, own: System) -> tuple[System, ...]:
         """Boot the embedded X beside it."""
-        return (own, X_PLATFORM)
+        return (own, embedded_x.X)
 
     def prepare(self, folder: Path) -> None:
         """Give X the keys that the monitor has."""
@@ -216,7 +216,10 @@ class TweetsScenario(Scenario):
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare the books with what the clients were told, and with what X did."""
-        return tweets_violations(folder, config, clock, history, self._told, is_calm=self.is_calm)
+        return [
+            *tweets_violations(folder, config, clock, history, self._told, is_calm=self.is_calm),
+            *asked_in_vain(embedded_x.counted(), self._told.asked_x, self.was_disturbed),
+        ]
 
     # --- Its people --------------------------------------------------------------------------
 

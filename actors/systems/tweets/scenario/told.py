@@ -57,7 +57,8 @@ class Told(msgspec.Struct):
     to be deleted there; `searched` are the ids that its search finds at rest, None where it did not
     come to rest; `seen` is what was last seen of each tweet and flag, by its address.
     `stores` are by external id and key the answers to who stored something past X; `locked` from
-    when to when the account could do nothing, in seconds of the run.
+    when to when the account could do nothing, `asked_x` when its other programs have asked X for
+    something, in seconds of the run.
     `is_disturbed` is whether somebody has stopped, locked or cut something; `silent` are the
     requests that nobody has answered.
     """
@@ -79,6 +80,7 @@ class Told(msgspec.Struct):
     silent: list[str] = []
     stores: list[tuple[str, str, ClientReply]] = []
     locked: list[tuple[float, float]] = []
+    asked_x: list[tuple[float, float]] = []
     deleted_rules: bool = False
     is_disturbed: bool = False
     troubles: list[str] = []
