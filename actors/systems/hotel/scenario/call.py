@@ -36,8 +36,9 @@ MEANWHILE: Final = ("nothing", "a booking", "a cancellation", "a booking anew")
 ANEW_S: Final = (0.5, 5.0, 16.0)
 # How long after its booking a withdrawal is sent: on its heels, and as the saga's steps go by.
 WITHDRAWN_S: Final = (0.0, 0.004, 0.02, 0.1, 0.5)
-# How long a room is closed for.
+# How long a room is closed for; and how long after somebody has asked for it.
 CLOSED_S: Final = (0.0, 0.2, 5.0)
+ASKED_S: Final = (0.004, 0.02, 0.1)
 # When a client asks once more, having its answer: as long as keys are kept.
 LATE_S: Final = (60.0, 3_600.0, 57_600.0)
 # What is read page by page, how many at a time, and how long is waited for the next, in seconds.
@@ -80,7 +81,7 @@ PARTS: Final[dict[Kind, int]] = {
     "stop": 5,
     "withdraw": 3,
     "leave": 1,
-    "change": 2,
+    "change": 3,
     "browse": 8,
     "see": 3,
     "share": 3,

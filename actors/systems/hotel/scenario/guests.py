@@ -13,6 +13,7 @@ import msgspec
 from actors.systems.hotel.scenario.call import (
     AHEAD_DAYS,
     ANEW_S,
+    ASKED_S,
     CARDS,
     CLOSED_S,
     GUESTS,
@@ -211,7 +212,7 @@ class HotelGuests:
         if MEANWHILE[call.what] == "a booking":
             book = msgspec.structs.replace(call, kind="book")
             booking = asyncio.create_task(self._book(client, number, book, history))
-            await asyncio.sleep(WITHDRAWN_S[number % len(WITHDRAWN_S)])
+            await asyncio.sleep(ASKED_S[number % len(ASKED_S)])
         try:
             await self._close_and_open(client, number, call, history)
         finally:

@@ -1,7 +1,8 @@
-"""Whether X is left alone for as long as it has said: who asks all the same may be shut out."""
+"""Whether X takes what it may, and is left alone for as long as it has said it will not."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def asked_in_vain(
     others: Iterable[tuple[float, float]],
     was_disturbed: Callable[[float, float], bool],
 ) -> Iterator[str]:
-    """Return a sentence for each request that X had said it would not take before.
+    """Return a sentence for each request that X had said it would not take: it shuts such out.
 
     From when to when, in seconds of the run, `others` of the account have asked, too, who care for
     nothing. A process that is new knows nothing of what X has said to the one before.
@@ -50,6 +51,20 @@ def asked_in_vain(
                 f"X has refused {known.endpoint} at {known.at_s:.1f} s until "
                 f"{known.quota.reset_s}, and was asked again at {each.at_s:.1f} s"
             )
+
+
+def taken_amiss(counted: Iterable[Counted], *, most: int) -> Iterator[str]:
+    """Return a sentence for each request beyond the `most` of a window, or refused before that.
+
+    By a clock that nobody has set: a window is known by its end.
+    """
+    taken: Counter[tuple[object, str, str, int]] = Counter()
+    for each in counted:
+        window = (each.by, each.endpoint, each.account, each.quota.reset_s)
+        if each.quota.exceeded is (taken[window] < most):
+            does = "refuses" if each.quota.exceeded else "takes"
+            yield f"X {does} {each.endpoint} at {each.at_s:.1f} s, and has taken {taken[window]}"
+        taken[window] += not each.quota.exceeded
 
 
 def _is_clock_set(one: Counted, other: Counted) -> bool:

@@ -212,6 +212,7 @@ class TweetsScenario(Scenario):
         if not found:
             self._told.at_rest = await read_at_rest(ask)
             self._told.searched = await search_at_rest(ask)
+            self._told.reader = reader
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from actors.simulation.stage.client import ClientReply  # noqa: TC001 - msgspec may read it
+from actors.systems.tweets.messages import ReaderState  # noqa: TC001 - msgspec may read it
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, Mood
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
@@ -54,8 +55,9 @@ class Told(msgspec.Struct):
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
-    to be deleted there; `searched` are the ids that its search finds at rest, None where it did not
-    come to rest; `seen` is what was last seen of each tweet and flag, by its address.
+    to be deleted there; `searched` are the ids that its search finds at rest, `reader` is what that
+    says of itself then, each None where it did not come to rest; `seen` is what was last seen of
+    each tweet and flag, by its address.
     `stores` are by external id and key the answers to who stored something past X; `locked` from
     when to when the account could do nothing, `asked_x` when its other programs have asked X for
     something, in seconds of the run.
@@ -77,6 +79,7 @@ class Told(msgspec.Struct):
     walks: list[ListWalk] = []
     at_rest: list[ListWalk] = []
     searched: list[int] | None = None
+    reader: ReaderState | None = None
     silent: list[str] = []
     stores: list[tuple[str, str, ClientReply]] = []
     locked: list[tuple[float, float]] = []
