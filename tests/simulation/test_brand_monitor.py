@@ -14,9 +14,10 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.machine import Machine
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.time.virtual_clock import START_US
 from actors.systems import SYSTEMS
 from actors.systems.tweets.actions import TOO_LATE
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.systems.tweets.x.stream_adapter import Said
 
 SECOND = 1_000_000

@@ -9,8 +9,9 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.tweets.scenario.scenario import WINDOW_S, TweetsScenario
 from actors.systems.tweets.scenario.x_requests import X_REQUESTS, ask_x
 from tests.simulation.planting import PLANTED, config_of

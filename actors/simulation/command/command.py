@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.clock import Clock
     from actors.simulation.command.second_process import Disagreement
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 # Below the data directory: what was found, to look at and to play again.

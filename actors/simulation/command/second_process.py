@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 HASH_SEED: Final = "PYTHONHASHSEED"
 # More than the longest hash seed may be set to is an error of the interpreter's.

@@ -90,6 +90,7 @@ class Machine:
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
         self._loop = loop
+        self.clock = loop.clock
         self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
         self._folder = folder
@@ -247,56 +248,9 @@ class Machine:
         family = self._rng.family if isinstance(self._rng, NotedRng) else [self._rng]
         return [*family, self._loop.entropy]
 
-    def now_us(self) -> int:
-        """Return what its wall clock says: microseconds since the epoch."""
-        return self._loop.clock.now_us()
-
     def actors(self) -> list[ActorStats]:
         """Return how all actors stand."""
         return self.system.actors()
-
-    async def unwell(self) -> list[str]:
-        """Return who does not run, which messages wait, and what the scenario says of it."""
-        found = [
-            f"{each.name} is {each.state}" for each in self.actors() if each.state != "running"
-        ]
-        found += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} wait ({each.state})"
-            for each in await self.system.channels()
-            if each.depth
-        ]
-        if found or self._loop.clock.was_set:
-            return found
-        return await self.scenario.unwell(self.system)
-
-    async def busy(self) -> list[str]:
-        """Return what is still under way; empty where the system is at rest."""
-        found = [
-            f"{each.name} is {each.state} with {each.mailbox_depth} messages"
-            for each in self.system.actors()
-            if each.state != "running" or each.mailbox_depth
-        ]
-        found += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} ({each.state})"
-            for each in await self.system.channels()
-            if each.depth
-        ]
-        found += [
-            f"{each.service}: {each.due} timers due, {each.effects_running} effects"
-            for each in await self.system.timers()
-            if each.due or each.effects_running
-        ]
-        return found or await self.scenario.busy(self.system)
-
-    async def next_timer_s(self) -> float | None:
-        """Return how long until a timer or effect is due; None where there is none."""
-        now_us = self._loop.clock.now_us()
-        due_us = [
-            max(each.next_due_us or now_us, now_us)
-            for each in await self.system.timers()
-            if each.pending
-        ]
-        return (min(due_us) - now_us) / 1_000_000 if due_us else None
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -315,7 +269,7 @@ class Machine:
             self.version.systems,
             self.config,
             data_dir=self._folder,
-            clock=self._loop.clock,
+            clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),

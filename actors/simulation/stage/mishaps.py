@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.simulation.stage.machine import Machine
+    from actors.simulation.stage.trace import Trace
     from actors.simulation.time.loop import SimulationLoop
 
 # To the folder of one in so many runs that held something happens.
@@ -24,6 +25,7 @@ async def have_mishap(
     machine: Machine,
     loop: SimulationLoop,
     folder: Path,
+    trace: Trace,
     *,
     before: Path,
     stores: Sequence[str],
@@ -49,7 +51,9 @@ async def have_mishap(
             siblings=machine.version.groups,
             config=machine.config.store,
         )
-        found = await mishap.happens(rng.choice(list(mishap.every)))
+        name = rng.choice(list(mishap.every))
+        trace.add("mishap", service, name)
+        found = await mishap.happens(name)
         # All that the run itself has left there would have been its trouble.
         found += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         return [f"files: {each}" for each in found]

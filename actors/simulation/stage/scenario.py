@@ -188,4 +188,11 @@ def audit_of(system: System) -> Audit:
     if not callable(audit):
         message = f"{system.name}: {how}; what it returns is a {type(audit).__name__}"
         raise ConfigError(message)
+    try:
+        signature(audit).bind("folder", "config", "now_us")
+    except TypeError as error:
+        names = ", ".join(signature(audit).parameters)
+        takes = f"{getattr(audit, '__name__', audit)}({names})"
+        message = f"{system.name}: its audit takes folder, config and time: {takes}"
+        raise ConfigError(message) from error
     return audit  # type: ignore[no-any-return]

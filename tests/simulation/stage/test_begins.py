@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from actors import Command, Scenario, Service, System, Transaction, command
 from actors.config import load_config
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.time.virtual_clock import START_US
 
 if TYPE_CHECKING:

@@ -10,16 +10,15 @@ import pytest
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.knobs import Knob
-from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.script.schedule import Step
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import config_of
-from tests.simulation.tally import TALLY, TallyCall
+from tests.simulation.tally import TALLY, under_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 # A file that cannot be opened parks its service before it can be opened again.
 INTENSITY: Final = Knob("supervisor.intensity", 1)
@@ -29,12 +28,6 @@ INTENSITY: Final = Knob("supervisor.intensity", 1)
 def rehearsal() -> Iterator[Rehearsal]:
     with scratch_folder() as place, without_logs():
         yield Rehearsal(TALLY, config_of("tally"), place)
-
-
-def under_load(*steps: Step) -> Script:
-    """A tweet every millisecond, and of each author as many as may be."""
-    workload = tuple([ClientRequest(1_000, n % 3, TallyCall(author=n % 2)) for n in range(6)])
-    return Script(seed=1, workload=workload, schedule=Schedule(steps))
 
 
 def times_of(played: Played, text: str) -> list[int]:

@@ -16,7 +16,7 @@ from tests.simulation.planting import PLANTED, config_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 ROOT: Final = Path(__file__).parents[3]
 FIXED_SEEDS: Final = 2

@@ -15,8 +15,9 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.hotel import free_rooms, invariants
 from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
 from actors.systems.hotel.scenario.call import LISTS, HotelCall
