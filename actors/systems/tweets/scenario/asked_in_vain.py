@@ -39,17 +39,17 @@ def asked_in_vain(
     others = list(others)
     refused: dict[tuple[object, str, str], Counted] = {}
     for each in counted:
-        if each.endpoint not in LEFT_ALONE or not each.quota.exceeded:
+        if each.endpoint not in LEFT_ALONE or not each.is_refused:
             continue
         if any(since_s <= each.at_s <= until_s for since_s, until_s in others):
             continue
         known = refused.setdefault((each.by, each.endpoint, each.account), each)
-        if each.now_us >= known.quota.reset_s * SECOND_US or _is_clock_set(known, each):
+        if each.now_us >= known.until_s * SECOND_US or _is_clock_set(known, each):
             refused[each.by, each.endpoint, each.account] = each
         elif each.at_s > known.at_s + ON_ITS_WAY_S and not was_disturbed(known.at_s, each.at_s):
             yield (
                 f"X has refused {known.endpoint} at {known.at_s:.1f} s until "
-                f"{known.quota.reset_s}, and was asked again at {each.at_s:.1f} s"
+                f"{known.until_s}, and was asked again at {each.at_s:.1f} s"
             )
 
 
@@ -60,11 +60,11 @@ def taken_amiss(counted: Iterable[Counted], *, most: int) -> Iterator[str]:
     """
     taken: Counter[tuple[object, str, str, int]] = Counter()
     for each in counted:
-        window = (each.by, each.endpoint, each.account, each.quota.reset_s)
-        if each.quota.exceeded is (taken[window] < most):
-            does = "refuses" if each.quota.exceeded else "takes"
+        window = (each.by, each.endpoint, each.account, each.until_s)
+        if each.is_refused is (taken[window] < most):
+            does = "refuses" if each.is_refused else "takes"
             yield f"X {does} {each.endpoint} at {each.at_s:.1f} s, and has taken {taken[window]}"
-        taken[window] += not each.quota.exceeded
+        taken[window] += not each.is_refused
 
 
 def _is_clock_set(one: Counted, other: Counted) -> bool:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 import msgspec
 
 from actors.systems.tweets.outside import EMBEDDED_CREDENTIALS, SIMULATED_CREDENTIALS
-from actors.systems.x_platform.api.addresses import addresses_over
-from actors.systems.x_platform.api.api_context import ApiContext
-from actors.systems.x_platform.api.embedded_credentials import read_embedded_credentials
-from actors.systems.x_platform.api.rate_limit import Quota, RateLimiter
-from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
@@ -41,7 +35,8 @@ def lay_out_credentials(folder: Path) -> None:
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """A request as X has counted it: `by` a process of it, which knows no other's counts.
 
-    `at_s` is the run's time, `now_us` what X's own clock says.
+    `at_s` is the run's time, `now_us` what X's own clock says; X counts anew at `until_s`, in
+    seconds since the epoch.
     """
 
     by: object
@@ -49,7 +44,8 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     at_s: float
     now_us: int
-    quota: Quota
+    until_s: int
+    is_refused: bool
 
 
 # By the run's loop. A process of X lives as long as the monitor's: nobody else is asked for these.
@@ -61,9 +57,14 @@ def counted() -> Sequence[Counted]:
     return _counted.get(asyncio.get_running_loop(), ())
 
 
-class _Counting(RateLimiter):
-    def take(self, endpoint: str, account: str, now_us: int) -> Quota:
-        quota = super().take(endpoint, account, now_us)
+class _Counting:
+    """Stands before what X counts by, and notes what that says."""
+
+    def __init__(self, limiter: Any) -> None:
+        self._limiter = limiter
+
+    def take(self, endpoint: str, account: str, now_us: int) -> Any:
+        quota = self._limiter.take(endpoint, account, now_us)
         loop = asyncio.get_running_loop()
         asked = Counted(
             by=self,
@@ -71,17 +72,24 @@ class _Counting(RateLimiter):
             account=account,
             at_s=loop.time(),
             now_us=now_us,
-            quota=quota,
+            until_s=quota.reset_s,
+            is_refused=quota.exceeded,
         )
         _counted.setdefault(loop, []).append(asked)
         return quota
 
 
 def _addresses(wiring: Wiring) -> Mapping[str, Sequence[Address]]:
-    config = wiring.config.section(XPlatformConfig)
-    api = ApiContext(config, partial(read_embedded_credentials, wiring.data_dir))
-    api.limiter = _Counting(config)
-    return addresses_over(api)
+    addresses = X_PLATFORM.addresses_in(wiring)
+    for api in {id(api): api for api in _apis(addresses["x_platform"])}.values():
+        api.limiter = _Counting(api.limiter)
+    return addresses
+
+
+def _apis(addresses: Sequence[Address]) -> list[Any]:
+    """Return what X's addresses share."""
+    endpoints: list[Any] = [each.endpoint for each in addresses]
+    return [each.api for each in endpoints]
 
 
 # X as it is, but that what it counts can be looked at afterwards.

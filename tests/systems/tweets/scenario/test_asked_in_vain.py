@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from actors.systems.tweets.scenario.asked_in_vain import SECOND_US, asked_in_vain, taken_amiss
 from actors.systems.tweets.scenario.embedded_x import Counted
-from actors.systems.x_platform.api.rate_limit import Quota
 
 LIKES: Final = "POST /2/users/{id}/likes"
 BEGUN_S: Final = 1_700_000_000
@@ -20,7 +19,8 @@ REFUSED: Final = Counted(
     account="ours",
     at_s=10.0,
     now_us=(BEGUN_S + 10) * SECOND_US,
-    quota=Quota(limit=3, remaining=0, reset_s=BEGUN_S + 30, exceeded=True),
+    until_s=BEGUN_S + 30,
+    is_refused=True,
 )
 
 
@@ -62,21 +62,21 @@ def test_who_looks_after_the_rules_asks_whatever_x_says() -> None:
 
 def test_an_answer_that_was_no_refusal_says_nothing() -> None:
     """What X has taken it may have counted as the last: who does not know comes once more."""
-    taken = replace(REFUSED, quota=replace(REFUSED.quota, exceeded=False))
+    taken = replace(REFUSED, is_refused=False)
     assert [*asked_in_vain([taken, later(5.0)], [], lambda *_: False)] == []
 
 
 @pytest.mark.parametrize(
-    ("exceeded", "amiss"),
+    ("refused", "amiss"),
     [
         ((False, False, False, True, True), 0),
         ((False, False, False, False, True), 1),
         ((False, False, True, True), 2),
     ],
 )
-def test_x_takes_as_many_as_it_says_and_no_more(exceeded: tuple[bool, ...], amiss: int) -> None:
+def test_x_takes_as_many_as_it_says_and_no_more(refused: tuple[bool, ...], amiss: int) -> None:
     """Three of each kind in a window, and as many in the next one."""
-    asked = [replace(REFUSED, quota=replace(REFUSED.quota, exceeded=each)) for each in exceeded]
-    other = replace(REFUSED.quota, reset_s=BEGUN_S + 50, exceeded=False)
-    asked += [later(25.0 + number, quota=other) for number in range(3)]
+    asked = [replace(REFUSED, is_refused=each) for each in refused]
+    other = {"until_s": BEGUN_S + 50, "is_refused": False}
+    asked += [later(25.0 + number, **other) for number in range(3)]
     assert len([*taken_amiss(asked, most=3)]) == amiss
