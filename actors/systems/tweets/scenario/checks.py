@@ -13,12 +13,15 @@ from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
 from actors.systems.tweets.config import TweetsConfig, XConfig
+from actors.systems.tweets.scenario.asked_in_vain import taken_amiss
 from actors.systems.tweets.scenario.deeds import TweetsDeeds
+from actors.systems.tweets.scenario.embedded_x import counted
 from actors.systems.tweets.scenario.flag_model import FlagModel
 from actors.systems.tweets.scenario.garblings import NOT_AGAIN, ODD_LINES
 from actors.systems.tweets.scenario.kept import Kept
 from actors.systems.tweets.scenario.looks import PAGE
 from actors.systems.tweets.scenario.promptness import Promptness, in_run_s
+from actors.systems.tweets.scenario.reader_books import reader_amiss
 from actors.systems.tweets.scenario.walks import walks_amiss
 from actors.systems.tweets.scenario.x_books import XBooks
 from actors.systems.tweets.x_invariants import tweeted_at_us
@@ -89,6 +92,8 @@ def tweets_violations(
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, clock, told)
         found += XBooks(kept).stream_violations()
+    found += reader_amiss(kept, told.reader)
+    found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
     if is_calm:
         found += Promptness(kept, config, clock, told).violations(history)
     stores = [each for each in history.operations if each.name == "put_if_absent"]

@@ -35,6 +35,7 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.asked_in_vain import asked_in_vain
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
 from actors.systems.tweets.scenario.call import (
     KEYS_KEPT_S,
@@ -60,7 +61,6 @@ from actors.systems.x_platform.messages import (
     ReadMatches,
     XTweet,
 )
-from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -176,7 +176,7 @@ class TweetsScenario(Scenario):
 
     def systems(self, own: System) -> tuple[System, ...]:
         """Boot the embedded X beside it."""
-        return (own, X_PLATFORM)
+        return (own, embedded_x.X)
 
     def prepare(self, folder: Path) -> None:
         """Give X the keys that the monitor has."""
@@ -228,11 +228,12 @@ class TweetsScenario(Scenario):
         if not found:
             self._told.at_rest = await read_at_rest(ask)
             self._told.searched = await search_at_rest(ask)
+            self._told.reader = reader
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare the books with what the clients were told, and with what X did."""
-        return tweets_violations(
+        violations = tweets_violations(
             folder,
             config,
             clock,
@@ -241,6 +242,8 @@ class TweetsScenario(Scenario):
             is_calm=self.is_calm,
             garbled=self.garbled,
         )
+        asked = asked_in_vain(embedded_x.counted(), self._told.asked_x, self.was_disturbed)
+        return [*violations, *asked]
 
     # --- Its people --------------------------------------------------------------------------
 
