@@ -23,6 +23,7 @@ from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.time.host_pause import HostPause
+from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class Machine:
         self._rng = rng
         self._boots = 0
         self._app: App
+        # Kept where another may come: nobody else knows the folder of a run.
+        self._lock: DirectoryLock | None = None
         self.system: ServiceSystem
         (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
@@ -113,8 +116,11 @@ class Machine:
             network.names.wire(EDGE_HOST, address, name)
 
     def another(self, folder: Path, rng: Rng) -> Machine:
-        """Return one that stands in its place, with files of its own; nobody judges it."""
-        return Machine(
+        """Return one that stands in its place, with files of its own; nobody judges it.
+
+        It locks its folder, as a process does.
+        """
+        another = Machine(
             self._loop,
             self._network,
             folder=folder,
@@ -124,6 +130,8 @@ class Machine:
             trace=self._trace,
             rng=rng,
         )
+        another._lock = DirectoryLock(folder)
+        return another
 
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
@@ -148,6 +156,8 @@ class Machine:
         if self.engine is not None:
             version = self.version
             self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
+        if self._lock is not None:
+            self._lock.acquire(holder=EDGE_HOST)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
@@ -183,7 +193,7 @@ class Machine:
         for actor in actors:
             await actor.settled()
         await self._let_nothing_go_on()
-        self.disk.connections.close()
+        self._leave()
         for each in remains:
             each.put_back()
 
@@ -199,7 +209,13 @@ class Machine:
         await self._app.stop()
         self.disk.lost = True  # to what it has not done in its time, if anything
         await self._let_nothing_go_on()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close what a process has open when it ends."""
         self.disk.connections.close()
+        if self._lock is not None:
+            self._lock.release()
 
     async def end(self) -> None:
         """Leave nothing running and nothing open, whatever has become of the run."""
@@ -278,6 +294,7 @@ class Machine:
             self.version.systems,
             self.config,
             data_dir=self._folder,
+            lock=self._lock,
             clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),

@@ -103,6 +103,7 @@ class Rehearsal:
             services=actors,
             stores=tuple(classes.with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
+            sayings=tuple(scenario().garblings),
             points=self.points,
             handlers=handlers,
             effects=effects,
@@ -119,8 +120,8 @@ class Rehearsal:
         )
         # What is wrong already when the files are furnished: so it is in every run.
         self._furnished_troubles: list[str] = []
-        # What the wall clock says when a run begins: no less than when its files were left.
-        self._begins_us = START_US
+        # When the files were left: no run begins before that.
+        self._furnished_us = START_US
         scenario().prepare(self._template)
         # Files may be there that another version has left, with messages on their way.
         self._past = Past.of(self._template)
@@ -196,6 +197,7 @@ class Rehearsal:
                     now,
                     config=config,
                     order=script.order,
+                    start_us=self._start_us(script.seed),
                 )
         except NoScenario:
             raise
@@ -231,6 +233,10 @@ class Rehearsal:
             early=staging.early,
         )
 
+    def _start_us(self, seed: int) -> int:
+        begins_us = self._scenario().begins_us
+        return max(begins_us[seed % len(begins_us)], self._furnished_us)
+
     def _on_machine(
         self,
         seed: int,
@@ -241,8 +247,9 @@ class Rehearsal:
         *,
         config: Config | None = None,
         order: Order | None = None,
+        start_us: int = START_US,
     ) -> None:
-        loop = SimulationLoop(seed=seed, start_us=self._begins_us, order=order)
+        loop = SimulationLoop(seed=seed, order=order, start_us=start_us)
         if now is not None:
             now[0] = loop.time
 
@@ -307,5 +314,5 @@ class Rehearsal:
             system = Interpreted(system, machine.version)
         await self._scenario().furnish(system)
         await machine.stop()
-        self._begins_us = loop.clock.now_us()
+        self._furnished_us = loop.clock.now_us()
         self._furnished_troubles = [f"furnishing: {each}" for each in wrong_while_up(machine, loop)]

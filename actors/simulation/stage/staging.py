@@ -144,6 +144,7 @@ class Staging:
         script, folder, given, scenario = self._script, self._folder, self._given, machine.scenario
         engine = machine.engine
         assert engine is not None, "a run is judged"
+        scenario.begun_us = loop.clock.now_us()
         scenario.is_calm = not script.schedule.steps
         scenario.configs = machine.configs
         scenario.was_disturbed = engine.calm.was_disturbed

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.simulation.stage.client import ClientReply  # noqa: TC001 - msgspec may read it
+from actors.systems.tweets.messages import ReaderState  # noqa: TC001 - msgspec may read it
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, Mood
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
@@ -87,9 +88,12 @@ class Told(msgspec.Struct):
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
-    to be deleted there; `searched` are the ids that its search finds at rest, None where it did not
+    to be deleted there; `fickle` what was liked and is not any more; `searched` are the ids that
+    its search finds at rest, `reader` is what that says of itself then, each None where it did not
     come to rest; `seen` is what was last seen of each tweet and flag, by its address.
-    `stores` are by external id and key the answers to who stored something past X.
+    `set_aside` are the dead letters of X's lines that no search has ended.
+    `stores` are by external id and key the answers to who stored something past X; `asked_x` when
+    its other programs have asked X for something, in seconds of the run.
     """
 
     last: XTweet | None = None
@@ -101,15 +105,19 @@ class Told(msgspec.Struct):
     inserted: set[str] = set()
     refused: set[str] = set()
     deleted: set[str] = set()
+    fickle: list[str] = []
     done: list[Done] = []
     seen: dict[str, dict[str, Any]] = {}
     walks: list[ListWalk] = []
     at_rest: list[ListWalk] = []
     searched: list[int] | None = None
+    reader: ReaderState | None = None
     silent: list[Silence] = []
     upsets: list[Upset] = []
+    set_aside: set[str] = set()
     stores: list[tuple[str, str, ClientReply]] = []
     locks: list[Lock] = []
+    asked_x: list[tuple[float, float]] = []
     deleted_rules: bool = False
     troubles: list[str] = []
 
