@@ -17,7 +17,7 @@ from actors.simulation.errors import NoSuchName
 from actors.simulation.oracles.calm_oracle import NO_ROOM
 from actors.simulation.oracles.http_contract import HttpAnswer
 from actors.simulation.requests.oddities import Asked, oddities
-from actors.simulation.requests.rough_request import TOO_SLOW, exchange
+from actors.simulation.requests.rough_request import TOO_SLOW, WAITED_FOR, exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 
@@ -50,6 +50,8 @@ ORDERS: Final = ("kill", "restart", "resume", "suspend")
 OK: Final = 200
 STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409})
 
+# Below it is what disturbs a service; a system's own addresses for operators are what it serves.
+ACTORS: Final = "/admin/actors/"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 REQUEST_ID: Final = "X-Request-ID"
 # What had its effect, and so is answered the same whenever it is asked under its key again.
@@ -187,7 +189,7 @@ class Client:
             raise NoSuchName("order", action, ORDERS, where="client.operate")
         self._insist_on(actor, "client.operate")
         body = None if for_s is None else {"for_s": for_s}
-        return await self.administer("POST", f"/admin/actors/{actor}/{action}", body)
+        return await self.administer("POST", f"{ACTORS}{actor}/{action}", body)
 
     async def administer(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
@@ -195,7 +197,7 @@ class Client:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         engine, (*_, actor, action) = self._engine, path.split("/")
-        if engine is None or method == "GET":
+        if engine is None or method == "GET" or not path.startswith(ACTORS):
             return await self._administer(method, path, body, headers, key)
         engine.wanted(action, actor)
         engine.asking(action, actor, 1)
@@ -259,26 +261,35 @@ class Client:
             engine.told(f"{self.name}: {amiss}")
 
     async def ask_roughly(
-        self, rough: RoughRequest, *, host: str = EDGE_HOST, port: int | None = None
+        self,
+        rough: RoughRequest,
+        *,
+        host: str = EDGE_HOST,
+        port: int | None = None,
+        wire: str = "",
     ) -> None:
-        """Send these bytes by themselves, and judge what comes back; `host`, `port`: elsewhere."""
+        """Send these bytes by themselves, and judge what comes back.
+
+        `host`, `port`: elsewhere, by the wire that is called so, and not by the client's own link.
+        """
         engine, at_gateway = self._engine, host == EDGE_HOST and port is None
+        link = wire or self.name
         begun_s = asyncio.get_running_loop().time()
         try:
             answer = await exchange(host, port or self._port, rough)
         except (OSError, EOFError, TimeoutError) as error:
             said = type(error).__name__
             self._trace.add("client", self.name, f"sends {rough}: {said}")
-            if engine is not None and not rough.cut and engine.is_calm_since(self.name, begun_s):
+            if engine is not None and not rough.cut and engine.is_calm_since(link, begun_s):
                 engine.told(f"{self.name}: {rough} was not answered: {said}")
             return
         self._trace.add("client", self.name, f"sends {rough}: {answer and answer.status}")
         if engine is None or answer is None:
             return
         took_s = asyncio.get_running_loop().time() - begun_s
-        if at_gateway and answer.status != TOO_SLOW:  # that takes as long as it may
+        if at_gateway and answer.status not in {TOO_SLOW, WAITED_FOR}:  # that takes its time
             engine.asked(self.name, f"sends {rough}", answer.status, took_s)
-        whole = engine.deadlines.is_whole(self.name, begun_s)
+        whole = engine.deadlines.is_whole(link, begun_s)
         has_room = at_gateway and engine.has_room_since(self.name, begun_s)
         amiss = rough.amiss(answer, links_whole=whole, has_room=has_room)
         if amiss is not None:

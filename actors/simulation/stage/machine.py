@@ -23,6 +23,7 @@ from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.time.host_pause import HostPause
+from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 # How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
 NEWER: Final = f"{SchemaError.__name__}: "
+# How a hook ends that has no more time, and how who waited for what it had begun.
+GIVEN_UP: Final = ("CancelledError", "TimeoutError")
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -104,6 +107,8 @@ class Machine:
         self._rng = rng
         self._boots = 0
         self._app: App
+        # Kept where another may come: nobody else knows the folder of a run.
+        self._lock: DirectoryLock | None = None
         self.system: ServiceSystem
         (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
@@ -111,8 +116,11 @@ class Machine:
             network.names.wire(EDGE_HOST, address, name)
 
     def another(self, folder: Path, rng: Rng) -> Machine:
-        """Return one that stands in its place, with files of its own; nobody judges it."""
-        return Machine(
+        """Return one that stands in its place, with files of its own; nobody judges it.
+
+        It locks its folder, as a process does.
+        """
+        another = Machine(
             self._loop,
             self._network,
             folder=folder,
@@ -122,6 +130,8 @@ class Machine:
             trace=self._trace,
             rng=rng,
         )
+        another._lock = DirectoryLock(folder)
+        return another
 
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
@@ -146,12 +156,16 @@ class Machine:
         if self.engine is not None:
             version = self.version
             self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
+        if self._lock is not None:
+            self._lock.acquire(holder=EDGE_HOST)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
             await self._app.listen()
             await self._app.start()
         self.up = True
+        if self.engine is not None:
+            self.engine.serves(self.actors())
         which = ", of the previous version," if self.is_earlier else ""
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
@@ -178,11 +192,8 @@ class Machine:
             actor.terminate()
         for actor in actors:
             await actor.settled()
-        tasks = self._loop.tasks(EDGE_HOST)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.disk.connections.close()
+        await self._let_nothing_go_on()
+        self._leave()
         for each in remains:
             each.put_back()
 
@@ -196,7 +207,15 @@ class Machine:
         self.up = False
         await self._app.drain()
         await self._app.stop()
+        self.disk.lost = True  # to what it has not done in its time, if anything
+        await self._let_nothing_go_on()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close what a process has open when it ends."""
         self.disk.connections.close()
+        if self._lock is not None:
+            self._lock.release()
 
     async def end(self) -> None:
         """Leave nothing running and nothing open, whatever has become of the run."""
@@ -254,6 +273,12 @@ class Machine:
 
     # --- Inside ------------------------------------------------------------------------------
 
+    async def _let_nothing_go_on(self) -> None:
+        tasks = self._loop.tasks(EDGE_HOST)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def _build(self) -> App:
         rng = self._rng.fork(f"process {self._boots}")
         distance = rng.fork("outside")
@@ -269,6 +294,7 @@ class Machine:
             self.version.systems,
             self.config,
             data_dir=self._folder,
+            lock=self._lock,
             clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),
@@ -333,8 +359,11 @@ class Machine:
         self._trace.add("effect", service, message_type, message)
 
     def _is_late(self, event: lifecycle.HookFailed) -> bool:
-        """Whether a hook was given up at the end of its time: nothing ran, or its disk was slow."""
-        if self.engine is None or not event.error.startswith("CancelledError"):
+        """Whether a hook, or who waits for its commit, was given up at the end of its time.
+
+        Nothing ran, or its disk was slow.
+        """
+        if self.engine is None or not event.error.startswith(GIVEN_UP):
             return False
         now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
         slow_s = self.engine.deferred.slowest_s(event.name, now_s - limit_s)

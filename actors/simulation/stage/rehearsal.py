@@ -103,6 +103,7 @@ class Rehearsal:
             services=actors,
             stores=tuple(classes.with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
+            sayings=tuple(scenario().garblings),
             points=self.points,
             handlers=handlers,
             effects=effects,
@@ -119,6 +120,8 @@ class Rehearsal:
         )
         # What is wrong already when the files are furnished: so it is in every run.
         self._furnished_troubles: list[str] = []
+        # When the files were left: no run begins before that.
+        self._furnished_us = START_US
         scenario().prepare(self._template)
         # Files may be there that another version has left, with messages on their way.
         self._past = Past.of(self._template)
@@ -232,7 +235,7 @@ class Rehearsal:
 
     def _start_us(self, seed: int) -> int:
         begins_us = self._scenario().begins_us
-        return begins_us[seed % len(begins_us)]
+        return max(begins_us[seed % len(begins_us)], self._furnished_us)
 
     def _on_machine(
         self,
@@ -311,4 +314,5 @@ class Rehearsal:
             system = Interpreted(system, machine.version)
         await self._scenario().furnish(system)
         await machine.stop()
+        self._furnished_us = loop.clock.now_us()
         self._furnished_troubles = [f"furnishing: {each}" for each in wrong_while_up(machine, loop)]

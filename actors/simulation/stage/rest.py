@@ -62,7 +62,7 @@ async def _unwell(machine: Machine) -> list[str]:
         for each in await machine.system.channels()
         if each.depth
     ]
-    if found or machine.clock.was_set:
+    if found or machine.clock.behind_us:
         return found
     return await machine.scenario.unwell(machine.system)
 

@@ -15,6 +15,7 @@ import pytest
 from actors.errors import ServiceUnavailable, StoreError
 from actors.service.directory import Directory
 from actors.service.operator_calls import OperatorCalls
+from actors.service.service_host import ServiceHost
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.timeline import build_timeline
@@ -26,6 +27,7 @@ from actors.simulation.stage import mishaps
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.files import backup, data_folder, migrations
 from actors.store.files.data_folder import DataFolder
+from actors.store.files.directory_lock import DirectoryLock
 from actors.store.files.file_watch import FileWatch
 from actors.store.inline_store import InlineStore
 from actors.store.opening import store_migrations
@@ -95,6 +97,10 @@ async def _say_nothing(*_: Any, **__: Any) -> int:
     raise ServiceUnavailable(message, retry_after_s=1.0)
 
 
+async def _look_at_nothing(_self: ServiceHost) -> None:
+    """What is damaged is as good as whole."""
+
+
 async def _remember(self: InlineStore, *, verify: bool, first: bool) -> None:
     """Who was refused once is refused for as long as the process lives."""
     refused = vars(self._spec.folder).setdefault("refused", {})
@@ -112,6 +118,12 @@ NAMES: Final = (
     "its file is torn", "its file is of a later version", "its schema was altered",
     "its file goes while it is up", "the folder's manifest is lost",
     "something there that nobody can read", "a backup is put back",
+    "its file is none of a database's", "its file is cut to a few bytes",
+    "a folder lies in its file's place", "a page of its file is gone",
+    "the folder's manifest is damaged", "the folder's lock is removed",
+    "its file is of another folder", "its file is another of its kind",
+    "its log is another file's", "it has forgotten who it is", "it lacks a migration",
+    "another has had more of it than it sent", "another was told of more than it applied",
 )  # fmt: skip
 LEFT_DOWN: Final = patch.object(InlineStore, "open", _remember)
 # What happens, a bug that does not mind (of a swap and a torn page no one bug makes nothing, but
@@ -133,7 +145,22 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[7], _admitting(_stumble), "crashed by itself"),
     (NAMES[8], patch.object(Directory, "decode", _decode), "waits unreadable"),
     (NAMES[9], patch.object(backup, "_describe", lambda path: backup.BackupFile(
-        name=path.name, bytes=0, sha256="")), "counts as whole"),
+        name=path.name, bytes=0, sha256="")), "a byte changed is not refused"),
+    (NAMES[1], patch.object(backup, "_contradicts", lambda *_: None), "a backup of it lacks"),
+    (NAMES[10], LEFT_DOWN, "is parked"),
+    (NAMES[11], LEFT_DOWN, "is parked"),
+    (NAMES[12], LEFT_DOWN, "is parked"),
+    (NAMES[13], patch.object(ServiceHost, "_check", _look_at_nothing), "is running"),
+    (NAMES[14], patch.object(data_folder, "read_manifest", lambda _: None), "is running"),
+    (NAMES[16], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[17], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[18], LEFT_DOWN, "is parked"),
+    (NAMES[19], LEFT_DOWN, "is parked"),
+    (NAMES[20], patch.object(migrations, "pending_migrations", _all), "is running"),
+    (NAMES[21], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[22], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[15], patch.object(DirectoryLock, "check", lambda _: None), "without a lock"),
+    (NAMES[15], patch.object(DirectoryLock, "_lock", lambda *_: None), "was let into"),
 )  # fmt: skip
 
 

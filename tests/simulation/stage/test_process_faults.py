@@ -43,6 +43,19 @@ def test_a_process_ends_in_order_and_is_started_again(rehearsal: Rehearsal) -> N
     assert rehearsal.play(played.script).digest == played.digest
 
 
+@pytest.mark.parametrize("cut", [(), (Step(0, "lose_at", "tally.ReviewTweet.after"),)])
+def test_what_a_process_had_not_done_in_its_time_ends_with_it(
+    rehearsal: Rehearsal, cut: tuple[Step, ...]
+) -> None:
+    """A commit of a slow disk, which it waited for in vain; where syncs are followed, too."""
+    slow = Step(0, "slow_store", "tally", 10_000)
+    steps = (*cut, slow, Step(100_000, "terminate", "process"), Step(0, "mend_store", "tally"))
+    played = rehearsal.play(under_load(*steps), keep=True)
+    assert any("did not stop within" in each.text for each in played.lines)
+    assert len(times_of(played, "boot edge process 2")) == 1
+    assert played.troubles == ()
+
+
 def test_what_comes_up_late_has_its_timers_late(rehearsal: Rehearsal) -> None:
     """A service that another process has parked starts there for the first time."""
     steps = Step(29_000, "lock_file", "tally"), Step(2_000_000, "crash", "process")

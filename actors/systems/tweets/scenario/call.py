@@ -65,6 +65,11 @@ LATER_S: Final = (90.0, 3_700.0, 0.9 * KEYS_KEPT_S)
 # A conversation goes on so much later: after an hour, and within the day that counts for it.
 TALK_S: Final = 3_650.0
 
+# X counts requests in windows of so many seconds: short enough for a run to see their ends. And how
+# long what was refused in one, or waited for who was stopped, may wait until it is tried again.
+WINDOW_S: Final = 20.0
+TRIED_AGAIN_S: Final = WINDOW_S + 15.0
+
 # What an old rule of the reader's might ask for besides.
 OLD_RULES: Final = (
     "has:links",

@@ -15,13 +15,15 @@ from actors.systems.tweets.scenario.call import (
     OLD_RULES,
     PAUSES_S,
     TALK_S,
+    TRIED_AGAIN_S,
+    WINDOW_S,
     Kind,
     TweetsCall,
 )
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, TAGS, X_TAGS
-from actors.systems.tweets.scenario.told import Done, Utterance
-from actors.systems.tweets.scenario.x_requests import SERIES, ask_x
+from actors.systems.tweets.scenario.told import Done, Lock, Utterance
+from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, tweet_and_delete
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -29,6 +31,7 @@ from actors.systems.x_platform.messages import (
     DeleteRules,
     DeleteTweet,
     Like,
+    ListLikes,
     NewRule,
     Unlike,
     XTweet,
@@ -45,6 +48,8 @@ DELIGHTED: Final = 1
 TALKS_MORE: Final = 3
 # More than a page of the search has.
 GAP_TWEETS: Final = 5
+# Who asks X for this and that says something as the account as well, one time in so many.
+OWN_ONE_IN: Final = 3
 RULE_IS_BACK_S: Final = 20.0
 # How a tweet answers another, in X's words.
 TO_ANSWER: Final = ("in_reply_to_tweet_id", "quote_tweet_id")
@@ -75,6 +80,7 @@ class TweetsPerformance:
         self._number = number
         self._mood = list(MOODS.values())[call.mood]
         about = self._mood.about("the weather" if call.off else KEYWORD)
+        self._begun_s = asyncio.get_running_loop().time()
         self._text = f"{about} ({client.name} n{number}{part})"
 
     async def run(self) -> None:
@@ -172,10 +178,7 @@ class TweetsPerformance:
                 if reply.status == HTTPStatus.OK:
                     self._told.last, self._told.last_by = reply.body, None
             case "fickle" if last is not None and last.author_id != ACCOUNT_ID:
-                like = Like(user_id=last.author_id, tweet_id=last.id)
-                await client.tell("x_platform", like, key=self._key)
-                unlike = Unlike(user_id=last.author_id, tweet_id=last.id)
-                await client.tell("x_platform", unlike, key=f"{self._key}-back")
+                await self._be_fickle(last)
             case "delete" if last is not None and self._told.last_by and not last.history:
                 self._told.deleted.add(last.id)
                 delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
@@ -185,8 +188,9 @@ class TweetsPerformance:
                 rule = NewRule(value=f"{KEYWORD} {besides}", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
-                self._told.deleted_rules = self._told.is_disturbed = True
-                await client.tell("x_platform", DeleteRules(all=True), key=self._key)
+                self._told.deleted_rules = True
+                with self._told.upset("stream", after_s=RULE_IS_BACK_S):
+                    await client.tell("x_platform", DeleteRules(all=True), key=self._key)
                 if self._call.number:
                     await self._also("say")
                     await asyncio.sleep(RULE_IS_BACK_S)
@@ -195,16 +199,34 @@ class TweetsPerformance:
                 await self._requeue()
             case "ask_x":
                 # Whoever asks X uses up what the monitor may ask, too.
-                self._told.is_disturbed = True
-                loop = asyncio.get_running_loop()
-                for each in SERIES[self._call.number % len(SERIES)]:
-                    asked_s = loop.time()
-                    await ask_x(self._client, each)
-                    self._told.asked_x.append((asked_s, loop.time()))
+                with self._told.upset("requests", after_s=WINDOW_S):
+                    loop = asyncio.get_running_loop()
+                    for each in SERIES[self._call.number % len(SERIES)]:
+                        asked_s = loop.time()
+                        await ask_x(self._client, each)
+                        self._told.asked_x.append((asked_s, loop.time()))
+                    if self._call.number % OWN_ONE_IN == 0:
+                        self._told.troubles += await tweet_and_delete(client, self._number)
             case "disconnect":
-                self._told.is_disturbed = True
-                await client.administer("POST", "/admin/x/disconnect")
+                with self._told.upset("stream", after_s=TRIED_AGAIN_S):
+                    await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
+
+    async def _be_fickle(self, tweet: XTweet) -> None:
+        """Like it, and take that back; between the two it is among what one likes."""
+        client, mine = self._client, tweet.author_id
+        self._told.fickle.append(tweet.id)
+        liked = await client.tell(
+            "x_platform", Like(user_id=mine, tweet_id=tweet.id), key=self._key
+        )
+        found = await client.tell("x_platform", ListLikes(user_id=mine))
+        unlike = Unlike(user_id=mine, tweet_id=tweet.id)
+        await client.tell("x_platform", unlike, key=f"{self._key}-back")
+        is_alone = self._told.fickle.count(tweet.id) == 1 and tweet.id not in self._told.deleted
+        if liked.status == found.status == HTTPStatus.OK and is_alone:
+            ids = [each.id for each in found.body.tweets]
+            if tweet.id not in ids:
+                self._told.troubles.append(f"{client.name} likes {tweet.id}, and X lists {ids}")
 
     async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
         """Have it tweeted by somebody who is delighted; `time` tells the same apart."""
@@ -216,14 +238,14 @@ class TweetsPerformance:
 
     async def _lock(self) -> None:
         """Lock the account, and give it something to do meanwhile, which may be gone after."""
-        loop, locked = asyncio.get_running_loop(), self._told.locked
-        self._told.is_disturbed = True
+        loop = asyncio.get_running_loop()
         for_s = LOCKS_S[self._call.lasts]
-        asked_s = loop.time()
-        locked[:] = [(since_s, min(until_s, asked_s)) for since_s, until_s in locked]
-        reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
+        lock = Lock(loop.time(), for_s)
+        self._told.locks.append(lock)
+        with self._told.upset("account", after_s=for_s):
+            reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
         if reply.status == HTTPStatus.OK:
-            locked.append((loop.time(), asked_s + for_s))
+            lock.done_s = loop.time()
         await self._also("say")
         if self._number % 2:
             await self._also("delete")
@@ -345,7 +367,10 @@ class TweetsPerformance:
 
     async def _stop(self) -> None:
         stopped = self._call.stopped
-        self._told.is_disturbed = True
+        with self._told.upset(*stopped, "stream", after_s=TRIED_AGAIN_S):
+            await self._stop_and_resume(stopped)
+
+    async def _stop_and_resume(self, stopped: tuple[str, ...]) -> None:
         is_x = "x_platform" in stopped
         if is_x:  # what is to be done about it finds nobody
             await self._also("say")
@@ -406,6 +431,6 @@ class TweetsPerformance:
 
     def _expect(self, reply: ClientReply, status: int) -> None:
         if not reply.status:
-            self._told.silent.append(f"{self._client.name}: {self._call}")
+            self._told.silence(f"{self._client.name}: {self._call}", self._begun_s)
         if reply.status not in {0, status}:
             self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")
