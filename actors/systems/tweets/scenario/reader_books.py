@@ -24,8 +24,6 @@ def reader_amiss(kept: Kept, reader: ReaderState | None) -> Iterator[str]:
         ("tweets", reader.tweets, len(seen)),
         ("gaps", reader.gaps, len(gaps)),
         ("open gaps", reader.gaps_open, sum(row["state"] == "open" for row in gaps)),
-        # No wire of a simulation garbles anything.
-        ("lines that are no tweets", reader.unreadable, 0),
     ):
         if said != there:
             yield f"the reader says {said} {what}, and there are {there}"
