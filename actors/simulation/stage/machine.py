@@ -181,7 +181,8 @@ class Machine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.disk.connections.close()
+        if loss is not None:  # who is killed alone closes nothing, and leaves log and index there
+            self.disk.connections.close()
         for each in remains:
             each.put_back()
 
@@ -201,6 +202,7 @@ class Machine:
         """Leave nothing running and nothing open, whatever has become of the run."""
         if self._boots and not self.disk.lost:
             await self.crash()
+        self.disk.connections.close()
 
     def watch_syncs(self) -> None:
         """Follow what is synced, for whoever cuts the power."""
