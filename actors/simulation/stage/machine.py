@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
+    from actors.service.service import Service
     from actors.simulation.files.unsynced import Remains
     from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
@@ -102,6 +103,7 @@ class Machine:
         self._trace = trace
         self._rng = rng
         self._boots = 0
+        self._kinds: dict[tuple[str, type[Service]], type[Service]] = {}
         self._app: App
         self.system: ServiceSystem
         (folder / FILE).write_text(ADMIN_TOKEN)
@@ -325,7 +327,13 @@ class Machine:
             heard=self._note,
             ambient=contextvars.copy_context(),
             instrument=lambda name, service: with_effect_points(
-                name, service, self._passes, self._asked, self.disk.handlers, self.engine
+                name,
+                service,
+                self._passes,
+                self._asked,
+                self.disk.handlers,
+                self.engine,
+                self._kinds,
             ),
             at_a_distance=at_a_distance,
         )
