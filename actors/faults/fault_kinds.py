@@ -44,6 +44,7 @@ FaultName = Literal[
     "truncate",
     "drop",
     "partition",
+    "garble",
     "step_clock",
     "fail_before",
     "fail_after",
@@ -61,6 +62,7 @@ Scope = Literal[
     "setting",
     "store",
     "link",
+    "saying",
     "clock",
     "handler",
     "effect",
@@ -198,6 +200,8 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         # Nobody is told: only a time-out finds out.
         "drop": FaultKind(scope="link", text="drop the connections of {target} silently"),
         "partition": FaultKind(scope="link", text="cut {target}", ended_by="heal"),
+        # What stands between two hosts says it otherwise, or an end itself does.
+        "garble": FaultKind(scope="saying", text="garble what comes next: {target}"),
         # The wall clock alone; the monotonic one goes on.
         "step_clock": FaultKind(
             scope="clock",

@@ -162,11 +162,6 @@ class ServiceSystem(ActorSystem):
         directory.connect(self.router)
         self._directory = directory
 
-    @property
-    def stores(self) -> int:
-        """How many services keep a file."""
-        return len(self._hosted)
-
     def handles(self, service: str, message_type: type[Message]) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
         return self._classes.handles(service, message_type)

@@ -1,7 +1,8 @@
 """Which lines a campaign runs: the rest is printed, file by file, or listed with its reason.
 
 `python -m tests.simulation.line_coverage [--seeds N] [--jobs N] [--least PERCENT]` plays seeds 1 to
-N, as many under each profile, of the hotel, the brand monitor and the workshop. It ends with 1
+N, as many under each profile, of the hotel, the brand monitor, the workshop, the depot and the
+bakery. It ends with 1
 where fewer of all lines than `--least` were run, or where what `unrun_lines.py` lists was run.
 What was found is printed, too, and is for `make simulate` to find again: here all is slower, and
 a long run comes to the end of its processor time.
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = 500
-# Those of the program; what uses of the platform what they do not; and X as others have it, which
-# sends nothing again after a break, and fills gaps by its stream.
+# Those of the program; what uses of the platform what they do not, of its handlers, its messages
+# and its versions; and X as others have it, which sends nothing again after a break, and fills gaps
+# by its stream.
 PLAYED: Final = (
     (),
     ("tests.simulation.workshop_scenario:WORKSHOP",),
+    ("tests.simulation.depot:DEPOT",),
+    ("tests.simulation.bakery.bakery:BAKERY",),
     ("tweets", "--set", "x.gaps_filled_by=stream", "--set", "x.backfill_minutes_max=0"),
 )
 # Percent of the lines.

@@ -9,10 +9,17 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
-from actors.systems.tweets.scenario.scenario import WINDOW_S, TweetsScenario
-from actors.systems.tweets.scenario.x_requests import X_REQUESTS, ask_x
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.systems.tweets.scenario.call import WINDOW_S
+from actors.systems.tweets.scenario.scenario import TweetsScenario
+from actors.systems.tweets.scenario.x_requests import (
+    OWN_TWEETS,
+    X_REQUESTS,
+    ask_x,
+    tweet_and_delete,
+)
 from tests.simulation.planting import PLANTED, config_of
 
 if TYPE_CHECKING:
@@ -29,6 +36,8 @@ def test_x_answers_each_as_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for each in X_REQUESTS:
             await asyncio.sleep(WINDOW_S)
             await ask_x(client, each)
+        for number in range(len(OWN_TWEETS)):
+            assert await tweet_and_delete(client, number) == []
 
     monkeypatch.setattr(TweetsScenario, "perform", ask_all)
     with without_logs():

@@ -12,39 +12,37 @@ import shutil
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actors.errors import (
-    BackupRefused,
     DressRehearsalError,
-    LettersFull,
-    NothingWaits,
     ServiceUnavailable,
     StoreError,
+    StoreLocked,
 )
-from actors.store.files.backup import check_backup, prepare, restore_backup, write_backup
+from actors.simulation.files.aftermath import LOOK_S, UNKNOWN, Aftermath
+from actors.simulation.files.backup_orders import taken_orders
+from actors.store.files.backup import prepare, restore_backup, write_backup
+from actors.store.files.data_folder import missing_of
+from actors.store.files.directory_lock import DirectoryLock
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import MANIFEST, read_manifest
 from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from actors.config import StoreConfig
-    from actors.kernel.stats import ActorStats
-    from actors.service.assembly import ServiceSystem
+    from actors.simulation.files.aftermath import NextProcess
+    from actors.store.files.backup import Contents
+    from actors.store.files.manifest import Manifest
+
+    Operator = Callable[[str, str, Any], Awaitable[Any]]
 
 T = TypeVar("T")
 
 LETTERS_MAX: Final = 1_000
-# How long somebody is waited for who is to be up, or down, in virtual seconds, and how often is
-# looked: who is down for what a restart might mend spends its budget first.
-SETTLED_S_MAX: Final = 60.0
-LOOK_S: Final = 1.0
-RUNNING: Final = "running"
-# A type that no version of any system has had.
-UNKNOWN: Final = "NobodySaysThis"
 # What a torn write lacks.
 TORN_BYTES: Final = 24
 # What another version of the program leaves: a migration more, or one that says something else.
@@ -53,6 +51,28 @@ LATER: Final = (
     " FROM migration WHERE schema = ?"
 )
 ALTERED: Final = "UPDATE migration SET checksum = 'another' WHERE schema = ?"
+NO_DATABASE: Final = b"This is a letter, and no database. " * 250
+FEW_BYTES: Final = b"SQLite"
+# Whom no folder knows; what is locked by who uses it.
+NOBODY: Final = "nobody"
+CHANNELS: Final = "/admin/channels/let-go"
+TIMERS: Final = "/admin/timers/let-go"
+LOCK: Final = "lock"
+# Of the tables, the one that was made last.
+LAST_TABLE: Final = "SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table'"
+# What is read of a file before it is opened in earnest: whose it is, and whether it says so.
+ANOTHER_FOLDER: Final = "UPDATE epoch SET folder = 'another of ' || ?"
+ANOTHER_STORE: Final = (
+    "UPDATE identity SET store = 'another of ' || ?1",
+    "UPDATE epoch SET store = 'another of ' || ?1",
+)
+ANOTHER_LOG: Final = "UPDATE epoch SET store = 'another of ' || ?"
+NO_IDENTITY: Final = "DELETE FROM epoch WHERE ? IS NOT NULL"
+RENUMBERED: Final = "UPDATE migration SET number = number + 1 WHERE schema = ?"
+STORE_OF: Final = "SELECT store FROM identity"
+# By more than any run sends.
+MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (?1, ?2, 1000000)"
+MORE_TOLD: Final = "INSERT OR REPLACE INTO channel VALUES (?1, 1000000 + (?2 IS NULL))"
 NEXT: Final = "SELECT coalesce(max(last), 0) + 1 FROM channel WHERE receiver = ?"
 LAST: Final = "INSERT OR REPLACE INTO channel (receiver, last) VALUES (?, ?)"
 SEND: Final = (
@@ -61,29 +81,6 @@ SEND: Final = (
 )
 TIME: Final = "INSERT INTO timer (seq, due_us, message_type, message) VALUES (?, 0, ?, ?)"
 TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
-
-
-class NextProcess(Protocol):
-    """What runs on the folder next."""
-
-    system: ServiceSystem
-    # Of those that nobody wished for, who and why: "name: reason".
-    crashes: list[str]
-
-    async def boot(self) -> None:
-        """Start it."""
-
-    async def stop(self) -> None:
-        """End it in order."""
-
-    async def end(self) -> None:
-        """End it at once, if it runs."""
-
-    def signal(self, what: str, service: str, /) -> None:
-        """Do something to a service as an operator would."""
-
-    def actors(self) -> Sequence[ActorStats]:
-        """Return how all stand."""
 
 
 class FileMishap:
@@ -99,18 +96,21 @@ class FileMishap:
         other: str,
         siblings: Mapping[str, str],
         config: StoreConfig,
+        operator: Operator,
     ) -> None:
-        """`before` is the folder as it was at first; `siblings` who stands in which group."""
+        """`before` is the folder as it was at first; `siblings` who stands in which group.
+
+        The `operator` asks what runs there, by its edge: its answers have a status and a body.
+        """
         self._folder = folder
         self._process = process
         self._before = before
         self._service = service
         self._other = other
-        self._siblings = siblings
+        self._after = Aftermath(folder, process, other=other, siblings=siblings)
         self._config = config
+        self._operator = operator
         self._path = folder / f"{service}.db"
-        # Who may crash of it: those who are to be down, and who stand and fall with them.
-        self._concerned: set[str] = set()
 
     @property
     def every(self) -> dict[str, Callable[[], Awaitable[list[str]]]]:
@@ -126,6 +126,19 @@ class FileMishap:
             "the folder's manifest is lost": self._forget,
             "something there that nobody can read": self._confuse,
             "a backup is put back": self._back_up,
+            "its file is none of a database's": partial(self._replace, NO_DATABASE),
+            "its file is cut to a few bytes": partial(self._replace, FEW_BYTES),
+            "a folder lies in its file's place": partial(self._replace, None),
+            "a page of its file is gone": self._wipe,
+            "the folder's manifest is damaged": self._damage_manifest,
+            "the folder's lock is removed": self._unlock,
+            "its file is of another folder": partial(self._change_version, ANOTHER_FOLDER),
+            "its file is another of its kind": partial(self._change_version, *ANOTHER_STORE),
+            "its log is another file's": partial(self._change_version, ANOTHER_LOG),
+            "it has forgotten who it is": partial(self._change_version, NO_IDENTITY),
+            "it lacks a migration": partial(self._change_version, RENUMBERED),
+            "another has had more of it than it sent": partial(self._contradict, MORE_APPLIED),
+            "another was told of more than it applied": partial(self._contradict, MORE_TOLD),
         }
 
     async def happens(self, name: str) -> list[str]:
@@ -138,7 +151,7 @@ class FileMishap:
         found += [
             f"crashed by itself: {each}"
             for each in self._process.crashes
-            if each.partition(": ")[0] not in self._concerned
+            if each.partition(": ")[0] not in self._after.concerned
         ]
         return [f"{self._service}: {name}: {each}" for each in found]
 
@@ -147,64 +160,82 @@ class FileMishap:
     async def _lose(self) -> list[str]:
         self._remove(self._service)
         await self._process.boot()
-        found = await self._is_down(self._service)
+        found = await self._after.is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
+        found += self._lacks_in_a_backup()
         return [*found, *await self._accept()]
 
     async def _age(self) -> list[str]:
         self._remove(self._service)
         for each in self._before.glob(f"{self._service}.db*"):
             shutil.copy(each, self._folder / each.name)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
+        found += self._lacks_in_a_backup()
         return [*found, *await self._accept()]
 
     async def _swap(self) -> list[str]:
         self._exchange()
-        found = await self._is_left_alone(self._other)
+        found = await self._after.is_left_alone(self._service, self._other)
         self._exchange()
         for each in (self._service, self._other):
             self._process.signal("restart", each)
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
     async def _tear(self) -> list[str]:
         """Its last page is there in part."""
-        content = self._content(self._service)
+        content = self._after.content(self._service)
         with self._path.open("r+b") as file:
             file.truncate(len(content[self._path.name]) - TORN_BYTES)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
-    async def _change_version(self, change: str) -> list[str]:
-        content = self._content(self._service)
+    async def _change_version(self, *changes: str) -> list[str]:
+        content = self._after.content(self._service)
         with closing(sqlite3.connect(self._path)) as connection, connection:
-            connection.execute(change, [self._service])
-        found = await self._is_left_alone()
+            for change in changes:
+                connection.execute(change, [self._service])
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
+
+    async def _contradict(self, change: str) -> list[str]:
+        """The other's file says that more has passed between the two."""
+        with closing(sqlite3.connect(self._path)) as connection:
+            ((store,),) = connection.execute(STORE_OF)
+        path = self._folder / f"{self._other}.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(change, [self._service, store])
+        found = await self._after.is_left_alone(self._service)
+        return [*found, *await self._accept()]
 
     async def _lose_in_use(self) -> list[str]:
         """What would be committed there is refused, and nobody has to end the service."""
+        found = await self._have_it_wait()
+        self._remove(self._service)
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            found.append(f"it was acknowledged into no file that {gone} timers were let go")
+        found += await self._after.is_down(self._service)
+        if self._path.exists():
+            found.append("it was made anew in silence")
+        return [*found, *await self._accept()]
+
+    async def _have_it_wait(self) -> list[str]:
+        """Boot, with something there that an operator can have written."""
         with closing(sqlite3.connect(self._path)) as connection, connection:
             ((seq,),) = connection.execute(NEXT, [""])
             connection.execute(LAST, ["", seq])
             connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
-        found = await self._all_are_up(stop=False)
+        found = await self._after.all_are_up(stop=False)
         await self._make_room()
-        self._remove(self._service)
-        with suppress(ServiceUnavailable, StoreError):
-            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
-            found.append(f"it was acknowledged into no file that {gone} timers were let go")
-        found += await self._is_down(self._service)
-        if self._path.exists():
-            found.append("it was made anew in silence")
-        return [*found, *await self._accept()]
+        return found
 
     async def _forget(self) -> list[str]:
         known = read_manifest(self._folder)
         (self._folder / MANIFEST).unlink()
         await self._process.boot()
-        found = await self._all_are_up()
+        found = await self._after.all_are_up()
         made = read_manifest(self._folder)
         if known is None or made is None or {*known.stores} != {*made.stores}:
             found.append(f"{known} has become {made}")
@@ -220,7 +251,7 @@ class FileMishap:
             connection.execute(SEND, [self._other, number, UNKNOWN, b"{}"])
             connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
-        found = await self._all_are_up(stop=False)
+        found = await self._after.all_are_up(stop=False)
         await asyncio.sleep(LOOK_S)
         system = self._process.system
         waits = [
@@ -235,21 +266,20 @@ class FileMishap:
         ]
         if waits != [(self._other, 1)] or timers != [(self._service, [(UNKNOWN, 1)])]:
             found.append(f"what waits is {waits} and {timers}")
-        await self._with_room(lambda: system.let_messages_go(self._service, self._other, UNKNOWN))
-        gone = await self._with_room(lambda: system.let_timers_go(self._service, UNKNOWN))
+        found += await self._let_all_go()
         await asyncio.sleep(LOOK_S)
         letters = [
             each
             for each in await system.dead_letters(limit=LETTERS_MAX)
             if each.message_type == UNKNOWN
         ]
-        if gone != 1 or sorted(each.actor for each in letters) != sorted(
-            [self._service, self._other]
-        ):
-            found.append(f"{gone} timers were let go, and the letters are {letters}")
+        if sorted(each.actor for each in letters) != sorted([self._service, self._other]):
+            found.append(f"the letters of what was let go are {letters}")
         for each in letters:
-            await self._cannot_be_replayed(each.id, found)
-            await system.discard(each.id)
+            path = f"/admin/dead-letters/{each.id}"
+            found += await self._order("POST", f"{path}/replay", None, 409, says=UNKNOWN)
+            found += await self._order("DELETE", path, None, 200)
+            found += await self._order("DELETE", path, None, 404)
         left = [each.sender for each in await system.channels() if each.depth]
         late = [each.service for each in await system.timers() if each.state == "unreadable"]
         if left or late:
@@ -257,24 +287,33 @@ class FileMishap:
         await self._process.stop()
         return found
 
-    async def _with_room(self, let_go: Callable[[], Awaitable[T]]) -> T:
-        """Let something go; where no dead letter more can be kept, all are discarded before."""
-        try:
-            return await let_go()
-        except LettersFull:
-            await self._make_room()
-        return await let_go()
+    async def _let_all_go(self) -> list[str]:
+        """Once there is room for its dead letters; what does not wait is not let go."""
+        both = {"sender": self._service, "receiver": self._other, "message_type": UNKNOWN}
+        timers = {"service": self._service, "message_type": UNKNOWN}
+        await self._make_room()
+        return [
+            *await self._order("POST", CHANNELS, {**both, "message_type": NOBODY}, 409),
+            *await self._order("POST", CHANNELS, {**both, "receiver": NOBODY}, 409),
+            *await self._order("POST", CHANNELS, {**both, "sender": NOBODY}, 404),
+            *await self._order("POST", TIMERS, {**timers, "message_type": NOBODY}, 409),
+            *await self._order("POST", CHANNELS, both, 202),
+            *await self._order("POST", TIMERS, timers, 200, says="1"),
+            *await self._order("POST", TIMERS, timers, 409),
+        ]
+
+    async def _order(
+        self, method: str, path: str, body: Any, status: int, *, says: str = ""
+    ) -> list[str]:
+        """Give an order by the edge, as an operator does; return what was wrong with its answer."""
+        reply = await self._operator(method, path, body)
+        if reply.status == status and says in str(reply.body):
+            return []
+        return [f"{method} {path} {body} was answered {reply}, and not {status} {says}"]
 
     async def _make_room(self) -> None:
         for each in await self._process.system.dead_letters(limit=LETTERS_MAX):
             await self._process.system.discard(each.id)
-
-    async def _cannot_be_replayed(self, letter_id: str, found: list[str]) -> None:
-        try:
-            found.append(f"it was run: {await self._process.system.replay(letter_id)}")
-        except DressRehearsalError as error:
-            if UNKNOWN not in str(error):
-                found.append(f"it is not run again, for {error}")
 
     async def _back_up(self) -> list[str]:
         """A file that is changed on its way is seen; what is put back is what there was."""
@@ -282,120 +321,140 @@ class FileMishap:
         assert manifest is not None, "a system has run there"
         target = self._folder.with_name(f"{self._folder.name}-backup")
         try:
-            prepare(target, self._folder)
-            with ExitStack() as stack:
-                snapshots = {}
-                for service in manifest.stores:
-                    path = self._folder / f"{service}.db"
-                    snapshots[service] = snapshot = Snapshot(path, self._config)
-                    stack.callback(snapshot.close)
-                    snapshot.begin()
-                contents = write_backup(
-                    snapshots, manifest, data_dir=self._folder, target=target, at_us=0
-                )
+            contents = self._write_backup(manifest, target)
             found = [f"{name} is missing: {why}" for name, why in contents.missing.items()]
-            found += self._is_refused_where_changed(target)
-            restore_backup(target, self._folder)
+            found += taken_orders(target, self._folder, self._service)
+            for _ in range(2):  # what the first has put back is set aside, beside what was there
+                restore_backup(target, self._folder)
         finally:
             shutil.rmtree(target, ignore_errors=True)
         if _rows(self._folder) != rows:
             found.append("what was put back is not what there was")
         await self._process.boot()
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
-    def _is_refused_where_changed(self, target: Path) -> list[str]:
-        path = target / f"{self._service}.db"
-        whole = path.read_bytes()
-        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    def _write_backup(self, manifest: Manifest, target: Path) -> Contents:
+        """Write one of all files that are there."""
+        prepare(target, self._folder)
+        with ExitStack() as stack:
+            snapshots = {}
+            for service in manifest.stores:
+                path = self._folder / f"{service}.db"
+                if path.exists():
+                    snapshots[service] = snapshot = Snapshot(path, self._config)
+                    stack.callback(snapshot.close)
+                    snapshot.begin()
+            return write_backup(snapshots, manifest, data_dir=self._folder, target=target, at_us=0)
+
+    def _lacks_in_a_backup(self) -> list[str]:
+        """A backup of what there is says what is missing of it, and who accepts that is told."""
+        manifest = read_manifest(self._folder)
+        assert manifest is not None, "it was read by who runs there"
+        target = self._folder.with_name(f"{self._folder.name}-backup")
         try:
-            check_backup(target)
-        except BackupRefused:
-            return []
+            missing = self._write_backup(manifest, target).missing
         finally:
-            path.write_bytes(whole)
-        return ["a backup of which a byte was changed counts as whole"]
+            shutil.rmtree(target, ignore_errors=True)
+        found = [] if set(missing) == {self._service} else [f"a backup of it lacks {missing}"]
+        if missing_of(self._service, self._folder, self._config) is None:
+            found.append("nothing is missing, to who is to accept that")
+        for folder, service in ((self._folder, NOBODY), (target, self._service)):
+            try:
+                accept_loss(folder, service)
+            except StoreError:
+                continue
+            found.append(f"the loss of {service} in {folder.name} is accepted")
+        return found
 
-    # --- What must come of it ----------------------------------------------------------------
+    async def _replace(self, content: bytes | None) -> list[str]:
+        """Something else is called as its file is."""
+        before = self._after.content(self._service)
+        self._remove(self._service)
+        if content is None:
+            self._path.mkdir()
+        else:
+            self._path.write_bytes(content)
+        found = await self._after.is_left_alone(self._service)
+        return [*found, *await self._put_back(before)]
 
-    async def _is_left_alone(self, *more: str) -> list[str]:
-        """Boot: they are down, and what lies there is what lay there."""
-        services = (self._service, *more)
-        before = [self._content(each) for each in services]
+    async def _wipe(self) -> list[str]:
+        """Nobody has to ask for what is damaged: who serves it looks through all of its file."""
+        with closing(sqlite3.connect(self._path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            ((page,),) = connection.execute(LAST_TABLE)
+            ((size,),) = connection.execute("PRAGMA page_size")
+        content = self._after.content(self._service)
+        with self._path.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(bytes(size))
         await self._process.boot()
-        found = await self._is_down(*services)
-        if before != [self._content(each) for each in services]:
-            found.append("something was written into it")
-        return found
+        found = await self._after.is_down(self._service)
+        self._lay(content)  # that is older than what was acknowledged since
+        return [*found, *await self._accept()]
 
-    async def _is_down(self, *services: str) -> list[str]:
-        """They are down; all who do not stand and fall with them are up, and answer."""
-        siblings = self._siblings
-        groups = {siblings[each] for each in services if each in siblings}
-        beside = {*groups, *(each for each, group in siblings.items() if group in groups)}
-        self._concerned |= {*services, *beside}
+    async def _damage_manifest(self) -> list[str]:
+        """Nobody serves on what nobody knows; what lies there stays as it is."""
+        path = self._folder / MANIFEST
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        services = [self._service, self._other]
+        before = [self._after.content(each) for each in services]
+        await self._process.boot()
+        with_store = [f"{path.stem}" for path in sorted(self._folder.glob("*.db"))]
+        found = await self._after.is_down(*with_store)
+        if before != [self._after.content(each) for each in services]:
+            found.append("something was written, although nobody knew what is there")
+        path.write_bytes(whole)
+        for each in with_store:
+            self._process.signal("restart", each)
+        return [*found, *await self._after.all_are_up()]
 
-        def wrong() -> list[str]:
-            return [
-                f"{each.name} is {each.state}"
-                for each in self._process.actors()
-                if (each.state == RUNNING) == (each.name in services)
-                and (each.name in services or each.name not in beside)
-            ]
+    async def _unlock(self) -> list[str]:
+        """Another process is kept out, until the lock is gone: then nobody acknowledges any more.
 
-        found = await _in_time(wrong)
-        if self._other not in self._concerned:
-            found += await self._answers(self._other)
-        return found
-
-    async def _answers(self, service: str) -> list[str]:
-        """It looks into its file when it is asked to, and says what is there."""
+        But for who asks for nothing that is to be kept.
+        """
+        found = await self._have_it_wait()
         try:
-            gone = await self._process.system.let_timers_go(service, UNKNOWN)
-        except NothingWaits:
-            return []
-        except DressRehearsalError as error:
-            return [f"{service} does not answer: {type(error).__name__}: {error}"]
-        return [f"{service} has let {gone} timers go that there were not"]
-
-    async def _all_are_up(self, *, stop: bool = True) -> list[str]:
-        def wrong() -> list[str]:
-            return [
-                f"{each.name} is {each.state}"
-                for each in self._process.actors()
-                if each.state != RUNNING
-            ]
-
-        found = await _in_time(wrong)
-        if stop:
-            await self._process.stop()
+            DirectoryLock(self._folder).acquire(holder="another")
+            found.append("another process was let into the folder")
+        except StoreLocked:
+            pass
+        (self._folder / LOCK).unlink()
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            found.append(f"it was acknowledged without a lock that {gone} timers were let go")
+        self._after.concerned |= {each.name for each in self._process.actors()}
+        await self._process.stop()
         return found
+
+    # --- What an operator does ---------------------------------------------------------------
 
     async def _accept(self) -> list[str]:
         """Who begins with what there is begins."""
         accept_loss(self._folder, self._service)
         self._process.signal("restart", self._service)
-        return await self._all_are_up()
+        return await self._after.all_are_up()
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _content(self, service: str) -> dict[str, bytes]:
-        """Return what its file and its log hold, by name; a log of nothing is none."""
-        paths = [self._folder / f"{service}.db{end}" for end in ("", "-wal")]
-        return {
-            each.name: each.read_bytes() for each in paths if each.exists() and each.stat().st_size
-        }
-
     async def _put_back(self, content: Mapping[str, bytes]) -> list[str]:
         """All are up on what lay there before."""
+        self._lay(content)
+        self._process.signal("restart", self._service)
+        return await self._after.all_are_up()
+
+    def _lay(self, content: Mapping[str, bytes]) -> None:
         self._remove(self._service)
         for name, each in content.items():
             (self._folder / name).write_bytes(each)
-        self._process.signal("restart", self._service)
-        return await self._all_are_up()
 
     def _remove(self, service: str) -> None:
         for each in self._folder.glob(f"{service}.db*"):
-            each.unlink()
+            if each.is_dir():
+                each.rmdir()
+            else:
+                each.unlink()
 
     def _exchange(self) -> None:
         """Each has the other's file, with its log."""
@@ -409,15 +468,6 @@ class FileMishap:
         ):
             for name, content in files.items():
                 (self._folder / f"{other}{name.removeprefix(own)}").write_bytes(content)
-
-
-async def _in_time(wrong: Callable[[], list[str]]) -> list[str]:
-    """Return what is still wrong when it should have settled."""
-    waited_s = 0.0
-    while (found := wrong()) and waited_s < SETTLED_S_MAX:
-        await asyncio.sleep(LOOK_S)
-        waited_s += LOOK_S
-    return found
 
 
 def _rows(folder: Path) -> dict[tuple[str, str], list[Any]]:

@@ -6,6 +6,8 @@ own times. (The idea, and the one seam, are turmoil's: https://github.com/tokio-
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
@@ -32,7 +34,12 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
     port: int  # of the listener
     kind: Literal["open", "data", "eof", "reset"]
     first_byte: int  # counted from 0 in this direction of the connection
-    size: int
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+        return len(self.data)
 
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +58,13 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
     after_bytes: int = 0
 
 
-Verdict: TypeAlias = Delay | Drop | Reset | None
+class Altered(msgspec.Struct, frozen=True, kw_only=True):
+    """Other bytes arrive, as many."""
+
+    data: bytes
+
+
+Verdict: TypeAlias = Delay | Drop | Reset | Altered | None
 # None lets it pass, as far as this rule is concerned: the first that says more decides.
 Rule: TypeAlias = "Callable[[ConnectAttempt | Chunk], Verdict]"
 
@@ -101,3 +114,54 @@ class Truncate:
             return None
         self._is_spent = True
         return Reset(after_bytes=arrival.size // 2)
+
+
+class Garbling(msgspec.Struct, frozen=True):
+    """How what one host says to another may be garbled.
+
+    `link` is one direction, `a>b`. Each pair is a regular expression and what stands in the place
+    of all that it matches, with blanks behind it, for as many bytes arrive; where one of them
+    matches nothing, nothing is garbled. It happens `times` times.
+    """
+
+    link: str
+    pairs: tuple[tuple[bytes, bytes], ...]
+    times: int = 1
+
+    def of(self, data: bytes) -> bytes | None:
+        """Return the bytes garbled, or None. Raises ValueError for more bytes than there were."""
+        for pattern, words in self.pairs:
+            garbled, count = re.subn(pattern, partial(_filled, words), data, flags=re.DOTALL)
+            if not count:
+                return None
+            data = garbled
+        return data
+
+
+class Garble:
+    """Garbles what goes one way, as often as it says: what can be garbled so."""
+
+    def __init__(self, garbling: Garbling) -> None:
+        self._garbling = garbling
+        self._hosts = tuple(garbling.link.split(">"))
+        self._left = garbling.times
+
+    def __call__(self, arrival: ConnectAttempt | Chunk) -> Verdict:
+        """Alter what is meant."""
+        if not self._left or not isinstance(arrival, Chunk):
+            return None
+        if (arrival.source, arrival.target) != self._hosts:
+            return None
+        garbled = self._garbling.of(arrival.data)
+        if garbled is None:
+            return None
+        self._left -= 1
+        return Altered(data=garbled)
+
+
+def _filled(words: bytes, found: re.Match[bytes]) -> bytes:
+    said = found.expand(words)
+    if len(said) > len(found[0]):
+        message = f"{said!r} is longer than {found[0]!r}"
+        raise ValueError(message)
+    return said.ljust(len(found[0]))

@@ -6,7 +6,7 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from actors.simulation.net.fault_rules import Chunk, Delay, Drop, Reset
+from actors.simulation.net.fault_rules import Altered, Chunk, Delay, Drop, Reset
 from actors.simulation.net.link import RETRIES_MAX, RETRY_S_MAX, RETRY_S_MIN
 
 if TYPE_CHECKING:
@@ -212,6 +212,9 @@ class Pipe:
     def _suffer(self, item: _Item, verdict: Verdict) -> bool:
         """Do what a rule says; return whether the pipe goes on."""
         match verdict:
+            case Altered(data=data):
+                self._way.popleft()
+                self._deliver(item.kind, data)
             case Delay(seconds=seconds):
                 item.delayed = True  # once is enough
                 item.due_s = self._medium.time() + seconds
@@ -241,7 +244,7 @@ class Pipe:
             port=self._connection.port,
             kind=item.kind,
             first_byte=self._arrived_bytes,
-            size=len(item.data),
+            data=item.data,
         )
 
     def _deliver(self, kind: Kind, data: bytes) -> None:

@@ -11,6 +11,11 @@ import msgspec
 ANSWER_S_MAX: Final = 60.0
 # Between two pieces, so that they arrive one by one.
 PIECE_S: Final = 0.05
+# Longer than `edge.send_s_max`; how much is taken meanwhile; what says that the answer still comes.
+DEAF_S: Final = 40.0
+DEAF_BYTES: Final = 1_024
+READ_BYTES: Final = 65_536
+WAITED_FOR: Final = -1
 # What is said to whoever comes when there is no room, or no time.
 OVERLOAD: Final = frozenset({429, 503, 504})
 # And where the way is long: the rest of it did not come in time.
@@ -22,7 +27,8 @@ class RoughRequest(msgspec.Struct, frozen=True):
 
     With `half` the client closes its side behind the last piece. `cut` is what may be refused while
     it is still sent: who sends hears of it or not, as with any network. `says` is what stands in
-    the answer's body; one that says the `excuse` may be any.
+    the answer's body; one that says the `excuse` may be any. Who is `deaf` reads nothing for
+    longer than anybody waits for that, and finds the connection gone.
     """
 
     name: str
@@ -32,6 +38,7 @@ class RoughRequest(msgspec.Struct, frozen=True):
     cut: bool = False
     says: str = ""
     excuse: str = ""
+    deaf: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -42,6 +49,8 @@ class RoughRequest(msgspec.Struct, frozen=True):
         Where it `has_room`, and time, nobody is turned away for want of it.
         """
         status, said = answer.status, answer.body.decode()
+        if status == WAITED_FOR and not has_room:  # or its process has ended in order
+            return None
         if (status in OVERLOAD and not has_room) or (status == TOO_SLOW and not links_whole):
             return None
         if self.excuse and self.excuse in said:
@@ -77,7 +86,8 @@ async def exchange(host: str, port: int, rough: RoughRequest) -> RoughAnswer | N
     Raises what asyncio's streams do where none came: OSError, EOFError, TimeoutError.
     """
     async with asyncio.timeout(ANSWER_S_MAX):
-        reader, writer = await asyncio.open_connection(host, port)
+        limit = DEAF_BYTES if rough.deaf else READ_BYTES
+        reader, writer = await asyncio.open_connection(host, port, limit=limit)
         try:
             for index, piece in enumerate(rough.pieces):
                 if index:
@@ -86,6 +96,10 @@ async def exchange(host: str, port: int, rough: RoughRequest) -> RoughAnswer | N
                 await writer.drain()
             if rough.half:
                 writer.write_eof()
+            if rough.deaf:
+                await asyncio.sleep(DEAF_S)
+                is_cut_off = reader.exception() is not None
+                return None if is_cut_off else RoughAnswer(WAITED_FOR, {}, b"")
             if not rough.status:
                 return None
             return await _read_answer(reader)

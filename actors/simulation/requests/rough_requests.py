@@ -24,7 +24,7 @@ LET_GO: Final = "/admin/channels/let-go"
 CUT: Final = frozenset(
     {
         "empty lines without end", "a long target", "a long head", "extensions without end",
-        "small chunks without end", "a body too large",
+        "small chunks without end", "a body too large", "chunks that are too large",
     }
 )  # fmt: skip
 
@@ -41,6 +41,14 @@ def rough_requests(token: str) -> tuple[RoughRequest, ...]:
 def _chunked(target: str, chunks: str, fields: str = "") -> bytes:
     coding = f"Transfer-Encoding: chunked\r\n{fields}"
     return get_bytes(target, coding, method="POST") + chunks.encode("latin-1")
+
+
+def _stays(target: str) -> bytes:
+    return get_bytes(target).replace(b"Connection: close\r\n", b"")
+
+
+def _to_host(host: str) -> bytes:
+    return get_bytes().replace(b"localhost", host.encode())
 
 
 def _heads() -> tuple[Row, ...]:
@@ -93,7 +101,20 @@ def _heads() -> tuple[Row, ...]:
             200,
         ),
         ("who asks and closes its side", (get_bytes(),), 200, True),
+        ("the whole address", (get_bytes("http://localhost/healthz"),), 200),
+        ("the whole address of another", (get_bytes("http://evil.example/admin/actors"),), 421),
+        ("the whole address of no path", (get_bytes("http://localhost"),), 404),
+        ("half an address", (get_bytes("/admin"),), 404),
+        ("a host that is an open bracket", (_to_host("[::1"),), 400),
+        ("an older version, and no host", (b"GET /healthz HTTP/1.0\r\n\r\n",), 200),
+        (
+            "an older version that stays",
+            (b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",),
+            200,
+            True,
+        ),
         ("who asks and leaves", (get_bytes(),), 0),
+        ("who asks and reads nothing", (_stays("/") * 300,), 0, False, False, "", "", True),
         ("who leaves amid its head", (get_bytes()[:30],), 0),
     )
 
@@ -109,10 +130,39 @@ def _bodies(token: str) -> tuple[Row, ...]:
             (get_bytes(SUSPEND, f"{token}Content-Length: 9000000\r\n", method="POST"),),
             413,
         ),
+        (
+            "the largest length",
+            (get_bytes(SUSPEND, f"{token}Content-Length: {2**64 - 1}\r\n", method="POST"),),
+            400,
+        ),
         ("a body too short", (post_bytes(SUSPEND, "{}", token)[:-1],), 408),
         ("a body cut off", (post_bytes(SUSPEND, "{}", token)[:-1],), 400, True),
         ("who leaves amid its body", (post_bytes(SUSPEND, "{}", token)[:-1],), 0),
         ("a body in pieces", (post_bytes(SUSPEND, "{}", token)[:-1], b"}"), 404),
+        (
+            "who asks whether to send it",
+            (
+                post_bytes(SUSPEND, "", f"{token}Expect: 100-continue\r\n").replace(
+                    b"Content-Length: 0", b"Content-Length: 2"
+                ),
+                b"{}",
+            ),
+            100,
+        ),
+        (
+            "two codings",
+            (_chunked(SUSPEND, "0\r\n\r\n", token).replace(b": chunked", b": gzip, chunked"),),
+            400,
+        ),
+        (
+            "chunks that are too large",
+            (
+                _chunked(SUSPEND, "4000\r\n" + " " * 0x4000 + "\r\n", token),
+                *(f"4000\r\n{' ' * 0x4000}\r\n".encode(),) * 12,
+            ),
+            413,
+        ),
+        ("chunks, and then none", (_chunked(SUSPEND, "2\r\n{}\r\n", token), b"x\r\n\r\n"), 400),
         ("chunks", (_chunked(SUSPEND, "2\r\n{}\r\n0\r\n\r\n", token),), 404),
         (
             "chunks in pieces",

@@ -1,4 +1,4 @@
-"""Limits so small that a run of few requests reaches them: each seed draws which.
+"""Limits so small that a run of few requests reaches them, and what is done then: each seed draws.
 
 A. Groce et al., "Swarm Testing", ISSTA 2012: what every run had would hide as much as
 it shows.
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Key of the configuration -> what it may be.
-VALUES: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
         "store.outbox_messages_max": (5, 1),
-        "mailbox.capacity": (5, 2),
+        "mailbox.capacity": (5, 2, 1),
         "service.batch_messages_max": (2, 1),
         "channel.window_messages": (2, 1),
         "timer.window_timers": (2, 1),
@@ -35,6 +35,10 @@ VALUES: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "edge.connections_max": (4, 3),
     }
 )
+# And words of a few.
+VALUES: Final[Mapping[str, tuple[int | str, ...]]] = MappingProxyType(
+    {**LIMITS, "mailbox.overflow": ("drop_oldest", "drop_newest")}
+)
 # Of so many seeds one has knobs; of those, each knob is in so many.
 SEEDS_WITHOUT: Final = 2
 KNOBS_WITHOUT: Final = 4
@@ -44,13 +48,15 @@ class Knob(msgspec.Struct, frozen=True):
     """`key` of the configuration is `value` in one run."""
 
     key: str
-    value: int
+    value: int | str
 
     def __post_init__(self) -> None:
         if self.key not in VALUES:
             raise ValueError(f"there is no knob {self.key!r}, but: {', '.join(VALUES)}")
-        if self.value < 1:
-            raise ValueError(f"{self.key} is at least 1: {self.value}")
+        if self.key not in LIMITS and self.value not in VALUES[self.key]:
+            raise ValueError(f"{self.key} is one of {VALUES[self.key]}: {self.value!r}")
+        if self.key in LIMITS and (isinstance(self.value, str) or self.value < 1):
+            raise ValueError(f"{self.key} is a number, at least 1: {self.value!r}")
 
     def __str__(self) -> str:
         return f"{self.key} = {self.value}"
@@ -84,7 +90,7 @@ def is_set(explicit: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-def with_value(section: Any, path: list[str], value: float) -> Any:
+def with_value(section: Any, path: list[str], value: float | str) -> Any:
     """Return the section, or the configuration, with another value at the end of the path."""
     name, *rest = path
     inner = with_value(getattr(section, name), rest, value) if rest else value

@@ -68,6 +68,7 @@ NETWORK: Final[Mapping[FaultName, int]] = {
     "truncate": 2,
     "drop": 2,
     "partition": 3,
+    "garble": 3,
 }
 DISK: Final[Mapping[FaultName, int]] = {
     "slow_store": 4,

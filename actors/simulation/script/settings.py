@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from actors.simulation.script.knobs import VALUES, is_set, with_value
+from actors.simulation.script.knobs import LIMITS, is_set, with_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Key of the configuration -> what it may become: what a knob may be, and times, wider and narrower.
 SETTINGS: Final[Mapping[str, Sequence[float]]] = MappingProxyType(
     {
-        **VALUES,
+        **LIMITS,
         "channel.retry_s": (1.0,),
         "timer.retry_s": (1.0,),
         "effect.backoff_s_min": (2.0, 0.01),

@@ -19,14 +19,16 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     A point is named service.Message.before or .after, of the commit that holds the message. A
     handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
-    direction, or `client-1<>edge`, both. A setting is a `key=value` of the configuration. The
-    process and the wall clock are always there; `versions` is the process again, where there is
-    another version of it. A commit is known by the point after it.
+    direction, or `client-1<>edge`, both; a saying is one of the scenario's garblings. A setting is
+    a `key=value` of the configuration. The process and the wall clock are always there; `versions`
+    is the process again, where there is another version of it. A commit is known by the point
+    after it.
     """
 
     services: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    sayings: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
@@ -44,6 +46,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
             "effect": self.effects,
             "setting": self.settings,
             "link": self.links,
+            "saying": self.sayings,
             "process": (PROCESS,),
             "clock": (CLOCK,),
             "version": self.versions,

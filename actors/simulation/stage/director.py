@@ -13,7 +13,15 @@ import msgspec
 
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.net.current_host import CURRENT_HOST
-from actors.simulation.net.fault_rules import Chunk, ConnectAttempt, Drop, Partition, Slow, Truncate
+from actors.simulation.net.fault_rules import (
+    Chunk,
+    ConnectAttempt,
+    Drop,
+    Garble,
+    Partition,
+    Slow,
+    Truncate,
+)
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.wished_letters import replay_wished
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
     from actors.faults.fault_kinds import FaultName
     from actors.simulation.files.write_ahead_log import Loss
-    from actors.simulation.net.fault_rules import Verdict
+    from actors.simulation.net.fault_rules import Rule, Verdict
     from actors.simulation.net.network import Network
     from actors.simulation.oracles.engine import Engine
     from actors.simulation.script.schedule import Schedule, Step
@@ -131,8 +139,9 @@ class Director:
         """
         if self._strikes_handlers:
             await replay_wished(self._machine.system)
-        self._clock.step(self._stepped_s_max - self._stepped_s)
-        self._stepped_s = self._stepped_s_max
+        await self._machine.scenario.tend(self._machine.system)
+        if self._stepped_s < self._stepped_s_max:
+            self._set_clock(self._stepped_s_max - self._stepped_s)
 
     async def apply(self, step: Step) -> None:
         """Do it now."""
@@ -152,12 +161,12 @@ class Director:
                 self._to_disk(step.fault, step.target, amount_s)
             case "link":
                 self._to_network(step.fault, step.target, amount_s)
+            case "saying":
+                self._garble(step.target)
             case "handler" | "effect":
                 self._to_handler(step.fault, step.target, amount_s)
             case "clock":
-                self._stepped_s += amount_s
-                self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
-                self._clock.step(amount_s)
+                self._set_clock(amount_s)
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -171,13 +180,17 @@ class Director:
             (engine.deadlines.heals if step.fault == "heal" else hear)(step.target, now_s)
         if fault.ended_by is not None:
             engine.calm.lasts((fault.ended_by, step.target), now_s)
-        elif fault.scope == "clock":  # what is due then is due whenever it is
-            engine.calm.lasts((step.fault, step.target), now_s)
-            engine.timers.stepped(step.amount_ms * 1_000, now_s)
-        else:
+        elif fault.scope != "clock":
             engine.calm.ends((step.fault, step.target), now_s)
         if step.fault in {"slow_store", "mend_store"}:  # a commit waits for the one before it
             engine.deferred.slow(step.target, 2 * step.amount_ms / 1000)
+
+    def _set_clock(self, by_s: float) -> None:
+        self._stepped_s += by_s
+        self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
+        self._clock.step(by_s)
+        if self._machine.engine is not None:
+            self._machine.engine.stepped(by_s)
 
     async def _to_machine(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:
@@ -289,15 +302,29 @@ class Director:
                 removers.append(self._network.install(cut))
             elif fault == "truncate":
                 amid = Truncate(source=source, target=target)
-                strike = partial(self._truncate, amid, link)
+                strike = partial(self._strike, amid, link)
                 removers.append(self._network.install(strike))
             else:
                 lost = Lost(hosts=frozenset({source, target}), last=self._network.connected)
                 removers.append(self._network.install(lost))
 
-    def _truncate(self, amid: Truncate, link: str, arrival: ConnectAttempt | Chunk) -> Verdict:
+    def _garble(self, saying: str) -> None:
+        """Have it said once; the scenario hears when it was, for that may be late, or never."""
+        scenario = self._machine.scenario
+        garbling = scenario.garblings[saying]
+        garble = Garble(garbling)
+
+        def strike(arrival: ConnectAttempt | Chunk) -> Verdict:
+            verdict = self._strike(garble, garbling.link, arrival)
+            if verdict is not None:
+                scenario.garbled = (*scenario.garbled, saying)
+            return verdict
+
+        self._removers.setdefault(garbling.link, []).append(self._network.install(strike))
+
+    def _strike(self, trap: Rule, link: str, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Say when it strikes: that may be long after it was set."""
-        verdict, engine = amid(arrival), self._machine.engine
+        verdict, engine = trap(arrival), self._machine.engine
         if verdict is not None and engine is not None:
             engine.disturbed()
             engine.deadlines.touched(link, self._clock.monotonic())

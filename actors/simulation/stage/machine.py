@@ -23,6 +23,7 @@ from actors.simulation.stage.handler_faults import is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.time.host_pause import HostPause
+from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 # How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
 NEWER: Final = f"{SchemaError.__name__}: "
+# How a hook ends that has no more time, and how who waited for what it had begun.
+GIVEN_UP: Final = ("CancelledError", "TimeoutError")
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -91,6 +94,7 @@ class Machine:
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
         self._loop = loop
+        self.clock = loop.clock
         self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
         self._folder = folder
@@ -105,6 +109,8 @@ class Machine:
         self._boots = 0
         self._kinds: dict[tuple[str, type[Service]], type[Service]] = {}
         self._app: App
+        # Kept where another may come: nobody else knows the folder of a run.
+        self._lock: DirectoryLock | None = None
         self.system: ServiceSystem
         (folder / FILE).write_text(ADMIN_TOKEN)
         (folder / FILE).chmod(0o600)
@@ -112,8 +118,11 @@ class Machine:
             network.names.wire(EDGE_HOST, address, name)
 
     def another(self, folder: Path, rng: Rng) -> Machine:
-        """Return one that stands in its place, with files of its own; nobody judges it."""
-        return Machine(
+        """Return one that stands in its place, with files of its own; nobody judges it.
+
+        It locks its folder, as a process does.
+        """
+        another = Machine(
             self._loop,
             self._network,
             folder=folder,
@@ -123,6 +132,8 @@ class Machine:
             trace=self._trace,
             rng=rng,
         )
+        another._lock = DirectoryLock(folder)
+        return another
 
     def judged_by(self, engine: Engine) -> None:
         """Let it hear all that happens from now on."""
@@ -147,12 +158,16 @@ class Machine:
         if self.engine is not None:
             version = self.version
             self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
+        if self._lock is not None:
+            self._lock.acquire(holder=EDGE_HOST)
         with on_host(EDGE_HOST):
             self._app = self._build()
             self.system = self._app.tree
             await self._app.listen()
             await self._app.start()
         self.up = True
+        if self.engine is not None:
+            self.engine.serves(self.actors())
         which = ", of the previous version," if self.is_earlier else ""
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
@@ -179,12 +194,8 @@ class Machine:
             actor.terminate()
         for actor in actors:
             await actor.settled()
-        tasks = self._loop.tasks(EDGE_HOST)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if loss is not None:  # who is killed alone closes nothing, and leaves log and index there
-            self.disk.connections.close()
+        await self._let_nothing_go_on()
+        self._leave(closes=loss is not None)
         for each in remains:
             each.put_back()
 
@@ -198,7 +209,20 @@ class Machine:
         self.up = False
         await self._app.drain()
         await self._app.stop()
-        self.disk.connections.close()
+        self.disk.lost = True  # to what it has not done in its time, if anything
+        await self._let_nothing_go_on()
+        self._leave()
+
+    def _leave(self, *, closes: bool = True) -> None:
+        """Give up what a process has when it ends; who is killed alone closes no file.
+
+        Its log and index stay as they are. A folder that is locked is one to which something is to
+        happen between two processes.
+        """
+        if closes or self._lock is not None:
+            self.disk.connections.close()
+        if self._lock is not None:
+            self._lock.release()
 
     async def end(self) -> None:
         """Leave nothing running and nothing open, whatever has become of the run."""
@@ -251,58 +275,17 @@ class Machine:
         family = self._rng.family if isinstance(self._rng, NotedRng) else [self._rng]
         return [*family, self._loop.entropy]
 
-    def now_us(self) -> int:
-        """Return what its wall clock says: microseconds since the epoch."""
-        return self._loop.clock.now_us()
-
     def actors(self) -> list[ActorStats]:
         """Return how all actors stand."""
         return self.system.actors()
 
-    async def unwell(self) -> list[str]:
-        """Return who does not run, which messages wait, and what the scenario says of it."""
-        found = [
-            f"{each.name} is {each.state}" for each in self.actors() if each.state != "running"
-        ]
-        found += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} wait ({each.state})"
-            for each in await self.system.channels()
-            if each.depth
-        ]
-        if found or self._loop.clock.was_set:
-            return found
-        return await self.scenario.unwell(self.system)
-
-    async def busy(self) -> list[str]:
-        """Return what is still under way; empty where the system is at rest."""
-        found = [
-            f"{each.name} is {each.state} with {each.mailbox_depth} messages"
-            for each in self.system.actors()
-            if each.state != "running" or each.mailbox_depth
-        ]
-        found += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} ({each.state})"
-            for each in await self.system.channels()
-            if each.depth
-        ]
-        found += [
-            f"{each.service}: {each.due} timers due, {each.effects_running} effects"
-            for each in await self.system.timers()
-            if each.due or each.effects_running
-        ]
-        return found or await self.scenario.busy(self.system)
-
-    async def next_timer_s(self) -> float | None:
-        """Return how long until a timer or effect is due; None where there is none."""
-        now_us = self._loop.clock.now_us()
-        due_us = [
-            max(each.next_due_us or now_us, now_us)
-            for each in await self.system.timers()
-            if each.pending
-        ]
-        return (min(due_us) - now_us) / 1_000_000 if due_us else None
-
     # --- Inside ------------------------------------------------------------------------------
+
+    async def _let_nothing_go_on(self) -> None:
+        tasks = self._loop.tasks(EDGE_HOST)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _build(self) -> App:
         rng = self._rng.fork(f"process {self._boots}")
@@ -319,7 +302,8 @@ class Machine:
             self.version.systems,
             self.config,
             data_dir=self._folder,
-            clock=self._loop.clock,
+            lock=self._lock,
+            clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),
@@ -389,8 +373,11 @@ class Machine:
         self._trace.add("effect", service, message_type, message)
 
     def _is_late(self, event: lifecycle.HookFailed) -> bool:
-        """Whether a hook was given up at the end of its time: nothing ran, or its disk was slow."""
-        if self.engine is None or not event.error.startswith("CancelledError"):
+        """Whether a hook, or who waits for its commit, was given up at the end of its time.
+
+        Nothing ran, or its disk was slow.
+        """
+        if self.engine is None or not event.error.startswith(GIVEN_UP):
             return False
         now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
         slow_s = self.engine.deferred.slowest_s(event.name, now_s - limit_s)

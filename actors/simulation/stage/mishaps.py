@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel.rng import Rng
 from actors.simulation.files.file_mishap import FileMishap
+from actors.simulation.net.current_host import on_host
+from actors.simulation.stage.client import Client
+from actors.simulation.stage.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from actors.simulation.stage.client import ClientReply
     from actors.simulation.stage.machine import Machine
     from actors.simulation.time.loop import SimulationLoop
 
 # To the folder of one in so many runs that held something happens.
 MISHAP_ONE_IN: Final = 4
+OPERATOR: Final = "client-0"
+
+
+async def _ask(
+    machine: Machine, loop: SimulationLoop, method: str, path: str, body: Any
+) -> ClientReply:
+    """Ask what runs on it as an operator, of whom nobody else hears."""
+    trace = Trace(loop.time, keep=False)
+    with on_host(OPERATOR):
+        port = machine.config.edge.gateway.port
+        async with Client(OPERATOR, machine, port, trace, frozenset()) as client:
+            return await client.administer(method, path, body)
 
 
 async def have_mishap(
@@ -24,6 +41,7 @@ async def have_mishap(
     machine: Machine,
     loop: SimulationLoop,
     folder: Path,
+    trace: Trace,
     *,
     before: Path,
     stores: Sequence[str],
@@ -48,8 +66,11 @@ async def have_mishap(
             other=other,
             siblings=machine.version.groups,
             config=machine.config.store,
+            operator=partial(_ask, another, loop),
         )
-        found = await mishap.happens(rng.choice(list(mishap.every)))
+        name = rng.choice(list(mishap.every))
+        trace.add("mishap", service, name)
+        found = await mishap.happens(name)
         # All that the run itself has left there would have been its trouble.
         found += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         return [f"files: {each}" for each in found]

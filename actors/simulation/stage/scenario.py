@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import ConfigError, declared
+from actors.simulation.time.virtual_clock import START_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History
+    from actors.simulation.net.fault_rules import Garbling
     from actors.simulation.oracles.letter_oracle import LetGo
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.sealed.watch import Allowance
@@ -50,6 +52,8 @@ class Scenario:
     # Loopback addresses to which the machine speaks over a link, and what that link leads to is
     # called: faults strike `edge<>name`.
     wires: Mapping[str, str] = MappingProxyType({})
+    # How what comes over a wire may be garbled, by what that is called: a fault, too.
+    garblings: Mapping[str, Garbling] = MappingProxyType({})
     # Libraries of its systems that ask for time or entropy themselves, and who answers them.
     allowed: Sequence[Allowance] = ()
     # Messages that few runs pass: kills are set at their crash points more often.
@@ -61,12 +65,19 @@ class Scenario:
     # Its system's own keys of the configuration, and what each may become when a process is started
     # again: `{"cafe.cups_max": (2, 50)}`.
     settings: Mapping[str, Sequence[float]] = MappingProxyType({})
+    # What the wall clock may say when a run begins, in microseconds since the epoch, none of it
+    # before `START_US`, when it is furnished: in another season, say. Its seed says which.
+    begins_us: Sequence[int] = (START_US,)
+    # What it has said when the run at hand began.
+    begun_us: int = START_US
     # All that was in force in the run at hand, one after the other.
     configs: Sequence[Config] = ()
     # Whether limits are so wide that nobody is refused for want of room where nothing is wrong.
     roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
+    # What has come garbled in it, in its order.
+    garbled: Sequence[str] = ()
     # Whether something was done to it, or a service was not up, at some time between two, in
     # monotonic seconds: what that explains is no reason for what came long before or after.
     was_disturbed: Callable[[float, float], bool] = staticmethod(lambda _first_s, _last_s: True)
@@ -118,10 +129,14 @@ class Scenario:
         """Return what has not come to its end by itself, though all faults have ended.
 
         It is asked several times within a minute, until nothing is; before an operator has replayed
-        any dead letter, and never where the wall clock was set.
+        any dead letter, and not while the wall clock is behind what it has said before.
         """
         del system
         return []
+
+    async def tend(self, system: ServiceSystem) -> None:
+        """Do what only an operator does, once all is well without it."""
+        del system
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is still under way and cannot be told from mailboxes, channels and timers."""
@@ -182,4 +197,11 @@ def audit_of(system: System) -> Audit:
     if not callable(audit):
         message = f"{system.name}: {how}; what it returns is a {type(audit).__name__}"
         raise ConfigError(message)
+    try:
+        signature(audit).bind("folder", "config", "now_us")
+    except TypeError as error:
+        names = ", ".join(signature(audit).parameters)
+        takes = f"{getattr(audit, '__name__', audit)}({names})"
+        message = f"{system.name}: its audit takes folder, config and time: {takes}"
+        raise ConfigError(message) from error
     return audit  # type: ignore[no-any-return]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
-    from actors.service.stateless.runner import Handlers, RunnerSpec
+    from actors.service.stateless.runner import Answer, Handlers, RunnerSpec
     from actors.simulation.stage.disk import Disk, Phase
 
 
@@ -37,12 +37,31 @@ class SimulatedRunner(InlineRunner):
         types = [type_name(type_of(envelope.message)) for envelope in batch]
         await asyncio.sleep(self._costs.uniform(0.0, COST_S_MAX))
         await self._pass(types, "before")
+        faults = self._disk.handlers
+        if faults:
+            delays_s = [
+                faults.delay_s(self._name, each, self._spec.handler_s_max) for each in types
+            ]
+            await asyncio.sleep(sum(delays_s))
+            handlers = {each: self._struck(each, handlers[each]) for each in handlers}
         result = await super().answer(batch, handlers)
         for name, envelope, outcome in zip(types, batch, result.outcomes, strict=False):
             self._disk.trace.add("query", self._name, name, (envelope.message, outcome))
         await asyncio.sleep(self._costs.uniform(0.0, COST_S_MAX))
         await self._pass(types, "after")
         return result
+
+    def _struck(self, message_type: Any, handler: Answer) -> Answer:
+        """Return the handler as it is while something may be wrong with it."""
+        strike, name = self._disk.handlers.strike, type_name(message_type)
+
+        def answer(message: Any) -> Any:
+            strike(self._name, name, "before", message)
+            answered = handler(message)
+            strike(self._name, name, "after", message)
+            return answered
+
+        return answer
 
     async def _pass(self, types: Sequence[str], phase: Phase) -> None:
         passes = self._disk.passes

@@ -135,3 +135,6 @@ def _rows(path: Path, sql: str) -> list[str]:
 def bakery(scenario: Callable[[], Scenario] = Customers, **services: Any) -> System:
     """Return it with some services replaced, as somebody might have written them."""
     return System(name="bakery", services={**SERVICES, **services}, scenario=lambda: scenario)
+
+
+BAKERY: Final = bakery()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from actors.simulation.net.current_host import on_host
-from actors.simulation.net.fault_rules import Slow, Truncate
+from actors.simulation.net.fault_rules import Garble, Garbling, Slow, Truncate
+from actors.simulation.net.link import Link
 from tests.simulation.simulated import on_network
 
 if TYPE_CHECKING:
@@ -70,6 +72,28 @@ def test_a_line_can_be_cut_short_once() -> None:
         assert await _read(port) == SENT
 
     on_network(main)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_comes_can_be_garbled(times: int) -> None:
+    """As long as it was, and as often as it says; what lacks one of its patterns is left alone."""
+
+    async def main(network: Network) -> None:
+        port = await _listen(network)
+        half = SENT[: len(SENT) // 2]
+        for pairs in (((re.escape(half), b"-"),), ((re.escape(half), b"+"), (b"no such", b""))):
+            network.install(Garble(Garbling("x>edge", pairs, times)))
+        for _ in range(times):
+            assert await _read(port) == b"-".ljust(len(half)) + SENT[len(half) :]
+        assert await _read(port) == SENT
+
+    on_network(main, link=Link(cut_chance=0.0))
+
+
+def test_nothing_is_garbled_into_more_than_it_was() -> None:
+    """What comes behind it would come later, which is no garbling."""
+    with pytest.raises(ValueError, match="longer"):
+        Garbling("x>edge", ((b"a", b"aa"),)).of(b"bab")
 
 
 def test_what_is_wired_dies_with_its_host() -> None:

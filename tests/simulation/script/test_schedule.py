@@ -135,7 +135,7 @@ def test_a_link_has_one_direction_or_two() -> None:
 def test_a_profile_draws_its_faults_and_their_ends(profile: str, rng: Rng) -> None:
     """Every fault with a weight comes up, no other; about half of the slots stay empty."""
     weights = PROFILES[profile].weights
-    every = msgspec.structs.replace(TARGETS, versions=("process",))
+    every = msgspec.structs.replace(TARGETS, versions=("process",), sayings=("a no",))
     found: Counter[FaultName] = Counter()
     for _ in range(500):
         found.update(step.fault for step in draw_schedule(rng, PROFILES[profile], every).steps)

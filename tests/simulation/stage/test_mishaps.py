@@ -15,14 +15,19 @@ import pytest
 from actors.errors import ServiceUnavailable, StoreError
 from actors.service.directory import Directory
 from actors.service.operator_calls import OperatorCalls
+from actors.service.service_host import ServiceHost
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.command.timeline import build_timeline
+from actors.simulation.command.timeline_entry import AT_REST
 from actors.simulation.files.file_mishap import LAST, FileMishap
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.stage import mishaps
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.files import backup, data_folder, migrations
 from actors.store.files.data_folder import DataFolder
+from actors.store.files.directory_lock import DirectoryLock
 from actors.store.files.file_watch import FileWatch
 from actors.store.inline_store import InlineStore
 from actors.store.opening import store_migrations
@@ -75,11 +80,14 @@ def _leave_behind(_folder: DataFolder, _service: str) -> None:
     asyncio.get_running_loop().call_soon(int, "no number")
 
 
+WRITERS: list[sqlite3.Connection] = []
+
+
 def _write_anyway(self: DataFolder, service: str) -> None:
     """Into the log alone, as long as the connection is open."""
     if sys.exc_info()[0] is not None:
         connection = sqlite3.connect(self.file_of(service))
-        vars(self).setdefault("writers", []).append(connection)
+        WRITERS.append(connection)
         connection.execute(LAST, ["anybody", 1])
         connection.commit()
 
@@ -87,6 +95,10 @@ def _write_anyway(self: DataFolder, service: str) -> None:
 async def _say_nothing(*_: Any, **__: Any) -> int:
     message = "not now"
     raise ServiceUnavailable(message, retry_after_s=1.0)
+
+
+async def _look_at_nothing(_self: ServiceHost) -> None:
+    """What is damaged is as good as whole."""
 
 
 async def _remember(self: InlineStore, *, verify: bool, first: bool) -> None:
@@ -106,6 +118,12 @@ NAMES: Final = (
     "its file is torn", "its file is of a later version", "its schema was altered",
     "its file goes while it is up", "the folder's manifest is lost",
     "something there that nobody can read", "a backup is put back",
+    "its file is none of a database's", "its file is cut to a few bytes",
+    "a folder lies in its file's place", "a page of its file is gone",
+    "the folder's manifest is damaged", "the folder's lock is removed",
+    "its file is of another folder", "its file is another of its kind",
+    "its log is another file's", "it has forgotten who it is", "it lacks a migration",
+    "another has had more of it than it sent", "another was told of more than it applied",
 )  # fmt: skip
 LEFT_DOWN: Final = patch.object(InlineStore, "open", _remember)
 # What happens, a bug that does not mind (of a swap and a torn page no one bug makes nothing, but
@@ -127,7 +145,22 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[7], _admitting(_stumble), "crashed by itself"),
     (NAMES[8], patch.object(Directory, "decode", _decode), "waits unreadable"),
     (NAMES[9], patch.object(backup, "_describe", lambda path: backup.BackupFile(
-        name=path.name, bytes=0, sha256="")), "counts as whole"),
+        name=path.name, bytes=0, sha256="")), "a byte changed is not refused"),
+    (NAMES[1], patch.object(backup, "_contradicts", lambda *_: None), "a backup of it lacks"),
+    (NAMES[10], LEFT_DOWN, "is parked"),
+    (NAMES[11], LEFT_DOWN, "is parked"),
+    (NAMES[12], LEFT_DOWN, "is parked"),
+    (NAMES[13], patch.object(ServiceHost, "_check", _look_at_nothing), "is running"),
+    (NAMES[14], patch.object(data_folder, "read_manifest", lambda _: None), "is running"),
+    (NAMES[16], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[17], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[18], LEFT_DOWN, "is parked"),
+    (NAMES[19], LEFT_DOWN, "is parked"),
+    (NAMES[20], patch.object(migrations, "pending_migrations", _all), "is running"),
+    (NAMES[21], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[22], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
+    (NAMES[15], patch.object(DirectoryLock, "check", lambda _: None), "without a lock"),
+    (NAMES[15], patch.object(DirectoryLock, "_lock", lambda *_: None), "was let into"),
 )  # fmt: skip
 
 
@@ -142,13 +175,25 @@ def _troubles(rehearsal: Rehearsal, name: str) -> tuple[str, ...]:
         return await happens(self, name)
 
     with patch.object(FileMishap, "happens", happens_here):
-        return rehearsal.play(SCRIPT).troubles
+        troubles = rehearsal.play(SCRIPT).troubles
+    while WRITERS:
+        WRITERS.pop().close()
+    return troubles
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_happens_to_files_is_seen(rehearsal: Rehearsal, name: str) -> None:
     """By the process that finds it so; and what an operator does about it helps."""
     assert _troubles(rehearsal, name) == ()
+
+
+def test_it_is_told_what_happens(rehearsal: Rehearsal) -> None:
+    """Else the crashes that come of it would have no reason."""
+    played = rehearsal.play(SCRIPT, keep=True)
+    (happens,) = [each for each in played.lines if each.kind == "mishap"]
+    assert happens.text in NAMES
+    told = [each.text for each in build_timeline(played, ()).entries]
+    assert f"{AT_REST}{happens.text}" in told
 
 
 @pytest.mark.parametrize(("name", "planted", "words"), PLANTS)

@@ -11,11 +11,13 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
 from actors.simulation.requests.rough_requests import CUT, rough_requests
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage import client as stage
-from actors.simulation.stage import rehearsal as rehearsal_module
+from actors.simulation.stage import staging
 from actors.simulation.stage.edge_host import ADMIN_TOKEN
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
+from http_edge.answer import Answer
 from tests.simulation.planting import PLANTED, config_of
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _troubles(
     with without_logs():
         rehearsal = Rehearsal(PLANTED[system], config_of(system), place, profile="calm")
         monkeypatch.setattr(rehearsal._scenario, "perform", nothing)
-        monkeypatch.setattr(rehearsal_module, "ODD_ONE_IN", 1)
+        monkeypatch.setattr(staging, "ODD_ONE_IN", 1)
         monkeypatch.setattr(stage.Client, "ask_oddly", send_all)
         call = rehearsal.script(1).workload[0].call
         script = Script(seed=1, workload=(ClientRequest(0, 0, call),), schedule=Schedule())
@@ -106,3 +108,18 @@ def test_who_is_answered_roughly_waits_no_longer_than_others(
     monkeypatch.setattr(stage, "exchange", wait)
     (late,) = _troubles(tmp_path, monkeypatch, TABLE[:1])
     assert late == "deadlines: client-0: sends a plain one took 9.000 s, of 5 s"
+
+
+def test_who_reads_nothing_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not taken in time is given up, with its connection."""
+
+    async def wait(_self: Answer, writer: Any, data: bytes) -> None:
+        await writer.write(data)
+        await writer.drain()
+
+    deaf = [each for each in TABLE if each.deaf]
+    monkeypatch.setattr(Answer, "_push", wait)
+    (found,) = _troubles(tmp_path, monkeypatch, deaf, system="tally")
+    assert found.startswith("http: client-0: who asks and reads nothing was answered -1")

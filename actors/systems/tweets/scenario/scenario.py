@@ -35,13 +35,22 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.asked_in_vain import asked_in_vain
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
-from actors.systems.tweets.scenario.call import KEYS_KEPT_S, TweetsCall, choose_tweets_call
+from actors.systems.tweets.scenario.call import (
+    KEYS_KEPT_S,
+    WINDOW_S,
+    TweetsCall,
+    choose_tweets_call,
+)
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
+from actors.systems.tweets.scenario.garblings import GARBLINGS, ODD_LINES
+from actors.systems.tweets.scenario.lines_aside import let_lines_go
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.performance import TweetsPerformance
 from actors.systems.tweets.scenario.told import OLD_AUTHOR, OLD_TEXT, Told
+from actors.systems.tweets.scenario.x_requests import RULES_MAX
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
     DeleteRules,
@@ -52,7 +61,6 @@ from actors.systems.x_platform.messages import (
     ReadMatches,
     XTweet,
 )
-from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -69,13 +77,14 @@ if TYPE_CHECKING:
 
     AskX = Callable[[str, Query], Awaitable[Any]]
 
-# Short enough for a run to see their ends: X's windows, and the pause after a failed like.
-WINDOW_S: Final = 20.0
+# Few in X's window; the pause after a failed like is short enough for a run to see its end.
 WINDOW_REQUESTS: Final = 3
 RETRY_S: Final = 5.0
 BARRED_S_MAX: Final = 10.0
 RULES_CHECK_S: Final = 15.0
 GAP_WAIT_S: Final = 12.0
+# How seldom the embedded authors say something by themselves: all comes to rest in between.
+AUTHORS_S: Final = 1_800.0
 # Few enough for a run to reach.
 # A page of few, for a gap to have several; but what is tweeted in a second, as all is while a clock
 # that was set back stands still, is more than a window's pages hold for ever, if it is more at all.
@@ -100,6 +109,7 @@ class TweetsScenario(Scenario):
     call_type = TweetsCall
     rest_s = SETTLED_S
     wires = MappingProxyType({embedded_x.ADDRESS: embedded_x.HOST})
+    garblings = GARBLINGS
     # It signs a request to X: its nonce and its time are the seed's.
     allowed = (Allowance("oauthlib", ("time", "entropy"), "virtual", "signs a request to X"),)
     settings = MappingProxyType({"tweets.retry_s": (1.0, 30.0), "x.rules_check_s": (1.0,)})
@@ -114,8 +124,8 @@ class TweetsScenario(Scenario):
         DeleteTweet,
         LockAccount,
     )
-    # Its wires garble no line, and X's search refuses where its window is used up: too seldom to
-    # wait for a kill there.
+    # A line is garbled, and X's search refuses where its window is used up, too seldom to wait for
+    # a kill there.
     unreached = (KeepLine, OddLine, NoteNotFilled)
 
     def __init__(self) -> None:
@@ -140,11 +150,12 @@ class TweetsScenario(Scenario):
         store = replace(config.store, client_keys_kept_s=KEYS_KEPT_S)
         config = replace(config, edge=edge, store=store).changed(
             XPlatformConfig,
-            tweets_per_s=0.0,
+            tweets_per_s=1.0 / AUTHORS_S,
             keywords=(KEYWORD,),
             window_s=WINDOW_S,
             requests_max=WINDOW_REQUESTS,
             search_page_max=SEARCH_PAGE,
+            rules_max=RULES_MAX,
         )
         config = config.changed(
             TweetsConfig,
@@ -165,7 +176,7 @@ class TweetsScenario(Scenario):
 
     def systems(self, own: System) -> tuple[System, ...]:
         """Boot the embedded X beside it."""
-        return (own, X_PLATFORM)
+        return (own, embedded_x.X)
 
     def prepare(self, folder: Path) -> None:
         """Give X the keys that the monitor has."""
@@ -184,6 +195,11 @@ class TweetsScenario(Scenario):
         with closing(sqlite3.connect(folder / "tweets.db")) as connection, connection:
             connection.execute(OLD_TWEET[0], [OLD_AUTHOR, OLD_TEXT])
             connection.execute(OLD_TWEET[1])
+
+    async def tend(self, system: ServiceSystem) -> None:
+        """Have each line that was set aside read once more, in vain, and let it go."""
+        if any(each in ODD_LINES for each in self.garbled):
+            await let_lines_go(system, self._told)
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Return what is not done: something to read, to score, to like or to answer."""
@@ -212,11 +228,22 @@ class TweetsScenario(Scenario):
         if not found:
             self._told.at_rest = await read_at_rest(ask)
             self._told.searched = await search_at_rest(ask)
+            self._told.reader = reader
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare the books with what the clients were told, and with what X did."""
-        return tweets_violations(folder, config, clock, history, self._told, is_calm=self.is_calm)
+        violations = tweets_violations(
+            folder,
+            config,
+            clock,
+            history,
+            self._told,
+            is_calm=self.is_calm,
+            garbled=self.garbled,
+        )
+        asked = asked_in_vain(embedded_x.counted(), self._told.asked_x, self.was_disturbed)
+        return [*violations, *asked]
 
     # --- Its people --------------------------------------------------------------------------
 

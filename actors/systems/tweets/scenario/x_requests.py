@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from actors.simulation.net.current_host import on_host
 from actors.simulation.requests.rough_request import RoughRequest, get_bytes, post_bytes
-from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.systems.tweets.outside import SIMULATED_CREDENTIALS
 from actors.systems.tweets.scenario import embedded_x
 from actors.systems.tweets.scenario.moods import KEYWORD
-from actors.systems.x_platform.messages import ACCOUNT_ID
+from actors.systems.x_platform.messages import ACCOUNT_ID, DeleteTweet, PostTweet
 
 if TYPE_CHECKING:
     from actors.simulation.stage.client import Client
@@ -29,6 +30,7 @@ GOOD_RULES: Final = (
     "conversation_id:1 in_reply_to_tweet_id:2 quotes_of_tweet_id:3 url:example.org",
     'url:"https://example.org/a b" is:quote is:verified',
     " OR ".join(f"word{number}" for number in range(80)),
+    "go OR (#python has:images)",
 )
 BAD_RULES: Final = (
     "",
@@ -57,6 +59,10 @@ BAD_RULES: Final = (
     "#",
     "@",
     "(" * 60 + "a" + ")" * 60,
+    "b " + "(" * 70 + "a" + ")" * 70,
+    "has:links lang:en",
+    "has:links OR is:retweet",
+    "@nobody_has_a_name_so_long",
     "a " * 600,
 )
 FIELDS: Final = (
@@ -65,8 +71,29 @@ FIELDS: Final = (
     "&expansions=author_id,referenced_tweets.id,referenced_tweets.id.author_id,"
     "entities.mentions.username&user.fields=created_at,username,name,description"
 )
+# How many rules X lets an account have here: more than anybody leaves there.
+RULES_MAX: Final = 25
+# What the account itself says now and then, in which language, and how it is shown.
+OWN_TWEETS: Final = (
+    ("まいにち プログラミング", "ja", '"lang":"ja"'),
+    ("Это хорошо", "ru", '"lang":"ru"'),
+    ("https://example.org/a_(b)). 12:30", "zxx", '"lang":"zxx"'),
+    (f"the https://example.org/{'long/' * 12}?a=b#go is here", "en", "\u2026"),
+    ("@dressrehearsal the #go and $TSLA, and it was all good", "en", '"username":"dressrehearsal"'),
+)
+ALL: Final = (
+    "tweet.fields=entities,in_reply_to_user_id,lang,note_tweet&user.fields=username"
+    "&expansions=in_reply_to_user_id,entities.mentions.username,entities.note.mentions.username"
+)
 # What X says to whoever wants to do anything as the account while it is locked.
 LOCKED: Final = "Your account is suspended"
+OPERATOR: Final = f"Authorization: Bearer {ADMIN_TOKEN}\r\n"
+SAID_PATH: Final = "/admin/x/tweets"
+STREAM: Final = "/2/tweets/search/stream"
+# What tweets are looked through for: tags, signs of shares, pictures, films.
+HOLDS: Final = "%23go%20OR%20%24TSLA%20OR%20(go%20has:images)%20OR%20(go%20has:videos)"
+EARLY, LATE = "2023-11-14T10:00:00Z", "2023-11-14T11:00:00Z"
+FORM: Final = "Content-Type: text/plain\r\nContent-Length: 4\r\n"
 RULES_PATH: Final = "/2/tweets/search/stream/rules"
 SEARCH: Final = f"/2/tweets/search/recent?query={KEYWORD}"
 
@@ -97,6 +124,13 @@ def _rule(rule: str, *, is_good: bool) -> RoughRequest:
     says = f'"created":{int(is_good)},"not_created":{int(not is_good)}'
     name = f"whether X takes the rule {rule[:30]!r}"
     return _rules(name, {"add": [{"value": rule}]}, 201, says=says)
+
+
+def _said(name: str, more: dict[str, str], status: int) -> RoughRequest:
+    """At the gateway, where an operator has anybody say anything."""
+    body = {"username": "ann", "text": name, "lang": "en", **more}
+    made = _send(name, SAID_PATH, body, status, by=OPERATOR)
+    return msgspec.structs.replace(made, excuse="")
 
 
 X_REQUESTS: Final = (
@@ -139,6 +173,31 @@ X_REQUESTS: Final = (
     _tweet("a tweet that is no JSON", "{", 400),
     _tweet("a tweet of a number", {"text": 5}, 400),
     _tweet("a tweet without a body", "", 400),
+    _tweet("a tweet of a NUL", '{"text": "a\\u0000"}', 400),
+    RoughRequest(
+        "a tweet that is a form",
+        (get_bytes("/2/tweets", f"{USER}{FORM}", method="POST") + b"text",),
+        400,
+        excuse=LOCKED,
+    ),
+    _rules(
+        "a rule twice",
+        {"add": [{"value": "go python"}, {"value": "go python"}]},
+        201,
+        says='"created":1,"not_created":1',
+    ),
+    _rules(
+        "more rules than there may be",
+        {"add": [{"value": f"go word{number}"} for number in range(RULES_MAX + 1)]},
+        201,
+        says=f"{RULES_MAX}",
+    ),
+    _said("a retweet that answers", {"retweet_tweet_id": "1", "in_reply_to_tweet_id": "1"}, 409),
+    _said("a retweet that quotes", {"retweet_tweet_id": "1", "quote_tweet_id": "1"}, 422),
+    _said("a quote of what is not", {"quote_tweet_id": "1"}, 409),
+    _said("a retweet of what is not", {"retweet_tweet_id": "1"}, 409),
+    _said("an edit that answers", {"edits": "1", "in_reply_to_tweet_id": "1"}, 422),
+    _said("an edit of nobody's", {"edits": "1", "username": "nobody_at_all"}, 409),
     *[_rule(each, is_good=True) for each in GOOD_RULES],
     *[_rule(each, is_good=False) for each in BAD_RULES],
     _rules("no rules at all", {"add": []}, 400),
@@ -166,6 +225,15 @@ X_REQUESTS: Final = (
     _read("a search of tomorrow", f"{SEARCH}&end_time=2100-01-01T00:00:00Z", 400),
     _read("a search of no time", f"{SEARCH}&start_time=today&since_id=x", 400),
     _read("a search of ids", f"{SEARCH}&since_id=1&until_id=9000000000000000000", 200),
+    _read("a search for words", "/2/tweets/search/recent?query=go%20python", 200),
+    _read("a search for what tweets hold", f"/2/tweets/search/recent?query={HOLDS}", 200),
+    _read("a search of no such page", f"{SEARCH}&next_token=b26zz", 400),
+    _read("a search from late to early", f"{SEARCH}&start_time={LATE}&end_time={EARLY}", 400),
+    _read("a stream of the past without end", f"{STREAM}?start_time={EARLY}", 400, by=APP),
+    _read(
+        "a stream from late to early", f"{STREAM}?start_time={LATE}&end_time={EARLY}", 400, by=APP
+    ),
+    _read("another method", "/2/tweets", 404, method="PUT"),
     _read("an address X has not", "/2/lists/1", 404),
     _read("an older X", "/1.1/statuses/1.json", 404),
     RoughRequest("a look at the stream", (get_bytes("/2/tweets/search/stream?x=1", APP),), 400),
@@ -177,7 +245,30 @@ SERIES_COUNT: Final = 25
 SERIES: Final = tuple([X_REQUESTS[at::SERIES_COUNT] for at in range(SERIES_COUNT)])
 
 
+async def tweet_and_delete(client: Client, number: int) -> list[str]:
+    """Tweet as the account, look at it, and delete it; return what was wrong with X's answers."""
+    text, lang, shown = OWN_TWEETS[number % len(OWN_TWEETS)]
+    post = PostTweet(author_id=ACCOUNT_ID, text=f"{text} ({number})")
+    posted = await client.tell("x_platform", post, key=f"own-{number}")
+    if posted.status != HTTPStatus.OK:
+        return [] if posted.body is None or LOCKED in posted.body.detail else [str(posted)]
+    tweet = posted.body
+    await ask_x(
+        client, msgspec.structs.replace(_read("it", f"/2/tweets/{tweet.id}?{ALL}", 200), says=shown)
+    )
+    gone = _read("its end", f"/2/tweets/{tweet.id}", 200, method="DELETE")
+    await ask_x(client, msgspec.structs.replace(gone, says='"deleted":true'))
+    delete = DeleteTweet(user_id=ACCOUNT_ID, tweet_id=tweet.id)
+    await client.tell("x_platform", delete, key=f"own-{number}-gone")
+    return [f"{tweet.text!r} is in {tweet.lang}"] if tweet.lang != lang else []
+
+
 async def ask_x(client: Client, request: RoughRequest) -> None:
-    """Send it from the machine on which X is embedded: no other reaches it."""
+    """Send it from the machine on which X is embedded: no other reaches it. Or to the gateway."""
+    if SAID_PATH.encode() in request.pieces[0]:
+        await client.ask_roughly(request)
+        return
     with on_host(EDGE_HOST):
-        await client.ask_roughly(request, host=embedded_x.ADDRESS, port=embedded_x.PORT)
+        await client.ask_roughly(
+            request, host=embedded_x.ADDRESS, port=embedded_x.PORT, wire=embedded_x.HOST
+        )

@@ -17,6 +17,8 @@ from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.messages import ChangeFlag, Score, ScoreText, ScoreTweet, TweetScored
 from actors.systems.tweets.overall_score import overall
+from actors.systems.tweets.reading import odd_line, reader
+from actors.systems.tweets.reading.stream_follower import StreamFollower
 from actors.systems.tweets.reply_text import ReplyText
 from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.x.x_client import XWriter
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from actors.kernel.messages import Command
+    from actors.systems.tweets.reading.stream_line import UnreadableLine
 
 MUTANTS: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {}
 # Longer than anybody waits for a score without a fault.
@@ -181,6 +184,30 @@ def a_resolved_flag_changes_hands() -> Iterator[None]:
 @mutant
 def one_key_has_two_bodies() -> Iterator[None]:
     with patch.object(request_keys, "is_of", lambda digest, message: True):
+        yield
+
+
+# --- Lines that come otherwise -----------------------------------------------------------------
+
+
+@mutant
+def a_line_that_cannot_be_read_is_let_go() -> Iterator[None]:
+    async def let_go(self: StreamFollower, line: bytes, error: UnreadableLine) -> None:
+        del self, line, error
+
+    with patch.object(StreamFollower, "_set_aside", let_go):
+        yield
+
+
+@mutant
+def what_was_found_is_kept_as_a_line() -> Iterator[None]:
+    with patch.object(reader, "forget_letter", lambda tx, letter_id: None):
+        yield
+
+
+@mutant
+def ids_that_are_numbers_are_none() -> Iterator[None]:
+    with patch.object(odd_line, "_has_number_ids", lambda said: False):
         yield
 
 

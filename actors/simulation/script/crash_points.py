@@ -99,15 +99,15 @@ def message_name(message: Any) -> str:
 def handlers_of(
     factories: Mapping[str, Any], *, unreached: tuple[Any, ...] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the handlers of the services with a store, service.Message, and which are effects."""
+    """Return the handlers of the services, each replica's own, service.Message, and the effects."""
     handlers, effects = [], []
     for name, factory in factories.items():
-        made = None if isinstance(factory, Replicas) else factory()
-        if not isinstance(made, Service):
-            continue
+        is_many = isinstance(factory, Replicas)
+        made = factory.factory() if is_many else factory()
         for spec in type(made).handlers.values():
             if spec.message not in unreached:
-                handlers.append(f"{name}.{type_name(spec.message)}")
+                actors = factory.names(name) if is_many else [name]
+                handlers += [f"{actor}.{type_name(spec.message)}" for actor in actors]
                 effects += handlers[-1:] if spec.kind == "effect" else []
     return tuple(handlers), tuple(effects)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -22,12 +23,16 @@ API: Final = "/api/v1/"
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 KEY: Final = "Idempotency-Key"
 FIELD: Final = "an_odd_field"
+INNER: Final = re.compile(r"[.\[]")
 LIMIT: Final = re.compile(r"\blimit=\d+")
 # Longer than any address reads, whatever its fields allow.
 HUGE_BYTES: Final = 1_000_000_000
 # More than a row of SQLite's has bits for; more levels than any body has.
 HUGE_NUMBER: Final = 10**30
 LEVELS: Final = 3_000
+DEEP: Final = b"[" * 250 + b"]" * 250
+# What makes no sense is one or the other, by how far it was read.
+NO: Final = frozenset({400, 422})
 # What a listener that has no room, or no time, says to anything.
 OVERLOAD: Final = frozenset({503, 504})
 # What is there in every system: at /readyz not everything may be up.
@@ -76,7 +81,7 @@ class Oddity(msgspec.Struct, frozen=True, kw_only=True):
         if status not in self.statuses or (self.kind and kind != self.kind):
             return f"{self.name} was answered {status} {body!r}"
         field = str(said.get("field"))
-        if self.field and field.partition(".")[0] != self.field and field != (self.blamed or None):
+        if self.field and INNER.split(field)[0] != self.field and field != (self.blamed or None):
             return f"{self.name} is blamed on {field}, and not on {self.field}"
         return None
 
@@ -133,6 +138,9 @@ def _of_a_read(asked: Asked, config: EdgeConfig) -> Iterator[Oddity]:
     yield Oddity(name="only the head", method="HEAD", path=path, statuses=statuses)
     yield _refused("a body", "GET", path, 422, "unread-body", data=b'{"a": 1}')
     yield _refused("more", "GET", f"{path}{mark}{FIELD}=1", 422, "invalid", field=FIELD)
+    for name, _ in parse_qsl(path.partition("?")[2]):
+        control = re.sub(rf"\b{name}=[^&]*", f"{name}=%00", path)
+        yield _refused("a NUL", "GET", control, 422, "invalid", field=name)
     if asked.is_list:
         if not LIMIT.search(path):
             path = f"{path}{mark}limit=1"
@@ -183,6 +191,8 @@ def _of_a_body(asked: Asked) -> Iterator[Oddity]:
         for name, value in body.items():
             odd = _data({**body, name: [{}]})
             yield _refused("another type", method, path, 422, "invalid", field=name, data=odd)
+            deep = msgspec.json.encode(body)[:-1] + b',"%b":%b}' % (name.encode(), DEEP)
+            yield Oddity(name=f"a deep {name}", method=method, path=path, statuses=NO, data=deep)
             for what, wrong in _no_values(value):
                 bad = _data({**body, name: wrong})
                 yield _refused(what, method, path, 422, "invalid", field=name, data=bad)
@@ -214,6 +224,10 @@ def _no_values(value: Any) -> Iterator[tuple[str, Any]]:
         for name, within in value.items():
             for what, wrong in _no_values(within):
                 yield what, {**value, name: wrong}
+    elif isinstance(value, list):
+        for index, within in enumerate(value):
+            for what, wrong in _no_values(within):
+                yield what, [*value[:index], wrong, *value[index + 1 :]]
 
 
 def _of_a_used_key(asked: Asked, body: dict[str, Any]) -> Iterator[Oddity]:
