@@ -30,7 +30,7 @@ FRESH_SEEDS: Final = 3
 COVERAGE_SEEDS: Final = 150
 COVERED_MIN: Final = 0.9
 # Those that run what few do: played first, so that the others need not be.
-REACHING: Final = {"hotel": (3, 26, 13, 6, 11, 21, 36), "tweets": (30, 38, 5, 34, 52)}
+REACHING: Final = {"hotel": (10, 16, 41, 33, 40, 36), "tweets": (31, 20, 30, 50, 21, 8, 52)}
 
 
 class Hall:
