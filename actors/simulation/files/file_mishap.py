@@ -76,7 +76,7 @@ ANOTHER_STORE: Final = (
 )
 ANOTHER_LOG: Final = "UPDATE epoch SET store = 'another of ' || ?"
 NO_IDENTITY: Final = "DELETE FROM epoch WHERE ? IS NOT NULL"
-RENUMBERED: Final = "UPDATE migration SET number = number + 1 WHERE schema = ?"
+RENUMBERED: Final = "UPDATE migration SET number = number + 100 WHERE schema = ?"
 STORE_OF: Final = "SELECT store FROM identity"
 # By more than any run sends.
 MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (?1, ?2, 1000000)"
