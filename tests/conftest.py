@@ -117,7 +117,8 @@ def pytest_runtest_makereport(
 # --- Which worker runs what ------------------------------------------------------------------
 
 
-LONG_S_MAX = 1800
+# Seconds for a test that takes minutes on an idle machine: a busy one needs as long.
+LONG_S_MAX = 1_800
 
 # What takes a worker ten seconds and more, as measured, the longest first.
 LONGEST = (
@@ -145,12 +146,9 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files are dealt out in this order, the longest first: no worker ends with one of them.
-
-    What takes minutes on an idle machine gets the time that a busy one needs.
-    """
+    """Files are dealt out in this order, the longest first: no worker ends with one of them."""
     for item in items:
-        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+        if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(LONG_S_MAX))
     if _told_by_the_run(config):
         items.sort(key=_turn)

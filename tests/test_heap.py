@@ -24,7 +24,7 @@ def spared() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.enable()
+        settle()
 
 
 def test_it_is_settled_once(spared: None) -> None:
@@ -36,6 +36,18 @@ def test_it_is_settled_once(spared: None) -> None:
     kept = [[number] for number in range(100)]
     assert not settle()
     assert gc.get_freeze_count() <= frozen, kept
+
+
+def test_who_collects_nothing_goes_on_so() -> None:
+    """Somebody else's process, whose collector is off for reasons of its own, is left as it is."""
+    frozen = gc.get_freeze_count()
+    gc.disable()
+    try:
+        assert not settle()
+        assert not gc.isenabled()
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.enable()
 
 
 def test_it_is_settled_before_anything_is_served(

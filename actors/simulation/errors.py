@@ -27,15 +27,19 @@ class Escape(SimulationError):
         self.through = through or caller
 
 
-class NoSuchService(SimulationError):
-    """A scenario names what its system does not have: no run of it says anything."""
+class NoScenario(SimulationError):
+    """A scenario or an audit does what none may: no run of it says anything."""
 
-    def __init__(self, name: str, known: Iterable[str], *, where: str) -> None:
-        """`known` are the names there are, `where` is who names another."""
+
+class NoSuchName(NoScenario):
+    """A scenario names what there is not."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], *, where: str) -> None:
+        """`known` are the names of such things as `what` is, `where` is who names another."""
         names = sorted(known)
         near = get_close_matches(name, names, n=1)
         guess = f"; did you mean {near[0]!r}?" if near else ""
-        message = f"{where}: there is no service {name!r}, there are {', '.join(names)}{guess}"
+        message = f"{where}: there is no {what} {name!r}, there are {', '.join(names)}{guess}"
         super().__init__(message)
 
 

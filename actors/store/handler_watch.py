@@ -49,7 +49,8 @@ class HandlerWatch:
     Each side says what it is about to do before it looks at what the other says: the striker takes
     `_strikes`, then checks that the same call is still at work; the store's thread takes down
     `call`, then waits for `_strikes` if it is held. Under the GIL every such store is seen by the
-    other at once, so one of the two always sees the other; what was struck too late is taken back.
+    other at once, so one of the two always sees the other. What comes too late is received before
+    `run` ends.
 
     A strike is not a promise. A handler can catch it, and one that meets a finalizer which the
     garbage collector runs on this thread is printed by Python and lost: strike again.
@@ -88,10 +89,9 @@ class HandlerWatch:
         except BaseException:
             self.call = None
             # Not in a method of its own: on the way into one, the exception would arrive outside
-            # the `try`. After the line above there can be one more and no other. It is not taken
-            # back with None, but received, with one of ours in its place: CPython before 3.13 would
-            # look for what was taken back at every call from then on, and 3.11 never return from
-            # the first one under a debugger.
+            # the `try`. At most one is still to come. It is received, with one of ours in its
+            # place: CPython before 3.13 looks at every call for one that was taken back with None,
+            # and 3.11 never returns from the first of them under a debugger.
             is_sent = False
             while not is_sent:
                 try:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.simulation.command.campaign import Minimised
-    from actors.simulation.stage.rehearsal import Played, Script
+    from actors.simulation.script.script import Script
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 EXAMPLES: Final = 20
@@ -174,7 +175,9 @@ def _search(stage: Rehearsal, campaign: Campaign, examples: int, seed: int) -> P
         max_examples=examples, deadline=None, database=None, phases=[hypothesis.Phase.generate]
     )
     with suppress(NoSuchExample):
-        hypothesis.find(drawn(stage.choose_script), fails, settings=drawing, random=Rng(seed))
+        hypothesis.find(
+            drawn(stage.playwright.choose_script), fails, settings=drawing, random=Rng(seed)
+        )
     return found[0] if found else None
 
 

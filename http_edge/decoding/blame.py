@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from http_edge.decoding.characters import refuse_surrogates
+from http_edge.decoding.nesting import refuse_deep
 from http_edge.problems import Kind, ProblemError
 
 _NAMED = re.compile(r"(?:missing required|contains unknown) field `(.*)`", re.DOTALL)
@@ -103,9 +104,13 @@ def _inside(outer: msgspec.inspect.Type, name: str) -> list[msgspec.inspect.Type
 
 
 def _refuse_malformed(body: bytes) -> None:
-    """A decoder stops at the first value that does not fit; the rest may not even be JSON."""
+    """A decoder stops at the first value that does not fit; the rest may not even be JSON.
+
+    Nor does each Python's decoder go equally deep: `refuse_deep` says it on all of them.
+    """
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
+        refuse_deep(body)
     except (ValueError, RecursionError) as error:
         detail = "the body is nested too deeply" if type(error) is RecursionError else str(error)
         raise ProblemError(Kind.MALFORMED_JSON, detail) from None

@@ -38,7 +38,8 @@ from tests.simulation.workshop_scenario import WORKSHOP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played, Script
+    from actors.simulation.script.script import Script
+    from actors.simulation.stage.staging import Played
 
 NUMBERS: Final = re.compile(r"[\w.-]*\d[\w.-]*")
 QUIET: Final = frozenset({"table", "generators", "script", "operation", "trouble"})
@@ -64,7 +65,9 @@ def changed(script: Script, rehearsal: Rehearsal, rng: random.Random) -> Script:
         return msgspec.structs.replace(script, seed=rng.randrange(1 << 32))
     choose: Any = SeededChooser(rng)  # type: ignore[arg-type]
     if what == 1 or not steps:
-        slots = [choose_slot(choose, rehearsal._profile, rehearsal.targets) for _ in range(3)]
+        slots = [
+            choose_slot(choose, rehearsal.playwright.profile, rehearsal.targets) for _ in range(3)
+        ]
         moments = [*script.schedule.moments(), *assemble(slots).moments()]
         return msgspec.structs.replace(script, schedule=Schedule.at(moments))
     at = rng.randrange(len(steps))

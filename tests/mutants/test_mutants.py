@@ -11,7 +11,7 @@ import pytest
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from tests.mutants import page
-from tests.mutants.__main__ import main
+from tests.mutants.__main__ import PAGE, main
 from tests.mutants.hunt import CODE, Result, Tree, code_digest
 from tests.mutants.mutant import KINDS, PLANTED, ROOT, Mutant, table
 from tests.mutants.operators import sampled
@@ -135,6 +135,16 @@ def test_the_page_says_which_rows_are_of_older_code(tmp_path: Path) -> None:
     text = "\n".join(page.section(MUTANTS, rows, now))
     assert f"The code was {now} when this was written: 1 row is of it, 2 are of older code." in text
     assert page.known_rows(text) == rows
+
+
+def test_every_mutant_has_its_row_and_every_row_its_mutant() -> None:
+    """The page is what its own rows make, in the table's order, sums included."""
+    text = PAGE.read_text(encoding="utf-8")
+    kept = text.partition("<!-- mutants -->")[2].partition("<!-- end of mutants -->")[0]
+    rows = page.known_rows(kept)
+    assert {page.cell(each) for each in MUTANTS} ^ rows.keys() == set()
+    code = kept.partition("The code was ")[2].partition(" ")[0]
+    assert page.replaced(text, "mutants", page.section(MUTANTS, rows, code)) == text
 
 
 def test_a_name_that_is_none_is_misuse(

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config
-    from actors.simulation.stage.rehearsal import Played, Script
+    from actors.simulation.script.script import Script
+    from actors.simulation.stage.staging import Played
     from tests.simulation.plants import Plant
 
 OURS: Final = {each.name: each for each in (TALLY, WORKSHOP)}

@@ -18,6 +18,9 @@ from actors.kernel.messages import Command, Refusal
 from actors.service.service import Service, command, effect, outcome
 from actors.simulation.check.conservation import check_conserved
 from actors.simulation.check.exactly_once import check_exactly_once
+from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
+from actors.simulation.script.workload import CLIENTS, ClientRequest
 from actors.simulation.stage.scenario import Scenario
 from actors.store.transaction import Transaction
 from actors.system import System
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from actors.service.assembly import ServiceSystem
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.chooser import Chooser
+    from actors.simulation.script.schedule import Step
     from actors.simulation.stage.client import Client
     from actors.system import Wiring
 
@@ -183,6 +187,17 @@ def tally(
 
 STORE = Address("POST", "/api/v1/tweets", service("tweets", StoreTweet, 201, reply=_stored))
 TALLY = tally()
+
+
+def under_load(*steps: Step) -> Script:
+    """A tweet every millisecond, and of each author as many as may be."""
+    workload = tuple(
+        [
+            ClientRequest(1_000, n % CLIENTS, TallyCall(author=n % AUTHORS))
+            for n in range(AUTHORS * TWEETS_MAX)
+        ]
+    )
+    return Script(seed=1, workload=workload, schedule=Schedule(steps))
 
 
 def _text(operation: Operation) -> Any:

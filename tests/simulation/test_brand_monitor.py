@@ -8,15 +8,19 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.errors import Busy
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.knobs import Knob
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.machine import Machine
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.time.virtual_clock import START_US
 from actors.systems import SYSTEMS
 from actors.systems.tweets.actions import TOO_LATE
@@ -24,12 +28,15 @@ from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.system import TWEETS
 from actors.systems.tweets.x.stream_adapter import StreamAdapter
+from actors.systems.x_platform.messages import TweetAs
+from actors.systems.x_platform.x_platform import XPlatformService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
+    from actors.store.transaction import Transaction
     from actors.systems.tweets.x.stream_adapter import Said
 
 SECOND = 1_000_000
@@ -115,6 +122,23 @@ def test_what_breaks_the_stream_costs_no_tweet(rehearsal: Rehearsal, fault: Step
     assert sorted(Watched.rows["stored"]) == ["ann", "ann", "bob"]
     assert commits(played, "NoteOpened") > 1
     assert Watched.rows["gaps"] == []
+
+
+def test_a_mailbox_of_one_holds_up_no_reader(rehearsal: Rehearsal) -> None:
+    """What X sends again is more than that: it waits for its turn, and ends no connection."""
+    calls = [ClientRequest(MINUTE, 0, DELIGHTED), ClientRequest(SECOND, 1, ANGRY)]
+    calls += [ClientRequest(SECOND, number % 3, DELIGHTED) for number in range(8)]
+    cut = Step(0, "partition", "x<>edge"), Step(2 * MINUTE, "heal", "x<>edge")
+    script = Script(
+        seed=1,
+        workload=tuple(calls),
+        schedule=Schedule(cut),
+        knobs=(Knob("mailbox.capacity", 1),),
+    )
+    played = rehearsal.play(script, keep=True)
+    assert played.troubles == ()
+    assert len(Watched.rows["stored"]) == len(calls)
+    assert commits(played, "NoteOpened") == 2
 
 
 def test_a_crash_is_filled(rehearsal: Rehearsal) -> None:
@@ -250,6 +274,26 @@ def test_a_gap_is_excused_by_no_more_than_the_clock_went_forward(
     schedule = Schedule((Step(SECOND, "step_clock", "clock", 60_000),))
     troubles = rehearsal.play(Script(seed=1, workload=(), schedule=schedule)).troubles
     assert any("and X was there" in each for each in troubles) is is_told
+
+
+def test_what_a_system_serves_its_operators_disturbs_no_calm(
+    rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the tweets of X's people: who finds no room then should have been served."""
+    refused: list[TweetAs] = []
+
+    def refuse_once(self: XPlatformService, tx: Transaction, cmd: TweetAs) -> Any:
+        if not refused:
+            refused.append(cmd)
+            raise Busy("no room", retry_after_s=1.0)
+        return handlers[TweetAs].function(self, tx, cmd)
+
+    handlers = XPlatformService.handlers
+    refusing = msgspec.structs.replace(handlers[TweetAs], function=refuse_once)
+    monkeypatch.setattr(XPlatformService, "handlers", {**handlers, TweetAs: refusing})
+    script = Script(seed=1, workload=(ClientRequest(0, 0, DELIGHTED),), schedule=Schedule())
+    troubles = rehearsal.play(script).troubles
+    assert "calm: x_platform refused TweetAs: no room" in troubles
 
 
 def test_an_escape_of_the_reader_is_found(

@@ -9,13 +9,14 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.requests.oddities import oddities
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage import rehearsal as rehearsal_module
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.edge_host import ADMIN_TOKEN
-from actors.simulation.stage.oddities import oddities
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from http_edge.decoding import json_body
 from tests.simulation.depot import DEPOT, DepotCall
 from tests.simulation.planting import config_of

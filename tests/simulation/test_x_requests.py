@@ -9,9 +9,11 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
-from actors.systems.tweets.scenario.scenario import WINDOW_S, TweetsScenario
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.systems.tweets.scenario.call import WINDOW_S
+from actors.systems.tweets.scenario.scenario import TweetsScenario
 from actors.systems.tweets.scenario.x_requests import (
     OWN_TWEETS,
     X_REQUESTS,

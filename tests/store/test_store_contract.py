@@ -22,6 +22,7 @@ from actors.errors import (
 )
 from actors.kernel.messages import Refusal
 from actors.store.messaging.dead_letter_table import latest
+from actors.store.messaging.origin import LetterOrigin
 from tests.store.ledger import (
     ADD,
     STORES,
@@ -716,6 +717,27 @@ async def test_dead_letters_are_bounded_and_newest_first(ledger: Ledger) -> None
         assert numbers == [11, 10, 9, 8, 7]
         assert len(await store.look(partial(latest, service="ledger", limit=2))) == 2
         assert ledger.rows("dead_letter") == ledger.spec.dead_letters_max
+
+
+async def test_a_letter_that_is_run_again_makes_room_for_those_of_its_batch(
+    ledger: Ledger,
+) -> None:
+    """No older one goes for it: as many as may be kept are."""
+    most = ledger.spec.dead_letters_max
+    async with ledger.opened() as store:
+        buried = [ledger.envelope(Unknown(what=number), attempt=3) for number in range(most - 1)]
+        buried.append(ledger.envelope(Add(label="a"), attempt=3, error="Mishap: a"))
+        result = await store.write(buried, handlers())
+        dead = result.outcomes[-1]
+        assert isinstance(dead, DeadLettered)
+        assert dead.letter_id is not None
+        origin = LetterOrigin(dead.letter_id, sender=None, attempts=3)
+        again = ledger.envelope(Add(label="a"), origin=origin)
+        await store.write([again, ledger.envelope(Unknown(what="new"))], handlers())
+        letters = await store.look(partial(latest, service="ledger", limit=most))
+        whats = [msgspec.json.decode(letter.message)["what"] for letter in letters]
+        assert whats == ["new", *reversed(range(most - 1))]
+        assert ledger.labels() == ["a"]
 
 
 # --- Fencing ---------------------------------------------------------------------------------

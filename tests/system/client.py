@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -90,6 +91,45 @@ class Client:
             if reply.json["next"] is None:
                 return items
             query = f"?limit={PAGE_ITEMS_MAX}&after={reply.json['next']}"
+
+
+class Kills:
+    """Kills services of a process, and knows which incarnations that has to end."""
+
+    def __init__(self, client: Client, process: LiveSystem) -> None:
+        self._client = client
+        self._process = process
+        self.counts: Counter[str] = Counter()
+        # Service and incarnation of those that were running when they were about to be killed.
+        self._doomed: set[tuple[str, int]] = set()
+
+    async def kill(self, service: str) -> None:
+        """Kill whatever incarnation there is, if any."""
+        self.counts[service] += 1
+        actor = await self._client.actor(service)
+        await self._client.order(service, "kill")
+        # Killed by this, or by another before it: at the end it has crashed, in any case.
+        if actor["state"] == "running":
+            self._doomed.add((service, actor["incarnation"]))
+
+    async def have_ended(
+        self, service: str, holds: Callable[[dict[str, Any]], bool]
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Wait for all its ends, and until it runs and `holds`; return it, and how it crashed.
+
+        By nothing but these kills, each of which has ended one incarnation or none.
+        """
+        for name, number in sorted(self._doomed):
+            if name == service:
+                self._process.wait_for("crashed", actor=service, incarnation=number)
+        actor = await self._client.actor_where(
+            service, lambda actor: actor["state"] == "running" and holds(actor)
+        )
+        crashed = self._process.events("crashed", actor=service)
+        kills = self.counts[service]
+        assert len(crashed) <= kills, f"{service}: {kills} kills, {len(crashed)} crashes logged"
+        assert all(line["killed"] for line in crashed), "something crashed that nobody killed"
+        return actor, crashed
 
 
 @contextlib.asynccontextmanager

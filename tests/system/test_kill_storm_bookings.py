@@ -14,7 +14,7 @@ import pytest
 
 from actors.systems.hotel.card_processor.sandbox_cards import CardBehavior
 from actors.systems.hotel.invariants import SERVICES
-from tests.system.client import connected
+from tests.system.client import Kills, connected
 from tests.system.guests import (
     APPROVED,
     BOOKINGS,
@@ -49,16 +49,14 @@ CARDS = [APPROVED] * 8 + [CARD[CardBehavior.DECLINES], CARD[CardBehavior.LOSES_F
 class Storm:
     """What the guests and the killer saw."""
 
-    def __init__(self, client: Client, chance: random.Random, requests: int) -> None:
+    def __init__(self, client: Client, kills: Kills, chance: random.Random, requests: int) -> None:
         self.client = client
+        self.kills = kills
         self.requests = requests
         self.chance = chance
         self.statuses: Counter[int] = Counter()
         self.failures: list[str] = []
         self.latencies: list[float] = []
-        self.kills: Counter[str] = Counter()
-        # Service and incarnation of those that were running when they were about to be killed.
-        self.killed: set[tuple[str, int]] = set()
         # What was put off, and how it ended.
         self.put_off: Counter[str] = Counter()
         self.begun = 0.0
@@ -72,7 +70,7 @@ class Storm:
                 due = self.begun + number / BOOKINGS_A_SECOND
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 if number % BOOKINGS_A_KILL == 0:
-                    group.create_task(self._kill())
+                    group.create_task(self.kills.kill(self.chance.choice(SERVICES)))
                 await room.acquire()
                 body = stay(
                     self.chance.choice(customers),
@@ -98,15 +96,6 @@ class Storm:
         elif reply.status not in {201, 409}:
             self.failures.append(f"{reply.status} {reply.body!r}")
 
-    async def _kill(self) -> None:
-        service = self.chance.choice(SERVICES)
-        self.kills[service] += 1
-        actor = await self.client.actor(service)
-        await self.client.order(service, "kill")
-        # Killed by this, or by another before it: at the end it has crashed, in any case.
-        if actor["state"] == "running":
-            self.killed.add((service, actor["incarnation"]))
-
 
 @pytest.mark.parametrize("requests", REQUESTS)
 async def test_a_kill_storm_fails_no_booking(
@@ -115,13 +104,13 @@ async def test_a_kill_storm_fails_no_booking(
     """100 bookings/s, a kill every tenth: 201, 202 or 409, and every 202 ends."""
     process = processes.boot()
     async with connected(process) as client:
-        storm = Storm(client, random.Random(seed), requests)
+        storm = Storm(client, Kills(client, process), random.Random(seed), requests)
         await storm.blow(await new_customers(client, 20), await new_rooms(client, ROOMS))
         await at_rest(client)
         p50, p99 = (quantiles(storm.latencies, n=100)[at - 1] * 1e3 for at in (50, 99))
         report(
             f"seed {seed}, {dict(storm.statuses)}, put off and then {dict(storm.put_off)}; kills "
-            f"{dict(storm.kills)}; p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+            f"{dict(storm.kills.counts)}; p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
             f"max {max(storm.latencies) * 1e3:.1f} ms"
         )
         assert storm.failures == [], f"{len(storm.failures)}, such as {storm.failures[:5]}"
@@ -132,13 +121,7 @@ async def test_a_kill_storm_fails_no_booking(
             "confirmed": storm.statuses[201] + storm.put_off["confirmed"],
             "rejected": storm.statuses[409] + storm.put_off["rejected"],
         }
-        for service, kills in storm.kills.items():
-            await client.actor_where(service, lambda actor: actor["state"] == "running")
-            for name, number in sorted(storm.killed):
-                if name == service:
-                    process.wait_for("crashed", actor=service, incarnation=number)
-            crashed = process.events("crashed", actor=service)
-            assert len(crashed) <= kills
-            assert all(line["killed"] for line in crashed), "something crashed that nobody killed"
+        for service in storm.kills.counts:
+            await storm.kills.have_ended(service, lambda _: True)
         await client.until_ready()
     assert min(storm.statuses[201], storm.statuses[409]) > requests / 10

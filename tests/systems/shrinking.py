@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 # Within the time limit of one test, which would end it without a word of what failed.
 SHRINK_S_MAX = 40.0
-# Of a search that is long on purpose, in seconds: a backstop, for it ends by its examples.
-LONG_S_MAX = 1_800
 # All but `explain`, which traces every line, and is slower than that limit.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
 

@@ -16,7 +16,7 @@ from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TALLY
 
 if TYPE_CHECKING:
-    from actors.simulation.stage.rehearsal import Script
+    from actors.simulation.script.script import Script
 
 ALONE = Rehearse(lambda: None, lambda _: None)
 

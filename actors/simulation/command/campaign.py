@@ -16,15 +16,16 @@ from actors.simulation.errors import SimulationError
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.shrink.inevitable import find_inevitable
 from actors.simulation.shrink.minimise import RUNS_MAX, minimise
-from actors.simulation.stage.rehearsal import Played
+from actors.simulation.stage.staging import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from actors.kernel.clock import Clock
+    from actors.simulation.script.script import Script
     from actors.simulation.shrink.inevitable import Inevitable
     from actors.simulation.stage.onlooker import Onlooker
-    from actors.simulation.stage.rehearsal import Rehearsal, Script
+    from actors.simulation.stage.rehearsal import Rehearsal
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,8 @@ class Minimised(msgspec.Struct, frozen=True, kw_only=True):
 
     def summary(self, found: Failure) -> str:
         """Say how much of what was found is left."""
+        if found.played.endless:
+            return "It was not made smaller: each try would end as this run did."
         before, after = found.played.script, self.failure.played.script
         told = (
             f"It takes {len(after.workload)} of {len(before.workload)} requests and "
@@ -187,7 +190,7 @@ class Campaign:
                     play,
                     fails,
                     targets=rehearsal.targets,
-                    choose_call=rehearsal.choose_call,
+                    choose_call=rehearsal.playwright.choose_call,
                     runs_max=runs_max,
                 )
                 script, minimal = minimum.script, minimum.minimal and not self.stopping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.clock import Clock
     from actors.simulation.command.second_process import Disagreement
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 # Below the data directory: what was found, to look at and to play again.
@@ -103,6 +103,7 @@ class _Simulation:
         self._second: SecondProcess | None = None
         self._differs: Disagreement | None = None
         self._report: Report
+        self._traces = sys.stdout
 
     @property
     def has_found(self) -> bool:
@@ -115,6 +116,8 @@ class _Simulation:
         options = self._options
         with ExitStack() as stack:
             stream = stack.enter_context(_nowhere()) if options.traces else sys.stdout
+            if options.traces:  # and what an author prints is none
+                stack.enter_context(redirect_stdout(sys.stderr))
             self._report = Report(stream, self._clock, is_terminal=stream.isatty())
             # Before there is a folder, so that it is removed.
             stack.enter_context(stop_on_signal(self._stop))
@@ -286,8 +289,8 @@ class _Simulation:
 
     def _see(self, campaign: Campaign, system: str, played: Played) -> None:
         if self._options.traces:
-            sys.stdout.write(f"{TracedRun.of(system, played).to_json()}\n")
-            sys.stdout.flush()
+            self._traces.write(f"{TracedRun.of(system, played).to_json()}\n")
+            self._traces.flush()
         if self._options.verbose:
             self._report.trace(played)
         if self._second is not None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from actors.simulation.command.timeline_entry import AT_REST
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from actors.simulation.command.timeline import Timeline
-    from actors.simulation.stage.rehearsal import Script
+    from actors.simulation.script.script import Script
 
 # Where two runs have parted they have little in common: so many lines from there on are told.
 LINES_MAX: Final = 40
@@ -32,7 +34,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, failing: Script, passing: Script, fails: Timeline, passes: Timeline) -> Self:
         """Compare two runs."""
         scripts = _beside(_script(failing), _script(passing))
-        events = list(_beside(_events(fails), _events(passes)))
+        events = list(_beside(*_as_far(_events(fails), _events(passes))))
         first = next((i for i, each in enumerate(events) if not each.startswith(BOTH)), len(events))
         told = events[first : first + LINES_MAX]
         left = len(events) - first - len(told)
@@ -63,6 +65,14 @@ def _script(script: Script) -> list[str]:
 
 def _events(timeline: Timeline) -> list[str]:
     return [f"{each.lane:<15} {each.text}" for each in timeline.entries]
+
+
+def _as_far(fails: list[str], passes: list[str]) -> tuple[list[str], list[str]]:
+    """Leave out what happens to a folder that only a run that holds leaves whole."""
+    if any(AT_REST in each for each in fails):
+        return fails, passes
+    held = next((at for at, each in enumerate(passes) if AT_REST in each), len(passes))
+    return fails, passes[:held]
 
 
 def _beside(fails: Sequence[str], passes: Sequence[str]) -> Iterator[str]:

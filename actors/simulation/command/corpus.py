@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from actors.simulation.command.campaign import Campaign
     from actors.simulation.command.findings import Failure
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.simulation.stage.rehearsal import Played  # noqa: TC001 - a field's type
+from actors.simulation.stage.staging import Played  # noqa: TC001 - a field's type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from actors.simulation.command.comparison import Comparison
     from actors.simulation.command.timeline import Timeline
     from actors.simulation.command.timeline_entry import TimelineEntry
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 # From this on, time that goes by without anything is worth a line of its own, in microseconds.
 GAP_US: Final = 1_000_000

@@ -11,8 +11,8 @@ from actors.errors import ConfigError
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.knobs import Knob  # noqa: TC001 - decoded by its type
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import CLIENTS, ClientRequest
-from actors.simulation.stage.rehearsal import Script
 from actors.simulation.time.order import Order
 
 if TYPE_CHECKING:

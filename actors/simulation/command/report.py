@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.command.campaign import Campaign, Plan
     from actors.simulation.command.findings import Findings
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 BAR_CELLS: Final = 24
 # How often a terminal's line is drawn anew, in seconds, and how many lines there are elsewhere.

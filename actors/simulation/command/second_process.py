@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 HASH_SEED: Final = "PYTHONHASHSEED"
 # More than the longest hash seed may be set to is an error of the interpreter's.
@@ -90,10 +91,13 @@ class SecondProcess:
     def compare(self, system: str, played: Played) -> Disagreement | None:
         """Return how its next run differs from this one, if it does."""
         assert self._process.stdout is not None, "it was asked for"
-        line = self._process.stdout.readline()
-        if not line:
-            raise SimulationError(f"the second process ended with {self._process.wait()}")
-        told = msgspec.json.decode(line, type=TracedRun)
+        told: TracedRun | None = None
+        while told is None:
+            line = self._process.stdout.readline()
+            if not line:
+                raise SimulationError(f"the second process ended with {self._process.wait()}")
+            with suppress(msgspec.DecodeError):  # an author's, who prints where it is imported
+                told = msgspec.json.decode(line, type=TracedRun)
         if (told.system, told.seed) != (system, played.script.seed):
             raise SimulationError(f"the second process plays seed {told.seed} of {told.system}")
         return compare(system, played, told)

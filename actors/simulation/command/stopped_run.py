@@ -100,7 +100,7 @@ class StoppedRun(CloseLook):
             ways.setdefault(str(row["receiver"]), []).append(str(row["message_type"]))
         for receiver, types in ways.items():
             yield f"channel {store} > {receiver}: {len(types)} in the outbox: {', '.join(types)}"
-        now_us = self.scene.machine.now_us()
+        now_us = self.scene.machine.clock.now_us()
         for row in _named(tables, TIMER):
             due_us = int(row["due_us"]) - now_us
             when = f"due in {seconds(due_us)}" if due_us > 0 else "due"

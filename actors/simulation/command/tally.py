@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from actors.simulation.stage.rehearsal import Played, Rehearsal
+    from actors.simulation.stage.rehearsal import Rehearsal
+    from actors.simulation.stage.staging import Played
 
 # Bytes of the digest of all runs.
 DIGEST_BYTES: Final = 16

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actors.simulation.command.options import Options
     from actors.simulation.command.report import Report
     from actors.simulation.command.timeline import Timeline
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 
 class Telling:

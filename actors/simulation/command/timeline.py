@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from actors.simulation.check.history import Operation
     from actors.simulation.command.timeline_entry import TimelineMark
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,8 @@ MARKS: Final[dict[Kind, str]] = {
 }
 UUID: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-([0-9a-f]{12})\b")
 ID_DIGITS: Final = 6
+# How it is told that something happens to the folder which a run that held has left.
+AT_REST: Final = "with all at rest: "
 # Before a detail, in text: it stands below what it is of.
 INDENT: Final = " " * 37
 

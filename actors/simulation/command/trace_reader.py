@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.faults.fault_kinds import FAULTS
-from actors.simulation.command.timeline_entry import mark
+from actors.simulation.command.timeline_entry import AT_REST, mark
 from actors.simulation.look.excerpt import excerpt
 from actors.simulation.stage.edge_host import EDGE_HOST
 
@@ -43,6 +43,7 @@ class TraceReader:
             "lost": self._lost,
             "fault": self._fault,
             "message": self._message,
+            "mishap": self._mishap,
             "refuse": self._refuse,
             "restarted": self._restarted,
             "trouble": self._trouble,
@@ -126,6 +127,9 @@ class TraceReader:
 
     def _continue(self, line: Line) -> Iterator[TimelineMark]:
         yield mark(line.at_us, line.who, "up", "the process runs again", ends=("pause process",))
+
+    def _mishap(self, line: Line) -> Iterator[TimelineMark]:
+        yield mark(line.at_us, line.who, "fault", f"{AT_REST}{line.text}")
 
     def _restarted(self, line: Line) -> Iterator[TimelineMark]:
         yield mark(line.at_us, line.who, "up", "is up again", ends=(line.who,))

@@ -14,7 +14,8 @@ import msgspec
 from actors.errors import DressRehearsalError
 from actors.simulation.errors import SimulationError
 from actors.simulation.script.schedule import Schedule
-from actors.simulation.stage.rehearsal import Played, Script
+from actors.simulation.script.script import Script
+from actors.simulation.stage.staging import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

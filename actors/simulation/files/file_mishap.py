@@ -12,15 +12,15 @@ import shutil
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actors.errors import (
     DressRehearsalError,
-    NothingWaits,
     ServiceUnavailable,
     StoreError,
     StoreLocked,
 )
+from actors.simulation.files.aftermath import LOOK_S, UNKNOWN, Aftermath
 from actors.simulation.files.backup_orders import taken_orders
 from actors.store.files.backup import prepare, restore_backup, write_backup
 from actors.store.files.data_folder import missing_of
@@ -30,12 +30,11 @@ from actors.store.files.manifest import MANIFEST, read_manifest
 from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from actors.config import StoreConfig
-    from actors.kernel.stats import ActorStats
-    from actors.service.assembly import ServiceSystem
+    from actors.simulation.files.aftermath import NextProcess
     from actors.store.files.backup import Contents
     from actors.store.files.manifest import Manifest
 
@@ -44,13 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LETTERS_MAX: Final = 1_000
-# How long somebody is waited for who is to be up, or down, in virtual seconds, and how often is
-# looked: who is down for what a restart might mend spends its budget first.
-SETTLED_S_MAX: Final = 60.0
-LOOK_S: Final = 1.0
-RUNNING: Final = "running"
-# A type that no version of any system has had.
-UNKNOWN: Final = "NobodySaysThis"
 # What a torn write lacks.
 TORN_BYTES: Final = 24
 # What another version of the program leaves: a migration more, or one that says something else.
@@ -91,29 +83,6 @@ TIME: Final = "INSERT INTO timer (seq, due_us, message_type, message) VALUES (?,
 TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
-class NextProcess(Protocol):
-    """What runs on the folder next."""
-
-    system: ServiceSystem
-    # Of those that nobody wished for, who and why: "name: reason".
-    crashes: list[str]
-
-    async def boot(self) -> None:
-        """Start it."""
-
-    async def stop(self) -> None:
-        """End it in order."""
-
-    async def end(self) -> None:
-        """End it at once, if it runs."""
-
-    def signal(self, what: str, service: str, /) -> None:
-        """Do something to a service as an operator would."""
-
-    def actors(self) -> Sequence[ActorStats]:
-        """Return how all stand."""
-
-
 class FileMishap:
     """Happens to a service's file; `happens` says what was wrong with what came of it."""
 
@@ -138,12 +107,10 @@ class FileMishap:
         self._before = before
         self._service = service
         self._other = other
-        self._siblings = siblings
+        self._after = Aftermath(folder, process, other=other, siblings=siblings)
         self._config = config
         self._operator = operator
         self._path = folder / f"{service}.db"
-        # Who may crash of it: those who are to be down, and who stand and fall with them.
-        self._concerned: set[str] = set()
 
     @property
     def every(self) -> dict[str, Callable[[], Awaitable[list[str]]]]:
@@ -184,7 +151,7 @@ class FileMishap:
         found += [
             f"crashed by itself: {each}"
             for each in self._process.crashes
-            if each.partition(": ")[0] not in self._concerned
+            if each.partition(": ")[0] not in self._after.concerned
         ]
         return [f"{self._service}: {name}: {each}" for each in found]
 
@@ -193,7 +160,7 @@ class FileMishap:
     async def _lose(self) -> list[str]:
         self._remove(self._service)
         await self._process.boot()
-        found = await self._is_down(self._service)
+        found = await self._after.is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
         found += self._lacks_in_a_backup()
@@ -203,32 +170,32 @@ class FileMishap:
         self._remove(self._service)
         for each in self._before.glob(f"{self._service}.db*"):
             shutil.copy(each, self._folder / each.name)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         found += self._lacks_in_a_backup()
         return [*found, *await self._accept()]
 
     async def _swap(self) -> list[str]:
         self._exchange()
-        found = await self._is_left_alone(self._other)
+        found = await self._after.is_left_alone(self._service, self._other)
         self._exchange()
         for each in (self._service, self._other):
             self._process.signal("restart", each)
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
     async def _tear(self) -> list[str]:
         """Its last page is there in part."""
-        content = self._content(self._service)
+        content = self._after.content(self._service)
         with self._path.open("r+b") as file:
             file.truncate(len(content[self._path.name]) - TORN_BYTES)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
     async def _change_version(self, *changes: str) -> list[str]:
-        content = self._content(self._service)
+        content = self._after.content(self._service)
         with closing(sqlite3.connect(self._path)) as connection, connection:
             for change in changes:
                 connection.execute(change, [self._service])
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
     async def _contradict(self, change: str) -> list[str]:
@@ -238,7 +205,7 @@ class FileMishap:
         path = self._folder / f"{self._other}.db"
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(change, [self._service, store])
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._accept()]
 
     async def _lose_in_use(self) -> list[str]:
@@ -248,7 +215,7 @@ class FileMishap:
         with suppress(ServiceUnavailable, StoreError):
             gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
             found.append(f"it was acknowledged into no file that {gone} timers were let go")
-        found += await self._is_down(self._service)
+        found += await self._after.is_down(self._service)
         if self._path.exists():
             found.append("it was made anew in silence")
         return [*found, *await self._accept()]
@@ -260,7 +227,7 @@ class FileMishap:
             connection.execute(LAST, ["", seq])
             connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
-        found = await self._all_are_up(stop=False)
+        found = await self._after.all_are_up(stop=False)
         await self._make_room()
         return found
 
@@ -268,7 +235,7 @@ class FileMishap:
         known = read_manifest(self._folder)
         (self._folder / MANIFEST).unlink()
         await self._process.boot()
-        found = await self._all_are_up()
+        found = await self._after.all_are_up()
         made = read_manifest(self._folder)
         if known is None or made is None or {*known.stores} != {*made.stores}:
             found.append(f"{known} has become {made}")
@@ -284,7 +251,7 @@ class FileMishap:
             connection.execute(SEND, [self._other, number, UNKNOWN, b"{}"])
             connection.execute(TIME, [seq, UNKNOWN, b"{}"])
         await self._process.boot()
-        found = await self._all_are_up(stop=False)
+        found = await self._after.all_are_up(stop=False)
         await asyncio.sleep(LOOK_S)
         system = self._process.system
         waits = [
@@ -364,7 +331,7 @@ class FileMishap:
         if _rows(self._folder) != rows:
             found.append("what was put back is not what there was")
         await self._process.boot()
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
     def _write_backup(self, manifest: Manifest, target: Path) -> Contents:
         """Write one of all files that are there."""
@@ -401,13 +368,13 @@ class FileMishap:
 
     async def _replace(self, content: bytes | None) -> list[str]:
         """Something else is called as its file is."""
-        before = self._content(self._service)
+        before = self._after.content(self._service)
         self._remove(self._service)
         if content is None:
             self._path.mkdir()
         else:
             self._path.write_bytes(content)
-        found = await self._is_left_alone()
+        found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(before)]
 
     async def _wipe(self) -> list[str]:
@@ -416,12 +383,12 @@ class FileMishap:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             ((page,),) = connection.execute(LAST_TABLE)
             ((size,),) = connection.execute("PRAGMA page_size")
-        content = self._content(self._service)
+        content = self._after.content(self._service)
         with self._path.open("r+b") as file:
             file.seek((page - 1) * size)
             file.write(bytes(size))
         await self._process.boot()
-        found = await self._is_down(self._service)
+        found = await self._after.is_down(self._service)
         self._lay(content)  # that is older than what was acknowledged since
         return [*found, *await self._accept()]
 
@@ -431,16 +398,16 @@ class FileMishap:
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
         services = [self._service, self._other]
-        before = [self._content(each) for each in services]
+        before = [self._after.content(each) for each in services]
         await self._process.boot()
         with_store = [f"{path.stem}" for path in sorted(self._folder.glob("*.db"))]
-        found = await self._is_down(*with_store)
-        if before != [self._content(each) for each in services]:
+        found = await self._after.is_down(*with_store)
+        if before != [self._after.content(each) for each in services]:
             found.append("something was written, although nobody knew what is there")
         path.write_bytes(whole)
         for each in with_store:
             self._process.signal("restart", each)
-        return [*found, *await self._all_are_up()]
+        return [*found, *await self._after.all_are_up()]
 
     async def _unlock(self) -> list[str]:
         """Another process is kept out, until the lock is gone: then nobody acknowledges any more.
@@ -457,85 +424,25 @@ class FileMishap:
         with suppress(ServiceUnavailable, StoreError):
             gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
             found.append(f"it was acknowledged without a lock that {gone} timers were let go")
-        self._concerned |= {each.name for each in self._process.actors()}
+        self._after.concerned |= {each.name for each in self._process.actors()}
         await self._process.stop()
         return found
 
-    # --- What must come of it ----------------------------------------------------------------
-
-    async def _is_left_alone(self, *more: str) -> list[str]:
-        """Boot: they are down, and what lies there is what lay there."""
-        services = (self._service, *more)
-        before = [self._content(each) for each in services]
-        await self._process.boot()
-        found = await self._is_down(*services)
-        if before != [self._content(each) for each in services]:
-            found.append("something was written into it")
-        return found
-
-    async def _is_down(self, *services: str) -> list[str]:
-        """They are down; all who do not stand and fall with them are up, and answer."""
-        siblings = self._siblings
-        groups = {siblings[each] for each in services if each in siblings}
-        beside = {*groups, *(each for each, group in siblings.items() if group in groups)}
-        self._concerned |= {*services, *beside}
-
-        def wrong() -> list[str]:
-            return [
-                f"{each.name} is {each.state}"
-                for each in self._process.actors()
-                if (each.state == RUNNING) == (each.name in services)
-                and (each.name in services or each.name not in beside)
-            ]
-
-        found = await _in_time(wrong)
-        if self._other not in self._concerned:
-            found += await self._answers(self._other)
-        return found
-
-    async def _answers(self, service: str) -> list[str]:
-        """It looks into its file when it is asked to, and says what is there."""
-        try:
-            gone = await self._process.system.let_timers_go(service, UNKNOWN)
-        except NothingWaits:
-            return []
-        except DressRehearsalError as error:
-            return [f"{service} does not answer: {type(error).__name__}: {error}"]
-        return [f"{service} has let {gone} timers go that there were not"]
-
-    async def _all_are_up(self, *, stop: bool = True) -> list[str]:
-        def wrong() -> list[str]:
-            return [
-                f"{each.name} is {each.state}"
-                for each in self._process.actors()
-                if each.state != RUNNING
-            ]
-
-        found = await _in_time(wrong)
-        if stop:
-            await self._process.stop()
-        return found
+    # --- What an operator does ---------------------------------------------------------------
 
     async def _accept(self) -> list[str]:
         """Who begins with what there is begins."""
         accept_loss(self._folder, self._service)
         self._process.signal("restart", self._service)
-        return await self._all_are_up()
+        return await self._after.all_are_up()
 
     # --- Inside ------------------------------------------------------------------------------
-
-    def _content(self, service: str) -> dict[str, bytes]:
-        """Return what its file and its log hold, by name; a log of nothing is none."""
-        paths = [self._folder / f"{service}.db{end}" for end in ("", "-wal")]
-        return {
-            each.name: each.read_bytes() for each in paths if each.is_file() and each.stat().st_size
-        }
 
     async def _put_back(self, content: Mapping[str, bytes]) -> list[str]:
         """All are up on what lay there before."""
         self._lay(content)
         self._process.signal("restart", self._service)
-        return await self._all_are_up()
+        return await self._after.all_are_up()
 
     def _lay(self, content: Mapping[str, bytes]) -> None:
         self._remove(self._service)
@@ -561,15 +468,6 @@ class FileMishap:
         ):
             for name, content in files.items():
                 (self._folder / f"{other}{name.removeprefix(own)}").write_bytes(content)
-
-
-async def _in_time(wrong: Callable[[], list[str]]) -> list[str]:
-    """Return what is still wrong when it should have settled."""
-    waited_s = 0.0
-    while (found := wrong()) and waited_s < SETTLED_S_MAX:
-        await asyncio.sleep(LOOK_S)
-        waited_s += LOOK_S
-    return found
 
 
 def _rows(folder: Path) -> dict[tuple[str, str], list[Any]]:

@@ -36,9 +36,12 @@ class CalmOracle:
         self._disturbed_s: float | None = None
         self._lasting: set[tuple[str, str]] = set()
         self._down: set[str] = set()
+        self._sent_too_soon: dict[str, int] = {}
         # Each disturbance: from when, and until when it lasted; without an end it still does.
         self._spans: list[list[float]] = []
         self._open: dict[tuple[str, str], list[float]] = {}
+        # Since the wall clock was set last, until when it is behind what it has said before.
+        self._behind = [0.0, 0.0]
 
     @property
     def undisturbed(self) -> bool:
@@ -63,6 +66,17 @@ class CalmOracle:
         self._lasting.discard(what)
         self._end(what, now_s)
 
+    def stepped(self, now_s: float, behind_s: float) -> None:
+        """Hear that the wall clock was set, and how far it is behind what it has said before.
+
+        Until it has caught up, what waits for an instant by it waits longer than it was to. What
+        became due by its step is done as soon as anything.
+        """
+        self.disturb(now_s)
+        self._behind[1] = min(self._behind[1], now_s)
+        self._behind = [now_s, now_s + behind_s]
+        self._spans.append(self._behind)
+
     def was_disturbed(self, first_s: float, last_s: float) -> bool:
         """Whether anything was done to it, or anybody was not up, at some time between the two."""
         return any(begun_s <= last_s and first_s <= ended_s for begun_s, ended_s in self._spans)
@@ -71,7 +85,7 @@ class CalmOracle:
         """Return since when it is calm; None where it is not."""
         if self._disturbed_s is None:
             return 0.0
-        since_s = self._disturbed_s + RECOVERED_S
+        since_s = max(self._disturbed_s, self._behind[1]) + RECOVERED_S
         return None if self._lasting or self._down or since_s > now_s else since_s
 
     def hear(self, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:
@@ -112,11 +126,16 @@ class CalmOracle:
         if status in OVERLOAD or status == 0:
             yield f"{what} was answered {status or 'not at all'}"
 
+    def serves(self, rejected: Sequence[tuple[str, int]]) -> None:
+        """Hear that a process is up, and what was sent in vain to who was not up before."""
+        self._sent_too_soon = dict(rejected)
+
     def rejected(self, counts: Sequence[tuple[str, int]]) -> Iterator[str]:
-        """Yield the mailboxes that took less than they were given."""
+        """Yield the mailboxes that took less than they were given, since all were up."""
         for name, count in counts:
-            if count and self.roomy:
-                yield f"the mailbox of {name} has rejected {count} messages"
+            lacking = count - self._sent_too_soon.get(name, 0)
+            if lacking and self.roomy:
+                yield f"the mailbox of {name} has rejected {lacking} messages"
 
     # --- Inside ------------------------------------------------------------------------------
 

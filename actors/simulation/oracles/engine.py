@@ -166,6 +166,10 @@ class Engine:
         self.effects.begin()
         self._poison.begin()
 
+    def serves(self, actors: Sequence[ActorStats]) -> None:
+        """Hear that all of it is up."""
+        self.calm.serves(_rejected(actors))
+
     def happened(self, event: lifecycle.LifecycleEvent) -> None:
         """Hear of an actor, of a process that is up."""
         now_s = self._clock.monotonic()
@@ -187,6 +191,12 @@ class Engine:
     def disturbed(self) -> None:
         """Hear that a fault strikes."""
         self.calm.disturb(self._clock.monotonic())
+
+    def stepped(self, by_s: float) -> None:
+        """Hear that the wall clock was set, by so much; it says already what it says now."""
+        now_s = self._clock.monotonic()
+        self.calm.stepped(now_s, self._clock.behind_us / 1e6)
+        self.timers.stepped(round(by_s * 1e6), now_s)
 
     def paused(self) -> None:
         """Hear that nothing of the process runs from now on."""
@@ -313,8 +323,7 @@ class Engine:
         self._add("replies", self._answered)
         self._add("calm", self._unrest)
         if self.calm.undisturbed:
-            counts = [(each.name, each.rejected) for each in actors]
-            self._add("calm", self.calm.rejected(counts))
+            self._add("calm", self.calm.rejected(_rejected(actors)))
 
     @property
     def waiting(self) -> Mapping[int, str]:
@@ -406,3 +415,7 @@ class Engine:
 
     def _add(self, oracle: str, found: Iterable[str]) -> None:
         self.troubles += [f"{oracle}: {each}" for each in found]
+
+
+def _rejected(actors: Sequence[ActorStats]) -> list[tuple[str, int]]:
+    return [(each.name, each.rejected) for each in actors]

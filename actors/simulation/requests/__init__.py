@@ -1,1 +1,1 @@
-"""Requests as bytes, as no client library makes them."""
+"""Requests as no careful client makes them: odd ones, and bytes that no library would send."""

@@ -22,7 +22,7 @@ T = TypeVar("T")
 LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
         "store.outbox_messages_max": (5, 1),
-        "mailbox.capacity": (5, 2),
+        "mailbox.capacity": (5, 2, 1),
         "service.batch_messages_max": (2, 1),
         "channel.window_messages": (2, 1),
         "timer.window_timers": (2, 1),

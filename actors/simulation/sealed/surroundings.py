@@ -33,7 +33,9 @@ _PASSING = frozenset(
     | {"ntpath", "shutil"}
 )
 # From the loop on, whose frame is below an audit, a scenario and its clients, but no handler.
-_STAGE = str(Path(__file__).parents[1] / "stage" / "rehearsal.py")
+_STAGE = {
+    str(Path(__file__).parents[1] / "stage" / name) for name in ("staging.py", "rehearsal.py")
+}
 _LOOP = str(Path(__file__).parents[1] / "time" / "loop.py")
 
 
@@ -125,7 +127,7 @@ def _is_an_author() -> bool:
         name = code.co_filename
         if name == _LOOP:
             break
-        if name == _STAGE or (code.co_name == "exec_module" and name.startswith("<frozen")):
+        if name in _STAGE or (code.co_name == "exec_module" and name.startswith("<frozen")):
             return False
         if not found and not _passes(frame):
             ours = name.startswith(_OURS) and not name.startswith(_SYSTEMS)

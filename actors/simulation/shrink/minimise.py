@@ -23,9 +23,10 @@ from actors.simulation.shrink.simpler_calls import fields_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from actors.simulation.script.script import Script
     from actors.simulation.script.targets import Targets
     from actors.simulation.shrink.plainer_draws import ChooseCall
-    from actors.simulation.stage.rehearsal import Played, Script
+    from actors.simulation.stage.staging import Played
 
 # Most of what can be left out is gone after a hundred runs, and three hundred are a minute's wait.
 RUNS_MAX: Final = 300

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actors.simulation.stage.rehearsal import Script
+    from actors.simulation.script.script import Script
 
     # The seed counts most, for it changes every delay; then what is asked and done; then when.
     Distance = tuple[bool, int, int, int]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from actors.faults.fault_kinds import FaultName
+    from actors.simulation.script.script import Script
     from actors.simulation.shrink.plainer_draws import ChooseCall
-    from actors.simulation.stage.rehearsal import Script
 
 T = TypeVar("T", bound=Step | ClientRequest[Any])
 

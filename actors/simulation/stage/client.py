@@ -13,13 +13,13 @@ from yarl import URL
 
 from actors.errors import Busy, DressRehearsalError
 from actors.kernel.messages import Accepted, Refusal, type_name
-from actors.simulation.errors import NoSuchService
+from actors.simulation.errors import NoSuchName
 from actors.simulation.oracles.calm_oracle import NO_ROOM
 from actors.simulation.oracles.http_contract import HttpAnswer
+from actors.simulation.requests.oddities import Asked, oddities
 from actors.simulation.requests.rough_request import TOO_SLOW, WAITED_FOR, exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
-from actors.simulation.stage.oddities import Asked, oddities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -44,10 +44,14 @@ AGAIN: Final = frozenset({500, 503, 504})
 # To who asks under a key, this says so as well: the same key then waits for the end. An operator
 # has no key: asked again, everything would be done again.
 ACCEPTED: Final = frozenset({202})
+# What an operator may order an actor.
+ORDERS: Final = ("kill", "restart", "resume", "suspend")
 # What a service itself answers, as the edge would put it.
 OK: Final = 200
 STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409})
 
+# Below it is what disturbs a service; a system's own addresses for operators are what it serves.
+ACTORS: Final = "/admin/actors/"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 REQUEST_ID: Final = "X-Request-ID"
 # What had its effect, and so is answered the same whenever it is asked under its key again.
@@ -148,7 +152,7 @@ class Client:
         """Ask a service past the edge, as patiently: for a system that has no addresses yet.
 
         The body is what the service replied: status 200, or 409 with its Refusal. Raises
-        NoSuchService where there is none of that name, which ends the rehearsal.
+        NoSuchName where there is none of that name, which ends the rehearsal.
         """
         self.requests += 1
         self._insist_on(service, "client.tell")
@@ -179,11 +183,13 @@ class Client:
     async def operate(self, action: str, actor: str, *, for_s: float | None = None) -> ClientReply:
         """Suspend, resume, restart or kill an actor, as an operator: from the admin's addresses.
 
-        A suspension of so many seconds, `for_s`, ends by itself. Raises NoSuchService as `tell`.
+        A suspension of so many seconds, `for_s`, ends by itself. Raises NoSuchName as `tell`.
         """
+        if action not in ORDERS:
+            raise NoSuchName("order", action, ORDERS, where="client.operate")
         self._insist_on(actor, "client.operate")
         body = None if for_s is None else {"for_s": for_s}
-        return await self.administer("POST", f"/admin/actors/{actor}/{action}", body)
+        return await self.administer("POST", f"{ACTORS}{actor}/{action}", body)
 
     async def administer(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
@@ -191,7 +197,7 @@ class Client:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         engine, (*_, actor, action) = self._engine, path.split("/")
-        if engine is None or method == "GET":
+        if engine is None or method == "GET" or not path.startswith(ACTORS):
             return await self._administer(method, path, body, headers, key)
         engine.wanted(action, actor)
         engine.asking(action, actor, 1)
@@ -211,7 +217,7 @@ class Client:
 
     def _insist_on(self, service: str, where: str) -> None:
         if service not in self._services:
-            raise NoSuchService(service, self._services, where=where)
+            raise NoSuchName("service", service, self._services, where=where)
 
     async def _ask(
         self,

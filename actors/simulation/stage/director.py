@@ -140,8 +140,8 @@ class Director:
         if self._strikes_handlers:
             await replay_wished(self._machine.system)
         await self._machine.scenario.tend(self._machine.system)
-        self._clock.step(self._stepped_s_max - self._stepped_s)
-        self._stepped_s = self._stepped_s_max
+        if self._stepped_s < self._stepped_s_max:
+            self._set_clock(self._stepped_s_max - self._stepped_s)
 
     async def apply(self, step: Step) -> None:
         """Do it now."""
@@ -166,9 +166,7 @@ class Director:
             case "handler" | "effect":
                 self._to_handler(step.fault, step.target, amount_s)
             case "clock":
-                self._stepped_s += amount_s
-                self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
-                self._clock.step(amount_s)
+                self._set_clock(amount_s)
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -182,13 +180,17 @@ class Director:
             (engine.deadlines.heals if step.fault == "heal" else hear)(step.target, now_s)
         if fault.ended_by is not None:
             engine.calm.lasts((fault.ended_by, step.target), now_s)
-        elif fault.scope == "clock":  # what is due then is due whenever it is
-            engine.calm.lasts((step.fault, step.target), now_s)
-            engine.timers.stepped(step.amount_ms * 1_000, now_s)
-        else:
+        elif fault.scope != "clock":
             engine.calm.ends((step.fault, step.target), now_s)
         if step.fault in {"slow_store", "mend_store"}:  # a commit waits for the one before it
             engine.deferred.slow(step.target, 2 * step.amount_ms / 1000)
+
+    def _set_clock(self, by_s: float) -> None:
+        self._stepped_s += by_s
+        self._stepped_s_max = max(self._stepped_s_max, self._stepped_s)
+        self._clock.step(by_s)
+        if self._machine.engine is not None:
+            self._machine.engine.stepped(by_s)
 
     async def _to_machine(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:

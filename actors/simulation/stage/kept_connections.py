@@ -68,9 +68,10 @@ class KeptConnections:
         return left
 
     def close(self) -> None:
-        """Close all that is idle: the process ends."""
-        while self._idle:
-            self._idle.popitem()[1].close()
+        """Close all, whoever has them: the process ends."""
+        for each in self._places:
+            each.close()
+        self._idle.clear()
         self._places.clear()
         self._sealed.clear()
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 # How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
 NEWER: Final = f"{SchemaError.__name__}: "
+# How a hook ends that has no more time, and how who waited for what it had begun.
+GIVEN_UP: Final = ("CancelledError", "TimeoutError")
 # How long a request to the outside world is on its way, in virtual seconds.
 OUTSIDE_S_MAX: Final = 0.02
 
@@ -91,6 +93,7 @@ class Machine:
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
         self._loop = loop
+        self.clock = loop.clock
         self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
         self._folder = folder
@@ -161,6 +164,8 @@ class Machine:
             await self._app.listen()
             await self._app.start()
         self.up = True
+        if self.engine is not None:
+            self.engine.serves(self.actors())
         which = ", of the previous version," if self.is_earlier else ""
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
@@ -187,10 +192,7 @@ class Machine:
             actor.terminate()
         for actor in actors:
             await actor.settled()
-        tasks = self._loop.tasks(EDGE_HOST)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._let_nothing_go_on()
         self._leave()
         for each in remains:
             each.put_back()
@@ -205,6 +207,8 @@ class Machine:
         self.up = False
         await self._app.drain()
         await self._app.stop()
+        self.disk.lost = True  # to what it has not done in its time, if anything
+        await self._let_nothing_go_on()
         self._leave()
 
     def _leave(self) -> None:
@@ -263,58 +267,17 @@ class Machine:
         family = self._rng.family if isinstance(self._rng, NotedRng) else [self._rng]
         return [*family, self._loop.entropy]
 
-    def now_us(self) -> int:
-        """Return what its wall clock says: microseconds since the epoch."""
-        return self._loop.clock.now_us()
-
     def actors(self) -> list[ActorStats]:
         """Return how all actors stand."""
         return self.system.actors()
 
-    async def unwell(self) -> list[str]:
-        """Return who does not run, which messages wait, and what the scenario says of it."""
-        found = [
-            f"{each.name} is {each.state}" for each in self.actors() if each.state != "running"
-        ]
-        found += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} wait ({each.state})"
-            for each in await self.system.channels()
-            if each.depth
-        ]
-        if found or self._loop.clock.was_set:
-            return found
-        return await self.scenario.unwell(self.system)
-
-    async def busy(self) -> list[str]:
-        """Return what is still under way; empty where the system is at rest."""
-        found = [
-            f"{each.name} is {each.state} with {each.mailbox_depth} messages"
-            for each in self.system.actors()
-            if each.state != "running" or each.mailbox_depth
-        ]
-        found += [
-            f"{each.depth} messages from {each.sender} to {each.receiver} ({each.state})"
-            for each in await self.system.channels()
-            if each.depth
-        ]
-        found += [
-            f"{each.service}: {each.due} timers due, {each.effects_running} effects"
-            for each in await self.system.timers()
-            if each.due or each.effects_running
-        ]
-        return found or await self.scenario.busy(self.system)
-
-    async def next_timer_s(self) -> float | None:
-        """Return how long until a timer or effect is due; None where there is none."""
-        now_us = self._loop.clock.now_us()
-        due_us = [
-            max(each.next_due_us or now_us, now_us)
-            for each in await self.system.timers()
-            if each.pending
-        ]
-        return (min(due_us) - now_us) / 1_000_000 if due_us else None
-
     # --- Inside ------------------------------------------------------------------------------
+
+    async def _let_nothing_go_on(self) -> None:
+        tasks = self._loop.tasks(EDGE_HOST)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _build(self) -> App:
         rng = self._rng.fork(f"process {self._boots}")
@@ -332,7 +295,7 @@ class Machine:
             self.config,
             data_dir=self._folder,
             lock=self._lock,
-            clock=self._loop.clock,
+            clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),
@@ -396,8 +359,11 @@ class Machine:
         self._trace.add("effect", service, message_type, message)
 
     def _is_late(self, event: lifecycle.HookFailed) -> bool:
-        """Whether a hook was given up at the end of its time: nothing ran, or its disk was slow."""
-        if self.engine is None or not event.error.startswith("CancelledError"):
+        """Whether a hook, or who waits for its commit, was given up at the end of its time.
+
+        Nothing ran, or its disk was slow.
+        """
+        if self.engine is None or not event.error.startswith(GIVEN_UP):
             return False
         now_s, limit_s = self._loop.time(), self.config.supervisor.shutdown_s
         slow_s = self.engine.deferred.slowest_s(event.name, now_s - limit_s)

@@ -41,6 +41,7 @@ async def have_mishap(
     machine: Machine,
     loop: SimulationLoop,
     folder: Path,
+    trace: Trace,
     *,
     before: Path,
     stores: Sequence[str],
@@ -67,7 +68,9 @@ async def have_mishap(
             config=machine.config.store,
             operator=partial(_ask, another, loop),
         )
-        found = await mishap.happens(rng.choice(list(mishap.every)))
+        name = rng.choice(list(mishap.every))
+        trace.add("mishap", service, name)
+        found = await mishap.happens(name)
         # All that the run itself has left there would have been its trouble.
         found += [f"unhandled: {each.get('message')}" for each in loop.unhandled]
         return [f"files: {each}" for each in found]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import ConfigError, declared
+from actors.simulation.time.virtual_clock import START_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,6 +65,11 @@ class Scenario:
     # Its system's own keys of the configuration, and what each may become when a process is started
     # again: `{"cafe.cups_max": (2, 50)}`.
     settings: Mapping[str, Sequence[float]] = MappingProxyType({})
+    # What the wall clock may say when a run begins, in microseconds since the epoch, none of it
+    # before `START_US`, when it is furnished: in another season, say. Its seed says which.
+    begins_us: Sequence[int] = (START_US,)
+    # What it has said when the run at hand began.
+    begun_us: int = START_US
     # All that was in force in the run at hand, one after the other.
     configs: Sequence[Config] = ()
     # Whether limits are so wide that nobody is refused for want of room where nothing is wrong.
@@ -123,7 +129,7 @@ class Scenario:
         """Return what has not come to its end by itself, though all faults have ended.
 
         It is asked several times within a minute, until nothing is; before an operator has replayed
-        any dead letter, and never where the wall clock was set.
+        any dead letter, and not while the wall clock is behind what it has said before.
         """
         del system
         return []
@@ -191,4 +197,11 @@ def audit_of(system: System) -> Audit:
     if not callable(audit):
         message = f"{system.name}: {how}; what it returns is a {type(audit).__name__}"
         raise ConfigError(message)
+    try:
+        signature(audit).bind("folder", "config", "now_us")
+    except TypeError as error:
+        names = ", ".join(signature(audit).parameters)
+        takes = f"{getattr(audit, '__name__', audit)}({names})"
+        message = f"{system.name}: its audit takes folder, config and time: {takes}"
+        raise ConfigError(message) from error
     return audit  # type: ignore[no-any-return]

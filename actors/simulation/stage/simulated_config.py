@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from actors.config import ListenerConfig, Section
+from actors.config import Config, ListenerConfig, Section
+from actors.simulation.errors import NoScenario
 from actors.simulation.net.host_table import ANY
 from actors.simulation.stage.edge_host import EDGE_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actors.config import Config
 
 T = TypeVar("T", bound=Section)
 
@@ -30,9 +30,13 @@ def simulated(
 ) -> Config:
     """Return what is played: what somebody has set, `explicit`, stays as `config` has it.
 
-    But for who listens where: that is the simulated network's.
+    But for who listens where: that is the simulated network's. Raises NoScenario where the scenario
+    returns something else.
     """
-    return _kept(configure(_simulated(config)), config, explicit)
+    changed: object = configure(_simulated(config))
+    if not isinstance(changed, Config):
+        raise NoScenario(f"a scenario's configure returns a configuration; this is {changed!r}")
+    return _kept(changed, config, explicit)
 
 
 def _kept(changed: T, loaded: Any, keys: Mapping[str, Any]) -> T:

@@ -11,7 +11,7 @@ import msgspec
 
 from actors.errors import Fenced, StoreError, StoreRefused, StoreUnwritable
 from actors.kernel.messages import Refusal
-from actors.simulation.stage.crash_points import message_name
+from actors.simulation.script.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
 from actors.store.inline_store import InlineStore
 from actors.store.store import WriteResult

@@ -22,11 +22,17 @@ class VirtualClock:
         # And each time: what it said before, and by how much.
         self.set_forward_us = 0
         self.forward_us: list[tuple[int, int]] = []
-        self.was_set = False
+        # The latest that it had said when it was set.
+        self._latest_us = start_us
 
     def now_us(self) -> int:
         """Wall-clock microseconds since the Unix epoch; steps as `step` says."""
         return self._offset_us + round(self._elapsed_s() * 1_000_000)
+
+    @property
+    def behind_us(self) -> int:
+        """How long it takes until it says again what it has said before, in microseconds."""
+        return max(0, self._latest_us - self.now_us())
 
     def monotonic(self) -> float:
         """Seconds of virtual time since the simulation began."""
@@ -34,7 +40,7 @@ class VirtualClock:
 
     def step(self, seconds: float) -> None:
         """Set the wall clock forward, or back if negative; deadlines and timers do not notice."""
-        self.was_set = True
+        self._latest_us = max(self._latest_us, self.now_us())
         step_us = round(seconds * 1_000_000)
         if step_us > 0:
             self.forward_us.append((self.now_us(), step_us))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.origin import LetterOrigin
-    from actors.store.messaging.output import Output
 
 log = structlog.get_logger()
 
@@ -148,31 +147,21 @@ class ReplayedLetters(Settler):
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Work on the writer connection."""
         self._connection = connection
-        self._gone: set[str] = set()
 
     def outcome_of(self, origin: LetterOrigin, *, redelivered: bool) -> Any:
         """Return NEW, or NoSuchLetter."""
         del redelivered
         letter = origin.letter_id
-        if letter in self._gone or not self._connection.execute(EXISTS, (letter,)).fetchone():
+        if not self._connection.execute(EXISTS, (letter,)).fetchone():
             return NoSuchLetter(f"there is no dead letter {letter}; it was replayed or discarded")
         return NEW
 
     def apply(self, origin: LetterOrigin) -> None:
-        """Let it be gone. One that crashes again stays where it is."""
-        self._gone.add(origin.letter_id)
+        """Let it be gone, before another is buried. One that crashes again stays where it is."""
+        self._connection.execute(FORGET, (origin.letter_id,))
 
-    def before_commit(self, _: Output) -> None:
-        """Remove those that were handled."""
-        if self._gone:
-            self._connection.executemany(FORGET, [(letter,) for letter in self._gone])
-            self._gone.clear()
-
-    def rolled_back(self) -> None:
-        """They are there still."""
-        self._gone.clear()
-
-    opened = begin = savepoint = savepoint_undone = committed = nothing
+    opened = begin = savepoint = savepoint_undone = nothing
+    before_commit = committed = rolled_back = nothing
 
 
 def _type_name(message: Any) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 

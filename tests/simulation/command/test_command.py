@@ -127,6 +127,32 @@ def test_traces_are_a_line_of_json_a_run(capsys: pytest.CaptureFixture[str]) -> 
     assert all(each.lines for each in told)
 
 
+PRINTS = """
+from tests.simulation.tally import TallyScenario, tally
+
+class Chatty(TallyScenario):
+    def choose_call(self, choose):
+        print("I choose")
+        return super().choose_call(choose)
+
+    async def perform(self, *given):
+        print("I perform", end="")
+        await super().perform(*given)
+
+print("I am imported")
+SYSTEM = tally(scenario=Chatty)
+"""
+
+
+def test_what_an_author_prints_is_no_trace(tmp_path: Path) -> None:
+    """Neither where it is imported, nor in a run: two processes are compared all the same."""
+    (tmp_path / "prints.py").write_text(PRINTS)
+    words = (f"{tmp_path / 'prints.py'}:SYSTEM", "--seed", "1", "--seeds", "2", "--jobs", "1")
+    told = command(*words, "--check-determinism")
+    assert "I perform" in told
+    assert DIGEST.search(told)
+
+
 def test_coverage_can_be_required(capsys: pytest.CaptureFixture[str]) -> None:
     """With --cover, a crash point that no kill has struck is named, and is exit code 1."""
     assert inside("--cover", "--seeds", "9", systems=COUNTING) == 0

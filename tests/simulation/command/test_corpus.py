@@ -11,8 +11,9 @@ from actors.simulation.command.command import simulate
 from actors.simulation.command.options import Options
 from actors.simulation.command.recording import Recording
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import REQUESTS_MAX, Script
+from actors.simulation.stage.playwright import REQUESTS_MAX
 from tests.simulation.command.test_command import RUNTIME
 from tests.simulation.tally import TallyCall, TallyScenario, tally
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -14,8 +15,11 @@ from actors.simulation.command.page import render
 from actors.simulation.command.timeline import Timeline, build_timeline
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.script.knobs import Knob
-from actors.simulation.stage.rehearsal import Played, Rehearsal
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.hotel.system import HOTEL
+
+if TYPE_CHECKING:
+    from actors.simulation.stage.staging import Played
 
 VOID = {"meta", "br", "input"}
 NASTY = "room <b>1</b> & \"others\" were sold twice: '</pre><script>'"

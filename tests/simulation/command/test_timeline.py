@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.simulation.command.comparison import Comparison
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.timeline import Timeline, build_timeline
-from actors.simulation.command.timeline_entry import INDENT
+from actors.simulation.command.timeline_entry import AT_REST, INDENT, TimelineEntry
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.hotel.scenario.call import HotelCall
 from actors.systems.hotel.system import HOTEL
 
@@ -142,3 +145,17 @@ def test_a_commit_tells_what_was_said_and_which_rows_changed(timeline: Timeline)
     ]
     assert any(each.startswith("asked card_number=") for each in told_client)
     assert any(each.startswith("got detail=room room-0 is taken") for each in told_client)
+
+
+def test_what_happens_to_files_is_told_and_compared_with_its_like_alone(
+    timeline: Timeline,
+) -> None:
+    """Only to what held something happens: a run that fails is no different for that."""
+    lost = TimelineEntry(
+        at_us=1, until_us=1, lane="room", kind="fault", text=f"{AT_REST}its file is lost"
+    )
+    whole = msgspec.structs.replace(timeline, entries=(*timeline.entries, lost))
+    script = Script(seed=1, workload=(BOOK,), schedule=STORY)
+    assert Comparison.of(script, script, timeline, whole).events == ()
+    (event,) = Comparison.of(script, script, whole, timeline).events
+    assert event == f"fails   room            {lost.text}"

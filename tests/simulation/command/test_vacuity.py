@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import msgspec
 import pytest
 
+from actors.errors import ConfigError
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Query
 from actors.service.service import Service, command, query
@@ -239,6 +241,12 @@ class Operator(TankScenario):
         await client.operate("suspend", "tanks")
 
 
+class Misspelt(TankScenario):
+    async def perform(self, client: Client, number: int, call: Any, history: History) -> None:
+        """Order what cannot be ordered."""
+        await client.operate("suspnd", "tank")
+
+
 class Seldom(TankScenario):
     seldom = (Empty,)
 
@@ -251,6 +259,10 @@ class Wired(TankScenario):
     wires = MappingProxyType({"127.0.0.9": "outlet"})
 
 
+ORDERS = (
+    "client.operate: there is no order 'suspnd', there are kill, restart, resume, suspend; did you"
+    " mean 'suspend'?"
+)
 NAMES = "there is no service {!r}, there are tank; did you mean 'tank'?"
 
 
@@ -259,6 +271,10 @@ NAMES = "there is no service {!r}, there are tank; did you mean 'tank'?"
     [
         (Mistaken, f"client.tell: {NAMES.format('tnak')}"),
         (Operator, f"client.operate: {NAMES.format('tanks')}"),
+        (
+            Misspelt,
+            ORDERS,
+        ),
         (Seldom, "the scenario's seldom or unreached: no service handles Empty"),
         (Unreached, "the scenario's seldom or unreached: no service handles Empty"),
         (Wired, "the scenario's wires: nothing listens at 127.0.0.9, called 'outlet'"),
@@ -271,3 +287,118 @@ def test_what_is_not_there_is_misuse(
     """It ends at once, with exit code 2 and the names that there are."""
     assert played(scenario, "--jobs", jobs) == 2
     assert capsys.readouterr().err == f"dress-rehearsal: {says}\n"
+
+
+class Impatient(TankScenario):
+    def perform(self, *_: Any) -> Any:
+        """Do nothing that could be waited for."""
+
+
+class Silent(TankScenario):
+    def violations(self, *_: Any) -> Any:
+        """Forget to return."""
+
+
+class Wordy(TankScenario):
+    def violations(self, *_: Any) -> Any:
+        """Return one sentence, and no list."""
+        return "all is wrong"
+
+
+class Unset(TankScenario):
+    def configure(self, config: Config) -> Any:
+        """Forget to return."""
+
+
+class Opaque(TankScenario):
+    def choose_call(self, choose: Chooser) -> Any:
+        """Choose what no file can hold."""
+        return Tank
+
+
+class Wish(msgspec.Struct, frozen=True):
+    litres: int = 1
+
+
+class Untyped(TankScenario):
+    def choose_call(self, choose: Chooser) -> Any:
+        """Choose what is read back as a dictionary."""
+        return Wish()
+
+
+class Furnisher(TankScenario):
+    async def furnish(self, system: Any) -> None:
+        """Fail, at a line of its own."""
+        raise LookupError("empty")
+
+
+def silent_audit(folder: Path, config: Config, now_us: int) -> Any:
+    """Forget to return."""
+
+
+def short_audit(folder: Path, config: Config) -> Any:
+    """Take less than it is given."""
+
+
+LINE: Final = Furnisher.furnish.__code__.co_firstlineno + 2
+OPAQUE: Final = "which no script can hold: Encoding objects of type type is unsupported"
+LIST: Final = "returns a list of sentences, one for each thing that is wrong; this is"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "audits", "says"),
+    [
+        (Impatient, None, "Impatient.perform is no `async def`: it returned None"),
+        (Silent, None, f"Silent.violations {LIST} None"),
+        (Wordy, None, f"Wordy.violations {LIST} 'all is wrong'"),
+        (TankScenario, silent_audit, f"silent_audit {LIST} None"),
+        (
+            TankScenario,
+            short_audit,
+            "tanks: its audit takes folder, config and time: short_audit(folder, config)",
+        ),
+        (Unset, None, "a scenario's configure returns a configuration; this is None"),
+        (
+            Opaque,
+            None,
+            f"seed 1: choose_call chose {Tank}, {OPAQUE}",
+        ),
+        (
+            Untyped,
+            None,
+            (
+                "seed 1: choose_call chose Wish(litres=1), which a script gives back as"
+                " {'litres': 1}: name its type, call_type = Wish"
+            ),
+        ),
+        (
+            Furnisher,
+            None,
+            (
+                "tanks cannot be furnished as it is configured:"
+                f" LookupError: empty, at test_vacuity.py:{LINE}"
+            ),
+        ),
+    ],
+)
+def test_what_is_no_scenario_is_misuse(
+    scenario: type[Scenario],
+    audits: Any,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is no failure of the system's, and is told in one sentence."""
+    assert played(scenario, audits=None if audits is None else lambda: audits) == 2
+    assert capsys.readouterr().err == f"dress-rehearsal: {says}\n"
+
+
+def test_a_service_that_cannot_be_made_is_misuse() -> None:
+    """As where it is booted."""
+
+    class Rusty(Tank):
+        def __init__(self) -> None:
+            raise ValueError("no water")
+
+    tank = System(name="tanks", services={"tank": Rusty}, scenario=lambda: TankScenario)
+    with pytest.raises(ConfigError, match="tanks: its service 'tank' raised ValueError: no water"):
+        Rehearse(lambda: None, lambda _: None)(tank)

@@ -13,7 +13,7 @@ import pytest
 
 from actors.kernel.rng import Rng
 from actors.simulation.script.workload import draw_workload
-from actors.simulation.stage.rehearsal import REQUESTS_MAX
+from actors.simulation.stage.playwright import REQUESTS_MAX
 from tests.simulation.command.test_command import QuietScenario, inside
 from tests.simulation.tally import CountTweet, TallyCall, tally
 

@@ -15,7 +15,7 @@ from actors.simulation.command import campaign as campaign_file
 from actors.simulation.command.campaign import Campaign, Plan
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.workers import LostRun, Workers
-from actors.simulation.stage.rehearsal import Played, Rehearsal
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.tally import TallyCall, TallyScenario, tally
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
+    from actors.simulation.stage.staging import Played
 
 JOBS: Final = 3
 SEEDS: Final = 16

@@ -15,12 +15,15 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.oracles.engine import ORACLES
 from actors.simulation.script.profile import PROFILES
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
+from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from tests.simulation.oracles.engine_plants import PLANTED, poison, shifted
 from tests.simulation.planting import PLANTED as SYSTEMS
 from tests.simulation.planting import config_of
-from tests.simulation.tally import TallyScenario, tally
+from tests.simulation.tally import TallyCall, TallyScenario, tally
 from tests.systems.tweets.scenario.mutants import MUTANTS
 
 if TYPE_CHECKING:
@@ -99,6 +102,23 @@ def test_two_runs_that_differ_have_two_digests(rehearse: Rehearse) -> None:
     assert rehearsal.play(script).digest == rehearsal.play(script).digest
     with shifted(lambda delay_s: delay_s + next(runs) / 1_000):
         assert rehearsal.play(script).digest != rehearsal.play(script).digest
+
+
+@pytest.mark.parametrize(("step_s", "asked_s"), [(86_400, 30), (-60, 90)])
+def test_what_a_set_clock_does_has_an_end(rehearse: Rehearse, step_s: int, asked_s: int) -> None:
+    """From then on it is judged as before: a timer that is five seconds late, say."""
+    oracle, words, system, profile, planted = PLANTED["a timer fires late"]
+    rehearsal = rehearse(system, profile)
+    script = Script(
+        seed=1,
+        # The second one keeps the run from its end, where the clock is set right.
+        workload=tuple([ClientRequest(s * 1_000_000, 0, TallyCall()) for s in (asked_s, 10)]),
+        schedule=Schedule((Step(1_000_000, "step_clock", "clock", step_s * 1_000),)),
+    )
+    assert rehearsal.play(script).troubles == ()
+    with planted():
+        found = rehearsal.play(script).troubles
+    assert any(each.startswith(f"{oracle}: ") and words in each for each in found)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

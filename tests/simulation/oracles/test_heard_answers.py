@@ -14,8 +14,9 @@ from actors.service.assembly import ServiceSystem
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.tweets.messages import StoreTweet
 from tests.simulation.oracles.engine_plants import patient
 from tests.simulation.planting import config_of

@@ -22,9 +22,9 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.oracles.http_contract import HttpAnswer, HttpContract
+from actors.simulation.requests.oddities import Asked, Oddity, oddities
 from actors.simulation.stage import client
-from actors.simulation.stage import rehearsal as stage
-from actors.simulation.stage.oddities import Asked, Oddity, oddities
+from actors.simulation.stage import staging as stage
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from actors.systems.hotel.system import HOTEL

@@ -23,6 +23,7 @@ from actors.simulation.oracles.order_oracle import OrderOracle
 from actors.simulation.oracles.past import Past
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.timer_oracle import Set, TimerOracle
+from actors.simulation.time.virtual_clock import VirtualClock
 from actors.store.messaging.origin import ChannelOrigin, TimerOrigin
 
 HOUR_US: Final = 3_600_000_000
@@ -203,6 +204,39 @@ async def test_an_answer_may_be_told_late_while_its_store_is_slow(
     later.set(Ring())
     await asyncio.sleep(0)
     assert bool(found) is late
+
+
+def test_a_clock_that_was_set_back_is_calm_once_it_has_caught_up() -> None:
+    """By itself, or because it is set forward; set forward alone it is calm as after anything."""
+    elapsed_s = 0.0
+    clock, oracle = VirtualClock(lambda: elapsed_s), CalmOracle(roomy=True)
+
+    def step(at_s: float, by_s: float) -> None:
+        nonlocal elapsed_s
+        elapsed_s = at_s
+        clock.step(by_s)
+        oracle.stepped(at_s, clock.behind_us / 1e6)
+
+    step(10.0, 3_600.0)
+    assert oracle.since_s(40.0) == 10.0 + RECOVERED_S
+    step(100.0, -60.0)
+    assert oracle.since_s(160.0 + RECOVERED_S - 1.0) is None
+    assert oracle.since_s(200.0) == 160.0 + RECOVERED_S
+    step(300.0, -600.0)
+    assert oracle.since_s(800.0) is None
+    step(400.0, 500.0)
+    assert oracle.since_s(800.0) == 400.0 + RECOVERED_S
+    spans_s = ((50.0, 90.0), (120.0, 130.0), (170.0, 290.0), (350.0, 360.0), (401.0, 900.0))
+    assert [oracle.was_disturbed(*each) for each in spans_s] == [False, True, False, True, False]
+
+
+def test_who_was_not_up_yet_has_rejected_nothing_for_want_of_room() -> None:
+    """It is sent again, what is sent while a process boots; what is sent later found no room."""
+    oracle = CalmOracle(roomy=True)
+    oracle.serves([("bell", 2), ("tower", 0)])
+    assert list(oracle.rejected([("bell", 2), ("tower", 0)])) == []
+    found = [f"the mailbox of {name} has rejected 1 messages" for name in ("bell", "tower")]
+    assert list(oracle.rejected([("bell", 3), ("tower", 1)])) == found
 
 
 def test_who_comes_up_late_was_not_calm_before() -> None:

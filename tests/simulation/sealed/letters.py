@@ -18,8 +18,9 @@ from actors.kernel.messages import Command
 from actors.service.service import Service, command, effect, outcome
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.stage.scenario import Scenario
 from actors.store.transaction import Transaction
 from actors.system import System

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 from typing import Final, get_args
 
@@ -59,6 +60,7 @@ def test_what_is_carried_into_data_is_caught(
     assert how_caught(here, there) == expected, here.troubles
     if expected in {"refused", "crashes", "ended"}:
         assert "carried_escapes.py:" in here.troubles[-1]
+        assert not any(one in other for one, other in permutations(here.troubles, 2)), "told twice"
     if expected == "same":
         documented = (ROOT / "docs" / "SIMULATION.md").read_text()
         assert carried.caught in " ".join(documented.split())

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.inevitable import CONTINUATIONS, Branch, find_inevitable
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.tally import TallyCall, TallyScenario, tally
 
 if TYPE_CHECKING:

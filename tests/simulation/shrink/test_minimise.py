@@ -10,10 +10,11 @@ import pytest
 from actors.faults.fault_kinds import FAULTS
 from actors.simulation.script.profile import PROFILES, draw_schedule
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.targets import Targets
 from actors.simulation.script.workload import ClientRequest, draw_workload
 from actors.simulation.shrink.minimise import SEEDS, Minimum, minimise
-from actors.simulation.stage.rehearsal import Played, Script
+from actors.simulation.stage.staging import Played
 
 if TYPE_CHECKING:
     from collections.abc import Callable

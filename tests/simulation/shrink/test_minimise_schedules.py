@@ -11,9 +11,9 @@ from actors.kernel.rng import Rng
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.profile import PROFILES, choose_gap, draw_schedule
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.targets import Targets
 from actors.simulation.shrink.minimise import minimise
-from actors.simulation.stage.rehearsal import Script
 from tests.simulation.shrink.test_minimise import played
 
 if TYPE_CHECKING:

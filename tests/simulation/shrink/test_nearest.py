@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.nearest import distance
-from actors.simulation.stage.rehearsal import Script
 
 
 def script(*steps: Step, seed: int = 0, requests: int = 1) -> Script:

@@ -12,7 +12,8 @@ from actors.service.service_host import ServiceHost
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.script.script import Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY
 

@@ -13,9 +13,10 @@ from actors.kernel.supervision.supervisor import Supervisor
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.minimise import minimise
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
 from tests.simulation.workshop_scenario import WORKSHOP, WorkshopCall
@@ -23,7 +24,7 @@ from tests.simulation.workshop_scenario import WORKSHOP, WorkshopCall
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 SEEDS: Final = 200
 HIT: Final = "fault tally tally."

@@ -15,9 +15,10 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.knobs import VALUES, Knob, choose_knobs, is_set, turned
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.minimise import minimise
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.messaging.output_buffer import OutputBuffer
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 FULL: Final = Knob("store.outbox_messages_max", 1)
 

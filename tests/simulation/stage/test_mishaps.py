@@ -18,10 +18,13 @@ from actors.service.operator_calls import OperatorCalls
 from actors.service.service_host import ServiceHost
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.command.timeline import build_timeline
+from actors.simulation.command.timeline_entry import AT_REST
 from actors.simulation.files.file_mishap import LAST, FileMishap
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.stage import mishaps
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.files import backup, data_folder, migrations
 from actors.store.files.data_folder import DataFolder
 from actors.store.files.directory_lock import DirectoryLock
@@ -77,11 +80,14 @@ def _leave_behind(_folder: DataFolder, _service: str) -> None:
     asyncio.get_running_loop().call_soon(int, "no number")
 
 
+WRITERS: list[sqlite3.Connection] = []
+
+
 def _write_anyway(self: DataFolder, service: str) -> None:
     """Into the log alone, as long as the connection is open."""
     if sys.exc_info()[0] is not None:
         connection = sqlite3.connect(self.file_of(service))
-        vars(self).setdefault("writers", []).append(connection)
+        WRITERS.append(connection)
         connection.execute(LAST, ["anybody", 1])
         connection.commit()
 
@@ -169,13 +175,25 @@ def _troubles(rehearsal: Rehearsal, name: str) -> tuple[str, ...]:
         return await happens(self, name)
 
     with patch.object(FileMishap, "happens", happens_here):
-        return rehearsal.play(SCRIPT).troubles
+        troubles = rehearsal.play(SCRIPT).troubles
+    while WRITERS:
+        WRITERS.pop().close()
+    return troubles
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_happens_to_files_is_seen(rehearsal: Rehearsal, name: str) -> None:
     """By the process that finds it so; and what an operator does about it helps."""
     assert _troubles(rehearsal, name) == ()
+
+
+def test_it_is_told_what_happens(rehearsal: Rehearsal) -> None:
+    """Else the crashes that come of it would have no reason."""
+    played = rehearsal.play(SCRIPT, keep=True)
+    (happens,) = [each for each in played.lines if each.kind == "mishap"]
+    assert happens.text in NAMES
+    told = [each.text for each in build_timeline(played, ()).entries]
+    assert f"{AT_REST}{happens.text}" in told
 
 
 @pytest.mark.parametrize(("name", "planted", "words"), PLANTS)

@@ -13,9 +13,10 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.chooser import SeededChooser
 from actors.simulation.script.profile import DEPTH_MAX, choose_order
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.minimise import minimise
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.simulation.time.order import Order
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.rng import Rng
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 ASYNCIOS: Final = Order()
 

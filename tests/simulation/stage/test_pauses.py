@@ -8,16 +8,15 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
-from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.script.schedule import Step
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import config_of
-from tests.simulation.tally import TALLY, TallyCall
+from tests.simulation.tally import TALLY, under_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 PAUSED_S = 60
 # Whatever the process does is told of these.
@@ -28,12 +27,6 @@ PROCESS = {"message", "commit", "query", "open", "effect", "restarted", "crashed
 def rehearsal() -> Iterator[Rehearsal]:
     with scratch_folder() as place, without_logs():
         yield Rehearsal(TALLY, config_of("tally"), place)
-
-
-def under_load(*steps: Step) -> Script:
-    """A tweet every millisecond."""
-    workload = tuple([ClientRequest(1_000, n % 3, TallyCall(author=n % 2)) for n in range(6)])
-    return Script(seed=1, workload=workload, schedule=Schedule(steps))
 
 
 def span_of(played: Played) -> tuple[int, int]:

@@ -11,9 +11,10 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.timeline import build_timeline
 from actors.simulation.look.close_look import CloseLook
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage import kept_connections
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.files.sqlite_file import open_writer
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from actors.config import StoreConfig
     from actors.faults.fault_kinds import FaultName
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 STORED = "tweets.StoreTweet.after"
 

@@ -14,8 +14,9 @@ from actors.service.directory import Directory
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.messaging import outbox
 from actors.store.messaging.unreadable import Unreadable
 from tests.simulation.bakery.bakery import Bake as BakeOfNow
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.service.assembly import ServiceSystem
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
     from actors.system import System
 
 BACK: Final = "previous_version"

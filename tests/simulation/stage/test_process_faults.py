@@ -10,16 +10,15 @@ import pytest
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.knobs import Knob
-from actors.simulation.script.schedule import Schedule, Step
-from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.script.schedule import Step
+from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import config_of
-from tests.simulation.tally import TALLY, TallyCall
+from tests.simulation.tally import TALLY, under_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 # A file that cannot be opened parks its service before it can be opened again.
 INTENSITY: Final = Knob("supervisor.intensity", 1)
@@ -29,12 +28,6 @@ INTENSITY: Final = Knob("supervisor.intensity", 1)
 def rehearsal() -> Iterator[Rehearsal]:
     with scratch_folder() as place, without_logs():
         yield Rehearsal(TALLY, config_of("tally"), place)
-
-
-def under_load(*steps: Step) -> Script:
-    """A tweet every millisecond, and of each author as many as may be."""
-    workload = tuple([ClientRequest(1_000, n % 3, TallyCall(author=n % 2)) for n in range(6)])
-    return Script(seed=1, workload=workload, schedule=Schedule(steps))
 
 
 def times_of(played: Played, text: str) -> list[int]:
@@ -48,6 +41,19 @@ def test_a_process_ends_in_order_and_is_started_again(rehearsal: Rehearsal) -> N
     assert len(times_of(played, "boot edge process 2")) == 1
     assert not times_of(played, "crash edge kill -9")
     assert rehearsal.play(played.script).digest == played.digest
+
+
+@pytest.mark.parametrize("cut", [(), (Step(0, "lose_at", "tally.ReviewTweet.after"),)])
+def test_what_a_process_had_not_done_in_its_time_ends_with_it(
+    rehearsal: Rehearsal, cut: tuple[Step, ...]
+) -> None:
+    """A commit of a slow disk, which it waited for in vain; where syncs are followed, too."""
+    slow = Step(0, "slow_store", "tally", 10_000)
+    steps = (*cut, slow, Step(100_000, "terminate", "process"), Step(0, "mend_store", "tally"))
+    played = rehearsal.play(under_load(*steps), keep=True)
+    assert any("did not stop within" in each.text for each in played.lines)
+    assert len(times_of(played, "boot edge process 2")) == 1
+    assert played.troubles == ()
 
 
 def test_what_comes_up_late_has_its_timers_late(rehearsal: Rehearsal) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
 
@@ -12,11 +13,13 @@ from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.profile import PROFILES
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.planting import PLANTED, config_of
+from tests.simulation.tally import TallyScenario, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.service.assembly import ServiceSystem
+    from actors.simulation.stage.staging import Played
 
 ROOT: Final = Path(__file__).parents[3]
 FIXED_SEEDS: Final = 2
@@ -89,6 +92,37 @@ def test_fresh_seeds_find_nothing(hall: Hall, system: str, profile: str, seed: i
     for number in range(seed, seed + FRESH_SEEDS):
         troubles = hall.play(system, profile, number).troubles
         assert troubles == (), f"simulate --system {system} --faults {profile} --seed {number}"
+
+
+class Dated(TallyScenario):
+    """Notes what the wall clock says: while the files are furnished, and when it is asked."""
+
+    says: ClassVar[list[int]] = []
+
+    async def furnish(self, system: ServiceSystem) -> None:
+        """Take a while."""
+        del system
+        await asyncio.sleep(5.0)
+        self._look()
+
+    async def perform(self, *what: Any) -> None:
+        """Look first."""
+        self._look()
+        await super().perform(*what)
+
+    def _look(self) -> None:
+        loop: Any = asyncio.get_running_loop()
+        self.says.append(loop.clock.now_us())
+
+
+def test_no_run_begins_before_its_files_were_furnished(tmp_path: Path) -> None:
+    """What they hold is of the past: ids that have a time in them would stand still, say."""
+    system = tally(scenario=Dated)
+    with without_logs():
+        rehearsal = Rehearsal(system, config_of("tally"), tmp_path)
+        assert rehearsal.play(rehearsal.script(1)).troubles == ()
+    assert len(Dated.says) > 1
+    assert Dated.says[0] < min(Dated.says[1:])
 
 
 # --- It happens again --------------------------------------------------------------------------

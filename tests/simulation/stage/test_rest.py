@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from actors import Command, Scenario, Service, System, Transaction, command
 from actors.config import load_config
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 HOLD_S = 900.0
 

@@ -11,11 +11,12 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
 from actors.simulation.requests.rough_requests import CUT, rough_requests
 from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage import client as stage
-from actors.simulation.stage import rehearsal as rehearsal_module
+from actors.simulation.stage import staging
 from actors.simulation.stage.edge_host import ADMIN_TOKEN
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from http_edge.answer import Answer
 from tests.simulation.planting import PLANTED, config_of
 
@@ -45,7 +46,7 @@ def _troubles(
     with without_logs():
         rehearsal = Rehearsal(PLANTED[system], config_of(system), place, profile="calm")
         monkeypatch.setattr(rehearsal._scenario, "perform", nothing)
-        monkeypatch.setattr(rehearsal_module, "ODD_ONE_IN", 1)
+        monkeypatch.setattr(staging, "ODD_ONE_IN", 1)
         monkeypatch.setattr(stage.Client, "ask_oddly", send_all)
         call = rehearsal.script(1).workload[0].call
         script = Script(seed=1, workload=(ClientRequest(0, 0, call),), schedule=Schedule())

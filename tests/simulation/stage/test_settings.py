@@ -10,9 +10,10 @@ import pytest
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.settings import set_anew
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.messaging.outbox import Outbox
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
@@ -20,7 +21,7 @@ from tests.simulation.tally import TALLY, TallyCall
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from actors.simulation.stage.rehearsal import Played
+    from actors.simulation.stage.staging import Played
 
 FULL: Final = "store.outbox_messages_max=1"
 

@@ -86,6 +86,7 @@ def test_an_endless_handler_is_a_finding(tmp_path: Path) -> None:
         minimised = campaign.minimise(failure, lambda _: None)
     assert (minimised.runs, minimised.repeatable) == (0, True)
     assert minimised.failure.played.lines
+    assert minimised.summary(failure).startswith("It was not made smaller: ")
     assert signal.getitimer(signal.ITIMER_PROF) == (0.0, 0.0)
 
 

@@ -22,7 +22,7 @@ from tests.systems.fate import Fate
 from tests.systems.hotel.steps import Script, limits, scripts
 from tests.systems.hotel.town import Town
 from tests.systems.hotel.whole import Furnished, Whole, furnish
-from tests.systems.shrinking import LONG_S_MAX, PHASES, Shrinking
+from tests.systems.shrinking import PHASES, Shrinking
 
 
 async def play(
@@ -90,7 +90,6 @@ async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(LONG_S_MAX)
 @settings(max_examples=1000, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement_for_minutes(

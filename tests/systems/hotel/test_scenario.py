@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
+from msgspec.structs import replace
 
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal, Script
+from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.hotel import free_rooms, invariants
 from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
 from actors.systems.hotel.scenario.call import LISTS, HotelCall
-from actors.systems.hotel.scenario.scenario import HotelScenario
+from actors.systems.hotel.scenario.scenario import CROWD, HotelScenario, is_roomy
 from actors.systems.hotel.system import HOTEL
 from tests.systems.hotel.mistakes import MISTAKES
 
@@ -89,13 +91,13 @@ def test_a_mistake_is_found(calm: Rehearsal, name: str) -> None:
 
 
 class Waiting:
-    """Two bookings that have no end, and what was given up."""
+    """Three bookings that have no end, and what was given up."""
 
     def __init__(self, *letters: tuple[str, str]) -> None:
         self._letters = letters
 
     async def ask(self, *_: Any, **__: Any) -> Any:
-        items = [{"id": f"b-{number}", "status": "pending"} for number in (1, 2)]
+        items = [{"id": f"b-{number}", "status": "pending"} for number in (1, 2, 10)]
         return SimpleNamespace(items=items, next=None)
 
     async def dead_letters(self, **_: Any) -> Any:
@@ -105,10 +107,11 @@ class Waiting:
 @pytest.mark.parametrize(
     ("letters", "hanging"),
     [
-        ((), ["b-1", "b-2"]),
-        ((("AbandonBooking", '{"booking_id":"b-1","begun_us":1}'),), ["b-2"]),
-        ((("PursueCancellation", '{"booking_id":"b-2"}'),), ["b-1"]),
-        ((("SendMail", '{"booking_id":"b-1"}'),), ["b-1", "b-2"]),
+        ((), ["b-1", "b-2", "b-10"]),
+        ((("AbandonBooking", '{"booking_id":"b-1","begun_us":1}'),), ["b-2", "b-10"]),
+        ((("AbandonBooking", '{"booking_id":"b-10","begun_us":1}'),), ["b-1", "b-2"]),
+        ((("PursueCancellation", '{"booking_id":"b-2"}'),), ["b-1", "b-10"]),
+        ((("SendMail", '{"booking_id":"b-1"}'),), ["b-1", "b-2", "b-10"]),
     ],
 )
 async def test_a_booking_waits_for_what_was_given_up_of_it(
@@ -204,3 +207,11 @@ def test_an_oracle_shares_no_code_with_what_it_judges(path: Path) -> None:
         and not module.startswith("actors.systems.hotel.scenario")
     }
     assert shared <= KNOWN
+
+
+def test_a_hotel_is_roomy_that_always_was() -> None:
+    """Whoever was put off while a limit was small had to ask again, whatever it is in the end."""
+    wide = load_config(systems=[HOTEL])
+    small = replace(wide, mailbox=replace(wide.mailbox, capacity=CROWD))
+    assert is_roomy([wide, wide])
+    assert not is_roomy([wide, small, wide])

@@ -23,7 +23,7 @@ from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from tests.systems.fate import Death, Fate
-from tests.systems.shrinking import LONG_S_MAX, PHASES, Shrinking
+from tests.systems.shrinking import PHASES, Shrinking
 from tests.systems.tweets.brand_monitor import PRAISE, BrandMonitor, brand_monitor
 from tests.systems.tweets.brand_steps import (
     Befall,
@@ -123,7 +123,6 @@ async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(LONG_S_MAX)
 @settings(max_examples=300, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_for_minutes(

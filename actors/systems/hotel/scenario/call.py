@@ -31,12 +31,14 @@ STATUSES: Final = ("available", "", " Available", "dirty")
 # all attempts of an effect take, and as a booking may take.
 STOPPED: Final = ("card_processor", "payment", "booking", "room")
 STOPS_S: Final = (1.0, 6.0, 25.0)
-# What somebody asks for meanwhile.
-MEANWHILE: Final = ("nothing", "a booking", "a cancellation")
+# What somebody asks for meanwhile; anew, under an id that could not be booked so long before.
+MEANWHILE: Final = ("nothing", "a booking", "a cancellation", "a booking anew")
+ANEW_S: Final = (0.5, 5.0, 16.0)
 # How long after its booking a withdrawal is sent: on its heels, and as the saga's steps go by.
 WITHDRAWN_S: Final = (0.0, 0.004, 0.02, 0.1, 0.5)
-# How long a room is closed for.
+# How long a room is closed for; and how long after somebody has asked for it.
 CLOSED_S: Final = (0.0, 0.2, 5.0)
+ASKED_S: Final = (0.004, 0.02, 0.1)
 # When a client asks once more, having its answer: as long as keys are kept.
 LATE_S: Final = (60.0, 3_600.0, 57_600.0)
 # What is read page by page, how many at a time, and how long is waited for the next, in seconds.
@@ -79,7 +81,7 @@ PARTS: Final[dict[Kind, int]] = {
     "stop": 5,
     "withdraw": 3,
     "leave": 1,
-    "change": 2,
+    "change": 3,
     "browse": 8,
     "see": 3,
     "share": 3,
@@ -105,7 +107,7 @@ class HotelCall(msgspec.Struct, frozen=True):
     | `name` | a room under an id that others use as well, and nights in it |
     | `withdraw` | the tutorial's booking and its end, the one while the other may be under way |
     | `leave` | the same, does not wait for an answer, and asks anew a while later |
-    | `change` | another rate for a room, which is closed for a moment |
+    | `change` | another rate for a room, which is closed for a moment, maybe amid a booking |
     | `browse`, `see` | a list, page by page; a single thing |
     | `misuse` | what makes no sense |
     | `stop` | an operator's suspension of a service, its end a while later, something meanwhile |
@@ -137,7 +139,11 @@ class HotelCall(msgspec.Struct, frozen=True):
                 return f"rent room {self.room}, night {self.night}, and leave {left:g} s later"
             case "change":
                 closed = CLOSED_S[self.lasts]
-                return f"change room {self.room}" + (f", in {closed:g} s" if closed else "")
+                return (
+                    f"change room {self.room}"
+                    + (f", in {closed:g} s" if closed else "")
+                    + (f", and ask for {MEANWHILE[self.what]}" if self.what else "")
+                )
             case "book" | "undo" | "rent" | "share" | "late":
                 return (
                     f"{self.kind} room {self.room}, night {self.night}, {self.nights} nights, "
@@ -173,12 +179,14 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for 
     """Choose what a client does."""
     kind = MENU[choose(len(MENU))]
     if kind == "stop":
+        # A processor that is silent, and rooms that nobody answers for, are what guests notice.
+        service, what = (0, 0, 0, 1, 2, 3, 3)[choose(7)], choose(len(MEANWHILE))
         return HotelCall(
             "stop",
-            # A processor that is silent, and rooms that nobody answers for, are what guests notice.
-            service=(0, 0, 0, 1, 2, 3, 3)[choose(7)],
+            # What is begun anew waits long where no room is held.
+            service=STOPPED.index("room") if MEANWHILE[what] == "a booking anew" else service,
             lasts=choose(len(STOPS_S)),
-            what=choose(len(MEANWHILE)),
+            what=what,
             room=choose(ROOMS),
             night=choose(NIGHTS),
         )
@@ -228,7 +236,16 @@ def choose_hotel_call(choose: Chooser) -> HotelCall:  # noqa: PLR0911 - one for 
                 what=choose(len(menu)),
             )
         case "change":
-            return HotelCall(kind, room=choose(ROOMS), again=again, lasts=choose(len(CLOSED_S)))
+            return HotelCall(
+                kind,
+                room=choose(ROOMS),
+                night=choose(NIGHTS),
+                again=again,
+                lasts=choose(len(CLOSED_S)),
+                ahead=choose(len(AHEAD_DAYS) - 1),
+                # Nothing, or more often a booking.
+                what=min(choose(3), MEANWHILE.index("a booking")),
+            )
         case "browse" | "see" | "misuse":
             return _choose_reading(kind, choose)
         case _:

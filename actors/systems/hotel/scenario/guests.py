@@ -12,6 +12,8 @@ import msgspec
 
 from actors.systems.hotel.scenario.call import (
     AHEAD_DAYS,
+    ANEW_S,
+    ASKED_S,
     CARDS,
     CLOSED_S,
     GUESTS,
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from actors.simulation.stage.client import Client, ClientReply
     from actors.systems.hotel.scenario.judge_keys import Expected
 
-# Nothing in a simulation is before this day, by the hotel's own calendar.
-FIRST_DAY: Final = dt.date(2023, 11, 15)
 # Guests have one name, and each an address.
 NAME: Final = "Ada"
 CURRENCIES: Final = ("EUR", "JPY", "CHF")
@@ -50,8 +50,12 @@ LEFT_S: Final = 0.05
 class HotelGuests:
     """All of one run's. What they ask for and are told is in `journal`."""
 
-    def __init__(self, nights_max: int) -> None:
-        """Nobody has booked yet; who wants the longest stay asks for `nights_max`."""
+    def __init__(self, nights_max: int, today: dt.date) -> None:
+        """Nobody has booked yet; who wants the longest stay asks for `nights_max`.
+
+        Stays are so many days behind `today`, the day it is in the hotel when a run begins.
+        """
+        self._today = today
         self.journal = Journal(nights_max)
         self.expected: list[Expected] = []
         # What was wrong as soon as it was answered.
@@ -98,7 +102,7 @@ class HotelGuests:
     ) -> str | None:
         """Return the booking's id, if there is one."""
         with history.invoke(client.name, str(call)) as attempt:
-            path, body = _wish(number, call)
+            path, body = self._wish(number, call)
             key = f"k{number}"
             reply = await self._ask_twice(client, "POST", path, body, key, call)
             if reply.status == 0:
@@ -110,7 +114,7 @@ class HotelGuests:
                     await self.journal.ask(client, "POST", path, body, key=f"n{number}")
                 )
             if call.kind == "share" and call.again:  # the same id, and another booking
-                other = _another(number, call, body)
+                other = self._another(number, call, body)
                 self._note_booking(
                     await self.journal.ask(client, "POST", path, other, key=f"o{number}")
                 )
@@ -131,6 +135,8 @@ class HotelGuests:
     async def _stop(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         """Stop a service for a while; somebody asks meanwhile for what needs it, or does not."""
         what, booking = MEANWHILE[call.what], None
+        if what == "a booking anew":
+            await self._book_in_vain(client, number, call)
         if what == "a cancellation":
             book = msgspec.structs.replace(call, kind="book")
             booking = await self._book(client, number, book, history)
@@ -138,8 +144,9 @@ class HotelGuests:
         self.journal.stops.append(stop)
         await client.operate("suspend", stop.service)
         meanwhile: asyncio.Task[Any] | None = None
-        if what == "a booking":
-            book = msgspec.structs.replace(call, kind="share" if call.room else "book")
+        if what.startswith("a booking"):
+            kind = "rent" if what.endswith("anew") else "share" if call.room else "book"
+            book = msgspec.structs.replace(call, kind=kind)
             meanwhile = asyncio.create_task(self._book(client, number, book, history))
         elif booking is not None:
             meanwhile = asyncio.create_task(self._end(client, f"u{number}", call, booking, history))
@@ -150,6 +157,12 @@ class HotelGuests:
         finally:
             if meanwhile is not None:
                 await meanwhile
+
+    async def _book_in_vain(self, client: Client, number: int, call: HotelCall) -> None:
+        """Ask for a room that there is not; its id is as good as new a while later."""
+        path, body = self._wish(number, msgspec.structs.replace(call, kind="rent"))
+        await self.journal.ask(client, "POST", path, {**body, "RoomID": NONE}, key=f"v{number}")
+        await asyncio.sleep(ANEW_S[number % len(ANEW_S)])
 
     async def _withdraw(
         self, client: Client, number: int, call: HotelCall, history: History
@@ -163,12 +176,12 @@ class HotelGuests:
             await self._end(client, f"w{number}", call, f"rent-{number}", history)
         finally:
             await renting
-        path, body = _wish(number, msgspec.structs.replace(call, kind="rent"))
+        path, body = self._wish(number, msgspec.structs.replace(call, kind="rent"))
         await self.journal.ask(client, "POST", path, body, key=f"n{number}")
 
     async def _leave(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         """Rent, and be gone before the answer; who comes back asks under the same key."""
-        path, body = _wish(number, msgspec.structs.replace(call, kind="rent"))
+        path, body = self._wish(number, msgspec.structs.replace(call, kind="rent"))
         key, patience_s = f"k{number}", WITHDRAWN_S[call.lasts]
         with history.invoke(client.name, str(call)) as attempt:
             await self.journal.ask(client, "POST", path, body, key=key, patience_s=patience_s)
@@ -197,7 +210,24 @@ class HotelGuests:
                 attempt.ok(reply.status)
 
     async def _change(self, client: Client, number: int, call: HotelCall, history: History) -> None:
-        """Close a room, and open it again at another rate; guests meet it as it is then."""
+        """Close a room, and open it again at another rate; guests meet it as it is then.
+
+        Whoever was about to book it has what was held for him.
+        """
+        booking: asyncio.Task[Any] | None = None
+        if MEANWHILE[call.what] == "a booking":
+            book = msgspec.structs.replace(call, kind="book")
+            booking = asyncio.create_task(self._book(client, number, book, history))
+            await asyncio.sleep(ASKED_S[number % len(ASKED_S)])
+        try:
+            await self._close_and_open(client, number, call, history)
+        finally:
+            if booking is not None:
+                await booking
+
+    async def _close_and_open(
+        self, client: Client, number: int, call: HotelCall, history: History
+    ) -> None:
         path = f"/api/v1/rooms/room-{call.room}"
         rate = {"amount": 10_000 + 7 * number, "currency": CURRENCIES[number % len(CURRENCIES)]}
         changes: list[dict[str, Any]] = [
@@ -207,7 +237,7 @@ class HotelGuests:
         with history.invoke(client.name, str(call)) as attempt:
             for step, change in enumerate(changes):
                 if step:  # it is closed
-                    await browse(self.journal, client, FREE_ROOMS, _stay(call), _guest(call))
+                    await browse(self.journal, client, FREE_ROOMS, self._stay(call), _guest(call))
                     await asyncio.sleep(CLOSED_S[call.lasts])
                 key = f"c{number}-{step}"
                 reply = await self._ask_twice(client, "PATCH", path, change, key, call)
@@ -257,7 +287,7 @@ class HotelGuests:
 
     async def _book_new(self, client: Client, number: int, call: HotelCall, **changed: str) -> None:
         """Book where or for whom nobody has booked before."""
-        path, body = _wish(number, msgspec.structs.replace(call, kind="book"))
+        path, body = self._wish(number, msgspec.structs.replace(call, kind="book"))
         key = f"b{number}"
         self._note_booking(
             await self.journal.ask(client, "POST", path, {**body, **changed}, key=key)
@@ -273,12 +303,12 @@ class HotelGuests:
     async def _read(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         with history.invoke(client.name, str(call)) as attempt:
             if call.kind == "browse":
-                await browse(self.journal, client, call, _stay(call), _guest(call))
+                await browse(self.journal, client, call, self._stay(call), _guest(call))
             elif call.kind == "see":
                 booking = self._bookings[-1] if self._bookings else NONE
                 await look_at(self.journal, client, call, booking)
             else:
-                body = _wish(number, msgspec.structs.replace(call, kind="book"))[1]
+                body = self._wish(number, msgspec.structs.replace(call, kind="book"))[1]
                 others = self._last_key or f"m{number}"
                 self.expected += await misuse(self.journal, client, number, call, body, others)
             attempt.ok()
@@ -291,43 +321,40 @@ class HotelGuests:
             await self.journal.ask(client, method, path, body, key=key)
         return reply
 
+    def _stay(self, call: HotelCall) -> tuple[str, str]:
+        night = 0 if call.ahead else call.night
+        check_in = self._today + dt.timedelta(days=AHEAD_DAYS[call.ahead] + night)
+        return check_in.isoformat(), (check_in + dt.timedelta(days=call.nights)).isoformat()
 
-def _stay(call: HotelCall) -> tuple[str, str]:
-    night = 0 if call.ahead else call.night
-    check_in = FIRST_DAY + dt.timedelta(days=AHEAD_DAYS[call.ahead] + night)
-    return check_in.isoformat(), (check_in + dt.timedelta(days=call.nights)).isoformat()
+    def _another(self, number: int, call: HotelCall, body: dict[str, Any]) -> dict[str, Any]:
+        """Return a tutorial's booking that differs from this one in one thing."""
+        _, longer = self._wish(number, msgspec.structs.replace(call, nights=call.nights + 1))
+        changed = (
+            {"CheckOut": longer["CheckOut"]},
+            {"CustomerID": GUESTS[0 if call.guest else -1]},
+            {"RoomID": f"room-{1 - call.room}"},
+        )
+        return {**body, **changed[number % len(changed)]}
+
+    def _wish(self, number: int, call: HotelCall) -> tuple[str, dict[str, Any]]:
+        """Return where a booking is asked for, and how."""
+        check_in, check_out = self._stay(call)
+        if call.kind in {"rent", "share"}:
+            return "/api/booking", {
+                "ID": f"shared-{call.room}" if call.kind == "share" else f"rent-{number}",
+                "CustomerID": _guest(call),
+                "RoomID": f"room-{call.room}",
+                "CheckIn": f"{check_in}{GO_TIMES[number % len(GO_TIMES)]}",
+                "CheckOut": f"{check_out}{GO_TIMES[number % len(GO_TIMES)]}",
+            }
+        return "/api/v1/bookings", {
+            "customer_id": _guest(call),
+            "room_id": f"room-{call.room}",
+            "check_in": check_in,
+            "check_out": check_out,
+            "card_number": CARDS[call.card],
+        }
 
 
 def _guest(call: HotelCall) -> str:
     return GUESTS[call.guest]
-
-
-def _another(number: int, call: HotelCall, body: dict[str, Any]) -> dict[str, Any]:
-    """Return a tutorial's booking that differs from this one in one thing."""
-    _, longer = _wish(number, msgspec.structs.replace(call, nights=call.nights + 1))
-    changed = (
-        {"CheckOut": longer["CheckOut"]},
-        {"CustomerID": GUESTS[0 if call.guest else -1]},
-        {"RoomID": f"room-{1 - call.room}"},
-    )
-    return {**body, **changed[number % len(changed)]}
-
-
-def _wish(number: int, call: HotelCall) -> tuple[str, dict[str, Any]]:
-    """Return where a booking is asked for, and how."""
-    check_in, check_out = _stay(call)
-    if call.kind in {"rent", "share"}:
-        return "/api/booking", {
-            "ID": f"shared-{call.room}" if call.kind == "share" else f"rent-{number}",
-            "CustomerID": _guest(call),
-            "RoomID": f"room-{call.room}",
-            "CheckIn": f"{check_in}{GO_TIMES[number % len(GO_TIMES)]}",
-            "CheckOut": f"{check_out}{GO_TIMES[number % len(GO_TIMES)]}",
-        }
-    return "/api/v1/bookings", {
-        "customer_id": _guest(call),
-        "room_id": f"room-{call.room}",
-        "check_in": check_in,
-        "check_out": check_out,
-        "card_number": CARDS[call.card],
-    }

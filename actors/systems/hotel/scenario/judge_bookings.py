@@ -212,13 +212,14 @@ def _of_success(books: Books, wish: Wish) -> Iterator[str]:
 def is_reason(books: Books, wish: Wish, status: int | None, detail: str) -> bool:  # noqa: C901, PLR0911 - one for each reason
     """Whether this may be why a booking was not made; `status` is None where only rows tell."""
     exchange = wish.exchange
-    # Who asks again under its id is told what came of the first.
+    # Who asks again under its id is told what came of the first, if that was one.
     begun_us = min(
         [exchange.begun_us]
         + [
             each.exchange.begun_us
             for each in books.by_id.get(wish.id or "", [])
             if each.what == wish.what
+            and not (_is_untouched(each) and each.exchange.before(exchange))
         ]
     )
     took_us = exchange.ended_us - begun_us + books.stepped_us

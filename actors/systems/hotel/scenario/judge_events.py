@@ -119,6 +119,21 @@ def _saw(books: Books, firsts: Mapping[str, Mapping[str, int]]) -> None:
             if "PaymentRefunded" in first and "RefundAccepted" in first
         ),
     )
+    closed = [
+        (message["after"]["id"], at_us)
+        for kind, at_us, message in books.events("held")
+        if kind == "RoomChanged" and not rules.is_bookable(message["after"]["status"])
+    ]
+    sometimes(
+        "a room was closed while it was held for who has it",
+        any(
+            books.bookings[id_]["room_id"] == room
+            and first["RoomHeld"] <= at_us <= first["HoldConfirmed"]
+            for id_, first in firsts.items()
+            if id_ in books.bookings and first.keys() >= {"RoomHeld", "HoldConfirmed"}
+            for room, at_us in closed
+        ),
+    )
     sometimes("a charge was undone", any(row["refunded"] for row in books.files["void"]))
     sometimes(
         "a pending booking was cancelled",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from actors.simulation.check.standard_models import Register
 from actors.simulation.stage.scenario import Scenario
 from actors.systems.hotel.config import HotelConfig, MoneyConfig
 from actors.systems.hotel.messages import ChangeRoom, RegisterCustomer, RegisterRoom
+from actors.systems.hotel.scenario import rules
 from actors.systems.hotel.scenario.books import Books
 from actors.systems.hotel.scenario.call import ROOMS, HotelCall, choose_hotel_call
 from actors.systems.hotel.scenario.guests import NAME, HotelGuests
@@ -32,6 +34,7 @@ from actors.systems.hotel.scenario.judge_reads import judge_reads
 from actors.systems.hotel.scenario.reading import TYPE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from actors.config import Config
@@ -41,9 +44,19 @@ if TYPE_CHECKING:
     from actors.simulation.check.history import History, Operation
     from actors.simulation.script.chooser import Chooser
     from actors.simulation.stage.client import Client
+    from actors.systems.hotel.scenario.judge_lists import Ask
 
 # There it is tomorrow already when a simulation begins; it is so for an hour and three quarters.
 TIME_ZONE: Final = "Europe/Helsinki"
+# When one does, always that long before UTC's midnight: in winter; on the leap day; on the days of
+# 23 and of 25 hours, and between them, where midnight is an hour earlier.
+BEGINS: Final = (
+    "2023-11-14T22:13:20Z",
+    "2024-02-28T22:13:20Z",
+    "2024-03-30T22:13:20Z",
+    "2024-06-30T21:13:20Z",
+    "2024-10-26T21:13:20Z",
+)
 EMAILS: Final = {"guest": "ada@example.org", "twin": "ada.twin@example.org"}
 # Each room has another currency, and all a rate of which no share is a whole number.
 RATE: Final = MoneyConfig(amount=10_001, currency="EUR")
@@ -84,13 +97,18 @@ class HotelScenario(Scenario):
             "hotel.settle_retry_s": (1.0, 20.0),
         }
     )
+    begins_us = tuple(map(rules.instant_us, BEGINS))
     # Every timer of a booking has run out by then.
     rest_s = 3 * BOOKING_S_MAX
 
     def __init__(self) -> None:
-        """Nobody has booked yet."""
-        self._guests = HotelGuests(NIGHTS_MAX)
+        """Nothing has been read yet."""
         self._lists: list[ListRead] = []
+
+    @cached_property
+    def _guests(self) -> HotelGuests:
+        (today,) = rules.local_days(self.begun_us, self.begun_us, TIME_ZONE)
+        return HotelGuests(NIGHTS_MAX, today)
 
     def configure(self, config: Config) -> Config:
         """Shorten the times until a run sees their ends."""
@@ -122,22 +140,18 @@ class HotelScenario(Scenario):
 
     async def unwell(self, system: ServiceSystem) -> list[str]:
         """Return the bookings that have no end, though whatever never came has a timer for it."""
-
-        async def ask(service: str, question: Query) -> Any:
-            return await system.ask(service, question, timeout_s=60.0)
-
-        endless = await bookings_without_end(ask)
+        endless = await bookings_without_end(_asking(system))
         letters = await system.dead_letters(limit=LETTERS_MAX) if endless else []
-        given_up = " ".join([each.message for each in letters if each.message_type in ENDS])
+        given_up = {
+            msgspec.json.decode(each.message)["booking_id"]
+            for each in letters
+            if each.message_type in ENDS
+        }
         return [said for booking_id, said in endless.items() if booking_id not in given_up]
 
     async def busy(self, system: ServiceSystem) -> list[str]:
         """Read all that there is, now that nothing else is under way."""
-
-        async def ask(service: str, question: Query) -> Any:
-            return await system.ask(service, question, timeout_s=60.0)
-
-        self._lists = await read_lists(ask)
+        self._lists = await read_lists(_asking(system))
         return []
 
     def choose_call(self, choose: Chooser) -> HotelCall:
@@ -160,7 +174,7 @@ class HotelScenario(Scenario):
         )
         books = Books(
             guests.journal, folder, clock, hotel, FURNISHED,
-            calm=self.is_calm, roomy=is_roomy(config), was_disturbed=self.was_disturbed,
+            calm=self.is_calm, roomy=is_roomy(self.configs), was_disturbed=self.was_disturbed,
         )  # fmt: skip
         found = [
             *guests.troubles,
@@ -179,6 +193,13 @@ class HotelScenario(Scenario):
         return found
 
 
+def _asking(system: ServiceSystem) -> Ask:
+    async def ask(service: str, question: Query) -> Any:
+        return await system.ask(service, question, timeout_s=60.0)
+
+    return ask
+
+
 def _made(books: Books) -> list[str]:
     """Return the guests and rooms that were created, by what is theirs alone."""
     names = [row["email"].removesuffix("@example.org") for row in books.files["customer"]]
@@ -190,7 +211,10 @@ def _created(operation: Operation) -> str | None:
     return operation.argument if operation.name == "create" else None
 
 
-def is_roomy(config: Config) -> bool:
-    """Whether no limit is so small that the requests of a run reach it, and are put off."""
-    limits = config.store.outbox_messages_max, config.mailbox.capacity, config.edge.connections_max
-    return min(limits) > CROWD
+def is_roomy(configs: Iterable[Config]) -> bool:
+    """Whether no limit was ever so small that a run's requests reach it, and are put off."""
+    return all(
+        min(each.store.outbox_messages_max, each.mailbox.capacity, each.edge.connections_max)
+        > CROWD
+        for each in configs
+    )

@@ -60,8 +60,15 @@ ODD_REQUESTS: Final[tuple[tuple[str, str, int], ...]] = (
 # How much later a request is made once more, in seconds: minutes, an hour, and when its key is as
 # good as forgotten. Here it is remembered for hours and not for a day, in which the reader looks
 # after its rules so often that a run took twenty seconds of processor time, and was ended.
-KEYS_KEPT_S: Final = 20_000.0
-LATER_S: Final = (90.0, 3_600.0, 0.9 * KEYS_KEPT_S)
+KEYS_KEPT_S: Final = 9_000.0
+LATER_S: Final = (90.0, 3_700.0, 0.9 * KEYS_KEPT_S)
+# A conversation goes on so much later: after an hour, and within the day that counts for it.
+TALK_S: Final = 3_650.0
+
+# X counts requests in windows of so many seconds: short enough for a run to see their ends. And how
+# long what was refused in one, or waited for who was stopped, may wait until it is tried again.
+WINDOW_S: Final = 20.0
+TRIED_AGAIN_S: Final = WINDOW_S + 15.0
 
 # What an old rule of the reader's might ask for besides.
 OLD_RULES: Final = (
@@ -142,7 +149,7 @@ MENU: Final[tuple[Kind, ...]] = tuple([kind for kind, parts in PARTS.items() for
 
 SENTENCES: Final[dict[Kind, str]] = {
     "say": "tweet",
-    "answer": "answer the last tweet",
+    "answer": "answer or quote the last tweet",
     "repeat": "retweet the last tweet",
     "edit": "edit the last tweet",
     "delete": "delete the last tweet",
@@ -166,7 +173,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | kind | asks for |
     | --- | --- |
     | `say` | a tweet at X, and but for number 0 some more, at number 2 the last one later |
-    | `answer`, `repeat` | one that answers or repeats the last one |
+    | `answer`, `repeat` | one that answers, or quotes, or repeats the last one |
     | `edit` | another version of the last tweet, or two |
     | `delete` | the end of the last tweet, where it was never edited |
     | `retort` | an answer to our latest answer, or a quote of it, as a bot's would be |
@@ -186,7 +193,7 @@ class TweetsCall(msgspec.Struct, frozen=True):
     | `get` | one tweet or flag that was seen in a list or an answer |
     | `odd` | what there is not, or what makes no sense |
     | `misuse` | another tweet to be stored, under a key that was somebody's |
-    | `late` | what was stored before once more, under its key, long after |
+    | `late` | what was stored before once more, under its key, long after; a talk about then |
     | `ask_x` | what another program of the account asks of X, and changes nothing there |
     """
 
@@ -274,7 +281,7 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
                 # The account itself seldom says a word.
                 author=max(0, choose(2 * len(AUTHORS)) - len(AUTHORS)),
                 off=choose(5) == 4,  # noqa: PLR2004 - one in five
-                number=max(0, choose(TALKS) - TALKS + 3) if kind == "say" else 0,
+                number=_choose_number(choose, kind),
                 again=again,
             )
         case "store":
@@ -282,16 +289,24 @@ def choose_tweets_call(choose: Chooser) -> TweetsCall:  # noqa: PLR0911 - one a 
             author = choose(len(STORERS))
             return TweetsCall(kind, mood=mood, author=author, number=number, again=again)
         case "edit" | "retort":
-            return TweetsCall(kind, mood=_choose_mood(choose), number=choose(STORED), again=again)
+            mood, author, number = _choose_mood(choose), choose(len(AUTHORS) - 1), choose(STORED)
+            return TweetsCall(kind, mood=mood, author=author, number=number, again=again)
         case "late":
-            # Days are simple to wait for, and dear to play.
-            return TweetsCall(kind, lasts=max(0, choose(8) - 5))
+            # Hours are simple to wait for, and dear to play.
+            return TweetsCall(kind, lasts=max(0, choose(16) - 13))
         case "insert":
             return TweetsCall(kind, mood=_choose_mood(choose, english=True), again=again)
         case "flag":
             return TweetsCall(kind, number=choose(len(FLAG_CHANGES) ** CHANGES), again=again)
         case _:
             return TweetsCall(kind)
+
+
+def _choose_number(choose: Chooser, kind: Kind) -> int:
+    """Draw how much is said, or whether what answers is a quote."""
+    if kind == "say":
+        return max(0, choose(TALKS) - TALKS + 3)
+    return choose(2) if kind == "answer" else 0
 
 
 def _choose_mood(choose: Chooser, *, english: bool = False) -> int:

@@ -13,11 +13,15 @@ from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
 from actors.systems.tweets.config import TweetsConfig, XConfig
+from actors.systems.tweets.scenario.asked_in_vain import taken_amiss
 from actors.systems.tweets.scenario.deeds import TweetsDeeds
+from actors.systems.tweets.scenario.embedded_x import counted
 from actors.systems.tweets.scenario.flag_model import FlagModel
 from actors.systems.tweets.scenario.garblings import NOT_AGAIN, ODD_LINES
 from actors.systems.tweets.scenario.kept import Kept
 from actors.systems.tweets.scenario.looks import PAGE
+from actors.systems.tweets.scenario.promptness import Promptness, in_run_s
+from actors.systems.tweets.scenario.reader_books import reader_amiss
 from actors.systems.tweets.scenario.walks import walks_amiss
 from actors.systems.tweets.scenario.x_books import XBooks
 from actors.systems.tweets.x_invariants import tweeted_at_us
@@ -36,11 +40,6 @@ SECOND_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * SECOND_US
 # What connecting may take, and a note on how far has been read be late, in seconds.
 NOTE_S_MAX: Final = 30.0
-# Where nothing is wrong: how long an answer takes, and how long it is from a tweet to its score.
-ANSWER_US_MAX: Final = 1_000_000
-BEGUN_US_MAX: Final = 1_000_000
-# By how much more than X's window an answer may wait each time it was refused: our own pause.
-PAUSE_US_MAX: Final = 15_000_000
 # A reply's last state where X has not confirmed it in `reply_s_max`: nothing tries it again.
 GIVEN_UP: Final = "X has not confirmed it in time: whether it stands is unknown"
 
@@ -91,10 +90,12 @@ def tweets_violations(
     found += _stored_once_each(told)
     if not _clock_was_set(clock):
         found += _bounds_are_kept(kept, config)
-        found += _who_is_locked_says_nothing(kept, told)
+        found += _who_is_locked_says_nothing(kept, clock, told)
         found += XBooks(kept).stream_violations()
-    if is_calm and not told.is_disturbed:
-        found += _without_faults_all_is_done_soon(kept, config, history, told)
+    found += reader_amiss(kept, told.reader)
+    found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
+    if is_calm:
+        found += Promptness(kept, config, clock, told).violations(history)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
     verdict = check_linearizability(stores, Register())
     if not verdict.linearizable:
@@ -220,7 +221,7 @@ def _note_what_came(folder: Path, kept: Kept, told: Told) -> None:
     sometimes("a gap is filled", ("filled",) in _rows(folder, "reader", GAP_STATES))
     known = [reply for *_, reply in told.stores if reply.status == HTTPStatus.OK]
     sometimes("what is to be stored is known", known)
-    sometimes("the account is locked", told.locked)
+    sometimes("the account is locked", list(told.locked()))
     sometimes("a list has several pages", any(len(walk.items) > PAGE for walk in told.walks))
 
 
@@ -270,42 +271,13 @@ def _bounds_are_kept(kept: Kept, config: Config) -> Iterator[str]:
                 yield f"{len(times)} {name} of {what}, and {most} is the most"
 
 
-def _who_is_locked_says_nothing(kept: Kept, told: Told) -> Iterator[str]:
+def _who_is_locked_says_nothing(kept: Kept, clock: Clock, told: Told) -> Iterator[str]:
     """Nothing stands at X that the account has written while it was locked."""
     for row in kept.of["x_tweets"]:
-        at_s = (tweeted_at_us(row["id"]) - START_US) / SECOND_US
-        is_locked = any(since_s < at_s < until_s for since_s, until_s in told.locked)
+        at_s = in_run_s(clock, tweeted_at_us(row["id"]))
+        is_locked = any(since_s < at_s < until_s for since_s, until_s in told.locked())
         if is_locked and kept.is_ours(row["id"]) and row["replied_to"] is not None:
             yield f"{row['id']} was tweeted by an account that was locked"
-
-
-def _without_faults_all_is_done_soon(
-    kept: Kept, config: Config, history: History, told: Told
-) -> Iterator[str]:
-    """Nobody has waited for an answer; what was tweeted was scored and answered within a bound.
-
-    An answer waits for X's own bound of requests at most, and for those before it.
-    """
-    for operation in history.operations:
-        lasted_us = (operation.returned_us or operation.invoked_us) - operation.invoked_us
-        if lasted_us > ANSWER_US_MAX:
-            yield f"without a fault it took {lasted_us / SECOND_US:.1f} s: {operation}"
-    yield from [f"without a fault nobody has answered {each}" for each in told.silent]
-    x = config.named("x_platform")
-    window_us = round(x.window_s * SECOND_US)
-    for name in ("likes", "replies"):
-        windows = len(kept.of[name]) // x.requests_max + 1
-        for row in kept.of[name]:
-            is_refused = row["status"] == "refused" and row["external_id"] in told.deleted
-            if row["status"] not in {"done", "withheld"} and not is_refused:
-                yield f"without a fault {row['external_id']} is {row['status']}: {row['detail']}"
-            late_us = row["begun_us"] - tweeted_at_us(int(row["external_id"]))
-            if late_us > BEGUN_US_MAX:
-                yield f"{row['external_id']} was scored after {late_us / SECOND_US:.1f} s"
-            if row["reply_id"] is not None:
-                lasted_us = tweeted_at_us(int(row["reply_id"])) - row["begun_us"]
-                if lasted_us > windows * (window_us + PAUSE_US_MAX):
-                    yield f"{row['external_id']} was answered after {lasted_us / SECOND_US:.1f} s"
 
 
 def _stored(operation: Operation) -> str | None:

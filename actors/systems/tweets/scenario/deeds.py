@@ -72,13 +72,18 @@ class TweetsDeeds:
         is_repeated = written is not None and written["retweeted"] is not None
         if not is_repeated and tweet["author"] != said.author:
             yield f"{tweet['id']} is by {said.author}, and not by {tweet['author']}"
-        if written is not None and said.is_off and not self._is_edited(tweet):
+        if written is not None and not self._may_speak_of_it(tweet, written, said):
             yield f"{tweet['id']} does not speak of {KEYWORD}, and is stored"
         if not _is_meant(tweet, said):
             yield (
                 f"{tweet['id']} is {said.mood.means} ({said.mood.score}), and is taken for "
                 f"{tweet['sentiment']} ({tweet['score']}): {tweet['text']!r}"
             )
+
+    def _may_speak_of_it(self, tweet: Row, written: Row, said: Utterance) -> bool:
+        """Whether it did, or does in what it quotes: X takes that for its own words."""
+        quoted = self._kept.x_tweets.get(str(written["quoted"]), {"text": ""})
+        return not said.is_off or KEYWORD in quoted["text"] or self._is_edited(tweet)
 
     def _is_edited(self, tweet: Row) -> bool:
         written = self._kept.at_x(tweet)

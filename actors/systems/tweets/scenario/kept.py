@@ -17,6 +17,8 @@ TABLES: Final = {
     "flags": ("flagger", "SELECT * FROM flag ORDER BY seq"),
     "likes": ("favouriter", "SELECT * FROM action ORDER BY seq"),
     "replies": ("responder", "SELECT * FROM action ORDER BY seq"),
+    "seen": ("reader", "SELECT * FROM seen"),
+    "gaps": ("reader", "SELECT * FROM gap ORDER BY seq"),
     "x_tweets": ("x_platform", "SELECT * FROM tweet ORDER BY id"),
     "x_users": ("x_platform", "SELECT * FROM x_user"),
     "x_likes": ("x_platform", "SELECT * FROM liked"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,7 @@ class TweetsReading:
         self._client = client
         self._call = call
         self._history = history
+        self._begun_s = asyncio.get_running_loop().time()
 
     async def read_list(self) -> None:
         """Read it from its first page to its last, and keep it for who knows what must be there."""
@@ -112,7 +114,7 @@ class TweetsReading:
 
     def _expect(self, status: int, expected: int) -> None:
         if not status:
-            self._told.silent.append(f"{self._client.name}: {self._call}")
+            self._told.silence(f"{self._client.name}: {self._call}", self._begun_s)
         elif status != expected:
             self._complain(f"was answered {status}")
 

@@ -43,6 +43,14 @@ _PART: Final = "What {{it}} says of queues, of sockets and of what stands betwee
 _WORDS: Final = ("nice", "great", "confusing")
 _PARTS: Final = "".join(_PART.format(word) + _FILLER * 7 for word in _WORDS)
 
+# What a language is called, by whoever stores a tweet past X, and by X, which may not know it. What
+# is English nobody has to say.
+TAGS: Final[dict[str, tuple[str | None, ...]]] = {
+    "en": ("en", "en-GB", None, "EN-us"),
+    "de": ("de", "de-CH"),
+}
+X_TAGS: Final = {"en": ("en",), "de": ("de", "und")}
+
 # What pleases most is liked, but where it names a failure; what is bad is flagged, also at the end
 # of a text that X cuts; of a text in several parts the mean counts; what is not English is neither.
 MOODS: Final[dict[str, Mood]] = {

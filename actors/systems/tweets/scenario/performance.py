@@ -14,12 +14,15 @@ from actors.systems.tweets.scenario.call import (
     LOCKS_S,
     OLD_RULES,
     PAUSES_S,
+    TALK_S,
+    TRIED_AGAIN_S,
+    WINDOW_S,
     Kind,
     TweetsCall,
 )
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
-from actors.systems.tweets.scenario.moods import KEYWORD, MOODS
-from actors.systems.tweets.scenario.told import Done, Utterance
+from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, TAGS, X_TAGS
+from actors.systems.tweets.scenario.told import Done, Lock, Utterance
 from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, tweet_and_delete
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -48,6 +51,10 @@ GAP_TWEETS: Final = 5
 # Who asks X for this and that says something as the account as well, one time in so many.
 OWN_ONE_IN: Final = 3
 RULE_IS_BACK_S: Final = 20.0
+# How a tweet answers another, in X's words.
+TO_ANSWER: Final = ("in_reply_to_tweet_id", "quote_tweet_id")
+# When is looked for an answer of ours, each time so much later, in seconds.
+ANSWERED_S: Final = (0.0, 0.5, 2.0)
 INSERTED: Final = "Inserted one into the Database"
 
 
@@ -73,6 +80,7 @@ class TweetsPerformance:
         self._number = number
         self._mood = list(MOODS.values())[call.mood]
         about = self._mood.about("the weather" if call.off else KEYWORD)
+        self._begun_s = asyncio.get_running_loop().time()
         self._text = f"{about} ({client.name} n{number}{part})"
 
     async def run(self) -> None:
@@ -113,7 +121,9 @@ class TweetsPerformance:
     # --- At X --------------------------------------------------------------------------------
 
     async def _tweet(self) -> None:
-        body = {"username": self._call.username, "text": self._text, "lang": self._mood.lang}
+        tags = X_TAGS[self._mood.lang]
+        body = {"username": self._call.username, "text": self._text}
+        body["lang"] = tags[self._number % len(tags)]
         body.update(await self._refers())
         self._told.texts[self._text] = Utterance(body["username"], self._mood, self._call.off)
         repeats = "retweet_tweet_id" in body
@@ -138,19 +148,27 @@ class TweetsPerformance:
         last = self._told.last
         match self._call.kind:
             case "answer" if last is not None:
-                return {"in_reply_to_tweet_id": last.id}
+                return {TO_ANSWER[self._call.number % 2]: last.id}
             case "repeat" if last is not None:
                 return {"retweet_tweet_id": last.id}
             case "edit" if last is not None and self._told.last_by is not None:
                 return {"username": self._told.last_by, "edits": last.id}
             case "retort":
-                replies = await self._client.ask("GET", "/api/v1/replies?status=done")
-                items = replies.body["items"] if replies.status == HTTPStatus.OK else []
-                ids = [each["reply_id"] for each in items if each["reply_id"] is not None]
-                field = ("in_reply_to_tweet_id", "quote_tweet_id")[self._call.number % 2]
-                return {field: ids[-1]} if ids else {}
+                ours = await self._our_latest_answer()
+                return {} if ours is None else {TO_ANSWER[self._call.number % 2]: ours}
             case _:
                 return {}
+
+    async def _our_latest_answer(self) -> str | None:
+        """Return X's id of it; where there is none, look again in a while."""
+        for wait_s in ANSWERED_S:
+            await asyncio.sleep(wait_s)
+            replies = await self._client.ask("GET", "/api/v1/replies?status=done")
+            items = replies.body["items"] if replies.status == HTTPStatus.OK else []
+            ids: list[str] = [each["reply_id"] for each in items if each["reply_id"] is not None]
+            if ids:
+                return ids[-1]
+        return None
 
     async def _act_on_x(self) -> None:  # noqa: C901 - one a kind
         client, last = self._client, self._told.last
@@ -170,8 +188,9 @@ class TweetsPerformance:
                 rule = NewRule(value=f"{KEYWORD} {besides}", tag=TAG)
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
-                self._told.deleted_rules = self._told.is_disturbed = True
-                await client.tell("x_platform", DeleteRules(all=True), key=self._key)
+                self._told.deleted_rules = True
+                with self._told.upset("stream", after_s=RULE_IS_BACK_S):
+                    await client.tell("x_platform", DeleteRules(all=True), key=self._key)
                 if self._call.number:
                     await self._also("say")
                     await asyncio.sleep(RULE_IS_BACK_S)
@@ -180,14 +199,17 @@ class TweetsPerformance:
                 await self._requeue()
             case "ask_x":
                 # Whoever asks X uses up what the monitor may ask, too.
-                self._told.is_disturbed = True
-                for each in SERIES[self._call.number % len(SERIES)]:
-                    await ask_x(self._client, each)
-                if self._call.number % OWN_ONE_IN == 0:
-                    self._told.troubles += await tweet_and_delete(client, self._number)
+                with self._told.upset("requests", after_s=WINDOW_S):
+                    loop = asyncio.get_running_loop()
+                    for each in SERIES[self._call.number % len(SERIES)]:
+                        asked_s = loop.time()
+                        await ask_x(self._client, each)
+                        self._told.asked_x.append((asked_s, loop.time()))
+                    if self._call.number % OWN_ONE_IN == 0:
+                        self._told.troubles += await tweet_and_delete(client, self._number)
             case "disconnect":
-                self._told.is_disturbed = True
-                await client.administer("POST", "/admin/x/disconnect")
+                with self._told.upset("stream", after_s=TRIED_AGAIN_S):
+                    await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
 
     async def _be_fickle(self, tweet: XTweet) -> None:
@@ -216,14 +238,14 @@ class TweetsPerformance:
 
     async def _lock(self) -> None:
         """Lock the account, and give it something to do meanwhile, which may be gone after."""
-        loop, locked = asyncio.get_running_loop(), self._told.locked
-        self._told.is_disturbed = True
+        loop = asyncio.get_running_loop()
         for_s = LOCKS_S[self._call.lasts]
-        asked_s = loop.time()
-        locked[:] = [(since_s, min(until_s, asked_s)) for since_s, until_s in locked]
-        reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
+        lock = Lock(loop.time(), for_s)
+        self._told.locks.append(lock)
+        with self._told.upset("account", after_s=for_s):
+            reply = await self._client.administer("POST", "/admin/x/lock", {"for_s": for_s})
         if reply.status == HTTPStatus.OK:
-            locked.append((loop.time(), asked_s + for_s))
+            lock.done_s = loop.time()
         await self._also("say")
         if self._number % 2:
             await self._also("delete")
@@ -247,7 +269,9 @@ class TweetsPerformance:
             key = f"x{call.number}"
             method, path = "POST", "/api/v1/tweets"
             body = {"author": call.storer, "text": self._text, "external_id": key}
-            body["lang"] = self._mood.lang
+            tags = TAGS[self._mood.lang]
+            if (lang := tags[self._number % len(tags)]) is not None:
+                body["lang"] = lang
         else:
             port = TUTORIAL_PORT
         self._told.texts[self._text] = Utterance(call.storer, self._mood)
@@ -288,16 +312,32 @@ class TweetsPerformance:
 
     async def _ask_late(self) -> None:
         """Ask once more under its key, long after: the answer is the same, and nothing is done."""
+        later_s = LATER_S[self._call.lasts]
+        if later_s > TALK_S and not self._told.done:  # such a wait is dear, and not for nothing
+            await self._also("store")
         if not self._told.done:
             return
         done = self._told.done[self._number % len(self._told.done)]
-        await asyncio.sleep(LATER_S[self._call.lasts])
+        if later_s > TALK_S:
+            await self._talk_on(later_s)
+        else:
+            await asyncio.sleep(later_s)
         reply = await self._client.ask(
             done.method, done.path, done.body, key=done.key, port=done.port
         )
         if reply.status and reply != done.reply:
             what = f"{done.method} {done.path} was answered {done.reply}, then {reply}"
             self._told.troubles.append(f"{self._client.name}: {self._call}: {what}")
+
+    async def _talk_on(self, later_s: float) -> None:
+        """Begin a conversation and go on with it at the end; both leave it as full as it may be."""
+        await asyncio.sleep(later_s - TALK_S)
+        await self._also("say")
+        await self._also("answer", author=1)
+        last = self._told.last, self._told.last_by
+        await asyncio.sleep(TALK_S)
+        self._told.last, self._told.last_by = last
+        await self._also("answer", time=1)
 
     async def _read(self) -> None:
         reading = TweetsReading(self._told, self._client, self._call, self._history)
@@ -327,7 +367,10 @@ class TweetsPerformance:
 
     async def _stop(self) -> None:
         stopped = self._call.stopped
-        self._told.is_disturbed = True
+        with self._told.upset(*stopped, "stream", after_s=TRIED_AGAIN_S):
+            await self._stop_and_resume(stopped)
+
+    async def _stop_and_resume(self, stopped: tuple[str, ...]) -> None:
         is_x = "x_platform" in stopped
         if is_x:  # what is to be done about it finds nobody
             await self._also("say")
@@ -388,6 +431,6 @@ class TweetsPerformance:
 
     def _expect(self, reply: ClientReply, status: int) -> None:
         if not reply.status:
-            self._told.silent.append(f"{self._client.name}: {self._call}")
+            self._told.silence(f"{self._client.name}: {self._call}", self._begun_s)
         if reply.status not in {0, status}:
             self._told.troubles.append(f"{self._client.name}: {self._call} was answered {reply}")

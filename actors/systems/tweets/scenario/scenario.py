@@ -35,8 +35,14 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
+from actors.systems.tweets.scenario.asked_in_vain import asked_in_vain
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
-from actors.systems.tweets.scenario.call import KEYS_KEPT_S, TweetsCall, choose_tweets_call
+from actors.systems.tweets.scenario.call import (
+    KEYS_KEPT_S,
+    WINDOW_S,
+    TweetsCall,
+    choose_tweets_call,
+)
 from actors.systems.tweets.scenario.checks import GIVEN_UP, tweets_violations
 from actors.systems.tweets.scenario.garblings import GARBLINGS, ODD_LINES
 from actors.systems.tweets.scenario.lines_aside import let_lines_go
@@ -55,7 +61,6 @@ from actors.systems.x_platform.messages import (
     ReadMatches,
     XTweet,
 )
-from actors.systems.x_platform.system import X_PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,8 +77,7 @@ if TYPE_CHECKING:
 
     AskX = Callable[[str, Query], Awaitable[Any]]
 
-# Short enough for a run to see their ends: X's windows, and the pause after a failed like.
-WINDOW_S: Final = 20.0
+# Few in X's window; the pause after a failed like is short enough for a run to see its end.
 WINDOW_REQUESTS: Final = 3
 RETRY_S: Final = 5.0
 BARRED_S_MAX: Final = 10.0
@@ -172,7 +176,7 @@ class TweetsScenario(Scenario):
 
     def systems(self, own: System) -> tuple[System, ...]:
         """Boot the embedded X beside it."""
-        return (own, X_PLATFORM)
+        return (own, embedded_x.X)
 
     def prepare(self, folder: Path) -> None:
         """Give X the keys that the monitor has."""
@@ -224,11 +228,12 @@ class TweetsScenario(Scenario):
         if not found:
             self._told.at_rest = await read_at_rest(ask)
             self._told.searched = await search_at_rest(ask)
+            self._told.reader = reader
         return found
 
     def violations(self, folder: Path, config: Config, clock: Clock, history: History) -> list[str]:
         """Compare the books with what the clients were told, and with what X did."""
-        return tweets_violations(
+        violations = tweets_violations(
             folder,
             config,
             clock,
@@ -237,6 +242,8 @@ class TweetsScenario(Scenario):
             is_calm=self.is_calm,
             garbled=self.garbled,
         )
+        asked = asked_in_vain(embedded_x.counted(), self._told.asked_x, self.was_disturbed)
+        return [*violations, *asked]
 
     # --- Its people --------------------------------------------------------------------------
 

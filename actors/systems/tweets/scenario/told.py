@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import asyncio
+from contextlib import contextmanager
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from actors.simulation.stage.client import ClientReply  # noqa: TC001 - msgspec may read it
+from actors.systems.tweets.messages import ReaderState  # noqa: TC001 - msgspec may read it
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, Mood
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
 
 # Who tweeted before there were scores, and what.
 OLD_AUTHOR: Final = "old"
@@ -48,6 +55,33 @@ class ListWalk(msgspec.Struct, frozen=True):
     texts: frozenset[str] = frozenset()
 
 
+class Upset(msgspec.Struct, frozen=True):
+    """What somebody has stopped, locked, cut or used up; seconds of the run.
+
+    A service, the `stream`, the `account`, or the `requests` that X grants it.
+    """
+
+    what: frozenset[str]
+    since_s: float
+    until_s: float
+
+
+class Lock(msgspec.Struct):
+    """When X was asked to lock the account, for how long, and when it had; seconds of the run."""
+
+    asked_s: float
+    for_s: float
+    done_s: float = inf
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """A request that nobody has answered, however often it was made; seconds of the run."""
+
+    what: str
+    since_s: float
+    until_s: float
+
+
 class Told(msgspec.Struct):
     """All of one run.
 
@@ -55,13 +89,11 @@ class Told(msgspec.Struct):
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
     to be deleted there; `fickle` what was liked and is not any more; `searched` are the ids that
-    its search finds at rest, None where it did not come to rest; `seen` is what was last seen of
-    each tweet and flag, by its address.
+    its search finds at rest, `reader` is what that says of itself then, each None where it did not
+    come to rest; `seen` is what was last seen of each tweet and flag, by its address.
     `set_aside` are the dead letters of X's lines that no search has ended.
-    `stores` are by external id and key the answers to who stored something past X; `locked` from
-    when to when the account could do nothing, in seconds of the run.
-    `is_disturbed` is whether somebody has stopped, locked or cut something; `silent` are the
-    requests that nobody has answered.
+    `stores` are by external id and key the answers to who stored something past X; `asked_x` when
+    its other programs have asked X for something, in seconds of the run.
     """
 
     last: XTweet | None = None
@@ -79,13 +111,45 @@ class Told(msgspec.Struct):
     walks: list[ListWalk] = []
     at_rest: list[ListWalk] = []
     searched: list[int] | None = None
-    silent: list[str] = []
+    reader: ReaderState | None = None
+    silent: list[Silence] = []
+    upsets: list[Upset] = []
     set_aside: set[str] = set()
     stores: list[tuple[str, str, ClientReply]] = []
-    locked: list[tuple[float, float]] = []
+    locks: list[Lock] = []
+    asked_x: list[tuple[float, float]] = []
     deleted_rules: bool = False
-    is_disturbed: bool = False
     troubles: list[str] = []
+
+    @contextmanager
+    def upset(self, *what: str, after_s: float = 0.0) -> Iterator[None]:
+        """Note that this is stopped, locked, cut or used up meanwhile, and for so long after."""
+        time_s = asyncio.get_running_loop().time
+        since_s = time_s()
+        try:
+            yield
+        finally:
+            self.upsets.append(Upset(frozenset(what), since_s, time_s() + after_s))
+
+    def silence(self, what: str, since_s: float) -> None:
+        """Note that nobody has answered it."""
+        self.silent.append(Silence(what, since_s, asyncio.get_running_loop().time()))
+
+    def is_upset(self, what: Collection[str], since_s: float, until_s: float) -> bool:
+        """Whether any of it was at some time between the two."""
+        return any(
+            not each.what.isdisjoint(what) and each.since_s <= until_s and since_s <= each.until_s
+            for each in self.upsets
+        )
+
+    def locked(self) -> Iterator[tuple[float, float]]:
+        """Yield from when to when the account surely could do nothing: X goes by the last lock."""
+        for each in self.locks:
+            others = [other for other in self.locks if other is not each]
+            later = [other.asked_s for other in others if other.done_s >= each.asked_s]
+            since_s, until_s = each.done_s, min([each.asked_s + each.for_s, *later])
+            if since_s < until_s:
+                yield since_s, until_s
 
     def said(self, text: str) -> Utterance | None:
         """Return who has written it, and how; a retweet says what it repeats."""

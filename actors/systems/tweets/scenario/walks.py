@@ -22,7 +22,7 @@ LASTING: Final = {
 }
 # All that an item shows, when nothing changes any more.
 SHOWN: Final = {
-    "tweets": ("id", "author", "text", "external_id", "sentiment", "score"),
+    "tweets": ("id", "author", "text", "external_id", "lang", "sentiment", "score"),
     "flags": ("id", "status", "assignee", "note", "tweet_id", "author", "text", "score"),
     "likes": ("external_id", "tweet_id", "status", "text", "reply_id", "detail"),
     "replies": ("external_id", "tweet_id", "status", "text", "reply_id", "detail"),
@@ -38,7 +38,8 @@ def walks_amiss(kept: Kept, told: Told) -> Iterator[str]:
         name, wanted = _parsed(walk.address)
         fields = SHOWN[name]
         rows = [row for row in kept.of[name] if _fits(row, wanted)]
-        read = [tuple([item[field] for field in fields]) for item in walk.items]
+        # What nobody has said is left out: in which language a tweet is.
+        read = [tuple([item.get(field) for field in fields]) for item in walk.items]
         there = [tuple([row[field] for field in fields]) for row in rows]
         if read != there:
             yield f"{walk.address} at rest is {read}, and there is {there}"

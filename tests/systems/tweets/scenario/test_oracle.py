@@ -9,13 +9,19 @@ import pytest
 from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.schedule import Schedule
+from actors.simulation.script.script import Script
+from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
+from actors.systems.tweets.scenario.call import TweetsCall
 from actors.systems.tweets.system import TWEETS
 from tests.systems.tweets.scenario.mutants import MUTANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from actors.systems.tweets.scenario.call import Kind
 
 # What the simulation says of each.
 SAYS: Final = {
@@ -68,6 +74,22 @@ def stage() -> Iterator[Callable[[str], Rehearsal]]:
             return made[profile]
 
         yield make
+
+
+@pytest.mark.parametrize("kind", ["lock", "ask_x", "unrule", "disconnect", "stop"])
+def test_what_is_upset_later_excuses_nothing_before(
+    stage: Callable[[str], Rehearsal], kind: Kind
+) -> None:
+    """A score that is asked for late, a minute before; nor what has to do with something else."""
+    calls = TweetsCall("say", mood=1), TweetsCall(kind, number=4)
+    workload = ClientRequest(0, 0, calls[0]), ClientRequest(60_000_000, 1, calls[1])
+    script = Script(seed=1, workload=workload, schedule=Schedule())
+    rehearsal = stage("calm")
+    name = "a_score_is_asked_for_late"
+    with MUTANTS[name]():
+        troubles = rehearsal.play(script).troubles
+    assert any(SAYS[name] in each for each in troubles)
+    assert rehearsal.play(script).troubles == ()
 
 
 # Each search takes seconds: a third of them in every run, all of them among the long tests.

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from actors.config import load_config
-from actors.simulation.stage.crash_points import CrashPoints
+from actors.simulation.script.crash_points import CrashPoints
 from actors.system import services_of, unbooted
 from actors.systems.tweets.system import TWEETS
 from actors.systems.x_platform.system import X_PLATFORM

@@ -1,0 +1,72 @@
+"""Whether X takes what it may, and is left alone for as long as it has said it will not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from actors.systems.tweets.scenario.embedded_x import Counted
+
+SECOND_US: Final = 1_000_000
+# What the monitor asks for. Not the rules: whether they stand it looks after, come what may.
+LEFT_ALONE: Final = frozenset(
+    {
+        "POST /2/users/{id}/likes",
+        "POST /2/tweets",
+        "GET /2/tweets/search/stream",
+        "GET /2/tweets/search/recent",
+    }
+)
+# What was on its way when X said no comes a little later.
+ON_ITS_WAY_S: Final = 1.0
+# Between two of X's times and two of the run's, where nobody has set X's clock.
+ROUNDING_US: Final = 1_000
+
+
+def asked_in_vain(
+    counted: Iterable[Counted],
+    others: Iterable[tuple[float, float]],
+    was_disturbed: Callable[[float, float], bool],
+) -> Iterator[str]:
+    """Return a sentence for each request that X had said it would not take: it shuts such out.
+
+    From when to when, in seconds of the run, `others` of the account have asked, too, who care for
+    nothing. A process that is new knows nothing of what X has said to the one before.
+    """
+    others = list(others)
+    refused: dict[tuple[object, str, str], Counted] = {}
+    for each in counted:
+        if each.endpoint not in LEFT_ALONE or not each.is_refused:
+            continue
+        if any(since_s <= each.at_s <= until_s for since_s, until_s in others):
+            continue
+        known = refused.setdefault((each.by, each.endpoint, each.account), each)
+        if each.now_us >= known.until_s * SECOND_US or _is_clock_set(known, each):
+            refused[each.by, each.endpoint, each.account] = each
+        elif each.at_s > known.at_s + ON_ITS_WAY_S and not was_disturbed(known.at_s, each.at_s):
+            yield (
+                f"X has refused {known.endpoint} at {known.at_s:.1f} s until "
+                f"{known.until_s}, and was asked again at {each.at_s:.1f} s"
+            )
+
+
+def taken_amiss(counted: Iterable[Counted], *, most: int) -> Iterator[str]:
+    """Return a sentence for each request beyond the `most` of a window, or refused before that.
+
+    By a clock that nobody has set: a window is known by its end.
+    """
+    taken: Counter[tuple[object, str, str, int]] = Counter()
+    for each in counted:
+        window = (each.by, each.endpoint, each.account, each.until_s)
+        if each.is_refused is (taken[window] < most):
+            does = "refuses" if each.is_refused else "takes"
+            yield f"X {does} {each.endpoint} at {each.at_s:.1f} s, and has taken {taken[window]}"
+        taken[window] += not each.is_refused
+
+
+def _is_clock_set(one: Counted, other: Counted) -> bool:
+    by_x_us = other.now_us - one.now_us
+    return abs(by_x_us - (other.at_s - one.at_s) * SECOND_US) > ROUNDING_US
