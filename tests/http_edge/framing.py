@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from actors.testing.live_system import LiveSystem
     from tests.http_edge.framing_cases import Case
 
-# What is late is late soon: no case waits for the shipped limits.
+# What is late is late soon, and nothing that is sent without a break, on a machine of many others.
 LIMITS: Final[dict[str, Any]] = {
-    "head_s_max": 0.8,
-    "body_s_max": 0.8,
+    "head_s_max": 2.0,
+    "body_s_max": 2.0,
     "linger_s": 0.1,
     "line_bytes_max": 8190,
 }

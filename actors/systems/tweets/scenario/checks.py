@@ -92,7 +92,8 @@ def tweets_violations(
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, clock, told)
         found += XBooks(kept).stream_violations()
-    found += reader_amiss(kept, told.reader)
+    ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
+    found += reader_amiss(kept, told.reader, unreadable=unreadable)
     found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
     if is_calm:
         found += Promptness(kept, config, clock, told).violations(history)

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from actors.systems.tweets.scenario.kept import Kept
 
 
-def reader_amiss(kept: Kept, reader: ReaderState | None) -> Iterator[str]:
+def reader_amiss(kept: Kept, reader: ReaderState | None, *, unreadable: int) -> Iterator[str]:
     """Judge what it says at rest; None where it did not come to rest, and was not asked.
 
-    By a clock that was never set: else it may have forgotten what it had read.
+    By a clock that was never set: else it may have forgotten what it had read. So many lines
+    that were no tweets are in its file: `unreadable`.
     """
     if reader is None:
         return
@@ -24,8 +25,7 @@ def reader_amiss(kept: Kept, reader: ReaderState | None) -> Iterator[str]:
         ("tweets", reader.tweets, len(seen)),
         ("gaps", reader.gaps, len(gaps)),
         ("open gaps", reader.gaps_open, sum(row["state"] == "open" for row in gaps)),
-        # No wire of a simulation garbles anything.
-        ("lines that are no tweets", reader.unreadable, 0),
+        ("lines that are no tweets", reader.unreadable, unreadable),
     ):
         if said != there:
             yield f"the reader says {said} {what}, and there are {there}"
