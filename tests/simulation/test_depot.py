@@ -13,7 +13,7 @@ from actors.simulation.requests.oddities import oddities
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage import rehearsal as rehearsal_module
+from actors.simulation.stage import staging
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.edge_host import ADMIN_TOKEN
 from actors.simulation.stage.rehearsal import Rehearsal
@@ -58,7 +58,7 @@ async def ask_all(client: Client, _rng: Rng) -> None:
 @pytest.fixture(scope="module")
 def rehearsal() -> Iterator[Rehearsal]:
     always, oddly = (
-        patch.object(rehearsal_module, "ODD_ONE_IN", 1),
+        patch.object(staging, "ODD_ONE_IN", 1),
         patch.object(Client, "ask_oddly", ask_all),
     )
     with scratch_folder() as place, without_logs(), always, oddly:
