@@ -6,7 +6,6 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
 import structlog
 
 from actors.errors import DeadLettered, StoreCorrupt, StoreError, StoreLost, StoreUnwritable
@@ -19,6 +18,7 @@ from actors.service.bound_effect import bound_effects
 from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
+from actors.service.json_types import decoder_of
 from actors.service.letters import DiscardLetter, LetTimersGo, discard_letter, let_timers_go
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.store import BoundHandler
@@ -73,7 +73,7 @@ class ServiceHost(Behavior):
         self._handlers[DiscardLetter] = _builtin(discard_letter)
         self._handlers[LetTimersGo] = BoundHandler(
             partial(let_timers_go, letters_max=hosted.config.service.dead_letters_max),
-            msgspec.json.Decoder(int),
+            decoder_of(int),
         )
         effects = Effects(
             hosted.name,
@@ -244,7 +244,7 @@ class ServiceHost(Behavior):
 
 
 def _builtin(function: Any) -> BoundHandler:
-    return BoundHandler(function, msgspec.json.Decoder(None))
+    return BoundHandler(function, decoder_of(None))
 
 
 def _is_applied(outcome: Any) -> bool:

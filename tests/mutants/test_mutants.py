@@ -65,11 +65,11 @@ SEARCHED = sorted({each.systems for each in MUTANTS})
     ],
 )
 def test_without_a_mutant_all_holds(systems: tuple[str, ...]) -> None:
-    """The control: the same search finds nothing in the code as it is."""
-    schedules = len(PROFILES) * len(systems)
+    """The control: the same search finds nothing; under other profiles nor does test_rehearsal."""
+    schedules = len(systems)
     with scratch_folder() as place, without_logs():
         heard = list(
-            search(place, systems=systems, profiles=PROFILES, first=1, schedules=schedules)
+            search(place, systems=systems, profiles=PROFILES[-1:], first=1, schedules=schedules)
         )
     assert [each.trouble for each in heard if each.trouble] == []
     assert heard[-1].schedules == schedules

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-REQUESTS = [400, pytest.param(4_000, marks=pytest.mark.long)]
+REQUESTS = [240, pytest.param(4_000, marks=pytest.mark.long)]
 BOOKINGS_A_SECOND = 100
 # Ten a second, where the machine can book so often meanwhile.
 BOOKINGS_A_KILL = 10

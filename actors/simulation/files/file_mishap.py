@@ -68,7 +68,11 @@ ANOTHER_STORE: Final = (
 )
 ANOTHER_LOG: Final = "UPDATE epoch SET store = 'another of ' || ?"
 NO_IDENTITY: Final = "DELETE FROM epoch WHERE ? IS NOT NULL"
-RENUMBERED: Final = "UPDATE migration SET number = number + 100 WHERE schema = ?"
+# By as many as there are: row by row, no number may be another's.
+RENUMBERED: Final = (
+    "UPDATE migration SET number = number + (SELECT count(*) FROM migration WHERE schema = ?1)"
+    " WHERE schema = ?1"
+)
 STORE_OF: Final = "SELECT store FROM identity"
 # By more than any run sends.
 MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (?1, ?2, 1000000)"

@@ -40,8 +40,8 @@ class CalmOracle:
         # Each disturbance: from when, and until when it lasted; without an end it still does.
         self._spans: list[list[float]] = []
         self._open: dict[tuple[str, str], list[float]] = {}
-        # Since the wall clock was set last, until when it is behind what it has said before.
-        self._behind = [0.0, 0.0]
+        # When the wall clock was set last, and until when that lasts.
+        self._set = [0.0, 0.0]
 
     @property
     def undisturbed(self) -> bool:
@@ -66,16 +66,16 @@ class CalmOracle:
         self._lasting.discard(what)
         self._end(what, now_s)
 
-    def stepped(self, now_s: float, behind_s: float) -> None:
-        """Hear that the wall clock was set, and how far it is behind what it has said before.
+    def stepped(self, now_s: float, lasts_s: float) -> None:
+        """Hear that the wall clock was set, and how long that lasts, unless it is set again.
 
-        Until it has caught up, what waits for an instant by it waits longer than it was to. What
-        became due by its step is done as soon as anything.
+        It lasts until it says nothing any more that it has said before, for what waits for an
+        instant by it waits longer than it was to; and until who waits has looked at it again.
         """
         self.disturb(now_s)
-        self._behind[1] = min(self._behind[1], now_s)
-        self._behind = [now_s, now_s + behind_s]
-        self._spans.append(self._behind)
+        self._set[1] = min(self._set[1], now_s)
+        self._set = [now_s, now_s + lasts_s]
+        self._spans.append(self._set)
 
     def was_disturbed(self, first_s: float, last_s: float) -> bool:
         """Whether anything was done to it, or anybody was not up, at some time between the two."""
@@ -85,7 +85,7 @@ class CalmOracle:
         """Return since when it is calm; None where it is not."""
         if self._disturbed_s is None:
             return 0.0
-        since_s = max(self._disturbed_s, self._behind[1]) + RECOVERED_S
+        since_s = max(self._disturbed_s, self._set[1]) + RECOVERED_S
         return None if self._lasting or self._down or since_s > now_s else since_s
 
     def hear(self, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:

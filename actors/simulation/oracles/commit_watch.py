@@ -7,7 +7,7 @@ may have got it wrong.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -85,8 +85,6 @@ class _Store:
         self.handlers = handlers
         # By the message's identity: a batch may hold two that are equal.
         self.runs: dict[int, Run] = {}
-        self._run = Run(0)
-        self._heard = self._hearing()
         self.watched = {
             message: msgspec.structs.replace(
                 handler, function=partial(self._call, handler.function)
@@ -95,45 +93,45 @@ class _Store:
         }
 
     def _call(self, function: Callable[[Any, Any], Any], tx: Transaction, message: Any) -> Any:
-        run = self._run = self.runs[id(message)] = Run(tx.now_us)
-        tx.__class__ = self._heard
+        run = _Heard.in_hand = self.runs[id(message)] = Run(tx.now_us)
+        tx.__class__ = _Heard
         try:
             return function(tx, message)
         except BaseException as error:
             run.raised = error
             raise
 
-    def _hearing(self) -> type[Transaction]:
-        store = self
 
-        class Heard(Transaction):
-            """Notes what it has taken."""
+class _Heard(Transaction):
+    """Notes what it has taken."""
 
-            __slots__ = ()
+    __slots__ = ()
 
-            def send(self, service: str, command: Any) -> None:
-                super().send(service, command)
-                store._run.said.append(Said("send", Content.of(command), service))
+    # Whose it is: a handler awaits nothing, so that one alone is at work. No transaction has room
+    # for it, and a class for each incarnation would cost more than all that it hears.
+    in_hand: ClassVar[Run] = Run(0)
 
-            def publish(self, event: Any) -> None:
-                super().publish(event)
-                store._run.said.append(Said("publish", Content.of(event)))
+    def send(self, service: str, command: Any) -> None:
+        super().send(service, command)
+        self.in_hand.said.append(Said("send", Content.of(command), service))
 
-            def run(self, command: Any) -> None:
-                super().run(command)
-                store._run.said.append(Said("after", Content.of(command)))
+    def publish(self, event: Any) -> None:
+        super().publish(event)
+        self.in_hand.said.append(Said("publish", Content.of(event)))
 
-            def after(self, delay_s: float, command: Any) -> None:
-                super().after(delay_s, command)
-                due_us = self.now_us + round(delay_s * 1_000_000) if delay_s > 0 else 0
-                store._run.said.append(Said("after", Content.of(command), due_us=due_us))
+    def run(self, command: Any) -> None:
+        super().run(command)
+        self.in_hand.said.append(Said("after", Content.of(command)))
 
-            def reply(self, request: str, value: Any) -> None:
-                super().reply(request, value)
-                what = Content(type(value).__name__, encode(value))
-                store._run.said.append(Said("reply", what, request))
+    def after(self, delay_s: float, command: Any) -> None:
+        super().after(delay_s, command)
+        due_us = self.now_us + round(delay_s * 1_000_000) if delay_s > 0 else 0
+        self.in_hand.said.append(Said("after", Content.of(command), due_us=due_us))
 
-        return Heard
+    def reply(self, request: str, value: Any) -> None:
+        super().reply(request, value)
+        what = Content(type(value).__name__, encode(value))
+        self.in_hand.said.append(Said("reply", what, request))
 
 
 def _stands(outcome: Any) -> bool:

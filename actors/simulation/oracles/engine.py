@@ -195,7 +195,9 @@ class Engine:
     def stepped(self, by_s: float) -> None:
         """Hear that the wall clock was set, by so much; it says already what it says now."""
         now_s = self._clock.monotonic()
-        self.calm.stepped(now_s, self._clock.behind_us / 1e6)
+        # Who waits for a timer looks at the clock now and then, and sees it no sooner.
+        lasts_s = max(self._clock.behind_us / 1e6, self.config.timer.poll_s_max)
+        self.calm.stepped(now_s, lasts_s)
         self.timers.stepped(round(by_s * 1e6), now_s)
 
     def paused(self) -> None:

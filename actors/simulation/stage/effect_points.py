@@ -40,32 +40,32 @@ def with_effect_points(
     asked: Asked,
     faults: HandlerFaults,
     engine: Engine | None,
+    kinds: dict[tuple[str, type[Service]], type[Service]],
 ) -> AnyService:
     """Return a factory of the same service `name`, whose effects report each point they pass.
 
     `passes(service, message type, phase)` says whether a kill is due there; `asked(service, message
     type, message)` hears of what the outside world is about to be asked. `faults` strike its
     handlers, and `engine` hears of its effects' attempts. A stateless service has no effects, and
-    stays as it is.
+    stays as it is. `kinds` are the classes that do so, made once a run: what is not there is added.
     """
     if isinstance(service, Replicas):
         return service
     factory = service
-    kinds: dict[type[Service], type[Service]] = {}
 
     def make() -> Any:
         service = factory()
         if isinstance(service, StatelessService):
             return service
         kind = type(service)
-        if kind not in kinds:
-            kinds[kind] = _reporting(name, kind, passes, asked, faults, engine)
+        if (name, kind) not in kinds:
+            kinds[name, kind] = _reporting(name, kind, passes, asked, faults, engine)
         if engine is not None:
             for spec in kind.handlers.values():
                 if spec.kind == "effect":
                     limits = _limits(spec, service, engine)
                     engine.effects.limits[name, type_name(spec.message)] = limits
-        service.__class__ = kinds[kind]
+        service.__class__ = kinds[name, kind]
         return service
 
     return make

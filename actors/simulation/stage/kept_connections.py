@@ -1,4 +1,4 @@
-"""What a simulated process has open of a file outlives the incarnations of its service."""
+"""What is open of a file outlives the incarnations of its service, and a process that is killed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class KeptConnections:
 
     To open one, with its pragmas, its schema and its statements, takes longer than ten
     transactions, and a run has some twenty incarnations. The file that has the name now counts:
-    another one is opened.
+    another one is opened. Who is killed closes nothing, so that its log stays as it is, as it does
+    here: only who ends in order, or has no power any more, begins with other connections.
     """
 
     def __init__(self) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
+    from actors.service.service import Service
     from actors.simulation.files.unsynced import Remains
     from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
@@ -106,6 +107,7 @@ class Machine:
         self._trace = trace
         self._rng = rng
         self._boots = 0
+        self._kinds: dict[tuple[str, type[Service]], type[Service]] = {}
         self._app: App
         # Kept where another may come: nobody else knows the folder of a run.
         self._lock: DirectoryLock | None = None
@@ -193,7 +195,7 @@ class Machine:
         for actor in actors:
             await actor.settled()
         await self._let_nothing_go_on()
-        self._leave()
+        self._leave(closes=loss is not None)
         for each in remains:
             each.put_back()
 
@@ -211,9 +213,14 @@ class Machine:
         await self._let_nothing_go_on()
         self._leave()
 
-    def _leave(self) -> None:
-        """Close what a process has open when it ends."""
-        self.disk.connections.close()
+    def _leave(self, *, closes: bool = True) -> None:
+        """Give up what a process has when it ends; who is killed alone closes no file.
+
+        Its log and index stay as they are. A folder that is locked is one to which something is to
+        happen between two processes.
+        """
+        if closes or self._lock is not None:
+            self.disk.connections.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -221,6 +228,7 @@ class Machine:
         """Leave nothing running and nothing open, whatever has become of the run."""
         if self._boots and not self.disk.lost:
             await self.crash()
+        self.disk.connections.close()
 
     def watch_syncs(self) -> None:
         """Follow what is synced, for whoever cuts the power."""
@@ -303,7 +311,13 @@ class Machine:
             heard=self._note,
             ambient=contextvars.copy_context(),
             instrument=lambda name, service: with_effect_points(
-                name, service, self._passes, self._asked, self.disk.handlers, self.engine
+                name,
+                service,
+                self._passes,
+                self._asked,
+                self.disk.handlers,
+                self.engine,
+                self._kinds,
             ),
             at_a_distance=at_a_distance,
         )

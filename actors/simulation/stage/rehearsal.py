@@ -33,6 +33,7 @@ from actors.simulation.stage.staging import Given, Played, Staging, wrong_while_
 from actors.simulation.stage.trace import Trace
 from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
+from actors.simulation.time.collector import uncollected
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.simulation.time.virtual_clock import START_US
@@ -161,7 +162,8 @@ class Rehearsal:
         folder = self._place / f"run-{self._runs}"
         shutil.copytree(self._template, folder, copy_function=shutil.copy)
         try:
-            return self._play(script, folder, keep=keep, onlooker=onlooker)
+            with uncollected():
+                return self._play(script, folder, keep=keep, onlooker=onlooker)
         finally:
             shutil.rmtree(folder)
 

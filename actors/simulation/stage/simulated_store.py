@@ -199,9 +199,8 @@ class SimulatedStore(InlineStore):
 
     def _close(self) -> None:
         self._settle()  # its last word, too: the folder may know of that
-        if not self._disk.lost:  # else it goes with its process
-            reader = None if self._reader is self._writer else self._reader
-            self._reader, self._writer = self._disk.connections.keep(reader, self._writer)
+        reader = None if self._reader is self._writer else self._reader
+        self._reader, self._writer = self._disk.connections.keep(reader, self._writer)
         super()._close()
 
     def _settle(self) -> None:

@@ -17,6 +17,7 @@ from actors.simulation.net.current_host import CURRENT_HOST
 from actors.simulation.net.network_calls import NetworkCalls
 from actors.simulation.sealed.watch import escape
 from actors.simulation.time.budget import Budget, Spending
+from actors.simulation.time.collector import uncollected
 from actors.simulation.time.deadlock import describe_waiting
 from actors.simulation.time.generators import Generators
 from actors.simulation.time.numbered import NumberedFuture, NumberedTask, TaskList
@@ -44,7 +45,7 @@ log = logging.getLogger("asyncio")
 #   Task._log_destroy_pending   what asyncio's own gather() sets, for who is left at the end
 #   Task._fut_waiter, gather's _children   who waits for whom, in a Deadlock's report alone
 
-# The garbage collector runs finalizers, and they call back: it must run at the same points.
+# So that it runs at the same points of every run: see collector.py.
 _COLLECT_EVERY_CALLBACKS = 20_000
 _COLLECT_ALL_EVERY = 50  # collections of what is young
 
@@ -215,25 +216,26 @@ class SimulationLoop(NetworkCalls):
         if self._running:
             message = "this loop is running already"
             raise RuntimeError(message)
+        with uncollected(), self._hooked():
+            while not self._stopping:
+                self._turn()
+        if self._ending is not None:
+            ending, self._ending = self._ending, None
+            raise ending
+
+    @contextmanager
+    def _hooked(self) -> Iterator[None]:
+        """Be the running loop, and who hears of asynchronous generators."""
         hooks = sys.get_asyncgen_hooks()
-        collecting = gc.isenabled()
-        gc.collect(1)  # what an earlier test left must not end in this run
-        gc.disable()
         sys.set_asyncgen_hooks(firstiter=self._generators.begun, finalizer=self._generators.dropped)
         self._running, self._thread = True, get_ident()
         asyncio._set_running_loop(self)  # noqa: SLF001 - see above
         try:
-            while not self._stopping:
-                self._turn()
+            yield
         finally:
             asyncio._set_running_loop(None)  # noqa: SLF001
             self._running = self._stopping = False
             sys.set_asyncgen_hooks(*hooks)
-            if collecting:
-                gc.enable()
-        if self._ending is not None:
-            ending, self._ending = self._ending, None
-            raise ending
 
     def _turn(self) -> None:
         ready = self._ready

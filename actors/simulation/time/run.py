@@ -6,6 +6,8 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from actors.simulation.time.collector import uncollected
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -20,18 +22,19 @@ def run(main: Coroutine[Any, Any, T], *, loop: SimulationLoop) -> T:
     Raises what `main` raises, and Deadlock, Livelock or BudgetSpent. A leftover that raises while
     it is cancelled is told to the loop's exception handler.
     """
-    try:
-        result: T = loop.drive(loop.create_task(main, name="main"))
-    finally:
-        loop.spending.renew()  # else what ended it would end the cleaning up too
+    with uncollected():
         try:
-            _cancel_leftovers(loop)
-            loop.drive(loop.create_task(loop.shutdown_asyncgens(), name="close generators"))
+            result: T = loop.drive(loop.create_task(main, name="main"))
         finally:
-            for task in loop.tasks():  # what cannot be ended need not say so when it is collected
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-                _end_unbegun(task)
-            loop.close()
+            loop.spending.renew()  # else what ended it would end the cleaning up too
+            try:
+                _cancel_leftovers(loop)
+                loop.drive(loop.create_task(loop.shutdown_asyncgens(), name="close generators"))
+            finally:
+                for task in loop.tasks():  # what cannot be ended need not say so when collected
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+                    _end_unbegun(task)
+                loop.close()
     return result
 
 

@@ -11,7 +11,12 @@ import structlog
 
 from actors.errors import StoreLost
 from actors.program import PROGRAM
-from actors.store.files.file_history import known_histories, owner_of, what_is_missing
+from actors.store.files.file_history import (
+    known_histories,
+    owner_of,
+    what_is_missing,
+    witnesses,
+)
 from actors.store.files.file_watch import place_of
 from actors.store.files.loss_acceptance import forget_acceptance, is_accepted
 from actors.store.files.manifest import (
@@ -225,7 +230,8 @@ class DataFolder:
         return own, missing
 
     def _others(self, service: str) -> dict[str, FileHistory]:
-        return {name: history for name, history in self._histories.items() if name != service}
+        known = witnesses(self._histories, self.manifest)
+        return {name: history for name, history in known.items() if name != service}
 
     def _describe(self, service: str, missing: str) -> str:
         path = self._paths[service]
@@ -276,5 +282,5 @@ def missing_of(service: str, folder: Path, config: StoreConfig) -> str | None:
         return "is not known"
     paths = {name: folder / f"{name}.db" for name in manifest.stores}
     own = owner_of(paths.pop(service), config, service)
-    others = known_histories(paths, config)
+    others = witnesses(known_histories(paths, config), manifest)
     return what_is_missing(service, own, others, manifest.stores[service], manifest.folder)

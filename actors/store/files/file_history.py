@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import StoreConfig
-    from actors.store.files.manifest import ManifestEntry
+    from actors.store.files.manifest import Manifest, ManifestEntry
 
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 COLUMNS = "SELECT name FROM pragma_table_info('epoch')"
@@ -111,16 +111,32 @@ def what_is_missing(
     """
     if own is None or (own.store is None and own.epoch == 0):
         return _why_not_new(name, own, others, row)
-    if own.folder not in (None, folder):
-        return "is from another data folder"
-    if row is not None and row.store not in (None, own.store):
-        return "is not the file that this data folder knows"
+    foreign = _foreign(own, row, folder)
+    if foreign is not None:
+        return foreign
     if row is not None and own.epoch < row.epoch:
         return (
             "is older than what was acknowledged from it: a copy was put in its place, or its "
             "write-ahead log is gone"
         )
     return next(_contradictions(name, own, others), None)
+
+
+def witnesses(histories: Mapping[str, FileHistory], manifest: Manifest) -> dict[str, FileHistory]:
+    """Return those of the folder's own files: what another has had says nothing of these."""
+    return {
+        name: history
+        for name, history in histories.items()
+        if _foreign(history, manifest.stores.get(name), manifest.folder) is None
+    }
+
+
+def _foreign(own: FileHistory, row: ManifestEntry | None, folder: str) -> str | None:
+    if own.folder not in (None, folder):
+        return "is from another data folder"
+    if row is not None and row.store not in (None, own.store):
+        return "is not the file that this data folder knows"
+    return None
 
 
 def _contradictions(

@@ -104,7 +104,7 @@ def test_two_runs_that_differ_have_two_digests(rehearse: Rehearse) -> None:
         assert rehearsal.play(script).digest != rehearsal.play(script).digest
 
 
-@pytest.mark.parametrize(("step_s", "asked_s"), [(86_400, 30), (-60, 90)])
+@pytest.mark.parametrize(("step_s", "asked_s"), [(86_400, 40), (-60, 90)])
 def test_what_a_set_clock_does_has_an_end(rehearse: Rehearse, step_s: int, asked_s: int) -> None:
     """From then on it is judged as before: a timer that is five seconds late, say."""
     oracle, words, system, profile, planted = PLANTED["a timer fires late"]
@@ -121,20 +121,13 @@ def test_what_a_set_clock_does_has_an_end(rehearse: Rehearse, step_s: int, asked
     assert any(each.startswith(f"{oracle}: ") and words in each for each in found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize(
-    ("system", "seeds"),
-    [
-        *[(name, CONTROLS) for name in ("tally", "workshop")],
-        *[pytest.param(name, SEEDS, marks=pytest.mark.long) for name in SYSTEMS],
-    ],
-)
-def test_what_is_right_is_not_complained_of(
-    rehearse: Rehearse, system: str, profile: str, seeds: int
-) -> None:
-    """All systems' seeds hold."""
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_is_right_is_not_complained_of(rehearse: Rehearse, system: str, profile: str) -> None:
+    """All systems' seeds hold; the first of them, in every run, are test_rehearsal's."""
     rehearsal = rehearse(system, profile)
-    found = {seed: rehearsal.play(rehearsal.script(seed)).troubles for seed in range(seeds)}
+    found = {seed: rehearsal.play(rehearsal.script(seed)).troubles for seed in range(SEEDS)}
     assert {seed: troubles for seed, troubles in found.items() if troubles} == {}
 
 

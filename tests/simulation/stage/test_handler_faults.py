@@ -167,7 +167,7 @@ def test_a_planted_bug_is_found(rehearsal: Rehearsal, planted: Any, first: int) 
     )
     minimum = minimise(
         found.script, play, lambda played: bool(played.troubles), targets=rehearsal.targets,
-        runs_max=40,
+        runs_max=20,
     )  # fmt: skip
     faults = [step.fault for step in minimum.script.schedule.steps]
     assert faults[0] == ("poison" if planted is poison_is_never_given_up else "lock_file")

@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.config import load_config
+from actors.simulation.command.log_output import without_logs
+from actors.simulation.command.scratch_folder import scratch_folder
+from actors.simulation.script.schedule import Schedule, Step
+from actors.simulation.script.script import Script
+from actors.simulation.script.workload import ClientRequest
+from actors.simulation.stage import kept_connections
 from actors.simulation.stage.kept_connections import KeptConnections
+from actors.simulation.stage.rehearsal import Rehearsal
+from actors.store.files.sqlite_file import open_writer
+from tests.simulation.tally import TALLY, TallyCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from actors.config import StoreConfig
 
 CONFIG = load_config().store
 
@@ -69,3 +80,27 @@ def test_another_file_under_the_name_is_opened_anew(kept: KeptConnections, tmp_p
     kept.keep(first)
     path.rename(tmp_path / "away.db")
     assert kept.writer(path, CONFIG) is not first
+
+
+def test_who_is_killed_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log stays; who ends in order, or loses its power, begins with other connections."""
+    opened: list[str] = []
+
+    def noted(path: Path, config: StoreConfig) -> sqlite3.Connection:
+        opened.append(path.name)
+        return open_writer(path, config)
+
+    monkeypatch.setattr(kept_connections, "open_writer", noted)
+    counts = {}
+    with scratch_folder() as place, without_logs():
+        rehearsal = Rehearsal(TALLY, load_config(systems=[TALLY]), place)
+        for fault in ("resume", "crash", "terminate", "cut_power"):
+            opened.clear()
+            target = "tally" if fault == "resume" else "process"
+            schedule = Schedule((Step(1_000_000, fault, target),))
+            workload = (ClientRequest(0, 0, TallyCall()), ClientRequest(9_000_000, 0, TallyCall()))
+            script = Script(seed=1, workload=workload, schedule=schedule)
+            assert rehearsal.play(script).troubles == ()
+            counts[fault] = len(opened)
+    assert counts["crash"] == counts["resume"]
+    assert counts["terminate"] == counts["cut_power"] == 2 * counts["resume"]

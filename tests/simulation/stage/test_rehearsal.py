@@ -30,7 +30,7 @@ FRESH_SEEDS: Final = 3
 COVERAGE_SEEDS: Final = 150
 COVERED_MIN: Final = 0.9
 # Those that run what few do: played first, so that the others need not be.
-REACHING: Final = {"hotel": (3, 26, 13, 6, 11, 21, 36), "tweets": (30, 38, 5, 34, 52)}
+REACHING: Final = {"hotel": (10, 16, 41, 33, 40, 36), "tweets": (31, 20, 30, 50, 21, 8, 52)}
 
 
 class Hall:
@@ -41,7 +41,7 @@ class Hall:
         self.ran: dict[str, set[str]] = {system: set() for system in PLANTED}
         self._place = place
         self._made: dict[tuple[str, str], Rehearsal] = {}
-        self._played: set[tuple[str, str, int]] = set()
+        self._played: dict[tuple[str, str, int], Played] = {}
 
     def rehearsal(self, system: str, profile: str) -> Rehearsal:
         if (system, profile) not in self._made:
@@ -56,13 +56,13 @@ class Hall:
         rehearsal = self.rehearsal(system, profile)
         played = rehearsal.play(rehearsal.script(seed))
         self.ran[system].update(played.passed)
-        self._played.add((system, profile, seed))
+        self._played[system, profile, seed] = played
         return played
 
-    def play_once(self, system: str, profile: str, seed: int) -> None:
-        """Play what no test has played yet."""
-        if (system, profile, seed) not in self._played:
-            self.play(system, profile, seed)
+    def played(self, system: str, profile: str, seed: int) -> Played:
+        """Return what came of it when a test has played it; it is played where none has."""
+        known = self._played.get((system, profile, seed))
+        return known or self.play(system, profile, seed)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def hall() -> Iterator[Hall]:
 def test_fixed_seeds_find_nothing(hall: Hall, system: str, profile: str, seeds: int) -> None:
     """The same each time: what a change breaks, it has broken."""
     for seed in range(1, seeds + 1):
-        assert hall.play(system, profile, seed).troubles == (), f"--seed {seed}"
+        assert hall.played(system, profile, seed).troubles == (), f"--seed {seed}"
 
 
 @pytest.mark.parametrize("profile", ["kills", "chaos"])
@@ -131,9 +131,9 @@ def test_no_run_begins_before_its_files_were_furnished(tmp_path: Path) -> None:
 @pytest.mark.parametrize("system", ["hotel", "tweets"])
 def test_a_seed_plays_the_same_twice(hall: Hall, system: str) -> None:
     """Trace by trace, whatever was played before it."""
-    digests = [hall.play(system, "chaos", seed).digest for seed in (1, 2, 3, 3, 2, 1)]
-    assert digests[:3] == digests[:2:-1]
-    assert len(set(digests)) == 3
+    first, second = [hall.played(system, "chaos", seed).digest for seed in (1, 2)]
+    assert first != second
+    assert [hall.play(system, "chaos", seed).digest for seed in (2, 1)] == [second, first]
 
 
 # --- Kills strike everywhere -------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_every_handler_runs(hall: Hall, system: str) -> None:
     points = set(hall.rehearsal(system, "kills").points)
     seeds = iter((*REACHING[system], *range(1, COVERAGE_SEEDS + 1)))
     while points - hall.ran[system] and (seed := next(seeds, None)):
-        hall.play_once(system, "kills", seed)
+        hall.played(system, "kills", seed)
     assert points <= hall.ran[system]
 
 

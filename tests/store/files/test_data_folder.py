@@ -162,17 +162,18 @@ async def test_without_room_another_files_log_is_not_written_into_this_one_eithe
     assert dead.bytes_of("ann") == before
 
 
+@pytest.mark.parametrize("name", ["cat", "ann"])
 async def test_a_file_of_another_data_folder_is_not_taken_for_its_own(
-    houses: Neighbours, tmp_path: Path, clock: ManualClock
+    name: str, houses: Neighbours, tmp_path: Path, clock: ManualClock
 ) -> None:
-    """It is somebody else's past; an operator may want to begin with it."""
+    """It is somebody else's past, and no witness of what others lack; one may begin with it."""
     await lives(houses)
     there = Neighbours(tmp_path / "there", clock)
     await lives(there)
-    there.remove("cat")
-    shutil.copy(houses.file("cat"), there.file("cat"))
-    assert "is from another data folder" in await refused(there, "cat")
-    accept_loss(there.path, "cat")
+    there.remove(name)
+    shutil.copy(houses.file(name), there.file(name))
+    assert "is from another data folder" in await refused(there, name)
+    accept_loss(there.path, name)
     await there.boot()
     await there.close()
 

@@ -92,9 +92,9 @@ def tweets_violations(
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, clock, told)
         found += XBooks(kept).stream_violations()
-    ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
-    found += reader_amiss(kept, told.reader, unreadable=unreadable)
-    found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
+        ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
+        found += reader_amiss(kept, told.reader, unreadable=unreadable)
+        found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
     if is_calm:
         found += Promptness(kept, config, clock, told).violations(history)
     stores = [each for each in history.operations if each.name == "put_if_absent"]

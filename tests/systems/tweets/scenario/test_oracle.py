@@ -47,6 +47,7 @@ SAYS: Final = {
 # What a mutant is given, without any fault: that it hurts needs nothing but people. But for those
 # of lines that come otherwise.
 SCHEDULES_MAX: Final = 100
+SEEDS: Final = 60
 OF_LINES: Final = frozenset(
     {
         "a_line_that_cannot_be_read_is_let_go",
@@ -114,15 +115,10 @@ def test_a_mutant_is_found(stage: Callable[[str], Rehearsal], name: str) -> None
     pytest.fail(f"{name} was not found in {SCHEDULES_MAX} schedules")
 
 
-@pytest.mark.parametrize(
-    ("profile", "seeds"),
-    [
-        *(pytest.param(each, 5) for each in ("calm", "kills", "chaos")),
-        *(pytest.param(each, 60, marks=pytest.mark.long) for each in ("calm", "kills", "chaos")),
-    ],
-)
-def test_what_is_whole_holds(stage: Callable[[str], Rehearsal], profile: str, seeds: int) -> None:
-    """Whatever is asked, and whatever breaks meanwhile."""
+@pytest.mark.long
+@pytest.mark.parametrize("profile", ["calm", "kills", "chaos"])
+def test_what_is_whole_holds(stage: Callable[[str], Rehearsal], profile: str) -> None:
+    """Whatever is asked, and whatever breaks meanwhile; the first seeds are test_rehearsal's."""
     rehearsal = stage(profile)
-    for seed in range(1, seeds + 1):
+    for seed in range(1, SEEDS + 1):
         assert rehearsal.play(rehearsal.script(seed)).troubles == (), f"seed {seed}"
