@@ -69,7 +69,7 @@ class PutThing(Command):
     parts: Annotated[list[Part], Meta(max_length=5)] = msgspec.field(default_factory=list)
     marks: dict[str, Literal["red", "blue"]] = msgspec.field(default_factory=dict)
     words: list[str] = msgspec.field(default_factory=list)
-    extra: Any = None
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class MoveThing(Command):
@@ -208,7 +208,7 @@ class DepotScenario(Scenario):
     async def _put_thing(self, client: Client, label: str, number: int, history: History) -> None:
         parts = [{"size": "small", "count": each} for each in range(number % 3)]
         marks = {"top": "red"} if number % 2 else {}
-        extra = [None, {"a": [number]}, [[1], "ä"], "x"][number % 4]
+        extra = [{}, {"a": [number]}, {"b": [[1], "ä"]}, {"c": "x"}][number % 4]
         body: dict[str, Any] = {"label": label, "kind": ("box", "bag")[number % 2], "parts": parts}
         body |= {"marks": marks, "words": ["go", label], "extra": extra}
         with history.invoke(client.name, "put", label) as attempt:

@@ -191,7 +191,9 @@ def _of_a_body(asked: Asked) -> Iterator[Oddity]:
         for name, value in body.items():
             odd = _data({**body, name: [{}]})
             yield _refused("another type", method, path, 422, "invalid", field=name, data=odd)
-            deep = msgspec.json.encode(body)[:-1] + b',"%b":%b}' % (name.encode(), DEEP)
+            within = msgspec.json.encode(value)[:-1] if isinstance(value, dict) else b""
+            deeper = b'%b%b"deep":%b}' % (within, b"," * bool(value), DEEP) if within else DEEP
+            deep = msgspec.json.encode(body)[:-1] + b',"%b":%b}' % (name.encode(), deeper)
             yield Oddity(name=f"a deep {name}", method=method, path=path, statuses=NO, data=deep)
             for what, wrong in _no_values(value):
                 bad = _data({**body, name: wrong})

@@ -22,6 +22,7 @@ from actors.simulation.stage.final_state import NotedRng
 from actors.simulation.stage.handler_faults import WishedCrash, is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
+from actors.simulation.stage.trace import placeless
 from actors.simulation.time.flaps import Flaps
 from actors.simulation.time.host_pause import HostPause
 from actors.store.files.directory_lock import DirectoryLock
@@ -410,14 +411,14 @@ class Machine:
         if self.engine is not None and not self.disk.lost:
             self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
-            text = event.error.replace(str(self._folder), "DATA")
+            text = placeless(event.error, self._folder)
             # Also while it boots, and while it ends in order; whom its own death ends is no crash.
             refused = self.is_earlier and event.error.startswith(NEWER)
             wished = is_wished(event.error) or refused
             if not event.killed and not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
-            text = f"{event.hook} {event.error}".replace(str(self._folder), "DATA")
+            text = placeless(f"{event.hook} {event.error}", self._folder)
             if not self.disk.lost and not is_wished(event.error) and not self._is_late(event):
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):

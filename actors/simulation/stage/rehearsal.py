@@ -30,7 +30,7 @@ from actors.simulation.stage.playwright import Playwright
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.staging import Given, Played, Staging, wrong_while_up
-from actors.simulation.stage.trace import Trace
+from actors.simulation.stage.trace import Trace, placeless
 from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.collector import uncollected
@@ -205,7 +205,7 @@ class Rehearsal:
             raise
         except SimulationError as error:
             endless = isinstance(error, Endless)
-            said = str(error).replace(str(folder), "DATA")
+            said = placeless(str(error), folder)
             if not any(said in each for each in staging.troubles):  # by whom it crashed, too
                 staging.troubles.append(said)
         except Exception as error:  # noqa: BLE001 - who chokes on what the system says has found it

@@ -23,6 +23,7 @@ from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.mishaps import have_mishap
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest, get_well
+from actors.simulation.stage.trace import placeless
 from actors.system import Audit  # noqa: TC001 - a field's type
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Staging:
         for operation in history.operations:
             self._trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
-        return list(dict.fromkeys([each.replace(str(folder), "DATA") for each in troubles]))
+        return list(dict.fromkeys([placeless(each, folder) for each in troubles]))
 
     async def _client(
         self, number: int, scenario: Scenario, history: History, machine: Machine

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from actors.program import DISTRIBUTION, PROGRAM
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 # Bytes of the digest: short enough to read out, long enough that two runs do not share one.
 DIGEST_BYTES: Final = 16
@@ -91,6 +94,11 @@ class Trace:
     def digest(self) -> str:
         """Return the digest of all lines so far, in hexadecimal."""
         return self._hash.hexdigest()
+
+
+def placeless(text: str, folder: Path) -> str:
+    """Return it as it is on every machine: without the folder, and how the program is called."""
+    return text.replace(str(folder), "DATA").replace(PROGRAM, DISTRIBUTION)
 
 
 def encoded(data: Any) -> bytes:

@@ -49,7 +49,7 @@ LATE_S = 5.0
 FORGET_BEYOND = dead_letter_table.FORGET_BEYOND.replace("OFFSET ?", "OFFSET min(1, ?)")
 
 
-def _after(changed: Callable[[float], float]) -> AbstractContextManager[Any]:
+def shifted(changed: Callable[[float], float]) -> AbstractContextManager[Any]:
     def later(self: OutputBuffer, delay_s: float, message: Any) -> None:
         after(self, changed(delay_s), message)
 
@@ -170,14 +170,14 @@ def _forgetful() -> Iterator[None]:
 # The oracle that has to speak, what it has to say among other things, where, and what is planted.
 PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager[Any]]]] = {
     "a timer fires a tenth early": (
-        "timers", "before it was due", "tally", "calm", lambda: _after(lambda s: s * 0.9),
+        "timers", "before it was due", "tally", "calm", lambda: shifted(lambda s: s * 0.9),
     ),
     "a timer beyond 10 s fires a thousand times early": (
         "timers", "before it was due", "hotel", "calm",
-        lambda: _after(lambda s: s / 1_000 if s > 10 else s),
+        lambda: shifted(lambda s: s / 1_000 if s > 10 else s),
     ),
     "a timer fires late": (
-        "timers", "s late", "tally", "calm", lambda: _after(lambda s: s * 10),
+        "timers", "s late", "tally", "calm", lambda: shifted(lambda s: s * 10),
     ),
     "a timer fires twice": (
         "timers", "or twice", "tally", "kills", PLANTS["timer_twice"].planted,

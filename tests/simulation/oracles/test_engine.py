@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
@@ -17,10 +19,12 @@ from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal
-from tests.simulation.oracles.engine_plants import PLANTED, poison
+from actors.systems.tweets.scenario.scenario import TweetsScenario
+from tests.simulation.oracles.engine_plants import PLANTED, poison, shifted
 from tests.simulation.planting import PLANTED as SYSTEMS
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TallyCall, TallyScenario, tally
+from tests.systems.tweets.scenario.mutants import MUTANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +72,36 @@ def test_an_oracle_finds_what_it_is_for(rehearse: Rehearse, name: str) -> None:
     else:
         pytest.fail(f"{oracle} has not found in {SEEDS} seeds: {name}")
     assert rehearsal.play(script).troubles == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "words"),
+    [
+        ("another_tweet_is_liked", 3, "is on X's books 0 times"),
+        ("a_retweet_is_answered", 3, "is on the books 1 times, and should be 0"),
+        ("what_is_bad_is_not_flagged_where_it_is_long", 3, "is flagged 0 times"),
+    ],
+)
+def test_an_audit_finds_what_it_is_for(
+    rehearse: Rehearse, name: str, seed: int, words: str
+) -> None:
+    """By the files alone, whatever the scenario says; of the product as it is it says nothing."""
+    rehearsal = rehearse("tweets", "calm")
+    script = rehearsal.script(seed)
+    with patch.object(TweetsScenario, "violations", lambda *_: []):
+        with MUTANTS[name]():
+            found = rehearsal.play(script).troubles
+        assert [each for each in found if words in each], found
+        assert rehearsal.play(script).troubles == ()
+
+
+def test_two_runs_that_differ_have_two_digests(rehearse: Rehearse) -> None:
+    """Be it in the time of one timer, by what is left of the run before."""
+    rehearsal, runs = rehearse("tally", "calm"), itertools.count(1)
+    script = rehearsal.script(1)
+    assert rehearsal.play(script).digest == rehearsal.play(script).digest
+    with shifted(lambda delay_s: delay_s + next(runs) / 1_000):
+        assert rehearsal.play(script).digest != rehearsal.play(script).digest
 
 
 @pytest.mark.parametrize(("step_s", "asked_s"), [(86_400, 40), (-60, 90)])

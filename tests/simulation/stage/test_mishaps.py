@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from actors.errors import ServiceUnavailable, StoreError
+from actors.program import PROGRAM
 from actors.service.directory import Directory
 from actors.service.operator_calls import OperatorCalls
 from actors.service.service_host import ServiceHost
@@ -170,15 +171,31 @@ def rehearsal() -> Iterator[Rehearsal]:
         yield Rehearsal(PLANTED["workshop"], config_of("workshop"), place, profile="calm")
 
 
-def _troubles(rehearsal: Rehearsal, name: str) -> tuple[str, ...]:
+@contextmanager
+def happening(name: str) -> Iterator[None]:
+    """Let this happen, and nothing else."""
+
     async def happens_here(self: FileMishap, _name: str) -> list[str]:
         return await happens(self, name)
 
     with patch.object(FileMishap, "happens", happens_here):
+        yield
+
+
+def _troubles(rehearsal: Rehearsal, name: str) -> tuple[str, ...]:
+    with happening(name):
         troubles = rehearsal.play(SCRIPT).troubles
     while WRITERS:
         WRITERS.pop().close()
     return troubles
+
+
+def test_no_line_says_where_the_program_is(rehearsal: Rehearsal) -> None:
+    """What to type stands in the crash's reason, and a digest is the same from any folder."""
+    with happening(NAMES[0]):
+        texts = [each.text for each in rehearsal.play(SCRIPT, keep=True).lines]
+    assert any("dress-rehearsal accept-loss" in text for text in texts)
+    assert not any(PROGRAM in text for text in texts)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -109,6 +109,10 @@ class HotelGuests:
                 return None
             self._last_key = key
             booking = self._note_booking(reply)
+            if call.kind in {"rent", "share"} and call.again:  # it stands as it is
+                self._note_booking(
+                    await self.journal.ask(client, "POST", path, body, key=f"n{number}")
+                )
             if call.kind == "share" and call.again:  # the same id, and another booking
                 other = self._another(number, call, body)
                 self._note_booking(
@@ -172,6 +176,8 @@ class HotelGuests:
             await self._end(client, f"w{number}", call, f"rent-{number}", history)
         finally:
             await renting
+        path, body = self._wish(number, msgspec.structs.replace(call, kind="rent"))
+        await self.journal.ask(client, "POST", path, body, key=f"n{number}")
 
     async def _leave(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         """Rent, and be gone before the answer; who comes back asks under the same key."""
