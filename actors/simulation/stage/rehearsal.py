@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import look_through
 from actors.errors import declared, line_at
+from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
 from actors.simulation.errors import Endless, NoScenario, NothingThere, SimulationError
@@ -236,8 +237,9 @@ class Rehearsal:
         )
 
     def _start_us(self, seed: int) -> int:
-        begins_us = self._scenario().begins_us
-        return max(begins_us[seed % len(begins_us)], self._furnished_us)
+        # Not in turn: crash points take turns by seed, and each is to have every begin.
+        begin_us = Rng(seed).fork("begin").choice(self._scenario().begins_us)
+        return max(begin_us, self._furnished_us)
 
     def _on_machine(
         self,
