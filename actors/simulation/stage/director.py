@@ -121,11 +121,12 @@ class Director:
         for cut in self._cuts:
             await cut
         await self._machine.paused.over()
-        await self._machine.flaps.over()
         for step in schedule.unended():
             await self.apply(step)
         for link in list(self._removers):
             self._heal(link)
+        # Whatever has kept one down is over.
+        await self._machine.flaps.over()
         for service in self._machine.suspended():
             self._machine.signal("resume", service)
         if self._strikes_handlers:

@@ -361,16 +361,22 @@ class Machine:
         self.system.kill(service)
         return True
 
-    def _fail(self, service: str) -> None:
+    def _fail(self, service: str) -> bool:
+        """Let it crash by itself; return whether it was there to do so."""
         if not self.up or self.paused.lasts:
-            return
+            return False
+        try:
+            actor = self.system.registry.actor(service)
+        except NoSuchActor:  # this version has none of that name
+            return False
+        if actor.machine.incarnation is None:
+            return False
         if self.engine is not None:
             self.engine.disturbed()
-        with suppress(NoSuchActor):  # this version has none of that name
-            actor = self.system.registry.actor(service)
-            error = WishedCrash(f"{service} crashes by itself")
-            self._trace.add("fault", service, str(error))
-            actor.fail(actor.machine.number, error)
+        error = WishedCrash(f"{service} crashes by itself")
+        self._trace.add("fault", service, str(error))
+        actor.fail(actor.machine.number, error)
+        return True
 
     def _remains(self, loss: Loss) -> list[Remains]:
         remains = self.disk.unsynced.cut(self._folder, loss)

@@ -17,6 +17,7 @@ from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.minimise import minimise
 from actors.simulation.stage.rehearsal import Rehearsal
+from actors.simulation.time.flaps import CRASHES, OVER_S_MAX
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
 from tests.simulation.workshop_scenario import WORKSHOP, WorkshopCall
@@ -94,6 +95,42 @@ def test_what_is_set_strikes(rehearsal: Rehearsal, step: Step, seen: list[str]) 
     lines = iter(texts_of(played))
     assert all(each in lines for each in seen)
     assert rehearsal.play(played.script).digest == played.digest
+
+
+CRASH: Final = "fault tally tally crashes by itself"
+
+
+def crashes_us(played: Played) -> list[int]:
+    """Return when it crashed by itself."""
+    texts = texts_of(played)
+    return [line.at_us for line, text in zip(played.lines, texts, strict=True) if text == CRASH]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        (Step(0, "pause", "process", 10_000), Step(1_000_000, "flap", "tally", 100)),
+        (Step(0, "lock_file", "tally"), Step(1_000_000, "flap", "tally", 100)),
+        (Step(0, "suspend", "tally"), Step(1_000_000, "flap", "tally", 100)),
+        (Step(0, "flap", "tally", 7_000), Step(10_000_000, "crash", "process")),
+    ],
+)
+def test_who_is_to_flap_does_so_as_often_whatever_comes_beside_it(
+    rehearsal: Rehearsal, beside: tuple[Step, ...]
+) -> None:
+    """None of its crashes is while nothing of it runs, and nobody waits for one in vain."""
+    played = rehearsal.play(one_tweet(*beside), keep=True)
+    assert played.troubles == ()
+    assert len(crashes_us(played)) == CRASHES
+    assert played.virtual_s < OVER_S_MAX
+
+
+def test_a_dead_process_leaves_no_crash_to_the_next(rehearsal: Rehearsal) -> None:
+    """That is up for as long as any other."""
+    flap = Step(0, "flap", "tally", 7_000)
+    played = rehearsal.play(one_tweet(flap, Step(5_000_000, "crash", "process")), keep=True)
+    (_, booted_us) = [line.at_us for line in played.lines if line.kind == "boot"]
+    assert crashes_us(played)[1] - booted_us >= 6_900_000
 
 
 def test_a_slow_handler_takes_its_time(rehearsal: Rehearsal) -> None:
