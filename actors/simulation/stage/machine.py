@@ -276,11 +276,12 @@ class Machine:
         return [each.name for each in self.system.actors() if each.state == "suspended"]
 
     def disarm(self) -> None:
-        """Take away every trap that has not sprung."""
+        """Take away every trap that has not sprung, and each crash that is to come."""
         for traps in (self.traps, self.stalls, self.refusals, self.cuts):
             traps.clear()
         self.disk.full_once.clear()
         self.disk.handlers.clear()
+        self.flaps.clear()
 
     def generators(self) -> list[Rng]:
         """Return all by which it decides anything, but for the network's."""

@@ -13,6 +13,7 @@ from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.inevitable import CONTINUATIONS, Branch, find_inevitable
 from actors.simulation.stage.rehearsal import Rehearsal
+from actors.simulation.time.flaps import CRASHES
 from tests.simulation.tally import TallyCall, TallyScenario, tally
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.simulation.check.history import History
     from actors.simulation.stage.onlooker import Onlooker
+    from actors.simulation.stage.staging import Played
 
 
 def test_it_is_the_first_line_from_which_on_all_fails() -> None:
@@ -71,3 +73,21 @@ def test_a_fault_without_which_it_holds_is_the_cause(tmp_path: Path) -> None:
         trapped = Script(seed=1, workload=script.workload, schedule=Schedule(steps[:1]))
         assert rehearsal.play(trapped).troubles == ("it lived once more",)
         assert rehearsal.play(trapped, onlooker=Branch(1, 0)).troubles == ()
+
+
+def test_who_flaps_is_steady_where_no_fault_comes(tmp_path: Path) -> None:
+    """From there on, and however often he still was to crash."""
+    flap = Schedule((Step(0, "flap", "tally", 7_000),))
+    script = Script(seed=1, workload=(ClientRequest(0, 0, TallyCall()),), schedule=flap)
+    system = tally(scenario=TallyScenario)
+    with without_logs():
+        rehearsal = Rehearsal(system, load_config(systems=[system]), tmp_path)
+        crashes = crashes_of(rehearsal.play(script, keep=True))
+        assert len(crashes) == CRASHES
+        lifted = rehearsal.play(script, keep=True, onlooker=Branch(crashes[1], 0))
+        assert crashes_of(lifted) == crashes[:2]
+
+
+def crashes_of(played: Played) -> list[int]:
+    faults = [each for each in played.lines if each.kind == "fault"]
+    return [each.number for each in faults if "crashes by itself" in each.text]
