@@ -61,8 +61,8 @@ INVALID: Final = 422
 # Of so many odd requests one is of bytes that no library would send.
 ROUGH_ONE_IN: Final = 3
 # A body in pieces, and how long each is on its way; how long all of it is for who asks again, whom
-# something has kept from being answered, and may keep still; after how long at most a client has
-# left.
+# something has kept from being answered, and may keep still: slow, and within `edge.body_s_max`;
+# after how long at most a client has left.
 PIECE_BYTES: Final = 40
 PIECE_S: Final = 0.01
 SLOW_BODY_S: Final = 2.0
@@ -247,7 +247,7 @@ class Client:
                 await asyncio.sleep(PAUSE_S)
             sent: bytes | AsyncIterator[bytes] | None = data
             if data and attempt % 2 == 1:
-                sent = _pieces(data, SLOW_BODY_S * PIECE_BYTES / len(data))
+                sent = _pieces(data, SLOW_BODY_S)
             reply = await self._once(method, path, sent, headers, port, said=body)
             if reply.status and reply.status not in again:
                 self._asked = asked = _asked(method, path, body, headers, port, reply)
@@ -447,8 +447,12 @@ def _as_http(rough: RoughRequest, answer: RoughAnswer, took_s: float) -> HttpAns
     )
 
 
-async def _pieces(data: bytes, piece_s: float = PIECE_S) -> AsyncIterator[bytes]:
-    """Yield it bit by bit, as somebody sends it who does not know yet how long it is."""
-    for at in range(0, len(data), PIECE_BYTES):
-        yield data[at : at + PIECE_BYTES]
-        await asyncio.sleep(piece_s)
+async def _pieces(data: bytes, all_s: float | None = None) -> AsyncIterator[bytes]:
+    """Yield it bit by bit, as somebody sends it who does not know yet how long it is.
+
+    With `all_s` it takes so long, however many pieces it has.
+    """
+    pieces = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)]
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(PIECE_S if all_s is None else all_s / len(pieces))
