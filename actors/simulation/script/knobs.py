@@ -39,6 +39,8 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
 VALUES: Final[Mapping[str, tuple[int | str, ...]]] = MappingProxyType(
     {**LIMITS, "mailbox.overflow": ("drop_oldest", "drop_newest")}
 )
+# Which acts beside which alone: what overflows has to be small.
+BESIDE: Final[Mapping[str, str]] = MappingProxyType({"mailbox.overflow": "mailbox.capacity"})
 # Of so many seeds one has knobs; of those, each knob is in so many.
 SEEDS_WITHOUT: Final = 2
 KNOBS_WITHOUT: Final = 4
@@ -66,11 +68,13 @@ def choose_knobs(choose: Chooser) -> tuple[Knob, ...]:
     """Choose a subset of all knobs, often none; 0 throughout is none."""
     if choose(SEEDS_WITHOUT) == 0:
         return ()
-    return tuple(
-        Knob(key, values[choose(len(values))])
-        for key, values in VALUES.items()
-        if choose(KNOBS_WITHOUT) == KNOBS_WITHOUT - 1
-    )
+    knobs: dict[str, Knob] = {}
+    for key, values in VALUES.items():
+        if key in BESIDE and BESIDE[key] not in knobs:
+            continue
+        if choose(KNOBS_WITHOUT) == KNOBS_WITHOUT - 1:
+            knobs[key] = Knob(key, values[choose(len(values))])
+    return tuple(knobs.values())
 
 
 def turned(config: T, knobs: Sequence[Knob]) -> T:

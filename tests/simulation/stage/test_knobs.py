@@ -13,7 +13,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.recording import Recording
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.chooser import SeededChooser
-from actors.simulation.script.knobs import VALUES, Knob, choose_knobs, is_set, turned
+from actors.simulation.script.knobs import BESIDE, VALUES, Knob, choose_knobs, is_set, turned
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
@@ -46,9 +46,12 @@ def tweets(*knobs: Knob) -> Script:
 
 
 def test_each_knob_is_drawn_and_often_none(rng: Rng) -> None:
+    """None is drawn that could not act."""
     choose = SeededChooser(rng)
     drawn = [choose_knobs(choose) for _ in range(400)]
     assert {knob.key for knobs in drawn for knob in knobs} == set(VALUES)
+    for keys in ({knob.key for knob in knobs} for knobs in drawn):
+        assert all(other in keys for key, other in BESIDE.items() if key in keys)
     assert 0.3 < sum(not knobs for knobs in drawn) / len(drawn) < 0.8
 
 
@@ -58,6 +61,42 @@ def test_a_knob_is_a_key_of_the_configuration(rehearsal: Rehearsal, key: str) ->
     for value in VALUES[key]:
         assert turned(load_config(), [Knob(key, value)]) != load_config()
         assert rehearsal.play(tweets(Knob(key, value))).troubles == ()
+
+
+@pytest.mark.parametrize(
+    ("overflow", "lost"),
+    [
+        (None, []),
+        ("drop_oldest", ["deadlettered tweets StoreTweet"]),
+        ("drop_newest", ["deadlettered tweets StoreTweet"]),
+    ],
+)
+def test_a_small_mailbox_overflows_as_drawn(
+    rehearsal: Rehearsal, overflow: str | None, lost: list[str]
+) -> None:
+    """What is dropped is a dead letter, whose sender hears of it; in the end all holds."""
+    drops = () if overflow is None else (Knob("mailbox.overflow", overflow),)
+    played = rehearsal.play(tweets(Knob("mailbox.capacity", 1), *drops), keep=True)
+    assert played.troubles == ()
+    lines = [f"{line.kind} {line.who} {line.text}" for line in played.lines]
+    assert [each for each in lines if each.startswith("deadlettered")] == lost
+    assert sum(each.endswith("POST /api/v1/tweets 503") for each in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("mailbox.size", 1, "there is no knob 'mailbox.size'"),
+        ("mailbox.capacity", 0, "a number, at least 1: 0"),
+        ("mailbox.capacity", "few", "a number, at least 1: 'few'"),
+        ("mailbox.overflow", "explode", "mailbox.overflow is one of .*: 'explode'"),
+        ("mailbox.overflow", 1, "mailbox.overflow is one of .*: 1"),
+    ],
+)
+def test_what_is_no_knob_is_refused(key: str, value: int | str, why: str) -> None:
+    """Nor is a value that its key cannot have; scripts are written by hand, too."""
+    with pytest.raises(ValueError, match=why):
+        Knob(key, value)
 
 
 def test_what_somebody_has_set_stays() -> None:
