@@ -72,7 +72,7 @@ class TraceReader:
                 begins = ("process", "down")
             elif line.text.startswith("killed"):
                 begins = (line.who, "down")
-            yield mark(line.at_us, line.who, "fault", line.text, begins=begins)
+            yield mark(line.at_us, _lane(line.who), "fault", line.text, begins=begins)
             return
         step = self._steps.popleft()
         ended = [name for name, fault in FAULTS.items() if fault.ended_by == step.fault]

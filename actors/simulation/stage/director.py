@@ -306,7 +306,7 @@ class Director:
                 removers.append(self._network.install(cut))
             elif fault == "truncate":
                 amid = Truncate(source=source, target=target)
-                strike = partial(self._strike, amid, link)
+                strike = partial(self._strike, amid, link, "is reset amid what comes")
                 removers.append(self._network.install(strike))
             else:
                 lost = Lost(hosts=frozenset({source, target}), last=self._network.connected)
@@ -319,19 +319,20 @@ class Director:
         garble = Garble(garbling)
 
         def strike(arrival: ConnectAttempt | Chunk) -> Verdict:
-            verdict = self._strike(garble, garbling.link, arrival)
+            verdict = self._strike(garble, garbling.link, f"garbled: {saying}", arrival)
             if verdict is not None:
                 scenario.garbled = (*scenario.garbled, saying)
             return verdict
 
         self._removers.setdefault(garbling.link, []).append(self._network.install(strike))
 
-    def _strike(self, trap: Rule, link: str, arrival: ConnectAttempt | Chunk) -> Verdict:
-        """Say when it strikes: that may be long after it was set."""
+    def _strike(self, trap: Rule, link: str, text: str, arrival: ConnectAttempt | Chunk) -> Verdict:
+        """Say when it strikes: that may be long after it was set, or never."""
         verdict, engine = trap(arrival), self._machine.engine
-        if verdict is not None and engine is not None:
-            engine.disturbed()
-            engine.deadlines.touched(link, self._clock.monotonic())
+        if verdict is not None:
+            self._trace.add("fault", link, text)
+            if engine is not None:
+                engine.deadlines.touched(link, self._clock.monotonic())
         return verdict
 
     def _heal(self, link: str) -> None:
