@@ -36,17 +36,22 @@ class SmallFiles:
         self._inode = os.stat(folder)[ST_INO]  # noqa: PTH116 - Path's has no number to index by
         # What is synced of each inode; and which names the disk has, with the last synced content
         # of what has gone from the folder since.
-        self._contents = {inode: self._read(name) for name, inode in self._files()}
+        files = self._files()
+        self._contents = {inode: self._read(name) for name, inode in files}
         self._names: dict[str, _Kept] = {}
-        self._sync_names()
+        self._sync_names(files)
 
     def synced(self, descriptor: int) -> None:
         """Hear that a file or the folder was synced."""
         found = os.fstat(descriptor)[ST_INO]
+        files = self._files()
+        # A number is another file's soon: when, is the file system's affair.
+        there = {inode for _, inode in files}
+        self._contents = {inode: each for inode, each in self._contents.items() if inode in there}
         if found == self._inode:
-            self._sync_names()
+            self._sync_names(files)
             return
-        for name, inode in self._files():
+        for name, inode in files:
             if inode == found:
                 content = self._contents[inode] = self._read(name)
                 if name in self._names and self._names[name].inode == inode:
@@ -76,13 +81,7 @@ class SmallFiles:
             return synced
         return kept.content[: len(kept.content) // 2]
 
-    def _sync_names(self) -> None:
-        files = self._files()
-        inodes = {inode for _, inode in files}
-        # A number is another file's soon.
-        self._contents = {
-            inode: content for inode, content in self._contents.items() if inode in inodes
-        }
+    def _sync_names(self, files: list[tuple[str, int]]) -> None:
         self._names = {name: _Kept(inode, self._contents.get(inode, b"")) for name, inode in files}
 
     def _read(self, name: str) -> bytes:

@@ -30,12 +30,12 @@ class Replaced:
         draft = self.path.with_name("note.new")
         draft.write_bytes(NEW)
         if content:
-            self._sync(draft)
+            self.sync(draft)
         draft.replace(self.path)
         if name:
-            self._sync(self.folder)
+            self.sync(self.folder)
 
-    def _sync(self, path: Path) -> None:
+    def sync(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY)
         self.files.synced(descriptor)
         os.close(descriptor)
@@ -70,3 +70,17 @@ def test_a_file_whose_name_was_not_synced_is_gone(tmp_path: Path) -> None:
     (tmp_path / "room.db").write_bytes(NEW)
     assert files.after_cut("lose") == {tmp_path / "old": OLD, tmp_path / "new": None}
     assert files.after_cut("keep") == {tmp_path / "new": NEW}
+
+
+def test_a_number_that_is_another_files_says_nothing_of_it(tmp_path: Path) -> None:
+    """What had it before is gone from the folder when the next sync comes, of whatever it is."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = Replaced(folder)
+    again = tmp_path / "again"
+    again.hardlink_to(file.path)
+    file.replace(content=True, name=False)
+    file.sync(file.path)
+    again.write_bytes(NEW)
+    again.rename(folder / "another")
+    assert file.files.after_cut("stale") == {file.path: NEW, folder / "another": b""}
