@@ -161,6 +161,7 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[21], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
     (NAMES[22], patch.object(data_folder, "what_is_missing", lambda *_: None), "is running"),
     (NAMES[15], patch.object(DirectoryLock, "check", lambda _: None), "without a lock"),
+    (NAMES[15], _admitting(_stumble), "crashed by itself"),
     (NAMES[15], patch.object(DirectoryLock, "_lock", lambda *_: None), "was let into"),
 )  # fmt: skip
 
