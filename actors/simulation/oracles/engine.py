@@ -78,8 +78,6 @@ ORACLES: Final[Mapping[str, str]] = {
 }
 
 PAUSE: Final = ("pause", "process")
-# What is asked now may be on its way so long.
-ATTEMPT_S: Final = 10.0
 
 
 class Engine:
@@ -319,7 +317,7 @@ class Engine:
 
     def may_have_forgotten(self, age_s: float) -> bool:
         """Whether a key that was used so long ago may be free again."""
-        return self.ages.may_be_gone(age_s + ATTEMPT_S, self._keys.kept_s)
+        return self.ages.may_be_gone(age_s, self._keys.kept_s)
 
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""

@@ -322,7 +322,8 @@ class Client:
         What may be forgotten is not asked for again, for it would be done again.
         """
         asked, engine = done.asked, self._engine
-        age_s = asyncio.get_running_loop().time() - done.at_s
+        # When it arrives at the latest.
+        age_s = asyncio.get_running_loop().time() - done.at_s + ATTEMPT_S_MAX
         if engine is None or engine.may_have_forgotten(age_s):
             return
         data = None if asked.body is None else msgspec.json.encode(asked.body)
