@@ -71,6 +71,10 @@ Scope = Literal[
 ]
 
 
+# How often who flaps crashes: once more than a restart budget has restarts.
+FLAPS: Final = 6
+
+
 class FaultKind(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of fault: what it is done to, how it reads, how much of it there may be.
 
@@ -103,7 +107,7 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         # seldom that it does not.
         "flap": FaultKind(
             scope="service",
-            text="let {target} crash by itself six times, each time {seconds} after its start",
+            text=f"let {{target}} crash by itself {FLAPS} times, now and {{seconds}} after a start",
             amounts_ms=(100, 7_000),
         ),
         # kill -9: everything in memory is lost, files stay as they were committed.

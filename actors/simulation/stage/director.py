@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from actors.faults.fault_kinds import FAULTS
+from actors.faults.fault_kinds import FAULTS, FLAPS
 from actors.simulation.net.current_host import CURRENT_HOST
 from actors.simulation.net.fault_rules import (
     Chunk,
@@ -199,7 +199,7 @@ class Director:
             case "restart" | "kill" | "suspend" | "resume":
                 self._machine.signal(fault, target)
             case "flap":
-                self._machine.flaps.begin(target, amount_s)
+                self._machine.flaps.begin(target, FLAPS, amount_s)
             case "kill_at":
                 self._machine.traps.add(target)
             case "stall_at":

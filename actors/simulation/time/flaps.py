@@ -1,4 +1,4 @@
-"""Services that crash by themselves again and again, a while after each of their starts."""
+"""Services that crash by themselves again and again: at once, and a while after each start."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# One more than a restart budget has.
-CRASHES: Final = 6
 # How long is waited for the last of them, in virtual seconds: a budget may be spent on the way, and
 # who is parked is tried again after half a minute.
 OVER_S_MAX: Final = 120.0
@@ -29,9 +27,9 @@ class Flaps:
         # The next crash of each: there is never more than one to come.
         self._next: dict[str, asyncio.TimerHandle] = {}
 
-    def begin(self, service: str, after_s: float) -> None:
-        """Let it crash now, and so long after each start."""
-        self._left[service], self._after_s[service] = CRASHES, after_s
+    def begin(self, service: str, times: int, after_s: float) -> None:
+        """Let it crash so often: now, and so long after each start."""
+        self._left[service], self._after_s[service] = times, after_s
         self._strike(service)
 
     def started(self, service: str) -> None:

@@ -7,13 +7,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from actors.config import load_config
+from actors.faults.fault_kinds import FLAPS
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.inevitable import CONTINUATIONS, Branch, find_inevitable
 from actors.simulation.stage.rehearsal import Rehearsal
-from actors.simulation.time.flaps import CRASHES
 from tests.simulation.tally import TallyCall, TallyScenario, tally
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_who_flaps_is_steady_where_no_fault_comes(tmp_path: Path) -> None:
     with without_logs():
         rehearsal = Rehearsal(system, load_config(systems=[system]), tmp_path)
         crashes = crashes_of(rehearsal.play(script, keep=True))
-        assert len(crashes) == CRASHES
+        assert len(crashes) == FLAPS
         lifted = rehearsal.play(script, keep=True, onlooker=Branch(crashes[1], 0))
         assert crashes_of(lifted) == crashes[:2]
 

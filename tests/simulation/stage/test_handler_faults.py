@@ -8,6 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
+from actors.config import load_config
+from actors.faults.fault_kinds import FAULTS, FLAPS
 from actors.kernel.lane_server import LaneServer
 from actors.kernel.supervision.supervisor import Supervisor
 from actors.simulation.command.log_output import without_logs
@@ -17,7 +19,7 @@ from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.shrink.minimise import minimise
 from actors.simulation.stage.rehearsal import Rehearsal
-from actors.simulation.time.flaps import CRASHES, OVER_S_MAX
+from actors.simulation.time.flaps import OVER_S_MAX
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TALLY, TallyCall
 from tests.simulation.workshop_scenario import WORKSHOP, WorkshopCall
@@ -121,8 +123,19 @@ def test_who_is_to_flap_does_so_as_often_whatever_comes_beside_it(
     """None of its crashes is while nothing of it runs, and nobody waits for one in vain."""
     played = rehearsal.play(one_tweet(*beside), keep=True)
     assert played.troubles == ()
-    assert len(crashes_us(played)) == CRASHES
+    assert len(crashes_us(played)) == FLAPS
     assert played.virtual_s < OVER_S_MAX
+
+
+def test_who_flaps_spends_a_restart_budget_or_just_does_not() -> None:
+    """As the configuration has it that is shipped."""
+    supervisor, amounts_s = (
+        load_config().supervisor,
+        [ms / 1000 for ms in FAULTS["flap"].amounts_ms],
+    )
+    assert supervisor.intensity + 1 == FLAPS
+    spent = [amount_s * supervisor.intensity < supervisor.period_s for amount_s in amounts_s]
+    assert spent == [True, False]
 
 
 def test_a_dead_process_leaves_no_crash_to_the_next(rehearsal: Rehearsal) -> None:
