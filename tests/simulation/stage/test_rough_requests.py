@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
-from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
+from actors.simulation.requests.rough_request import (
+    ANSWER_S_MAX,
+    DEAF_S,
+    RoughAnswer,
+    RoughRequest,
+)
 from actors.simulation.requests.rough_requests import CUT, rough_requests
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.script import Script
@@ -61,6 +67,11 @@ def test_each_is_answered_as_it_should_be(tmp_path: Path, monkeypatch: pytest.Mo
     names = [each.name for each in TABLE]
     assert len({*names}) == len(names)
     assert {*names} >= CUT
+
+
+def test_who_is_deaf_is_so_for_longer_than_anybody_waits() -> None:
+    """And has heard of it before its own patience ends."""
+    assert load_config().edge.send_s_max < DEAF_S < ANSWER_S_MAX
 
 
 def test_another_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
