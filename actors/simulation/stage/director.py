@@ -92,6 +92,8 @@ class Director:
         machine.cut_off = self._cut_off
         self._trace = trace
         self._removers: dict[str, list[Callable[[], None]]] = {}
+        # Of those, what has not struck yet, or may once more.
+        self._traps: list[Callable[[], None]] = []
         self._stepped_s = self._stepped_s_max = 0.0
         self._strikes_handlers = False
         self._lifted = False
@@ -110,6 +112,8 @@ class Director:
         """Let no fault come from now on, and disarm every trap; what lasts ends as planned."""
         self._lifted = True
         self._machine.disarm()
+        for remove in self._traps:
+            remove()
 
     async def mend(self, schedule: Schedule) -> None:
         """End what still lasts, so that the system can get well by itself.
@@ -307,7 +311,8 @@ class Director:
             elif fault == "truncate":
                 amid = Truncate(source=source, target=target)
                 strike = partial(self._strike, amid, link, "is reset amid what comes")
-                removers.append(self._network.install(strike))
+                self._traps.append(self._network.install(strike))
+                removers.append(self._traps[-1])
             else:
                 lost = Lost(hosts=frozenset({source, target}), last=self._network.connected)
                 removers.append(self._network.install(lost))
@@ -324,7 +329,8 @@ class Director:
                 scenario.garbled = (*scenario.garbled, saying)
             return verdict
 
-        self._removers.setdefault(garbling.link, []).append(self._network.install(strike))
+        self._traps.append(self._network.install(strike))
+        self._removers.setdefault(garbling.link, []).append(self._traps[-1])
 
     def _strike(self, trap: Rule, link: str, text: str, arrival: ConnectAttempt | Chunk) -> Verdict:
         """Say when it strikes: that may be long after it was set, or never."""

@@ -82,12 +82,25 @@ def test_who_flaps_is_steady_where_no_fault_comes(tmp_path: Path) -> None:
     system = tally(scenario=TallyScenario)
     with without_logs():
         rehearsal = Rehearsal(system, load_config(systems=[system]), tmp_path)
-        crashes = crashes_of(rehearsal.play(script, keep=True))
+        flaps, *crashes = faults_of(rehearsal.play(script, keep=True))
         assert len(crashes) == FLAPS
         lifted = rehearsal.play(script, keep=True, onlooker=Branch(crashes[1], 0))
-        assert crashes_of(lifted) == crashes[:2]
+        assert faults_of(lifted) == [flaps, *crashes[:2]]
 
 
-def crashes_of(played: Played) -> list[int]:
-    faults = [each for each in played.lines if each.kind == "fault"]
-    return [each.number for each in faults if "crashes by itself" in each.text]
+def test_what_is_to_strike_a_link_does_not_where_no_fault_comes(tmp_path: Path) -> None:
+    """It was set, and what it waits for comes later."""
+    truncate = Schedule((Step(0, "truncate", "client-0>edge"),))
+    request = ClientRequest(1_000_000, 0, TallyCall())
+    script = Script(seed=1, workload=(request,), schedule=truncate)
+    system = tally(scenario=TallyScenario)
+    with without_logs():
+        rehearsal = Rehearsal(system, load_config(systems=[system]), tmp_path)
+        struck = faults_of(rehearsal.play(script, keep=True))
+        assert len(struck) == 2
+        lifted = rehearsal.play(script, keep=True, onlooker=Branch(struck[0] + 1, 0))
+        assert faults_of(lifted) == struck[:1]
+
+
+def faults_of(played: Played) -> list[int]:
+    return [each.number for each in played.lines if each.kind == "fault"]
