@@ -13,7 +13,6 @@ from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
 from actors.simulation.time.virtual_clock import START_US, VirtualClock
 from actors.systems.tweets.config import TweetsConfig, XConfig
-from actors.systems.tweets.scenario.asked_in_vain import taken_amiss
 from actors.systems.tweets.scenario.deeds import TweetsDeeds
 from actors.systems.tweets.scenario.embedded_x import counted
 from actors.systems.tweets.scenario.flag_model import FlagModel
@@ -24,6 +23,7 @@ from actors.systems.tweets.scenario.promptness import Promptness, in_run_s
 from actors.systems.tweets.scenario.reader_books import reader_amiss
 from actors.systems.tweets.scenario.walks import walks_amiss
 from actors.systems.tweets.scenario.x_books import XBooks
+from actors.systems.tweets.scenario.x_windows import taken_amiss
 from actors.systems.tweets.x_invariants import tweeted_at_us
 from actors.systems.x_platform.messages import ACCOUNT_ID
 
@@ -94,7 +94,8 @@ def tweets_violations(
         found += XBooks(kept).stream_violations()
         ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
         found += reader_amiss(kept, told.reader, unreadable=unreadable)
-        found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
+        x = config.named("x_platform")
+        found += taken_amiss(counted(), most=x.requests_max, window_s=x.window_s)
     if is_calm:
         found += Promptness(kept, config, clock, told).violations(history)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
