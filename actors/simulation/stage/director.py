@@ -320,7 +320,7 @@ class Director:
         def strike(arrival: ConnectAttempt | Chunk) -> Verdict:
             verdict = self._strike(garble, garbling.link, arrival)
             if verdict is not None:
-                scenario.garbled = (*scenario.garbled, saying)
+                scenario.garbled = (*scenario.garbled, (saying, self._clock.now_us()))
             return verdict
 
         self._removers.setdefault(garbling.link, []).append(self._network.install(strike))
