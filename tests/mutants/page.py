@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 TROUBLE_CHARS_MAX: Final = 90
 # Ids, folders and times differ from run to run, and tell nothing.
 PARTICULARS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+# That of the copy in which it was searched for.
+FOLDER: Final = re.compile(r"\S*/tree-\d+/")
 HEAD: Final = (
     "| mutant | in | found in | by | other machines |",
     "| --- | --- | --- | --- | --- |",
@@ -112,7 +114,7 @@ def _cell(text: str) -> str:
 
 
 def _short(trouble: str) -> str:
-    line = PARTICULARS.sub("…", trouble.partition("\n")[0])
+    line = PARTICULARS.sub("…", FOLDER.sub("", trouble.partition("\n")[0]))
     if len(line) > TROUBLE_CHARS_MAX:
         line = line[: TROUBLE_CHARS_MAX - 1] + "…"
     for sign in "\\`*_<>[]":

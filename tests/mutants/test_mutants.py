@@ -113,6 +113,13 @@ def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
     assert (again.startswith("before\n"), again.endswith("after\n")) == (True, True)
 
 
+def test_a_row_names_no_folder_of_the_copy(tmp_path: Path) -> None:
+    """It is another one each time, and nobody else's."""
+    slow = f"it was too slow, at {tmp_path / 'tree-0' / 'actors' / 'system.py'}:3"
+    found = Result(outcome="found", schedules=3, trouble=slow)
+    assert "| it was too slow, at actors/system.py:3 |" in page.row(MUTANTS[0], found)
+
+
 def test_the_page_says_which_rows_are_of_older_code(tmp_path: Path) -> None:
     """Each row has the code that it was searched for in; one without is of older code."""
     for folder in CODE:

@@ -326,7 +326,7 @@ class Director:
         def strike(arrival: ConnectAttempt | Chunk) -> Verdict:
             verdict = self._strike(garble, garbling.link, f"garbled: {saying}", arrival)
             if verdict is not None:
-                scenario.garbled = (*scenario.garbled, saying)
+                scenario.garbled = (*scenario.garbled, (saying, self._clock.now_us()))
             return verdict
 
         self._traps.append(self._network.install(strike))

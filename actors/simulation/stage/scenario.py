@@ -76,8 +76,8 @@ class Scenario:
     roomy: bool = True
     # Whether the run has no fault: then a refusal has its reason in what clients did.
     is_calm: bool = False
-    # What has come garbled in it, in its order.
-    garbled: Sequence[str] = ()
+    # What has come garbled in it, and when, by the wall clock in microseconds; in its order.
+    garbled: Sequence[tuple[str, int]] = ()
     # Whether something was done to it, or a service was not up, at some time between two, in
     # monotonic seconds: what that explains is no reason for what came long before or after.
     was_disturbed: Callable[[float, float], bool] = staticmethod(lambda _first_s, _last_s: True)

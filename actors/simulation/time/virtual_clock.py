@@ -22,6 +22,8 @@ class VirtualClock:
         # And each time: what it said before, and by how much.
         self.set_forward_us = 0
         self.forward_us: list[tuple[int, int]] = []
+        # By how much it was set back, in all: what it has said first may have been later.
+        self.set_back_us = 0
         # The latest that it had said when it was set.
         self._latest_us = start_us
 
@@ -45,4 +47,6 @@ class VirtualClock:
         if step_us > 0:
             self.forward_us.append((self.now_us(), step_us))
             self.set_forward_us += step_us
+        else:
+            self.set_back_us -= step_us
         self._offset_us += step_us

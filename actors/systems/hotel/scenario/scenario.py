@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from actors.simulation.stage.client import Client
     from actors.systems.hotel.scenario.judge_lists import Ask
 
-# There it is tomorrow already when a simulation begins; it is so for an hour and three quarters.
+# There it is tomorrow already when a simulation begins; it is so for an hour and three quarters,
+# and where it begins in summer time, for an hour more.
 TIME_ZONE: Final = "Europe/Helsinki"
-# When one does, always that long before UTC's midnight: in winter; on the leap day; on the days of
-# 23 and of 25 hours, and between them, where midnight is an hour earlier.
+# When one does, each time a quarter past midnight there: in winter; on the leap day; on the days of
+# 23 and of 25 hours; and in the summer between them.
 BEGINS: Final = (
     "2023-11-14T22:13:20Z",
     "2024-02-28T22:13:20Z",

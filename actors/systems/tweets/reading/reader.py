@@ -6,12 +6,10 @@ lies in a gap that is on the books. A reconnect asks X for what was tweeted sinc
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from actors.errors import MailboxFull
 from actors.kernel.messages import Refusal
 from actors.service.letters import forget_letter, keep_letter
 from actors.service.service import Service, command, query
@@ -20,6 +18,7 @@ from actors.systems.tweets.messages import GetReader, ReaderPause, ReaderState, 
 from actors.systems.tweets.reading import gap_rows
 from actors.systems.tweets.reading import reader_rows as rows
 from actors.systems.tweets.reading.odd_line import letter_of, read_line
+from actors.systems.tweets.reading.patient_ask import PatientAsk
 from actors.systems.tweets.reading.reader_messages import (
     ConnectionPlan,
     FillPlan,
@@ -43,7 +42,6 @@ from actors.systems.tweets.x.pauses import PAUSE_S_MAX
 from actors.systems.tweets.x.tweet_ids import made_at_us
 
 if TYPE_CHECKING:
-    from actors.kernel.messages import Message
     from actors.systems.tweets.config import TweetsConfig, XConfig
     from actors.systems.tweets.x.access import XAccess
 
@@ -83,19 +81,10 @@ class ReaderService(Service):
     async def run(self) -> None:
         """Follow the stream, whatever X says to it."""
         keywords = self._config.keywords
-        self._follower = StreamFollower(self._ask, self._access, self._x, keywords=keywords)
+        self._follower = StreamFollower(
+            PatientAsk(self.ask), self._access, self._x, keywords=keywords
+        )
         await self._follower.run()
-
-    async def _ask(self, message: Message) -> Any:
-        """Ask the books. Where the mailbox is full of our own, that is done first.
-
-        To end a connection for that would have X send all of it again, as much at once.
-        """
-        while True:
-            try:
-                return await self.ask(message)
-            except MailboxFull as full:
-                await asyncio.sleep(full.retry_after_s)
 
     # --- Tweets --------------------------------------------------------------------------------
 

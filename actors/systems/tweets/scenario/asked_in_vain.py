@@ -1,8 +1,7 @@
-"""Whether X takes what it may, and is left alone for as long as it has said it will not."""
+"""Whether X is left alone for as long as it has said that it takes nothing."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -51,20 +50,6 @@ def asked_in_vain(
                 f"X has refused {known.endpoint} at {known.at_s:.1f} s until "
                 f"{known.until_s}, and was asked again at {each.at_s:.1f} s"
             )
-
-
-def taken_amiss(counted: Iterable[Counted], *, most: int) -> Iterator[str]:
-    """Return a sentence for each request beyond the `most` of a window, or refused before that.
-
-    By a clock that nobody has set: a window is known by its end.
-    """
-    taken: Counter[tuple[object, str, str, int]] = Counter()
-    for each in counted:
-        window = (each.by, each.endpoint, each.account, each.until_s)
-        if each.is_refused is (taken[window] < most):
-            does = "refuses" if each.is_refused else "takes"
-            yield f"X {does} {each.endpoint} at {each.at_s:.1f} s, and has taken {taken[window]}"
-        taken[window] += not each.is_refused
 
 
 def _is_clock_set(one: Counted, other: Counted) -> bool:

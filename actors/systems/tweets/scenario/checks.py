@@ -11,24 +11,25 @@ from actors.simulation.check.assertions import sometimes
 from actors.simulation.check.exactly_once import check_exactly_once
 from actors.simulation.check.linearizability import check_linearizability
 from actors.simulation.check.standard_models import Register
-from actors.simulation.time.virtual_clock import START_US, VirtualClock
+from actors.simulation.time.virtual_clock import VirtualClock
 from actors.systems.tweets.config import TweetsConfig, XConfig
-from actors.systems.tweets.scenario.asked_in_vain import taken_amiss
 from actors.systems.tweets.scenario.deeds import TweetsDeeds
 from actors.systems.tweets.scenario.embedded_x import counted
 from actors.systems.tweets.scenario.flag_model import FlagModel
-from actors.systems.tweets.scenario.garblings import NOT_AGAIN, ODD_LINES
+from actors.systems.tweets.scenario.gap_causes import gaps_amiss
+from actors.systems.tweets.scenario.garblings import ODD_LINES
 from actors.systems.tweets.scenario.kept import Kept
 from actors.systems.tweets.scenario.looks import PAGE
 from actors.systems.tweets.scenario.promptness import Promptness, in_run_s
 from actors.systems.tweets.scenario.reader_books import reader_amiss
 from actors.systems.tweets.scenario.walks import walks_amiss
 from actors.systems.tweets.scenario.x_books import XBooks
+from actors.systems.tweets.scenario.x_windows import taken_amiss
 from actors.systems.tweets.x_invariants import tweeted_at_us
 from actors.systems.x_platform.messages import ACCOUNT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 SECOND_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * SECOND_US
-# What connecting may take, and a note on how far has been read be late, in seconds.
-NOTE_S_MAX: Final = 30.0
 # A reply's last state where X has not confirmed it in `reply_s_max`: nothing tries it again.
 GIVEN_UP: Final = "X has not confirmed it in time: whether it stands is unknown"
 
@@ -50,7 +49,7 @@ EXTERNAL_IDS = (
     "SELECT external_id FROM tweet WHERE external_id IS NOT NULL"
     " UNION SELECT version_id FROM version"
 )
-GAPS = "SELECT from_us, to_us FROM gap"
+GAPS = "SELECT from_us, to_us, reason FROM gap"
 # What was asked for afterwards is there.
 NOT_FILLED = "SELECT from_us, to_us FROM gap WHERE state != 'filled'"
 GAP_STATES = "SELECT state FROM gap"
@@ -69,15 +68,16 @@ def tweets_violations(
     told: Told,
     *,
     is_calm: bool,
-    garbled: Sequence[str] = (),
+    garbled: Sequence[tuple[str, int]] = (),
 ) -> list[str]:
     """Return a sentence for everything that is wrong.
 
-    `is_calm` is a run without a fault; `garbled` is what has come so from X.
+    `is_calm` is a run without a fault; `garbled` is what has come so from X, and when.
     """
     found = list(told.troubles)
     found += _what_x_acknowledged_is_stored(folder, told)
-    found += _a_gap_had_its_outage(folder, config, clock, told, garbled)
+    gaps = _rows(folder, "reader", GAPS)
+    found += gaps_amiss(gaps, config.section(XConfig), clock, told, garbled)
     found += _what_is_set_aside_came_so(folder, told, garbled)
     found += _flags_do_as_they_are_told(folder, history)
     kept = Kept(folder, account_id=ACCOUNT_ID)
@@ -94,7 +94,8 @@ def tweets_violations(
         found += XBooks(kept).stream_violations()
         ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
         found += reader_amiss(kept, told.reader, unreadable=unreadable)
-        found += taken_amiss(counted(), most=config.named("x_platform").requests_max)
+        x = config.named("x_platform")
+        found += taken_amiss(counted(), most=x.requests_max, window_s=x.window_s)
     if is_calm:
         found += Promptness(kept, config, clock, told).violations(history)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
@@ -120,32 +121,11 @@ def _what_x_acknowledged_is_stored(folder: Path, told: Told) -> Iterator[str]:
             yield f"{who} tweeted {tweet_id} about the keyword, and it is not stored"
 
 
-def _a_gap_had_its_outage(
-    folder: Path, config: Config, clock: Clock, told: Told, garbled: Sequence[str]
+def _what_is_set_aside_came_so(
+    folder: Path, told: Told, garbled: Sequence[tuple[str, int]]
 ) -> Iterator[str]:
-    """No run that is shorter than what X sends again has a gap.
-
-    But for those that begin before it: there the wall clock was set back, and nobody can know. And
-    for what its steps explain. And where somebody has deleted the reader's rule, or who stands
-    before X has let nothing be sent again. And a gap for each line that could not be read.
-    """
-    x = config.section(XConfig)
-    reach_s = x.backfill_minutes_max * 60 - x.stall_s - NOTE_S_MAX
-    lasted_s = asyncio.get_running_loop().time()
-    if told.deleted_rules or lasted_s >= reach_s or NOT_AGAIN in garbled:
-        return
-    odd_lines = sum(each in ODD_LINES for each in garbled)
-    begun_us = START_US - (x.stall_s + NOTE_S_MAX) * SECOND_US
-    gaps = _rows(folder, "reader", GAPS)
-    steps = clock.forward_us if isinstance(clock, VirtualClock) else []
-    found = unexplained(gaps, steps, lasted_us=round(lasted_s * SECOND_US))
-    for since_us, until_us in [each for each in found if each[0] >= begun_us][odd_lines:]:
-        yield f"a gap from {since_us} to {until_us}, and X was there"
-
-
-def _what_is_set_aside_came_so(folder: Path, told: Told, garbled: Sequence[str]) -> Iterator[str]:
     """No more lines cannot be read than came garbled; what the search has found is kept no more."""
-    odd_lines = sum(each in ODD_LINES for each in garbled)
+    odd_lines = sum(what in ODD_LINES for what, _ in garbled)
     ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
     if unreadable > odd_lines:
         yield f"{unreadable} of X's lines could not be read, and {odd_lines} came garbled"
@@ -155,32 +135,6 @@ def _what_is_set_aside_came_so(folder: Path, told: Told, garbled: Sequence[str])
         at_us = tweeted_at_us(int(tweet_id)) if tweet_id.isdecimal() else 0
         if tweet_id in stored and any(since <= at_us <= until for since, until in filled):
             yield f"{tweet_id} was found, and its line is a dead letter still"
-
-
-def unexplained(
-    gaps: Iterable[tuple[int, int]], steps: Sequence[tuple[int, int]], *, lasted_us: int
-) -> list[tuple[int, int]]:
-    """Return the gaps (since, until) that no step of the wall clock accounts for.
-
-    Each of `steps` is what the clock said before, and by how much it was set forward then: maybe
-    between a plan and its connection, so that what was asked for was too short by that, and the gap
-    is no longer. What began behind a step, by more than the run has `lasted_us`, began after it.
-    What is lost of a gap, for X does not reach it, is a gap of its own, and the rest another: those
-    that meet are one. All are microseconds.
-    """
-    whole: list[tuple[int, int]] = []
-    for since_us, until_us in sorted(gaps):
-        if whole and since_us <= whole[-1][1]:
-            begun_us, ended_us = whole.pop()
-            whole.append((begun_us, max(ended_us, until_us)))
-        else:
-            whole.append((since_us, until_us))
-    found = []
-    for since_us, until_us in whole:
-        forward_us = sum(by_us for at_us, by_us in steps if since_us <= at_us + lasted_us)
-        if not 0 < until_us - since_us <= forward_us:
-            found.append((since_us, until_us))
-    return found
 
 
 def _what_is_given_up_had_its_time(kept: Kept, config: Config, clock: Clock) -> Iterator[str]:

@@ -367,7 +367,7 @@ class TweetsPerformance:
 
     async def _stop(self) -> None:
         stopped = self._call.stopped
-        with self._told.upset(*stopped, "stream", after_s=TRIED_AGAIN_S):
+        with self._told.upset(*stopped, after_s=TRIED_AGAIN_S):
             await self._stop_and_resume(stopped)
 
     async def _stop_and_resume(self, stopped: tuple[str, ...]) -> None:

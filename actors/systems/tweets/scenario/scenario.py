@@ -198,7 +198,7 @@ class TweetsScenario(Scenario):
 
     async def tend(self, system: ServiceSystem) -> None:
         """Have each line that was set aside read once more, in vain, and let it go."""
-        if any(each in ODD_LINES for each in self.garbled):
+        if any(what in ODD_LINES for what, _ in self.garbled):
             await let_lines_go(system, self._told)
 
     async def busy(self, system: ServiceSystem) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from actors.systems.tweets.scenario.asked_in_vain import SECOND_US, asked_in_vain, taken_amiss
+from actors.systems.tweets.scenario.asked_in_vain import SECOND_US, asked_in_vain
 from actors.systems.tweets.scenario.embedded_x import Counted
 
 LIKES: Final = "POST /2/users/{id}/likes"
@@ -64,19 +64,3 @@ def test_an_answer_that_was_no_refusal_says_nothing() -> None:
     """What X has taken it may have counted as the last: who does not know comes once more."""
     taken = replace(REFUSED, is_refused=False)
     assert [*asked_in_vain([taken, later(5.0)], [], lambda *_: False)] == []
-
-
-@pytest.mark.parametrize(
-    ("refused", "amiss"),
-    [
-        ((False, False, False, True, True), 0),
-        ((False, False, False, False, True), 1),
-        ((False, False, True, True), 2),
-    ],
-)
-def test_x_takes_as_many_as_it_says_and_no_more(refused: tuple[bool, ...], amiss: int) -> None:
-    """Three of each kind in a window, and as many in the next one."""
-    asked = [replace(REFUSED, is_refused=each) for each in refused]
-    other = {"until_s": BEGUN_S + 50, "is_refused": False}
-    asked += [later(25.0 + number, **other) for number in range(3)]
-    assert len([*taken_amiss(asked, most=3)]) == amiss

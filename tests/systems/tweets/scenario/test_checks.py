@@ -4,46 +4,13 @@ from __future__ import annotations
 
 from math import inf
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from actors.systems.tweets.scenario.checks import unexplained
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.told import Lock, Told, Upset
 from actors.systems.tweets.scenario.x_books import SAID_BY, XBooks
-
-HOUR_S: Final = 3_600
-LASTED_S: Final = 60
-
-
-@pytest.mark.parametrize(
-    ("gap_s", "explained"),
-    [
-        ((990, 990 + HOUR_S), True),  # it was set between a plan and its connection
-        ((1_030, 1_020 + HOUR_S), True),  # and back again since
-        ((990, 991 + HOUR_S), False),  # longer than the step
-        ((1_100 + HOUR_S, 1_110 + HOUR_S), False),  # behind it
-        ((990, 990), False),
-    ],
-)
-def test_a_gap_is_explained_by_a_step_that_it_began_before(
-    gap_s: tuple[int, int], explained: bool
-) -> None:
-    """At a thousand seconds, by an hour, in a run of a minute."""
-    since_s, until_s = gap_s
-    gap = since_s * 1_000_000, until_s * 1_000_000
-    steps = [(1_000 * 1_000_000, HOUR_S * 1_000_000)]
-    found = unexplained([gap], steps, lasted_us=LASTED_S * 1_000_000)
-    assert found == ([] if explained else [gap])
-    assert unexplained([gap], [], lasted_us=LASTED_S * 1_000_000) == [gap]
-
-
-def test_the_parts_of_a_gap_are_explained_as_one() -> None:
-    """What is lost of it ends long after the step, and the rest begins there."""
-    parts = [(2_000, 3_000), (990, 2_000)]
-    assert unexplained(parts, [(1_000, 2_500)], lasted_us=100) == []
-    assert unexplained(parts, [(1_000, 2_000)], lasted_us=100) == [(990, 3_000)]
 
 
 @pytest.mark.parametrize(
