@@ -86,6 +86,7 @@ def up(name: str, incarnation: int = 1) -> LifecycleEvent:
 
 BOTH: Final = [up("favouriter"), up("responder"), up("till")]
 FULL: Final = Degraded(name="responder", error="")
+ROOM_AGAIN: Final = [Degraded(name="favouriter", error=""), Recovered(name="favouriter")]
 AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
 # Its second end comes before its sibling is up again for its first.
 AMID: Final = [
@@ -117,6 +118,8 @@ AMID: Final = [
         ([*BOTH, FULL, *AGAIN[1:]], ""),
         ([up("favouriter"), FULL, up("responder"), *AGAIN[1:]], ""),
         ([*BOTH, FULL, Recovered(name="responder"), AGAIN[1]], "favouriter was started again"),
+        ([*BOTH, FULL, *ROOM_AGAIN, *AGAIN[1:]], ""),
+        ([*BOTH, *ROOM_AGAIN, AGAIN[1]], "favouriter was started again"),
         ([*BOTH, FULL, *AGAIN[1:], up("responder", 3)], "responder was started again"),
         ([*BOTH, FULL, FULL, crashed("till"), crashed("till"), *2 * [up("till", 2)]], "till was"),
         ([*BOTH, *AMID], ""),
@@ -134,6 +137,8 @@ AMID: Final = [
         "full",
         "up full",
         "no longer full",
+        "its sibling no longer full",
+        "none full any more",
         "full once",
         "ended twice",
         "again amid it",
