@@ -263,7 +263,8 @@ class Engine:
         now_s, host = self._clock.monotonic(), who if deadline_s is None else ""
         begun_s, what = now_s - took_s, f"{who}: {what}"
         if self.is_calm_since(host, begun_s):
-            self._unrest += self.calm.asked(what, status)
+            places = self.config.edge.connections_max
+            self._unrest += self.calm.asked(what, status, places=places)
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
         own_s = took_s - self.pauses.within(begun_s, now_s)
         self._add("deadlines", self.deadlines.asked(what, host, begun_s, own_s, limit_s))
