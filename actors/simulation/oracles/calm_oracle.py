@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # What the edge says where it has no answer in time, or no room.
 NO_ROOM: Final = 503
 OVERLOAD: Final = frozenset({500, NO_ROOM, 504})
-# As many connections as the clients of a run may have at once. Where there are fewer places, one that
-# is idle has to go, and what its client sends at that moment nobody hears.
+# As many connections as the clients of a run may have at once. Where there are fewer places, one
+# that is idle has to go, and what its client sends at that moment nobody hears.
 CONNECTED_MAX: Final = 16
 # How long after the last thing that was done to it, and after the last service was up again, all is
 # as if nothing had been: longer than a channel, a probe of the disk or a breaker waits.
