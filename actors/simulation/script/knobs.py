@@ -37,7 +37,7 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
 )
 # And words of a few.
 VALUES: Final[Mapping[str, tuple[int | str, ...]]] = MappingProxyType(
-    {**LIMITS, "mailbox.overflow": ("drop_oldest", "drop_newest")}
+    {**LIMITS, "mailbox.overflow": ("wait", "drop_oldest", "drop_newest")}
 )
 # Of so many seeds one has knobs; of those, each knob is in so many.
 SEEDS_WITHOUT: Final = 2
