@@ -17,6 +17,7 @@ FaultName = Literal[
     "stall_at",
     "suspend",
     "resume",
+    "flap",
     "crash",
     "terminate",
     "terminate_with",
@@ -98,6 +99,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         ),
         "suspend": FaultKind(scope="service", text="suspend {target}", ended_by="resume"),
         "resume": FaultKind(scope="service", text="resume {target}"),
+        # Nobody's message is to blame: so often within its period spends a restart budget, and so
+        # seldom that it does not.
+        "flap": FaultKind(
+            scope="service",
+            text="let {target} crash by itself six times, each time {seconds} after its start",
+            amounts_ms=(100, 7_000),
+        ),
         # kill -9: everything in memory is lost, files stay as they were committed.
         "crash": FaultKind(scope="process", text="crash the process"),
         # SIGTERM: it answers what it has begun, closes its files, and is started again.

@@ -128,6 +128,11 @@ class Supplier:
         return len(label)
 
 
+def part_of(label: str, part: int) -> str:
+    """Return what one of a job's many parts is called."""
+    return f"{label} part {part}"
+
+
 class WorkshopDesk(Service):
     """Takes jobs; writes each down twice, so that half of it would be seen."""
 
@@ -159,6 +164,9 @@ class WorkshopDesk(Service):
         tx.execute("INSERT INTO shadow (label) VALUES (?)", cmd.label)
         if cmd.sort == "refused":
             tx.after(0.1, Ring(label=cmd.label, index=0))
+            waiting = tx.one("SELECT label FROM job WHERE sort = 'later' AND state = 'open'")
+            if waiting is not None:
+                tx.reply(waiting["label"], Job(label=waiting["label"], state="refused"))
             return Refusal.conflict("this is not to be")
         if cmd.sort in {"later", "wanting"}:
             return Later(request=cmd.label, so_far=placed)
@@ -175,8 +183,20 @@ class WorkshopDesk(Service):
             case "timers":
                 for index, delay_s in enumerate(DELAYS_S):
                     tx.after(delay_s, Ring(label=label, index=index))
+            case "rings":  # more at once than a scheduler has in hand
+                for index in range(cmd.count):
+                    tx.after(0.0, Ring(label=label, index=index))
+            case _:
+                self._run(tx, cmd)
+
+    def _run(self, tx: Transaction, cmd: PlaceJob) -> None:
+        label = cmd.label
+        match cmd.sort:
             case "fetch":
                 tx.run(FetchPart(label=label, fails=cmd.count))
+            case "parts":
+                for part in range(cmd.count):
+                    tx.run(FetchPart(label=part_of(label, part), fails=0))
             case "letter":
                 tx.run(FetchOnce(label=label))
                 tx.run(FetchOnce(label=f"another {label}"))

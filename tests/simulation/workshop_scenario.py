@@ -13,9 +13,18 @@ import msgspec
 from actors.kernel.messages import type_name, type_of
 from actors.simulation import check_exactly_once
 from actors.simulation.stage.scenario import Scenario
-from tests.simulation.workshop import ATTEMPTS_MAX, DELAYS_S, SILENT, PlaceJob, Ring, workshop
+from tests.simulation.workshop import (
+    ATTEMPTS_MAX,
+    DELAYS_S,
+    SILENT,
+    PlaceJob,
+    Ring,
+    part_of,
+    workshop,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 
 SORTS: Final = (
     "plain", "later", "timers", "fetch", "many", "refused", "invalid", "wanting", "again", "quiet",
-    "burst", "pages", "counts", "keyless", "keyless", "letter",
+    "burst", "pages", "counts", "keyless", "keyless", "letter", "rings", "parts",
 )  # fmt: skip
 # How a client asks once more: not at all, at once, both together, soon, when its key is forgotten.
 AGAIN: Final = ("", "", "at once", "together", "soon", "late")
@@ -252,18 +261,21 @@ class WorkshopScenario(Scenario):
                 found.append(f"{label} is open for ever")
             rings = [(index, then_us) for name, index, then_us in rung if name == label]
             unrung = self._unrung(label)
-            found += _rings(label, sort, at_us if self.is_calm else 0, rings, unrung)
-            got = [gone[part][label] for part in PARTS]
-            if parts[label] != (sort in {"fetch", "again"}) - sum(got):
-                found.append(f"{label} has {parts[label]} parts")
-        if self.is_calm:
-            for label, value in _rows(folder / "desk.db", "SELECT label, value FROM part"):
-                found += [
-                    f"{label} got the part {value}"
-                    for name, sort, count, *_ in jobs
-                    if name == label and sort == "fetch" and (value < 0) != (count >= ATTEMPTS_MAX)
-                ]
-        return found
+            delays_s = {"timers": DELAYS_S, "rings": (0.0,) * count}.get(sort, ())
+            found += _rings(label, delays_s, at_us if self.is_calm else 0, rings, unrung)
+            for name in _parts(label, sort, count):
+                got = [gone[part][name] for part in PARTS]
+                if parts[name] != (sort in {"fetch", "again", "parts"}) - sum(got):
+                    found.append(f"{name} is there {parts[name]} times")
+        return [*found, *(self._values(folder, jobs) if self.is_calm else ())]
+
+    def _values(self, folder: Path, jobs: list[Any]) -> list[str]:
+        return [
+            f"{label} got the part {value}"
+            for label, value in _rows(folder / "desk.db", "SELECT label, value FROM part")
+            for name, sort, count, *_ in jobs
+            if name == label and sort == "fetch" and (value < 0) != (count >= ATTEMPTS_MAX)
+        ]
 
     def _gone(self) -> defaultdict[tuple[str, str], Counter[str]]:
         """Return which jobs' messages were let go, and how often, by service and type."""
@@ -279,16 +291,23 @@ class WorkshopScenario(Scenario):
 
 
 def _rings(
-    label: str, sort: str, at_us: int, rings: list[tuple[int, int]], unrung: list[int]
+    label: str,
+    delays_s: Sequence[float],
+    at_us: int,
+    rings: list[tuple[int, int]],
+    unrung: list[int],
 ) -> list[str]:
-    wanted = list(range(len(DELAYS_S))) if sort == "timers" else []
-    if sorted([*(index for index, _ in rings), *unrung]) != wanted:
+    if sorted([*(index for index, _ in rings), *unrung]) != list(range(len(delays_s))):
         return [f"{label} has rung {rings}"]
     return [
-        f"{label} has rung {(then_us - at_us) / 1e6:.3f} s after, and not {DELAYS_S[index]}"
+        f"{label} has rung {(then_us - at_us) / 1e6:.3f} s after, and not {delays_s[index]}"
         for index, then_us in rings
-        if then_us < at_us + DELAYS_S[index] * 1e6
+        if then_us < at_us + delays_s[index] * 1e6
     ]
+
+
+def _parts(label: str, sort: str, count: int) -> list[str]:
+    return [part_of(label, part) for part in range(count)] if sort == "parts" else [label]
 
 
 def _label(operation: Operation) -> Any:

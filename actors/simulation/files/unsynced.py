@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from actors.simulation.files.small_files import SmallFiles
 from actors.simulation.files.write_ahead_log import LogEnd, after_cut, find_end
+from actors.simulation.sealed.watch import watching
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from actors.simulation.files.write_ahead_log import Loss
@@ -25,16 +27,22 @@ BACKFILLED: Final = slice(96, 100)
 
 
 class Remains(msgspec.Struct, frozen=True, kw_only=True):
-    """A store's files as the next boot finds them, and how many frames of its log are gone."""
+    """A store's files as the next boot finds them, and how many frames of its log are gone.
+
+    Those of no store are the others of its folder; of one that is not there it has None.
+    """
 
     store: str
-    files: dict[Path, bytes]
+    files: Mapping[Path, bytes | None]
     lost: int
 
     def put_back(self) -> None:
         """Let them lie there; nobody has them open any more."""
         for path, content in self.files.items():
-            path.write_bytes(content)
+            if content is None:
+                path.unlink()
+            else:
+                path.write_bytes(content)
 
 
 class Unsynced:
@@ -51,9 +59,11 @@ class Unsynced:
         self._in_flight: dict[str, Callable[[], None]] = {}
         # By file, where it is of interest.
         self._synced: dict[Path, LogEnd] | None = None
+        self._others: SmallFiles | None = None
 
     def watch(self, folder: Path) -> None:
         """Follow from now on what is synced; all that is there is."""
+        self._watch_others(folder)
         self._synced = {path: find_end(_log(path)) for path in folder.glob("*.db")}
 
     def wrote(
@@ -101,7 +111,20 @@ class Unsynced:
         self.settle_all()
         if self._synced is not None:
             self._synced.clear()
+        if self._others is not None:
+            found.append(Remains(store="", files=self._others.after_cut(loss), lost=0))
         return found
+
+    def resume(self, folder: Path) -> None:
+        """Hear that the power is on again: all that is there is synced."""
+        if self._others is not None:
+            self._watch_others(folder)
+
+    def _watch_others(self, folder: Path) -> None:
+        self._others = others = SmallFiles(folder)
+        watch = watching()
+        if watch is not None:
+            watch.synced = others.synced
 
     def _left(self, path: Path, loss: Loss) -> Remains:
         log, index = _log(path), path.with_name(f"{path.name}-shm")

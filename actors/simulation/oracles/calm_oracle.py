@@ -10,6 +10,7 @@ from actors.kernel import lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from actors.simulation.oracles.handled import Handled
 
@@ -50,6 +51,11 @@ class CalmOracle:
     def undisturbed(self) -> bool:
         """Whether nothing at all was done to it."""
         return self._disturbed_s is None
+
+    @property
+    def down(self) -> AbstractSet[str]:
+        """Who is not up, of those that were, or does not do all of its work."""
+        return self._down
 
     def disturb(self, now_s: float) -> None:
         """Hear that something was done to it now."""

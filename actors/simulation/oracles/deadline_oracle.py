@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ WAY_S: Final = 0.5
 # How long a link that is whole again may still hold what was sent before: a client gives up after
 # ten seconds, and leaves no connection idle for longer than fifteen.
 GRACE_S: Final = 30.0
+# How soon what a client sends has arrived, by a link that is whole.
+ARRIVED_S: Final = 0.02
 # From the look at a deadline to the work a turn of the loop goes by.
 TURN_S: Final = 0.01
 
@@ -58,6 +61,29 @@ class DeadlineOracle:
         """Yield who waited longer than he was to, on a link that was whole all the time."""
         if took_s > deadline_s + WAY_S and self.is_whole(host, begun_s):
             yield f"{what} took {took_s:.3f} s, of {deadline_s:g} s"
+
+
+class LastAnswers:
+    """Who was heard before the process began to end in order has an answer before it has ended."""
+
+    def __init__(self) -> None:
+        """It runs."""
+        # When the last such end began, and when it was over.
+        self._begun_s = self._over_s = -math.inf
+
+    def begin(self, now_s: float) -> None:
+        """Hear that it begins to end."""
+        self._begun_s, self._over_s = now_s, math.inf
+
+    def over(self, now_s: float) -> None:
+        """Hear that it has ended."""
+        self._over_s = now_s
+
+    def unanswered(self, what: str, begun_s: float, now_s: float) -> Iterator[str]:
+        """Hear who has had no answer, by a link that was whole; yield who should have had one."""
+        before_s = self._begun_s - begun_s
+        if before_s >= ARRIVED_S and self._begun_s <= now_s <= self._over_s + ARRIVED_S:
+            yield f"{what}, asked {before_s:.3f} s before the process ended in order, has no answer"
 
 
 def expired(

@@ -14,11 +14,13 @@ from actors.kernel import lifecycle
 from actors.simulation.oracles.calm_oracle import CalmOracle
 from actors.simulation.oracles.channel_oracle import ChannelOracle
 from actors.simulation.oracles.commit_watch import CommitWatch
-from actors.simulation.oracles.deadline_oracle import DeadlineOracle, expired
+from actors.simulation.oracles.deadline_oracle import DeadlineOracle, LastAnswers, expired
 from actors.simulation.oracles.effect_oracle import EffectOracle
 from actors.simulation.oracles.files_at_rest import check_files, left_running, letters_in
 from actors.simulation.oracles.http_contract import HttpContract
+from actors.simulation.oracles.key_ages import KeyAges
 from actors.simulation.oracles.key_oracle import DeferredOracle, KeyOracle
+from actors.simulation.oracles.left_timers import LeftTimers
 from actors.simulation.oracles.letter_oracle import LetterOracle
 from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
@@ -32,7 +34,7 @@ from actors.simulation.oracles.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -60,11 +62,14 @@ ORACLES: Final[Mapping[str, str]] = {
     "fencing": "a dead incarnation commits nothing; each has an epoch of its own",
     "poison": "what crashes its handler runs attempts_max times, and is a dead letter then",
     "supervision": "who is parked has crashed too often by itself; siblings are started again as "
-    "their group has it, and nobody else is; who was resumed runs",
+    "their group has it, and nobody else is; who was resumed runs, who is suspended is so for his "
+    "time; nobody who is down is said to be up",
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
-    "deadlines": "no answer comes late where the network is whole; what is too late is not run",
-    "bounds": "what is left at rest is what configuration allows, and what was seen to be written",
+    "deadlines": "no answer comes late where the network is whole, nor never, for that the process "
+    "ends in order; what is too late is not run",
+    "bounds": "what is left at rest is what configuration allows, and what was seen to be written; "
+    "who has an answer leaves no timer",
     "calm": "where nothing is done to it, nothing crashes, restarts, parks or finds no room",
     "liveness": "when faults have ended, all runs and nothing waits, within a bound, by itself",
     "files": "whose past is lost, or another's, is down and writes nothing; what is to help helps",
@@ -73,6 +78,8 @@ ORACLES: Final[Mapping[str, str]] = {
 }
 
 PAUSE: Final = ("pause", "process")
+# What is asked now may be on its way so long.
+ATTEMPT_S: Final = 10.0
 
 
 class Engine:
@@ -92,9 +99,16 @@ class Engine:
         """
         self.troubles: list[str] = []
         self.deadlines = DeadlineOracle()
+        self.last_answers = LastAnswers()
         # How all actors of the process that is up stand; nobody where none is.
         self.actors: Callable[[], Sequence[ActorStats]] = tuple
+        # Which services the process that is up says not to be up; nobody where none is.
+        self.unready: Callable[[], Collection[str] | None] = lambda: None
+        # All timers of the loop.
+        self.ticking: Callable[[], Sequence[asyncio.TimerHandle]] = tuple
+        self._left_timers = LeftTimers()
         self._miscounted: set[str] = set()
+        self._misjudged: set[str] = set()
         self.commits = CommitWatch(self._wrote, clock)
         self.config = config
         self._clock = clock
@@ -115,6 +129,7 @@ class Engine:
         self.calm = CalmOracle(roomy=roomy)
         self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
+        self.ages = KeyAges()
         self._told: list[str] = []
         self.deferred = DeferredOracle(clock.monotonic, self._told, self.pauses)
         self._answered: list[str] = []
@@ -212,18 +227,20 @@ class Engine:
         self.pauses.end(now_s)
         self.calm.ends(PAUSE, now_s)
 
-    def wanted(self, action: str, actor: str) -> None:
-        """Hear what an operator, or a fault, wants of an actor."""
+    def wanted(self, action: str, actor: str, *, for_s: float | None = None) -> None:
+        """Hear what an operator, or a fault, wants of an actor; for so long, where that is said."""
         self.disturbed()
         if action == "suspend":
-            self._supervision.suspended(actor)
+            self._supervision.suspended(actor, self._clock.monotonic(), for_s)
+        elif action == "resume":
+            self._supervision.resumed(actor)
         elif action == "restart":
             self._siblings.asked_for(actor, self._clock.monotonic())
 
     def asking(self, action: str, actor: str, count: int) -> None:
         """Hear that an operator has begun to ask for it, 1, or has an answer, -1."""
-        if action == "suspend":
-            self._supervision.asking(actor, count)
+        if action in {"suspend", "resume"}:
+            self._supervision.asking(action, actor, count, self._clock.monotonic())
 
     def attempted(self, store: str, message: Any) -> None:
         """Hear that an effect is about to ask the outside world."""
@@ -241,6 +258,8 @@ class Engine:
         if epoch <= self._epochs.get(store, 0):
             self._add("fencing", [f"{store} was opened with the epoch {epoch} once more"])
         self._epochs[store] = epoch
+        kept_s = self.config.store.client_keys_kept_s
+        self.ages.opened(store, self._clock.set_forward_us, kept_s)
         self._channels.opened(store)
         self.timers.opened(store, self._clock.monotonic())
 
@@ -268,6 +287,10 @@ class Engine:
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
         own_s = took_s - self.pauses.within(begun_s, now_s)
         self._add("deadlines", self.deadlines.asked(what, host, begun_s, own_s, limit_s))
+        if not status and deadline_s is None and self.deadlines.is_whole(host, begun_s):
+            self._add("deadlines", self.last_answers.unanswered(what, begun_s, now_s))
+        self._add("bounds", self._left_timers.look(self.ticking(), now_s))
+        self._look_who_is_ready()
         self.counted(self.actors())
 
     def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
@@ -294,6 +317,10 @@ class Engine:
     def has_room_since(self, host: str, begun_s: float) -> bool:
         """Whether it has been calm since then, and no limit is small on purpose."""
         return self.calm.roomy and self.is_calm_since(host, begun_s)
+
+    def may_have_forgotten(self, age_s: float) -> bool:
+        """Whether a key that was used so long ago may be free again."""
+        return self.ages.may_be_gone(age_s + ATTEMPT_S, self._keys.kept_s)
 
     def told(self, trouble: str) -> None:
         """Hear from a client what is wrong with an answer."""
@@ -348,12 +375,22 @@ class Engine:
             sent=sent,
             applied=applied,
             pending=pending,
+            kept=self._channels.subscriptions.kept,
             answers_gone=self._letters.may_lack,
         )
         self._add("bounds", found)
         self._add("letters", self._letters.left(letters_in(folder)))
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _look_who_is_ready(self) -> None:
+        unready = self.unready()
+        if unready is None:
+            return
+        for name in sorted(self.calm.down & self._epochs.keys()):
+            if name not in unready and name not in self._misjudged:
+                self._misjudged.add(name)
+                self._add("supervision", [f"{name} is said to be up, and is not"])
 
     def _configure(self, config: Config) -> None:
         """Judge by other limits from now on; what small ones refuse is no trouble."""
@@ -378,7 +415,7 @@ class Engine:
         culprit: Envelope | None,
     ) -> Callable[[], None]:
         """Return what tells of a commit, as things stand when it comes."""
-        forward_us = self._clock.set_forward_us
+        older_us = self.ages.added_us(store)
         now_s = self._clock.monotonic()
         since_s = self.calm.since_s(now_s)
         quiet_us = (
@@ -389,7 +426,7 @@ class Engine:
             self._hear,
             store,
             batch,
-            forward_us=forward_us,
+            older_us=older_us,
             since_s=since_s,
             quiet_us=quiet_us,
         )
@@ -399,13 +436,13 @@ class Engine:
         store: str,
         batch: Sequence[Handled],
         *,
-        forward_us: int,
+        older_us: int,
         since_s: float | None,
         quiet_us: int | None,
     ) -> None:
         self._add("replies", self._replies.hear(store, batch))
-        self._add("once", self._once.hear(store, batch, forward_us=forward_us))
-        self._add("keys", self._keys.hear(store, batch, forward_us=forward_us))
+        self._add("once", self._once.hear(store, batch, older_us=older_us))
+        self._add("keys", self._keys.hear(store, batch, older_us=older_us))
         self._add("order", self._order.hear(store, batch))
         self._add("channels", self._channels.hear(store, batch))
         self._add("timers", self.timers.hear(store, batch, quiet_us=quiet_us))

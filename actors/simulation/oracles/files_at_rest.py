@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import http_edge
 from actors.service.common_invariants import reading
+from actors.simulation.oracles.handled import Content
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from actors.config import Config
 
@@ -31,6 +32,7 @@ WHAT: Final = ("dead letters", "events", "messages to one receiver", "open reque
 SENT = "SELECT receiver, last FROM channel WHERE receiver <> ''"
 APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
 TIMERS = "SELECT seq FROM timer"
+EVENTS = "SELECT seq, message_type, message FROM event ORDER BY seq"
 LETTERS = "SELECT id, message_type, message FROM dead_letter ORDER BY seq"
 
 
@@ -41,13 +43,14 @@ def check_files(
     sent: Mapping[tuple[str, str], int],
     applied: Mapping[tuple[str, str], int],
     pending: Mapping[str, Collection[int]],
+    kept: Callable[[str], Iterable[tuple[int, Content]]],
     answers_gone: bool = False,
 ) -> Iterator[str]:
     """Yield what no file should hold at rest, and where one knows otherwise than who watched.
 
     `configs` were in force one after the other: what was let in under a wider limit may be there
-    under a narrower one. With `answers_gone`, what was let go may have been to answer requests,
-    which stay open then.
+    under a narrower one. `kept` says what a publisher keeps for subscribers to come. With
+    `answers_gone`, what was let go may have been to answer requests, which stay open then.
     """
     for path in sorted(folder.glob("*.db")):
         name = path.stem
@@ -56,6 +59,7 @@ def check_files(
             rows = dict(connection.execute(SENT).fetchall())
             marks = dict(connection.execute(APPLIED).fetchall())
             timers = {seq for (seq,) in connection.execute(TIMERS)}
+            events = [(seq, Content(*row)) for seq, *row in connection.execute(EVENTS)]
         yield from _bounds(name, counts, configs, open_max=counts[-1] if answers_gone else 0)
         for what, found, known in (
             ("sent", rows, _of(sent, 0, name)),
@@ -66,6 +70,9 @@ def check_files(
         if timers != set(pending.get(name, ())):
             seen = sorted(pending.get(name, ()))
             yield f"{name}'s file holds the timers {sorted(timers)}, and was seen to set {seen}"
+        published = list(kept(name))
+        if events != published:
+            yield f"{name}'s file keeps the events {events}, and was seen to publish {published}"
 
 
 def left_running(tasks: Iterable[asyncio.Task[Any]]) -> Iterator[str]:

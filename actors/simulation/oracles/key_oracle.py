@@ -26,13 +26,13 @@ TOLD_S_MAX = 1.0
 class _Known:
     """What was asked under a key, and the answer; `request` is open while that is to come."""
 
-    __slots__ = ("answer", "asked", "at_s", "forward_us", "request", "version")
+    __slots__ = ("answer", "asked", "at_s", "older_us", "request", "version")
 
-    def __init__(self, asked: Content, each: Handled, forward_us: int, version: int) -> None:
+    def __init__(self, asked: Content, each: Handled, older_us: int, version: int) -> None:
         later = isinstance(each.outcome, Later)
         self.asked = asked
         self.version = version
-        self.at_s, self.forward_us = each.at_s, forward_us
+        self.at_s, self.older_us = each.at_s, older_us
         self.request = each.outcome.request if later else None
         self.answer = b"" if later else encode(each.outcome)
 
@@ -50,12 +50,12 @@ class KeyOracle:
         # The number of what runs: another version may read a request or an answer otherwise.
         self.version = 0
 
-    def hear(self, store: str, batch: Sequence[Handled], *, forward_us: int) -> Iterator[str]:
+    def hear(self, store: str, batch: Sequence[Handled], *, older_us: int) -> Iterator[str]:
         """Note what was answered; yield where that is not what it was before."""
         for each in batch:
             key = each.envelope.key
             if key is not None and each.stands and not isinstance(each.outcome, DeadLettered):
-                yield from self._under_key(store, key, each, forward_us)
+                yield from self._under_key(store, key, each, older_us)
         for each in batch:  # an answer is one when all of the batch is committed
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "reply":
@@ -71,21 +71,21 @@ class KeyOracle:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _under_key(self, store: str, key: str, each: Handled, forward_us: int) -> Iterator[str]:
+    def _under_key(self, store: str, key: str, each: Handled, older_us: int) -> Iterator[str]:
         known = self._known.get((store, key))
         what = f"{store}: {type(each.envelope.message).__name__}"
         if each.run is not None:
             if not _is_corrigible(each.outcome):
-                self._note((store, key), each, forward_us)
+                self._note((store, key), each, older_us)
         elif known is None:
             if (store, key) not in self._past:
                 yield f"{what} was answered under the key {key!r}, which nothing had used"
-        elif each.at_s - known.at_s + (forward_us - known.forward_us) / 1e6 < self.kept_s:
+        elif each.at_s - known.at_s + (older_us - known.older_us) / 1e6 < self.kept_s:
             yield from self._again(what, key, each, known)
 
-    def _note(self, place: tuple[str, str], each: Handled, forward_us: int) -> None:
+    def _note(self, place: tuple[str, str], each: Handled, older_us: int) -> None:
         known = self._known[place] = _Known(
-            Content.of(each.envelope.message), each, forward_us, self.version
+            Content.of(each.envelope.message), each, older_us, self.version
         )
         if known.request is not None:
             self._open[place[0], known.request] = place

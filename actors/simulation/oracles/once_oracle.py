@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class _Done(NamedTuple):
-    """When a request took effect, by the monotonic clock, and how far the other had been set."""
+    """When a request took effect, by the monotonic clock, and what its keys were older."""
 
     at_s: float
-    forward_us: int
+    older_us: int
 
 
 class OnceOracle:
@@ -37,8 +37,8 @@ class OnceOracle:
         self._envelopes: dict[int, Envelope] = {}
         self._letters: set[tuple[str, str]] = set()
 
-    def hear(self, store: str, batch: Sequence[Handled], *, forward_us: int) -> Iterator[str]:
-        """Note what took effect; yield what did before. `forward_us`: the wall clock's steps."""
+    def hear(self, store: str, batch: Sequence[Handled], *, older_us: int) -> Iterator[str]:
+        """Note what took effect; yield what did before. `older_us`: what its keys are older."""
         for each in batch:
             envelope = each.envelope
             if not each.stands or isinstance(each.outcome, DeadLettered):
@@ -56,7 +56,7 @@ class OnceOracle:
                     yield f"{store}: a dead letter {name} has run again after its commit"
                 self._letters.add(letter)
             if envelope.key is not None:
-                yield from self._under_key(store, each, name, forward_us)
+                yield from self._under_key(store, each, name, older_us)
 
     def _request(self, store: str, each: Handled, name: str) -> Iterator[str]:
         envelope = each.envelope
@@ -69,14 +69,14 @@ class OnceOracle:
             yield f"{store}: a request {name} has run again after its commit"
         self._envelopes[id(envelope)] = envelope
 
-    def _under_key(self, store: str, each: Handled, name: str, forward_us: int) -> Iterator[str]:
+    def _under_key(self, store: str, each: Handled, name: str, older_us: int) -> Iterator[str]:
         key = (store, each.envelope.key or "")
         done = self._keys.get(key)
         if done is not None:
-            age_s = each.at_s - done.at_s + (forward_us - done.forward_us) / 1e6
+            age_s = each.at_s - done.at_s + (older_us - done.older_us) / 1e6
             if age_s < self.kept_s:
                 yield f"{store}: {name} has run again under the key {key[1]!r}"
-        self._keys[key] = _Done(each.at_s, forward_us)
+        self._keys[key] = _Done(each.at_s, older_us)
 
 
 class PoisonOracle:

@@ -46,6 +46,10 @@ class Subscriptions:
         """Return who is sent what is published under that name."""
         return [each.service for each in self._subscribers if each.names[0] == name]
 
+    def kept(self, publisher: str) -> Sequence[tuple[int, Content]]:
+        """Return what a publisher keeps for who is to come, by number."""
+        return self._kept.get(publisher, ())
+
     def published(self, publisher: str, what: Content) -> None:
         """Keep an event."""
         number = self._last[publisher] = self._last.get(publisher, 0) + 1

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A supervisor decides a moment after the end, which may lie on the other side of the window's edge.
 EDGE_S: Final = 1.0
+# How long what an operator has asked for may still be on its way.
+OPERATED_S: Final = 30.0
 # How long an operator may go on asking for a restart that was not confirmed.
 ASKED_S_MAX: Final = 150.0
 
@@ -34,7 +36,9 @@ class RestartBudget(msgspec.Struct, frozen=True):
 class _Life:
     """What is known of one actor since its process began."""
 
-    __slots__ = ("asked", "charged_s", "failed_starts", "irreparable", "resumed", "spent", "up")
+    __slots__ = (
+        "asked", "charged_s", "due_s", "failed_starts", "irreparable", "resumed", "spent", "up",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.charged_s: list[float] = []
@@ -46,6 +50,8 @@ class _Life:
         self.resumed = False
         # How many are asking for it to be suspended, and have no answer yet.
         self.asked = 0
+        # When it is to be resumed, if nobody asks for that; 0: at any time, for it is not known.
+        self.due_s = 0.0
 
 
 class SupervisionOracle:
@@ -56,6 +62,9 @@ class SupervisionOracle:
         self.budget = budget
         self._groups: Mapping[str, str] = {}
         self._lives: dict[str, _Life] = defaultdict(_Life)
+        # How many operators ask to suspend or resume whom, and when one began or gave up last.
+        self._operators: Counter[str] = Counter()
+        self._operated_s: dict[str, float] = {}
 
     def begin(self, groups: Mapping[str, str]) -> None:
         """Begin anew: another process is started; `groups` says who stands in which group."""
@@ -79,19 +88,34 @@ class SupervisionOracle:
                 yield f"{event.name} was restarted at once though its budget was spent"
         elif isinstance(event, lifecycle.Resumed):
             life.resumed = True
+            if now_s < life.due_s:
+                yield f"{event.name} was resumed, and nobody has wanted that, nor was it time"
         elif isinstance(event, lifecycle.Suspended) and life.resumed and not life.asked:
             yield f"{event.name} was suspended, and nobody has wanted that since it was resumed"
         elif isinstance(event, lifecycle.Parked):
             yield from self._parked(event.name, life, now_s)
 
-    def suspended(self, name: str) -> None:
-        """Hear that somebody wants that."""
-        self._lives[name].resumed = False
-
-    def asking(self, name: str, count: int) -> None:
-        """Hear that `count` more ask for that, or fewer: another may resume it meanwhile."""
+    def suspended(self, name: str, now_s: float, for_s: float | None) -> None:
+        """Hear that somebody wants that: for so long, or until it is resumed."""
         life = self._lives[name]
-        life.asked = max(life.asked + count, 0)
+        life.resumed = False
+        since_s = now_s - self._operated_s.get(name, -inf)
+        known = not self._operators[name] and since_s > OPERATED_S
+        until_s = inf if for_s is None else now_s + for_s
+        life.due_s = until_s if known else 0.0
+
+    def resumed(self, name: str) -> None:
+        """Hear that somebody wants that."""
+        self._lives[name].due_s = 0.0
+
+    def asking(self, action: str, name: str, count: int, now_s: float) -> None:
+        """Hear that `count` more ask for it, or fewer; when it is done is not known."""
+        life = self._lives[name]
+        life.due_s = 0.0
+        self._operated_s[name] = now_s
+        self._operators[name] += count
+        if action == "suspend":
+            life.asked = max(life.asked + count, 0)
 
     # --- Inside ------------------------------------------------------------------------------
 

@@ -28,12 +28,14 @@ ON_ITS_WAY_S: Final = 45.0
 class Set(NamedTuple):
     """A timer that was set and has not fired: when it is due, or 0 for at once, and what it is.
 
-    `set_back_us` is how far the wall clock had been set back in all when it was set.
+    `set_back_us` is how far the wall clock had been set back in all when it was set; `set_us` what
+    it said then, or 0 where that was before the run.
     """
 
     due_us: int
     what: Content
     set_back_us: int = 0
+    set_us: int = 0
 
 
 class TimerOracle:
@@ -80,7 +82,9 @@ class TimerOracle:
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "after":
                     self._last[store] = self._last.get(store, 0) + 1
-                    pending[self._last[store]] = Set(said.due_us, said.what, self._set_back_us)
+                    pending[self._last[store]] = Set(
+                        said.due_us, said.what, self._set_back_us, each.now_us
+                    )
 
     def stepped(self, forward_us: int, now_s: float) -> None:
         """Hear that the wall clock is set: what was due by then may be on its way already."""
@@ -90,7 +94,7 @@ class TimerOracle:
     def left(self, now_us: int) -> Iterator[str]:
         """Yield the timers that have not fired though they were due."""
         for store, timers in self.pending.items():
-            for due_us, what, _ in timers.values():
+            for due_us, what, *_ in timers.values():
                 if due_us <= now_us:
                     since = f"for {(now_us - due_us) / 1e6:.3f} s" if due_us else "at once"
                     yield f"{store}: {what.type} was due {since} and has not fired"
@@ -119,8 +123,9 @@ class TimerOracle:
         back_us = self._set_back_us - max(timer.set_back_us, self._begun_us)
         if early_us > (back_us if may_be else 0):
             yield f"{store}: {timer.what.type} has fired {early_us / 1e6:.6f} s before it was due"
-        if quiet_us is not None and is_command and timer.due_us:
-            late_us = now_us - max(timer.due_us, quiet_us)
+        wanted_us = timer.due_us or timer.set_us
+        if quiet_us is not None and is_command and wanted_us:
+            late_us = now_us - max(wanted_us, quiet_us)
             if late_us > LATE_S_MAX * 1e6:
                 yield f"{store}: {timer.what.type} has fired {late_us / 1e6:.6f} s late"
 

@@ -99,6 +99,7 @@ HANDLERS: Final[Mapping[FaultName, int]] = {
     "late_effect": 3,
     "twice_effect": 2,
     "lock_file": 2,
+    "flap": 2,
     "kill": 2,
 }
 
@@ -112,7 +113,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "power": Profile(weights=POWER, nothing=24, knobs=True),
         "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
         "chaos": Profile(
-            weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 2},
+            weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,
             knobs=True,
         ),

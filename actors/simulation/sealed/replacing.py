@@ -20,6 +20,7 @@ from actors.simulation.sealed.surroundings import (
     kept_from_authors,
     unread_by_authors,
 )
+from actors.simulation.sealed.syncs import Syncing
 from actors.simulation.sealed.watch import watching
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-StandIn = Guard | OfAuthors | Connecting
+StandIn = Guard | OfAuthors | Connecting | Syncing
 
 
 class _SocketModule:
@@ -76,7 +77,7 @@ _replacements: list[tuple[type, str, Any]] = []
 def replaced() -> Iterator[None]:
     """Put every guard in its place, and the originals back at the end."""
     if not _guards:
-        guards: list[StandIn] = [*functions(), *kept_from_authors(), Connecting()]
+        guards: list[StandIn] = [*functions(), *kept_from_authors(), Connecting(), Syncing()]
         _guards.update({guard.original: guard for guard in guards})
         _replacements.extend((*methods(), *unread_by_authors()))
     _scan()

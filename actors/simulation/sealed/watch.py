@@ -10,7 +10,7 @@ from actors.simulation.errors import Escape
 from actors.simulation.sealed.callers import find_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from actors.kernel.rng import Rng
 
@@ -59,6 +59,8 @@ class Watch:
         self.allowed = (*allowed,)
         self.thread = get_ident()
         self.escapes: list[Escape] = []
+        # Who hears of each file that is synced, by its descriptor.
+        self.synced: Callable[[int], None] | None = None
 
 
 _watch: Watch | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
 
 import aiohttp
@@ -39,8 +39,8 @@ ATTEMPTS_MAX: Final = 12
 ATTEMPT_S_MAX: Final = 10.0
 PAUSE_S: Final = 1.5
 
-# What says: not now, ask again.
-AGAIN: Final = frozenset({500, 503, 504})
+# What says: not now, ask again; so does whoever has waited too long for what was sent too slowly.
+AGAIN: Final = frozenset({TOO_SLOW, 500, NO_ROOM, 504})
 # To who asks under a key, this says so as well: the same key then waits for the end. An operator
 # has no key: asked again, everything would be done again.
 ACCEPTED: Final = frozenset({202})
@@ -60,9 +60,12 @@ DONE: Final = frozenset({200, 201})
 INVALID: Final = 422
 # Of so many odd requests one is of bytes that no library would send.
 ROUGH_ONE_IN: Final = 3
-# A body in pieces, and how long each is on its way; after how long at most a client has left.
+# A body in pieces, and how long each is on its way; how long all of it is for who asks again, whom
+# something has kept from being answered, and may keep still; after how long at most a client has
+# left.
 PIECE_BYTES: Final = 40
 PIECE_S: Final = 0.01
+SLOW_BODY_S: Final = 2.0
 LEAVES_S_MAX: Final = 0.02
 # Two clocks that go alike differ by rounding alone.
 CLOCK_ERROR_US: Final = 10
@@ -76,6 +79,14 @@ class ClientReply(msgspec.Struct, frozen=True):
 
     status: int
     body: Any = None
+
+
+class Repeatable(NamedTuple):
+    """What had its effect under a key, its answer, and when that came, by the loop's time."""
+
+    asked: Asked
+    reply: ClientReply
+    at_s: float
 
 
 class Booted(Protocol):
@@ -112,9 +123,10 @@ class Client:
         self._port = port
         self._trace = trace
         self._session: aiohttp.ClientSession
-        # What was asked and answered last; how many requests were sent.
+        # What was asked last; what had its effect under a key, and when; how many requests were
+        # sent.
         self._asked: Asked | None = None
-        self._answer = ClientReply(0)
+        self._done: list[Repeatable] = []
         self._sent = 0
 
     async def __aenter__(self) -> Self:
@@ -233,9 +245,14 @@ class Client:
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await asyncio.sleep(PAUSE_S)
-            reply = await self._once(method, path, data, headers, port, said=body)
+            sent: bytes | AsyncIterator[bytes] | None = data
+            if data and attempt % 2 == 1:
+                sent = _pieces(data, SLOW_BODY_S * PIECE_BYTES / len(data))
+            reply = await self._once(method, path, sent, headers, port, said=body)
             if reply.status and reply.status not in again:
-                self._asked, self._answer = _asked(method, path, body, headers, port, reply), reply
+                self._asked = asked = _asked(method, path, body, headers, port, reply)
+                if IDEMPOTENCY_KEY in headers and reply.status in DONE:
+                    self._done.append(Repeatable(asked, reply, asyncio.get_running_loop().time()))
                 return reply
         return ClientReply(0)
 
@@ -247,8 +264,8 @@ class Client:
         if rng.randrange(ROUGH_ONE_IN) == 0:
             await self.ask_roughly(rng.choice(rough_requests(ADMIN_TOKEN)))
             return
-        if asked is not None and rng.randrange(3) == 0 and self._is_done():
-            await self._ask_again(asked, rng)
+        if self._done and rng.randrange(3) == 0:
+            await self._ask_again(rng.choice(self._done), rng)
             return
         if asked is not None and asked.is_list and rng.randrange(2) == 0:
             await self._turn_pages(asked.path)
@@ -299,12 +316,15 @@ class Client:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _is_done(self) -> bool:
-        asked = self._asked
-        return asked is not None and IDEMPOTENCY_KEY in asked.headers and asked.status in DONE
+    async def _ask_again(self, done: Repeatable, rng: Rng) -> None:
+        """Leave in the middle, or send the body in pieces: the answer stays what it was.
 
-    async def _ask_again(self, asked: Asked, rng: Rng) -> None:
-        """Leave in the middle, or send the body in pieces: the answer stays what it was."""
+        What may be forgotten is not asked for again, for it would be done again.
+        """
+        asked, engine = done.asked, self._engine
+        age_s = asyncio.get_running_loop().time() - done.at_s
+        if engine is None or engine.may_have_forgotten(age_s):
+            return
         data = None if asked.body is None else msgspec.json.encode(asked.body)
         leaves, port = rng.randrange(2) == 0, asked.port
         if leaves:
@@ -315,9 +335,9 @@ class Client:
                 self._trace.add("client", self.name, f"left {asked.method} {asked.path}")
         pieces = None if data is None or leaves else _pieces(data)
         reply = await self._once(asked.method, asked.path, pieces or data, asked.headers, port)
-        if reply.status in DONE and reply != self._answer and self._engine is not None:
-            what = f"{asked.method} {asked.path} was answered {self._answer}, then {reply}"
-            self._engine.told(f"{self.name}: {what}")
+        if reply.status in DONE and reply != done.reply:
+            what = f"{asked.method} {asked.path} was answered {done.reply}, then {reply}"
+            engine.told(f"{self.name}: {what}")
 
     async def _turn_pages(self, path: str) -> None:
         """Read two pages of one item each: they are not the same."""
@@ -427,8 +447,8 @@ def _as_http(rough: RoughRequest, answer: RoughAnswer, took_s: float) -> HttpAns
     )
 
 
-async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+async def _pieces(data: bytes, piece_s: float = PIECE_S) -> AsyncIterator[bytes]:
     """Yield it bit by bit, as somebody sends it who does not know yet how long it is."""
     for at in range(0, len(data), PIECE_BYTES):
         yield data[at : at + PIECE_BYTES]
-        await asyncio.sleep(PIECE_S)
+        await asyncio.sleep(piece_s)

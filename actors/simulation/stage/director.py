@@ -121,6 +121,7 @@ class Director:
         for cut in self._cuts:
             await cut
         await self._machine.paused.over()
+        await self._machine.flaps.over()
         for step in schedule.unended():
             await self.apply(step)
         for link in list(self._removers):
@@ -196,6 +197,8 @@ class Director:
         match fault:
             case "restart" | "kill" | "suspend" | "resume":
                 self._machine.signal(fault, target)
+            case "flap":
+                self._machine.flaps.begin(target, amount_s)
             case "kill_at":
                 self._machine.traps.add(target)
             case "stall_at":

@@ -19,10 +19,11 @@ from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
 from actors.simulation.stage.final_state import NotedRng
-from actors.simulation.stage.handler_faults import is_wished
+from actors.simulation.stage.handler_faults import WishedCrash, is_wished
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.stage.trace import placeless
+from actors.simulation.time.flaps import Flaps
 from actors.simulation.time.host_pause import HostPause
 from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
@@ -95,6 +96,7 @@ class Machine:
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
         self._loop = loop
+        self.flaps = Flaps(loop, self._fail)
         self.clock = loop.clock
         self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
@@ -140,6 +142,8 @@ class Machine:
         """Let it hear all that happens from now on."""
         self.engine = engine
         engine.actors = lambda: self.actors() if self.up else ()
+        engine.unready = lambda: self.system.unhealthy() if self.up else None
+        engine.ticking = partial(self._loop.timers, EDGE_HOST)
         self.disk.engine = engine
         self._trace.on_fault = engine.disturbed
 
@@ -199,6 +203,8 @@ class Machine:
         self._leave(closes=loss is not None)
         for each in remains:
             each.put_back()
+        if remains:
+            self.disk.unsynced.resume(self._folder)
 
     def reconfigure(self, setting: str) -> None:
         """Let the next process have another configuration: one `key=value` of it."""
@@ -208,11 +214,16 @@ class Machine:
     async def stop(self) -> None:
         """End the process in order, as SIGTERM does."""
         self.up = False
+        last = None if self.engine is None else self.engine.last_answers
+        if last is not None:
+            last.begin(self._loop.time())
         await self._app.drain()
         await self._app.stop()
         self.disk.lost = True  # to what it has not done in its time, if anything
         await self._let_nothing_go_on()
         self._leave()
+        if last is not None:
+            last.over(self._loop.time())
 
     def _leave(self, *, closes: bool = True) -> None:
         """Give up what a process has when it ends; who is killed alone closes no file.
@@ -332,9 +343,8 @@ class Machine:
         stall_s = self.stalls.pop(point, None)
         if stall_s is not None:
             self._trace.add("fault", service, f"stopped at {point}")
-            self._tell("suspend", service)
-            self.system.suspend(service)
-            self._loop.call_later(stall_s, self.signal, "resume", service)
+            self._tell("suspend", service, for_s=stall_s)
+            self.system.suspend(service, stall_s)
         if point in self.refusals:
             self.refusals.discard(point)
             self.disk.full_once.add(service)
@@ -351,6 +361,17 @@ class Machine:
         self.system.kill(service)
         return True
 
+    def _fail(self, service: str) -> None:
+        if not self.up or self.paused.lasts:
+            return
+        if self.engine is not None:
+            self.engine.disturbed()
+        with suppress(NoSuchActor):  # this version has none of that name
+            actor = self.system.registry.actor(service)
+            error = WishedCrash(f"{service} crashes by itself")
+            self._trace.add("fault", service, str(error))
+            actor.fail(actor.machine.number, error)
+
     def _remains(self, loss: Loss) -> list[Remains]:
         remains = self.disk.unsynced.cut(self._folder, loss)
         for each in remains:
@@ -366,9 +387,9 @@ class Machine:
         if self.engine is not None:
             self.engine.unpaused()
 
-    def _tell(self, what: str, service: str) -> None:
+    def _tell(self, what: str, service: str, *, for_s: float | None = None) -> None:
         if self.engine is not None:
-            self.engine.wanted(what, service)
+            self.engine.wanted(what, service, for_s=for_s)
 
     def _asked(self, service: str, message_type: str, message: Any) -> None:
         self._trace.add("effect", service, message_type, message)
@@ -404,6 +425,8 @@ class Machine:
             text = event.message_type
         elif isinstance(event, lifecycle.Parked):
             self.disk.parked(event.name)
+        elif isinstance(event, lifecycle.Started | lifecycle.Restarted):
+            self.flaps.started(event.name)
         self._trace.add(name, event.name, text)
 
 

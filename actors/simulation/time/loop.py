@@ -40,6 +40,7 @@ log = logging.getLogger("asyncio")
 #   asyncio._set_running_loop        what makes a loop the running one; asyncio exports it for us
 #   Handle._run, Handle._callback    a loop is who runs a handle; the name for a Livelock's report
 #   Handle._cancelled                cancelled(), without a call a callback
+#   Handle._args                     for whom a timer is, in oracles/left_timers.py
 #   Handle._context                  on whose host it is to run
 #   loop._timer_handle_cancelled     what TimerHandle.cancel() calls
 #   Task._log_destroy_pending   what asyncio's own gather() sets, for who is left at the end
@@ -139,6 +140,11 @@ class SimulationLoop(NetworkCalls):
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         self._timers.add(when, handle)
         return handle
+
+    def timers(self, host: str) -> list[asyncio.TimerHandle]:
+        """Return those of one host that are to come, in no order."""
+        live = self._timers.live()
+        return [each for each in live if _context_of(each).get(CURRENT_HOST) == host]
 
     def _timer_handle_cancelled(self, _handle: asyncio.TimerHandle) -> None:
         self._timers.cancelled()
@@ -266,7 +272,7 @@ class SimulationLoop(NetworkCalls):
     def _hold_back(self, ready: deque[asyncio.Handle]) -> None:
         for _ in range(len(ready)):
             handle = ready.popleft()
-            held = self._paused.get(handle._context.get(CURRENT_HOST) or "")  # type: ignore[attr-defined]  # noqa: SLF001
+            held = self._paused.get(_context_of(handle).get(CURRENT_HOST) or "")
             (ready if held is None else held).append(handle)
 
     def _jump(self) -> None:
@@ -366,3 +372,7 @@ class SimulationLoop(NetworkCalls):
 
     def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - asyncio's
         """Debugging would measure real time; what it looks for, `escapes.forbid` finds."""
+
+
+def _context_of(handle: asyncio.Handle) -> Context:
+    return handle._context  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - see above

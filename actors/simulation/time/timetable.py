@@ -64,6 +64,10 @@ class Timetable:
                 ready.append(handle)
         return now_s
 
+    def live(self) -> list[asyncio.TimerHandle]:
+        """Return those that are to come, in no order."""
+        return [each[-1] for each in self._timers if not each[-1].cancelled()]
+
     def clear(self) -> None:
         """Forget all."""
         self._timers.clear()

@@ -10,11 +10,14 @@ from unittest.mock import patch
 import msgspec
 
 from actors.kernel import actor
+from actors.kernel.actor import AsyncioActor
 from actors.kernel.exit import Exit
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.lane_server import LaneServer
 from actors.kernel.mailbox import Lane, Mailbox
 from actors.kernel.owned_tasks import OwnedTasks
+from actors.kernel.registry import Registry
+from actors.kernel.supervision import restart_window
 from actors.service import effects
 from actors.service.channel import Channel
 from actors.service.deferred_callers import DeferredCallers
@@ -22,6 +25,7 @@ from actors.store.group_commit import GroupCommit
 from actors.store.messaging import dead_letter_table, outbox, request_keys, timers
 from actors.store.messaging.output_buffer import OutputBuffer
 from http_edge import problems
+from http_edge.edge import Edge
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import ReviewTweet, TallyService
 
@@ -35,6 +39,9 @@ after = OutputBuffer.after
 settle = LaneServer._settle
 made = GroupCommit.__init__
 expire_after = AsyncioFuture.expire_after
+suspend = AsyncioActor._suspend
+drain = Edge.drain
+window = restart_window.RestartWindow.__init__
 # What was answered last, by the type of what was asked; and how late a message is counted.
 BEFORE: dict[Any, Any] = {}
 LATE_S = 5.0
@@ -131,6 +138,29 @@ def _answer_first(self: DeferredCallers, request: str, value: Any) -> None:
         waiter.future.settle(value)
 
 
+def _left_ticking(self: AsyncioFuture[Any], value: Any) -> None:
+    if not self._future.done():
+        self._future.set_result(value)
+
+
+def _unforgetting(self: restart_window.RestartWindow, intensity: int, period_s: float) -> None:
+    window(self, intensity, period_s * 1_000)
+
+
+def _keeps_events(self: OutputBuffer) -> None:
+    messages, timers_before, *_ = self._mark
+    del self.output.messages[messages:], self.output.timers[timers_before:]
+
+
+def _cuts_off(self: Edge, limit_s: float) -> Any:
+    return drain(self, limit_s * 0.0)
+
+
+def _suspends_on_top(self: AsyncioActor, for_s: float | None) -> None:
+    self._resumption = None
+    suspend(self, for_s)
+
+
 @contextmanager
 def _forgetful() -> Iterator[None]:
     with poison(), patch.object(dead_letter_table, "FORGET_BEYOND", FORGET_BEYOND):
@@ -174,6 +204,18 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
         "supervision", "was parked after 0", "tally", "kills",
         lambda: patch.object(actor, "Exit", ChargedExit),
     ),
+    "restarts of an hour ago are counted": (
+        "supervision", "was parked after", "workshop", "handlers",
+        lambda: patch.object(restart_window.RestartWindow, "__init__", _unforgetting),
+    ),
+    "who is down is said to be up": (
+        "supervision", "is said to be up", "tally", "kills",
+        lambda: patch.object(Registry, "unhealthy", lambda self: []),
+    ),
+    "a suspension ends when the one before it is over": (
+        "supervision", "nor was it time", "workshop", "kills",
+        lambda: patch.object(AsyncioActor, "_suspend", _suspends_on_top),
+    ),
     "a message is counted twice": (
         "accounts", "has accepted", "tally", "calm",
         lambda: patch.object(LaneServer, "_settle", _counted_twice),
@@ -205,6 +247,18 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     "nobody is told that the time is up": (
         "deadlines", "of 5 s", "tally", "kills",
         lambda: patch.object(AsyncioFuture, "expire_after", patient),
+    ),
+    "whoever waits when the process ends is cut off": (
+        "deadlines", "before the process ended in order", "workshop", "kills",
+        lambda: patch.object(Edge, "drain", _cuts_off),
+    ),
+    "who has an answer leaves the timer of its deadline": (
+        "bounds", "for a wait that is over", "tally", "calm",
+        lambda: patch.object(AsyncioFuture, "settle", _left_ticking),
+    ),
+    "events of who was refused are kept": (
+        "bounds", "keeps the events", "workshop", "calm",
+        lambda: patch.object(OutputBuffer, "savepoint_undone", _keeps_events),
     ),
     "timers that have fired are kept": (
         "bounds", "holds the timers", "tally", "calm",

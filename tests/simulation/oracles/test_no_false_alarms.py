@@ -17,6 +17,7 @@ from actors.kernel.messages import Command, GaveUp, Later, Refusal
 from actors.simulation.oracles.calm_oracle import RECOVERED_S, CalmOracle
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content, Handled, Run, Said
+from actors.simulation.oracles.key_ages import KeyAges
 from actors.simulation.oracles.key_oracle import DeferredOracle
 from actors.simulation.oracles.once_oracle import PoisonOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
@@ -258,3 +259,20 @@ def test_who_comes_up_late_was_not_calm_before() -> None:
     assert list(oracle.hear(lifecycle.Started(name="bell", incarnation=1), 30.0)) == []
     assert oracle.since_s(31.0) is None
     assert oracle.since_s(30.0 + RECOVERED_S) == 30.0 + RECOVERED_S
+
+
+def test_a_clock_set_forward_makes_keys_older_where_a_file_is_opened_after_it() -> None:
+    """By half of the time that they are kept for, at most, each time; never while it is open."""
+    ages, hour_us = KeyAges(), 3_600_000_000
+    ages.opened("bell", 0, 600.0)
+    assert ages.added_us("bell") == 0
+    assert not ages.may_be_gone(299.0, 600.0)
+    assert ages.may_be_gone(300.0, 600.0)
+    ages.opened("bell", hour_us, 600.0)
+    assert ages.added_us("bell") == 300_000_000
+    assert ages.may_be_gone(1.0, 600.0)
+    ages.opened("bell", hour_us, 600.0)
+    assert ages.added_us("bell") == 300_000_000
+    ages.opened("bell", hour_us + 7_000_000, 600.0)
+    assert ages.added_us("bell") == 307_000_000
+    assert ages.added_us("other") == 0

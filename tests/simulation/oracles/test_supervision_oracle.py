@@ -71,11 +71,29 @@ def test_who_was_resumed_is_suspended_for_who_asks_alone() -> None:
     resumed, suspended = Resumed(name="till"), Suspended(name="till")
     for has_answer in (False, True):
         oracle = SupervisionOracle(RestartBudget(5, 30.0))
-        oracle.suspended("till")
-        oracle.asking("till", 1)
-        oracle.asking("till", -has_answer)
+        oracle.suspended("till", 0.0, None)
+        oracle.asking("suspend", "till", 1, 0.0)
+        oracle.asking("suspend", "till", -has_answer, 0.0)
         found = [*oracle.hear(resumed, 0.0), *oracle.hear(suspended, 1.0)]
         assert bool(found) is has_answer
+
+
+def test_who_is_suspended_for_a_time_is_resumed_when_it_is_over() -> None:
+    """Of the latest; sooner where somebody asks for it, an operator's word comes when it may."""
+    resumed = Resumed(name="till")
+    oracle = SupervisionOracle(RestartBudget(5, 30.0))
+    oracle.suspended("till", 0.0, 2.0)
+    oracle.suspended("till", 1.0, 10.0)
+    (told,) = oracle.hear(resumed, 2.0)
+    assert told == "till was resumed, and nobody has wanted that, nor was it time"
+    assert not [*oracle.hear(resumed, 11.0)]
+    oracle.suspended("till", 12.0, None)
+    assert [*oracle.hear(resumed, 500.0)]
+    oracle.resumed("till")
+    assert not [*oracle.hear(resumed, 501.0)]
+    oracle.asking("resume", "till", 1, 502.0)
+    oracle.suspended("till", 503.0, 10.0)
+    assert not [*oracle.hear(resumed, 504.0)]
 
 
 def up(name: str, incarnation: int = 1) -> LifecycleEvent:

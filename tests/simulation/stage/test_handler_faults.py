@@ -75,6 +75,15 @@ def texts_of(played: Played) -> list[str]:
             [f"{HIT}AnnounceTweet is answered late"],
         ),
         (Step(0, "twice_effect", ANNOUNCE), [f"{HIT}AnnounceTweet asks twice"]),
+        (
+            Step(0, "flap", "tally", 100),
+            5 * ["fault tally tally crashes by itself", "restarted tally"]
+            + ["fault tally tally crashes by itself", "parked tally"],
+        ),
+        (
+            Step(0, "flap", "tally", 7_000),
+            6 * ["fault tally tally crashes by itself", "restarted tally"],
+        ),
         (Step(0, "lock_file", "tally"), ["refuse tally its file cannot be opened", "parked tally"]),
     ],
 )
@@ -153,7 +162,7 @@ def nothing_is_parked() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("planted", "first"),  # where the search begins, near what it finds
-    [(poison_is_never_given_up, 26), (nothing_is_parked, 1)],
+    [(poison_is_never_given_up, 93), (nothing_is_parked, 22)],
 )
 def test_a_planted_bug_is_found(rehearsal: Rehearsal, planted: Any, first: int) -> None:
     """That no other fault shows; and it shrinks to the fault that it takes."""
