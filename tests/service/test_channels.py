@@ -279,14 +279,14 @@ async def test_receiver_that_is_down_for_long_is_tried_less_and_less_often(
     """Each attempt is a look into the outbox; once it takes one, it is as if it had never been."""
     delays_s: list[float] = []
 
-    def noted(delay_s: float, *_: Any) -> asyncio.TimerHandle:
+    def noted(delay_s: float, *_: Any) -> asyncio.Handle:
         delays_s.append(delay_s)
         return asyncio.get_running_loop().call_soon(channel._try_again)
 
     settings = ["channel.retry_s=0.1", "channel.retry_s_max=1.0"]
     async with running(tmp_path, PAIR, settings=settings) as town:
         await town.post(numbered(1))
-        await town.until_noted("b", 1)
+        await town.until_delivered()
         for first in (1, 2):
             await town.break_down("b")
             channel, delays_s[:] = town.channel("a", "b"), []
@@ -295,7 +295,7 @@ async def test_receiver_that_is_down_for_long_is_tried_less_and_less_often(
                 await town.post(numbered(1, first))
                 await town.until_true(lambda: len(delays_s) > 6)
                 await town.repair("b")
-                await town.until_noted("b", first + 1)
+                await town.until_delivered()
             assert delays_s[:6] == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
 
 
