@@ -132,12 +132,14 @@ class StoreConfig(Section):
 class ChannelConfig(Section):
     window_messages: Count
     retry_s: Positive
+    retry_s_max: Positive
 
 
 class TimerConfig(Section):
     window_timers: Count
     poll_s_max: Positive
     retry_s: Positive
+    retry_s_max: Positive
 
 
 class EffectConfig(Section):

@@ -11,6 +11,7 @@ import structlog
 
 from actors.errors import ActorError, MessageUnreadable, NothingWaits
 from actors.kernel.envelope import Envelope
+from actors.kernel.supervision.backoff import doubled_s
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import Numbering
 from actors.store.messaging.outbox import load_outgoing
@@ -90,6 +91,8 @@ class Channel:
         self._memory: deque[Outgoing] = deque()
         self._loading = False
         self._retry: asyncio.TimerHandle | None = None
+        # How often in a row the receiver took none.
+        self._in_vain = 0
         # Receipts of an earlier round do not know that their messages were sent again.
         self._round = 0
         # This round's messages at the receiver that it has not applied.
@@ -234,6 +237,7 @@ class Channel:
     def _applied(self, number: int) -> None:
         if number > self.acknowledged and not self._closed:
             self.acknowledged = number
+            self._in_vain = 0
             self._last_one, self._ends = None, False  # it was applied before
             self._store.acknowledge(self._receiver, number)
             # Those of an earlier round count too, and may be ahead of what this one has sent.
@@ -292,7 +296,10 @@ class Channel:
             log.debug(
                 "channel waits", sender=self._sender, receiver=self._receiver, error=str(error)
             )
-            self._retry = self._loop.call_later(self._config.retry_s, self._try_again)
+            self._in_vain += 1
+            limits = self._config
+            wait_s = doubled_s(self._in_vain, min_s=limits.retry_s, max_s=limits.retry_s_max)
+            self._retry = self._loop.call_later(wait_s, self._try_again)
 
     def _try_again(self) -> None:
         self._retry = None

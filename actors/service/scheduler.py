@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from actors.errors import ActorError
 from actors.kernel.envelope import Envelope
 from actors.kernel.messages import type_name, type_of
+from actors.kernel.supervision.backoff import doubled_s
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.messaging.timers import DuePlace, load_due
@@ -65,6 +66,8 @@ class Scheduler:
         self._in_hand: dict[int, None] = {}
         # Those of them that were not taken, and all behind them, until they are sent again.
         self._refused: list[Envelope] = []
+        # How often in a row that was so, and none was applied in between.
+        self._in_vain = 0
         # When to look into the table next, in epoch microseconds; None: nothing is there.
         self._next_us = store.backlog.timer_us
         # Whether the table may hold due timers that are not in hand.
@@ -221,6 +224,7 @@ class Scheduler:
 
     def _applied(self, seq: int) -> None:
         self._in_hand.pop(seq, None)
+        self._in_vain = 0
         if self._loading:
             self._gone.add(seq)
         if self._behind:
@@ -231,7 +235,10 @@ class Scheduler:
         if self._closed:
             return
         if not self._refused:
-            self._loop.call_later(self._config.retry_s, self._send_again)
+            self._in_vain += 1
+            limits = self._config
+            wait_s = doubled_s(self._in_vain, min_s=limits.retry_s, max_s=limits.retry_s_max)
+            self._loop.call_later(wait_s, self._send_again)
         self._refused.append(_anew(envelope))
         # With room again, what is queued there would go before it.
         self._refused += map(_anew, self._directory.withdraw(self._name, self))

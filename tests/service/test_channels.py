@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -270,6 +271,32 @@ async def test_full_outbox_is_busy_for_the_senders_callers_and_drains(tmp_path: 
         await town.until_delivered()
         await town.post(numbered(40, 100))
         assert await town.until_noted("b", 90) == [*taken, *numbered(40, 100)]
+
+
+async def test_receiver_that_is_down_for_long_is_tried_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt is a look into the outbox; once it takes one, it is as if it had never been."""
+    delays_s: list[float] = []
+
+    def noted(delay_s: float, *_: Any) -> asyncio.Handle:
+        delays_s.append(delay_s)
+        return asyncio.get_running_loop().call_soon(channel._try_again)
+
+    settings = ["channel.retry_s=0.1", "channel.retry_s_max=1.0"]
+    async with running(tmp_path, PAIR, settings=settings) as town:
+        await town.post(numbered(1))
+        await town.until_delivered()
+        for first in (1, 2):
+            await town.break_down("b")
+            channel, delays_s[:] = town.channel("a", "b"), []
+            with monkeypatch.context() as patched:
+                patched.setattr(channel, "_loop", SimpleNamespace(call_later=noted))
+                await town.post(numbered(1, first))
+                await town.until_true(lambda: len(delays_s) > 6)
+                await town.repair("b")
+                await town.until_delivered()
+            assert delays_s[:6] == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
 
 
 # --- Parcels that do harm --------------------------------------------------------------------

@@ -31,6 +31,14 @@ def equal_jitter_s(rng: Rng, failures: int, *, min_s: float, max_s: float) -> fl
     return rng.uniform(bound_s / 2.0, bound_s)
 
 
+def doubled_s(times: int, *, min_s: float, max_s: float) -> float:
+    """Return the delay after so many times in a row, in seconds: twice as long each time.
+
+    For who alone asks somebody in the same process: there is no crowd to keep apart.
+    """
+    return max(min_s, _bound_s(times + 1, min_s, max_s))
+
+
 def _bound_s(failures: int, min_s: float, max_s: float) -> float:
     exponent = min(failures - 2, 63)  # beyond that the cap has long decided, and floats overflow
     return min(max_s, min_s * 2.0**exponent)

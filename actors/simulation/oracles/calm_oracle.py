@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # What the edge says where it has no answer in time, or no room.
 NO_ROOM: Final = 503
 OVERLOAD: Final = frozenset({500, NO_ROOM, 504})
+# As many connections as the clients of a run may have at once. Where there are fewer places, one
+# that is idle has to go, and what its client sends at that moment nobody hears.
+CONNECTED_MAX: Final = 16
 # How long after the last thing that was done to it, and after the last service was up again, all is
 # as if nothing had been: longer than a channel, a probe of the disk or a breaker waits.
 RECOVERED_S: Final = 15.0
@@ -125,9 +128,14 @@ class CalmOracle:
             if self.roomy and isinstance(each.outcome, Busy):
                 yield f"{store} refused {type(each.envelope.message).__name__}: {each.outcome}"
 
-    def asked(self, what: str, status: int) -> Iterator[str]:
-        """Yield how a client was answered who should have been served; 0 is not at all."""
+    def asked(self, what: str, status: int, *, places: int) -> Iterator[str]:
+        """Yield how a client was answered who should have been served; 0 is not at all.
+
+        So many as there are `places` may be connected.
+        """
         if status == NO_ROOM and not self.roomy:
+            return
+        if status == 0 and places < CONNECTED_MAX:
             return
         if status in OVERLOAD or status == 0:
             yield f"{what} was answered {status or 'not at all'}"

@@ -235,10 +235,13 @@ class Engine:
         elif action == "restart":
             self._siblings.asked_for(actor, self._clock.monotonic())
 
-    def asking(self, action: str, actor: str, count: int) -> None:
-        """Hear that an operator has begun to ask for it, 1, or has an answer, -1."""
+    def asking(self, action: str, actor: str, count: int, *, lost: bool = False) -> None:
+        """Hear that an operator has begun to ask for it, 1, or has an answer, -1.
+
+        One attempt may be `lost`: nobody waits for it, and it may still come.
+        """
         if action in {"suspend", "resume"}:
-            self._supervision.asking(action, actor, count, self._clock.monotonic())
+            self._supervision.asking(action, actor, count, self._clock.monotonic(), lost=lost)
 
     def attempted(self, store: str, message: Any) -> None:
         """Hear that an effect is about to ask the outside world."""
@@ -280,7 +283,8 @@ class Engine:
         now_s, host = self._clock.monotonic(), who if deadline_s is None else ""
         begun_s, what = now_s - took_s, f"{who}: {what}"
         if self.is_calm_since(host, begun_s):
-            self._unrest += self.calm.asked(what, status)
+            places = self.config.edge.connections_max
+            self._unrest += self.calm.asked(what, status, places=places)
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
         own_s = took_s - self.pauses.within(begun_s, now_s)
         self._add("deadlines", self.deadlines.asked(what, host, begun_s, own_s, limit_s))

@@ -108,13 +108,18 @@ class SupervisionOracle:
         """Hear that somebody wants that."""
         self._lives[name].due_s = 0.0
 
-    def asking(self, action: str, name: str, count: int, now_s: float) -> None:
-        """Hear that `count` more ask for it, or fewer; when it is done is not known."""
+    def asking(
+        self, action: str, name: str, count: int, now_s: float, *, lost: bool = False
+    ) -> None:
+        """Hear that `count` more ask for it, or fewer; when it is done is not known.
+
+        What is `lost` of an attempt may come as long as the process lives.
+        """
         life = self._lives[name]
         life.due_s = 0.0
         self._operated_s[name] = now_s
         self._operators[name] += count
-        if action == "suspend":
+        if action == "suspend" and not lost:
             life.asked = max(life.asked + count, 0)
 
     # --- Inside ------------------------------------------------------------------------------
@@ -183,8 +188,8 @@ class SiblingOracle:
         # How often each may be started again; and who has to be, and with whom.
         self._may: Counter[str] = Counter()
         self._owed: dict[str, str] = {}
-        # Who can only read, or stands with who can, and when that was said.
-        self._degraded_s: dict[str, float] = {}
+        # Of who can only read, and of each that stands with it: who that is, and when it was said.
+        self._degraded_s: dict[str, dict[str, float]] = defaultdict(dict)
         # When somebody last asked for it to be started again.
         self._asked_s: dict[str, float] = {}
         # Of a group: the crashes that count for certain, and those that may; of each its failed
@@ -208,7 +213,7 @@ class SiblingOracle:
         name = event.name
         if isinstance(event, lifecycle.Started | lifecycle.Restarted):
             may = now_s - self._asked_s.get(name, -inf) < ASKED_S_MAX
-            may |= self._may[name] > 0 or name in self._degraded_s
+            may |= self._may[name] > 0 or bool(self._degraded_s[name])
             if isinstance(event, lifecycle.Restarted) and not may:
                 yield f"{name} was started again though it had not ended, nor who stands with it"
             yield from self._came_up(name, now_s)
@@ -216,11 +221,8 @@ class SiblingOracle:
             yield from self._gave_up(name, event, now_s)
         elif isinstance(event, lifecycle.Crashed):
             self._ended(name, event, now_s)
-        elif isinstance(event, lifecycle.Degraded):  # it starts itself again when it can write
-            self._degraded_s.update(dict.fromkeys((name, *self._with(name)), now_s))
-        elif isinstance(event, lifecycle.Recovered):
-            for each in (name, *self._with(name)):
-                self._degraded_s.pop(each, None)
+        elif isinstance(event, lifecycle.Degraded | lifecycle.Recovered):
+            self._only_reads(event, now_s)
         elif isinstance(event, lifecycle.Stopped):
             self._allow(name, self._with(name))
         elif isinstance(event, lifecycle.Parked):
@@ -258,11 +260,19 @@ class SiblingOracle:
         for each in others:
             self._may[each] = min(2, self._may[each] + 1)
 
+    def _only_reads(self, event: lifecycle.Degraded | lifecycle.Recovered, now_s: float) -> None:
+        """Who can only read starts itself again when it can write, and those that stand with it."""
+        for each in (event.name, *self._with(event.name)):
+            self._degraded_s[each].pop(event.name, None)
+            if isinstance(event, lifecycle.Degraded):
+                self._degraded_s[each][event.name] = now_s
+
     def _came_up(self, name: str, now_s: float) -> Iterator[str]:
         self._up.add(name)
         self._may[name] = max(0, self._may[name] - 1)
-        if now_s - self._degraded_s.get(name, inf) > EDGE_S:  # else it has come up so
-            del self._degraded_s[name]
+        # What was said just now it has come up with.
+        said = self._degraded_s[name].items()
+        self._degraded_s[name] = {who: at_s for who, at_s in said if now_s - at_s <= EDGE_S}
         self._owed.pop(name, None)
         self._failed[name] = 0
         group = self._groups.get(name)

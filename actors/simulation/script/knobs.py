@@ -37,7 +37,7 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
 )
 # And words of a few.
 VALUES: Final[Mapping[str, tuple[int | str, ...]]] = MappingProxyType(
-    {**LIMITS, "mailbox.overflow": ("drop_oldest", "drop_newest")}
+    {**LIMITS, "mailbox.overflow": ("wait", "drop_oldest", "drop_newest")}
 )
 # Which acts beside which alone: what overflows has to be small.
 BESIDE: Final[Mapping[str, str]] = MappingProxyType({"mailbox.overflow": "mailbox.capacity"})

@@ -213,10 +213,14 @@ class Client:
             return await self._administer(method, path, body, headers, key)
         engine.wanted(action, actor)
         engine.asking(action, actor, 1)
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
         try:
             return await self._administer(method, path, body, headers, key)
         finally:
-            engine.asking(action, actor, -1)
+            # Of more attempts than one, the first may be on its way still.
+            lost = loop.time() - begun_s >= ATTEMPT_S_MAX
+            engine.asking(action, actor, -1, lost=lost)
 
     async def _administer(
         self, method: str, path: str, body: Any, headers: dict[str, str], key: str | None

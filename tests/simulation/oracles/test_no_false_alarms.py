@@ -231,6 +231,15 @@ def test_a_clock_that_was_set_back_is_calm_once_it_has_caught_up() -> None:
     assert [oracle.was_disturbed(*each) for each in spans_s] == [False, True, False, True, False]
 
 
+@pytest.mark.parametrize(("status", "places", "wrong"), [(0, 3, 0), (0, 4_096, 1), (504, 3, 1)])
+def test_who_lost_its_place_as_it_sent_is_answered_by_nobody(
+    status: int, places: int, wrong: int
+) -> None:
+    """Where so few may be connected that an idle one has to go; no other answer is excused."""
+    oracle = CalmOracle(roomy=False)
+    assert len([*oracle.asked("client-0: POST /jobs", status, places=places)]) == wrong
+
+
 def test_who_was_not_up_yet_has_rejected_nothing_for_want_of_room() -> None:
     """It is sent again, what is sent while a process boots; what is sent later found no room."""
     oracle = CalmOracle(roomy=True)

@@ -67,15 +67,18 @@ def test_a_group_is_parked_for_its_own_crashes(
 
 
 def test_who_was_resumed_is_suspended_for_who_asks_alone() -> None:
-    """Who has asked before it was resumed, and has no answer yet, is such a one."""
+    """Who has asked before it was resumed, and has no answer yet, is such a one.
+
+    And who has one of a later attempt: the first may come still.
+    """
     resumed, suspended = Resumed(name="till"), Suspended(name="till")
-    for has_answer in (False, True):
+    for has_answer, lost in ((False, False), (True, False), (True, True)):
         oracle = SupervisionOracle(RestartBudget(5, 30.0))
         oracle.suspended("till", 0.0, None)
         oracle.asking("suspend", "till", 1, 0.0)
-        oracle.asking("suspend", "till", -has_answer, 0.0)
+        oracle.asking("suspend", "till", -has_answer, 0.0, lost=lost)
         found = [*oracle.hear(resumed, 0.0), *oracle.hear(suspended, 1.0)]
-        assert bool(found) is has_answer
+        assert bool(found) is (has_answer and not lost)
 
 
 def test_who_is_suspended_for_a_time_is_resumed_when_it_is_over() -> None:
@@ -104,6 +107,7 @@ def up(name: str, incarnation: int = 1) -> LifecycleEvent:
 
 BOTH: Final = [up("favouriter"), up("responder"), up("till")]
 FULL: Final = Degraded(name="responder", error="")
+ROOM_AGAIN: Final = [Degraded(name="favouriter", error=""), Recovered(name="favouriter")]
 AGAIN: Final = [crashed("responder"), up("favouriter", 2), up("responder", 2)]
 # Its second end comes before its sibling is up again for its first.
 AMID: Final = [
@@ -135,6 +139,8 @@ AMID: Final = [
         ([*BOTH, FULL, *AGAIN[1:]], ""),
         ([up("favouriter"), FULL, up("responder"), *AGAIN[1:]], ""),
         ([*BOTH, FULL, Recovered(name="responder"), AGAIN[1]], "favouriter was started again"),
+        ([*BOTH, FULL, *ROOM_AGAIN, *AGAIN[1:]], ""),
+        ([*BOTH, *ROOM_AGAIN, AGAIN[1]], "favouriter was started again"),
         ([*BOTH, FULL, *AGAIN[1:], up("responder", 3)], "responder was started again"),
         ([*BOTH, FULL, FULL, crashed("till"), crashed("till"), *2 * [up("till", 2)]], "till was"),
         ([*BOTH, *AMID], ""),
@@ -152,6 +158,8 @@ AMID: Final = [
         "full",
         "up full",
         "no longer full",
+        "its sibling no longer full",
+        "none full any more",
         "full once",
         "ended twice",
         "again amid it",

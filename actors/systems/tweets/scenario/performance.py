@@ -22,7 +22,7 @@ from actors.systems.tweets.scenario.call import (
 )
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, TAGS, X_TAGS
-from actors.systems.tweets.scenario.told import Done, Lock, Utterance
+from actors.systems.tweets.scenario.told import RULE_IS_BACK_S, Done, Lock, Utterance
 from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, tweet_and_delete
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.client import Client, ClientReply
     from actors.systems.tweets.scenario.told import Told
 
-# The mood in which somebody is liked and answered; until when the reader's rule is there again.
+# The mood in which somebody is liked and answered.
 DELIGHTED: Final = 1
 # With the first of them, one more than there is done of one author in an hour.
 TALKS_MORE: Final = 3
@@ -50,7 +50,6 @@ TALKS_MORE: Final = 3
 GAP_TWEETS: Final = 5
 # Who asks X for this and that says something as the account as well, one time in so many.
 OWN_ONE_IN: Final = 3
-RULE_IS_BACK_S: Final = 20.0
 # How a tweet answers another, in X's words.
 TO_ANSWER: Final = ("in_reply_to_tweet_id", "quote_tweet_id")
 # When is looked for an answer of ours, each time so much later, in seconds.
@@ -189,7 +188,7 @@ class TweetsPerformance:
                 await client.tell("x_platform", AddRules(rules=(rule,)), key=self._key)
             case "unrule":
                 self._told.deleted_rules = True
-                with self._told.upset("stream", after_s=RULE_IS_BACK_S):
+                with self._told.upset("stream", "rule", after_s=RULE_IS_BACK_S):
                     await client.tell("x_platform", DeleteRules(all=True), key=self._key)
                 if self._call.number:
                     await self._also("say")

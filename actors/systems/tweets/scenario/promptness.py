@@ -6,6 +6,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Final
 
+from actors.systems.tweets.config import XConfig
 from actors.systems.tweets.x_invariants import tweeted_at_us
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # How long an answer takes, and how long it is from a tweet to its score, in seconds.
 ANSWER_S_MAX: Final = 1.0
 BEGUN_S_MAX: Final = 1.0
+# Within how long the stream is open; what was tweeted before X sends at most where it backfills.
+OPEN_S_MAX: Final = 1.0
 # By how much more than X's window an answer may wait each time it was refused: our own pause.
 PAUSE_S_MAX: Final = 15.0
 # Whom an operation asks; what a tweet passes until it is scored, and then until it is answered.
@@ -43,6 +46,7 @@ class Promptness:
     def __init__(self, kept: Kept, config: Config, clock: Clock, told: Told) -> None:
         self._kept = kept
         self._x = config.named("x_platform")
+        self._reading = config.section(XConfig)
         self._clock = clock
         self._told = told
 
@@ -72,7 +76,8 @@ class Promptness:
     def _begun(self, row: Row, service: str) -> Iterator[str]:
         tweeted_s, begun_s = self._at_s(tweeted_at_us(int(row["external_id"]))), self._begun_s(row)
         is_upset = self._told.is_upset([*SCORED_BY, service], tweeted_s, begun_s)
-        if begun_s - tweeted_s > BEGUN_S_MAX and not is_upset:
+        is_upset |= self._told.lacks_rule(tweeted_s, begun_s)
+        if begun_s - tweeted_s > self._begun_s_max(tweeted_s) and not is_upset:
             yield f"{row['external_id']} was scored after {begun_s - tweeted_s:.1f} s"
 
     def _replied(self, row: Row, most_s: float) -> Iterator[str]:
@@ -86,6 +91,11 @@ class Promptness:
             is_upset = self._told.is_upset([*ANSWERED_BY, "responder"], begun_s, replied_s)
             if replied_s - begun_s > most_s and not is_upset:
                 yield f"{row['external_id']} was answered after {replied_s - begun_s:.1f} s"
+
+    def _begun_s_max(self, tweeted_s: float) -> float:
+        """What came before the stream was open, without backfill, the search finds in its time."""
+        is_sent = tweeted_s > OPEN_S_MAX or self._reading.backfill_minutes_max > 0
+        return BEGUN_S_MAX + (0.0 if is_sent else self._reading.gap_wait_s)
 
     def _begun_s(self, row: Row) -> float:
         return self._at_s(row["begun_us"])

@@ -17,6 +17,8 @@ from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+# How long it is until the reader looks after its rule once more, and has put it back.
+RULE_IS_BACK_S: Final = 20.0
 # Who tweeted before there were scores, and what.
 OLD_AUTHOR: Final = "old"
 OLD_TEXT: Final = MOODS["angry"].about(KEYWORD)
@@ -58,7 +60,7 @@ class ListWalk(msgspec.Struct, frozen=True):
 class Upset(msgspec.Struct, frozen=True):
     """What somebody has stopped, locked, cut or used up; seconds of the run.
 
-    A service, the `stream`, the `account`, or the `requests` that X grants it.
+    A service, the `stream`, the `rule` of it, the `account`, or the `requests` that X grants it.
     """
 
     what: frozenset[str]
@@ -141,6 +143,22 @@ class Told(msgspec.Struct):
             not each.what.isdisjoint(what) and each.since_s <= until_s and since_s <= each.until_s
             for each in self.upsets
         )
+
+    def lacks_rule(self, since_s: float, until_s: float) -> bool:
+        """Whether X may not have known the reader's rule at some time between the two.
+
+        It cannot be put back where somebody has used up what X grants, until X grants more.
+        """
+        used_up = [each for each in self.upsets if "requests" in each.what]
+        for gone in self.upsets:
+            if "rule" in gone.what and gone.since_s <= until_s:
+                back_s = gone.until_s
+                for each in sorted(used_up, key=lambda each: each.since_s):
+                    if each.since_s <= back_s and gone.since_s <= each.until_s:
+                        back_s = max(back_s, each.until_s + RULE_IS_BACK_S)
+                if since_s <= back_s:
+                    return True
+        return False
 
     def locked(self) -> Iterator[tuple[float, float]]:
         """Yield from when to when the account surely could do nothing: X goes by the last lock."""

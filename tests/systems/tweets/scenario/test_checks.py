@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from math import inf
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from actors.config import load_config
+from actors.simulation.time.virtual_clock import START_US
+from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.moods import KEYWORD
-from actors.systems.tweets.scenario.told import Lock, Told, Upset
+from actors.systems.tweets.scenario.promptness import Promptness
+from actors.systems.tweets.scenario.scenario import GAP_WAIT_S
+from actors.systems.tweets.scenario.told import RULE_IS_BACK_S, Lock, Told, Upset
 from actors.systems.tweets.scenario.x_books import SAID_BY, XBooks
+from actors.systems.tweets.x.tweet_ids import first_id_at
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,54 @@ def test_what_was_stopped_excuses_nothing_before_or_after_and_nobody_else() -> N
         False,
     ]
     assert not told.is_upset(["tweets"], 0.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("requests_s", "until_s"),
+    [
+        ([], 30.0),
+        ([(0.0, 9.0), (31.0, 60.0)], 30.0),  # before, and when it was back
+        ([(12.0, 32.0)], 32.0 + RULE_IS_BACK_S),
+        ([(50.0, 70.0), (12.0, 32.0)], 70.0 + RULE_IS_BACK_S),
+    ],
+)
+def test_a_rule_is_back_when_x_grants_that(
+    requests_s: list[tuple[float, float]], until_s: float
+) -> None:
+    """It was deleted at ten seconds; who asks X for this and that uses up what the reader may."""
+    used_up = [Upset(frozenset(["requests"]), *each) for each in requests_s]
+    told = Told(upsets=[*used_up, Upset(frozenset(["rule"]), 10.0, 30.0)])
+    spans_s = [(0.0, 9.0), (9.0, 11.0), (until_s - 0.1, inf), (until_s + 0.1, inf)]
+    assert [told.lacks_rule(*each) for each in spans_s] == [False, True, True, False]
+    assert not Told(upsets=used_up).lacks_rule(0.0, inf)
+
+
+@pytest.mark.parametrize(
+    ("backfill", "tweeted_s", "late"),
+    [(5, 0.1, 1.0), (0, 0.1, 1.0 + GAP_WAIT_S), (0, 1.1, 1.0)],
+    ids=["sent again", "found", "sent"],
+)
+async def test_what_came_before_the_stream_waits_for_the_search_without_backfill(
+    backfill: int, tweeted_s: float, late: float
+) -> None:
+    """Until a gap has its turn, and no longer; what comes later is scored at once."""
+    settings = [f"x.backfill_minutes_max={backfill}", f"x.gap_wait_s={GAP_WAIT_S}"]
+    config = load_config(settings=settings, systems=SYSTEMS)
+    time_s = asyncio.get_running_loop().time
+    clock: Any = SimpleNamespace(now_us=lambda: START_US + round(time_s() * 1e6))
+
+    def found(took_s: float) -> int:
+        row = {
+            "external_id": str(first_id_at(START_US + round(tweeted_s * 1e6))),
+            "begun_us": START_US + round((tweeted_s + took_s) * 1e6),
+            "status": "done",
+            "reply_id": None,
+        }
+        kept: Any = SimpleNamespace(of={"likes": [row], "replies": []})
+        history: Any = SimpleNamespace(operations=[])
+        return len([*Promptness(kept, config, clock, Told()).violations(history)])
+
+    assert [found(late - 0.1), found(late + 0.1)] == [0, 1]
 
 
 @pytest.mark.parametrize(("found", "wrong"), [(None, False), ([], True), ([1], False)])
