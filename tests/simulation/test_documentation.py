@@ -49,14 +49,14 @@ def test_the_whole_scenario_holds_and_finds_what_it_should(
 
 
 def test_the_documented_test_passes(documented: Any, tmp_path: Path) -> None:
-    """Twenty seeds of the café, with kills."""
+    """Eight seeds of the café, with kills."""
     documented.test_the_cafe_survives_kills(tmp_path)
 
 
 def test_the_documented_property_holds(
     documented: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Hypothesis draws twenty workloads and schedules for it."""
+    """Hypothesis draws eight workloads and schedules for it."""
     documented.test_the_cafe_survives_hypothesis(tmp_path_factory)
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-ROUNDS = [3, pytest.param(60, marks=pytest.mark.long)]
+ROUNDS = [2, pytest.param(60, marks=pytest.mark.long)]
 GUESTS = 24
 ROOMS = 4
 # Few enough that guests want the same nights, enough that most get some.

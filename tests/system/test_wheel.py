@@ -220,6 +220,7 @@ def test_its_simulation_holds(command: Path, guide: Path) -> None:
     assert not (guide / "data").exists()
 
 
+@pytest.mark.long
 def test_its_types_are_right(command: Path, guide: Path) -> None:
     """`mypy --strict` reads the types of the installed packages. That its tests pass: see below."""
     write_files("docs/SIMULATION.md", guide)
