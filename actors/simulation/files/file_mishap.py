@@ -49,9 +49,9 @@ TORN_BYTES: Final = 24
 # What another version of the program leaves: a migration more, or one that says something else.
 LATER: Final = (
     "INSERT INTO migration SELECT schema, max(number) + 1, 'later', checksum, applied_us"
-    " FROM migration WHERE schema = ?"
+    " FROM migration WHERE schema = :service"
 )
-ALTERED: Final = "UPDATE migration SET checksum = 'another' WHERE schema = ?"
+ALTERED: Final = "UPDATE migration SET checksum = 'another' WHERE schema = :service"
 NO_DATABASE: Final = b"This is a letter, and no database. " * 250
 FEW_BYTES: Final = b"SQLite"
 # Whom no folder knows; what is locked by who uses it.
@@ -62,22 +62,22 @@ LOCK: Final = "lock"
 # Of the tables, the one that was made last.
 LAST_TABLE: Final = "SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table'"
 # What is read of a file before it is opened in earnest: whose it is, and whether it says so.
-ANOTHER_FOLDER: Final = "UPDATE epoch SET folder = 'another of ' || ?"
+ANOTHER_FOLDER: Final = "UPDATE epoch SET folder = 'another of ' || :service"
 ANOTHER_STORE: Final = (
-    "UPDATE identity SET store = 'another of ' || ?1",
-    "UPDATE epoch SET store = 'another of ' || ?1",
+    "UPDATE identity SET store = 'another of ' || :service",
+    "UPDATE epoch SET store = 'another of ' || :service",
 )
-ANOTHER_LOG: Final = "UPDATE epoch SET store = 'another of ' || ?"
-NO_IDENTITY: Final = "DELETE FROM epoch WHERE ? IS NOT NULL"
+ANOTHER_LOG: Final = "UPDATE epoch SET store = 'another of ' || :service"
+NO_IDENTITY: Final = "DELETE FROM epoch WHERE :service IS NOT NULL"
 # By as many as there are: row by row, no number may be another's.
 RENUMBERED: Final = (
-    "UPDATE migration SET number = number + (SELECT count(*) FROM migration WHERE schema = ?1)"
-    " WHERE schema = ?1"
+    "UPDATE migration SET number = number"
+    " + (SELECT count(*) FROM migration WHERE schema = :service) WHERE schema = :service"
 )
 STORE_OF: Final = "SELECT store FROM identity"
 # By more than any run sends.
-MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (?1, ?2, 1000000)"
-MORE_TOLD: Final = "INSERT OR REPLACE INTO channel VALUES (?1, 1000000 + (?2 IS NULL))"
+MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (:service, :store, 1000000)"
+MORE_TOLD: Final = "INSERT OR REPLACE INTO channel VALUES (:service, 1000000 + (:store IS NULL))"
 NEXT: Final = "SELECT coalesce(max(last), 0) + 1 FROM channel WHERE receiver = ?"
 LAST: Final = "INSERT OR REPLACE INTO channel (receiver, last) VALUES (?, ?)"
 SEND: Final = (
@@ -201,7 +201,7 @@ class FileMishap:
         content = self._after.content(self._service)
         with closing(sqlite3.connect(self._path)) as connection, connection:
             for change in changes:
-                connection.execute(change, [self._service])
+                connection.execute(change, {"service": self._service})
         found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
@@ -211,7 +211,7 @@ class FileMishap:
             ((store,),) = connection.execute(STORE_OF)
         path = self._folder / f"{self._other}.db"
         with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute(change, [self._service, store])
+            connection.execute(change, {"service": self._service, "store": store})
         found = await self._after.is_left_alone(self._service)
         return [*found, *await self._accept()]
 
