@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A supervisor decides a moment after the end, which may lie on the other side of the window's edge.
 EDGE_S: Final = 1.0
+# What an operator asks for that is looked at here.
+SUSPEND: Final = "suspend"
 # How long what an operator has asked for may still be on its way.
 OPERATED_S: Final = 30.0
 # How long an operator may go on asking for a restart that was not confirmed.
@@ -37,7 +39,7 @@ class _Life:
     """What is known of one actor since its process began."""
 
     __slots__ = (
-        "asked", "charged_s", "due_s", "failed_starts", "irreparable", "resumed", "spent", "up",
+        "charged_s", "due_s", "failed_starts", "irreparable", "lost", "resumed", "spent", "up",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,8 +50,8 @@ class _Life:
         self.up = False
         # Whether it was resumed, and nobody has wanted it suspended since.
         self.resumed = False
-        # How many are asking for it to be suspended, and have no answer yet.
-        self.asked = 0
+        # Whether somebody has given up an attempt to suspend it, which may come still.
+        self.lost = False
         # When it is to be resumed, if nobody asks for that; 0: at any time, for it is not known.
         self.due_s = 0.0
 
@@ -62,8 +64,9 @@ class SupervisionOracle:
         self.budget = budget
         self._groups: Mapping[str, str] = {}
         self._lives: dict[str, _Life] = defaultdict(_Life)
-        # How many operators ask to suspend or resume whom, and when one began or gave up last.
-        self._operators: Counter[str] = Counter()
+        # How many operators ask for what of whom, whichever process they meet, and when one of
+        # them began or gave up last.
+        self._operators: Counter[tuple[str, str]] = Counter()
         self._operated_s: dict[str, float] = {}
 
     def begin(self, groups: Mapping[str, str]) -> None:
@@ -90,8 +93,8 @@ class SupervisionOracle:
             life.resumed = True
             if now_s < life.due_s:
                 yield f"{event.name} was resumed, and nobody has wanted that, nor was it time"
-        elif isinstance(event, lifecycle.Suspended) and life.resumed and not life.asked:
-            yield f"{event.name} was suspended, and nobody has wanted that since it was resumed"
+        elif isinstance(event, lifecycle.Suspended):
+            yield from self._suspended(life, event.name)
         elif isinstance(event, lifecycle.Parked):
             yield from self._parked(event.name, life, now_s)
 
@@ -100,7 +103,8 @@ class SupervisionOracle:
         life = self._lives[name]
         life.resumed = False
         since_s = now_s - self._operated_s.get(name, -inf)
-        known = not self._operators[name] and since_s > OPERATED_S
+        asking = any(count and who == name for (_, who), count in self._operators.items())
+        known = not asking and since_s > OPERATED_S
         until_s = inf if for_s is None else now_s + for_s
         life.due_s = until_s if known else 0.0
 
@@ -118,11 +122,14 @@ class SupervisionOracle:
         life = self._lives[name]
         life.due_s = 0.0
         self._operated_s[name] = now_s
-        self._operators[name] += count
-        if action == "suspend" and not lost:
-            life.asked = max(life.asked + count, 0)
+        self._operators[action, name] += count
+        life.lost |= lost and action == SUSPEND
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _suspended(self, life: _Life, name: str) -> Iterator[str]:
+        if life.resumed and not life.lost and not self._operators[SUSPEND, name]:
+            yield f"{name} was suspended, and nobody has wanted that since it was resumed"
 
     def _crashed(self, life: _Life, event: lifecycle.Crashed, now_s: float) -> None:
         starting, life.up = not life.up, False

@@ -81,6 +81,16 @@ def test_who_was_resumed_is_suspended_for_who_asks_alone() -> None:
         assert bool(found) is (has_answer and not lost)
 
 
+def test_who_asks_for_a_suspension_asks_the_next_process_too() -> None:
+    """Its attempts go on, and one of them is done there."""
+    oracle = SupervisionOracle(RestartBudget(5, 30.0))
+    oracle.asking("suspend", "till", 1, 0.0)
+    oracle.begin({})
+    assert not [*oracle.hear(Resumed(name="till"), 1.0), *oracle.hear(Suspended(name="till"), 2.0)]
+    oracle.asking("suspend", "till", -1, 3.0)
+    assert [*oracle.hear(Resumed(name="till"), 4.0), *oracle.hear(Suspended(name="till"), 5.0)]
+
+
 def test_who_is_suspended_for_a_time_is_resumed_when_it_is_over() -> None:
     """Of the latest; sooner where somebody asks for it, an operator's word comes when it may."""
     resumed = Resumed(name="till")
