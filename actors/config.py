@@ -134,12 +134,20 @@ class ChannelConfig(Section):
     retry_s: Positive
     retry_s_max: Positive
 
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield self.retry_s <= self.retry_s_max, "channel.retry_s is at most channel.retry_s_max"
+
 
 class TimerConfig(Section):
     window_timers: Count
     poll_s_max: Positive
     retry_s: Positive
     retry_s_max: Positive
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield self.retry_s <= self.retry_s_max, "timer.retry_s is at most timer.retry_s_max"
 
 
 class EffectConfig(Section):

@@ -174,6 +174,8 @@ def test_every_key_is_read() -> None:
     [
         ("edge.page_items_default=1000", "page_items_default is at most edge.page_items_max"),
         ("supervisor.backoff_s_min=60", "backoff_s_min is at most supervisor.backoff_s_max"),
+        ("channel.retry_s=2", "channel.retry_s is at most channel.retry_s_max"),
+        ("timer.retry_s=2", "timer.retry_s is at most timer.retry_s_max"),
         ("x_platform.matches_kept_s=300", "is less time than x_platform.matches_kept_s"),
         ("edge.deadline_s=inf", "edge.deadline_s"),
         ("edge.deadline_s=nan", "edge.deadline_s"),

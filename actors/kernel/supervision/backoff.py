@@ -36,7 +36,7 @@ def doubled_s(times: int, *, min_s: float, max_s: float) -> float:
 
     For who alone asks somebody in the same process: there is no crowd to keep apart.
     """
-    return max(min_s, _bound_s(times + 1, min_s, max_s))
+    return _bound_s(times + 1, min_s, max_s)
 
 
 def _bound_s(failures: int, min_s: float, max_s: float) -> float:
