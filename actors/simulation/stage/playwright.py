@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.errors import line_at
 from actors.kernel.rng import Rng
 from actors.simulation.errors import NoScenario, SimulationError
 from actors.simulation.script.chooser import SeededChooser
@@ -28,7 +27,7 @@ from actors.simulation.script.script import Script
 from actors.simulation.script.targets import Targets  # noqa: TC001 - a field's type
 from actors.simulation.script.workload import choose_request, draw_workload, present
 from actors.simulation.sealed.escapes import forbid
-from actors.simulation.stage.author_line import short_place
+from actors.simulation.stage.author_line import at_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -139,7 +138,5 @@ def _choosing(when: str = "") -> Iterator[None]:
     except SimulationError:
         raise
     except Exception as error:
-        at = line_at(error)
-        place = "" if at is None else f", at {short_place(at)}"
-        message = f"{when}choose_call{place}: {type(error).__name__}: {error}"
+        message = f"{when}choose_call{at_place(error)}: {type(error).__name__}: {error}"
         raise SimulationError(message) from error

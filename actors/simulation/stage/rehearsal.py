@@ -23,7 +23,7 @@ from actors.simulation.script.settings import setting_names
 from actors.simulation.script.targets import PROCESS, Targets
 from actors.simulation.script.workload import CLIENTS
 from actors.simulation.sealed.escapes import forbid
-from actors.simulation.stage.author_line import short_place
+from actors.simulation.stage.author_line import at_place, short_place
 from actors.simulation.stage.director import links_of
 from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
 from actors.simulation.stage.machine import Machine
@@ -132,9 +132,7 @@ class Rehearsal:
         except NothingThere:
             raise
         except Exception as error:
-            at = line_at(error)
-            where = "" if at is None else f", at {short_place(at)}"
-            what = f"{type(error).__name__}: {error}{where}"
+            what = f"{type(error).__name__}: {error}{at_place(error)}"
             message = f"{system.name} cannot be furnished as it is configured: {what}"
             raise SimulationError(message) from error
         scenario().age(self._template)
