@@ -166,7 +166,10 @@ async def test_without_room_another_files_log_is_not_written_into_this_one_eithe
 async def test_a_file_of_another_data_folder_is_not_taken_for_its_own(
     name: str, houses: Neighbours, tmp_path: Path, clock: ManualClock
 ) -> None:
-    """It is somebody else's past, and no witness of what others lack; one may begin with it."""
+    """It is somebody else's past, and no witness of what others lack; one may begin with it.
+
+    Then it is the folder's own, and the next process takes its word: others lack what it sent.
+    """
     await lives(houses)
     there = Neighbours(tmp_path / "there", clock)
     await lives(there)
@@ -176,6 +179,8 @@ async def test_a_file_of_another_data_folder_is_not_taken_for_its_own(
     accept_loss(there.path, name)
     await there.boot()
     await there.close()
+    if name == "ann":
+        assert "bob.db is older than ann.db" in await refused(there, "bob")
 
 
 # --- What is missing -------------------------------------------------------------------------
