@@ -22,6 +22,7 @@ FaultName = Literal[
     "terminate",
     "terminate_with",
     "crash_with",
+    "broken_deploy",
     "previous_version",
     "present_version",
     "cut_power",
@@ -61,6 +62,7 @@ Scope = Literal[
     "commit",
     "process",
     "setting",
+    "mistake",
     "store",
     "link",
     "saying",
@@ -120,6 +122,12 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         ),
         "crash_with": FaultKind(
             scope="setting", text="crash the process, and start it with {target}"
+        ),
+        # What its author should be told before it serves, by a sentence, and nothing is lost by it.
+        "broken_deploy": FaultKind(
+            scope="mistake",
+            text="end the process in order, and start its next version, which has {target}; "
+            "then this one again",
         ),
         # A rollback, and rolling forward again: what is on its way was written by the other one.
         "previous_version": FaultKind(

@@ -26,6 +26,9 @@ GAP_US_LIMIT: Final = 100_000_000
 
 SLOTS: Final = 12
 
+# Of these some are deploys.
+ENDS_OF_PROCESS: Final = ("crash", "terminate")
+
 # Of so many seeds one has another order than asyncio's. How many bugs need as few as this many
 # places to be right, or fewer, PCT's authors have counted.
 SEEDS_WITHOUT: Final = 2
@@ -39,7 +42,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
-    With `knobs` a seed may draw small limits.
+    With `knobs` a seed may draw small limits. Where `deploys` is above 0, of so many ends of the
+    process one is the deploy of a version with a mistake.
     """
 
     weights: Mapping[FaultName, int]
@@ -48,6 +52,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     traps: int = 0
     traps_seldom: int = 0
     knobs: bool = False
+    deploys: int = 0
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -107,7 +112,7 @@ HANDLERS: Final[Mapping[FaultName, int]] = {
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
+        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6, deploys=4),
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True),
         "power": Profile(weights=POWER, nothing=24, knobs=True),
@@ -116,6 +121,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,
             knobs=True,
+            deploys=4,
         ),
     }
 )
@@ -177,6 +183,20 @@ def begun_earlier(choose: Chooser, schedule: Schedule, due_us: Sequence[int]) ->
     until_us = (due_us[choose(len(due_us))] if due_us else 0) + choose_gap(choose)
     moments = [(0, Step(0, "previous_version", PROCESS)), *schedule.moments()]
     return Schedule.at([*moments, (until_us, Step(0, "present_version", PROCESS))])
+
+
+def deployed(choose: Chooser, schedule: Schedule, mistakes: Sequence[str], one_in: int) -> Schedule:
+    """Let one in so many ends of the process be the deploy of a version with one of the mistakes.
+
+    What is replaced costs as much, so that a run is none the longer.
+    """
+
+    def perhaps(step: Step) -> Step:
+        if step.fault not in ENDS_OF_PROCESS or choose(one_in):
+            return step
+        return Step(step.gap_us, "broken_deploy", mistakes[choose(len(mistakes))])
+
+    return Schedule(tuple(perhaps(step) for step in schedule.steps))
 
 
 def choose_order(choose: Chooser) -> Order:

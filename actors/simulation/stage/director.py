@@ -161,7 +161,7 @@ class Director:
         match FAULTS[step.fault].scope:
             case "commit":
                 self._machine.cuts[step.target] = CUTS[step.fault]
-            case "service" | "point" | "process" | "setting" | "version":
+            case "service" | "point" | "process" | "setting" | "mistake" | "version":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -223,6 +223,9 @@ class Director:
             case "terminate" | "terminate_with":
                 await self._machine.paused.over()
                 await self._reboot(self._machine.stop, setting=setting)
+            case "broken_deploy":
+                await self._machine.paused.over()
+                await self._reboot(self._machine.stop, mistake=target)
             case "previous_version" | "present_version":
                 is_earlier = fault == "previous_version"
                 if self._machine.is_earlier is not is_earlier:
@@ -234,8 +237,12 @@ class Director:
         *how: Loss | None,
         is_earlier: bool | None = None,
         setting: str | None = None,
+        mistake: str | None = None,
     ) -> None:
-        """End the process, and start it again; as which version, with what, if that is said."""
+        """End the process, and start it again; as which version, with what, if that is said.
+
+        Before that one with a `mistake` is tried, if there is one.
+        """
         async with self._ending:
             await end(*how)
             if is_earlier is not None:
@@ -243,6 +250,9 @@ class Director:
             if setting is not None:
                 self._machine.reconfigure(setting)
             await asyncio.sleep(REBOOT_S)
+            if mistake is not None:
+                await self._machine.deploy(mistake)
+                await asyncio.sleep(REBOOT_S)
             await self._machine.boot()
 
     def _cut_off(self, loss: Loss) -> None:

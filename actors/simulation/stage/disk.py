@@ -81,6 +81,10 @@ class Disk:
         text = f"{service}.db: database is locked"
         raise WishedLock(text)
 
+    def is_in_the_way(self, service: str) -> bool:
+        """Whether the service may be down for want of room, or of a file that can be opened."""
+        return service in self.full or service in self.full_once or service in self.locked
+
     def parked(self, _service: str) -> None:
         """Hear that a restart budget is spent."""
         self.locked = dict.fromkeys(self.locked, 0)

@@ -20,6 +20,7 @@ from actors.simulation.script.profile import (
     begun_earlier,
     choose_order,
     choose_slot,
+    deployed,
     draw_schedule,
 )
 from actors.simulation.script.schedule import Schedule
@@ -81,6 +82,10 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         if self.targets.versions and profile.weights.get("previous_version"):
             due_us = list(accumulate(each.gap_us for each in workload))
             schedule = begun_earlier(SeededChooser(rng.fork("version")), schedule, due_us)
+        if self.targets.mistakes and profile.deploys:
+            # Another scenario has other mistakes under the same seed.
+            choose = SeededChooser(rng.fork(f"deploys of {type(scenario).__name__}"))
+            schedule = deployed(choose, schedule, self.targets.mistakes, profile.deploys)
         chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
         knobs = tuple(each for each in chosen if not is_set(self.explicit, each.key))
         order = choose_order(SeededChooser(rng.fork("order")))
