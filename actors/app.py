@@ -14,7 +14,7 @@ from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
-from actors.service.assembly import ServiceClasses, ServiceSystem, made_of
+from actors.service.assembly import THREADS, ServiceClasses, ServiceSystem, made_of
 from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
 from actors.service.send_check import Sends
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService, StoreType
+    from actors.service.backing_up import Aside
     from actors.service.group import Group
     from actors.service.send_check import Sent
     from actors.service.stateless.runner import RunnerType
@@ -62,6 +63,7 @@ class App:
         rng: Rng,
         store: StoreType = AiosqliteStore,
         runner: RunnerType = ThreadRunner,
+        aside: Aside = THREADS,
         lock: DirectoryLock | None = None,
         simulated: bool = False,
         heard: Callable[[LifecycleEvent], None] | None = None,
@@ -115,6 +117,7 @@ class App:
             context=context,
             store=store,
             runner=runner,
+            aside=aside,
             lock=lock,
             groups=[group for system in systems for group in system.supervision],
         )

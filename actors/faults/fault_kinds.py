@@ -23,6 +23,7 @@ FaultName = Literal[
     "terminate_with",
     "crash_with",
     "broken_deploy",
+    "back_up",
     "previous_version",
     "present_version",
     "cut_power",
@@ -129,6 +130,8 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
             text="end the process in order, and start its next version, which has {target}; "
             "then this one again",
         ),
+        # What is put back of it is all that was there at one moment, whatever happens beside.
+        "back_up": FaultKind(scope="process", text="have an operator back the {target}'s files up"),
         # A rollback, and rolling forward again: what is on its way was written by the other one.
         "previous_version": FaultKind(
             scope="version",

@@ -43,7 +43,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
     With `knobs` a seed may draw small limits. Where `deploys` is above 0, of so many ends of the
-    process one is the deploy of a version with a mistake.
+    process one is the deploy of a version with a mistake. Where `backups` is, one in so many seeds
+    has a backup amid its requests.
     """
 
     weights: Mapping[FaultName, int]
@@ -53,6 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     traps_seldom: int = 0
     knobs: bool = False
     deploys: int = 0
+    backups: int = 0
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -112,16 +114,17 @@ HANDLERS: Final[Mapping[FaultName, int]] = {
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6, deploys=4),
+        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6, deploys=4, backups=24),
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
-        "disk": Profile(weights=DISK, nothing=18, knobs=True),
-        "power": Profile(weights=POWER, nothing=24, knobs=True),
+        "disk": Profile(weights=DISK, nothing=18, knobs=True, backups=24),
+        "power": Profile(weights=POWER, nothing=24, knobs=True, backups=24),
         "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
         "chaos": Profile(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,
             knobs=True,
             deploys=4,
+            backups=24,
         ),
     }
 )
@@ -197,6 +200,22 @@ def deployed(choose: Chooser, schedule: Schedule, mistakes: Sequence[str], one_i
         return Step(step.gap_us, "broken_deploy", mistakes[choose(len(mistakes))])
 
     return Schedule(tuple(perhaps(step) for step in schedule.steps))
+
+
+def backed_up(choose: Chooser, schedule: Schedule, due_us: Sequence[int], one_in: int) -> Schedule:
+    """Let backups be made, in one of so many schedules: one beside a request, one beside a fault.
+
+    `due_us` is when each request is due; a backup comes as long after it as any gap.
+    """
+    if choose(one_in):
+        return schedule
+    faults_us = [at_us for at_us, _ in schedule.moments()]
+    moments = [
+        (us[choose(len(us))] + choose_gap(choose), Step(0, "back_up", PROCESS))
+        for us in (due_us, faults_us or [0])
+        if us
+    ]
+    return Schedule.at([*schedule.moments(), *moments])
 
 
 def choose_order(choose: Chooser) -> Order:

@@ -86,6 +86,7 @@ class Director:
         # One at a time ends the process, and starts it again.
         self._ending = asyncio.Lock()
         self._cuts: list[asyncio.Task[None]] = []
+        self._backups: list[asyncio.Task[None]] = []
         # Where it is itself: not on a host that ends.
         self._outside = contextvars.copy_context()
         self._outside.run(CURRENT_HOST.set, CURRENT_HOST.get())
@@ -122,8 +123,8 @@ class Director:
         do not for long: three of them make a dead letter. And the power stays on from now on.
         """
         self._machine.cuts.clear()
-        for cut in self._cuts:
-            await cut
+        for each in (*self._cuts, *self._backups):
+            await each
         await self._machine.paused.over()
         for step in schedule.unended():
             await self.apply(step)
@@ -220,6 +221,8 @@ class Director:
         match fault:
             case "crash" | "crash_with" | "cut_power":
                 await self._reboot(self._machine.crash, CUTS.get(fault), setting=setting)
+            case "back_up":
+                self._back_up()
             case "terminate" | "terminate_with":
                 await self._machine.paused.over()
                 await self._reboot(self._machine.stop, setting=setting)
@@ -259,6 +262,11 @@ class Director:
         """Cut the power, amid what the process does."""
         reboot = self._reboot(self._machine.crash, loss)
         self._cuts.append(self._loop.create_task(reboot, context=self._outside.copy()))
+
+    def _back_up(self) -> None:
+        """Have it begun, and go on: something may happen beside it."""
+        made = self._machine.back_up()
+        self._backups.append(self._loop.create_task(made, context=self._outside.copy()))
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk

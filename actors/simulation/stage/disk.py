@@ -59,6 +59,10 @@ class Disk:
         full = self.full.get(service)
         return full is not None and full()
 
+    def is_short(self) -> bool:
+        """Whether there is no room on the disk of any."""
+        return any(self.is_full(service) for service in self.full)
+
     def refuse(self, service: str) -> StoreUnwritable | None:
         """Return what a write gets while the disk is full."""
         once = service in self.full_once

@@ -13,6 +13,8 @@ from actors.app import App
 from actors.errors import NoSuchActor, SchemaError
 from actors.kernel import lifecycle
 from actors.simulation.deploys.broken_deploy import BrokenDeploy, contents
+from actors.simulation.files.running_backups import RunningBackups
+from actors.simulation.files.simulated_aside import SimulatedAside
 from actors.simulation.net.current_host import on_host
 from actors.simulation.script.settings import set_anew
 from actors.simulation.stage.author_line import short_place
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
     from actors.service.service import Service
+    from actors.simulation.files.running_backups import Operator
     from actors.simulation.files.unsynced import Remains
     from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
@@ -103,7 +106,7 @@ class Machine:
         self.clock = loop.clock
         self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
-        self._folder = folder
+        self.folder = folder
         self.config = config
         # All that were in force, one after the other.
         self.configs = [config]
@@ -113,6 +116,9 @@ class Machine:
         self._next: Version | None = None
         self._parks: str | None = None
         self.deploys: list[str] = []
+        self.backups = RunningBackups(folder)
+        # Who asks as an operator does: (method, path, body).
+        self.operator: Operator
         self.scenario = scenario
         self._trace = trace
         self._rng = rng
@@ -212,7 +218,7 @@ class Machine:
         for each in remains:
             each.put_back()
         if remains:
-            self.disk.unsynced.resume(self._folder)
+            self.disk.unsynced.resume(self.folder)
 
     async def deploy(self, mistake: str) -> None:
         """Try to start the next version, which has this mistake: that is told, and nothing is lost.
@@ -220,7 +226,7 @@ class Machine:
         What only a service's own file can tell parks that service; the rest serves for a while.
         """
         rng = self._rng.fork(f"deploy {self._boots}")
-        deploy = BrokenDeploy(mistake, self.version.parts, self.config, self._folder, rng)
+        deploy = BrokenDeploy(mistake, self.version.parts, self.config, self.folder, rng)
         try:
             deploy.look()
             self._trace.add("deploy", EDGE_HOST, f"{mistake}: {deploy.parks or 'refused'}")
@@ -230,8 +236,13 @@ class Machine:
             deploy.clear()
         self.deploys += deploy.troubles
 
+    async def back_up(self) -> None:
+        """Have a backup made of what runs, and hear how that ends."""
+        said = await self.backups.order(self.operator)
+        self._trace.add("backup", EDGE_HOST, said)
+
     async def _serve_broken(self, deploy: BrokenDeploy, parks: str) -> None:
-        before = contents(self._folder, parks)
+        before = contents(self.folder, parks)
         self._next, self._parks = Version.of(deploy.systems, deploy.wiring), parks
         try:
             await self.boot()
@@ -241,7 +252,7 @@ class Machine:
                 deploy.serves()
             elif actor.state == "parked" and not self.disk.is_in_the_way(parks):
                 deploy.told(str(actor.last_error))
-            if contents(self._folder, parks) != before:
+            if contents(self.folder, parks) != before:
                 deploy.changed()
             await self.crash()
         finally:
@@ -285,7 +296,7 @@ class Machine:
 
     def watch_syncs(self) -> None:
         """Follow what is synced, for whoever cuts the power."""
-        self.disk.unsynced.watch(self._folder)
+        self.disk.unsynced.watch(self.folder)
 
     def pause(self, seconds: float) -> None:
         """Let nothing of the process run for so long."""
@@ -355,12 +366,13 @@ class Machine:
         return App(
             self.version.systems,
             self.config,
-            data_dir=self._folder,
+            data_dir=self.folder,
             lock=self._lock,
             clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),
+            aside=SimulatedAside(self.disk, distance, self.backups),
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
@@ -421,7 +433,7 @@ class Machine:
         return True
 
     def _remains(self, loss: Loss) -> list[Remains]:
-        remains = self.disk.unsynced.cut(self._folder, loss)
+        remains = self.disk.unsynced.cut(self.folder, loss)
         for each in remains:
             if each.lost:
                 self._trace.add("lost", each.store, f"the last {each.lost} frames of its log")
@@ -468,13 +480,13 @@ class Machine:
         if self.engine is not None and not self.disk.lost:
             self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
-            text = placeless(event.error, self._folder)
+            text = placeless(event.error, self.folder)
             # Also while it boots, and while it ends in order; whom its own death ends is no crash.
             wished = is_wished(event.error) or self._is_refused(event)
             if not event.killed and not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
-            text = placeless(f"{event.hook} {event.error}", self._folder)
+            text = placeless(f"{event.hook} {event.error}", self.folder)
             if not self.disk.lost and not is_wished(event.error) and not self._is_late(event):
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):

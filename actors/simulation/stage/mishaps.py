@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 # To the folder of one in so many runs that held something happens.
 MISHAP_ONE_IN: Final = 4
-OPERATOR: Final = "client-0"
+OPERATOR: Final = "operator"
 
 
-async def _ask(
+async def ask_as_operator(
     machine: Machine, loop: SimulationLoop, method: str, path: str, body: Any
 ) -> ClientReply:
     """Ask what runs on it as an operator, of whom nobody else hears."""
@@ -66,7 +66,7 @@ async def have_mishap(
             other=other,
             siblings=machine.version.groups,
             config=machine.config.store,
-            operator=partial(_ask, another, loop),
+            operator=partial(ask_as_operator, another, loop),
         )
         name = rng.choice(list(mishap.every))
         trace.add("mishap", service, name)

@@ -94,6 +94,9 @@ class SimulatedStore(InlineStore):
         self._disk = disk
         self._costs = rng.fork("costs")
         self._leftover: asyncio.Task[None] | None = None
+        # One batch at a time, or who has it stand still between two.
+        self._turn = asyncio.Lock()
+        self._standing: set[asyncio.Task[Any]] = set()
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Open as the real one does, but never verify: whole files are not what is simulated."""
@@ -121,7 +124,13 @@ class SimulatedStore(InlineStore):
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
-        """Run commands in one transaction."""
+        """Run commands in one transaction, unless it is to stand still."""
+        async with self._turn:
+            return await self._write(batch, handlers)
+
+    async def _write(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> WriteResult:
         types = [message_name(envelope.message) for envelope in batch]
         if self._disk.engine is not None:
             self._disk.engine.given(self._name, batch)
@@ -173,15 +182,29 @@ class SimulatedStore(InlineStore):
         loop.call_later(self._cost_s(), self._look_now, function, future)
         return future
 
+    def between_batches(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Have it stand still for as long as what `function` returns is awaited."""
+        if self._writer is None:
+            message = f"{self._name} is not open"
+            raise StoreError(message)
+        standing = asyncio.get_running_loop().create_task(self._stand_still(function))
+        self._standing.add(standing)
+        standing.add_done_callback(self._standing.discard)
+        return standing
+
     async def abandon(self) -> None:
         """Let nothing more commit; what the batch under way still tries is seen to the end."""
         self._abandoned = True
+        if self._standing and not self._disk.lost:
+            await asyncio.wait(self._standing)
         if self._leftover is not None:
             await asyncio.wait([self._leftover])
         await super().abandon()
 
     async def close(self) -> None:
         """Close in order, unless the process has died amid that: then nothing is said any more."""
+        if self._standing and not self._disk.lost:
+            await asyncio.wait(self._standing)
         await (self.abandon() if self._disk.lost else super().close())
 
     # --- Inside ------------------------------------------------------------------------------
@@ -207,6 +230,11 @@ class SimulatedStore(InlineStore):
         """Whoever is to see what was committed sees what is synced."""
         if not self._disk.lost:
             self._disk.unsynced.settle(self._name, self._spec.path, self._writer)
+
+    async def _stand_still(self, function: Callable[[], Any]) -> None:
+        await self._take_time()
+        async with self._turn:
+            await function()
 
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
