@@ -51,6 +51,7 @@ FaultName = Literal[
     "step_clock",
     "fail_before",
     "fail_after",
+    "fail_commit",
     "poison",
     "cure",
     "slow_handler",
@@ -240,6 +241,12 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         ),
         "fail_after": FaultKind(
             scope="handler", text="set a trap: the next time, {target} raises after its work"
+        ),
+        # A deferred constraint names nobody: who is to blame is found by a commit of its own each.
+        "fail_commit": FaultKind(
+            scope="handler",
+            text="set a trap: the next time, what {target} has written breaks a constraint "
+            "at the commit",
         ),
         # Tried again in vain, it is a dead letter; once the handler is mended, that is replayed.
         "poison": FaultKind(

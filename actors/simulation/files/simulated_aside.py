@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What a hop to a thread and back takes, each, in seconds.
 HOP_S_MAX: Final = 0.002
+# And what it takes to hold a file as it is.
+STEP_S_MAX: Final = 0.0005
 # Where a disk is full, a file may have as many bytes as this still: none of a database's.
 ROOM_BYTES: Final = 8_192
 
@@ -47,7 +49,13 @@ class SimulatedAside:
 
     def hold(self, writers: int, *, limit_s: float, clock: Clock) -> SimulatedHold:
         """Return what so many writers are held with."""
-        return SimulatedHold(writers, limit_s=limit_s, clock=clock, taken=self._backups.taken)
+        return SimulatedHold(
+            writers,
+            limit_s=limit_s,
+            clock=clock,
+            taken=self._backups.taken,
+            step_s=lambda: self._costs.uniform(0.0, STEP_S_MAX),
+        )
 
     async def _hop(self) -> None:
         await asyncio.sleep(self._costs.uniform(0.0, HOP_S_MAX))
@@ -60,9 +68,16 @@ class SimulatedHold:
     """
 
     def __init__(
-        self, writers: int, *, limit_s: float, clock: Clock, taken: Callable[[], None]
+        self,
+        writers: int,
+        *,
+        limit_s: float,
+        clock: Clock,
+        taken: Callable[[], None],
+        step_s: Callable[[], float],
     ) -> None:
-        """Nobody has stopped."""
+        """Nobody has stopped. `taken` is called at the moment; each step takes `step_s`."""
+        self._step_s = step_s
         loop = asyncio.get_running_loop()
         self._awaited = writers
         self._limit_s = limit_s
@@ -98,7 +113,7 @@ class SimulatedHold:
                 if self._over.done():
                     return None
                 step()
-                await asyncio.sleep(0)
+                await asyncio.sleep(self._step_s())
             if self._over.done():
                 return None
             self._taken()

@@ -26,6 +26,8 @@ GAP_US_LIMIT: Final = 100_000_000
 
 SLOTS: Final = 12
 
+# How long a backup is under way, about.
+BACKUP_US: Final = 20_000
 # Of these some are deploys.
 ENDS_OF_PROCESS: Final = ("crash", "terminate")
 
@@ -44,7 +46,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
     With `knobs` a seed may draw small limits. Where `deploys` is above 0, of so many ends of the
     process one is the deploy of a version with a mistake. Where `backups` is, one in so many seeds
-    has a backup amid its requests.
+    has a backup amid its requests; where `breaks` is, of so many handlers that raise after their
+    work one breaks a constraint at the commit instead.
     """
 
     weights: Mapping[FaultName, int]
@@ -55,6 +58,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     knobs: bool = False
     deploys: int = 0
     backups: int = 0
+    breaks: int = 0
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -118,13 +122,14 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True, backups=24),
         "power": Profile(weights=POWER, nothing=24, knobs=True, backups=24),
-        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
+        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True, breaks=3),
         "chaos": Profile(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,
             knobs=True,
             deploys=4,
             backups=24,
+            breaks=3,
         ),
     }
 )
@@ -202,19 +207,31 @@ def deployed(choose: Chooser, schedule: Schedule, mistakes: Sequence[str], one_i
     return Schedule(tuple(perhaps(step) for step in schedule.steps))
 
 
-def backed_up(choose: Chooser, schedule: Schedule, due_us: Sequence[int], one_in: int) -> Schedule:
-    """Let backups be made, in one of so many schedules: one beside a request, one beside a fault.
+def broken_later(choose: Chooser, schedule: Schedule, one_in: int) -> Schedule:
+    """Let one in so many handlers that raise after their work fail at the commit instead."""
+    steps = [
+        Step(step.gap_us, "fail_commit", step.target)
+        if step.fault == "fail_after" and not choose(one_in)
+        else step
+        for step in schedule.steps
+    ]
+    return Schedule(tuple(steps))
 
-    `due_us` is when each request is due; a backup comes as long after it as any gap.
+
+def backed_up(choose: Chooser, schedule: Schedule, due_us: Sequence[int], one_in: int) -> Schedule:
+    """Let backups be made, in one of so many schedules: beside a request, and amid a fault.
+
+    `due_us` is when each request is due; one comes as long after it as any gap. Another is under
+    way when the fault strikes.
     """
     if choose(one_in):
         return schedule
-    faults_us = [at_us for at_us, _ in schedule.moments()]
-    moments = [
-        (us[choose(len(us))] + choose_gap(choose), Step(0, "back_up", PROCESS))
-        for us in (due_us, faults_us or [0])
-        if us
-    ]
+    beside_us = due_us[choose(len(due_us))] if due_us else 0
+    moments = [(beside_us + choose_gap(choose), Step(0, "back_up", PROCESS))]
+    faults_us = [at_us for at_us, _ in schedule.moments() if at_us]
+    if faults_us:
+        amid_us = faults_us[choose(len(faults_us))] - choose(BACKUP_US)
+        moments.insert(0, (max(0, amid_us), Step(0, "back_up", PROCESS)))
     return Schedule.at([*schedule.moments(), *moments])
 
 

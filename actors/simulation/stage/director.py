@@ -294,6 +294,8 @@ class Director:
         match fault:
             case "fail_before" | "fail_after":
                 handlers.fails.add((target, fault.removeprefix("fail_")))
+            case "fail_commit":
+                handlers.breaks.add(target)
             case "poison":
                 handlers.poison[target] = None
             case "cure":

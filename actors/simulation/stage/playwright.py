@@ -19,6 +19,7 @@ from actors.simulation.script.profile import (
     assemble,
     backed_up,
     begun_earlier,
+    broken_later,
     choose_order,
     choose_slot,
     deployed,
@@ -90,6 +91,8 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         choose = SeededChooser(rng.fork(f"operations of {type(scenario).__name__}"))
         if self.targets.mistakes and profile.deploys:
             schedule = deployed(choose, schedule, self.targets.mistakes, profile.deploys)
+        if profile.breaks:
+            schedule = broken_later(choose, schedule, profile.breaks)
         if profile.backups:
             schedule = backed_up(choose, schedule, due_us, profile.backups)
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs, order=order)
