@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.rng import Rng
+    from actors.simulation.deploys.mistake import Slip
     from actors.simulation.deploys.parts import Parts
     from actors.system import System, Wiring
 
@@ -28,13 +29,15 @@ class BrokenDeploy:
     """The next version, with one mistake, at one of the places where there may be such.
 
     `troubles` is what is wrong with how it was told. Where a look does not see it, `parks` is whose
-    start tells it, and `systems` and `wiring` are what is to be started.
+    start tells it, and `systems` and `wiring` are what is to be started; `slip` is what handlers do
+    wrong there.
     """
 
     def __init__(self, mistake: str, parts: Parts, config: Config, folder: Path, rng: Rng) -> None:
         """Choose where it is; `folder` has the data of the version that runs."""
         self.troubles: list[str] = []
         self.parks: str | None = None
+        self.slip: Slip | None = None
         self.systems: Sequence[System] = ()
         self.wiring: Wiring
         self._mistake = mistake
@@ -61,8 +64,8 @@ class BrokenDeploy:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is none that says what to mend
             self._complain(f"it was told by {type(error).__name__}: {error}")
         else:
-            self.parks = self._broken.parks
-            if self.parks is None:
+            self.parks, self.slip = self._broken.parks, self._broken.slip
+            if self.parks is None and self.slip is None:
                 self._complain("nobody has told it")
         if contents(self._folder) != before:
             self._complain("a file was changed before it was told")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors.simulation.deploys.address_mistakes import ADDRESS_MISTAKES
 from actors.simulation.deploys.handler_mistakes import HANDLER_MISTAKES
+from actors.simulation.deploys.handler_slips import SLIPS
 from actors.simulation.deploys.schema_mistakes import SCHEMA_MISTAKES
 from actors.simulation.deploys.setting_mistakes import SETTING_MISTAKES
 from actors.simulation.deploys.system_mistakes import SYSTEM_MISTAKES
@@ -22,6 +23,7 @@ MISTAKES: Final[Mapping[str, Mistake]] = MappingProxyType(
         **ADDRESS_MISTAKES,
         **SYSTEM_MISTAKES,
         **HANDLER_MISTAKES,
+        **SLIPS,
         **SCHEMA_MISTAKES,
         **SETTING_MISTAKES,
     }

@@ -300,7 +300,8 @@ class SiblingOracle:
         if group is not None and not event.killed and event.message_type is None:
             self._failed[name] += name not in self._up
             self._maybe_s[group].append(now_s)
-            if {name, *others} <= self._up:  # else it may be down for another's sake already
+            # Else it may be down, or started again, for another's sake already.
+            if {name, *others} <= self._up and name not in self._owed:
                 self._surely_s[group].append(now_s)
         if event.parks:
             self._irreparable.add(name)

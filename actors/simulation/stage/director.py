@@ -144,8 +144,9 @@ class Director:
         What faults have made a dead letter of is replayed. And the clock is set forward to where it
         has been: what was scheduled there must not be an hour away.
         """
-        if self._strikes_handlers:
-            await replay_wished(self._machine.system)
+        handlers = self._machine.disk.handlers
+        if self._strikes_handlers or handlers.excused:
+            await replay_wished(self._machine.system, handlers)
         await self._machine.scenario.tend(self._machine.system)
         if self._stepped_s < self._stepped_s_max:
             self._set_clock(self._stepped_s_max - self._stepped_s)

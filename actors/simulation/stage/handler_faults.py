@@ -11,6 +11,7 @@ from actors.errors import HandlerTimeout, StoreError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from actors.simulation.deploys.mistake import Slip
     from actors.simulation.stage.trace import Trace
 
 
@@ -46,6 +47,10 @@ class HandlerFaults:
         """Every handler is well."""
         self.fails: set[tuple[str, str]] = set()
         self.breaks: set[str] = set()
+        # What all handlers of a service do wrong, while a version runs that does; and how crashes
+        # are told that came of it.
+        self.slips: dict[str, Slip] = {}
+        self.excused: set[str] = set()
         # What is poison to a handler: a message, or whichever comes next.
         self.poison: dict[str, Any] = {}
         self.slow_s: dict[str, float] = {}
@@ -60,6 +65,19 @@ class HandlerFaults:
     def __bool__(self) -> bool:
         """Whether anything is wrong with any of them."""
         return bool(self.fails or self.poison or self.slow_s or self._overrun)
+
+    def has_wished(self, error: str) -> bool:
+        """Whether an error so described is what somebody wanted, or what became of it."""
+        return is_wished(error) or any(words in error for words in self.excused)
+
+    def slip(self, service: str, message_type: str, tx: Any, message: Any, reply: Any) -> Any:
+        """Return what becomes of a handler's reply, or raise what its mistake leads to."""
+        slip = self.slips.get(service)
+        if slip is None:
+            return reply
+        self.excused.add(slip.says)
+        self._trace.add("fault", service, f"{service}.{message_type} has a mistake")
+        return slip.make(tx, message, reply)
 
     def clear(self) -> None:
         """Let every handler be well again."""

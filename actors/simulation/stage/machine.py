@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import App
-from actors.errors import NoSuchActor, SchemaError
+from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
-from actors.simulation.deploys.broken_deploy import BrokenDeploy, contents
+from actors.simulation.deploys.deployer import REFUSED, Deployer
 from actors.simulation.files.running_backups import RunningBackups
 from actors.simulation.files.simulated_aside import SimulatedAside
 from actors.simulation.net.current_host import on_host
@@ -22,11 +22,10 @@ from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
 from actors.simulation.stage.final_state import NotedRng
-from actors.simulation.stage.handler_faults import WishedCrash, is_wished
+from actors.simulation.stage.handler_faults import WishedCrash
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.stage.trace import placeless
-from actors.simulation.stage.version import Version
 from actors.simulation.time.flaps import Flaps
 from actors.simulation.time.host_pause import HostPause
 from actors.store.files.directory_lock import DirectoryLock
@@ -49,13 +48,10 @@ if TYPE_CHECKING:
     from actors.simulation.oracles.engine import Engine
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
+    from actors.simulation.stage.version import Version
     from actors.simulation.time.loop import SimulationLoop
     from actors.system import Ask
 
-# How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
-NEWER: Final = f"{SchemaError.__name__}: "
-# How long a version with a mistake serves as far as it can, in virtual seconds.
-BROKEN_S: Final = 1.0
 # How a hook ends that has no more time, and how who waited for what it had begun.
 GIVEN_UP: Final = ("CancelledError", "TimeoutError")
 # How long a request to the outside world is on its way, in virtual seconds.
@@ -112,10 +108,7 @@ class Machine:
         self.configs = [config]
         self._versions = versions
         self.is_earlier = False
-        # The next one, with a mistake, while that runs; what was wrong with how they were told.
-        self._next: Version | None = None
-        self._parks: str | None = None
-        self.deploys: list[str] = []
+        self.deployer = Deployer(self, trace)
         self.backups = RunningBackups(folder)
         # Who asks as an operator does: (method, path, body).
         self.operator: Operator
@@ -163,7 +156,7 @@ class Machine:
     @property
     def version(self) -> Version:
         """What it runs, or will when it is started."""
-        return self._next or self._versions[self.is_earlier]
+        return self.deployer.version or self._versions[self.is_earlier]
 
     def as_read(self, service: str, message: Message) -> Message:
         """Return a message as the version that runs reads it. Raises NotRead."""
@@ -187,7 +180,7 @@ class Machine:
         if self.engine is not None:
             self.engine.serves(self.actors())
         which = ", of the previous version," if self.is_earlier else ""
-        which = which if self._next is None else ", of the next version,"
+        which = which if self.deployer.version is None else ", of the next version,"
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
     async def crash(self, loss: Loss | None = None) -> None:
@@ -221,42 +214,13 @@ class Machine:
             self.disk.unsynced.resume(self.folder)
 
     async def deploy(self, mistake: str) -> None:
-        """Try to start the next version, which has this mistake: that is told, and nothing is lost.
-
-        What only a service's own file can tell parks that service; the rest serves for a while.
-        """
-        rng = self._rng.fork(f"deploy {self._boots}")
-        deploy = BrokenDeploy(mistake, self.version.parts, self.config, self.folder, rng)
-        try:
-            deploy.look()
-            self._trace.add("deploy", EDGE_HOST, f"{mistake}: {deploy.parks or 'refused'}")
-            if deploy.parks is not None:
-                await self._serve_broken(deploy, deploy.parks)
-        finally:
-            deploy.clear()
-        self.deploys += deploy.troubles
+        """Try to start the next version, which has this mistake; none runs afterwards."""
+        await self.deployer.deploy(mistake, self._rng.fork(f"deploy {self._boots}"))
 
     async def back_up(self) -> None:
         """Have a backup made of what runs, and hear how that ends."""
         said = await self.backups.order(self.operator)
         self._trace.add("backup", EDGE_HOST, said)
-
-    async def _serve_broken(self, deploy: BrokenDeploy, parks: str) -> None:
-        before = contents(self.folder, parks)
-        self._next, self._parks = Version.of(deploy.systems, deploy.wiring), parks
-        try:
-            await self.boot()
-            await asyncio.sleep(BROKEN_S)
-            (actor,) = [each for each in self.actors() if each.name == parks]
-            if actor.state == "running":
-                deploy.serves()
-            elif actor.state == "parked" and not self.disk.is_in_the_way(parks):
-                deploy.told(str(actor.last_error))
-            if contents(self.folder, parks) != before:
-                deploy.changed()
-            await self.crash()
-        finally:
-            self._next = self._parks = None
 
     def reconfigure(self, setting: str) -> None:
         """Let the next process have another configuration: one `key=value` of it."""
@@ -466,13 +430,9 @@ class Machine:
         return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
 
     def _is_refused(self, event: lifecycle.Crashed) -> bool:
-        """Whether it is down for a file that another version has left as this one cannot have it.
-
-        Or who stands with it.
-        """
-        if self._parks is not None and NEWER in event.error:
-            return event.name in {self._parks, self.version.groups.get(self._parks)}
-        return self.is_earlier and event.error.startswith(NEWER)
+        """Whether it is down for a file that another version has left as it cannot have it."""
+        earlier = self.is_earlier and event.error.startswith(REFUSED)
+        return earlier or self.deployer.is_refused(event)
 
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()
@@ -482,12 +442,13 @@ class Machine:
         if isinstance(event, lifecycle.Crashed):
             text = placeless(event.error, self.folder)
             # Also while it boots, and while it ends in order; whom its own death ends is no crash.
-            wished = is_wished(event.error) or self._is_refused(event)
+            wished = self.disk.handlers.has_wished(event.error) or self._is_refused(event)
             if not event.killed and not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
             text = placeless(f"{event.hook} {event.error}", self.folder)
-            if not self.disk.lost and not is_wished(event.error) and not self._is_late(event):
+            wished = self.disk.handlers.has_wished(event.error)
+            if not self.disk.lost and not wished and not self._is_late(event):
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type

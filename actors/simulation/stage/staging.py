@@ -228,7 +228,7 @@ def wrong_while_up(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
         yield from machine.engine.troubles
     yield from [f"crashed by itself: {each}" for each in machine.crashes]
     yield from machine.disk.handlers.troubles
-    yield from machine.deploys
+    yield from machine.deployer.troubles
     yield from [f"unhandled: {each.get('message')}" for each in loop.unhandled]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from actors import app
@@ -12,6 +13,7 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.deploys import broken_deploy
+from actors.simulation.deploys.handler_slips import SLIPS
 from actors.simulation.deploys.mistakes import MISTAKES
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.script import Script
@@ -75,7 +77,7 @@ def test_each_mistake_is_told(system: System) -> None:
             assert played.troubles == ()
             told += lines_of(played, "deploy")
     refused = [each.removesuffix(": refused") for each in told if each.endswith(": refused")]
-    assert refused == [each for each in possible if each not in LATE]
+    assert refused == [each for each in possible if each not in {*LATE, *SLIPS}]
     assert len(told) == len(possible)
 
 
@@ -88,6 +90,19 @@ def test_what_only_a_file_tells_parks_its_service(rehearsal: Rehearsal) -> None:
     assert lines_of(played, "boot") == boots
     assert len(lines_of(played, "parked")) == 2
     assert rehearsal.play(played.script).digest == played.digest
+
+
+@pytest.mark.parametrize("mistake", [*SLIPS])
+def test_what_a_handler_does_wrong_loses_nothing(rehearsal: Rehearsal, mistake: str) -> None:
+    """Its crash says what, and its message is done by the version that is right."""
+    script = under_load(Step(0, DEPLOY, mistake))
+    first = msgspec.structs.replace(script.workload[0], gap_us=1_000_000)  # while it serves
+    workload = (first, *script.workload[1:])
+    played = rehearsal.play(msgspec.structs.replace(script, workload=workload), keep=True)
+    assert played.troubles == ()
+    assert any(each.endswith("has a mistake") for each in lines_of(played, "fault"))
+    excused = [each for each in lines_of(played, "crashed") if "Wished" not in each]
+    assert excused
 
 
 def _raise(*_: Any) -> Any:
