@@ -7,8 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from actors.kernel.messages import Command
-from actors.simulation.deploys.mistake import Broken, Mistake
+from actors.simulation.deploys.mistake import Broken, Mistake, Unheard
 from http_edge.address import Address, parameters_of
 from http_edge.endpoints.service_endpoint import ServiceEndpoint
 from http_edge.endpoints.stream_endpoint import StreamEndpoint
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from actors.simulation.deploys.parts import Parts, Row
 
     Change = Callable[[Address], Any]
-
-
-class Unheard(Command):
-    """What no system has a handler for."""
 
 
 def _of_service(parts: Parts) -> Sequence[Row]:

@@ -7,8 +7,8 @@ from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from actors.kernel.messages import Command, Later
-from actors.simulation.deploys.mistake import Broken, Mistake, Slip
+from actors.kernel.messages import Later
+from actors.simulation.deploys.mistake import Broken, Mistake, Slip, Unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
 # Longer than any calendar.
 AGES_S: Final = 1e15
-
-
-class Unheard(Command):
-    """What no system has a handler for."""
-
-    text: Any = ""
 
 
 class Mute(Exception):

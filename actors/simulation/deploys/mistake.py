@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from actors.kernel.messages import Command
 from actors.system import System  # noqa: TC001 - a field's type
 
 if TYPE_CHECKING:
     from actors.simulation.deploys.parts import Parts
+
+
+class Unheard(Command):
+    """What no system has a handler for."""
 
 
 class Slip(NamedTuple):

@@ -30,6 +30,6 @@ MISTAKES: Final[Mapping[str, Mistake]] = MappingProxyType(
 )
 
 
-def possible(parts: Parts) -> tuple[str, ...]:
+def mistakes_in(parts: Parts) -> tuple[str, ...]:
     """Return the names of those that the system can have."""
     return tuple(name for name, mistake in MISTAKES.items() if mistake.places(parts))

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.errors import BackupRefused
-from actors.simulation.files.rows import rows_of
+from actors.simulation.files.every_row import every_row
 from actors.store.files.backup import check_backup, restore_backup
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RunningBackups:
     def taken(self) -> None:
         """Hear that all stand still, and each file is held as it is."""
         if self._making is not None:
-            self._rows[self._making] = rows_of(self._folder)
+            self._rows[self._making] = every_row(self._folder)
 
     def restored(self, place: Path) -> Iterator[tuple[str, list[str]]]:
         """Put each into that folder, one after the other: what it is called, what is wrong with it.
@@ -77,7 +77,7 @@ class RunningBackups:
             contents, _ = restore_backup(target, place)
             self._lay_keys(place)
             found = [f"{service} is missing: {why}" for service, why in contents.missing.items()]
-            if rows_of(place) != self._rows.get(target):
+            if every_row(place) != self._rows.get(target):
                 found.append("what was put back is not what was there at its moment")
             yield name, found
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
     from actors.simulation.files.running_backups import RunningBackups
-    from actors.simulation.stage.disk import Disk
 
 # What a hop to a thread and back takes, each, in seconds.
 HOP_S_MAX: Final = 0.002
@@ -29,16 +28,16 @@ ROOM_BYTES: Final = 8_192
 class SimulatedAside:
     """Functions run in their turn; `backups` are told of the moment when all stand still."""
 
-    def __init__(self, disk: Disk, rng: Rng, backups: RunningBackups) -> None:
-        """`disk` is the machine's: while any store's is full, no file can grow."""
-        self._disk = disk
+    def __init__(self, is_short: Callable[[], bool], rng: Rng, backups: RunningBackups) -> None:
+        """While the disk `is_short` of room, no file can grow."""
+        self._is_short = is_short
         self._costs = rng
         self._backups = backups
 
     async def run(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         """Return what it returns, a little later."""
         await self._hop()
-        with _little_room() if self._disk.is_short() else nullcontext():
+        with _little_room() if self._is_short() else nullcontext():
             found = function(*arguments)
         if function is prepare:
             self._backups.begun(arguments[0])

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.app import App
 from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
-from actors.simulation.deploys.deployer import REFUSED, Deployer
 from actors.simulation.files.running_backups import RunningBackups
 from actors.simulation.files.simulated_aside import SimulatedAside
 from actors.simulation.net.current_host import on_host
 from actors.simulation.script.settings import set_anew
 from actors.simulation.stage.author_line import short_place
+from actors.simulation.stage.deployer import REFUSED, Deployer
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
     from actors.service.service import Service
+    from actors.simulation.deploys.version import Version
     from actors.simulation.files.running_backups import Operator
     from actors.simulation.files.unsynced import Remains
     from actors.simulation.files.write_ahead_log import Loss
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from actors.simulation.oracles.engine import Engine
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
-    from actors.simulation.stage.version import Version
     from actors.simulation.time.loop import SimulationLoop
     from actors.system import Ask
 
@@ -336,7 +336,7 @@ class Machine:
             rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),
-            aside=SimulatedAside(self.disk, distance, self.backups),
+            aside=SimulatedAside(self.disk.is_short, distance, self.backups),
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),

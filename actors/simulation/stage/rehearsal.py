@@ -12,7 +12,8 @@ from actors.errors import declared, line_at
 from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
-from actors.simulation.deploys.mistakes import possible
+from actors.simulation.deploys.mistakes import mistakes_in
+from actors.simulation.deploys.version import Interpreted, Version
 from actors.simulation.errors import Endless, NoScenario, NothingThere, SimulationError
 from actors.simulation.net.network import Network
 from actors.simulation.oracles.engine import Engine
@@ -33,7 +34,6 @@ from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.staging import Given, Played, Staging, wrong_while_up
 from actors.simulation.stage.trace import Trace, placeless
-from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.collector import uncollected
 from actors.simulation.time.loop import SimulationLoop
@@ -112,7 +112,7 @@ class Rehearsal:
             handlers=handlers,
             effects=effects,
             settings=setting_names(self._config, scenario().settings, explicit),
-            mistakes=possible(self._versions[0].parts),
+            mistakes=mistakes_in(self._versions[0].parts),
             versions=(PROCESS,) * (len(self._versions) - 1),
         )
         self.playwright = Playwright(

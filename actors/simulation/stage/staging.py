@@ -21,10 +21,9 @@ from actors.simulation.script.script import Script  # noqa: TC001 - a field's ty
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.director import Director
 from actors.simulation.stage.edge_host import EDGE_HOST
-from actors.simulation.stage.mishaps import ask_as_operator, have_mishap
+from actors.simulation.stage.mishaps import ask_as_operator, have_mishap, wrong_when_restored
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest, get_well
-from actors.simulation.stage.restored import wrong_when_restored
 from actors.simulation.stage.trace import placeless
 from actors.system import Audit  # noqa: TC001 - a field's type
 

@@ -13,7 +13,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.files.simulated_aside import SimulatedHold
 from actors.simulation.script.schedule import Step
-from actors.simulation.stage import restored
+from actors.simulation.stage import mishaps
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.store.files import backup
 from actors.store.files.snapshot import Snapshot
@@ -52,7 +52,7 @@ def test_what_is_put_back_goes_on(rehearsal: Rehearsal) -> None:
         audited.append(1)
         return all_at_rest()
 
-    with patch.object(restored, "all_at_rest", at_rest):
+    with patch.object(mishaps, "all_at_rest", at_rest):
         played = rehearsal.play(backing_up_beside(), keep=True)
     assert played.troubles == ()
     assert said(played) == ["201"]

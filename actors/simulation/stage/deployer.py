@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from actors.errors import SchemaError
 from actors.simulation.deploys.broken_deploy import BrokenDeploy, contents
+from actors.simulation.deploys.version import Version
 from actors.simulation.stage.edge_host import EDGE_HOST
-from actors.simulation.stage.version import Version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from actors.config import Config
     from actors.kernel import lifecycle
     from actors.kernel.rng import Rng
+    from actors.kernel.stats import ActorStats
     from actors.simulation.deploys.mistake import Slip
-    from actors.simulation.stage.machine import Machine
+    from actors.simulation.stage.disk import Disk
     from actors.simulation.stage.trace import Trace
 
 # How long a version with a mistake serves as far as it can, in virtual seconds: whom nobody has
@@ -24,10 +29,33 @@ SERVES_S: Final = 3.0
 REFUSED: Final = f"{SchemaError.__name__}: "
 
 
+class Startable(Protocol):
+    """What starts whatever version is at hand."""
+
+    config: Config
+    folder: Path
+    disk: Disk
+
+    @property
+    def version(self) -> Version:
+        """What it runs, or will when it is started."""
+        ...
+
+    async def boot(self) -> None:
+        """Start it."""
+
+    async def crash(self) -> None:
+        """End it at once."""
+
+    def actors(self) -> Sequence[ActorStats]:
+        """Return how all stand."""
+        ...
+
+
 class Deployer:
     """Starts them on a machine; `troubles` is what was wrong with how they were told."""
 
-    def __init__(self, machine: Machine, trace: Trace) -> None:
+    def __init__(self, machine: Startable, trace: Trace) -> None:
         """None runs."""
         self._machine = machine
         self._trace = trace

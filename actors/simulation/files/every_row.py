@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
-def rows_of(folder: Path) -> dict[tuple[str, str], list[Any]]:
+def every_row(folder: Path) -> dict[tuple[str, str], list[Any]]:
     """Return them by file and table. Nothing is written, nor is any log put into its file."""
     found = {}
     for path in sorted(folder.glob("*.db")):
