@@ -44,8 +44,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
-    With `knobs` a seed may draw small limits. Where `deploys` is above 0, of so many ends of the
-    process one is the deploy of a version with a mistake. Where `backups` is, one in so many seeds
+    With `knobs` a seed may draw small limits. Where `deploys` is above 0, of so many crashes of
+    the process one is the deploy of a version with a mistake, and all but one of its ends in order. Where `backups` is, one in so many seeds
     has a backup amid its requests; where `breaks` is, of so many handlers that raise after their
     work one breaks a constraint at the commit instead.
     """
@@ -194,13 +194,17 @@ def begun_earlier(choose: Chooser, schedule: Schedule, due_us: Sequence[int]) ->
 
 
 def deployed(choose: Chooser, schedule: Schedule, mistakes: Sequence[str], one_in: int) -> Schedule:
-    """Let one in so many ends of the process be the deploy of a version with one of the mistakes.
+    """Let ends of the process be deploys of a version with one of the mistakes.
 
-    What is replaced costs as much, so that a run is none the longer.
+    One crash in so many, and of ends in order, as such a deploy begins with one, all but one. What
+    is replaced costs as much, so that a run is none the longer.
     """
 
     def perhaps(step: Step) -> Step:
-        if step.fault not in ENDS_OF_PROCESS or choose(one_in):
+        if step.fault not in ENDS_OF_PROCESS:
+            return step
+        is_one = choose(one_in) == 0
+        if is_one is (step.fault == "terminate"):
             return step
         return Step(step.gap_us, "broken_deploy", mistakes[choose(len(mistakes))])
 
