@@ -44,10 +44,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
-    With `knobs` a seed may draw small limits. Where `deploys` is above 0, of so many crashes of
-    the process one is the deploy of a version with a mistake, and all but one of its ends in order. Where `backups` is, one in so many seeds
-    has a backup amid its requests; where `breaks` is, of so many handlers that raise after their
-    work one breaks a constraint at the commit instead.
+    With `knobs` a seed may draw small limits. Where it is above 0, by `deploys` one crash in so
+    many is the deploy of a version with a mistake, and of ends in order all but one; by `backups`
+    one seed in so many has a backup amid its requests; and by `breaks` one handler in so many that
+    raise after their work breaks a constraint at the commit instead.
     """
 
     weights: Mapping[FaultName, int]
