@@ -86,6 +86,7 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
         rows=[row for result in found for row in result.rows],
         tables=[table for result in found for table in result.tables],
         notes={name: note for result in found for name, note in result.notes.items()},
+        absent=[each for result in found for each in result.absent],
     )
 
 

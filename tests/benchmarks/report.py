@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.benchmarks.result import Result, Table
-    from tests.benchmarks.row import Row
 
 BEGIN = "<!-- measured: `make bench` writes from here to the end mark; changes are lost -->"
 END = "<!-- end of measured -->"
@@ -32,14 +31,19 @@ not count.
   Memory: growth of the resident set of a fresh process. uvloop is what runtime.py uses.
 - **Edge**: `python runtime.py` with its shipped config.toml, a file per service, WAL and
   `synchronous=FULL`; wrk with one thread and 64 connections. CPU is utime + stime of
-  /proc/PID/stat over the load, by requests.
-- **Bare handler**: `web.Application` on uvloop, the same body into the same msgspec type, a
+  /proc/PID/stat over the load, by requests, of every process of a candidate: a database's too.
+  `POST /rooms` is one durable row; `POST /customers` is a row, an event and its commit by a second
+  service.
+- **Bare handler**: `web.Application` on uvloop, the same room into the same msgspec type, a
   constant id, 201, nothing stored. Reads are held against this same handler.
+- **Go + MariaDB**: gorilla/mux and go-sql-driver/mysql, 64 kept connections by a Unix socket,
+  statements prepared once, a row committed in every request; InnoDB writes and syncs its log at
+  each commit, and writes no log for replicas. `make bench-peers` installs Debian's packages.
 - **FastAPI** on uvicorn and uvloop, aiosqlite, the same schema, WAL, `synchronous=FULL` and
   checkpoints, committing in every request, in three ways. *autocommit*: the INSERT is its own
   transaction, one hop. *locked*: `execute` and `commit` under a lock, as any longer transaction
   needs. *shared*: the two without a lock: requests commit each other's rows, which is fast and no
-  isolation at all. The target is the issue's for each of them.
+  isolation at all. The target is the same for each of them.
 - **Durability**: after the load, every acknowledged write is counted in the files, on both sides.
   A single answer that is no 2xx, or a connection that breaks, ends the run.
 - **Bookings**: `POST /api/v1/bookings` until its 201: create, hold the night, charge the simulated
@@ -57,9 +61,14 @@ not count.
 - **Durable messages**: two services in one process, each with its file; 64 clients, each with one
   command under way that keeps a row and sends a message of it, or a hundred; 10,000 messages, from
   the first command to the receiver's last commit. No message may be lost, repeated or late.
-- **The tutorial's /insert**: a row and its score. An answer comes after the row's commit; the score
-  follows as an effect that asks a replica, with a commit of its own; its cost is in the CPU time,
-  counted until the process rests. The bare handler answers the same text.
+- **The tutorial's /insert**: texts of 60 characters, every fourth negative. An answer comes after
+  the row's commit; the score follows as an effect that asks a replica, with a commit of its own,
+  and a flag with another, where it is negative. Ten seconds of it as fast as 64 connections can,
+  and the time after that until an oracle, which reads the files with plain SQL and shares no code
+  with what it judges, finds every tweet scored and each negative one flagged once. Then with a
+  pause of 30 ms between an answer and its connection's next request, so that scores keep up: what a
+  tweet costs with all that follows, less what the scorer costs alone on the same texts. CPU counts
+  until the process rests. The bare handler answers the same texts; the peer keeps them unscored.
 - **X's longest post**: 25,000 emoji, asked for part by part of one scorer in the same process; the
   first thousand beforehand, which loads the lexicon.
 - **X's stream**: the whole system in one process. 5,000 tweets wait at the embedded X. Its address
@@ -93,7 +102,7 @@ def markdown(result: Result, machine: dict[str, str], *, when: str) -> str:
     """Return the measured part."""
     parts = [
         f"Measured {when} by `make bench`.",
-        _markdown_table(HEAD, [row_cells(row) for row in result.rows]),
+        _markdown_table(HEAD, all_cells(result)),
         *(
             f"### {table.title}\n\nMedian (lowest to highest).\n\n"
             + _markdown_table(table.head, table.lines)
@@ -107,15 +116,18 @@ def markdown(result: Result, machine: dict[str, str], *, when: str) -> str:
 
 def plain(result: Result) -> str:
     """Return the tables for a terminal."""
-    tables = [_plain_table(HEAD, [row_cells(row) for row in result.rows])]
+    tables = [_plain_table(HEAD, all_cells(result))]
     tables += [f"{table.title}\n{_plain(table)}" for table in result.tables]
     tables += [f"{name}: {note}" for name, note in result.notes.items()]
     return "\n\n".join(tables)
 
 
-def row_cells(row: Row) -> tuple[str, ...]:
-    """Return name, target, figure, and `met` or `MISSED`."""
-    return row.name, row.target, row.measured, "met" if row.met else "MISSED"
+def all_cells(result: Result) -> list[tuple[str, ...]]:
+    """Return name, target, figure, and `met` or `MISSED`; of what is absent, why it is."""
+    measured = [
+        (row.name, row.target, row.measured, "met" if row.met else "MISSED") for row in result.rows
+    ]
+    return [*measured, *((each.name, each.target, each.why, "") for each in result.absent)]
 
 
 def _plain(table: Table) -> str:

@@ -38,17 +38,30 @@ class ServerProcess:
     """Runs until `stop`. Each logs a JSON line with `"event": "ready"` and its listeners' URLs."""
 
     def __init__(
-        self, name: str, arguments: Sequence[str], placement: Placement, folder: Path
+        self,
+        name: str,
+        arguments: Sequence[str],
+        placement: Placement,
+        folder: Path,
+        *,
+        program: str = sys.executable,
+        cwd: Path = ROOT,
+        behind: ServerProcess | None = None,
     ) -> None:
-        """Start it, its output going to a file in `folder`; returns at once."""
+        """Start it, its output going to a file in `folder`; returns at once.
+
+        What it cannot do without is `behind` it: a database, whose cost is its cost and which ends
+        with it.
+        """
         self.name = name
+        self._behind = behind
         self._log = folder / f"{name.replace(' ', '-')}-{time.monotonic_ns()}.log"
         self._output: IO[bytes] = self._log.open("wb")
         self._began = time.perf_counter()
         with on_cores(placement.server):
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=ROOT,
+                [program, *arguments],
+                cwd=cwd,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
             )
@@ -67,11 +80,26 @@ class ServerProcess:
 
     def url(self, listener: str) -> str:
         """Return the URL of one of its listeners, once it is ready."""
-        return self._wait_for_line()["listeners"][listener]
+        found: dict[str, dict[str, str]] = json.loads(self.wait_for('"ready"'))
+        return found["listeners"][listener]
+
+    def wait_for(self, words: str) -> str:
+        """Return the first line of its output that has these words, once there is one."""
+        while True:
+            for line in self._log.read_text(errors="replace").splitlines(keepends=True):
+                if words in line and line.endswith("\n"):
+                    return line
+            self._check()
+            time.sleep(POLL_S)
+
+    @property
+    def pids(self) -> list[int]:
+        """Its process, and what is behind it."""
+        return [self.pid, *(self._behind.pids if self._behind is not None else ())]
 
     def cpu_s(self) -> float:
-        """Return the CPU time it has taken so far."""
-        return process_usage.cpu_s(self.pid)
+        """Return the CPU time that all of its processes have taken so far."""
+        return sum(process_usage.cpu_s(pid) for pid in self.pids)
 
     def resident_mb(self) -> float:
         """Return its resident set in MB (a million bytes)."""
@@ -103,18 +131,11 @@ class ServerProcess:
         finally:
             self._process.kill()
             self._output.close()
+            if self._behind is not None:
+                self._behind.stop()
         # uvicorn hands the signal on when it is done; ours and aiohttp's end with 0.
         if code not in {0, -15}:
             raise RuntimeError(self._last_words(code))
-
-    def _wait_for_line(self) -> dict[str, dict[str, str]]:
-        while True:
-            for line in self._log.read_text(errors="replace").splitlines(keepends=True):
-                if '"ready"' in line and line.endswith("\n"):
-                    found: dict[str, dict[str, str]] = json.loads(line)
-                    return found
-            self._check()
-            time.sleep(POLL_S)
 
     def _check(self) -> None:
         code = self._process.poll()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import importlib.util
 import math
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.benchmarks.report import BEGIN, END, NEW, write_report
+from tests.benchmarks.report import BEGIN, END, NEW, markdown, write_report
 from tests.benchmarks.result import Result
-from tests.benchmarks.row import at_percentile, ratio
+from tests.benchmarks.row import Absent, at_percentile, ratio
+from tests.benchmarks.scored_files import ScoredFiles
 from tests.benchmarks.wrk import INSTALL
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,13 +30,26 @@ KEYS = [
     "actor_memory",
     "actor_restart",
     "post_bare",
-    "post_fastapi",
+    "post_bare_cpu",
+    "post_bare_p99",
+    "post_go",
+    "post_fastapi_autocommit",
+    "post_fastapi_locked",
+    "post_fastapi_shared",
+    "customers_rooms",
     "get_bare",
     "service_restart_p50",
     "service_restart_p99",
     "ready",
     "resident",
     "longest_post",
+    "insert_go",
+    "insert_go_p99",
+    "insert_done",
+    "insert_beyond_scorer",
+    "stream",
+    "message_single",
+    "message_bulk",
     "simulation_schedules",
     "simulation_sleep_speed",
 ]
@@ -66,7 +82,9 @@ def test_quick_run_measures_every_row(tmp_path: Path) -> None:
     )
     result = msgspec.json.decode(rows.read_bytes(), type=Result)
     found = {row.key: row for row in result.rows}
-    assert [key for key in KEYS if key not in found] == []
+    absent = {each.key for each in result.absent}  # a peer that is not installed
+    assert [key for key in KEYS if key not in {*found, *absent}] == []
+    assert absent <= {"post_go", "insert_go", "insert_go_p99"}
     titles = [table.title for table in result.tables]
     assert [name for name in TABLES if not any(title.startswith(name) for title in titles)] == []
     for row in result.rows:
@@ -115,3 +133,31 @@ def test_ratio_is_taken_round_by_round() -> None:
     """A disturbance that hits both halves of a round leaves the ratio alone."""
     spread = ratio([10.0, 5.0, 20.0], [20.0, 10.0, 40.0])
     assert (spread.low, spread.median, spread.high) == (0.5, 0.5, 0.5)
+
+
+def test_a_row_that_was_not_measured_says_why() -> None:
+    """It stands in the table with its target, and is neither met nor missed."""
+    absent = Absent(key="post_go", name="to Go", target="≥ 1 times the rate", why="not measured: x")
+    text = markdown(Result(rows=[], tables=[], absent=[absent]), {}, when="now")
+    assert "| to Go | ≥ 1 times the rate | not measured: x |  |" in text
+
+
+def test_the_oracle_of_scores_finds_what_is_wrong(tmp_path: Path) -> None:
+    """No score is none, and of a negative tweet no flag, or another's, is as wrong."""
+    tweets, flags = (sqlite3.connect(tmp_path / f"{name}.db") for name in ("tweets", "flagger"))
+    with closing(tweets), closing(flags):
+        tweets.execute("CREATE TABLE tweet (seq INTEGER PRIMARY KEY, id, text, score, sentiment)")
+        flags.execute("CREATE TABLE flag (seq INTEGER PRIMARY KEY, tweet_id)")
+        files = ScoredFiles(tmp_path)
+        tweets.execute("INSERT INTO tweet VALUES (1, 'a', 'it is terrible', NULL, NULL)")
+        tweets.commit()
+        assert files.trouble() == "1 tweets have no score"
+        tweets.execute("UPDATE tweet SET score = -0.5, sentiment = 'negative'")
+        tweets.commit()
+        assert files.trouble() == "1 negative tweets, and 0 flags, not of each once"
+        flags.execute("INSERT INTO flag VALUES (1, 'b')")
+        flags.commit()
+        assert files.trouble() == "1 negative tweets, and 1 flags, not of each once"
+        flags.execute("UPDATE flag SET tweet_id = 'a'")
+        flags.commit()
+        assert files.trouble() is None
