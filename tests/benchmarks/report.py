@@ -116,7 +116,7 @@ def markdown(result: Result, machine: dict[str, str], *, when: str) -> str:
 
 def plain(result: Result) -> str:
     """Return the tables for a terminal."""
-    tables = [_plain_table(HEAD, all_cells(result))]
+    tables = [plain_table(HEAD, all_cells(result))]
     tables += [f"{table.title}\n{_plain(table)}" for table in result.tables]
     tables += [f"{name}: {note}" for name, note in result.notes.items()]
     return "\n\n".join(tables)
@@ -131,10 +131,11 @@ def all_cells(result: Result) -> list[tuple[str, ...]]:
 
 
 def _plain(table: Table) -> str:
-    return _plain_table(table.head, table.lines)
+    return plain_table(table.head, table.lines)
 
 
-def _plain_table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+def plain_table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
+    """Return it in columns."""
     rows = [head, *lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
