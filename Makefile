@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 .PHONY: run test test-long test-busy test-pythons simulate simulate-plants simulate-determinism \
-	simulate-coverage simulate-lines mutants kills framing fuzz setup check bench bench-peers lock clean
+	simulate-coverage simulate-lines mutants kills framing fuzz setup check bench bench-growth bench-peers lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
@@ -102,6 +102,10 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# A thousand services, ten million rows, a million waiting messages: half an hour and 3 GB of disk.
+bench-growth: $(VENV)/installed-bench
+	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
 
 # What the benchmarks' peer is built of and runs on: the database's program alone, and no service of
 # the machine's. Without them `make bench` says of its rows that they were not measured.

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.result import Result, Table
 
-BEGIN = "<!-- measured: `make bench` writes from here to the end mark; changes are lost -->"
+COMMAND = "make bench"
 END = "<!-- end of measured -->"
-NEW = f"# Benchmarks\n\n{BEGIN}\n{END}\n\n## Lessons of the profiles\n"
+SPREAD = "Median (lowest to highest).\n\n"
 HEAD = ("", "target", "measured", "")
 
 METHOD = """\
@@ -87,29 +87,43 @@ not count.
   the 201 of a POST. **Ready**: from starting the command to `/readyz` answering 200."""
 
 
-def write_report(path: Path, text: str) -> None:
-    """Replace what is between the marks. Raises ValueError where a mark is missing."""
-    old = path.read_text(encoding="utf-8") if path.exists() else NEW
-    before, begun, rest = old.partition(BEGIN)
+def begin(command: str) -> str:
+    """Return the mark before what the command may replace."""
+    return f"<!-- measured: `{command}` writes from here to the end mark; changes are lost -->"
+
+
+def write_report(path: Path, text: str, *, command: str = COMMAND) -> None:
+    """Replace what is between the command's marks. Raises ValueError where a mark is missing."""
+    mark = begin(command)
+    new = f"# Benchmarks\n\n{mark}\n{END}\n\n## Lessons of the profiles\n"
+    old = path.read_text(encoding="utf-8") if path.exists() else new
+    before, begun, rest = old.partition(mark)
     _, ended, after = rest.partition(END)
     if not begun or not ended:
-        message = f"{path} has lost its marks; put {BEGIN} and {END} around what a run may replace"
+        message = f"{path} has lost its marks; put {mark} and {END} around what a run may replace"
         raise ValueError(message)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{mark}\n\n{text}\n{END}{after}", encoding="utf-8")
 
 
 def markdown(result: Result, machine: dict[str, str], *, when: str) -> str:
-    """Return the measured part."""
+    """Return the measured part of `make bench`."""
+    return measured_part(result, machine, when=when, command=COMMAND, method=METHOD)
+
+
+def measured_part(
+    result: Result, machine: dict[str, str], *, when: str, command: str, method: str
+) -> str:
+    """Return what stands between the marks."""
     parts = [
-        f"Measured {when} by `make bench`.",
+        f"Measured {when} by `{command}`.",
         _markdown_table(HEAD, all_cells(result)),
         *(
-            f"### {table.title}\n\nMedian (lowest to highest).\n\n"
+            f"### {table.title}\n\n{SPREAD if table.is_spread else ''}"
             + _markdown_table(table.head, table.lines)
             for table in result.tables
         ),
         "### Machine\n\n" + "\n".join(f"- {name}: {value}" for name, value in machine.items()),
-        f"### Method\n\n{METHOD}",
+        f"### Method\n\n{method}",
     ]
     return "\n\n".join(parts) + "\n"
 

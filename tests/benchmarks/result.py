@@ -13,6 +13,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     head: tuple[str, ...]
     lines: list[tuple[str, ...]]
+    # Whether a figure is a median with its range.
+    is_spread: bool = True
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

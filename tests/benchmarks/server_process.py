@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.benchmarks.placement import Placement
 
 ROOT = Path(__file__).parent.parent.parent
-READY_S_MAX = 30.0
-STOP_S_MAX = 30.0
+# To be ready, to answer that it is, and to end.
+PATIENCE_S = 30.0
 POLL_S = 0.001
 # Idle is what takes less than a tenth of a core for so long; background threads may look around.
 SETTLE_S = 0.2
@@ -47,6 +47,7 @@ class ServerProcess:
         program: str = sys.executable,
         cwd: Path = ROOT,
         behind: ServerProcess | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         """Start it, its output going to a file in `folder`; returns at once.
 
@@ -55,6 +56,7 @@ class ServerProcess:
         """
         self.name = name
         self._behind = behind
+        self._patience_s = patience_s
         self._log = folder / f"{name.replace(' ', '-')}-{time.monotonic_ns()}.log"
         self._output: IO[bytes] = self._log.open("wb")
         self._began = time.perf_counter()
@@ -72,7 +74,7 @@ class ServerProcess:
         url = self.url("gateway")
         while True:
             try:
-                with urllib.request.urlopen(url + probe, timeout=READY_S_MAX):  # noqa: S310 - loopback
+                with urllib.request.urlopen(url + probe, timeout=self._patience_s):  # noqa: S310 - loopback
                     return url, time.perf_counter() - self._began
             except OSError:
                 self._check()
@@ -120,14 +122,14 @@ class ServerProcess:
     def kill(self) -> None:
         """End it at once, as the loss of its machine would."""
         self._process.kill()
-        self._process.wait(STOP_S_MAX)
+        self._process.wait(self._patience_s)
         self._output.close()
 
     def stop(self) -> None:
         """End it in order. Raises RuntimeError, with its last words, if it ended otherwise."""
         self._process.terminate()
         try:
-            code = self._process.wait(STOP_S_MAX)
+            code = self._process.wait(self._patience_s)
         finally:
             self._process.kill()
             self._output.close()
@@ -141,7 +143,7 @@ class ServerProcess:
         code = self._process.poll()
         if code is not None:
             raise RuntimeError(self._last_words(code))
-        if time.perf_counter() - self._began > READY_S_MAX:
+        if time.perf_counter() - self._began > self._patience_s:
             self._process.kill()
             raise RuntimeError(self._last_words(code))
 
