@@ -162,3 +162,41 @@ def test_the_oracle_of_scores_finds_what_is_wrong(tmp_path: Path) -> None:
         flags.execute("UPDATE flag SET tweet_id = 'a'")
         flags.commit()
         assert files.trouble() is None
+
+
+@pytest.mark.real_time
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
+@pytest.mark.skipif(shutil.which("wrk") is None, reason=INSTALL)
+def test_quick_run_measures_growth(tmp_path: Path) -> None:
+    """Few services, rows and messages: each has its line, and what they cost is held together."""
+    report = tmp_path / "GROWTH.md"
+    subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.growth", "--quick", "--report", report],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    text = report.read_text(encoding="utf-8")
+    for line in ("| 8 |", "| 10,000 |", "| 2,000 |", "MB idle of one service more, 4 to 8"):
+        assert line in text, text
+
+
+@pytest.mark.real_time
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it reads /proc")
+@pytest.mark.skipif(shutil.which("wrk") is None, reason=INSTALL)
+@pytest.mark.parametrize("part", ["kernel", "edge", "saga", "tweets", "simulation"])
+def test_a_tree_is_compared_with_itself(part: str) -> None:
+    """Every part can be, and each of its figures has a verdict."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--only", part, "--against", ROOT],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    title, _, *lines = printed.strip().splitlines()
+    assert title.startswith(f"{part}, any core")
+    assert lines
+    assert all(line.endswith(("better", "worse", "the same")) for line in lines), printed
