@@ -87,12 +87,16 @@ class ServerProcess:
 
     def wait_for(self, words: str) -> str:
         """Return the first line of its output that has these words, once there is one."""
-        while True:
-            for line in self._log.read_text(errors="replace").splitlines(keepends=True):
-                if words in line and line.endswith("\n"):
-                    return line
-            self._check()
-            time.sleep(POLL_S)
+        with self._log.open(errors="replace") as output:
+            begun = ""
+            while True:
+                # Only what is new: to read a thousand services' log again and again takes a core.
+                *lines, begun = (begun + output.read()).split("\n")
+                for line in lines:
+                    if words in line:
+                        return line
+                self._check()
+                time.sleep(POLL_S)
 
     @property
     def pids(self) -> list[int]:

@@ -79,7 +79,6 @@ def test_quick_run_measures_every_row(tmp_path: Path) -> None:
         [sys.executable, "-m", "tests.benchmarks", "--quick", "--report", report, "--json", rows],
         cwd=ROOT,
         check=True,
-        capture_output=True,
     )
     result = msgspec.json.decode(rows.read_bytes(), type=Result)
     found = {row.key: row for row in result.rows}
@@ -175,7 +174,6 @@ def test_quick_run_measures_growth(tmp_path: Path) -> None:
         [sys.executable, "-m", "tests.benchmarks.growth", "--quick", "--report", report],
         cwd=ROOT,
         check=True,
-        capture_output=True,
     )
     text = report.read_text(encoding="utf-8")
     for line in ("| 8 |", "| 10,000 |", "| 2,000 |", "MB idle of one service more, 4 to 8"):

@@ -103,7 +103,7 @@ def _measure(only: str | None, folder: Path, *, quick: bool) -> Result:
 
 
 def _of_services(grown: dict[int, dict[str, float]]) -> Result:
-    each = ["CPU s of the boot", "MB idle", "idle, % of a core"]
+    each = ["CPU s of the boot", "MB idle"]
     costs = ["all busy, CPU µs a request", "one busy, CPU µs a request", "one busy, p99 ms"]
     return Result(
         rows=[

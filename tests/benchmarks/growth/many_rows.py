@@ -33,7 +33,7 @@ def measure_rows(count: int, folder: Path, *, seconds: int, rounds: int) -> dict
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     server = GrowingServer(folder)
     try:
-        server.idle_share(2.0)  # from then on the file has been read whole
+        server.idle_share(1.0)
         settled_cpu_s = server.process.cpu_s()
         numbers = random.Random(1).choices(range(1, count + 1), k=READ)
         paths = [f"/notes_0/01800000-0000-7000-8000-{number:012x}" for number in numbers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -46,7 +47,7 @@ class GoPeer:
     def __init__(self, placement: Placement, folder: Path) -> None:
         """Build it, start both, and wait until it answers. `folder` must be on a real disk."""
         program = _build(folder)
-        place = folder / "mariadb"
+        place = Path(tempfile.mkdtemp(prefix="mariadb-", dir=folder))
         database = mariadb.start(place, placement, folder)
         try:
             self.server = ServerProcess(

@@ -39,11 +39,10 @@ def version() -> str:
 
 
 def start(folder: Path, placement: Placement, log_folder: Path) -> ServerProcess:
-    """Return a server that answers; its files, and its socket, are in the new folder."""
+    """Return a server that answers; its files, and its socket, are in the empty folder."""
     maker, server = (shutil.which(name, path=PATH) for name in (MAKER, SERVER))
     assert maker is not None
     assert server is not None
-    folder.mkdir()
     user = f"--user={getpass.getuser()}"
     made = subprocess.run(
         [
