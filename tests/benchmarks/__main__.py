@@ -105,7 +105,14 @@ def _compare(options: argparse.Namespace, effort: Effort, folder: Path) -> None:
     for name in [options.only] if options.only else SUITES:
         part = PARTS[name](effort, placement)
         pairs = 1 if options.quick else options.rounds or PAIRS
-        found = compare(part, options.against.resolve(), ROOT, folder / name, pairs=pairs)
+        found = compare(
+            part,
+            options.against.resolve(),
+            ROOT,
+            folder / name,
+            pairs=pairs,
+            warm_up=effort.thorough,
+        )
         print(f"\n{name}, {placement.words}, {pairs} pairs")
         print(plain_table(VERDICT_HEAD, [each.cells() for each in found]), flush=True)
 

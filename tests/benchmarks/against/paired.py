@@ -27,7 +27,9 @@ class Part(Protocol):
         ...
 
 
-def compare(part: Part, old: Path, new: Path, folder: Path, *, pairs: int) -> list[Compared]:
+def compare(
+    part: Part, old: Path, new: Path, folder: Path, *, pairs: int, warm_up: bool
+) -> list[Compared]:
     """Measure every row so often on each side, after a round that does not count."""
     trees: dict[Side, Path] = {"before": old, "again": old, "after": new}
     samples: dict[tuple[str, Figure], dict[Side, list[float]]] = defaultdict(
@@ -35,7 +37,7 @@ def compare(part: Part, old: Path, new: Path, folder: Path, *, pairs: int) -> li
     )
     try:
         measures = {side: part.start(tree, _made(folder / side)) for side, tree in trees.items()}
-        for number in range(pairs + 1):
+        for number in range(0 if warm_up else 1, pairs + 1):
             # Who is first has the cooler machine: they take turns.
             turn = number % len(SIDES)
             for row in measures["before"]:
