@@ -103,7 +103,8 @@ check: $(VENV)/installed-dev
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-# A thousand services, ten million rows, a million waiting messages: some twenty minutes, 3 GB of disk.
+# A thousand services, ten million rows, a million waiting messages: some twenty minutes, and 3 GB
+# of disk.
 bench-growth: $(VENV)/installed-bench
 	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
 

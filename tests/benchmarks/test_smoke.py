@@ -14,9 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.benchmarks.comparison import Comparison, absent_of, rows_of
+from tests.benchmarks.load_rounds import LoadRounds, Sample
+from tests.benchmarks.placement import FREE
 from tests.benchmarks.report import COMMAND, END, begin, markdown, write_report
 from tests.benchmarks.result import Result
-from tests.benchmarks.row import Absent, at_percentile, ratio
+from tests.benchmarks.row import at_percentile, ratio
 from tests.benchmarks.scored_files import ScoredFiles
 from tests.benchmarks.wrk import INSTALL
 
@@ -137,9 +140,15 @@ def test_ratio_is_taken_round_by_round() -> None:
 
 def test_a_row_that_was_not_measured_says_why() -> None:
     """It stands in the table with its target, and is neither met nor missed."""
-    absent = Absent(key="post_go", name="to Go", target="≥ 1 times the rate", why="not measured: x")
-    text = markdown(Result(rows=[], tables=[], absent=[absent]), {}, when="now")
-    assert "| to Go | ≥ 1 times the rate | not measured: x |  |" in text
+    rounds = LoadRounds([], FREE, seconds=1)
+    for name, per_second in (("ours", 90.0), ("bare", 100.0)):
+        sample = Sample(per_second=per_second, cpu_us=1.0, p50_ms=1.0, p99_ms=1.0)
+        rounds.samples[name].append(sample)
+    compared = [Comparison(key=each, mine="ours", other=each, limit=1) for each in ("bare", "Go")]
+    rows, absent = rows_of(compared, [rounds]), absent_of(compared, [rounds], "not measured: x")
+    text = markdown(Result(rows=rows, tables=[], absent=absent), {}, when="now")
+    assert "| ours, to bare | ≥ 1 times the rate | 0.9 times the rate (" in text
+    assert "| ours, to Go | ≥ 1 times the rate | not measured: x |  |" in text
 
 
 def test_the_oracle_of_scores_finds_what_is_wrong(tmp_path: Path) -> None:
