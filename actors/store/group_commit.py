@@ -80,9 +80,11 @@ class GroupCommit:
             connection, spec, checkpoint_pages=config.wal_checkpoint_pages, abandoned=abandoned
         )
         self.backlog = Backlog()
+        # Who has an outcome of the last batch: it was told by the time when the next one comes.
+        self._answered: Sequence[Envelope] = ()
         self.outbox = Outbox(connection, spec.catalog, config, clock)
         self._buffer = OutputBuffer(spec.name, spec.catalog, is_full=self.outbox.is_full)
-        self._keys = RequestKeys(connection, config, clock)
+        self._keys = RequestKeys(connection, spec, config, clock)
         inbox, timers = Inbox(connection, spec.name), Timers(connection)
         letters = ReplayedLetters(connection)
         self._settlers: Mapping[type[Origin], Settler] = {
@@ -119,10 +121,13 @@ class GroupCommit:
         A full disk or a read-only file refuses all that is new, visibly; damage is a crash.
         """
         self._log.keep()
+        self._keys.comes(batch, told=self._answered)
         try:
-            return self._write(batch, handlers, 0)
+            result = self._write(batch, handlers, 0)
         except sqlite3.IntegrityError:
-            return self._write_apart(batch, handlers)
+            result = self._write_apart(batch, handlers)
+        self._answered = batch[: len(result.outcomes)]
+        return result
 
     def retire(self) -> None:
         """Let the file show that it was closed in order: a copy made before is older from now on.
@@ -290,8 +295,9 @@ class GroupCommit:
     def _keep(self, envelope: Envelope, reply: Any) -> None:
         if reply.__class__ is Later:
             put_off(self._connection, envelope, reply)
-            reply = reply.so_far
-        self._keys.keep(envelope, reply)
+            self._keys.keep(envelope, reply.so_far, deferred=True)
+        else:
+            self._keys.keep(envelope, reply)
 
     def _undo(self) -> None:
         for step in self._at_savepoint_undone:
