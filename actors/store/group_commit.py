@@ -100,11 +100,11 @@ class GroupCommit:
         self.outbox = Outbox(connection, spec.catalog, config, clock)
         self._buffer = OutputBuffer(spec.name, spec.catalog, is_full=self.outbox.is_full)
         self._keys = RequestKeys(connection, spec, config, clock)
-        inbox, timers = Inbox(connection, spec.name), Timers(connection)
+        inbox, self._timers = Inbox(connection, spec.name), Timers(connection)
         letters = ReplayedLetters(connection)
         self._settlers: Mapping[type[Origin], Settler] = {
             ChannelOrigin: inbox,
-            TimerOrigin: timers,
+            TimerOrigin: self._timers,
             LetterOrigin: letters,
         }
         # In the order in which they write: a put off reply goes where the request's key stands,
@@ -115,7 +115,7 @@ class GroupCommit:
             DeferredReplies(connection),
             self.outbox,
             inbox,
-            timers,
+            self._timers,
             letters,
         )
         self._at_opened = hearing(self.participants, "opened")
@@ -137,6 +137,7 @@ class GroupCommit:
         """
         self._log.keep()
         self._keys.comes(batch, told=self._answered)
+        self._timers.comes(batch)
         # Of those that an incarnation had in hand when it ended, one may end the next.
         self._has_savepoints = self._undoing_batches > 0 or any(
             each.started or each.attempt for each in batch

@@ -9,6 +9,7 @@ import msgspec
 
 from actors.errors import ReplyUnreadable
 from actors.kernel.messages import Refusal, stored_names
+from actors.store.messaging.many_rows import ManyRows
 from actors.store.messaging.untold_replies import UntoldReply
 from actors.store.participant import Participant, nothing
 
@@ -27,6 +28,7 @@ FIND_EDGE = "SELECT refused, reply FROM edge_key WHERE seq = ?"
 KEEP_CLIENT = (
     "INSERT INTO client_key (key, fingerprint, refused, reply, at_us) VALUES (?, ?, ?, ?, ?)"
 )
+KEEP_CLIENTS = ManyRows(KEEP_CLIENT)
 KEEP_EDGE = "INSERT OR REPLACE INTO edge_key (seq, refused, reply, at_us) VALUES (?, ?, ?, ?)"
 FORGET_EDGE = "DELETE FROM edge_key"
 BATCH = "SELECT value, batch FROM epoch"
@@ -237,7 +239,7 @@ class RequestKeys(Participant):
             self._since_prune += len(self._edge_rows)
             self._edge_rows.clear()
         if self._client_rows:
-            self._connection.executemany(KEEP_CLIENT, self._client_rows.values())
+            KEEP_CLIENTS.insert(self._connection, list(self._client_rows.values()))
             self._since_prune += len(self._client_rows)
             self._client_rows.clear()
         limit = self._config.prune_rows_max
