@@ -21,7 +21,12 @@ from actors.store.messaging.dead_letter_table import (
     no_handler,
 )
 from actors.store.messaging.deferred_replies import DeferredReplies, put_off
-from actors.store.messaging.idempotency import find_reply, is_keyed, refuse_new
+from actors.store.messaging.idempotency import (
+    find_reply,
+    is_keyed,
+    may_be_known,
+    refuse_new,
+)
 from actors.store.messaging.inbox import Inbox
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
 from actors.store.messaging.outbox import Outbox
@@ -297,7 +302,7 @@ class GroupCommit:
             if settler is not None and origin.__class__ is not LetterOrigin:
                 settler.apply(origin)
             return reply
-        reply = self._find(envelope, handler) if is_keyed(envelope) else MISSING
+        reply = self._find(envelope, handler) if may_be_known(envelope) else MISSING
         if reply is MISSING:
             self._buffer.trace = envelope.trace
             reply = self._run_one(index, handler, tx, envelope)
@@ -370,7 +375,7 @@ class GroupCommit:
     def _give_up(self, envelope: Envelope, handler: BoundHandler | None, now_us: int) -> Any:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
-        if handler is not None and is_keyed(envelope):
+        if handler is not None and may_be_known(envelope):
             reply = self._find(envelope, handler)
         return self._bury(envelope, now_us) if reply is MISSING else reply
 

@@ -10,7 +10,6 @@ import msgspec
 from actors.errors import ReplyUnreadable
 from actors.kernel.messages import Refusal, stored_names
 from actors.store.messaging.many_rows import ManyRows
-from actors.store.messaging.untold_replies import UntoldReply
 from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
+    from actors.store.messaging.untold_replies import UntoldReply
     from actors.store.store import BoundHandler, StoreSpec
 
 FIND_CLIENT = "SELECT fingerprint, refused, reply FROM client_key WHERE key = ?"
@@ -220,7 +220,7 @@ class RequestKeys(Participant):
         refused = reply.__class__ is Refusal
         blob = encode(reply)
         if envelope.key is None and not deferred:
-            self._replies[envelope.seq] = UntoldReply(reply, envelope.deadline)
+            self._replies[envelope.seq] = (reply, envelope.deadline)
             return
         now_us = self._age.now_us()
         if envelope.key is None:
@@ -263,7 +263,7 @@ class RequestKeys(Participant):
         epoch, batch = self._connection.execute(BATCH).fetchone()
         found = self._untold.find(envelope.seq, batch)
         if found is not None and not self._last_epoch.was_interrupted(epoch):
-            return found.reply
+            return found[0]
         if not handler.defers:
             return MISSING
         row = self._connection.execute(FIND_EDGE, (envelope.seq,)).fetchone()

@@ -7,7 +7,7 @@ died at its commit, the file says: each batch with such a reply moves a number, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
 
 
-class UntoldReply(NamedTuple):
-    """`deadline` is its envelope's: after that, in clock.monotonic() seconds, it is not run."""
-
-    reply: Any
-    deadline: float | None
+# A reply, and its envelope's deadline: after that, in clock.monotonic() seconds, it is not run. No
+# class: one is made for every request.
+UntoldReply = tuple[Any, float | None]
 
 
 class UntoldReplies:
@@ -60,7 +58,7 @@ class UntoldReplies:
             self._committed = {
                 seq: each
                 for seq, each in committed.items()
-                if seq in at_hand or each.deadline is None or each.deadline > now_s
+                if seq in at_hand or each[1] is None or each[1] > now_s
             }
 
     def hold(self, replies: dict[int, UntoldReply]) -> int:
