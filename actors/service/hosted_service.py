@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
     from actors.service.directory import Directory
     from actors.service.dispatcher import Dispatcher
@@ -45,6 +46,7 @@ class HostedService:
     path: Path
     clock: Clock
     rng: Rng
+    deadlines: Deadlines
 
     breakers: Breakers = field(init=False)
     deferred: DeferredCallers = field(init=False)
