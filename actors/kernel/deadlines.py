@@ -8,6 +8,7 @@ that. It is a timing wheel (Varghese and Lauck, 1987) whose slots are looked thr
 from __future__ import annotations
 
 import math
+from threading import get_ident
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -40,23 +41,31 @@ TICK_S: Final = 0.001
 class Deadlines:
     """Tells whoever waits when its time is up: never early, and late by the loop's delay alone.
 
-    Belongs to the loop's thread. Who has its answer leaves: `del waiting.slot[waiting]`.
+    Belongs to the loop's thread, but for `add`. Who has its answer leaves:
+    `del waiting.slot[waiting]`.
     """
 
-    __slots__ = ("_ambient", "_clock", "_looks_s", "_loop", "_slots", "_timer")
+    __slots__ = ("_ambient", "_clock", "_looks_s", "_loop", "_slots", "_thread", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, ambient: Context) -> None:
         """Nobody waits."""
         self._loop = loop
         self._clock = clock
         self._ambient = ambient
+        self._thread = get_ident()
         self._slots: dict[int, Slot] = {}
         # When it looks next who is due, and the timer of that.
         self._looks_s = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, waiting: Waiting, at_s: float, after_s: float, whom: str) -> None:
-        """Have it expire at `at_s`, by the clock's `monotonic`; the rest is what it is told."""
+        """Have it expire at `at_s`, by the clock's `monotonic`; the rest is what it is told.
+
+        From another thread it is added in the loop's next turn.
+        """
+        if get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self.add, waiting, at_s, after_s, whom)
+            return
         number = int(at_s * SLOTS_A_S)
         slot = self._slots.get(number)
         if slot is None:

@@ -115,12 +115,7 @@ class ActorRef(pykka.ActorRef[Any]):
         else:
             deadline = self._clock.monotonic() + timeout
             envelope = Envelope(message, future, deadline, key, trace, path)
-            # Not `_on_loop`: another thread may run a loop of its own.
-            if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _on_loop
-                self._deadlines.add(future, deadline, timeout, self.name)
-            else:
-                add = self._deadlines.add
-                self._loop.call_soon_threadsafe(add, future, deadline, timeout, self.name)
+            self._deadlines.add(future, deadline, timeout, self.name)
         try:
             self.actor_inbox.put(envelope)
         except ActorError as error:

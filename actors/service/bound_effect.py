@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,13 +9,11 @@ import msgspec
 from actors.kernel.messages import GaveUp, outcome_type
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from actors.config import EffectConfig
     from actors.service.handler_spec import HandlerSpec
     from actors.service.service import Service
-
-_attempt: ContextVar[asyncio.Timeout | None] = ContextVar("attempt", default=None)
 
 
 class BoundEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,20 +53,3 @@ def _bound(service: Service, spec: HandlerSpec, config: EffectConfig) -> BoundEf
         has_outcome=outcome_type(spec.message) in handlers,
         is_told=gave_up[spec.message] in handlers,
     )
-
-
-@contextmanager
-def within(limit: asyncio.Timeout) -> Iterator[None]:
-    """Let `rest_s` know of an attempt's limit, which has begun."""
-    token = _attempt.set(limit)
-    try:
-        yield
-    finally:
-        _attempt.reset(token)
-
-
-def rest_s() -> float | None:
-    """Return what is left of the attempt that this runs in, in seconds; None outside of any."""
-    limit = _attempt.get()
-    ends_s = None if limit is None else limit.when()
-    return None if ends_s is None else max(0.0, ends_s - asyncio.get_running_loop().time())

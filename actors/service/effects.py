@@ -14,7 +14,7 @@ from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
 from actors.kernel.supervision.backoff import equal_jitter_s
 from actors.resilience.breaker import Breaker
-from actors.service.bound_effect import within
+from actors.service.attempt_limit import AttemptLimit
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from actors.config import BreakerConfig, EffectConfig
     from actors.kernel.clock import Clock
+    from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
     from actors.service.bound_effect import BoundEffect
     from actors.service.directory import Directory
@@ -75,6 +76,20 @@ class Breakers:
         return breaker
 
 
+class _Request:
+    """One effect under way: its timer, what sends the outcome, and the task that sees to it."""
+
+    __slots__ = ("is_settled", "send", "task", "timer")
+
+    task: asyncio.Task[None]
+
+    def __init__(self, timer: Timer, send: Send) -> None:
+        self.timer = timer
+        self.send = send
+        # Whether it was applied by another incarnation's outcome: then there is nothing to send.
+        self.is_settled = False
+
+
 class Effects:
     """One incarnation's effects under way, at least once each.
 
@@ -87,7 +102,7 @@ class Effects:
     `running_max` (see Gate).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another's to give, and none is its own
         self,
         name: str,
         kinds: Mapping[Any, BoundEffect],
@@ -96,6 +111,7 @@ class Effects:
         breakers: Breakers,
         config: EffectConfig,
         letter_attempts: int,
+        deadlines: Deadlines,
         clock: Clock,
         rng: Rng,
     ) -> None:
@@ -106,38 +122,43 @@ class Effects:
         self._breakers = breakers
         self._config = config
         self._letter_attempts = letter_attempts
+        self._deadlines = deadlines
         self._clock = clock
         self._rng = rng
         self._gates: dict[str, Gate] = {}
-        # By the timer's number, and with what sends the outcome.
-        self._tasks: dict[int, tuple[asyncio.Task[None], Send]] = {}
+        self._loop = asyncio.get_running_loop()
+        # By the timer's number.
+        self._requests: dict[int, _Request] = {}
         self._crashed = False
 
     @property
     def running(self) -> int:
         """How many are under way, those that wait for their next attempt included."""
-        return len(self._tasks)
+        return len(self._requests)
 
     def start(self, timer: Timer, send: Send) -> None:
         """Run the effect; `send` is given the envelope of its outcome."""
-        task = asyncio.get_running_loop().create_task(self._run(timer, send))
-        self._tasks[timer.seq] = task, send
-        task.add_done_callback(lambda _: self._tasks.pop(timer.seq, None))
+        request = self._requests[timer.seq] = _Request(timer, send)
+        request.task = self._loop.create_task(self._run(request))
 
     def settled(self, seq: int) -> None:
         """Hear that an outcome was applied: one of an earlier incarnation needs no other."""
-        task, send = self._tasks.get(seq, (None, None))
-        if task is not None and send is not None and not task.done():
-            task.cancel()
-            self._breakers.crashes.pop(seq, None)
-            send(Envelope(EffectDone(), origin=TimerOrigin(seq)))  # it runs no more
+        request = self._requests.get(seq)
+        if request is None or request.is_settled:
+            return
+        request.is_settled = True
+        request.task.cancel()
+        # It may never have begun.
+        request.task.add_done_callback(lambda _: self._requests.pop(seq, None))
+        self._breakers.crashes.pop(seq, None)
+        request.send(Envelope(EffectDone(), origin=TimerOrigin(seq)))  # it runs no more
 
     async def close(self, *, crashed: bool = False) -> None:
         """Stop all at once; the next incarnation runs them again."""
         self._crashed = crashed
         for gate in self._gates.values():
             gate.close()
-        tasks = [task for task, _ in self._tasks.values()]
+        tasks = [request.task for request in self._requests.values()]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -145,35 +166,48 @@ class Effects:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    async def _run(self, timer: Timer, send: Send) -> None:
+    async def _run(self, request: _Request) -> None:
         # What it asks of its own service may be what crashes that, again and again.
-        crashes = self._breakers.crashes.get(timer.seq, 0)
-        if crashes:
-            await asyncio.sleep(self._delay_s(crashes))
+        seq, crashes = request.timer.seq, self._breakers.crashes
         try:
-            await self._try(timer, send)
-        except asyncio.CancelledError:
-            if self._crashed:
-                self._breakers.crashes[timer.seq] = crashes + 1
-            raise
-        self._breakers.crashes.pop(timer.seq, None)
+            if seq in crashes:
+                await asyncio.sleep(self._delay_s(crashes[seq]))
+            try:
+                ended = await self._try(request)
+            except asyncio.CancelledError:
+                if self._crashed:
+                    crashes[seq] = crashes.get(seq, 0) + 1
+                raise
+        finally:
+            self._requests.pop(seq, None)
+        if not request.is_settled:
+            crashes.pop(seq, None)
+            request.send(ended)
 
-    async def _try(self, timer: Timer, send: Send) -> None:
+    async def _try(self, request: _Request) -> Envelope:
+        """Return what is to be applied in the end."""
+        timer = request.timer
         message = timer.message
         effect = self.kinds[type_of(message)]
         gate = self._gate(timer.message_type, effect)
         attempt = waits = 0
         while True:
             first = attempt == 0
-            await gate.enter(first=first)
+            if not gate.enter_at_once(first=first):
+                await gate.enter(first=first)
             attempt += 1
             reason: str | None = None
             at: str | None = None
-            limit = asyncio.timeout(effect.limit_s)
+            limit = AttemptLimit(
+                request.task,
+                effect.limit_s,
+                effect.limit_name,
+                deadlines=self._deadlines,
+                clock=self._clock,
+            )
             try:
-                async with limit:
-                    with within(limit):
-                        outcome = await effect.function(message)
+                with limit:
+                    outcome = await effect.function(message)
             except Starting:
                 gate.withdrawn()
             except (Exception, asyncio.CancelledError) as error:
@@ -182,12 +216,11 @@ class Effects:
                     raise
                 gate.failed(error)
                 reason, at = describe(error), line_at(error)
-                if limit.expired() and isinstance(error, TimeoutError):
+                if limit.is_over and isinstance(error, TimeoutError):
                     reason = f"not done within {effect.limit_s:g} s ({effect.limit_name})"
             else:
                 gate.succeeded()
-                send(self._outcome(timer, effect, outcome))
-                return
+                return self._outcome(timer, effect, outcome)
             finally:
                 gate.leave(first=first)
             if reason is None:  # a service of ours: it was not asked, so that was no attempt
@@ -206,8 +239,7 @@ class Effects:
                 **({} if at is None else {"at": at}),
             )
             if attempt >= effect.attempts_max:
-                send(self._ended(timer, effect, attempt, reason))
-                return
+                return self._ended(timer, effect, attempt, reason)
             await asyncio.sleep(self._delay_s(attempt))
 
     def _gate(self, name: str, effect: BoundEffect) -> Gate:

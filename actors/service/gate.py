@@ -41,6 +41,15 @@ class Gate:
         self._tried_s = 0.0
         self._silent_since_s: float | None = None
 
+    def enter_at_once(self, *, first: bool) -> bool:
+        """Whether the attempt may be made now, as nobody waits; else wait by `enter`."""
+        if self._first or self._inside >= self._places or self._breaker.state != "closed":
+            return False
+        if not first and (self._repeated or self._inside_repeated >= self._places_repeated):
+            return False
+        self._let_in(first=first)
+        return True
+
     async def enter(self, *, first: bool) -> None:
         """Wait until the attempt may be made; then say how it ended, and `leave`."""
         turn: asyncio.Future[None] = self._loop.create_future()
@@ -59,7 +68,8 @@ class Gate:
         self._inside -= 1
         if not first:
             self._inside_repeated -= 1
-        self._admit()
+        if self._first or self._repeated:
+            self._admit()
 
     def succeeded(self) -> None:
         """The attempt inside has succeeded."""
@@ -96,10 +106,7 @@ class Gate:
                     delay_s = self._breaker.retry_after_s
                     self._timer = self._loop.call_later(delay_s, self._look_again)
                 return
-            self._inside += 1
-            if queue is self._repeated:
-                self._inside_repeated += 1
-            self._note_try()
+            self._let_in(first=queue is self._first)
             turn = queue.pop() if probe and queue is self._first else queue.popleft()
             turn.set_result(None)
 
@@ -114,15 +121,18 @@ class Gate:
                 return queue
         return None
 
-    def _look_again(self) -> None:
-        self._timer = None
-        self._admit()
-
-    def _note_try(self) -> None:
+    def _let_in(self, *, first: bool) -> None:
+        self._inside += 1
+        if not first:
+            self._inside_repeated += 1
         now_s = self._clock.monotonic()
         if self._silent_since_s is None or now_s - self._tried_s > self._silence_s:
             self._silent_since_s = now_s
         self._tried_s = now_s
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._admit()
 
     def _is_silent(self) -> bool:
         since_s = self._silent_since_s
