@@ -14,8 +14,7 @@ from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.service.assembly import ServiceClasses, ServiceSystem, made_of
-from actors.service.attempt_limit import rest_s
-from actors.service.bound_effect import bound_effects
+from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
 from actors.service.send_check import Sends
 from actors.service.service import Service

@@ -14,7 +14,7 @@ from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
 from actors.kernel.supervision.backoff import equal_jitter_s
 from actors.resilience.breaker import Breaker
-from actors.service.attempt_limit import AttemptLimit
+from actors.service.bound_effect import AttemptLimit
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
 
