@@ -11,7 +11,7 @@ import msgspec
 from actors.kernel.messages import GaveUp, outcome_type
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from actors.config import EffectConfig
@@ -27,6 +27,8 @@ _attempt: ContextVar[AttemptLimit | None] = ContextVar("attempt", default=None)
 class BoundEffect(msgspec.Struct, frozen=True, kw_only=True):
     """`limit_name` is where `limit_s` was set; without `again_s` it gives up in the end.
 
+    One that takes a list is given `together_max` messages at most.
+
     `has_outcome` and `is_told` are whether the service has handlers for what it returns, and for
     its GaveUp.
     """
@@ -36,8 +38,20 @@ class BoundEffect(msgspec.Struct, frozen=True, kw_only=True):
     limit_name: str
     attempts_max: int
     again_s: float | None
+    together_max: int | None
     has_outcome: bool
     is_told: bool
+
+    def one_each(self, returned: Any, count: int) -> Sequence[Any]:
+        """Return the outcomes of a list of so many. Raises TypeError where they are not as many."""
+        if returned is None:
+            return (None,) * count
+        if not isinstance(returned, list) or len(returned) != count:
+            had = f"{len(returned)} outcomes" if isinstance(returned, list) else repr(returned)
+            name = getattr(self.function, "__name__", "an effect")
+            error = f"{name} returned {had} for {count} messages"
+            raise TypeError(error)
+        return returned
 
 
 def bound_effects(service: Service, config: EffectConfig) -> dict[Any, BoundEffect]:
@@ -52,12 +66,14 @@ def _bound(service: Service, spec: HandlerSpec, config: EffectConfig) -> BoundEf
     handler = f"{type(service).__name__}.{spec.function.__name__}"
     limit_s = spec.options.value("limit_s", handler, service)
     attempts_max = spec.options.value("attempts_max", handler, service)
+    together_max = spec.options.value("together_max", handler, service)
     return BoundEffect(
         function=spec.function.__get__(service),
         limit_s=config.effect_s_max if limit_s is None else limit_s,
         limit_name="effect.effect_s_max" if limit_s is None else f"limit_s of {handler}",
         attempts_max=config.attempts_max if attempts_max is None else attempts_max,
         again_s=spec.options.value("again_s", handler, service),
+        together_max=(together_max or config.together_max) if spec.lists else None,
         has_outcome=outcome_type(spec.message) in handlers,
         is_told=gave_up[spec.message] in handlers,
     )

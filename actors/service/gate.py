@@ -6,12 +6,39 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from actors.errors import DeadlineExceeded
+from actors.resilience.breaker import Breaker
 
 if TYPE_CHECKING:
-    from actors.config import EffectConfig
+    from actors.config import BreakerConfig, EffectConfig
     from actors.kernel.clock import Clock
-    from actors.resilience.breaker import Breaker
+
+
+class Breakers:
+    """One breaker for each kind of effect; they outlive incarnations, as the outside world does."""
+
+    def __init__(self, service: str, config: BreakerConfig, clock: Clock) -> None:
+        """None yet: each is made when its effect first runs."""
+        # How many incarnations have crashed during the effect of a timer, by its number.
+        self.crashes: dict[int, int] = {}
+        self._service = service
+        self._config = config
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
+
+    def of(self, effect: str, limit_s: float) -> Breaker:
+        """Return the breaker of that effect, whose attempts take `limit_s` at most."""
+        breaker = self._breakers.get(effect)
+        if breaker is None:
+            # A probe that may still answer was not killed.
+            probe_s_max = max(self._config.probe_s_max, limit_s)
+            config = msgspec.structs.replace(self._config, probe_s_max=probe_s_max)
+            breaker = self._breakers[effect] = Breaker(
+                f"{self._service}.{effect}", config=config, clock=self._clock
+            )
+        return breaker
 
 
 class Gate:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from actors.service.commits import Commits
 from actors.service.deferred_callers import DeferredCallers
-from actors.service.effects import Breakers
+from actors.service.gate import Breakers
 from actors.store.files.integrity import IntegrityCheck
 
 if TYPE_CHECKING:
