@@ -7,7 +7,7 @@ import pytest
 import uvloop
 
 from actors.kernel.clock import SystemClock
-from actors.kernel.deadlines import SLOTS_A_S, Deadlines
+from actors.kernel.deadlines import SLOTS_A_S, SLOTS_SPARE, Deadlines
 from actors.kernel.rng import Rng
 from tests.benchmarks.echo import make_context
 from tests.kernel.kernel_harness import running_kernel
@@ -82,11 +82,12 @@ async def test_many_deadlines_are_one_timer(monkeypatch: pytest.MonkeyPatch) -> 
 
         monkeypatch.setattr(loop, "call_later", noted)
         for _ in range(1_000):
-            Sleeper(deadlines, kernel.clock, 5.0).leave()
-            await kernel.advance(0.001)
-        assert timers == [5.0]
-        await kernel.advance(10.0)
-        assert timers == [5.0]
+            Sleeper(deadlines, kernel.clock, 50.0).leave()
+            await kernel.advance(0.03)
+        assert timers == [50.0]
+        assert len(deadlines._slots) <= SLOTS_SPARE
+        await kernel.advance(100.0)
+        assert timers == [50.0]
 
 
 async def test_a_sooner_deadline_is_met_though_a_later_one_waits() -> None:
