@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from contextvars import Context
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,7 +14,7 @@ from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
-from actors.service.assembly import ServiceClasses, ServiceSystem, made_of
+from actors.service.assembly import THREADS, ServiceClasses, ServiceSystem, made_of
 from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
 from actors.service.send_check import Sends
@@ -25,7 +26,7 @@ from actors.system import Wiring, each_service, listeners_of, services_of, unboo
 from http_edge.edge import Edge, check_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService, StoreType
+    from actors.service.backing_up import Aside
     from actors.service.group import Group
+    from actors.service.send_check import Sent
     from actors.service.stateless.runner import RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
@@ -60,6 +63,7 @@ class App:
         rng: Rng,
         store: StoreType = AiosqliteStore,
         runner: RunnerType = ThreadRunner,
+        aside: Aside = THREADS,
         lock: DirectoryLock | None = None,
         simulated: bool = False,
         heard: Callable[[LifecycleEvent], None] | None = None,
@@ -113,6 +117,7 @@ class App:
             context=context,
             store=store,
             runner=runner,
+            aside=aside,
             lock=lock,
             groups=[group for system in systems for group in system.supervision],
         )
@@ -187,10 +192,16 @@ def loopback(url: str) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> ServiceClasses:
+def look_through(
+    systems: Sequence[System],
+    config: Config,
+    data_dir: Path,
+    known: Mapping[Any, tuple[Sent, ...]] = MappingProxyType({}),
+) -> ServiceClasses:
     """Return what the systems' services are; no file is made, and none runs.
 
-    Raises ConfigError where something in a declaration is wrong.
+    Whoever looks again and again may say what of classes is `known` that they send. Raises
+    ConfigError where something in a declaration is wrong.
     """
     wiring = unbooted(systems, config, data_dir)
     classes, owners = ServiceClasses(), {}
@@ -208,7 +219,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
         with _of(system):
             check_groups(groups, classes)
     check_listeners(listeners_of(systems, wiring), classes)
-    classes.sends = Sends(classes)
+    classes.sends = Sends(classes, known)
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))

@@ -48,7 +48,7 @@ ROOMS = (
     ("command",),
     ("look", "shrink"),
     ("stage",),
-    ("files", "requests"),
+    ("deploys", "files", "requests"),
     ("check", "oracles", "script"),
     ("time",),
     ("net",),

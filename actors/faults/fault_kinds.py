@@ -22,6 +22,8 @@ FaultName = Literal[
     "terminate",
     "terminate_with",
     "crash_with",
+    "broken_deploy",
+    "back_up",
     "previous_version",
     "present_version",
     "cut_power",
@@ -49,6 +51,7 @@ FaultName = Literal[
     "step_clock",
     "fail_before",
     "fail_after",
+    "fail_commit",
     "poison",
     "cure",
     "slow_handler",
@@ -61,6 +64,7 @@ Scope = Literal[
     "commit",
     "process",
     "setting",
+    "mistake",
     "store",
     "link",
     "saying",
@@ -121,6 +125,14 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "crash_with": FaultKind(
             scope="setting", text="crash the process, and start it with {target}"
         ),
+        # What its author should be told before it serves, by a sentence, and nothing is lost by it.
+        "broken_deploy": FaultKind(
+            scope="mistake",
+            text="end the process in order, and start its next version, which has {target}; "
+            "then this one again",
+        ),
+        # What is put back of it is all that was there at one moment, whatever happens beside.
+        "back_up": FaultKind(scope="process", text="have an operator back the {target}'s files up"),
         # A rollback, and rolling forward again: what is on its way was written by the other one.
         "previous_version": FaultKind(
             scope="version",
@@ -229,6 +241,12 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         ),
         "fail_after": FaultKind(
             scope="handler", text="set a trap: the next time, {target} raises after its work"
+        ),
+        # A deferred constraint names nobody: who is to blame is found by a commit of its own each.
+        "fail_commit": FaultKind(
+            scope="handler",
+            text="set a trap: the next time, what {target} has written breaks a constraint "
+            "at the commit",
         ),
         # Tried again in vain, it is a dead letter; once the handler is mended, that is replayed.
         "poison": FaultKind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from actors.errors import (
     ConfigError,
@@ -15,7 +15,7 @@ from actors.errors import (
 )
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
-from actors.service.backing_up import Backups
+from actors.service.backing_up import Backups, Threads
 from actors.service.bound_effect import bound_effects
 from actors.service.directory import Directory
 from actors.service.group import ROOT, grouped
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.kernel.supervision.child_spec import ChildSpec
-    from actors.service.backing_up import BackedUp
+    from actors.service.backing_up import Aside, BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group
     from actors.service.letters import Replayed
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
         def __call__(
             self, spec: StoreSpec, config: StoreConfig, *, clock: Clock, rng: Rng
         ) -> Store: ...
+
+
+THREADS: Final = Threads()
 
 
 class ServiceClasses(dict[str, type[Service | StatelessService]]):
@@ -88,7 +91,7 @@ class ServiceClasses(dict[str, type[Service | StatelessService]]):
 class ServiceSystem(ActorSystem):
     """A tree of services, each with a store of its own, that send each other durable messages."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that two processes may differ by
         self,
         services: Mapping[str, AnyService],
         *,
@@ -99,12 +102,13 @@ class ServiceSystem(ActorSystem):
         runner: RunnerType = ThreadRunner,
         lock: DirectoryLock | None = None,
         groups: Sequence[Group] = (),
+        aside: Aside = THREADS,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
-        `runner` is where those run that remember nothing; `lock` is what this process holds on
-        `data_dir`, where others might come. Services in none of the `groups` restart by
-        themselves. Raises ConfigError as `made_of` and `check_groups`.
+        `runner` is where those run that remember nothing, `aside` where backups are made; `lock` is
+        what this process holds on `data_dir`, where others might come. Services in none of the
+        `groups` restart by themselves. Raises ConfigError as `made_of` and `check_groups`.
         """
         made = {name: made_of(name, service) for name, service in services.items()}
         classes = ServiceClasses({name: type(each) for name, each in made.items()})
@@ -151,6 +155,7 @@ class ServiceSystem(ActorSystem):
             data_dir=data_dir,
             config=config,
             clock=context.clock,
+            aside=aside,
         )
         super().__init__(
             SupervisorSpec(name=ROOT, children=grouped(children, groups)),

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from actors.store.files.hold import Hold
 from actors.store.files.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from pathlib import Path
 
     from actors.config import Config
@@ -26,6 +26,39 @@ if TYPE_CHECKING:
     from actors.store.files.manifest import Manifest
 
 T = TypeVar("T")
+
+
+class Standstill(Protocol):
+    """One try to have all writers stand still, as Hold is one."""
+
+    def stop(self) -> Any:
+        """Stand still; called by each writer, on its thread."""
+
+    def take(self, steps: Iterable[Callable[[], None]], /) -> Any:
+        """Take these steps meanwhile; for how long that was, in seconds, or None."""
+
+    def give_up(self) -> None:
+        """Let all go on."""
+
+
+class Aside(Protocol):
+    """Where that is done which would keep the loop from all else."""
+
+    def run(self, function: Callable[..., Any], /, *arguments: Any) -> Coroutine[Any, Any, Any]:
+        """Return what the function returns."""
+
+    def hold(self, writers: int, *, limit_s: float, clock: Clock) -> Standstill:
+        """Return what so many writers are held with."""
+
+
+class Threads:
+    """A thread for each: what blocks it blocks nobody else."""
+
+    def run(self, function: Callable[..., Any], /, *arguments: Any) -> Coroutine[Any, Any, Any]:
+        return asyncio.to_thread(function, *arguments)
+
+    def hold(self, writers: int, *, limit_s: float, clock: Clock) -> Hold:
+        return Hold(writers, limit_s=limit_s, clock=clock)
 
 
 class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +93,10 @@ class Backups:
         data_dir: Path,
         config: Config,
         clock: Clock,
+        aside: Aside,
     ) -> None:
         """`services` are those with a store; a parked one changes nothing in its file."""
+        self._aside = aside
         self._services = services
         self._folder = folder
         self._is_parked = is_parked
@@ -88,11 +123,11 @@ class Backups:
 
     async def _take(self, target: Path) -> BackedUp:
         await self._all_are_up_or_parked()
-        await asyncio.to_thread(prepare, target, self._data_dir)
+        await self._aside.run(prepare, target, self._data_dir)
         stopped = threading.Event()
         snapshots: dict[str, Snapshot] = {}
         try:
-            await _to_its_end(asyncio.to_thread(self._open, snapshots), give_up=stopped.set)
+            await _to_its_end(self._aside.run(self._open, snapshots), give_up=stopped.set)
             held_s, manifest = await self._begin(snapshots)
             write = partial(
                 write_backup,
@@ -103,7 +138,7 @@ class Backups:
                 at_us=self._clock.now_us(),
                 stopped=stopped.is_set,
             )
-            contents = await _to_its_end(asyncio.to_thread(write), give_up=stopped.set)
+            contents = await _to_its_end(self._aside.run(write), give_up=stopped.set)
         finally:
             for snapshot in snapshots.values():
                 snapshot.close()
@@ -166,11 +201,11 @@ class Backups:
             if running is not None and running.store.unwritable is None
         ]
 
-        hold = Hold(len(stores), limit_s=limit_s, clock=self._clock)
+        hold = self._aside.hold(len(stores), limit_s=limit_s, clock=self._clock)
         # On a thread of its own: no turn of the loop is waited for.
         steps = [snapshot.begin for snapshot in snapshots.values()]
         taking = asyncio.ensure_future(
-            _to_its_end(asyncio.to_thread(hold.take, steps), give_up=hold.give_up)
+            _to_its_end(self._aside.run(hold.take, steps), give_up=hold.give_up)
         )
         stopping: list[asyncio.Future[None]] = []
         try:
@@ -181,7 +216,7 @@ class Backups:
         errors = [each for each in ended if isinstance(each, BaseException)]
         after = {name: each.current for name, each in self._services.items()}
         if before == after and not errors and taking.result() is not None:
-            return taking.result()
+            return float(taking.result())
         for snapshot in snapshots.values():
             snapshot.end()
         for error in errors:

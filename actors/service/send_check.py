@@ -20,7 +20,7 @@ import inspect
 import linecache
 import re
 from collections import Counter
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actors.kernel.messages import Event, Message, type_name
@@ -65,10 +65,17 @@ class Sent(NamedTuple):
 class Sends:
     """What all services of a process send, as far as it can be seen; looked at once."""
 
-    def __init__(self, services: Mapping[str, ServiceClass]) -> None:
-        """Read the handlers' source."""
+    def __init__(
+        self,
+        services: Mapping[str, ServiceClass],
+        known: Mapping[ServiceClass, tuple[Sent, ...]] = MappingProxyType({}),
+    ) -> None:
+        """Read the handlers' source, but for that of classes of which it is `known`."""
         self._services = services
-        self._sent = {name: sent_by(service) for name, service in services.items()}
+        self._sent = {
+            name: known[service] if service in known else sent_by(service)
+            for name, service in services.items()
+        }
 
     def faults(self, *, sure: bool = True) -> Iterator[tuple[str, str]]:
         """Yield what nobody would take, each as the sender's name and what is wrong with a line.

@@ -199,7 +199,7 @@ def test_a_reply_is_given_up_where_its_time_has_run_out(
 
     async def give_up(self: Machine) -> None:
         await stop(self)
-        with closing(sqlite3.connect(self._folder / "responder.db")) as connection, connection:
+        with closing(sqlite3.connect(self.folder / "responder.db")) as connection, connection:
             sql = "UPDATE action SET status = 'failed', reply_id = NULL, doubt_us = 0, detail = ?"
             connection.execute(sql, [TOO_LATE])
 
@@ -264,7 +264,7 @@ def test_a_gap_is_excused_by_no_more_than_the_clock_went_forward(
 
     async def leave_a_gap(self: Machine) -> None:
         await stop(self)
-        file = self._folder / "reader.db"
+        file = self.folder / "reader.db"
         with closing(sqlite3.connect(file)) as connection, connection:
             span = (START_US, START_US + gap_s * SECOND)
             sql = "INSERT INTO gap (from_us, to_us, reason, state) VALUES (?, ?, '', 'filled')"

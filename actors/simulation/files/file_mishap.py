@@ -23,6 +23,7 @@ from actors.errors import (
 )
 from actors.simulation.files.aftermath import LOOK_S, UNKNOWN, Aftermath
 from actors.simulation.files.backup_orders import taken_orders
+from actors.simulation.files.every_row import every_row
 from actors.store.files.backup import prepare, restore_backup, write_backup
 from actors.store.files.data_folder import missing_of
 from actors.store.files.directory_lock import DirectoryLock
@@ -85,7 +86,6 @@ SEND: Final = (
     " VALUES (?, ?, ?, ?, NULL, 0)"
 )
 TIME: Final = "INSERT INTO timer (seq, due_us, message_type, message) VALUES (?, 0, ?, ?)"
-TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
 class FileMishap:
@@ -324,7 +324,7 @@ class FileMishap:
 
     async def _back_up(self) -> list[str]:
         """A file that is changed on its way is seen; what is put back is what there was."""
-        rows, manifest = _rows(self._folder), read_manifest(self._folder)
+        rows, manifest = every_row(self._folder), read_manifest(self._folder)
         assert manifest is not None, "a system has run there"
         target = self._folder.with_name(f"{self._folder.name}-backup")
         try:
@@ -335,7 +335,7 @@ class FileMishap:
                 restore_backup(target, self._folder)
         finally:
             shutil.rmtree(target, ignore_errors=True)
-        if _rows(self._folder) != rows:
+        if every_row(self._folder) != rows:
             found.append("what was put back is not what there was")
         await self._process.boot()
         return [*found, *await self._after.all_are_up()]
@@ -480,14 +480,3 @@ class FileMishap:
         ):
             for name, content in files.items():
                 (self._folder / f"{other}{name.removeprefix(own)}").write_bytes(content)
-
-
-def _rows(folder: Path) -> dict[tuple[str, str], list[Any]]:
-    """Return every row of every file, by file and table."""
-    found = {}
-    for path in sorted(folder.glob("*.db")):
-        with closing(sqlite3.connect(path)) as connection:
-            for (table,) in connection.execute(TABLES).fetchall():
-                every = f'SELECT * FROM "{table}"'  # noqa: S608 - a schema's own name
-                found[path.name, table] = connection.execute(every).fetchall()
-    return found

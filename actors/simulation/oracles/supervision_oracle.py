@@ -141,9 +141,9 @@ class SupervisionOracle:
 
     def _escalated(self, life: _Life, event: lifecycle.Crashed, now_s: float) -> None:
         """Charge a group where one that stands in it has crashed by itself."""
-        life.irreparable = event.parks
-        since_s = now_s - self.budget.period_s - EDGE_S
         members = self._members(event.name)
+        life.irreparable = event.parks or any(each.irreparable for each in members)
+        since_s = now_s - self.budget.period_s - EDGE_S
         if event.killed or not any(at_s >= since_s for each in members for at_s in each.charged_s):
             return
         failed = any(each.failed_starts for each in members)
@@ -204,6 +204,8 @@ class SiblingOracle:
         self._surely_s: dict[str, list[float]] = defaultdict(list)
         self._maybe_s: dict[str, list[float]] = defaultdict(list)
         self._failed: dict[str, int] = defaultdict(int)
+        # Who has ended with what no restart mends.
+        self._irreparable: set[str] = set()
 
     def begin(self, groups: Mapping[str, str], specs: Mapping[str, Group]) -> None:
         """Begin anew: another process is started; `specs` are the groups, by their names."""
@@ -276,6 +278,7 @@ class SiblingOracle:
 
     def _came_up(self, name: str, now_s: float) -> Iterator[str]:
         self._up.add(name)
+        self._irreparable.discard(name)
         self._may[name] = max(0, self._may[name] - 1)
         # What was said just now it has come up with.
         said = self._degraded_s[name].items()
@@ -297,8 +300,11 @@ class SiblingOracle:
         if group is not None and not event.killed and event.message_type is None:
             self._failed[name] += name not in self._up
             self._maybe_s[group].append(now_s)
-            if {name, *others} <= self._up:  # else it may be down for another's sake already
+            # Else it may be down, or started again, for another's sake already.
+            if {name, *others} <= self._up and name not in self._owed:
                 self._surely_s[group].append(now_s)
+        if event.parks:
+            self._irreparable.add(name)
         self._up.discard(name)
         self._allow(name, others)
         self._owed.update([(each, name) for each in others if each in self._up])
@@ -309,7 +315,8 @@ class SiblingOracle:
         intensity, period_s = budget.intensity, budget.period_s
         count = sum(at_s >= now_s - period_s - EDGE_S for at_s in self._maybe_s[group])
         failed = max([self._failed[each] for each in members], default=0)
-        if not event.killed and not event.parks and max(count, failed) <= intensity:
+        parks = event.parks or not self._irreparable.isdisjoint(members)
+        if not event.killed and not parks and max(count, failed) <= intensity:
             yield f"{group} gave up after {count} crashes within {period_s:g} s, of {intensity}"
         for known in (self._surely_s, self._maybe_s):
             known[group].clear()

@@ -26,6 +26,11 @@ GAP_US_LIMIT: Final = 100_000_000
 
 SLOTS: Final = 12
 
+# How long a backup is under way, about.
+BACKUP_US: Final = 20_000
+# Of these some are deploys.
+ENDS_OF_PROCESS: Final = ("crash", "terminate")
+
 # Of so many seeds one has another order than asyncio's. How many bugs need as few as this many
 # places to be right, or fewer, PCT's authors have counted.
 SEEDS_WITHOUT: Final = 2
@@ -39,7 +44,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
     more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
-    With `knobs` a seed may draw small limits.
+    With `knobs` a seed may draw small limits. Where it is above 0, by `deploys` one crash in so
+    many is the deploy of a version with a mistake, and of ends in order all but one; by `backups`
+    one seed in so many has a backup amid its requests; and by `breaks` one handler in so many that
+    raise after their work breaks a constraint at the commit instead.
     """
 
     weights: Mapping[FaultName, int]
@@ -48,6 +56,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     traps: int = 0
     traps_seldom: int = 0
     knobs: bool = False
+    deploys: int = 0
+    backups: int = 0
+    breaks: int = 0
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -107,15 +118,18 @@ HANDLERS: Final[Mapping[FaultName, int]] = {
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6),
+        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6, deploys=4, backups=24),
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
-        "disk": Profile(weights=DISK, nothing=18, knobs=True),
-        "power": Profile(weights=POWER, nothing=24, knobs=True),
-        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
+        "disk": Profile(weights=DISK, nothing=18, knobs=True, backups=24),
+        "power": Profile(weights=POWER, nothing=24, knobs=True, backups=24),
+        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True, breaks=3),
         "chaos": Profile(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,
             knobs=True,
+            deploys=4,
+            backups=24,
+            breaks=3,
         ),
     }
 )
@@ -177,6 +191,52 @@ def begun_earlier(choose: Chooser, schedule: Schedule, due_us: Sequence[int]) ->
     until_us = (due_us[choose(len(due_us))] if due_us else 0) + choose_gap(choose)
     moments = [(0, Step(0, "previous_version", PROCESS)), *schedule.moments()]
     return Schedule.at([*moments, (until_us, Step(0, "present_version", PROCESS))])
+
+
+def deployed(choose: Chooser, schedule: Schedule, mistakes: Sequence[str], one_in: int) -> Schedule:
+    """Let ends of the process be deploys of a version with one of the mistakes.
+
+    One crash in so many, and of ends in order, as such a deploy begins with one, all but one. What
+    is replaced costs as much, so that a run is none the longer.
+    """
+
+    def perhaps(step: Step) -> Step:
+        if step.fault not in ENDS_OF_PROCESS:
+            return step
+        is_one = choose(one_in) == 0
+        if is_one is (step.fault == "terminate"):
+            return step
+        return Step(step.gap_us, "broken_deploy", mistakes[choose(len(mistakes))])
+
+    return Schedule(tuple(perhaps(step) for step in schedule.steps))
+
+
+def broken_later(choose: Chooser, schedule: Schedule, one_in: int) -> Schedule:
+    """Let one in so many handlers that raise after their work fail at the commit instead."""
+    steps = [
+        Step(step.gap_us, "fail_commit", step.target)
+        if step.fault == "fail_after" and not choose(one_in)
+        else step
+        for step in schedule.steps
+    ]
+    return Schedule(tuple(steps))
+
+
+def backed_up(choose: Chooser, schedule: Schedule, due_us: Sequence[int], one_in: int) -> Schedule:
+    """Let backups be made, in one of so many schedules: beside a request, and amid a fault.
+
+    `due_us` is when each request is due; one comes as long after it as any gap. Another is under
+    way when the fault strikes.
+    """
+    if choose(one_in):
+        return schedule
+    beside_us = due_us[choose(len(due_us))] if due_us else 0
+    moments = [(beside_us + choose_gap(choose), Step(0, "back_up", PROCESS))]
+    faults_us = [at_us for at_us, _ in schedule.moments() if at_us]
+    if faults_us:
+        amid_us = faults_us[choose(len(faults_us))] - choose(BACKUP_US)
+        moments.insert(0, (max(0, amid_us), Step(0, "back_up", PROCESS)))
+    return Schedule.at([*schedule.moments(), *moments])
 
 
 def choose_order(choose: Chooser) -> Order:

@@ -20,9 +20,9 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     A point is named service.Message.before or .after, of the commit that holds the message. A
     handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
     direction, or `client-1<>edge`, both; a saying is one of the scenario's garblings. A setting is
-    a `key=value` of the configuration. The process and the wall clock are always there; `versions`
-    is the process again, where there is another version of it. A commit is known by the point
-    after it.
+    a `key=value` of the configuration, a mistake what the next version has. The process and the
+    wall clock are always there; `versions` is the process again, where there is another version of
+    it. A commit is known by the point after it.
     """
 
     services: tuple[str, ...] = ()
@@ -33,6 +33,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     handlers: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
 
     def of(self, scope: Scope) -> tuple[str, ...]:
@@ -45,6 +46,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
             "handler": self.handlers,
             "effect": self.effects,
             "setting": self.settings,
+            "mistake": self.mistakes,
             "link": self.links,
             "saying": self.sayings,
             "process": (PROCESS,),

@@ -346,15 +346,15 @@ class _ScriptSearch:
         passed = self._passed[self.best] | self._passed[undisturbed]
         # Where no handler is struck, none needs to be: there are hundreds of ways.
         used = {FAULTS[step.fault].scope for step in self.best.schedule.steps}
-        # Nor does any setting stand for what is done under another.
-        settings = {step.target for step in self.best.schedule.steps}
+        # Nor does any setting stand for what is done under another, or a mistake for another.
+        named = {step.target for step in self.best.schedule.steps}
         return [
             simpler.Mishap(name, target, amount_ms)
             for name, fault in FAULTS.items()
             for amount_ms in fault.amounts_ms or (0,)
             for target in self._targets.of(fault.scope)
             if fault.scope not in PASSED or target in passed
-            if fault.scope != "setting" or target in settings
+            if fault.scope not in {"setting", "mistake"} or target in named
             if fault.scope not in STRUCK
             or (used & STRUCK and {target, f"{target}.before"} & passed)
         ]

@@ -86,6 +86,7 @@ class Director:
         # One at a time ends the process, and starts it again.
         self._ending = asyncio.Lock()
         self._cuts: list[asyncio.Task[None]] = []
+        self._backups: list[asyncio.Task[None]] = []
         # Where it is itself: not on a host that ends.
         self._outside = contextvars.copy_context()
         self._outside.run(CURRENT_HOST.set, CURRENT_HOST.get())
@@ -122,8 +123,8 @@ class Director:
         do not for long: three of them make a dead letter. And the power stays on from now on.
         """
         self._machine.cuts.clear()
-        for cut in self._cuts:
-            await cut
+        for each in (*self._cuts, *self._backups):
+            await each
         await self._machine.paused.over()
         for step in schedule.unended():
             await self.apply(step)
@@ -143,8 +144,9 @@ class Director:
         What faults have made a dead letter of is replayed. And the clock is set forward to where it
         has been: what was scheduled there must not be an hour away.
         """
-        if self._strikes_handlers:
-            await replay_wished(self._machine.system)
+        handlers = self._machine.disk.handlers
+        if self._strikes_handlers or handlers.excused:
+            await replay_wished(self._machine.system, handlers)
         await self._machine.scenario.tend(self._machine.system)
         if self._stepped_s < self._stepped_s_max:
             self._set_clock(self._stepped_s_max - self._stepped_s)
@@ -161,7 +163,7 @@ class Director:
         match FAULTS[step.fault].scope:
             case "commit":
                 self._machine.cuts[step.target] = CUTS[step.fault]
-            case "service" | "point" | "process" | "setting" | "version":
+            case "service" | "point" | "process" | "setting" | "mistake" | "version":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -220,9 +222,14 @@ class Director:
         match fault:
             case "crash" | "crash_with" | "cut_power":
                 await self._reboot(self._machine.crash, CUTS.get(fault), setting=setting)
+            case "back_up":
+                self._back_up()
             case "terminate" | "terminate_with":
                 await self._machine.paused.over()
                 await self._reboot(self._machine.stop, setting=setting)
+            case "broken_deploy":
+                await self._machine.paused.over()
+                await self._reboot(self._machine.stop, mistake=target)
             case "previous_version" | "present_version":
                 is_earlier = fault == "previous_version"
                 if self._machine.is_earlier is not is_earlier:
@@ -234,8 +241,12 @@ class Director:
         *how: Loss | None,
         is_earlier: bool | None = None,
         setting: str | None = None,
+        mistake: str | None = None,
     ) -> None:
-        """End the process, and start it again; as which version, with what, if that is said."""
+        """End the process, and start it again; as which version, with what, if that is said.
+
+        Before that one with a `mistake` is tried, if there is one.
+        """
         async with self._ending:
             await end(*how)
             if is_earlier is not None:
@@ -243,12 +254,20 @@ class Director:
             if setting is not None:
                 self._machine.reconfigure(setting)
             await asyncio.sleep(REBOOT_S)
+            if mistake is not None:
+                await self._machine.deploy(mistake)
+                await asyncio.sleep(REBOOT_S)
             await self._machine.boot()
 
     def _cut_off(self, loss: Loss) -> None:
         """Cut the power, amid what the process does."""
         reboot = self._reboot(self._machine.crash, loss)
         self._cuts.append(self._loop.create_task(reboot, context=self._outside.copy()))
+
+    def _back_up(self) -> None:
+        """Have it begun, and go on: something may happen beside it."""
+        made = self._machine.back_up()
+        self._backups.append(self._loop.create_task(made, context=self._outside.copy()))
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk
@@ -276,6 +295,8 @@ class Director:
         match fault:
             case "fail_before" | "fail_after":
                 handlers.fails.add((target, fault.removeprefix("fail_")))
+            case "fail_commit":
+                handlers.breaks.add(target)
             case "poison":
                 handlers.poison[target] = None
             case "cure":

@@ -59,6 +59,10 @@ class Disk:
         full = self.full.get(service)
         return full is not None and full()
 
+    def is_short(self) -> bool:
+        """Whether there is no room on the disk of any."""
+        return any(self.is_full(service) for service in self.full)
+
     def refuse(self, service: str) -> StoreUnwritable | None:
         """Return what a write gets while the disk is full."""
         once = service in self.full_once
@@ -80,6 +84,10 @@ class Disk:
         self.trace.add("refuse", service, "its file cannot be opened")
         text = f"{service}.db: database is locked"
         raise WishedLock(text)
+
+    def is_in_the_way(self, service: str) -> bool:
+        """Whether the service may be down for want of room, or of a file that can be opened."""
+        return service in self.full or service in self.full_once or service in self.locked
 
     def parked(self, _service: str) -> None:
         """Hear that a restart budget is spent."""

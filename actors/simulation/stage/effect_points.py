@@ -19,6 +19,9 @@ from actors.service.stateless.replicas import Replicas
 from actors.simulation.oracles.effect_oracle import EffectLimits
 from actors.simulation.stage.simulated_store import KILL_S_MAX
 
+# Handlers that may have a mistake that shows when they run.
+SLIPPING = ("command", "event")
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -99,6 +102,8 @@ def _around(spec: HandlerSpec, name: str, faults: HandlerFaults) -> Callable[...
         faults.strike(name, message_type, "before", message)
         reply = function(service, tx, *message)
         faults.strike(name, message_type, "after", message)
+        if faults.slips and spec.kind in SLIPPING:
+            reply = faults.slip(name, message_type, tx, message[0], reply)
         return reply
 
     return run

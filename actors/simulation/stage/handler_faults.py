@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.errors import HandlerTimeout, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actors.simulation.deploys.mistake import Slip
     from actors.simulation.stage.trace import Trace
 
 
 class WishedCrash(Exception):
     """A handler raises on purpose."""
+
+
+class WishedBreak(sqlite3.IntegrityError):
+    """What was written breaks a constraint at the commit, on purpose."""
 
 
 class WishedLock(StoreError):
@@ -24,7 +32,9 @@ class WishedTimeout(HandlerTimeout):
 
 
 # How such a crash is described: one of anybody else is nobody's wish.
-WISHED: Final = (WishedCrash.__name__, WishedTimeout.__name__, WishedLock.__name__)
+WISHED: Final = tuple(
+    each.__name__ for each in (WishedCrash, WishedTimeout, WishedBreak, WishedLock)
+)
 # How often poison strikes at most. Equal messages are all poison, each for as long as it is tried;
 # of one that is tried for ever the oracles tell, and a run has to end.
 STRIKES_MAX: Final = 40
@@ -36,6 +46,11 @@ class HandlerFaults:
     def __init__(self, trace: Trace) -> None:
         """Every handler is well."""
         self.fails: set[tuple[str, str]] = set()
+        self.breaks: set[str] = set()
+        # What all handlers of a service do wrong, while a version runs that does; and how crashes
+        # are told that came of it.
+        self.slips: dict[str, Slip] = {}
+        self.excused: set[str] = set()
         # What is poison to a handler: a message, or whichever comes next.
         self.poison: dict[str, Any] = {}
         self.slow_s: dict[str, float] = {}
@@ -51,9 +66,23 @@ class HandlerFaults:
         """Whether anything is wrong with any of them."""
         return bool(self.fails or self.poison or self.slow_s or self._overrun)
 
+    def has_wished(self, error: str) -> bool:
+        """Whether an error so described is what somebody wanted, or what became of it."""
+        return is_wished(error) or any(words in error for words in self.excused)
+
+    def slip(self, service: str, message_type: str, tx: Any, message: Any, reply: Any) -> Any:
+        """Return what becomes of a handler's reply, or raise what its mistake leads to."""
+        slip = self.slips.get(service)
+        if slip is None:
+            return reply
+        self.excused.add(slip.says)
+        self._trace.add("fault", service, f"{service}.{message_type} has a mistake")
+        return slip.make(tx, message, reply)
+
     def clear(self) -> None:
         """Let every handler be well again."""
         self.fails.clear()
+        self.breaks.clear()
         self.poison.clear()
         self.slow_s.clear()
         self.late_s.clear()
@@ -81,6 +110,19 @@ class HandlerFaults:
         if (handler, phase) in self.fails:
             self.fails.discard((handler, phase))
             self._raise(service, f"{handler} raises {phase} its work")
+
+    def breaking(self, service: str, message_types: Sequence[str]) -> int | None:
+        """Return which of a batch is to break a constraint at its commit, if one is."""
+        if not self.breaks:
+            return None
+        for number, message_type in enumerate(message_types):
+            handler = f"{service}.{message_type}"
+            if handler in self.breaks:
+                self.breaks.discard(handler)
+                text = f"what {handler} has written breaks a constraint"
+                self._trace.add("fault", service, text)
+                return number
+        return None
 
     def delay_s(self, service: str, message_type: str, budget_s: float) -> float:
         """Return how much longer the next work of a handler takes: no longer than its budget."""

@@ -10,16 +10,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import App
-from actors.errors import NoSuchActor, SchemaError
+from actors.errors import NoSuchActor
 from actors.kernel import lifecycle
+from actors.simulation.files.running_backups import RunningBackups
+from actors.simulation.files.simulated_aside import SimulatedAside
 from actors.simulation.net.current_host import on_host
 from actors.simulation.script.settings import set_anew
 from actors.simulation.stage.author_line import short_place
+from actors.simulation.stage.deployer import REFUSED, Deployer
 from actors.simulation.stage.disk import Disk
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
 from actors.simulation.stage.effect_points import with_effect_points
 from actors.simulation.stage.final_state import NotedRng
-from actors.simulation.stage.handler_faults import WishedCrash, is_wished
+from actors.simulation.stage.handler_faults import WishedCrash
 from actors.simulation.stage.simulated_runner import runners_on
 from actors.simulation.stage.simulated_store import stores_on
 from actors.simulation.stage.trace import placeless
@@ -38,18 +41,17 @@ if TYPE_CHECKING:
     from actors.kernel.stats import ActorStats
     from actors.service.assembly import ServiceSystem
     from actors.service.service import Service
+    from actors.simulation.deploys.version import Version
+    from actors.simulation.files.running_backups import Operator
     from actors.simulation.files.unsynced import Remains
     from actors.simulation.files.write_ahead_log import Loss
     from actors.simulation.net.network import Network
     from actors.simulation.oracles.engine import Engine
     from actors.simulation.stage.scenario import Scenario
     from actors.simulation.stage.trace import Trace
-    from actors.simulation.stage.version import Version
     from actors.simulation.time.loop import SimulationLoop
     from actors.system import Ask
 
-# How a file is refused that a newer version has migrated: that is no fault of the earlier one's.
-NEWER: Final = f"{SchemaError.__name__}: "
 # How a hook ends that has no more time, and how who waited for what it had begun.
 GIVEN_UP: Final = ("CancelledError", "TimeoutError")
 # How long a request to the outside world is on its way, in virtual seconds.
@@ -100,12 +102,16 @@ class Machine:
         self.clock = loop.clock
         self.paused = HostPause(loop, EDGE_HOST, self._continue)
         self._network = network
-        self._folder = folder
+        self.folder = folder
         self.config = config
         # All that were in force, one after the other.
         self.configs = [config]
         self._versions = versions
         self.is_earlier = False
+        self.deployer = Deployer(self, trace)
+        self.backups = RunningBackups(folder)
+        # Who asks as an operator does: (method, path, body).
+        self.operator: Operator
         self.scenario = scenario
         self._trace = trace
         self._rng = rng
@@ -150,7 +156,7 @@ class Machine:
     @property
     def version(self) -> Version:
         """What it runs, or will when it is started."""
-        return self._versions[self.is_earlier]
+        return self.deployer.version or self._versions[self.is_earlier]
 
     def as_read(self, service: str, message: Message) -> Message:
         """Return a message as the version that runs reads it. Raises NotRead."""
@@ -174,6 +180,7 @@ class Machine:
         if self.engine is not None:
             self.engine.serves(self.actors())
         which = ", of the previous version," if self.is_earlier else ""
+        which = which if self.deployer.version is None else ", of the next version,"
         self._trace.add("boot", EDGE_HOST, f"process {self._boots}{which}")
 
     async def crash(self, loss: Loss | None = None) -> None:
@@ -204,7 +211,16 @@ class Machine:
         for each in remains:
             each.put_back()
         if remains:
-            self.disk.unsynced.resume(self._folder)
+            self.disk.unsynced.resume(self.folder)
+
+    async def deploy(self, mistake: str) -> None:
+        """Try to start the next version, which has this mistake; none runs afterwards."""
+        await self.deployer.deploy(mistake, self._rng.fork(f"deploy {self._boots}"))
+
+    async def back_up(self) -> None:
+        """Have a backup made of what runs, and hear how that ends."""
+        said = await self.backups.order(self.operator)
+        self._trace.add("backup", EDGE_HOST, said)
 
     def reconfigure(self, setting: str) -> None:
         """Let the next process have another configuration: one `key=value` of it."""
@@ -244,7 +260,7 @@ class Machine:
 
     def watch_syncs(self) -> None:
         """Follow what is synced, for whoever cuts the power."""
-        self.disk.unsynced.watch(self._folder)
+        self.disk.unsynced.watch(self.folder)
 
     def pause(self, seconds: float) -> None:
         """Let nothing of the process run for so long."""
@@ -314,12 +330,13 @@ class Machine:
         return App(
             self.version.systems,
             self.config,
-            data_dir=self._folder,
+            data_dir=self.folder,
             lock=self._lock,
             clock=self.clock,
             rng=rng,
             store=stores_on(self.disk),
             runner=runners_on(self.disk),
+            aside=SimulatedAside(self.disk.is_short, distance, self.backups),
             simulated=True,
             heard=self._note,
             ambient=contextvars.copy_context(),
@@ -380,7 +397,7 @@ class Machine:
         return True
 
     def _remains(self, loss: Loss) -> list[Remains]:
-        remains = self.disk.unsynced.cut(self._folder, loss)
+        remains = self.disk.unsynced.cut(self.folder, loss)
         for each in remains:
             if each.lost:
                 self._trace.add("lost", each.store, f"the last {each.lost} frames of its log")
@@ -412,21 +429,26 @@ class Machine:
         slow_s = self.engine.deferred.slowest_s(event.name, now_s - limit_s)
         return slow_s >= limit_s or self.engine.pauses.within(now_s - limit_s, now_s) > 0
 
+    def _is_refused(self, event: lifecycle.Crashed) -> bool:
+        """Whether it is down for a file that another version has left as it cannot have it."""
+        earlier = self.is_earlier and event.error.startswith(REFUSED)
+        return earlier or self.deployer.is_refused(event)
+
     def _note(self, event: lifecycle.LifecycleEvent) -> None:
         name = type(event).__name__.lower()
         text = ""
         if self.engine is not None and not self.disk.lost:
             self.engine.happened(event)
         if isinstance(event, lifecycle.Crashed):
-            text = placeless(event.error, self._folder)
+            text = placeless(event.error, self.folder)
             # Also while it boots, and while it ends in order; whom its own death ends is no crash.
-            refused = self.is_earlier and event.error.startswith(NEWER)
-            wished = is_wished(event.error) or refused
+            wished = self.disk.handlers.has_wished(event.error) or self._is_refused(event)
             if not event.killed and not self.disk.lost and not wished:
                 self.crashes.append(f"{event.name}: {text}{_where(event)}")
         elif isinstance(event, lifecycle.HookFailed):
-            text = placeless(f"{event.hook} {event.error}", self._folder)
-            if not self.disk.lost and not is_wished(event.error) and not self._is_late(event):
+            text = placeless(f"{event.hook} {event.error}", self.folder)
+            wished = self.disk.handlers.has_wished(event.error)
+            if not self.disk.lost and not wished and not self._is_late(event):
                 self.crashes.append(f"{event.name}: {text}")
         elif isinstance(event, lifecycle.DeadLettered):
             text = event.message_type

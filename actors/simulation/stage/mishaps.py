@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel.rng import Rng
+from actors.service.common_invariants import all_at_rest
 from actors.simulation.files.file_mishap import FileMishap
 from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.client import Client
+from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.trace import Trace
 
 if TYPE_CHECKING:
@@ -19,13 +21,14 @@ if TYPE_CHECKING:
     from actors.simulation.stage.client import ClientReply
     from actors.simulation.stage.machine import Machine
     from actors.simulation.time.loop import SimulationLoop
+    from actors.system import Audit
 
 # To the folder of one in so many runs that held something happens.
 MISHAP_ONE_IN: Final = 4
-OPERATOR: Final = "client-0"
+OPERATOR: Final = "operator"
 
 
-async def _ask(
+async def ask_as_operator(
     machine: Machine, loop: SimulationLoop, method: str, path: str, body: Any
 ) -> ClientReply:
     """Ask what runs on it as an operator, of whom nobody else hears."""
@@ -66,7 +69,7 @@ async def have_mishap(
             other=other,
             siblings=machine.version.groups,
             config=machine.config.store,
-            operator=partial(_ask, another, loop),
+            operator=partial(ask_as_operator, another, loop),
         )
         name = rng.choice(list(mishap.every))
         trace.add("mishap", service, name)
@@ -79,3 +82,42 @@ async def have_mishap(
         raise
     finally:
         shutil.rmtree(place)
+
+
+async def wrong_when_restored(
+    machine: Machine, loop: SimulationLoop, audits: Sequence[Audit]
+) -> list[str]:
+    """Put each backup back, have it come to rest, and audit it; return what was wrong.
+
+    It is what a crash at its moment would have left: nothing of it is lost, or done by half.
+    """
+    place = machine.folder.with_name(f"{machine.folder.name}-restored")
+    troubles: list[str] = []
+    try:
+        for name, found in machine.backups.restored(place):
+            wrong = found or await _wrong_when_played(machine, loop, audits, place)
+            troubles += [f"backups: {name}: {each}" for each in wrong]
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return troubles
+
+
+async def _wrong_when_played(
+    machine: Machine, loop: SimulationLoop, audits: Sequence[Audit], place: Path
+) -> list[str]:
+    another = machine.another(place, Rng("restored"))
+    try:
+        await another.boot()
+        found = await get_well(another)
+        if not found:
+            busy = await come_to_rest(another, machine.scenario)
+            found = [f"it does not come to rest: {each}" for each in busy]
+        await another.stop()
+    except BaseException:
+        await another.end()
+        raise
+    with all_at_rest():
+        for audit in audits:
+            found += audit(place, machine.config, loop.clock.now_us())
+    found += [f"crashed by itself: {each}" for each in another.crashes]
+    return [*found, *(f"unhandled: {each.get('message')}" for each in loop.unhandled)]

@@ -17,9 +17,12 @@ from actors.simulation.script.knobs import choose_knobs, is_set
 from actors.simulation.script.profile import (
     Profile,
     assemble,
+    backed_up,
     begun_earlier,
+    broken_later,
     choose_order,
     choose_slot,
+    deployed,
     draw_schedule,
 )
 from actors.simulation.script.schedule import Schedule
@@ -78,12 +81,20 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         traps = self.points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
+        due_us = list(accumulate(each.gap_us for each in workload))
         if self.targets.versions and profile.weights.get("previous_version"):
-            due_us = list(accumulate(each.gap_us for each in workload))
             schedule = begun_earlier(SeededChooser(rng.fork("version")), schedule, due_us)
         chosen = choose_knobs(SeededChooser(rng.fork("knobs"))) if profile.knobs else ()
         knobs = tuple(each for each in chosen if not is_set(self.explicit, each.key))
         order = choose_order(SeededChooser(rng.fork("order")))
+        # Another scenario has others under the same seed.
+        choose = SeededChooser(rng.fork(f"operations of {type(scenario).__name__}"))
+        if self.targets.mistakes and profile.deploys:
+            schedule = deployed(choose, schedule, self.targets.mistakes, profile.deploys)
+        if profile.breaks:
+            schedule = broken_later(choose, schedule, profile.breaks)
+        if profile.backups:
+            schedule = backed_up(choose, schedule, due_us, profile.backups)
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs, order=order)
 
     def choose_call(self, choose: Chooser) -> Any:

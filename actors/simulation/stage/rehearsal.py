@@ -12,6 +12,8 @@ from actors.errors import declared, line_at
 from actors.kernel.rng import Rng
 from actors.service.stateless.replicas import actor_names
 from actors.simulation.check.assertions import Assertions, asserting
+from actors.simulation.deploys.mistakes import mistakes_in
+from actors.simulation.deploys.version import Interpreted, Version
 from actors.simulation.errors import Endless, NoScenario, NothingThere, SimulationError
 from actors.simulation.net.network import Network
 from actors.simulation.oracles.engine import Engine
@@ -32,7 +34,6 @@ from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
 from actors.simulation.stage.simulated_config import simulated
 from actors.simulation.stage.staging import Given, Played, Staging, wrong_while_up
 from actors.simulation.stage.trace import Trace, placeless
-from actors.simulation.stage.version import Interpreted, Version
 from actors.simulation.stage.watchdog import RUN_CPU_S_MAX, STILL_S_MAX, watchdog
 from actors.simulation.time.collector import uncollected
 from actors.simulation.time.loop import SimulationLoop
@@ -91,10 +92,11 @@ class Rehearsal:
         self._template.mkdir()
         self._runs = 0
         classes = look_through(self._systems, self._config, place)
-        factories = services_of(self._systems, unbooted(self._systems, self._config, place))
+        wiring = unbooted(self._systems, self._config, place)
+        factories = services_of(self._systems, wiring)
         # The present one, and the one before where there is one.
         self._versions = (
-            Version.of(self._systems, factories),
+            Version.of(self._systems, wiring),
             *self._versions_before(system, place),
         )
         points = CrashPoints.of(factories, seldom=scenario().seldom, unreached=scenario().unreached)
@@ -110,6 +112,7 @@ class Rehearsal:
             handlers=handlers,
             effects=effects,
             settings=setting_names(self._config, scenario().settings, explicit),
+            mistakes=mistakes_in(self._versions[0].parts),
             versions=(PROCESS,) * (len(self._versions) - 1),
         )
         self.playwright = Playwright(
@@ -293,7 +296,7 @@ class Rehearsal:
         if earlier is not None:
             systems = scenario.systems(earlier)
             wiring = unbooted(systems, self._config, place)
-            yield Version.of(systems, services_of(systems, wiring))
+            yield Version.of(systems, wiring)
 
     def _engine(self, clock: VirtualClock, config: Config) -> Engine:
         return Engine(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,13 +11,22 @@ import msgspec
 
 from actors.errors import Fenced, StoreError, StoreRefused, StoreUnwritable
 from actors.kernel.messages import Refusal
+from actors.simulation.files.failing_connections import (
+    FAILURES,
+    BrokenCommit,
+    FullDisk,
+    working_through,
+)
 from actors.simulation.script.crash_points import message_name
 from actors.simulation.stage.disk import COST_S_MAX, SLOW_CHANCE, SLOW_FACTOR
+from actors.simulation.stage.handler_faults import WishedBreak
 from actors.store.inline_store import InlineStore
 from actors.store.store import WriteResult
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from actors.config import StoreConfig
     from actors.kernel.behavior import BatchResult
@@ -37,44 +46,8 @@ EPOCH = "SELECT value FROM epoch"
 KILL_S_MAX = 0.02
 
 
-# A statement that needs room; at which one of a batch there is none, 0 being its commit.
-WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH")
+# At which write of a batch there is no room, 0 being its commit.
 WRITES_MAX = 8
-
-
-class FullDisk:
-    """A connection that finds no room: at one of its writes or, at the latest, at the commit."""
-
-    def __init__(self, connection: sqlite3.Connection, writes: int) -> None:
-        """The write number `writes` finds none; where that is 0, the commit."""
-        self._connection = connection
-        self._left = writes
-
-    def __getattr__(self, name: str) -> Any:
-        """Be the connection in all else."""
-        return getattr(self._connection, name)
-
-    def execute(self, sql: str, *params: Any) -> sqlite3.Cursor:
-        """Run it, unless there is no room for it."""
-        self._look_for_room(sql)
-        return self._connection.execute(sql, *params)
-
-    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
-        """Run it, unless there is no room for it."""
-        self._look_for_room(sql)
-        return self._connection.executemany(sql, rows)
-
-    def _look_for_room(self, sql: str) -> None:
-        if sql != "COMMIT":
-            if not sql.startswith(WRITES):
-                return
-            self._left -= 1
-            if self._left != 0:
-                return
-        error = sqlite3.OperationalError("database or disk is full")
-        error.sqlite_errorcode = sqlite3.SQLITE_FULL
-        error.sqlite_errorname = "SQLITE_FULL"
-        raise error
 
 
 class SimulatedStore(InlineStore):
@@ -94,6 +67,9 @@ class SimulatedStore(InlineStore):
         self._disk = disk
         self._costs = rng.fork("costs")
         self._leftover: asyncio.Task[None] | None = None
+        # One batch at a time, or who has it stand still between two.
+        self._turn = asyncio.Lock()
+        self._standing: set[asyncio.Task[Any]] = set()
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Open as the real one does, but never verify: whole files are not what is simulated."""
@@ -121,7 +97,13 @@ class SimulatedStore(InlineStore):
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
-        """Run commands in one transaction."""
+        """Run commands in one transaction, unless it is to stand still."""
+        async with self._turn:
+            return await self._write(batch, handlers)
+
+    async def _write(
+        self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
+    ) -> WriteResult:
         types = [message_name(envelope.message) for envelope in batch]
         if self._disk.engine is not None:
             self._disk.engine.given(self._name, batch)
@@ -139,7 +121,8 @@ class SimulatedStore(InlineStore):
             self._disk.trace.add("refuse", self._name, "the disk is full")
             return await self._run_out_of_room(batch, handlers, refused)
         try:
-            result = await self._commit_all(batch, handlers)
+            with self._perhaps_breaking(types):
+                result = await self._commit_all(batch, handlers)
             self._note(types, batch, result)
             await self._take_time()
             await self._pass(types, "after")
@@ -173,15 +156,29 @@ class SimulatedStore(InlineStore):
         loop.call_later(self._cost_s(), self._look_now, function, future)
         return future
 
+    def between_batches(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Have it stand still for as long as what `function` returns is awaited."""
+        if self._writer is None:
+            message = f"{self._name} is not open"
+            raise StoreError(message)
+        standing = asyncio.get_running_loop().create_task(self._stand_still(function))
+        self._standing.add(standing)
+        standing.add_done_callback(self._standing.discard)
+        return standing
+
     async def abandon(self) -> None:
         """Let nothing more commit; what the batch under way still tries is seen to the end."""
         self._abandoned = True
+        if self._standing and not self._disk.lost:
+            await asyncio.wait(self._standing)
         if self._leftover is not None:
             await asyncio.wait([self._leftover])
         await super().abandon()
 
     async def close(self) -> None:
         """Close in order, unless the process has died amid that: then nothing is said any more."""
+        if self._standing and not self._disk.lost:
+            await asyncio.wait(self._standing)
         await (self.abandon() if self._disk.lost else super().close())
 
     # --- Inside ------------------------------------------------------------------------------
@@ -207,6 +204,11 @@ class SimulatedStore(InlineStore):
         """Whoever is to see what was committed sees what is synced."""
         if not self._disk.lost:
             self._disk.unsynced.settle(self._name, self._spec.path, self._writer)
+
+    async def _stand_still(self, function: Callable[[], Any]) -> None:
+        await self._take_time()
+        async with self._turn:
+            await function()
 
     async def _go_on(self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]) -> None:
         await self._take_time()
@@ -244,25 +246,28 @@ class SimulatedStore(InlineStore):
         if commit is None or self.unwritable:
             return WriteResult(outcomes=[refused] * len(batch))
         connection = commit._connection  # noqa: SLF001 - nobody else may see that it is another
-        full = FullDisk(connection, self._costs.randrange(WRITES_MAX))
-        writers = [
-            each
-            for each in (commit, *commit.participants)
-            if vars(each).get("_connection") is connection
-        ]
-        for each in writers:
-            vars(each)["_connection"] = full
+        writes = self._costs.randrange(WRITES_MAX)
+        full = FullDisk(connection, writes, FAILURES[writes % len(FAILURES)])
         try:
-            result = await self._commit_all(batch, handlers)
+            with working_through(commit, full):
+                result = await self._commit_all(batch, handlers)
         finally:
-            for each in writers:
-                vars(each)["_connection"] = connection
             self._settle()
         # Where the file lies is of this run alone.
         outcomes = [
             refused if isinstance(each, StoreUnwritable) else each for each in result.outcomes
         ]
         return msgspec.structs.replace(result, outcomes=outcomes)
+
+    def _perhaps_breaking(self, types: Sequence[str]) -> AbstractContextManager[None]:
+        """Let what one of them writes break a constraint at the commit, if that is wanted."""
+        number = self._disk.handlers.breaking(self._name, types)
+        commit = self._commit
+        if number is None or commit is None:
+            return nullcontext()
+        error = WishedBreak("FOREIGN KEY constraint failed")
+        connection = commit._connection  # noqa: SLF001 - as above
+        return working_through(commit, BrokenCommit(connection, number, error))
 
     def _look_now(
         self, function: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]

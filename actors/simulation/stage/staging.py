@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path  # noqa: TC003 - a field's type
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,7 @@ from actors.simulation.script.script import Script  # noqa: TC001 - a field's ty
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.director import Director
 from actors.simulation.stage.edge_host import EDGE_HOST
-from actors.simulation.stage.mishaps import have_mishap
+from actors.simulation.stage.mishaps import ask_as_operator, have_mishap, wrong_when_restored
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.trace import placeless
@@ -134,6 +135,7 @@ class Staging:
                 self.troubles += machine.engine.troubles
             raise
         finally:
+            machine.backups.clear()
             self.virtual_s = loop.time()
             self.early = loop.early
 
@@ -149,6 +151,7 @@ class Staging:
         scenario.is_calm = not script.schedule.steps
         scenario.configs = machine.configs
         scenario.was_disturbed = engine.calm.was_disturbed
+        machine.operator = partial(ask_as_operator, machine, loop)
         machine.is_earlier = script.schedule.begins_with("previous_version")
         await machine.boot()
         await _together(
@@ -174,6 +177,8 @@ class Staging:
                 troubles += _sentences(getattr(audit, "__name__", str(audit)), found)
             found = scenario.violations(folder, machine.config, loop.clock, history)
             troubles += _sentences(f"{type(scenario).__name__}.violations", found)
+        if not troubles and machine.backups:
+            troubles = await wrong_when_restored(machine, loop, given.audits)
         if not troubles:
             troubles = await have_mishap(
                 script.seed,
@@ -222,6 +227,7 @@ def wrong_while_up(machine: Machine, loop: SimulationLoop) -> Iterator[str]:
         yield from machine.engine.troubles
     yield from [f"crashed by itself: {each}" for each in machine.crashes]
     yield from machine.disk.handlers.troubles
+    yield from machine.deployer.troubles
     yield from [f"unhandled: {each.get('message')}" for each in loop.unhandled]
 
 

@@ -6,11 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from actors.errors import DressRehearsalError
-from actors.simulation.stage.handler_faults import is_wished
 
 if TYPE_CHECKING:
     from actors.kernel.dead_letters import DeadLetter
     from actors.service.assembly import ServiceSystem
+    from actors.simulation.stage.handler_faults import HandlerFaults
 
 # An effect whose answers came too late, or which was to raise; it says so itself.
 EFFECT_FAILED: Final = "the effect failed"
@@ -21,12 +21,12 @@ LOOKS_MAX: Final = 12
 LETTERS_MAX: Final = 1_000
 
 
-async def replay_wished(system: ServiceSystem) -> None:
+async def replay_wished(system: ServiceSystem, handlers: HandlerFaults) -> None:
     """Replay them, the oldest first, until a look finds none."""
     for _ in range(LOOKS_MAX):
         await asyncio.sleep(LOOK_S)
         letters = await system.dead_letters(limit=LETTERS_MAX)
-        wished = [each for each in reversed(letters) if _is_wished(each)]
+        wished = [each for each in reversed(letters) if _is_wished(each, handlers)]
         if not wished:
             return
         for letter in wished:
@@ -36,6 +36,6 @@ async def replay_wished(system: ServiceSystem) -> None:
                 continue  # the next look finds it again
 
 
-def _is_wished(letter: DeadLetter) -> bool:
+def _is_wished(letter: DeadLetter, handlers: HandlerFaults) -> bool:
     reason = letter.reason
-    return letter.durable and (is_wished(reason) or reason.startswith(EFFECT_FAILED))
+    return letter.durable and (handlers.has_wished(reason) or reason.startswith(EFFECT_FAILED))

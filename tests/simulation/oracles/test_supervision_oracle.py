@@ -190,3 +190,18 @@ def test_siblings_are_started_again_as_their_group_has_it(
     told += oracle.left()
     assert [each for each in told if not each.startswith(found or "-")] == []
     assert bool(told) is bool(found)
+
+
+def test_who_goes_with_one_before_it_spends_nothing_of_its_own() -> None:
+    """Both crash at one moment: the later one is started again for the earlier one's sake."""
+    acting = Group(
+        name="acting", services=(*GROUPS,), strategy="rest_for_one", intensity=2, period_s=30.0
+    )
+    oracle = SiblingOracle(RestartBudget(5, 30.0))
+    oracle.begin(GROUPS, {"acting": acting})
+    both = [crashed("favouriter"), crashed("responder"), up("favouriter", 2), up("responder", 2)]
+    once, twice = [crashed("responder"), up("responder", 3)], [crashed("responder")]
+    told = [each for event in (*BOTH, *both, *once) for each in oracle.hear(event, 0.0)]
+    assert told == []
+    told = [each for event in (*twice, up("responder", 4)) for each in oracle.hear(event, 1.0)]
+    assert [each for each in told if "though the budget of acting was spent" in each]

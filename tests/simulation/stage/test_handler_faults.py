@@ -64,6 +64,15 @@ def texts_of(played: Played) -> list[str]:
         (Step(0, "fail_before", COUNT), [f"{HIT}CountTweet raises before its work"]),
         (Step(0, "fail_after", COUNT), [f"{HIT}CountTweet raises after its work"]),
         (
+            Step(0, "fail_commit", COUNT),
+            [
+                "fault tally what tally.CountTweet has written breaks a constraint",
+                "crash tally WishedBreak",
+                "restarted tally",
+                "message tally CountTweet handled",
+            ],
+        ),
+        (
             Step(0, "poison", COUNT),
             3 * [f"{HIT}CountTweet is given poison"] + ["deadlettered tally CountTweet"],
         ),

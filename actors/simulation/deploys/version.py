@@ -10,22 +10,25 @@ from actors.kernel.messages import stored_names, type_name, type_of
 from actors.service.group import Group  # noqa: TC001 - a field's type
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas, actor_names
+from actors.simulation.deploys.parts import Parts
 from actors.simulation.errors import NotRead
 from actors.simulation.oracles.subscriptions import Subscriber
-from actors.system import System  # noqa: TC001 - a field's type
+from actors.system import System, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
     from actors.kernel.messages import Message
     from actors.service.assembly import ServiceSystem
+    from actors.system import Wiring
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Systems, and what they declare, as oracles are to know it.
 
     `messages` are the types that each service handles, by (service, stored name), and `groups` are
-    those in which actors stand; `specs` are these, by their names.
+    those in which actors stand; `specs` are these, by their names. `parts` are what its next
+    version may have a mistake in.
     """
 
     systems: tuple[System, ...]
@@ -33,10 +36,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, str]
     specs: dict[str, Group]
     messages: dict[tuple[str, str], Any]
+    parts: Parts
 
     @classmethod
-    def of(cls, systems: Sequence[System], factories: Mapping[str, Any]) -> Self:
-        """Read it from the classes; `factories` are those of all the systems' services, by name."""
+    def of(cls, systems: Sequence[System], wiring: Wiring) -> Self:
+        """Read it from what the systems make by that wiring."""
+        factories = services_of(systems, wiring)
         messages: dict[tuple[str, str], Any] = {}
         subscribers = []
         for name, made in _services(factories):
@@ -52,6 +57,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             groups=_groups_of(systems, factories),
             specs={group.name: group for system in systems for group in system.supervision},
             messages=messages,
+            parts=Parts(systems, wiring),
         )
 
     def read(self, service: str, message: Message) -> Message:
