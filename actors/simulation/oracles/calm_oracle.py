@@ -57,6 +57,10 @@ class CalmOracle:
         """Who is not up, of those that were, or does not do all of its work."""
         return self._down
 
+    def down_since(self, at_s: float) -> AbstractSet[str]:
+        """Return who was not up then, and has not been since."""
+        return {name for name in self._down if self._open.get(("down", name), [inf])[0] <= at_s}
+
     def disturb(self, now_s: float) -> None:
         """Hear that something was done to it now."""
         self._disturbed_s = now_s

@@ -78,6 +78,8 @@ ORACLES: Final[Mapping[str, str]] = {
 }
 
 PAUSE: Final = ("pause", "process")
+# Where is asked whether every service is up.
+READY: Final = "/readyz"
 
 
 class Engine:
@@ -217,6 +219,7 @@ class Engine:
         """Hear that nothing of the process runs from now on."""
         now_s = self._clock.monotonic()
         self.pauses.begin(now_s)
+        self._supervision.stood_still()
         self.calm.lasts(PAUSE, now_s)
 
     def unpaused(self) -> None:
@@ -231,7 +234,7 @@ class Engine:
         if action == "suspend":
             self._supervision.suspended(actor, self._clock.monotonic(), for_s)
         elif action == "resume":
-            self._supervision.resumed(actor)
+            self._add("supervision", self._supervision.resumed(actor, self._clock.monotonic()))
         elif action == "restart":
             self._siblings.asked_for(actor, self._clock.monotonic())
 
@@ -242,6 +245,10 @@ class Engine:
         """
         if action in {"suspend", "resume"}:
             self._supervision.asking(action, actor, count, self._clock.monotonic(), lost=lost)
+
+    def confirmed(self, actor: str, for_s: float) -> None:
+        """Hear that an operator was told, at once, that an actor is suspended for so long."""
+        self._supervision.confirmed(actor, self._clock.monotonic(), for_s)
 
     def attempted(self, store: str, messages: Sequence[Any]) -> None:
         """Hear that an effect is about to ask the outside world: for several, if it takes lists."""
@@ -314,6 +321,9 @@ class Engine:
             if not found or since_s <= begun_s:
                 break
         self._add("http", [f"{who}: {each}" for each in found])
+        if (exchange.target, exchange.status) == (READY, 200) and self.unready() is not None:
+            down = sorted(self.calm.down_since(begun_s) & self._epochs.keys())
+            self._add("supervision", [f"{READY} is 200, and {each} was not up" for each in down])
 
     def is_calm_since(self, host: str, begun_s: float) -> bool:
         """Whether nothing has been done to system and link since then, nor just before."""

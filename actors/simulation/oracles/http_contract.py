@@ -105,6 +105,8 @@ class HttpContract:
         # not.
         self._placed: set[str] = set()
         self._unplaced: set[str] = set()
+        # By which methods something was done at each address.
+        self._methods: dict[tuple[int | None, str], set[str]] = {}
 
     def violations(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
         """Yield a sentence for everything that is wrong with it.
@@ -116,6 +118,7 @@ class HttpContract:
 
     def _violations(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
         yield from _common(seen)
+        yield from self._allowed(seen)
         if seen.method == "HEAD":
             if seen.size:
                 yield f"and a body of {seen.size} bytes"
@@ -126,6 +129,16 @@ class HttpContract:
         else:
             yield from self._problem(seen, config)
 
+    def _allowed(self, seen: HttpAnswer) -> Iterator[str]:
+        """A method that was answered there before is among those that are said to be."""
+        methods = self._methods.setdefault((seen.port, seen.target.partition("?")[0]), set())
+        if seen.status in SUCCESSES:
+            methods.add(seen.method)
+        if seen.status == 405:  # noqa: PLR2004 - a status
+            allowed = seen.headers.get("allow", "").split(", ")
+            if methods - set(allowed):
+                yield f"and allows {allowed}, where {sorted(methods)} were answered"
+
     # --- A yes -------------------------------------------------------------------------------
 
     def _success(self, seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
@@ -133,6 +146,8 @@ class HttpContract:
         if not kind.startswith(("text/", JSON)):
             yield f"as {kind or 'nothing at all'}"
         path = seen.target.partition("?")[0]
+        if seen.port is None and path.startswith("/admin/") and seen.method == "GET":
+            yield from _no_more_than_asked(seen, config)
         if seen.port is None and path.startswith("/api/v1/"):
             yield from _created_or_accepted(seen, path)
             if seen.method == "POST" and seen.status in {201, 202}:
@@ -161,10 +176,9 @@ class HttpContract:
             following = body["next"]
             if len(body) > PARTS or not isinstance(following, str | None):
                 yield f"with {sorted(body)}, next {following!r}"
-            asked = parse_qs(seen.target.partition("?")[2]).get("limit")
-            limit = config.page_items_default if asked is None else int(asked[0])
-            if len(body["items"]) > limit:
-                yield f"with {len(body['items'])} items, and {limit} is the most"
+            yield from _no_more_than_asked(seen, config)
+            asked = _limit(seen)
+            limit = config.page_items_default if asked is None else asked
             if following is not None and len(body["items"]) < limit:
                 yield f"with {len(body['items'])} items, {limit} were asked for, and there are more"
         elif "items" not in body and "id" in body and str(body["id"]) != name:
@@ -198,6 +212,22 @@ class HttpContract:
             yield f"though it allows {seen.headers.get('allow')}"
         if seen.status == 504 and seen.took_s < config.deadline_s - EARLY_S:  # noqa: PLR2004 - a status
             yield f"after {seen.took_s:.3f} s, of {config.deadline_s:g} s"
+
+
+def _no_more_than_asked(seen: HttpAnswer, config: EdgeConfig) -> Iterator[str]:
+    """An operator's list has a limit where one is named."""
+    items = seen.body.get("items") if isinstance(seen.body, dict) else None
+    limit = _limit(seen)
+    if limit is None and not seen.target.startswith("/admin/"):
+        limit = config.page_items_default
+    if isinstance(items, list) and limit is not None and len(items) > limit:
+        yield f"with {len(items)} items, and {limit} is the most"
+
+
+def _limit(seen: HttpAnswer) -> int | None:
+    """Return how many items were asked for, where that was said."""
+    asked = parse_qs(seen.target.partition("?")[2]).get("limit")
+    return None if asked is None else int(asked[0])
 
 
 def _common(seen: HttpAnswer) -> Iterator[str]:

@@ -39,7 +39,8 @@ class _Life:
     """What is known of one actor since its process began."""
 
     __slots__ = (
-        "charged_s", "due_s", "failed_starts", "irreparable", "lost", "resumed", "spent", "up",
+        "charged_s", "due_s", "failed_starts", "irreparable", "lost", "orders", "over_s", "resumed",
+        "sole", "spent", "suspended", "up",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +55,14 @@ class _Life:
         self.lost = False
         # When it is to be resumed, if nobody asks for that; 0: at any time, for it is not known.
         self.due_s = 0.0
+        # By when at the latest it is to be resumed, if nobody asks for that; None: never, or it is
+        # not known.
+        self.over_s: float | None = None
+        self.suspended = False
+        # How often somebody has wanted it suspended; and how often when one operator began to ask
+        # for that, alone, of this process.
+        self.orders = 0
+        self.sole = -1
 
 
 class SupervisionOracle:
@@ -77,40 +86,39 @@ class SupervisionOracle:
     def hear(self, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:
         """Note what has happened; yield what a supervisor should not have done."""
         life = self._lives[event.name]
-        if isinstance(event, lifecycle.Crashed):
-            if event.name in self._groups.values():
-                self._escalated(life, event, now_s)
-            else:
-                self._crashed(life, event, now_s)
-        elif isinstance(event, lifecycle.Started | lifecycle.Restarted):
-            life.up = True
-            if event.name not in self._groups.values():
-                life.failed_starts = 0
-            if life.spent:
-                life.spent = False
-                yield f"{event.name} was restarted at once though its budget was spent"
-        elif isinstance(event, lifecycle.Resumed):
-            life.resumed = True
-            if now_s < life.due_s:
-                yield f"{event.name} was resumed, and nobody has wanted that, nor was it time"
-        elif isinstance(event, lifecycle.Suspended):
-            yield from self._suspended(life, event.name)
-        elif isinstance(event, lifecycle.Parked):
-            yield from self._parked(event.name, life, now_s)
+        yield from self._judge(life, event, now_s)
+        if not isinstance(event, lifecycle.DeadLettered | lifecycle.HookFailed):
+            life.over_s, life.suspended = None, isinstance(event, lifecycle.Suspended)
 
     def suspended(self, name: str, now_s: float, for_s: float | None) -> None:
         """Hear that somebody wants that: for so long, or until it is resumed."""
         life = self._lives[name]
         life.resumed = False
+        life.orders += 1
+        life.over_s = None
         since_s = now_s - self._operated_s.get(name, -inf)
         asking = any(count and who == name for (_, who), count in self._operators.items())
         known = not asking and since_s > OPERATED_S
         until_s = inf if for_s is None else now_s + for_s
         life.due_s = until_s if known else 0.0
 
-    def resumed(self, name: str) -> None:
-        """Hear that somebody wants that."""
-        self._lives[name].due_s = 0.0
+    def confirmed(self, name: str, now_s: float, for_s: float) -> None:
+        """Hear that its only operator was told that it is suspended, for so long and no longer."""
+        life = self._lives[name]
+        if life.suspended and life.sole == life.orders and not life.lost:
+            life.over_s = now_s + for_s + EDGE_S
+
+    def resumed(self, name: str, now_s: float) -> Iterator[str]:
+        """Hear that somebody wants that; yield whether it should be up by itself since long."""
+        life = self._lives[name]
+        life.due_s = 0.0
+        yield from self._overdue(name, life, now_s)
+        life.over_s = None
+
+    def stood_still(self) -> None:
+        """Hear that nothing of the process runs for a while: no time ends in its time."""
+        for life in self._lives.values():
+            life.over_s = None
 
     def asking(
         self, action: str, name: str, count: int, now_s: float, *, lost: bool = False
@@ -124,8 +132,37 @@ class SupervisionOracle:
         self._operated_s[name] = now_s
         self._operators[action, name] += count
         life.lost |= lost and action == SUSPEND
+        if action == SUSPEND and count > 0:
+            life.sole = life.orders if self._operators[action, name] == 1 else -1
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _judge(self, life: _Life, event: lifecycle.LifecycleEvent, now_s: float) -> Iterator[str]:
+        if isinstance(event, lifecycle.Crashed):
+            if event.name in self._groups.values():
+                self._escalated(life, event, now_s)
+            else:
+                self._crashed(life, event, now_s)
+        elif isinstance(event, lifecycle.Started | lifecycle.Restarted):
+            life.up = True
+            if event.name not in self._groups.values():
+                life.failed_starts = 0
+            if life.spent:
+                life.spent = False
+                yield f"{event.name} was restarted at once though its budget was spent"
+        elif isinstance(event, lifecycle.Resumed):
+            yield from self._overdue(event.name, life, now_s)
+            life.resumed = True
+            if now_s < life.due_s:
+                yield f"{event.name} was resumed, and nobody has wanted that, nor was it time"
+        elif isinstance(event, lifecycle.Suspended):
+            yield from self._suspended(life, event.name)
+        elif isinstance(event, lifecycle.Parked):
+            yield from self._parked(event.name, life, now_s)
+
+    def _overdue(self, name: str, life: _Life, now_s: float) -> Iterator[str]:
+        if life.over_s is not None and now_s > life.over_s:
+            yield f"{name} is suspended {now_s - life.over_s:g} s longer than was said"
 
     def _suspended(self, life: _Life, name: str) -> Iterator[str]:
         if life.resumed and not life.lost and not self._operators[SUSPEND, name]:

@@ -37,7 +37,12 @@ NO: Final = frozenset({400, 422})
 OVERLOAD: Final = frozenset({503, 504})
 # What is there in every system: at /readyz not everything may be up.
 OWN_ADDRESSES: Final = (("/healthz", {200}), ("/readyz", {200, 503}))
-ADMIN_ADDRESSES: Final = ("/admin/actors", "/admin/registry", "/admin/dead-letters")
+ADMIN_ADDRESSES: Final = (
+    "/admin/actors",
+    "/admin/registry",
+    "/admin/dead-letters",
+    "/admin/dead-letters?limit=1",
+)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +153,13 @@ def _of_a_read(asked: Asked, config: EdgeConfig) -> Iterator[Oddity]:
         for limit in ("0", str(most + 1), "many"):
             target = LIMIT.sub(f"limit={limit}", path)
             yield _refused("a page", "GET", target, 422, "invalid", field="limit")
+        whole = LIMIT.sub(f"limit={most}", path)
+        yield Oddity(
+            name=f"the longest page (GET {whole})",
+            method="GET",
+            path=whole,
+            statuses=frozenset({asked.status, 200}),
+        )
         yield _refused("two limits", "GET", f"{path}&limit=1", 422, "invalid", field="limit")
 
 

@@ -27,8 +27,8 @@ class RoughRequest(msgspec.Struct, frozen=True):
 
     With `half` the client closes its side behind the last piece. `cut` is what may be refused while
     it is still sent: who sends hears of it or not, as with any network. `says` is what stands in
-    the answer's body; one that says the `excuse` may be any. Who is `deaf` reads nothing for
-    longer than anybody waits for that, and finds the connection gone.
+    the answer's body, and what it `hides` does not; one that says the `excuse` may be any. Who is
+    `deaf` reads nothing for longer than anybody waits for that, and finds the connection gone.
     """
 
     name: str
@@ -39,6 +39,7 @@ class RoughRequest(msgspec.Struct, frozen=True):
     says: str = ""
     excuse: str = ""
     deaf: bool = False
+    hides: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -57,6 +58,8 @@ class RoughRequest(msgspec.Struct, frozen=True):
             return None
         if status != self.status:
             return f"{self.name} was answered {status}, and not {self.status}: {said}"
+        if self.hides and self.hides in said:
+            return f"{self.name} was answered {said}, and {self.hides} is nothing to be found"
         return None if self.says in said else f"{self.name} was answered {said}, not {self.says}"
 
 

@@ -216,7 +216,11 @@ class Client:
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
         try:
-            return await self._administer(method, path, body, headers, key)
+            reply = await self._administer(method, path, body, headers, key)
+            for_s = (body or {}).get("for_s") if action == "suspend" else None
+            if for_s and reply.status in ACCEPTED and loop.time() - begun_s < ATTEMPT_S_MAX:
+                engine.confirmed(actor, for_s)
+            return reply
         finally:
             # Of more attempts than one, the first may be on its way still.
             lost = loop.time() - begun_s >= ATTEMPT_S_MAX

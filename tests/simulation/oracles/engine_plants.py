@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -27,6 +28,7 @@ from actors.store.messaging import dead_letter_table, outbox, request_keys, time
 from actors.store.messaging.output_buffer import OutputBuffer
 from http_edge import problems
 from http_edge.edge import Edge
+from http_edge.endpoints.health import ProbeEndpoint
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import ReviewTweet, TallyService
 
@@ -42,12 +44,17 @@ made = GroupCommit.__init__
 add_deadline = Deadlines.add
 suspend = AsyncioActor._suspend
 drain = Edge.drain
+bind = ProbeEndpoint.bind
 window = restart_window.RestartWindow.__init__
 # What was answered last, by the type of what was asked; and how late a message is counted.
 BEFORE: dict[Any, Any] = {}
 LATE_S = 5.0
 # Of dead letters all but the latest go, whatever the limit.
 FORGET_BEYOND = dead_letter_table.FORGET_BEYOND.replace("OFFSET ?", "OFFSET min(1, ?)")
+
+
+def _asks_nobody(self: ProbeEndpoint, method: str, path: str, context: Any) -> Any:
+    return bind(replace(self, check=lambda _: None), method, path, context)
 
 
 def shifted(changed: Callable[[float], float]) -> AbstractContextManager[Any]:
@@ -212,6 +219,10 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     "who is down is said to be up": (
         "supervision", "is said to be up", "tally", "kills",
         lambda: patch.object(Registry, "unhealthy", lambda self: []),
+    ),
+    "the edge says that all are ready, whoever is down": (
+        "supervision", "/readyz is 200", "tally", "kills",
+        lambda: patch.object(ProbeEndpoint, "bind", _asks_nobody),
     ),
     "a suspension ends when the one before it is over": (
         "supervision", "nor was it time", "workshop", "kills",

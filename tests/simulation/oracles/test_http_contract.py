@@ -31,6 +31,7 @@ from actors.systems.hotel.system import HOTEL
 from http_edge import problems
 from http_edge.answer import Answer
 from http_edge.body_reader import BodyReader
+from http_edge.decoding.url_decoder import UrlDecoder
 from http_edge.doorkeeper import Doorkeeper
 from http_edge.gateway import Gateway
 
@@ -137,6 +138,14 @@ def test_what_is_being_made_has_the_place_of_what_is_made(edge: EdgeConfig) -> N
     assert trouble.endswith("does not always say where it is to be seen")
 
 
+def test_what_was_done_at_an_address_is_allowed_there(edge: EdgeConfig) -> None:
+    """A 405 names each method that was answered there, whatever stands behind the address."""
+    contract = HttpContract()
+    no = _no(405, "method-not-allowed")
+    for done, allowed in ((no, True), (LIST, True), (no, True), (CREATED, True), (no, False)):
+        assert (not list(contract.violations(done, edge))) is allowed
+
+
 @pytest.mark.parametrize(
     ("exchange", "said"),
     [
@@ -155,6 +164,10 @@ def test_what_is_being_made_has_the_place_of_what_is_made(edge: EdgeConfig) -> N
         (_changed(CREATED, status=302), "nothing that a client sends"),
         (_changed(LIST, body={"items": [{}], "next": "2"}), "there are more"),
         (_changed(LIST, body={"items": [{}] * 3, "next": None}), "2 is the most"),
+        (
+            _changed(LIST, target="/admin/dead-letters?limit=1", body={"items": [{}] * 2}),
+            "1 is the most",
+        ),
         (_changed(LIST, body={"items": [], "next": 5}), "next 5"),
         (
             _changed(LIST, body={"items": [], "next": "", "more": True}),
@@ -187,6 +200,13 @@ def _any_method(self: Gateway, request: Any, methods: Any) -> Any:
     return next(iter(methods.values()))
 
 
+def _refuses_the_longest_page(self: UrlDecoder, name: str, text: str) -> None:
+    if name == "limit" and text == str(self._items_max):
+        raise problems.ProblemError(problems.Kind.INVALID, text, field=name)
+    CHECK(self, name, text)
+
+
+CHECK: Final = UrlDecoder._check
 # By what the edge does wrong: who asks so that it is seen.
 PLANTS: Final[dict[str, tuple[str, AbstractContextManager[Any]]]] = {
     "an answer has another's id": (
@@ -198,6 +218,10 @@ PLANTS: Final[dict[str, tuple[str, AbstractContextManager[Any]]]] = {
     "a page from elsewhere may write": (
         "a page (",
         patch.object(Doorkeeper, "check_source", _everybody_may),
+    ),
+    "a page is one item shorter than it may be": (
+        "the longest page",
+        patch.object(UrlDecoder, "_check", _refuses_the_longest_page),
     ),
     "any host is ours": ("another host", patch.object(Doorkeeper, "check_host", _everybody_may)),
     "any method is served": ("another method", patch.object(Gateway, "other_method", _any_method)),

@@ -102,11 +102,41 @@ def test_who_is_suspended_for_a_time_is_resumed_when_it_is_over() -> None:
     assert not [*oracle.hear(resumed, 11.0)]
     oracle.suspended("till", 12.0, None)
     assert [*oracle.hear(resumed, 500.0)]
-    oracle.resumed("till")
+    assert not [*oracle.resumed("till", 501.0)]
     assert not [*oracle.hear(resumed, 501.0)]
     oracle.asking("resume", "till", 1, 502.0)
     oracle.suspended("till", 503.0, 10.0)
     assert not [*oracle.hear(resumed, 504.0)]
+
+
+@pytest.mark.parametrize(
+    ("between", "at_s", "late"),
+    [
+        ([], 4.0, False),
+        ([], 9.0, True),
+        ([crashed("till")], 9.0, False),
+        ("another operator", 9.0, False),
+        ("a pause", 9.0, False),
+    ],
+)
+def test_who_is_suspended_for_a_time_is_up_when_it_is_over(
+    between: list[LifecycleEvent] | str, at_s: float, *, late: bool
+) -> None:
+    """By itself: where an operator was told so, and nothing else has been done to it."""
+    oracle = SupervisionOracle(RestartBudget(5, 30.0))
+    oracle.suspended("till", 0.0, None)
+    oracle.asking("suspend", "till", 1, 0.0)
+    assert not [*oracle.hear(Suspended(name="till"), 0.5)]
+    if between == "another operator":
+        oracle.suspended("till", 0.8, None)
+    oracle.confirmed("till", 1.0, 5.0)
+    oracle.asking("suspend", "till", -1, 1.0)
+    if between == "a pause":
+        oracle.stood_still()
+    for event in between if isinstance(between, list) else ():
+        assert not [*oracle.hear(event, 2.0)]
+    assert bool([*oracle.resumed("till", at_s)]) is late
+    assert not [*oracle.hear(Resumed(name="till"), at_s)]
 
 
 def up(name: str, incarnation: int = 1) -> LifecycleEvent:

@@ -74,18 +74,22 @@ def test_who_is_deaf_is_so_for_longer_than_anybody_waits() -> None:
     assert load_config().edge.send_s_max < DEAF_S < ANSWER_S_MAX
 
 
+OK = '{"status":"ok"}'
+
+
 def test_another_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its status, and what it says."""
+    """Its status, what it says, and what it should not have said."""
     plain = TABLE[0].pieces
     table = (
         RoughRequest("one", plain, 404),
         RoughRequest("two", plain, 200, says="nothing like it"),
+        RoughRequest("two too", plain, 200, hides="status"),
         RoughRequest("three", (plain[0][:-2],), 200),
     )
     found = [each.partition(", ")[0] for each in _troubles(tmp_path, monkeypatch, table)]
     assert found == [
         f"http: client-0: {name} was answered {status}"
-        for name, status in (("one", 200), ("two", '{"status":"ok"}'), ("three", 408))
+        for name, status in (("one", 200), ("two", OK), ("two too", OK), ("three", 408))
     ]
 
 

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import msgspec
 
+from actors.kernel.messages import Refusal
 from actors.store import transaction
 from actors.store.messaging import request_keys
 from actors.systems.hotel import booking, free_rooms, notification, room, stay
@@ -20,9 +21,16 @@ from actors.systems.hotel.booking import BookingService
 from actors.systems.hotel.card_processor import card_processor
 from actors.systems.hotel.card_processor.sandbox_cards import CardBehavior
 from actors.systems.hotel.customer import CustomerService
-from actors.systems.hotel.messages import GetBooking, GetCustomer, Money
+from actors.systems.hotel.messages import (
+    GetBooking,
+    GetCustomer,
+    Money,
+    RegisterRoom,
+    TutorialRoom,
+)
 from actors.systems.hotel.notification import NotificationService
 from actors.systems.hotel.refund_policy import RefundPolicy
+from actors.systems.hotel.room import RoomService
 from actors.systems.hotel.saga_messages import BookingConfirmed
 
 if TYPE_CHECKING:
@@ -46,6 +54,26 @@ def _instead(service: Any, message: Any, change: Callable[[Any, Any], Any]) -> A
         return change(spec.function(self, tx, cmd), cmd)
 
     return patch.dict(service.handlers, {message: msgspec.structs.replace(spec, function=handle)})
+
+
+# --- Mails and rooms ---------------------------------------------------------------------------
+
+
+@mistake
+def mail_is_dated_by_the_clock_on_the_wall() -> Iterator[None]:
+    later = notification.INSERT.replace("?, ?) ON", "?, ? + 7200000000) ON")
+    with patch.object(notification, "INSERT", later):
+        yield
+
+
+@mistake
+def known_room_is_any_of_its_type() -> Iterator[None]:
+    def same(answer: Any, cmd: RegisterRoom) -> Any:
+        is_known = isinstance(answer, Refusal) and cmd.status == "odd"
+        return TutorialRoom(id=cmd.id, type=cmd.type, status=cmd.status) if is_known else answer
+
+    with _instead(RoomService, RegisterRoom, same):
+        yield
 
 
 # --- Nights and prices -------------------------------------------------------------------------

@@ -101,7 +101,9 @@ class Books:
             for name, rows in _rows(folder / f"{file}.db", asked)
         }
         self._furnished = furnished
-        self._wall_us = clock.now_us() - round(clock.monotonic() * 1_000_000)
+        # How long the run was, in all.
+        self.lasted_us = round(clock.monotonic() * 1_000_000)
+        self._wall_us = clock.now_us() - self.lasted_us
         # By how much the wall clock was set: what is certain about days and times ends there.
         self.stepped_us: int = getattr(clock, "set_forward_us", 0)
         self.wishes = [wish_of(each) for each in journal.asked("POST", BOOKINGS, RENTS)]

@@ -28,12 +28,12 @@ from actors.systems.hotel.scenario.call import (
     HotelCall,
 )
 from actors.systems.hotel.scenario.journal import Journal, Stop, now_us
+from actors.systems.hotel.scenario.judge_keys import Expected
 from actors.systems.hotel.scenario.reading import NONE, browse, look_at, misuse
 
 if TYPE_CHECKING:
     from actors.simulation.check.history import History
     from actors.simulation.stage.client import Client, ClientReply
-    from actors.systems.hotel.scenario.judge_keys import Expected
 
 # Guests have one name, and each an address.
 NAME: Final = "Ada"
@@ -264,8 +264,22 @@ class HotelGuests:
             reply = await self._ask_twice(client, "POST", path, body, f"k{number}", call)
             if reply.status in {HTTPStatus.CREATED, HTTPStatus.CONFLICT}:
                 attempt.ok(reply.status == HTTPStatus.CREATED)
+        if reply.status == HTTPStatus.CREATED:
+            await self._register_again(client, number, path, body)
         if call.kind == "name" and reply.status:
             await self._book_new(client, number, call, room_id=f"r{call.room}")
+
+    async def _register_again(
+        self, client: Client, number: int, path: str, body: dict[str, Any]
+    ) -> None:
+        """What is known is the same as it was, or it is another: it differs in its last field."""
+        other = {"Email": f"odd-{number}@example.org", "Status": "odd"}
+        changed = {**body, **{name: other[name] for name in body.keys() & other.keys()}}
+        for again, status in ((body, HTTPStatus.CREATED), (changed, HTTPStatus.CONFLICT)):
+            place, key = len(self.journal.exchanges), f"{status.name}-{number}"
+            await self.journal.ask(client, "POST", path, again, key=key, wrong=True)
+            exchange = self.journal.exchanges[place]
+            self.expected.append(Expected(exchange=exchange, status=status))
 
     async def _create(self, client: Client, number: int, call: HotelCall, history: History) -> None:
         name = f"new-{number}"

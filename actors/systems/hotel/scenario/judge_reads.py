@@ -31,7 +31,8 @@ LISTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     MAILS: ("mail", {"customer_id": "customer_id"}),
 }
 
-
+# Of what a mail tells.
+EVENTS: Final = {"booking_confirmed": "BookingConfirmed", "booking_cancelled": "BookingCancelled"}
 # In a calm hotel: what a mail takes from its time to its commit.
 WRITTEN_US_MAX: Final = 100_000
 
@@ -253,6 +254,7 @@ def _mails(books: Books) -> Iterator[str]:  # noqa: C901 - a rule after the othe
             yield f"a mail is {sent}, and should be {may.get(key)}"
     for key in sorted(must - set(there)):
         yield f"there is no mail of {key[1]} for {key[0]}"
+    yield from _dates(books)
     by_id = {row["id"]: row for row in books.files["mail"]}
     for exchange in books.journal.exchanges:
         if exchange.path == MAILS and exchange.status == OK:
@@ -265,3 +267,24 @@ def _mails(books: Books) -> Iterator[str]:  # noqa: C901 - a rule after the othe
                     or any(mail[name] != final.get(name) for name in same)
                 ):
                     yield f"{exchange}: it has {mail}, and in the end it is {final}"
+
+
+def _dates(books: Books) -> Iterator[str]:
+    """A mail is written when its booking is told of, and no sooner; in a calm hotel at once."""
+    if books.stepped_us:
+        return
+    told = {
+        (message["booking_id"], kind): at_us
+        for kind, at_us, message in books.events("told")
+        if "booking_id" in message
+    }
+    latest_us = WRITTEN_US_MAX if books.calm else books.lasted_us
+    for row in books.files["mail"]:
+        at_us = told.get((row["booking_id"], EVENTS[row["kind"]]), row["created_us"])
+        late_us = row["created_us"] - at_us
+        was_stopped = books.was_stopped(
+            {"notification"}, books.monotonic_us(at_us), books.monotonic_us(row["created_us"])
+        )
+        if late_us < 0 or (late_us > latest_us and not was_stopped):
+            what = f"{row['kind']} for {row['booking_id']}"
+            yield f"the mail of {what} is written {late_us} us after that"

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.systems.tweets.messages import ListActions, ListFlags, ListTweets
 from actors.systems.tweets.scenario.moods import KEYWORD
+from actors.systems.tweets.scenario.searches import SEARCHES
 from actors.systems.tweets.scenario.told import ListWalk
 from actors.systems.x_platform.messages import SearchTweets
 
@@ -64,12 +65,17 @@ async def read_at_rest(ask: Ask) -> list[ListWalk]:
     return walks
 
 
-async def search_at_rest(ask: Ask) -> list[int]:
-    """Return the ids that X's search finds of the keyword, page by page, the latest first."""
+async def search_at_rest(ask: Ask) -> dict[str, list[int]]:
+    """Return the ids that X's search finds, page by page, the latest first: by what is asked."""
+    return {query: await _search(ask, query) for query in (KEYWORD, *SEARCHES)}
+
+
+async def _search(ask: Ask, query: str) -> list[int]:
     found: list[int] = []
-    until = SEARCH.until
+    asked = msgspec.structs.replace(SEARCH, query=query)
+    until = asked.until
     for _ in range(PAGES_MAX):
-        page = await ask("x_platform", msgspec.structs.replace(SEARCH, until=until))
+        page = await ask("x_platform", msgspec.structs.replace(asked, until=until))
         found += [int(each.id) for each in page.tweets]
         if page.next is None:
             break

@@ -92,11 +92,13 @@ def tweets_violations(
         found += _bounds_are_kept(kept, config)
         found += _who_is_locked_says_nothing(kept, clock, told)
         found += XBooks(kept).stream_violations()
+        found += XBooks(kept).edit_violations()
         ((unreadable,),) = _rows(folder, "reader", UNREADABLE)
         found += reader_amiss(kept, told.reader, unreadable=unreadable)
         x = config.named("x_platform")
         found += taken_amiss(counted(), most=x.requests_max, window_s=x.window_s)
     if is_calm:
+        found += [f"{each} was told that the reader is parked" for each in told.parked]
         found += Promptness(kept, config, clock, told).violations(history)
     stores = [each for each in history.operations if each.name == "put_if_absent"]
     verdict = check_linearizability(stores, Register())

@@ -39,12 +39,12 @@ class TweetsReading:
     async def read_list(self) -> None:
         """Read it from its first page to its last, and keep it for who knows what must be there."""
         address, told = self._call.list, self._told
-        ids = frozenset(known for known in told.seen if known.startswith(f"{address}/"))
+        listed = TWEETS if address == TUTORIAL_LIST else address
+        ids = frozenset(known for known in told.seen if known.startswith(f"{listed}/"))
         is_all = address in {TWEETS, TUTORIAL_LIST}
         texts = frozenset(told.inserted) if is_all else frozenset[str]()
         if address == TUTORIAL_LIST:
             items, is_whole = await self._read_tutorial_list()
-            ids = frozenset(known for known in told.seen if known.startswith(f"{TWEETS}/"))
         else:
             items, is_whole = await self._read_pages(address)
         walk = ListWalk(self._client.name, address, tuple(items), is_whole, ids, texts)

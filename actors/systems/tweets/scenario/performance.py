@@ -11,6 +11,7 @@ import msgspec
 from actors.systems.tweets.reading.rule_watch import TAG
 from actors.systems.tweets.scenario.call import (
     LATER_S,
+    LISTS,
     LOCKS_S,
     OLD_RULES,
     PAUSES_S,
@@ -20,20 +21,18 @@ from actors.systems.tweets.scenario.call import (
     Kind,
     TweetsCall,
 )
-from actors.systems.tweets.scenario.looks import TUTORIAL_PORT, TweetsReading
+from actors.systems.tweets.scenario.fickle import be_fickle
+from actors.systems.tweets.scenario.looks import TUTORIAL_LIST, TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, TAGS, X_TAGS
 from actors.systems.tweets.scenario.told import RULE_IS_BACK_S, Done, Lock, Utterance
-from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, tweet_and_delete
+from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, look_beyond, tweet_and_delete
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
     ComposeTweet,
     DeleteRules,
     DeleteTweet,
-    Like,
-    ListLikes,
     NewRule,
-    Unlike,
     XTweet,
 )
 
@@ -54,6 +53,10 @@ OWN_ONE_IN: Final = 3
 TO_ANSWER: Final = ("in_reply_to_tweet_id", "quote_tweet_id")
 # When is looked for an answer of ours, each time so much later, in seconds.
 ANSWERED_S: Final = (0.0, 0.5, 2.0)
+# How long after a list was asked for its service is stopped, and how long that lasts, in seconds:
+# longer than anybody waits for a page.
+AMID_S: Final = (0.004, 0.006, 0.008)
+AMID_STOP_S: Final = 6.0
 INSERTED: Final = "Inserted one into the Database"
 
 
@@ -96,7 +99,7 @@ class TweetsPerformance:
             case "misuse" | "late":
                 await self._use_a_key_again()
             case "look":
-                self._expect(await self._client.ask("GET", "/api/v1/reader"), HTTPStatus.OK)
+                await self._look()
             case "stop":
                 await self._stop()
             case "lock":
@@ -169,6 +172,12 @@ class TweetsPerformance:
                 return ids[-1]
         return None
 
+    async def _look(self) -> None:
+        reply = await self._client.ask("GET", "/api/v1/reader")
+        self._expect(reply, HTTPStatus.OK)
+        if reply.status == HTTPStatus.OK and reply.body["status"] == "parked":
+            self._told.parked.append(self._client.name)
+
     async def _act_on_x(self) -> None:  # noqa: C901 - one a kind
         client, last = self._client, self._told.last
         match self._call.kind:
@@ -177,7 +186,7 @@ class TweetsPerformance:
                 if reply.status == HTTPStatus.OK:
                     self._told.last, self._told.last_by = reply.body, None
             case "fickle" if last is not None and last.author_id != ACCOUNT_ID:
-                await self._be_fickle(last)
+                await be_fickle(self._told, client, self._key, last)
             case "delete" if last is not None and self._told.last_by and not last.history:
                 self._told.deleted.add(last.id)
                 delete = DeleteTweet(user_id=last.author_id, tweet_id=last.id)
@@ -197,35 +206,27 @@ class TweetsPerformance:
             case "requeue":
                 await self._requeue()
             case "ask_x":
-                # Whoever asks X uses up what the monitor may ask, too.
-                with self._told.upset("requests", after_s=WINDOW_S):
-                    loop = asyncio.get_running_loop()
-                    for each in SERIES[self._call.number % len(SERIES)]:
-                        asked_s = loop.time()
-                        await ask_x(self._client, each)
-                        self._told.asked_x.append((asked_s, loop.time()))
-                    if self._call.number % OWN_ONE_IN == 0:
-                        self._told.troubles += await tweet_and_delete(client, self._number)
+                await self._ask_x()
             case "disconnect":
                 with self._told.upset("stream", after_s=TRIED_AGAIN_S):
                     await client.administer("POST", "/admin/x/disconnect")
                 await self._also("say")
 
-    async def _be_fickle(self, tweet: XTweet) -> None:
-        """Like it, and take that back; between the two it is among what one likes."""
-        client, mine = self._client, tweet.author_id
-        self._told.fickle.append(tweet.id)
-        liked = await client.tell(
-            "x_platform", Like(user_id=mine, tweet_id=tweet.id), key=self._key
-        )
-        found = await client.tell("x_platform", ListLikes(user_id=mine))
-        unlike = Unlike(user_id=mine, tweet_id=tweet.id)
-        await client.tell("x_platform", unlike, key=f"{self._key}-back")
-        is_alone = self._told.fickle.count(tweet.id) == 1 and tweet.id not in self._told.deleted
-        if liked.status == found.status == HTTPStatus.OK and is_alone:
-            ids = [each.id for each in found.body.tweets]
-            if tweet.id not in ids:
-                self._told.troubles.append(f"{client.name} likes {tweet.id}, and X lists {ids}")
+    async def _ask_x(self) -> None:
+        """Whoever asks X uses up what the monitor may ask, too."""
+        client, last, number = self._client, self._told.last, self._call.number
+        loop = asyncio.get_running_loop()
+        with self._told.upset("requests", after_s=WINDOW_S):
+            for each in SERIES[number % len(SERIES)]:
+                asked_s = loop.time()
+                await ask_x(client, each)
+                self._told.asked_x.append((asked_s, loop.time()))
+            if last is not None and number % OWN_ONE_IN == 1:
+                asked_s = loop.time()
+                await look_beyond(client, last.id)
+                self._told.asked_x.append((asked_s, loop.time()))
+            if number % OWN_ONE_IN == 0:
+                self._told.troubles += await tweet_and_delete(client, self._number)
 
     async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
         """Have it tweeted by somebody who is delighted; `time` tells the same apart."""
@@ -257,7 +258,11 @@ class TweetsPerformance:
             items = done.body["items"] if done.status == HTTPStatus.OK else []
             one = items[-1]["external_id"] if items else "1"
             address = f"/admin/{kind}/{one}/requeue"
-        await self._client.administer("POST", address, {})
+        order = {"limit": 1} if self._number % 2 and self._call.number <= 1 else {}
+        reply = await self._client.administer("POST", address, order)
+        again = reply.body["external_ids"] if reply.status == HTTPStatus.OK else []
+        if order and len(again) > 1:
+            self._told.troubles.append(f"one of the {kind} was to be tried again, and {again} are")
 
     # --- At the monitor ----------------------------------------------------------------------
 
@@ -319,6 +324,7 @@ class TweetsPerformance:
         done = self._told.done[self._number % len(self._told.done)]
         if later_s > TALK_S:
             await self._talk_on(later_s)
+            await self._also("edit")  # what was said before that is too old by now
         else:
             await asyncio.sleep(later_s)
         reply = await self._client.ask(
@@ -337,16 +343,29 @@ class TweetsPerformance:
         await asyncio.sleep(TALK_S)
         self._told.last, self._told.last_by = last
         await self._also("answer", time=1)
+        self._told.last, self._told.last_by = last
 
     async def _read(self) -> None:
         reading = TweetsReading(self._told, self._client, self._call, self._history)
         match self._call.kind:
             case "list":
                 await reading.read_list()
+                if self._number % 2:
+                    await self._read_amid_a_stop()
             case "get":
                 await reading.read_one()
             case _:
                 await reading.ask_oddly()
+
+    async def _read_amid_a_stop(self) -> None:
+        """Stop whose list it is between two of its pages: it is whole, or visibly cut off."""
+        call = TweetsCall("list", number=LISTS.index(TUTORIAL_LIST))
+        reading = TweetsReading(self._told, self._client, call, self._history)
+        with self._told.upset("tweets", after_s=TRIED_AGAIN_S):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(reading.read_list())
+                await asyncio.sleep(AMID_S[self._number // 2 % len(AMID_S)])
+                await self._client.operate("suspend", "tweets", for_s=AMID_STOP_S)
 
     async def _change_flag(self) -> None:
         flags = await self._client.ask("GET", "/api/v1/flags")

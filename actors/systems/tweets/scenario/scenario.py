@@ -89,6 +89,8 @@ AUTHORS_S: Final = 1_800.0
 # A page of few, for a gap to have several; but what is tweeted in a second, as all is while a clock
 # that was set back stands still, is more than a window's pages hold for ever, if it is more at all.
 SEARCH_PAGE: Final = 4
+# Of a list all of which somebody is sent at once, too.
+PAGE_ITEMS: Final = 3
 AUTHOR_HOUR_MAX: Final = 3
 CONVERSATION_DAY_MAX: Final = 2
 HOUR_MAX: Final = 5
@@ -144,6 +146,8 @@ class TweetsScenario(Scenario):
         replace = msgspec.structs.replace
         edge = replace(
             config.edge,
+            page_items_default=PAGE_ITEMS,
+            page_items_max=PAGE_ITEMS,
             tweets=ListenerConfig(host=ANY, port=TUTORIAL_PORT),
             x_platform=ListenerConfig(host=embedded_x.ADDRESS, port=embedded_x.PORT),
         )

@@ -90,12 +90,14 @@ class Told(msgspec.Struct):
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
-    to be deleted there; `fickle` what was liked and is not any more; `searched` are the ids that
-    its search finds at rest, `reader` is what that says of itself then, each None where it did not
-    come to rest; `seen` is what was last seen of each tweet and flag, by its address.
+    to be deleted there; `fickle` what was liked and is not any more, and `likers` by whom, each
+    time; `searched` are the ids that its search finds at rest, by what it is asked, `reader` is
+    what that says of itself then, each empty where it did not come to rest; `seen` is what was last
+    seen of each tweet and flag, by its address.
     `set_aside` are the dead letters of X's lines that no search has ended.
     `stores` are by external id and key the answers to who stored something past X; `asked_x` when
-    its other programs have asked X for something, in seconds of the run.
+    its other programs have asked X for something, in seconds of the run; `parked` who was told that
+    the reader is parked.
     """
 
     last: XTweet | None = None
@@ -108,12 +110,14 @@ class Told(msgspec.Struct):
     refused: set[str] = set()
     deleted: set[str] = set()
     fickle: list[str] = []
+    likers: list[str] = []
     done: list[Done] = []
     seen: dict[str, dict[str, Any]] = {}
     walks: list[ListWalk] = []
     at_rest: list[ListWalk] = []
-    searched: list[int] | None = None
+    searched: dict[str, list[int]] = {}
     reader: ReaderState | None = None
+    parked: list[str] = []
     silent: list[Silence] = []
     upsets: list[Upset] = []
     set_aside: set[str] = set()

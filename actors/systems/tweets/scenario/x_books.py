@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from actors.systems.tweets.scenario.moods import KEYWORD
+from actors.systems.tweets.scenario.searches import SAID_BY, searches_amiss
 from actors.systems.tweets.x_invariants import tweeted_at_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from actors.systems.tweets.scenario.kept import Kept, Row
 
 DAY_US: Final = 86_400_000_000
+# How long, and how often, X lets somebody edit a tweet.
+EDITABLE_US: Final = 1_800_000_000
+EDITS_MAX: Final = 5
 # An id has the time to the millisecond.
 ABOUT_US: Final = 1_000
-# What stands in everything that a simulation's people say.
-SAID_BY: Final = "(client-"
 
 
 class XBooks:
@@ -43,11 +46,15 @@ class XBooks:
                 yield f"{row['id']} says again what {row['author_id']} has said: {row['text']!r}"
             said[whose] = at_us
 
-    def search_violations(self, found: list[int] | None) -> Iterator[str]:
+    def search_violations(self, searched: Mapping[str, list[int]]) -> Iterator[str]:
         """The search finds what speaks of the keyword and was not deleted: once, latest first.
 
-        None: what has not come to rest was not searched.
+        And by other rules what they mean. What has not come to rest was not searched.
         """
+        yield from searches_amiss(
+            self._kept, {query: ids for query, ids in searched.items() if query != KEYWORD}
+        )
+        found = searched.get(KEYWORD)
         if found is None:
             return
         if found != sorted(set(found), reverse=True):
@@ -58,6 +65,20 @@ class XBooks:
                 yield f"X's search finds {row['id']}, which is deleted"
             if row["deleted_us"] is None and speaks and row["id"] not in found:
                 yield f"X's search does not find {row['id']}: {row['text']!r}"
+
+    def edit_violations(self) -> Iterator[str]:
+        """One's own tweets are edited, for half an hour and a few times; by a clock never set."""
+        edits = Counter(row["edit_of"] for row in self._tweets.values() if row["edit_of"])
+        for row in self._tweets.values():
+            if row["edit_of"] is None:
+                continue
+            first = self._tweets[str(row["edit_of"])]
+            age_us = tweeted_at_us(row["id"]) - tweeted_at_us(first["id"])
+            if age_us > EDITABLE_US + ABOUT_US:
+                yield f"{first['id']} was edited after {age_us / 1e6:g} s"
+            if row["author_id"] != first["author_id"] or first["retweeted"] is not None:
+                yield f"{row['id']} is no version of {first['id']}: another's, or a retweet"
+        yield from [f"{each} was edited {n} times" for each, n in edits.items() if n > EDITS_MAX]
 
     def stream_violations(self) -> Iterator[str]:
         """The stream has what met a rule that stood then; of a clock that was never set.

@@ -263,6 +263,13 @@ async def tweet_and_delete(client: Client, number: int) -> list[str]:
     return [f"{tweet.text!r} is in {tweet.lang}"] if tweet.lang != lang else []
 
 
+async def look_beyond(client: Client, tweet_id: str) -> None:
+    """Search from a tweet on, and up to it: it is in neither."""
+    for name in ("since_id", "until_id"):
+        search = _read(f"a search by {name}", f"{SEARCH}&{name}={tweet_id}", 200)
+        await ask_x(client, msgspec.structs.replace(search, hides=f'"id":"{tweet_id}"'))
+
+
 async def ask_x(client: Client, request: RoughRequest) -> None:
     """Send it from the machine on which X is embedded: no other reaches it. Or to the gateway."""
     if SAID_PATH.encode() in request.pieces[0]:

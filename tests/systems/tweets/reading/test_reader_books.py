@@ -67,6 +67,18 @@ def tweet(number: int) -> TweetRead:
     return TweetRead(external_id=str(number), author="ada", text="x", x=details)
 
 
+async def test_what_may_be_on_its_way_still_is_not_said_to_be_read(tmp_path: Path) -> None:
+    """X has given a sign of life just now; it may be late with what is older by `x.stall_s`."""
+    async with books(tmp_path) as on:
+        await connect(on)
+        on.clock.advance(3_600.0)
+        now_us = on.clock.now_us()
+        await read_up_to_now(on)
+        state = await on.ask(GetReader())
+        said_us = [round(each.timestamp() * 1e6) for each in (state.alive_at, state.read_to)]
+        assert said_us == [now_us, now_us - round(STALL_S * 1e6)]
+
+
 async def test_the_first_connection_asks_for_nothing_and_misses_nothing(tmp_path: Path) -> None:
     """What was tweeted before anybody listened is nobody's loss."""
     async with books(tmp_path) as on:
