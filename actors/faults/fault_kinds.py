@@ -104,11 +104,11 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "suspend": FaultKind(scope="service", text="suspend {target}", ended_by="resume"),
         "resume": FaultKind(scope="service", text="resume {target}"),
         # Nobody's message is to blame: so often within its period spends a restart budget, and so
-        # seldom that it does not.
+        # seldom that it does not; or after so long that the pauses between its starts begin anew.
         "flap": FaultKind(
             scope="service",
             text=f"let {{target}} crash by itself {FLAPS} times, now and {{seconds}} after a start",
-            amounts_ms=(100, 7_000),
+            amounts_ms=(100, 7_000, 12_000),
         ),
         # kill -9: everything in memory is lost, files stay as they were committed.
         "crash": FaultKind(scope="process", text="crash the process"),

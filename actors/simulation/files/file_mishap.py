@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actors.errors import (
     DressRehearsalError,
+    Fenced,
     ServiceUnavailable,
     StoreError,
     StoreLocked,
@@ -85,6 +86,8 @@ SEND: Final = (
     " VALUES (?, ?, ?, ?, NULL, 0)"
 )
 TIME: Final = "INSERT INTO timer (seq, due_us, message_type, message) VALUES (?, 0, ?, ?)"
+EPOCH: Final = "SELECT value FROM epoch"
+TAKEN: Final = "UPDATE epoch SET value = value + 1"
 TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
@@ -130,6 +133,7 @@ class FileMishap:
             "its file is of a later version": partial(self._change_version, LATER),
             "its schema was altered": partial(self._change_version, ALTERED),
             "its file goes while it is up": self._lose_in_use,
+            "another opens its file while it is up": self._take_over,
             "the folder's manifest is lost": self._forget,
             "something there that nobody can read": self._confuse,
             "a backup is put back": self._back_up,
@@ -227,6 +231,23 @@ class FileMishap:
             found.append("it was made anew in silence")
         return [*found, *await self._accept()]
 
+    async def _take_over(self) -> list[str]:
+        """Whose file is another's by now writes no more into it, until it has opened it anew."""
+        found = await self._have_it_wait()
+        self._excuse = Fenced.__name__
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute(TAKEN)
+            ((taken,),) = connection.execute(EPOCH)
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            with closing(sqlite3.connect(self._path)) as connection:
+                ((epoch,),) = connection.execute(EPOCH)
+            if epoch == taken:
+                found.append(
+                    f"it was acknowledged in another's file that {gone} timers were let go"
+                )
+        return [*found, *await self._after.all_are_up()]
+
     async def _have_it_wait(self) -> list[str]:
         """Boot, with something there that an operator can have written."""
         with closing(sqlite3.connect(self._path)) as connection, connection:
@@ -323,7 +344,10 @@ class FileMishap:
             await self._process.system.discard(each.id)
 
     async def _back_up(self) -> list[str]:
-        """A file that is changed on its way is seen; what is put back is what there was."""
+        """A file that is changed on its way is seen; what is put back is what there was.
+
+        Whatever a process that was killed has left there meanwhile, its logs too.
+        """
         rows, manifest = _rows(self._folder), read_manifest(self._folder)
         assert manifest is not None, "a system has run there"
         target = self._folder.with_name(f"{self._folder.name}-backup")
@@ -331,6 +355,7 @@ class FileMishap:
             contents = self._write_backup(manifest, target)
             found = [f"{name} is missing: {why}" for name, why in contents.missing.items()]
             found += taken_orders(target, self._folder, self._service)
+            found += await self._be_killed()
             for _ in range(2):  # what the first has put back is set aside, beside what was there
                 restore_backup(target, self._folder)
         finally:
@@ -339,6 +364,17 @@ class FileMishap:
             found.append("what was put back is not what there was")
         await self._process.boot()
         return [*found, *await self._after.all_are_up()]
+
+    async def _be_killed(self) -> list[str]:
+        """Leave the files as a process does that closes none."""
+        await self._process.boot()
+        found = await self._after.all_are_up(stop=False)
+        files = [path for path in self._folder.glob("*.db*") if not path.name.endswith("-shm")]
+        left = {path: path.read_bytes() for path in files}
+        await self._process.end()
+        for path, content in left.items():
+            path.write_bytes(content)
+        return found
 
     def _write_backup(self, manifest: Manifest, target: Path) -> Contents:
         """Write one of all files that are there."""

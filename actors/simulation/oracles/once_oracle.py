@@ -36,11 +36,16 @@ class OnceOracle:
         # Envelopes by identity; they are kept, so that no other gets the same.
         self._envelopes: dict[int, Envelope] = {}
         self._letters: set[tuple[str, str]] = set()
+        # Under which key a dead letter was asked for, by store and letter.
+        self._keys_of: dict[tuple[str, str], str] = {}
 
     def hear(self, store: str, batch: Sequence[Handled], *, older_us: int) -> Iterator[str]:
         """Note what took effect; yield what did before. `older_us`: what its keys are older."""
         for each in batch:
             envelope = each.envelope
+            letter_id = envelope.letter_id
+            if isinstance(each.outcome, DeadLettered) and letter_id and envelope.key is not None:
+                self._keys_of[store, letter_id] = envelope.key
             if not each.stands or isinstance(each.outcome, DeadLettered):
                 continue
             if isinstance(each.outcome, Refusal) and each.outcome.kind == "invalid":
@@ -55,8 +60,9 @@ class OnceOracle:
                 if letter in self._letters:
                     yield f"{store}: a dead letter {name} has run again after its commit"
                 self._letters.add(letter)
-            if envelope.key is not None:
-                yield from self._under_key(store, each, name, older_us)
+            key = envelope.key or self._keys_of.get((store, letter_id or ""))
+            if key is not None:
+                yield from self._under_key(store, key, each, name, older_us)
 
     def _request(self, store: str, each: Handled, name: str) -> Iterator[str]:
         envelope = each.envelope
@@ -69,14 +75,15 @@ class OnceOracle:
             yield f"{store}: a request {name} has run again after its commit"
         self._envelopes[id(envelope)] = envelope
 
-    def _under_key(self, store: str, each: Handled, name: str, older_us: int) -> Iterator[str]:
-        key = (store, each.envelope.key or "")
-        done = self._keys.get(key)
+    def _under_key(
+        self, store: str, key: str, each: Handled, name: str, older_us: int
+    ) -> Iterator[str]:
+        done = self._keys.get((store, key))
         if done is not None:
             age_s = each.at_s - done.at_s + (older_us - done.older_us) / 1e6
             if age_s < self.kept_s:
-                yield f"{store}: {name} has run again under the key {key[1]!r}"
-        self._keys[key] = _Done(each.at_s, older_us)
+                yield f"{store}: {name} has run again under the key {key!r}"
+        self._keys[store, key] = _Done(each.at_s, older_us)
 
 
 class PoisonOracle:

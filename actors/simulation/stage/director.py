@@ -24,7 +24,7 @@ from actors.simulation.net.fault_rules import (
 )
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
-from actors.simulation.stage.wished_letters import replay_wished
+from actors.simulation.stage.wished_letters import replay_in_vain, replay_wished
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -144,7 +144,7 @@ class Director:
         has been: what was scheduled there must not be an hour away.
         """
         if self._strikes_handlers:
-            await replay_wished(self._machine.system)
+            await replay_wished(self._machine)
         await self._machine.scenario.tend(self._machine.system)
         if self._stepped_s < self._stepped_s_max:
             self._set_clock(self._stepped_s_max - self._stepped_s)
@@ -170,6 +170,8 @@ class Director:
             case "saying":
                 self._garble(step.target)
             case "handler" | "effect":
+                if step.fault == "cure":
+                    await replay_in_vain(self._machine, step.target)
                 self._to_handler(step.fault, step.target, amount_s)
             case "clock":
                 self._set_clock(amount_s)

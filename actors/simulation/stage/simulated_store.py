@@ -94,6 +94,8 @@ class SimulatedStore(InlineStore):
         self._disk = disk
         self._costs = rng.fork("costs")
         self._leftover: asyncio.Task[None] | None = None
+        if disk.engine is not None:
+            disk.engine.begun(spec.name)
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Open as the real one does, but never verify: whole files are not what is simulated."""
