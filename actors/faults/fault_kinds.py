@@ -34,6 +34,7 @@ FaultName = Literal[
     "slow_store",
     "mend_store",
     "full_at",
+    "lock_at",
     "fill_disk",
     "low_disk",
     "free_disk",
@@ -50,6 +51,7 @@ FaultName = Literal[
     "fail_before",
     "fail_after",
     "poison",
+    "lock_poison",
     "cure",
     "slow_handler",
     "late_effect",
@@ -214,6 +216,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "partition": FaultKind(scope="link", text="cut {target}", ended_by="heal"),
         # What stands between two hosts says it otherwise, or an end itself does.
         "garble": FaultKind(scope="saying", text="garble what comes next: {target}"),
+        # What it had in hand is in nobody's for a while.
+        "lock_at": FaultKind(
+            scope="point",
+            text="set a trap: the next time at {target}, kill, and let the file not be opened for "
+            "{seconds}",
+            amounts_ms=(300, 3_000),
+        ),
         # The wall clock alone; the monotonic one goes on.
         "step_clock": FaultKind(
             scope="clock",
@@ -234,6 +243,14 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "poison": FaultKind(
             scope="handler",
             text="what {target} is given next is poison: it raises each time",
+            ended_by="cure",
+        ),
+        # Whoever parks meanwhile must know afterwards how often it was tried.
+        "lock_poison": FaultKind(
+            scope="handler",
+            text="what {target} is given next is poison: it raises each time; then its file "
+            "cannot be opened for {seconds}",
+            amounts_ms=(300, 3_000),
             ended_by="cure",
         ),
         "cure": FaultKind(scope="handler", text="{target} is mended: nothing is poison to it"),

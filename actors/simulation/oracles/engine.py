@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.
 ORACLES: Final[Mapping[str, str]] = {
-    "replies": "no reply leaves before its commit has returned, and each is what was committed",
+    "replies": "no reply leaves before its commit has returned, and each is what was committed; "
+    "nobody is told that nothing was done of what was",
     "once": "a request that has taken effect does not run again",
     "keys": "who asks again under its key gets the first answer; what is invalid uses up no key",
     "deferred": "an answer that was put off is told to all who wait, soon after its commit",

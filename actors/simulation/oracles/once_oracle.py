@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from actors.errors import Busy, DeadLettered, HandlerTimeout, StoreError
+from actors.errors import (
+    Busy,
+    DeadLettered,
+    HandlerTimeout,
+    MailboxFull,
+    Starting,
+    StoreError,
+    StoreRefused,
+)
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Later, Refusal, type_name, type_of
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
@@ -17,6 +25,10 @@ if TYPE_CHECKING:
 
     from actors.kernel.envelope import Envelope
     from actors.simulation.oracles.handled import Handled
+
+
+# What says to who has asked that nothing of it was done.
+UNDONE: Final = (Starting, MailboxFull, StoreRefused)
 
 
 class _Done(NamedTuple):
@@ -89,8 +101,10 @@ class OnceOracle:
 class PoisonOracle:
     """What crashes its handler runs `attempts_max` times, and is a dead letter then.
 
-    For each other end of its receiver, or of its sender, that came between it may have as many
-    attempts again: it is sent anew.
+    For each end of its sender that came between it may have as many attempts again, for it is sent
+    anew; and where it came by no channel, or may have, for each other end of its receiver, too.
+    Its sender knows how often it has crashed, whatever becomes of its receiver; but not of a crash
+    of which nobody has heard, for its incarnation ended of something else just then.
     """
 
     def __init__(self, attempts_max: int) -> None:
@@ -102,7 +116,9 @@ class PoisonOracle:
         self._ends: Counter[str] = Counter()
         self._processes = 0
         # By store, the type of what crashed last: its incarnation is going to end of it.
-        self._culprits: dict[str, str] = {}
+        self._culprits: dict[str, tuple[str, Any]] = {}
+        # How often nobody has heard of a message's crash.
+        self._unheard: Counter[Any] = Counter()
         # Who was heard to end, and is not up again.
         self._down: set[str] = set()
 
@@ -116,13 +132,16 @@ class PoisonOracle:
 
         Another than the one that was seen to crash came before: that attempt does not count.
         """
-        culprit = self._culprits.pop(store, None)
+        culprit, place = self._culprits.pop(store, (None, None))
         self._ends[store] += message_type is None or message_type != culprit
+        self._unheard[place] += message_type is None or message_type != culprit
         self._down.add(store)
 
     def up(self, store: str) -> None:
         """Hear that another incarnation is up: the last may have ended for another's sake."""
         self._ends[store] += store not in self._down
+        if store not in self._down:
+            self._unheard[self._culprits.pop(store, (None, None))[1]] += 1
         self._down.discard(store)
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
@@ -141,8 +160,8 @@ class PoisonOracle:
             return
         if isinstance(crash, StoreError | Busy) and not isinstance(crash, HandlerTimeout):
             return
-        self._culprits[store] = type_name(type_of(culprit.message))
         place = _place(store, culprit)
+        self._culprits[store] = type_name(type_of(culprit.message)), place
         count, ends, _ = self._crashed.get(place, (0, self._ends_of(store, culprit), culprit))
         self._crashed[place] = (count + 1, ends, culprit)
         if count == self._allowed(store, culprit, ends):
@@ -162,12 +181,13 @@ class PoisonOracle:
 
     def _allowed(self, store: str, envelope: Envelope, ends: int) -> int:
         """Return how often it may crash that began to at so many ends."""
-        return self._attempts_max * (1 + self._ends_of(store, envelope) - ends)
+        unheard = self._unheard[_place(store, envelope)]
+        return self._attempts_max * (1 + self._ends_of(store, envelope) - ends) + unheard
 
     def _ends_of(self, store: str, envelope: Envelope) -> int:
         origin = envelope.origin
         sender = origin.sender if isinstance(origin, ChannelOrigin) else store
-        return self._processes + sum(self._ends[each] for each in {store, sender})
+        return self._processes + self._ends[sender]
 
 
 class ReplyOracle:
@@ -209,6 +229,8 @@ class ReplyOracle:
 
         def ended(future: asyncio.Future[Any]) -> None:
             self.waiting.pop(number, None)
+            if _has_failed(future) and isinstance(future._exception, UNDONE):  # noqa: SLF001
+                self._found.append(f"{what} was told {future._exception}, and was done")  # noqa: SLF001
             if _has_failed(future) or isinstance(outcome, Later):
                 return
             told = future.result()

@@ -38,7 +38,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """How likely each fault is, in parts; of `slots` chances each stays unused in `nothing` parts.
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
-    more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
+    more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed;
+    and `traps_locks` after which who is killed does not come up at once.
     With `knobs` a seed may draw small limits.
     """
 
@@ -47,6 +48,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = SLOTS
     traps: int = 0
     traps_seldom: int = 0
+    traps_locks: int = 0
     knobs: bool = False
 
 
@@ -86,6 +88,7 @@ POWER: Final[Mapping[FaultName, int]] = {
     "garble_at": 1,
     "stale_at": 1,
     "pause": 6,
+    "step_clock": 3,
     # The longer a commit takes, the more is under way.
     "slow_store": 3,
     "kill": 2,
@@ -94,11 +97,13 @@ POWER: Final[Mapping[FaultName, int]] = {
 HANDLERS: Final[Mapping[FaultName, int]] = {
     "fail_before": 4,
     "fail_after": 4,
-    "poison": 4,
+    "poison": 3,
+    "lock_poison": 2,
     "slow_handler": 3,
     "late_effect": 3,
     "twice_effect": 2,
-    "lock_file": 2,
+    "lock_file": 1,
+    "lock_at": 3,
     "flap": 2,
     "kill": 2,
 }
@@ -111,7 +116,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True),
         "power": Profile(weights=POWER, nothing=24, knobs=True),
-        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True),
+        "handlers": Profile(weights=HANDLERS, nothing=24, traps_locks=3, knobs=True),
         "chaos": Profile(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,

@@ -122,6 +122,7 @@ class Director:
         do not for long: three of them make a dead letter. And the power stays on from now on.
         """
         self._machine.cuts.clear()
+        self._machine.locks.clear()  # who is parked of one is so for long
         for cut in self._cuts:
             await cut
         await self._machine.paused.over()
@@ -210,6 +211,8 @@ class Director:
                 self._machine.traps.add(target)
             case "stall_at":
                 self._machine.stalls[target] = amount_s
+            case "lock_at":
+                self._machine.locks[target] = amount_s
             case "full_at":
                 self._machine.refusals.add(target)
             case "pause":
@@ -271,7 +274,7 @@ class Director:
                 disk.locked[target] = 0
                 self._machine.signal("kill", target)
             case "unlock_file":
-                disk.locked.pop(target, None)
+                disk.unlock(target)
 
     def _to_handler(self, fault: FaultName, target: str, amount_s: float) -> None:
         handlers = self._machine.disk.handlers
@@ -280,8 +283,12 @@ class Director:
                 handlers.fails.add((target, fault.removeprefix("fail_")))
             case "poison":
                 handlers.poison[target] = None
+            case "lock_poison":
+                handlers.poison[target] = None
+                handlers.locks_s[target] = amount_s
             case "cure":
                 handlers.poison.pop(target, None)
+                handlers.locks_s.pop(target, None)
             case "slow_handler":
                 handlers.slow_s[target] = amount_s
             case "late_effect":

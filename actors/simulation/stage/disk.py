@@ -81,6 +81,10 @@ class Disk:
         text = f"{service}.db: database is locked"
         raise WishedLock(text)
 
+    def unlock(self, service: str) -> None:
+        """Let its file be opened."""
+        self.locked.pop(service, None)
+
     def parked(self, _service: str) -> None:
         """Hear that a restart budget is spent."""
         self.locked = dict.fromkeys(self.locked, 0)
