@@ -14,6 +14,7 @@ FaultName = Literal[
     "restart",
     "kill",
     "kill_at",
+    "kill_starts",
     "stall_at",
     "suspend",
     "resume",
@@ -97,6 +98,10 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "kill": FaultKind(scope="service", text="kill {target}"),
         # Where random moments would hardly ever strike: just before a commit, or just after it.
         "kill_at": FaultKind(scope="point", text="set a trap: the next time at {target}, kill"),
+        # More often than a restart budget has restarts: a kill spends none, whenever it comes.
+        "kill_starts": FaultKind(
+            scope="service", text=f"kill {{target}}, and {FLAPS} times more while it starts"
+        ),
         # Whatever it waits for happens meanwhile, in an order that nobody expects.
         "stall_at": FaultKind(
             scope="point",
@@ -248,10 +253,9 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         # Whoever parks meanwhile must know afterwards how often it was tried.
         "lock_poison": FaultKind(
             scope="handler",
-            text="what {target} is given next is poison: it raises each time; then its file "
-            "cannot be opened for {seconds}",
-            amounts_ms=(300, 3_000),
-            ended_by="cure",
+            text="set a trap: what {target} is given next is poison: it raises each time, and "
+            "after the first its file cannot be opened for {seconds}",
+            amounts_ms=(3_000,),
         ),
         "cure": FaultKind(scope="handler", text="{target} is mended: nothing is poison to it"),
         # Beyond its budget it is interrupted.

@@ -79,6 +79,9 @@ STORE_OF: Final = "SELECT store FROM identity"
 # By more than any run sends.
 MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (:service, :store, 1000000)"
 MORE_TOLD: Final = "INSERT OR REPLACE INTO channel VALUES (:service, 1000000 + (:store IS NULL))"
+# With whom it has had to do.
+RECEIVERS: Final = "SELECT receiver FROM channel WHERE receiver <> '' ORDER BY receiver"
+SENDERS: Final = "SELECT DISTINCT sender FROM inbox ORDER BY sender"
 NEXT: Final = "SELECT coalesce(max(last), 0) + 1 FROM channel WHERE receiver = ?"
 LAST: Final = "INSERT OR REPLACE INTO channel (receiver, last) VALUES (?, ?)"
 SEND: Final = (
@@ -148,8 +151,12 @@ class FileMishap:
             "its log is another file's": partial(self._change_version, ANOTHER_LOG),
             "it has forgotten who it is": partial(self._change_version, NO_IDENTITY),
             "it lacks a migration": partial(self._change_version, RENUMBERED),
-            "another has had more of it than it sent": partial(self._contradict, MORE_APPLIED),
-            "another was told of more than it applied": partial(self._contradict, MORE_TOLD),
+            "another has had more of it than it sent": partial(
+                self._contradict, MORE_APPLIED, RECEIVERS
+            ),
+            "another was told of more than it applied": partial(
+                self._contradict, MORE_TOLD, SENDERS
+            ),
         }
 
     async def happens(self, name: str) -> list[str]:
@@ -209,11 +216,14 @@ class FileMishap:
         found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
-    async def _contradict(self, change: str) -> list[str]:
-        """The other's file says that more has passed between the two."""
+    async def _contradict(self, change: str, partners: str) -> list[str]:
+        """Another's file says that more has passed between the two, if anything has or not."""
         with closing(sqlite3.connect(self._path)) as connection:
             ((store,),) = connection.execute(STORE_OF)
+            known = [self._folder / f"{name}.db" for (name,) in connection.execute(partners)]
         path = self._folder / f"{self._other}.db"
+        if path not in known:
+            path = next((each for each in known if each.exists()), path)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(change, {"service": self._service, "store": store})
         found = await self._after.is_left_alone(self._service)

@@ -56,6 +56,7 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "restart": 2,
     "kill": 6,
     "kill_at": 6,
+    "kill_starts": 1,
     "stall_at": 3,
     "suspend": 2,
     "crash": 2,

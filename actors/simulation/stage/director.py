@@ -46,6 +46,8 @@ REBOOT_S: Final = 0.2
 HANDLED: Final = ("handler", "effect")
 # How long traps for handlers stay after the last request, in virtual seconds.
 LINGER_S: Final = 10.0
+# And for what is tried again when who is parked is: some more than it is parked for.
+LINGER_PARKED_S: Final = 45.0
 # What each makes of what is not synced.
 CUTS: Final[Mapping[FaultName, Loss]] = MappingProxyType(
     {
@@ -135,7 +137,7 @@ class Director:
         for service in self._machine.suspended():
             self._machine.signal("resume", service)
         if self._strikes_handlers:
-            await asyncio.sleep(LINGER_S)
+            await asyncio.sleep(LINGER_PARKED_S if self.applied["lock_poison"] else LINGER_S)
             self._machine.disk.handlers.clear()
 
     async def tidy_up(self) -> None:
@@ -205,6 +207,9 @@ class Director:
         match fault:
             case "restart" | "kill" | "suspend" | "resume":
                 self._machine.signal(fault, target)
+            case "kill_starts":
+                self._machine.disk.kills_at_start[target] = FLAPS
+                self._machine.signal("kill", target)
             case "flap":
                 self._machine.flaps.begin(target, FLAPS, amount_s)
             case "kill_at":

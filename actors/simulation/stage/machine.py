@@ -97,6 +97,7 @@ class Machine:
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
+        self.disk.kill = partial(self.signal, "kill")
         self.disk.handlers.lock = self._lock_for
         self._loop = loop
         self.flaps = Flaps(loop, self._fail)
@@ -283,6 +284,7 @@ class Machine:
         for traps in (self.traps, self.stalls, self.refusals, self.locks, self.cuts):
             traps.clear()
         self.disk.full_once.clear()
+        self.disk.kills_at_start.clear()
         self.disk.handlers.clear()
         self.flaps.clear()
 

@@ -101,6 +101,8 @@ class SimulatedStore(InlineStore):
         """Open as the real one does, but never verify: whole files are not what is simulated."""
         await self._take_time()
         del verify
+        if self._disk.strikes_start(self._name):
+            await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
         self._disk.check_lock(self._name)
         full = self._disk.refuse(self._name)
         if full is not None and self._spec.path.exists():
