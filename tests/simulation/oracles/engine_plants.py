@@ -23,6 +23,7 @@ from actors.service import effects
 from actors.service.channel import Channel
 from actors.service.deferred_callers import DeferredCallers
 from actors.service.operator_calls import OperatorCalls
+from actors.simulation.script.schedule import Step
 from actors.store.group_commit import GroupCommit
 from actors.store.messaging import dead_letter_table, outbox, request_keys, timers
 from actors.store.messaging.output_buffer import OutputBuffer
@@ -255,18 +256,6 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
         "supervision", "later than 0 s after its end", "workshop", "handlers",
         lambda: patch.object(Supervisor, "__init__", _never_stable),
     ),
-    "what a channel sends again has never crashed": (
-        "poison", "crashes", "workshop", "handlers",
-        lambda: patch.object(Channel, "_go_back", _forgets_attempts),
-    ),
-    "what was in hand is refused at a start": (
-        "replies", "and was done", "workshop", "handlers",
-        lambda: patch.object(Mailbox, "refuse", _refuse_all),
-    ),
-    "a replay forgets its key": (
-        "once", "under the key", "workshop", "handlers",
-        lambda: patch.object(OperatorCalls, "_ask", _ask_keyless),
-    ),
     "what crashes again when it is replayed is a letter more": (
         "letters", "as well", "workshop", "handlers",
         lambda: patch.object(OperatorCalls, "_ask", _ask_anew),
@@ -347,5 +336,22 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     "a channel does not try again": (
         "liveness", "after the last fault", "tally", "disk",
         lambda: patch.object(Channel, "_try_again", lambda self: None),
+    ),
+}  # fmt: skip
+
+# What takes so rare a moment that it is written down: the oracle, what it has to say, what is done
+# to a workshop where two place a job, and what is planted.
+SCRIPTED: dict[str, tuple[str, str, Step, Callable[[], AbstractContextManager[Any]]]] = {
+    "what a channel sends again has never crashed": (
+        "poison", "has crashed 4 times", Step(0, "lock_poison", "mill.DoJob", 3_000),
+        lambda: patch.object(Channel, "_go_back", _forgets_attempts),
+    ),
+    "what was in hand is refused at a start": (
+        "replies", "and was done", Step(0, "lock_at", "desk.PlaceJob.after", 3_000),
+        lambda: patch.object(Mailbox, "refuse", _refuse_all),
+    ),
+    "a replay forgets its key": (
+        "once", "under the key", Step(0, "poison", "desk.PlaceJob"),
+        lambda: patch.object(OperatorCalls, "_ask", _ask_keyless),
     ),
 }  # fmt: skip
