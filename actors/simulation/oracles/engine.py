@@ -398,8 +398,11 @@ class Engine:
         unready = self.unready()
         if unready is None:
             return
-        for name in sorted(self.calm.down & self._epochs.keys()):
-            if name not in unready and name not in self._misjudged:
+        down = self.calm.down & self._epochs.keys() - self._misjudged
+        # Another version has none of that name, which was down when the last one ended.
+        there = {each.name for each in self.actors()} if down else ()
+        for name in sorted(down):
+            if name in there and name not in unready:
                 self._misjudged.add(name)
                 self._add("supervision", [f"{name} is said to be up, and is not"])
 
