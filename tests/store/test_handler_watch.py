@@ -425,7 +425,7 @@ async def test_kill_while_opening_leaves_no_thread_and_does_not_fence_the_next(
 ) -> None:
     """A start that was given up never takes the epoch after its successor has.
 
-    Nor does it forget the successor's request keys, although both are the process's first open.
+    Nor does it forget what the successor has answered, although both are the process's first open.
     """
     inside, leave = threading.Event(), threading.Event()
     migrate = migrations.migrate
@@ -452,8 +452,9 @@ async def test_kill_while_opening_leaves_no_thread_and_does_not_fence_the_next(
         leave.set()
         await abandoning
         await no_store_threads(but=2)
-        envelope.started = True
-        again = await new.write([envelope, ledger.envelope(Add(label="b"))], handlers())
+    envelope.started = True
+    async with opened(ledger) as third:
+        again = await third.write([envelope, ledger.envelope(Add(label="b"))], handlers())
         assert again.crash is None
         assert list(again.outcomes) == [Added(label="a", count=1), Added(label="b", count=2)]
     with pytest.raises(asyncio.CancelledError):
@@ -580,9 +581,7 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
         begun = time.monotonic()
         number = 0
         # 1.5 s, and longer where the cores are shared: until there was enough to mean something.
-        while (spent := time.monotonic() - begun) < 1.5 or (
-            min(ends.values()) <= 100 and spent < 20
-        ):
+        while time.monotonic() - begun < 1.5 or min(ends.values()) <= 100 or striker.strikes <= 20:
             number += 1
             try:
                 watch.run(0, short, tx, number)
@@ -593,9 +592,6 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
                 # An interrupt that leaked would end this statement.
                 assert connection.execute("SELECT 1").fetchone() == (1,)
     connection.close()
-    assert striker.strikes > 20
-    assert ends["timeout"] > 100
-    assert ends["result"] > 100
 
 
 async def test_handler_that_ends_in_the_middle_of_a_strike_waits_for_it(
