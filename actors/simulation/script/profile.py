@@ -89,7 +89,6 @@ POWER: Final[Mapping[FaultName, int]] = {
     "garble_at": 1,
     "stale_at": 1,
     "pause": 6,
-    "step_clock": 3,
     # The longer a commit takes, the more is under way.
     "slow_store": 3,
     "kill": 2,
