@@ -101,10 +101,9 @@ class OnceOracle:
 class PoisonOracle:
     """What crashes its handler runs `attempts_max` times, and is a dead letter then.
 
-    For each end of its sender that came between it may have as many attempts again, for it is sent
-    anew; and where it came by no channel, or may have, for each other end of its receiver, too.
-    Its sender knows how often it has crashed, whatever becomes of its receiver; but not of a crash
-    of which nobody has heard, for its incarnation ended of something else just then.
+    For each other end of its receiver, or of its sender, that came between it may have as many
+    attempts again: it is sent anew. And one for each crash of which nobody has heard, for its
+    incarnation ended of something else just then.
     """
 
     def __init__(self, attempts_max: int) -> None:
@@ -187,7 +186,7 @@ class PoisonOracle:
     def _ends_of(self, store: str, envelope: Envelope) -> int:
         origin = envelope.origin
         sender = origin.sender if isinstance(origin, ChannelOrigin) else store
-        return self._processes + self._ends[sender]
+        return self._processes + sum(self._ends[each] for each in {store, sender})
 
 
 class ReplyOracle:
