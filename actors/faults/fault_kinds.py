@@ -14,6 +14,7 @@ FaultName = Literal[
     "restart",
     "kill",
     "kill_at",
+    "kill_starts",
     "stall_at",
     "suspend",
     "resume",
@@ -36,6 +37,7 @@ FaultName = Literal[
     "slow_store",
     "mend_store",
     "full_at",
+    "lock_at",
     "fill_disk",
     "low_disk",
     "free_disk",
@@ -53,6 +55,7 @@ FaultName = Literal[
     "fail_after",
     "fail_commit",
     "poison",
+    "lock_poison",
     "cure",
     "slow_handler",
     "late_effect",
@@ -99,6 +102,10 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "kill": FaultKind(scope="service", text="kill {target}"),
         # Where random moments would hardly ever strike: just before a commit, or just after it.
         "kill_at": FaultKind(scope="point", text="set a trap: the next time at {target}, kill"),
+        # More often than a restart budget has restarts: a kill spends none, whenever it comes.
+        "kill_starts": FaultKind(
+            scope="service", text=f"kill {{target}}, and {FLAPS} times more while it starts"
+        ),
         # Whatever it waits for happens meanwhile, in an order that nobody expects.
         "stall_at": FaultKind(
             scope="point",
@@ -108,11 +115,11 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "suspend": FaultKind(scope="service", text="suspend {target}", ended_by="resume"),
         "resume": FaultKind(scope="service", text="resume {target}"),
         # Nobody's message is to blame: so often within its period spends a restart budget, and so
-        # seldom that it does not.
+        # seldom that it does not; or after so long that the pauses between its starts begin anew.
         "flap": FaultKind(
             scope="service",
             text=f"let {{target}} crash by itself {FLAPS} times, now and {{seconds}} after a start",
-            amounts_ms=(100, 7_000),
+            amounts_ms=(100, 7_000, 12_000),
         ),
         # kill -9: everything in memory is lost, files stay as they were committed.
         "crash": FaultKind(scope="process", text="crash the process"),
@@ -226,6 +233,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "partition": FaultKind(scope="link", text="cut {target}", ended_by="heal"),
         # What stands between two hosts says it otherwise, or an end itself does.
         "garble": FaultKind(scope="saying", text="garble what comes next: {target}"),
+        # What it had in hand is in nobody's for a while.
+        "lock_at": FaultKind(
+            scope="point",
+            text="set a trap: the next time at {target}, kill, and let the file not be opened for "
+            "{seconds}",
+            amounts_ms=(300, 3_000),
+        ),
         # The wall clock alone; the monotonic one goes on.
         "step_clock": FaultKind(
             scope="clock",
@@ -253,6 +267,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
             scope="handler",
             text="what {target} is given next is poison: it raises each time",
             ended_by="cure",
+        ),
+        # Whoever parks meanwhile must know afterwards how often it was tried.
+        "lock_poison": FaultKind(
+            scope="handler",
+            text="set a trap: what {target} is given next is poison: it raises each time, and "
+            "after the first its file cannot be opened for {seconds}",
+            amounts_ms=(3_000,),
         ),
         "cure": FaultKind(scope="handler", text="{target} is mended: nothing is poison to it"),
         # Beyond its budget it is interrupted.

@@ -39,6 +39,8 @@ from actors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from actors.system import Ask
+
 # Seconds: at once, soon, beyond a commit, and beyond ten seconds.
 DELAYS_S: Final = (0.0, 0.25, 3.0, 20.0, 20.0)
 ATTEMPTS_MAX: Final = 4
@@ -73,6 +75,14 @@ class FetchAgain(Command):
 
 
 class FetchOnce(Command):
+    label: str
+
+
+class AskMill(Command):
+    label: str
+
+
+class CountMilled(Query):
     label: str
 
 
@@ -128,6 +138,17 @@ class Supplier:
         return len(label)
 
 
+class Neighbour:
+    """The way to the mill, as to somebody else's: it may be down, and is asked again then."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def milled(self, label: str) -> int:
+        count: int = await self._ask("mill", CountMilled(label=label))
+        return count
+
+
 def part_of(label: str, part: int) -> str:
     """Return what one of a job's many parts is called."""
     return f"{label} part {part}"
@@ -148,8 +169,9 @@ class WorkshopDesk(Service):
         CREATE TABLE part (label TEXT NOT NULL, value INTEGER NOT NULL) STRICT;
     """
 
-    def __init__(self, supplier: Supplies) -> None:
+    def __init__(self, supplier: Supplies, neighbour: Neighbour) -> None:
         self._supplier = supplier
+        self._neighbour = neighbour
 
     @command
     def place(self, tx: Transaction, cmd: PlaceJob) -> Job | Refusal | Later:
@@ -200,6 +222,9 @@ class WorkshopDesk(Service):
             case "letter":
                 tx.run(FetchOnce(label=label))
                 tx.run(FetchOnce(label=f"another {label}"))
+            case "asking":  # while what comes before it may kill who is asked
+                tx.send("mill", DoJob(label=label))
+                tx.run(AskMill(label=label))
             case "again":
                 tx.run(FetchAgain(label=label, fails=cmd.count))
 
@@ -243,6 +268,18 @@ class WorkshopDesk(Service):
     async def fetch_once(self, cmd: FetchOnce) -> None:
         await self._supplier.fetch(cmd.label, 1)
 
+    @effect(limit_s=FETCH_S_MAX, attempts_max=1)
+    async def ask_mill(self, cmd: AskMill) -> int:
+        return await self._neighbour.milled(cmd.label)
+
+    @outcome(ask_mill)
+    def mill_has_said(self, tx: Transaction, cmd: AskMill, value: int) -> None:
+        tx.execute("INSERT INTO part VALUES (?, ?)", cmd.label, value)
+
+    @on(GaveUp[AskMill])
+    def mill_says_nothing(self, tx: Transaction, event: GaveUp[AskMill]) -> None:
+        tx.execute("INSERT INTO part VALUES (?, ?)", event.command.label, -1)
+
     @query
     def jobs(self, tx: ReadTransaction, question: ListJobs) -> Jobs:
         sql = "SELECT seq, label, state FROM job WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -269,6 +306,10 @@ class Mill(Service):
         tx.publish(JobDone(label=cmd.label))
         return Refusal.conflict("there is no wood") if cmd.label.startswith("no-") else None
 
+    @query
+    def milled(self, tx: ReadTransaction, question: CountMilled) -> int:
+        return len(tx.all("SELECT 1 FROM milled WHERE label = ?", question.label))
+
 
 class JobBook(Service):
     """Writes down what it hears of."""
@@ -281,9 +322,9 @@ class JobBook(Service):
 
 
 def _services(wiring: Wiring) -> Mapping[str, Any]:
-    supplier = wiring.outside["supplier"]
+    supplier, neighbour = wiring.outside["supplier"], wiring.outside["neighbour"]
     return {
-        "desk": lambda: WorkshopDesk(supplier),
+        "desk": lambda: WorkshopDesk(supplier, neighbour),
         "mill": Mill,
         "ledger": JobBook,
         "book": JobBook,
@@ -302,6 +343,10 @@ def workshop(scenario: Any) -> System:
         ],
         outside={
             "supplier": Dependency(live=lambda _: Supplier(), simulated=lambda _: Supplier()),
+            "neighbour": Dependency(
+                live=lambda wiring: Neighbour(wiring.ask),
+                simulated=lambda wiring: Neighbour(wiring.ask),
+            ),
         },
         scenario=lambda: scenario,
     )

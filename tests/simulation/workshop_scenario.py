@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SORTS: Final = (
     "plain", "later", "timers", "fetch", "many", "refused", "invalid", "wanting", "again", "quiet",
     "burst", "pages", "counts", "keyless", "keyless", "letter", "rings", "parts",
+    "asking",
 )  # fmt: skip
 # How a client asks once more: not at all, at once, both together, soon, when its key is forgotten.
 AGAIN: Final = ("", "", "at once", "together", "soon", "late")
@@ -44,12 +45,16 @@ AGAIN: Final = ("", "", "at once", "together", "soon", "late")
 # again.
 KEYS_KEPT_S: Final = 300.0
 BURST: Final = 5
+# What brings parts, or says that there are none.
+FETCHED: Final = ("fetch", "again", "parts", "asking")
 # What ends a job, and what brings a part, by service and message.
 ENDS: Final = (("mill", "DoJob"), ("desk", "JobDone"), ("desk", "Refused[DoJob]"))
 PARTS: Final = (
     ("desk", "EffectOutcome[FetchPart]"),
     ("desk", "GaveUp[FetchPart]"),
     ("desk", "EffectOutcome[FetchAgain]"),
+    ("desk", "EffectOutcome[AskMill]"),
+    ("desk", "GaveUp[AskMill]"),
 )
 
 
@@ -250,7 +255,7 @@ class WorkshopScenario(Scenario):
         rung = _rows(folder / "desk.db", "SELECT label, ring, at_us FROM rung")
         parts = Counter(row[0] for row in _rows(folder / "desk.db", "SELECT label FROM part"))
         for label, sort, count, at_us, state in jobs:
-            often = {"plain": 1, "later": 1, "many": count}.get(sort, 0)
+            often = {"plain": 1, "later": 1, "asking": 1, "many": count}.get(sort, 0)
             often *= sum(label == each[0] for each in jobs)
             if often:  # what is wanting is not milled
                 often -= gone["mill", "DoJob"][label]
@@ -265,7 +270,7 @@ class WorkshopScenario(Scenario):
             found += _rings(label, delays_s, at_us if self.is_calm else 0, rings, unrung)
             for name in _parts(label, sort, count):
                 got = [gone[part][name] for part in PARTS]
-                if parts[name] != (sort in {"fetch", "again", "parts"}) - sum(got):
+                if parts[name] != (sort in FETCHED) - sum(got):
                     found.append(f"{name} is there {parts[name]} times")
         return [*found, *(self._values(folder, jobs) if self.is_calm else ())]
 

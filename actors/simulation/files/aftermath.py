@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from actors.errors import DressRehearsalError, NothingWaits
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 SETTLED_S_MAX: Final = 60.0
 LOOK_S: Final = 1.0
 RUNNING: Final = "running"
+PARKED: Final = "parked"
+# Who crashes of one of these is not started again before somebody has done something about it.
+UNMENDED: Final = ("PastLost", "StoreForeign", "StoreCorrupt", "SchemaError", "ManifestUnreadable")
 # A type that no version of any system has had.
 UNKNOWN: Final = "NobodySaysThis"
 
@@ -72,7 +76,7 @@ class Aftermath:
         return found
 
     async def is_down(self, *services: str) -> list[str]:
-        """They are down; all who do not stand and fall with them are up, and answer."""
+        """They are parked, at once; all who do not stand and fall with them are up, and answer."""
         siblings = self._siblings
         groups = {siblings[each] for each in services if each in siblings}
         beside = {*groups, *(each for each, group in siblings.items() if group in groups)}
@@ -82,14 +86,24 @@ class Aftermath:
             return [
                 f"{each.name} is {each.state}"
                 for each in self._process.actors()
-                if (each.state == RUNNING) == (each.name in services)
+                if each.state != (PARKED if each.name in services else RUNNING)
                 and (each.name in services or each.name not in beside)
             ]
 
         found = await _in_time(wrong)
+        found += self._started_in_vain(services)
         if self._other not in self.concerned:
             found += await self._answers(self._other)
         return found
+
+    def _started_in_vain(self, services: Sequence[str]) -> list[str]:
+        """Return who was started again with what no start mends."""
+        crashes = Counter([tuple(each.split(": ")[:2]) for each in self._process.crashes])
+        return [
+            f"{name} was started again {count - 1} times with a {kind}"
+            for (name, kind), count in crashes.items()
+            if name in services and kind in UNMENDED and count > 1
+        ]
 
     async def _answers(self, service: str) -> list[str]:
         """It looks into its file when it is asked to, and says what is there."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actors.errors import (
     DressRehearsalError,
+    Fenced,
     ServiceUnavailable,
     StoreError,
     StoreLocked,
@@ -79,6 +80,9 @@ STORE_OF: Final = "SELECT store FROM identity"
 # By more than any run sends.
 MORE_APPLIED: Final = "INSERT OR REPLACE INTO inbox VALUES (:service, :store, 1000000)"
 MORE_TOLD: Final = "INSERT OR REPLACE INTO channel VALUES (:service, 1000000 + (:store IS NULL))"
+# With whom it has had to do.
+RECEIVERS: Final = "SELECT receiver FROM channel WHERE receiver <> '' ORDER BY receiver"
+SENDERS: Final = "SELECT DISTINCT sender FROM inbox ORDER BY sender"
 NEXT: Final = "SELECT coalesce(max(last), 0) + 1 FROM channel WHERE receiver = ?"
 LAST: Final = "INSERT OR REPLACE INTO channel (receiver, last) VALUES (?, ?)"
 SEND: Final = (
@@ -86,6 +90,9 @@ SEND: Final = (
     " VALUES (?, ?, ?, ?, NULL, 0)"
 )
 TIME: Final = "INSERT INTO timer (seq, due_us, message_type, message) VALUES (?, 0, ?, ?)"
+EPOCH: Final = "SELECT value FROM epoch"
+TAKEN: Final = "UPDATE epoch SET value = value + 1"
+TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
 class FileMishap:
@@ -130,6 +137,7 @@ class FileMishap:
             "its file is of a later version": partial(self._change_version, LATER),
             "its schema was altered": partial(self._change_version, ALTERED),
             "its file goes while it is up": self._lose_in_use,
+            "another opens its file while it is up": self._take_over,
             "the folder's manifest is lost": self._forget,
             "something there that nobody can read": self._confuse,
             "a backup is put back": self._back_up,
@@ -144,8 +152,12 @@ class FileMishap:
             "its log is another file's": partial(self._change_version, ANOTHER_LOG),
             "it has forgotten who it is": partial(self._change_version, NO_IDENTITY),
             "it lacks a migration": partial(self._change_version, RENUMBERED),
-            "another has had more of it than it sent": partial(self._contradict, MORE_APPLIED),
-            "another was told of more than it applied": partial(self._contradict, MORE_TOLD),
+            "another has had more of it than it sent": partial(
+                self._contradict, MORE_APPLIED, RECEIVERS
+            ),
+            "another was told of more than it applied": partial(
+                self._contradict, MORE_TOLD, SENDERS
+            ),
         }
 
     async def happens(self, name: str) -> list[str]:
@@ -205,11 +217,14 @@ class FileMishap:
         found = await self._after.is_left_alone(self._service)
         return [*found, *await self._put_back(content)]
 
-    async def _contradict(self, change: str) -> list[str]:
-        """The other's file says that more has passed between the two."""
+    async def _contradict(self, change: str, partners: str) -> list[str]:
+        """Another's file says that more has passed between the two, if anything has or not."""
         with closing(sqlite3.connect(self._path)) as connection:
             ((store,),) = connection.execute(STORE_OF)
+            known = [self._folder / f"{name}.db" for (name,) in connection.execute(partners)]
         path = self._folder / f"{self._other}.db"
+        if path not in known:
+            path = next((each for each in known if each.exists()), path)
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(change, {"service": self._service, "store": store})
         found = await self._after.is_left_alone(self._service)
@@ -226,6 +241,23 @@ class FileMishap:
         if self._path.exists():
             found.append("it was made anew in silence")
         return [*found, *await self._accept()]
+
+    async def _take_over(self) -> list[str]:
+        """Whose file is another's by now writes no more into it, until it has opened it anew."""
+        found = await self._have_it_wait()
+        self._excuse = Fenced.__name__
+        with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute(TAKEN)
+            ((taken,),) = connection.execute(EPOCH)
+        with suppress(ServiceUnavailable, StoreError):
+            gone = await self._process.system.let_timers_go(self._service, UNKNOWN)
+            with closing(sqlite3.connect(self._path)) as connection:
+                ((epoch,),) = connection.execute(EPOCH)
+            if epoch == taken:
+                found.append(
+                    f"it was acknowledged in another's file that {gone} timers were let go"
+                )
+        return [*found, *await self._after.all_are_up()]
 
     async def _have_it_wait(self) -> list[str]:
         """Boot, with something there that an operator can have written."""
@@ -323,7 +355,10 @@ class FileMishap:
             await self._process.system.discard(each.id)
 
     async def _back_up(self) -> list[str]:
-        """A file that is changed on its way is seen; what is put back is what there was."""
+        """A file that is changed on its way is seen; what is put back is what there was.
+
+        Whatever a process that was killed has left there meanwhile, its logs too.
+        """
         rows, manifest = every_row(self._folder), read_manifest(self._folder)
         assert manifest is not None, "a system has run there"
         target = self._folder.with_name(f"{self._folder.name}-backup")
@@ -331,6 +366,7 @@ class FileMishap:
             contents = self._write_backup(manifest, target)
             found = [f"{name} is missing: {why}" for name, why in contents.missing.items()]
             found += taken_orders(target, self._folder, self._service)
+            found += await self._be_killed()
             for _ in range(2):  # what the first has put back is set aside, beside what was there
                 restore_backup(target, self._folder)
         finally:
@@ -339,6 +375,17 @@ class FileMishap:
             found.append("what was put back is not what there was")
         await self._process.boot()
         return [*found, *await self._after.all_are_up()]
+
+    async def _be_killed(self) -> list[str]:
+        """Leave the files as a process does that closes none."""
+        await self._process.boot()
+        found = await self._after.all_are_up(stop=False)
+        files = [path for path in self._folder.glob("*.db*") if not path.name.endswith("-shm")]
+        left = {path: path.read_bytes() for path in files}
+        await self._process.end()
+        for path, content in left.items():
+            path.write_bytes(content)
+        return found
 
     def _write_backup(self, manifest: Manifest, target: Path) -> Contents:
         """Write one of all files that are there."""

@@ -24,6 +24,7 @@ from actors.simulation.oracles.left_timers import LeftTimers
 from actors.simulation.oracles.letter_oracle import LetterOracle
 from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.restart_delay_oracle import RestartDelayOracle
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.supervision_oracle import (
     RestartBudget,
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
 
 # By the name under which docs/GUARANTEES.md has it, and a trouble begins.
 ORACLES: Final[Mapping[str, str]] = {
-    "replies": "no reply leaves before its commit has returned, and each is what was committed",
+    "replies": "no reply leaves before its commit has returned, and each is what was committed; "
+    "nobody is told that nothing was done of what was",
     "once": "a request that has taken effect does not run again",
     "keys": "who asks again under its key gets the first answer; what is invalid uses up no key",
     "deferred": "an answer that was put off is told to all who wait, soon after its commit",
@@ -58,12 +60,13 @@ ORACLES: Final[Mapping[str, str]] = {
     "channels": "what a handler sends is applied once, whole and in order; nothing else is",
     "timers": "a timer fires once, never early, in calm not late, and none is left that was due",
     "effects": "attempts follow each other as configured, within their time, behind their breaker",
-    "letters": "what was given up is kept until it is run again, or let go",
+    "letters": "what was given up is one letter, and kept until it has run again, or is let go",
     "fencing": "a dead incarnation commits nothing; each has an epoch of its own",
     "poison": "what crashes its handler runs attempts_max times, and is a dead letter then",
-    "supervision": "who is parked has crashed too often by itself; siblings are started again as "
-    "their group has it, and nobody else is; who was resumed runs, who is suspended is so for his "
-    "time; nobody who is down is said to be up",
+    "supervision": "who is parked has crashed too often by itself; who has ended is started again "
+    "at once, or after a pause that grows with its crashes and not in stable times; siblings are "
+    "started again as their group has it, and nobody else is; who was resumed runs, who is "
+    "suspended is so for his time; nobody who is down is said to be up",
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "deadlines": "no answer comes late where the network is whole, nor never, for that the process "
@@ -126,6 +129,7 @@ class Engine:
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
         self._supervision = SupervisionOracle(budget)
         self._siblings = SiblingOracle(budget)
+        self._delays = RestartDelayOracle(supervisor, self.pauses)
         self.calm = CalmOracle(roomy=roomy)
         self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
@@ -175,6 +179,7 @@ class Engine:
         self._keys.version += self._channels.subscriptions.declare(subscribers)
         self._supervision.begin(groups)
         self._siblings.begin(groups, specs)
+        self._delays.begin(alone=not groups)
         self._order.begin()
         self._replies.begin()
         self.timers.begin()
@@ -190,6 +195,7 @@ class Engine:
         now_s = self._clock.monotonic()
         self._add("supervision", self._supervision.hear(event, now_s))
         self._add("supervision", self._siblings.hear(event, now_s))
+        self._delays.hear(event, now_s)
         if not self._resting:
             self._unrest += self.calm.hear(event, now_s)
         if isinstance(event, lifecycle.Crashed):
@@ -266,6 +272,10 @@ class Engine:
         """Hear what the outside world has said to it."""
         now_s = self._clock.monotonic()
         self._add("effects", self.effects.finished(store, messages, now_s, values, error))
+
+    def begun(self, store: str) -> None:
+        """Hear that an incarnation is made."""
+        self._add("supervision", self._delays.begun(store, self._clock.monotonic()))
 
     def opened(self, store: str, epoch: int) -> None:
         """Hear which epoch an incarnation has taken."""
@@ -404,8 +414,11 @@ class Engine:
         unready = self.unready()
         if unready is None:
             return
-        for name in sorted(self.calm.down & self._epochs.keys()):
-            if name not in unready and name not in self._misjudged:
+        down = self.calm.down & self._epochs.keys() - self._misjudged
+        # Another version has none of that name, which was down when the last one ended.
+        there = {each.name for each in self.actors()} if down else ()
+        for name in sorted(down):
+            if name in there and name not in unready:
                 self._misjudged.add(name)
                 self._add("supervision", [f"{name} is said to be up, and is not"])
 
@@ -422,6 +435,7 @@ class Engine:
         supervisor = config.supervisor
         budget = RestartBudget(supervisor.intensity, supervisor.period_s)
         self._supervision.budget = self._siblings.budget = budget
+        self._delays.config = supervisor
         self.effects.configure(config.effect, config.breaker)
 
     def _wrote(
@@ -464,7 +478,7 @@ class Engine:
         self._add("channels", self._channels.hear(store, batch))
         self._add("timers", self.timers.hear(store, batch, quiet_us=quiet_us))
         self._add("effects", self.effects.hear(store, batch))
-        self._letters.hear(store, batch)
+        self._add("letters", self._letters.hear(store, batch))
         self.deferred.hear(store, batch)
         self._add("poison", self._poison.hear(store, batch))
         if since_s is not None:

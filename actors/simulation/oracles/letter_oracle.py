@@ -13,6 +13,7 @@ from actors.store.messaging.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from actors.kernel.envelope import Envelope
     from actors.simulation.oracles.handled import Handled
 
 
@@ -34,19 +35,22 @@ class LetterOracle:
         self.let_go: list[LetGo] = []
         # What cannot be known from what was heard.
         self._unknown: set[str] = set()
+        # By identity, what was buried and as what; it is kept, so that no other has that.
+        self._known_as: dict[int, tuple[Envelope, str | None]] = {}
 
     @property
     def may_lack(self) -> bool:
         """Whether anything was let go, or may have been."""
         return bool(self.let_go or self._unknown)
 
-    def hear(self, store: str, batch: Sequence[Handled]) -> None:
-        """Note who was buried, and who is gone."""
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Note who was buried, and who is gone; yield whose one message is two letters."""
         letters = self._letters.setdefault(store, {})
         for each in batch:
             message = each.envelope.message
             origin = each.envelope.origin
             if isinstance(each.outcome, DeadLettered):
+                yield from self._is_known(store, each.envelope)
                 self._buried(store, each)
             elif isinstance(origin, LetterOrigin) and _is_settled(each):
                 letters.pop(origin.letter_id, None)
@@ -68,6 +72,16 @@ class LetterOracle:
                 yield f"{store} has lost the dead letters {lost}, and keeps {more} that are gone"
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _is_known(self, store: str, envelope: Envelope) -> Iterator[str]:
+        """It stays what it was: run again in vain, or buried again where nobody heard of it."""
+        origin, letter_id = envelope.origin, envelope.letter_id
+        known_as = self._known_as.setdefault(id(envelope), (envelope, letter_id))[1]
+        if isinstance(origin, LetterOrigin):
+            known_as = origin.letter_id
+        if letter_id != known_as:
+            name = type(envelope.message).__name__
+            yield f"{store}: {name} is the dead letter {known_as}, and {letter_id} as well"
 
     def _buried(self, store: str, each: Handled) -> None:
         message, letter_id = each.envelope.message, each.envelope.letter_id

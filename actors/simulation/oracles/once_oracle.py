@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from actors.errors import Busy, DeadLettered, HandlerTimeout, StoreError
+from actors.errors import (
+    Busy,
+    DeadLettered,
+    HandlerTimeout,
+    MailboxFull,
+    Starting,
+    StoreError,
+    StoreRefused,
+)
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Later, Refusal, type_name, type_of
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
@@ -17,6 +25,10 @@ if TYPE_CHECKING:
 
     from actors.kernel.envelope import Envelope
     from actors.simulation.oracles.handled import Handled
+
+
+# What says to who has asked that nothing of it was done.
+UNDONE: Final = (Starting, MailboxFull, StoreRefused)
 
 
 class _Done(NamedTuple):
@@ -36,11 +48,16 @@ class OnceOracle:
         # Envelopes by identity; they are kept, so that no other gets the same.
         self._envelopes: dict[int, Envelope] = {}
         self._letters: set[tuple[str, str]] = set()
+        # Under which key a dead letter was asked for, by store and letter.
+        self._keys_of: dict[tuple[str, str], str] = {}
 
     def hear(self, store: str, batch: Sequence[Handled], *, older_us: int) -> Iterator[str]:
         """Note what took effect; yield what did before. `older_us`: what its keys are older."""
         for each in batch:
             envelope = each.envelope
+            letter_id = envelope.letter_id
+            if isinstance(each.outcome, DeadLettered) and letter_id and envelope.key is not None:
+                self._keys_of[store, letter_id] = envelope.key
             if not each.stands or isinstance(each.outcome, DeadLettered):
                 continue
             if isinstance(each.outcome, Refusal) and each.outcome.kind == "invalid":
@@ -55,8 +72,9 @@ class OnceOracle:
                 if letter in self._letters:
                     yield f"{store}: a dead letter {name} has run again after its commit"
                 self._letters.add(letter)
-            if envelope.key is not None:
-                yield from self._under_key(store, each, name, older_us)
+            key = envelope.key or self._keys_of.get((store, letter_id or ""))
+            if key is not None:
+                yield from self._under_key(store, key, each, name, older_us)
 
     def _request(self, store: str, each: Handled, name: str) -> Iterator[str]:
         envelope = each.envelope
@@ -69,21 +87,23 @@ class OnceOracle:
             yield f"{store}: a request {name} has run again after its commit"
         self._envelopes[id(envelope)] = envelope
 
-    def _under_key(self, store: str, each: Handled, name: str, older_us: int) -> Iterator[str]:
-        key = (store, each.envelope.key or "")
-        done = self._keys.get(key)
+    def _under_key(
+        self, store: str, key: str, each: Handled, name: str, older_us: int
+    ) -> Iterator[str]:
+        done = self._keys.get((store, key))
         if done is not None:
             age_s = each.at_s - done.at_s + (older_us - done.older_us) / 1e6
             if age_s < self.kept_s:
-                yield f"{store}: {name} has run again under the key {key[1]!r}"
-        self._keys[key] = _Done(each.at_s, older_us)
+                yield f"{store}: {name} has run again under the key {key!r}"
+        self._keys[store, key] = _Done(each.at_s, older_us)
 
 
 class PoisonOracle:
     """What crashes its handler runs `attempts_max` times, and is a dead letter then.
 
     For each other end of its receiver, or of its sender, that came between it may have as many
-    attempts again: it is sent anew.
+    attempts again: it is sent anew. And one for each crash of which nobody has heard, for its
+    incarnation ended of something else just then.
     """
 
     def __init__(self, attempts_max: int) -> None:
@@ -95,7 +115,9 @@ class PoisonOracle:
         self._ends: Counter[str] = Counter()
         self._processes = 0
         # By store, the type of what crashed last: its incarnation is going to end of it.
-        self._culprits: dict[str, str] = {}
+        self._culprits: dict[str, tuple[str, Any]] = {}
+        # How often nobody has heard of a message's crash.
+        self._unheard: Counter[Any] = Counter()
         # Who was heard to end, and is not up again.
         self._down: set[str] = set()
 
@@ -109,13 +131,16 @@ class PoisonOracle:
 
         Another than the one that was seen to crash came before: that attempt does not count.
         """
-        culprit = self._culprits.pop(store, None)
+        culprit, place = self._culprits.pop(store, (None, None))
         self._ends[store] += message_type is None or message_type != culprit
+        self._unheard[place] += message_type is None or message_type != culprit
         self._down.add(store)
 
     def up(self, store: str) -> None:
         """Hear that another incarnation is up: the last may have ended for another's sake."""
         self._ends[store] += store not in self._down
+        if store not in self._down:
+            self._unheard[self._culprits.pop(store, (None, None))[1]] += 1
         self._down.discard(store)
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
@@ -134,8 +159,8 @@ class PoisonOracle:
             return
         if isinstance(crash, StoreError | Busy) and not isinstance(crash, HandlerTimeout):
             return
-        self._culprits[store] = type_name(type_of(culprit.message))
         place = _place(store, culprit)
+        self._culprits[store] = type_name(type_of(culprit.message)), place
         count, ends, _ = self._crashed.get(place, (0, self._ends_of(store, culprit), culprit))
         self._crashed[place] = (count + 1, ends, culprit)
         if count == self._allowed(store, culprit, ends):
@@ -155,7 +180,8 @@ class PoisonOracle:
 
     def _allowed(self, store: str, envelope: Envelope, ends: int) -> int:
         """Return how often it may crash that began to at so many ends."""
-        return self._attempts_max * (1 + self._ends_of(store, envelope) - ends)
+        unheard = self._unheard[_place(store, envelope)]
+        return self._attempts_max * (1 + self._ends_of(store, envelope) - ends) + unheard
 
     def _ends_of(self, store: str, envelope: Envelope) -> int:
         origin = envelope.origin
@@ -202,6 +228,8 @@ class ReplyOracle:
 
         def ended(future: asyncio.Future[Any]) -> None:
             self.waiting.pop(number, None)
+            if _has_failed(future) and isinstance(future._exception, UNDONE):  # noqa: SLF001
+                self._found.append(f"{what} was told {future._exception}, and was done")  # noqa: SLF001
             if _has_failed(future) or isinstance(outcome, Later):
                 return
             told = future.result()

@@ -21,6 +21,8 @@ PHASES: Final = ("before", "after")
 TOLD_OF_FAILURE: Final = (Refused, GaveUp)
 # How long a service is stopped by a trap.
 STALL_MS: Final = 2_000
+# How long it does not come up after another: within its restart budget, and beyond it.
+LOCKS_MS: Final = (3_000, 300)
 
 
 class CrashPoints(msgspec.Struct, frozen=True):
@@ -71,13 +73,15 @@ class CrashPoints(msgspec.Struct, frozen=True):
                 raise NoSuchHandler(message)
         return cls(tuple(every), tuple(seldom_points), tuple(queries))
 
-    def traps(self, seed: int, *, count: int, count_seldom: int) -> Iterator[Step]:
+    def traps(
+        self, seed: int, *, count: int, count_seldom: int, count_locks: int = 0
+    ) -> Iterator[Step]:
         """Yield the traps that the run of a seed begins with: kills, at each point in turn.
 
         `count` kills at any points, and stalls at others before them. How far before grows with
         each round: some points are passed only where another service was too slow. And
         `count_seldom` kills at points that are seldom passed, each of which has its turn more often
-        than the others.
+        than the others. After `count_locks` more who is killed does not come up at once.
         """
         every, seldom = self.every, self.seldom
         for number in _turns(seed, min(count, len(every))):
@@ -87,6 +91,9 @@ class CrashPoints(msgspec.Struct, frozen=True):
                 yield Step(0, "stall_at", every[(kill - before) % len(every)], STALL_MS)
         for number in _turns(seed, min(count_seldom, len(seldom))):
             yield Step(0, "kill_at", seldom[number % len(seldom)])
+        for number in _turns(seed, min(count_locks, len(every))):
+            lock_ms = LOCKS_MS[number // len(every) % len(LOCKS_MS)]
+            yield Step(0, "lock_at", every[number % len(every)], lock_ms)
 
 
 def message_name(message: Any) -> str:

@@ -43,11 +43,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """How likely each fault is, in parts; of `slots` chances each stays unused in `nothing` parts.
 
     Faults that end others are not drawn: they come with those they end. A rehearsal sets `traps`
-    more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed.
-    With `knobs` a seed may draw small limits. Where it is above 0, by `deploys` one crash in so
-    many is the deploy of a version with a mistake, and of ends in order all but one; by `backups`
-    one seed in so many has a backup amid its requests; and by `breaks` one handler in so many that
-    raise after their work breaks a constraint at the commit instead.
+    more of them at the start, at crash points in turn, and `traps_seldom` at those seldom passed;
+    and `traps_locks` after which who is killed does not come up at once. With `knobs` a seed may
+    draw small limits. Where it is above 0, by `deploys` one crash in so many is the deploy of a
+    version with a mistake, and of ends in order all but one; by `backups` one seed in so many has a
+    backup amid its requests; and by `breaks` one handler in so many that raise after their work
+    breaks a constraint at the commit instead.
     """
 
     weights: Mapping[FaultName, int]
@@ -55,6 +56,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = SLOTS
     traps: int = 0
     traps_seldom: int = 0
+    traps_locks: int = 0
     knobs: bool = False
     deploys: int = 0
     backups: int = 0
@@ -65,6 +67,7 @@ KILLS: Final[Mapping[FaultName, int]] = {
     "restart": 2,
     "kill": 6,
     "kill_at": 6,
+    "kill_starts": 1,
     "stall_at": 3,
     "suspend": 2,
     "crash": 2,
@@ -105,11 +108,13 @@ POWER: Final[Mapping[FaultName, int]] = {
 HANDLERS: Final[Mapping[FaultName, int]] = {
     "fail_before": 4,
     "fail_after": 4,
-    "poison": 4,
+    "poison": 3,
+    "lock_poison": 2,
     "slow_handler": 3,
     "late_effect": 3,
     "twice_effect": 2,
-    "lock_file": 2,
+    "lock_file": 1,
+    "lock_at": 3,
     "flap": 2,
     "kill": 2,
 }
@@ -122,7 +127,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True, backups=24),
         "power": Profile(weights=POWER, nothing=24, knobs=True, backups=24),
-        "handlers": Profile(weights=HANDLERS, nothing=24, knobs=True, breaks=3),
+        "handlers": Profile(weights=HANDLERS, nothing=24, traps_locks=3, knobs=True, breaks=3),
         "chaos": Profile(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,

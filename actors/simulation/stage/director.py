@@ -24,7 +24,7 @@ from actors.simulation.net.fault_rules import (
 )
 from actors.simulation.script.targets import directions
 from actors.simulation.stage.edge_host import EDGE_HOST
-from actors.simulation.stage.wished_letters import replay_wished
+from actors.simulation.stage.wished_letters import replay_in_vain, replay_wished
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -46,6 +46,8 @@ REBOOT_S: Final = 0.2
 HANDLED: Final = ("handler", "effect")
 # How long traps for handlers stay after the last request, in virtual seconds.
 LINGER_S: Final = 10.0
+# And for what is tried again when who is parked is: some more than it is parked for.
+LINGER_PARKED_S: Final = 45.0
 # What each makes of what is not synced.
 CUTS: Final[Mapping[FaultName, Loss]] = MappingProxyType(
     {
@@ -123,6 +125,7 @@ class Director:
         do not for long: three of them make a dead letter. And the power stays on from now on.
         """
         self._machine.cuts.clear()
+        self._machine.locks.clear()  # who is parked of one is so for long
         for each in (*self._cuts, *self._backups):
             await each
         await self._machine.paused.over()
@@ -135,7 +138,7 @@ class Director:
         for service in self._machine.suspended():
             self._machine.signal("resume", service)
         if self._strikes_handlers:
-            await asyncio.sleep(LINGER_S)
+            await asyncio.sleep(LINGER_PARKED_S if self.applied["lock_poison"] else LINGER_S)
             self._machine.disk.handlers.clear()
 
     async def tidy_up(self) -> None:
@@ -146,7 +149,7 @@ class Director:
         """
         handlers = self._machine.disk.handlers
         if self._strikes_handlers or handlers.excused:
-            await replay_wished(self._machine.system, handlers)
+            await replay_wished(self._machine)
         await self._machine.scenario.tend(self._machine.system)
         if self._stepped_s < self._stepped_s_max:
             self._set_clock(self._stepped_s_max - self._stepped_s)
@@ -172,6 +175,8 @@ class Director:
             case "saying":
                 self._garble(step.target)
             case "handler" | "effect":
+                if step.fault == "cure":
+                    await replay_in_vain(self._machine, step.target)
                 self._to_handler(step.fault, step.target, amount_s)
             case "clock":
                 self._set_clock(amount_s)
@@ -204,12 +209,17 @@ class Director:
         match fault:
             case "restart" | "kill" | "suspend" | "resume":
                 self._machine.signal(fault, target)
+            case "kill_starts":
+                self._machine.disk.kills_at_start[target] = FLAPS
+                self._machine.signal("kill", target)
             case "flap":
                 self._machine.flaps.begin(target, FLAPS, amount_s)
             case "kill_at":
                 self._machine.traps.add(target)
             case "stall_at":
                 self._machine.stalls[target] = amount_s
+            case "lock_at":
+                self._machine.locks[target] = amount_s
             case "full_at":
                 self._machine.refusals.add(target)
             case "pause":
@@ -288,7 +298,7 @@ class Director:
                 disk.locked[target] = 0
                 self._machine.signal("kill", target)
             case "unlock_file":
-                disk.locked.pop(target, None)
+                disk.unlock(target)
 
     def _to_handler(self, fault: FaultName, target: str, amount_s: float) -> None:
         handlers = self._machine.disk.handlers
@@ -299,8 +309,12 @@ class Director:
                 handlers.breaks.add(target)
             case "poison":
                 handlers.poison[target] = None
+            case "lock_poison":
+                handlers.poison[target] = None
+                handlers.locks_s[target] = amount_s
             case "cure":
                 handlers.poison.pop(target, None)
+                handlers.locks_s.pop(target, None)
             case "slow_handler":
                 handlers.slow_s[target] = amount_s
             case "late_effect":

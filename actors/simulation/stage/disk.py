@@ -45,6 +45,9 @@ class Disk:
         self.asked: Counter[str] = Counter()
         # Services whose file cannot be opened, and how often each was tried since one was parked.
         self.locked: dict[str, int] = {}
+        # How often each service is killed while it starts, and who does it.
+        self.kills_at_start: Counter[str] = Counter()
+        self.kill: Callable[[str], None] | None = None
         # Set while the machine's process is dead: nobody writes any more.
         self.lost = False
         # Called at each crash point with (service, message type, phase): whether a kill is due.
@@ -88,6 +91,19 @@ class Disk:
     def is_in_the_way(self, service: str) -> bool:
         """Whether the service may be down for want of room, or of a file that can be opened."""
         return service in self.full or service in self.full_once or service in self.locked
+
+    def strikes_start(self, service: str) -> bool:
+        """Return whether a service is killed that starts just now."""
+        if self.kill is None or not self.kills_at_start[service]:
+            return False
+        self.kills_at_start[service] -= 1
+        self.trace.add("fault", service, "killed while it starts")
+        self.kill(service)
+        return True
+
+    def unlock(self, service: str) -> None:
+        """Let its file be opened."""
+        self.locked.pop(service, None)
 
     def parked(self, _service: str) -> None:
         """Hear that a restart budget is spent."""

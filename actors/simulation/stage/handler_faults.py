@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.errors import HandlerTimeout, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from actors.simulation.deploys.mistake import Slip
     from actors.simulation.stage.trace import Trace
@@ -53,6 +53,9 @@ class HandlerFaults:
         self.excused: set[str] = set()
         # What is poison to a handler: a message, or whichever comes next.
         self.poison: dict[str, Any] = {}
+        # For how long the service's file cannot be opened when that strikes first, and who does it.
+        self.locks_s: dict[str, float] = {}
+        self.lock: Callable[[str, float], None]
         self.slow_s: dict[str, float] = {}
         self.late_s: dict[str, float] = {}
         self.twice: set[str] = set()
@@ -84,6 +87,7 @@ class HandlerFaults:
         self.fails.clear()
         self.breaks.clear()
         self.poison.clear()
+        self.locks_s.clear()
         self.slow_s.clear()
         self.late_s.clear()
         self.twice.clear()
@@ -106,6 +110,8 @@ class HandlerFaults:
                 self._strikes[handler] += 1
                 if self._strikes[handler] == STRIKES_MAX:
                     del self.poison[handler]
+                if handler in self.locks_s:
+                    self.lock(service, self.locks_s.pop(handler))
                 self._raise(service, f"{handler} is given poison")
         if (handler, phase) in self.fails:
             self.fails.discard((handler, phase))

@@ -91,12 +91,16 @@ class Machine:
         self.traps: set[str] = set()
         self.stalls: dict[str, float] = {}
         self.refusals: set[str] = set()
+        # At which it is killed, and for how long its file cannot be opened then.
+        self.locks: dict[str, float] = {}
         # At which the power is to be cut, and what that makes of what is not synced; who does it.
         self.cuts: dict[str, Loss] = {}
         self.cut_off: Callable[[Loss], None]
         self.passed: Counter[str] = Counter()
         self.hit: Counter[str] = Counter()
         self.disk.passes = self._passes
+        self.disk.kill = partial(self.signal, "kill")
+        self.disk.handlers.lock = self._lock_for
         self._loop = loop
         self.flaps = Flaps(loop, self._fail)
         self.clock = loop.clock
@@ -293,9 +297,10 @@ class Machine:
 
     def disarm(self) -> None:
         """Take away every trap that has not sprung, and each crash that is to come."""
-        for traps in (self.traps, self.stalls, self.refusals, self.cuts):
+        for traps in (self.traps, self.stalls, self.refusals, self.locks, self.cuts):
             traps.clear()
         self.disk.full_once.clear()
+        self.disk.kills_at_start.clear()
         self.disk.handlers.clear()
         self.flaps.clear()
 
@@ -366,6 +371,10 @@ class Machine:
         if point in self.refusals:
             self.refusals.discard(point)
             self.disk.full_once.add(service)
+        lock_s = self.locks.pop(point, None)
+        if lock_s is not None:
+            self._lock_for(service, lock_s)
+            self.traps.add(point)
         loss = self.cuts.pop(point, None)
         if loss is not None:
             self._trace.add("fault", EDGE_HOST, f"the power is cut at {point}")
@@ -378,6 +387,12 @@ class Machine:
         self._trace.add("fault", service, f"killed at {point}")
         self.system.kill(service)
         return True
+
+    def _lock_for(self, service: str, seconds: float) -> None:
+        """Let nobody open its file for so long, whoever tries."""
+        self._trace.add("fault", service, f"its file cannot be opened for {seconds:g} s")
+        self.disk.locked[service] = 0
+        self._loop.call_later(seconds, self.disk.unlock, service, context=contextvars.Context())
 
     def _fail(self, service: str) -> bool:
         """Let it crash by itself; return whether it was there to do so."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from actors.simulation.script.chooser import Chooser
+    from actors.simulation.script.schedule import Step
     from actors.simulation.stage.scenario import Scenario
 
 # Requests of a run: enough to get in each other's way, few enough for sixteen runs a second.
@@ -78,7 +79,7 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
         profile = self.profile
         if _is_calm(seed):
             return Script(seed=seed, workload=workload, schedule=Schedule())
-        traps = self.points.traps(seed, count=profile.traps, count_seldom=profile.traps_seldom)
+        traps = self._traps(seed)
         drawn = draw_schedule(rng.fork("schedule"), profile, self.targets)
         schedule = Schedule((*traps, *drawn.steps))
         due_us = list(accumulate(each.gap_us for each in workload))
@@ -97,6 +98,15 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
             schedule = backed_up(choose, schedule, due_us, profile.backups)
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs, order=order)
 
+    def _traps(self, turn: int) -> Iterator[Step]:
+        profile = self.profile
+        return self.points.traps(
+            turn,
+            count=profile.traps,
+            count_seldom=profile.traps_seldom,
+            count_locks=profile.traps_locks,
+        )
+
     def choose_call(self, choose: Chooser) -> Any:
         """Choose what one client does, as the scenario has it. Raises SimulationError."""
         scenario = self.scenario()
@@ -113,7 +123,7 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
                 for _ in range(REQUESTS_MAX)
             ]
         turn = choose(1 + len(self.points.every))
-        traps = self.points.traps(turn - 1, count=profile.traps, count_seldom=profile.traps_seldom)
+        traps = self._traps(turn - 1)
         slots = [choose_slot(choose, profile, self.targets) for _ in range(profile.slots)]
         steps = (*(traps if turn else ()), *assemble(slots).steps)
         order = choose_order(choose)

@@ -70,11 +70,15 @@ class SimulatedStore(InlineStore):
         # One batch at a time, or who has it stand still between two.
         self._turn = asyncio.Lock()
         self._standing: set[asyncio.Task[Any]] = set()
+        if disk.engine is not None:
+            disk.engine.begun(spec.name)
 
     async def open(self, *, verify: bool, first: bool) -> None:
         """Open as the real one does, but never verify: whole files are not what is simulated."""
         await self._take_time()
         del verify
+        if self._disk.strikes_start(self._name):
+            await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
         self._disk.check_lock(self._name)
         full = self._disk.refuse(self._name)
         if full is not None and self._spec.path.exists():

@@ -8,7 +8,17 @@ from collections import Counter as Counts
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from actors import Command, Event, Service, System, Transaction, command, on
+from actors import (
+    Command,
+    Event,
+    Service,
+    System,
+    Transaction,
+    command,
+    effect,
+    on,
+    outcome,
+)
 from actors.simulation.stage.scenario import Scenario
 from tests.simulation.bakery.earlier import BEFORE, COOLS_S
 
@@ -46,6 +56,11 @@ class Rest(Command):
     label: str
 
 
+class Deliver(Command):
+    formerly = ("Bring",)
+    label: str
+
+
 class Counter(Service):
     schema = "CREATE TABLE ordered (label TEXT PRIMARY KEY) STRICT;"
 
@@ -63,10 +78,19 @@ class Oven(Service):
     def bake(self, tx: Transaction, cmd: Bake) -> None:
         tx.execute("INSERT INTO bread VALUES (?, 'baked')", cmd.label)
         tx.after(COOLS_S, Rest(label=cmd.label))
+        tx.after(COOLS_S, Deliver(label=cmd.label))
 
     @command
     def rest(self, tx: Transaction, cmd: Rest) -> None:
         tx.execute("INSERT INTO bread VALUES (?, 'cool')", cmd.label)
+
+    @effect
+    async def deliver(self, cmd: Deliver) -> str:
+        return cmd.label
+
+    @outcome(deliver)
+    def delivered(self, tx: Transaction, _cmd: Deliver, label: str) -> None:
+        tx.execute("INSERT INTO bread VALUES (?, 'brought')", label)
 
 
 class Mailer(Service):
@@ -114,7 +138,7 @@ class Customers(Scenario):
         ordered = _rows(folder / "counter.db", "SELECT label FROM ordered")
         bread = Counts(_rows(folder / "oven.db", BREAD))
         mails = Counts(_rows(folder / "mailer.db", "SELECT label FROM mail"))
-        wanted = [f"{state} {label}" for state in ("baked", "cool") for label in ordered]
+        wanted = [f"{state} {label}" for state in ("baked", "cool", "brought") for label in ordered]
         found = [f"{each}: {bread[each]} times" for each in wanted if bread[each] != 1]
         found += [
             f"{each.argument} was taken, and is not there"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors import Command, Event, Service, System, Transaction, command
+from actors import Command, Event, Service, System, Transaction, command, effect, outcome
 
 # Seconds: beyond a commit, so that a process may end while bread cools.
 COOLS_S: Final = 5.0
@@ -26,6 +26,10 @@ class Cool(Command):
     label: str
 
 
+class Bring(Command):
+    label: str
+
+
 class Counter(Service):
     schema = "CREATE TABLE ordered (label TEXT PRIMARY KEY) STRICT;"
 
@@ -43,10 +47,19 @@ class Oven(Service):
     def bake(self, tx: Transaction, cmd: Bake) -> None:
         tx.execute("INSERT INTO bread VALUES (?, 'baked')", cmd.label)
         tx.after(COOLS_S, Cool(label=cmd.label))
+        tx.after(COOLS_S, Bring(label=cmd.label))
 
     @command
     def cool(self, tx: Transaction, cmd: Cool) -> None:
         tx.execute("INSERT INTO bread VALUES (?, 'cool')", cmd.label)
+
+    @effect
+    async def bring(self, cmd: Bring) -> str:
+        return cmd.label
+
+    @outcome(bring)
+    def brought(self, tx: Transaction, _cmd: Bring, label: str) -> None:
+        tx.execute("INSERT INTO bread VALUES (?, 'brought')", label)
 
 
 BEFORE: Final = System(name="bakery", services={"counter": Counter, "oven": Oven})

@@ -20,9 +20,12 @@ from actors.kernel.mailbox import Lane, Mailbox
 from actors.kernel.owned_tasks import OwnedTasks
 from actors.kernel.registry import Registry
 from actors.kernel.supervision import restart_window
+from actors.kernel.supervision.supervisor import Supervisor
 from actors.service import effects
 from actors.service.channel import Channel
 from actors.service.deferred_callers import DeferredCallers
+from actors.service.operator_calls import OperatorCalls
+from actors.simulation.script.schedule import Step
 from actors.store.group_commit import GroupCommit
 from actors.store.messaging import dead_letter_table, outbox, request_keys, timers
 from actors.store.messaging.output_buffer import OutputBuffer
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 after = OutputBuffer.after
 settle = LaneServer._settle
+refuse = Mailbox.refuse
+ask = OperatorCalls._ask
+supervisor = Supervisor.__init__
 made = GroupCommit.__init__
 add_deadline = Deadlines.add
 suspend = AsyncioActor._suspend
@@ -175,6 +181,30 @@ def _forgetful() -> Iterator[None]:
         yield
 
 
+def _refuse_all(self: Mailbox, reason: Any) -> None:
+    """What an incarnation has had in hand, too: as if nobody knew."""
+    for lane in self.lanes:
+        for envelope in lane.queue:
+            envelope.started = False
+    refuse(self, reason)
+
+
+async def _ask_keyless(self: OperatorCalls, envelope: Any, timeout_s: float) -> Any:
+    envelope.key = None
+    return await ask(self, envelope, timeout_s)
+
+
+async def _ask_anew(self: OperatorCalls, envelope: Any, timeout_s: float) -> Any:
+    if envelope.letter_id is not None:
+        envelope.letter_id = f"again {envelope.letter_id}"
+    return await ask(self, envelope, timeout_s)
+
+
+def _never_stable(self: Supervisor, *made: Any, **how: Any) -> None:
+    supervisor(self, *made, **how)
+    self._config = msgspec.structs.replace(self._config, stable_s=1e9)
+
+
 # The oracle that has to speak, what it has to say among other things, where, and what is planted.
 PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager[Any]]]] = {
     "a timer fires a tenth early": (
@@ -227,6 +257,14 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     "a suspension ends when the one before it is over": (
         "supervision", "nor was it time", "workshop", "kills",
         lambda: patch.object(AsyncioActor, "_suspend", _suspends_on_top),
+    ),
+    "a backoff is never over": (
+        "supervision", "later than 0 s after its end", "workshop", "handlers",
+        lambda: patch.object(Supervisor, "__init__", _never_stable),
+    ),
+    "what crashes again when it is replayed is a letter more": (
+        "letters", "as well", "workshop", "handlers",
+        lambda: patch.object(OperatorCalls, "_ask", _ask_anew),
     ),
     "a message is counted twice": (
         "accounts", "has accepted", "tally", "calm",
@@ -304,5 +342,18 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     "a channel does not try again": (
         "liveness", "after the last fault", "tally", "disk",
         lambda: patch.object(Channel, "_try_again", lambda self: None),
+    ),
+}  # fmt: skip
+
+# What takes so rare a moment that it is written down: the oracle, what it has to say, what is done
+# to a workshop where two place a job, and what is planted.
+SCRIPTED: dict[str, tuple[str, str, Step, Callable[[], AbstractContextManager[Any]]]] = {
+    "what was in hand is refused at a start": (
+        "replies", "and was done", Step(0, "lock_at", "desk.PlaceJob.after", 3_000),
+        lambda: patch.object(Mailbox, "refuse", _refuse_all),
+    ),
+    "a replay forgets its key": (
+        "once", "under the key", Step(0, "poison", "desk.PlaceJob"),
+        lambda: patch.object(OperatorCalls, "_ask", _ask_keyless),
     ),
 }  # fmt: skip

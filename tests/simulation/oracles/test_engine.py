@@ -20,10 +20,11 @@ from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.tweets.scenario.scenario import TweetsScenario
-from tests.simulation.oracles.engine_plants import PLANTED, poison, shifted
+from tests.simulation.oracles.engine_plants import PLANTED, SCRIPTED, poison, shifted
 from tests.simulation.planting import PLANTED as SYSTEMS
 from tests.simulation.planting import config_of
 from tests.simulation.tally import TallyCall, TallyScenario, tally
+from tests.simulation.workshop_scenario import WorkshopCall
 from tests.systems.tweets.scenario.mutants import MUTANTS
 
 if TYPE_CHECKING:
@@ -78,6 +79,19 @@ def test_an_oracle_finds_what_it_is_for(rehearse: Rehearse, name: str) -> None:
             break
     else:
         pytest.fail(f"{oracle} has not found in {SEEDS} seeds: {name}")
+    assert rehearsal.play(script).troubles == ()
+
+
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_an_oracle_finds_it_at_its_moment(rehearse: Rehearse, name: str) -> None:
+    """As it is written; without the bug nothing is found."""
+    oracle, words, step, planted = SCRIPTED[name]
+    rehearsal = rehearse("workshop", "handlers")
+    workload = tuple(ClientRequest(1_000, client, WorkshopCall()) for client in range(2))
+    script = Script(seed=1, workload=workload, schedule=Schedule((step,)))
+    with planted():
+        found = rehearsal.play(script).troubles
+    assert [each for each in found if each.startswith(f"{oracle}: ") and words in each], found
     assert rehearsal.play(script).troubles == ()
 
 

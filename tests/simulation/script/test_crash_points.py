@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actors.config import load_config
-from actors.simulation.script.crash_points import CrashPoints
+from actors.simulation.script.crash_points import LOCKS_MS, CrashPoints
 from actors.system import services_of, unbooted
 from actors.systems.tweets.system import TWEETS
 from actors.systems.x_platform.system import X_PLATFORM
+
+if TYPE_CHECKING:
+    from actors.simulation.script.schedule import Step
 
 POINTS = CrashPoints(
     every=tuple([f"room.Hold{number}.before" for number in range(7)]),
@@ -61,6 +65,20 @@ def test_a_service_is_stopped_before_the_kill() -> None:
     assert {step.fault for step in rounds[0]} == {"kill_at"}
     kill, stall = rounds[2][6:8]
     assert (kill.target, stall.target) == ("room.Hold3.before", "room.Hold1.before")
+
+
+def test_who_is_killed_may_not_come_up_at_once() -> None:
+    """At each point in turn: beyond its restart budget, and the next time within it."""
+    locks = [step for seed in range(14) for step in _locks(seed)]
+    assert {(step.target, step.amount_ms) for step in locks} == {
+        (point, lock_ms) for point in POINTS.every for lock_ms in LOCKS_MS
+    }
+
+
+def _locks(seed: int) -> list[Step]:
+    steps = list(POINTS.traps(seed, count=0, count_seldom=0, count_locks=1))
+    assert {step.fault for step in steps} == {"lock_at"}
+    return steps
 
 
 def test_no_more_traps_than_points() -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from actors.errors import ServiceUnavailable, StoreError
+from actors.kernel.exit import Exit
 from actors.program import PROGRAM
 from actors.service.directory import Directory
 from actors.service.operator_calls import OperatorCalls
@@ -26,6 +27,7 @@ from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.script import Script
 from actors.simulation.stage import mishaps
 from actors.simulation.stage.rehearsal import Rehearsal
+from actors.store.epoch import Epoch
 from actors.store.files import backup, data_folder, migrations
 from actors.store.files.data_folder import DataFolder
 from actors.store.files.directory_lock import DirectoryLock
@@ -36,6 +38,7 @@ from tests.simulation.planting import PLANTED, config_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from actors.store.files.data_folder import Admission
 
@@ -43,6 +46,7 @@ open_file = InlineStore.open
 admitted = DataFolder.admit
 happens = FileMishap.happens
 decode = Directory.decode
+set_aside = backup._set_aside
 SCRIPT: Final = Script(seed=2, workload=(), schedule=Schedule())
 
 
@@ -93,6 +97,15 @@ def _write_anyway(self: DataFolder, service: str) -> None:
         connection.commit()
 
 
+def _set_files_aside(data_dir: Path) -> Path | None:
+    """All but the logs."""
+    logs = {path: path.read_bytes() for path in data_dir.glob("*.db-wal")}
+    aside = set_aside(data_dir)
+    for path, content in logs.items():
+        path.write_bytes(content)
+    return aside
+
+
 async def _say_nothing(*_: Any, **__: Any) -> int:
     message = "not now"
     raise ServiceUnavailable(message, retry_after_s=1.0)
@@ -125,6 +138,7 @@ NAMES: Final = (
     "its file is of another folder", "its file is another of its kind",
     "its log is another file's", "it has forgotten who it is", "it lacks a migration",
     "another has had more of it than it sent", "another was told of more than it applied",
+    "another opens its file while it is up",
 )  # fmt: skip
 LEFT_DOWN: Final = patch.object(InlineStore, "open", _remember)
 # What happens, a bug that does not mind (of a swap and a torn page no one bug makes nothing, but
@@ -147,6 +161,9 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[8], patch.object(Directory, "decode", _decode), "waits unreadable"),
     (NAMES[9], patch.object(backup, "_describe", lambda path: backup.BackupFile(
         name=path.name, bytes=0, sha256="")), "a byte changed is not refused"),
+    (NAMES[3], patch.object(Exit, "irreparable", False), "was started again"),
+    (NAMES[9], patch.object(backup, "_set_aside", _set_files_aside), "is not what there was"),
+    (NAMES[23], patch.object(Epoch, "fence", lambda _: None), "in another's file"),
     (NAMES[1], patch.object(backup, "_contradicts", lambda *_: None), "a backup of it lacks"),
     (NAMES[10], LEFT_DOWN, "is parked"),
     (NAMES[11], LEFT_DOWN, "is parked"),
