@@ -146,6 +146,7 @@ class GroupCommit:
             store=self.epoch.store,
             channels=self.outbox.backlog(),
             timer_us=self._connection.execute(FIRST).fetchone()[0],
+            timer_seq=self.outbox.timer_seq,
         )
 
     def _write(
@@ -271,6 +272,8 @@ class GroupCommit:
                 raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
             if is_keyed(envelope) and not is_corrigible(reply):
                 self._keep(envelope, reply)
+            if envelope.urgent or reply.__class__ is Later:
+                self._buffer.hurry()
             if reply.__class__ is not Refusal:
                 execute("RELEASE command")
                 return reply
@@ -284,7 +287,8 @@ class GroupCommit:
         self._undo()
         sender = getattr(envelope.origin, "sender", None)
         if sender is not None and reply.__class__ is Refusal:
-            self._buffer.tell(sender, Refused(command=envelope.message, refusal=reply))
+            refused = Refused(command=envelope.message, refusal=reply)
+            self._buffer.tell(sender, refused, urgent=envelope.urgent)
         return reply
 
     def _keep(self, envelope: Envelope, reply: Any) -> None:
