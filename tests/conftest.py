@@ -33,8 +33,14 @@ SETTLE_TURNS = 5
 
 SEED_KEY = pytest.StashKey[int]()
 
-# No deadline an example: it measures the machine, not the code. The blob reruns a CI failure here.
-hypothesis.settings.register_profile("rehearsal", deadline=None, print_blob=True)
+# No deadline an example, nor for drawing one: they measure the machine, not the code. The blob
+# reruns a CI failure here.
+hypothesis.settings.register_profile(
+    "rehearsal",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("rehearsal")
 # Nor are the constants drawn of all that is imported: each worker would read five hundred files for
 # them, and what is found, and how long that takes, would depend on the tests that run beside.

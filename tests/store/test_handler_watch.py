@@ -580,9 +580,7 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
         begun = time.monotonic()
         number = 0
         # 1.5 s, and longer where the cores are shared: until there was enough to mean something.
-        while (spent := time.monotonic() - begun) < 1.5 or (
-            min(ends.values()) <= 100 and spent < 20
-        ):
+        while time.monotonic() - begun < 1.5 or min(ends.values()) <= 100 or striker.strikes <= 20:
             number += 1
             try:
                 watch.run(0, short, tx, number)
@@ -593,9 +591,6 @@ def test_no_strike_is_felt_outside_its_handler() -> None:
                 # An interrupt that leaked would end this statement.
                 assert connection.execute("SELECT 1").fetchone() == (1,)
     connection.close()
-    assert striker.strikes > 20
-    assert ends["timeout"] > 100
-    assert ends["result"] > 100
 
 
 async def test_handler_that_ends_in_the_middle_of_a_strike_waits_for_it(

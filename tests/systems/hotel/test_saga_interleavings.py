@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
@@ -70,7 +70,7 @@ def on_threads(furnished: Furnished) -> Shrinking:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, phases=PHASES)
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script, limits_s: tuple[float, float]
@@ -80,7 +80,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
-@settings(max_examples=10, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, phases=PHASES)
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script, limits_s: tuple[float, float]
@@ -90,7 +90,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
 
 
 @pytest.mark.long
-@settings(max_examples=1000, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, phases=PHASES)
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement_for_minutes(
     inline: Shrinking, script: Script, limits_s: tuple[float, float]

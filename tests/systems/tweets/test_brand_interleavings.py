@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from actors.service.stateless.inline_runner import InlineRunner
 from actors.service.stateless.thread_runner import ThreadRunner
@@ -103,7 +103,7 @@ LEAP: Script = [
 
 @pytest.mark.slow
 @example(script=LEAP)
-@settings(max_examples=20, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, phases=PHASES)
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script
@@ -113,7 +113,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
-@settings(max_examples=6, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, phases=PHASES)
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script
@@ -123,7 +123,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
 
 
 @pytest.mark.long
-@settings(max_examples=300, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, phases=PHASES)
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_for_minutes(
     inline: Shrinking, script: Script
