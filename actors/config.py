@@ -155,6 +155,7 @@ class BackgroundConfig(Section):
     quiet_s: Positive
     slice_messages: Count
     slice_s: Positive
+    slice_wait_s_max: Positive
     share_min: Annotated[float, msgspec.Meta(gt=0, le=1)]
     lag_s_max: Positive
 

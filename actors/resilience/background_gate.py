@@ -84,9 +84,11 @@ class BackgroundGate:
 
     Clients count from their request until it has ended. While there are `requests_min` of them or
     more, and requests come or work for one of them goes on, a slice of `slice_messages` goes every
-    slice_s / share seconds, to who waits, in turn. The share is `share_min` at least, and rises to
-    all of it as the fullest queue nears its limit or the oldest message `lag_s_max`. Who waits for
-    something that does not move holds nothing up: after `stalled_s` the gate is open.
+    slice_s / share seconds, to who waits, in turn. Where the machine is slow, it waits until
+    requests, and messages for them, have had their share of the work as well; `slice_wait_s_max` at
+    most. The share is `share_min` at least, and rises to all of it as the fullest queue nears its
+    limit or the oldest message `lag_s_max`. Who waits for something that does not move holds
+    nothing up: after `stalled_s` the gate is open.
     """
 
     def __init__(
@@ -115,9 +117,12 @@ class BackgroundGate:
         self._busy_s: float | None = None
         self._since_s = loop.time()
         self._share = config.share_min
-        # What of the last slice is left, and when it came.
+        # When it was last looked whether a slice is due.
+        self._looked_s = 0.0
+        # What of the last one is left; when it came, and how many moves were made before it.
         self._left = 0
         self._sliced_s = 0.0
+        self._sliced_moves = 0
         # In their turn.
         self._waiting: dict[BackgroundQueue, None] = {}
         self._handle: asyncio.TimerHandle | None = None
@@ -209,16 +214,22 @@ class BackgroundGate:
 
     def _come_back(self) -> None:
         if self._handle is None:
-            next_s = self._sliced_s + self._config.slice_s / self._share
-            self._handle = self._loop.call_later(
-                max(0.0, next_s - self._loop.time()), self._slice, context=self._ambient
-            )
+            next_s = self._looked_s + self._config.slice_s / self._share
+            delay_s = max(0.0, next_s - self._loop.time())
+            self._handle = self._loop.call_later(delay_s, self._slice, context=self._ambient)
 
     def _slice(self) -> None:
         self._handle = None
-        now_s = self._sliced_s = self._loop.time()
-        self._share = self._fair_share(now_s)
-        if not self._yields():
+        now_s = self._looked_s = self._loop.time()
+        yields = self._yields()
+        share = self._fair_share(now_s)
+        if yields and share < 1.0 and not self._is_due(now_s, share):
+            self._come_back()
+            return
+        self._share = share
+        self._sliced_s = now_s
+        self._sliced_moves = self._moves
+        if not (yields and share < 1.0):
             waiting, self._waiting = self._waiting, {}
             for queue in waiting:
                 queue.resume()
@@ -230,6 +241,13 @@ class BackgroundGate:
             queue.resume()
         if self._waiting:
             self._come_back()
+
+    def _is_due(self, now_s: float, share: float) -> bool:
+        """Whether clients have had their part since the last slice, or it was long ago."""
+        if now_s >= self._sliced_s + self._config.slice_wait_s_max:
+            return True
+        moves = self._moves - self._sliced_moves
+        return moves * share >= self._config.slice_messages * (1.0 - share)
 
     def _fair_share(self, now_s: float) -> float:
         config = self._config

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 STALLED_S = 0.25
 CONFIG = BackgroundConfig(
-    requests_min=2, quiet_s=0.05, slice_messages=4, slice_s=0.01, share_min=0.1, lag_s_max=10.0
+    requests_min=2,
+    quiet_s=0.05,
+    slice_messages=4,
+    slice_s=0.01,
+    slice_wait_s_max=0.5,
+    share_min=0.1,
+    lag_s_max=10.0,
 )
 # Between two slices at the least share.
 INTERVAL_S = CONFIG.slice_s / CONFIG.share_min

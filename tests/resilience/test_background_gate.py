@@ -103,6 +103,26 @@ def test_many_requests_leave_the_background_its_share(
     assert not loop.pending()
 
 
+def test_on_a_slow_machine_the_share_is_one_of_the_work(
+    loop: HandMovedLoop, gate: BackgroundGate
+) -> None:
+    """Time does not tell what a slice costs there: nine requests for each message, at least."""
+    crowd = Crowd(gate, CONFIG.requests_min)
+    backlog = Backlog(gate, "a")
+    backlog.add(500)
+    loop.pass_time(INTERVAL_S)
+    sent = backlog.sent
+    for _ in range(100):
+        loop.pass_time(0.02)
+        gate.entered()
+        gate.left()
+    slices = 2.0 / CONFIG.slice_wait_s_max
+    assert backlog.sent - sent <= CONFIG.slice_messages * (slices + 1)
+    for _ in range(20):
+        crowd.go_on(loop, 0.1)
+    assert backlog.sent - sent > 2 * CONFIG.slice_messages * (slices + 1)
+
+
 def test_those_who_wait_have_their_turns(loop: HandMovedLoop, gate: BackgroundGate) -> None:
     """One with a long queue holds up nobody's short one."""
     crowd = Crowd(gate, CONFIG.requests_min)
@@ -229,5 +249,5 @@ def test_nothing_is_held_for_ever(
     gate.entered()
     for _ in range(2 + left // slice_messages):
         gate.hurried()
-        loop.pass_time(config.slice_s / share_min + 1e-6)
+        loop.pass_time(config.slice_wait_s_max + config.slice_s / share_min)
     assert [each.last - each.sent for each in backlogs] == [0, 0, 0]
