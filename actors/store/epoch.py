@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 IDENTIFY = "INSERT INTO identity (id, store) VALUES (1, ?) ON CONFLICT (id) DO NOTHING"
 IDENTITY = "SELECT store FROM identity"
 STAMP = "UPDATE epoch SET folder = ?, service = ?, store = (SELECT store FROM identity)"
-EPOCH = "SELECT value FROM epoch"
+EPOCH = "SELECT value, batch FROM epoch"
 TAKE_EPOCH = "UPDATE epoch SET value = ?"
 NEXT_EPOCH = "UPDATE epoch SET value = value + 1 WHERE value = ?"
 
@@ -77,6 +77,7 @@ class Epoch:
         self._connection.execute(TAKE_EPOCH, (found + 1,))
         self._number = found + 1
         if first or self._spec.last_epoch.was_interrupted(found):
+            self._spec.untold.forget()
             self._connection.execute(FORGET_EDGE)
             self._connection.execute(deferred_replies.FORGET_EDGE)
         if first:
@@ -92,10 +93,11 @@ class Epoch:
 
     def fence(self) -> None:
         """Raise Fenced where another incarnation owns the file, or this one is dead."""
-        epoch = self._connection.execute(EPOCH).fetchone()[0]
+        epoch, batch = self._connection.execute(EPOCH).fetchone()
         if self._abandoned() or epoch != self._number:
             message = f"{self._spec.name}: epoch {self._number} is over, {epoch} owns the store"
             raise Fenced(message)
+        self._spec.untold.settle(batch)
 
     def make_sure(self) -> None:
         """Raise StoreLost where what was committed cannot be found again under the file's name.
@@ -133,7 +135,9 @@ class Epoch:
     def _find(self, admission: Admission | None) -> int:
         """Return the file's epoch. Raises StoreLost where it is behind what this process knows."""
         epoch: int
-        ((epoch,),) = self._connection.execute(EPOCH).fetchall()
+        batch: int
+        ((epoch, batch),) = self._connection.execute(EPOCH).fetchall()
+        self._spec.untold.settle(batch)
         epoch_min = 0 if admission is None else admission.epoch_min
         if epoch >= epoch_min:
             return epoch

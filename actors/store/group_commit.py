@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from actors.errors import Busy, DeadLettered, MessageUnreadable, StoreLost, StoreRefused
 from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
@@ -19,7 +21,12 @@ from actors.store.messaging.dead_letter_table import (
     no_handler,
 )
 from actors.store.messaging.deferred_replies import DeferredReplies, put_off
-from actors.store.messaging.idempotency import find_reply, is_keyed, refuse_new
+from actors.store.messaging.idempotency import (
+    find_reply,
+    is_keyed,
+    may_be_known,
+    refuse_new,
+)
 from actors.store.messaging.inbox import Inbox
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
 from actors.store.messaging.outbox import Outbox
@@ -46,12 +53,20 @@ if TYPE_CHECKING:
     Run = Callable[[int, Callable[[Any, Any], Any], Any, Any], Any]
 
 
+# For how many batches a service whose command was undone opens savepoints from the start: to run a
+# batch twice costs what its savepoints cost in some ten batches.
+UNDOING_BATCHES: Final = 64
+
+
 class GroupCommit:
     """Runs batches on one writer connection, on whichever thread calls it.
 
-    begin immediate; fence; per command: savepoint, handler, release; what the participants have to
-    write (replies under their request keys, what the handlers sent, whose messages were applied);
-    commit. A command that is refused or crashes goes back to its savepoint alone, with all it sent.
+    begin immediate; fence; the handlers; what the participants have to write (replies under their
+    request keys, what the handlers sent, whose messages were applied); commit. A command that is
+    refused or crashes is undone alone, with all it sent. Most write nothing before that, and few
+    are: a savepoint a command, which they would go back to, is opened only where it was wanted
+    lately. Where one turns out to be wanted, the batch is rolled back and run again with them; what
+    has crashed is not run again.
     """
 
     def __init__(
@@ -80,14 +95,21 @@ class GroupCommit:
             connection, spec, checkpoint_pages=config.wal_checkpoint_pages, abandoned=abandoned
         )
         self.backlog = Backlog()
+        # Whether the batch at work has savepoints; and for how many batches more there are some.
+        self._has_savepoints = False
+        self._undoing_batches = 0
+        # Whether the transaction holds what is to be undone.
+        self._is_spoilt = False
+        # Who has an outcome of the last batch: it was told by the time when the next one comes.
+        self._answered: Sequence[Envelope] = ()
         self.outbox = Outbox(connection, spec.catalog, config, clock)
         self._buffer = OutputBuffer(spec.name, spec.catalog, is_full=self.outbox.is_full)
-        self._keys = RequestKeys(connection, config, clock)
-        inbox, timers = Inbox(connection, spec.name), Timers(connection)
+        self._keys = RequestKeys(connection, spec, config, clock)
+        inbox, self._timers = Inbox(connection, spec.name), Timers(connection)
         letters = ReplayedLetters(connection)
         self._settlers: Mapping[type[Origin], Settler] = {
             ChannelOrigin: inbox,
-            TimerOrigin: timers,
+            TimerOrigin: self._timers,
             LetterOrigin: letters,
         }
         # In the order in which they write: a put off reply goes where the request's key stands,
@@ -98,7 +120,7 @@ class GroupCommit:
             DeferredReplies(connection),
             self.outbox,
             inbox,
-            timers,
+            self._timers,
             letters,
         )
         self._at_opened = hearing(self.participants, "opened")
@@ -119,10 +141,20 @@ class GroupCommit:
         A full disk or a read-only file refuses all that is new, visibly; damage is a crash.
         """
         self._log.keep()
+        self._keys.comes(batch, told=self._answered)
+        self._timers.comes(batch)
+        # Of those that an incarnation had in hand when it ended, one may end the next.
+        self._has_savepoints = self._undoing_batches > 0 or any(
+            each.started or each.attempt for each in batch
+        )
+        self._undoing_batches = max(0, self._undoing_batches - 1)
         try:
-            return self._write(batch, handlers, 0)
+            result = self._write(batch, handlers, 0)
         except sqlite3.IntegrityError:
-            return self._write_apart(batch, handlers)
+            self._has_savepoints = True
+            result = self._write_apart(batch, handlers)
+        self._answered = batch[: len(result.outcomes)]
+        return result
 
     def retire(self) -> None:
         """Let the file show that it was closed in order: a copy made before is older from now on.
@@ -154,12 +186,10 @@ class GroupCommit:
     ) -> WriteResult:
         """Run and commit; the first has the index `first`. Raises IntegrityError at the commit."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self.epoch.fence()
-            if self._spec.lock is not None:
-                # Before anything is done: from here on SQLite's own lock keeps others away.
-                self._spec.lock.check()
+            self._begin()
             result = self._apply(batch, handlers, first)
+            if self._is_spoilt:
+                result = self._redo(batch, handlers, first, result)
             if not self._connection.in_transaction:
                 self._roll_back()  # SQLite did, itself: the interrupted statement wrote
                 return WriteResult(outcomes=(), crash=result.crash, culprit=result.culprit)
@@ -177,6 +207,33 @@ class GroupCommit:
             self._roll_back()
             return self._failed(batch, handlers, error)
         return result
+
+    def _begin(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        self.epoch.fence()
+        if self._spec.lock is not None:
+            # Before anything is done: from here on SQLite's own lock keeps others away.
+            self._spec.lock.check()
+        self._is_spoilt = False
+
+    def _redo(
+        self,
+        batch: Sequence[Envelope],
+        handlers: Mapping[Any, BoundHandler],
+        first: int,
+        spoilt: WriteResult,
+    ) -> WriteResult:
+        """Run it again, with savepoints: the batch or, where one crashed, those before that."""
+        self._roll_back()
+        self._has_savepoints = True
+        self._begin()
+        if spoilt.culprit is None:
+            self._undoing_batches = UNDOING_BATCHES
+            return self._apply(batch, handlers, first)
+        result = self._apply(batch[: spoilt.culprit - first], handlers, first)
+        if result.crash is not None:
+            return result
+        return msgspec.structs.replace(result, crash=spoilt.crash, culprit=spoilt.culprit)
 
     def _write_apart(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
@@ -218,6 +275,8 @@ class GroupCommit:
                     raise  # the file is to blame
                 crash, culprit = error, index
                 break
+            if self._is_spoilt:
+                break
         return WriteResult(
             outcomes=outcomes, crash=crash, culprit=culprit, outputs=(self._buffer.output,)
         )
@@ -244,7 +303,7 @@ class GroupCommit:
             if settler is not None and origin.__class__ is not LetterOrigin:
                 settler.apply(origin)
             return reply
-        reply = self._find(envelope, handler) if is_keyed(envelope) else MISSING
+        reply = self._find(envelope, handler) if may_be_known(envelope) else MISSING
         if reply is MISSING:
             self._buffer.trace = envelope.trace
             reply = self._run_one(index, handler, tx, envelope)
@@ -259,11 +318,12 @@ class GroupCommit:
     def _run_one(
         self, index: int, handler: BoundHandler, tx: Transaction, envelope: Envelope
     ) -> Any:
-        """Run a command in a savepoint of its own, and keep its reply."""
-        execute = self._connection.execute
+        """Run a command, and keep its reply; where it is a no, nothing else is left of it."""
         for step in self._at_savepoint:
             step()
-        execute("SAVEPOINT command")
+        if self._has_savepoints:
+            self._connection.execute("SAVEPOINT command")
+        changes, tx.has_executed = self._connection.total_changes, False
         try:
             reply = self._run(index, handler.function, tx, envelope.message)
             tx.check()
@@ -275,16 +335,17 @@ class GroupCommit:
             if envelope.urgent or reply.__class__ is Later:
                 self._buffer.hurry()
             if reply.__class__ is not Refusal:
-                execute("RELEASE command")
+                if self._has_savepoints:
+                    self._connection.execute("RELEASE command")
                 return reply
         except Busy as busy:  # an outbox is full: no crash of the handler's
             # Unless it looked away before: the next savepoint would be a transaction of its own.
             tx.check()
             reply = busy
         except BaseException:
-            self._undo()
+            self._undo(tx, changes)
             raise
-        self._undo()
+        self._undo(tx, changes)
         sender = getattr(envelope.origin, "sender", None)
         if sender is not None and reply.__class__ is Refusal:
             refused = Refused(command=envelope.message, refusal=reply)
@@ -294,14 +355,21 @@ class GroupCommit:
     def _keep(self, envelope: Envelope, reply: Any) -> None:
         if reply.__class__ is Later:
             put_off(self._connection, envelope, reply)
-            reply = reply.so_far
-        self._keys.keep(envelope, reply)
+            self._keys.keep(envelope, reply.so_far, deferred=True)
+        else:
+            self._keys.keep(envelope, reply)
 
-    def _undo(self) -> None:
+    def _undo(self, tx: Transaction, changes: int) -> None:
+        """Undo what the command did; it began when `changes` rows had been changed."""
         for step in self._at_savepoint_undone:
             step()
         try:
-            if self._connection.in_transaction:
+            if not self._connection.in_transaction:
+                return
+            if not self._has_savepoints:
+                has_written = tx.has_executed or self._connection.total_changes != changes
+                self._is_spoilt = has_written
+            else:
                 self._connection.execute("ROLLBACK TO command")
                 self._connection.execute("RELEASE command")
         except sqlite3.Error:
@@ -311,7 +379,7 @@ class GroupCommit:
     def _give_up(self, envelope: Envelope, handler: BoundHandler | None, now_us: int) -> Any:
         """Bury the message, unless its last attempt was applied after all and has a reply."""
         reply = MISSING
-        if handler is not None and is_keyed(envelope):
+        if handler is not None and may_be_known(envelope):
             reply = self._find(envelope, handler)
         return self._bury(envelope, now_us) if reply is MISSING else reply
 

@@ -117,7 +117,7 @@ class SqliteStore:
         handlers: Mapping[Any, BoundHandler],
         why: StoreUnwritable,
     ) -> WriteResult:
-        keys = RequestKeys(connection, self._config, self._clock)
+        keys = RequestKeys(connection, self._spec, self._config, self._clock)
         return refuse_new(connection, batch, handlers, keys=keys, why=why)
 
     def _step(self) -> bool:

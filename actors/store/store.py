@@ -8,6 +8,7 @@ import msgspec
 
 from actors.kernel.behavior import BatchResult
 from actors.store.messaging.service_catalog import ServiceCatalog
+from actors.store.messaging.untold_replies import UntoldReplies
 
 if TYPE_CHECKING:
     import asyncio
@@ -72,6 +73,7 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     # What keeps other processes away from the file, where something does.
     lock: DirectoryLock | None = None
     last_epoch: LastEpoch = msgspec.field(default_factory=LastEpoch)
+    untold: UntoldReplies = msgspec.field(default_factory=UntoldReplies)
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):
@@ -135,7 +137,10 @@ class Store(Protocol):
     async def write(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> WriteResult:
-        """Run commands in one transaction; returns after its commit."""
+        """Run commands in one transaction; returns after its commit.
+
+        One batch at a time: whoever comes with the next has told the outcomes of the last.
+        """
         ...
 
     async def read(

@@ -27,7 +27,7 @@ class ReadTransaction:
     interrupted write), and what a handler that looked away wrote then would commit by itself.
     """
 
-    __slots__ = ("_connection", "_lock", "_revoked", "now_us")
+    __slots__ = ("_connection", "_lock", "_revoked", "has_executed", "now_us")
 
     def __init__(self, connection: sqlite3.Connection, now_us: int) -> None:
         """`now_us` is the transaction's time, in microseconds since the epoch."""
@@ -35,13 +35,18 @@ class ReadTransaction:
         self._lock = threading.Lock()
         self._revoked = False
         self.now_us = now_us
+        # Whether a statement was run that may have changed what is no row, such as the schema.
+        self.has_executed = False
 
     def one(self, sql: str, *params: Any) -> sqlite3.Row | None:
         """Return the first row of the result, or None."""
         with self._lock:
             if self._revoked or not self._connection.in_transaction:
                 raise self._over()
-            row: sqlite3.Row | None = self._connection.execute(sql, params).fetchone()
+            cursor = self._connection.execute(sql, params)
+            if cursor.description is None:
+                self.has_executed = True
+            row: sqlite3.Row | None = cursor.fetchone()
             return row
 
     def all(self, sql: str, *params: Any) -> list[sqlite3.Row]:
@@ -49,7 +54,10 @@ class ReadTransaction:
         with self._lock:
             if self._revoked or not self._connection.in_transaction:
                 raise self._over()
-            return self._connection.execute(sql, params).fetchall()
+            cursor = self._connection.execute(sql, params)
+            if cursor.description is None:
+                self.has_executed = True
+            return cursor.fetchall()
 
     def page(self, sql: str, *params: Any, limit: int) -> tuple[list[sqlite3.Row], str | None]:
         """Return up to `limit` rows and the cursor behind the last; None where no more follow.
@@ -118,6 +126,7 @@ class Transaction(ReadTransaction):
         with self._lock:
             if self._revoked or not self._connection.in_transaction:
                 raise self._over()
+            self.has_executed = True
             return self._connection.execute(sql, params).rowcount
 
     def send(self, service: str, command: Command) -> None:

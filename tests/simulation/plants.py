@@ -25,6 +25,7 @@ from actors.store.group_commit import GroupCommit
 from actors.store.inline_store import InlineStore
 from actors.store.messaging import deferred_replies, inbox, outbox
 from actors.store.messaging.inbox import Inbox
+from actors.store.messaging.many_rows import ManyRows
 from actors.store.messaging.request_keys import MISSING, RequestKeys
 from actors.store.messaging.timers import Timers
 from actors.store.store import WriteResult
@@ -143,9 +144,7 @@ def no_fence() -> Iterator[None]:
 
 @plant("what a refused command wrote is kept", system="tally", profile="kills")
 def refusal_not_rolled_back() -> Iterator[None]:
-    with patch.object(
-        GroupCommit, "_undo", lambda self: self._connection.execute("RELEASE command")
-    ):
+    with patch.object(GroupCommit, "_undo", lambda self, tx, changes: None):
         yield
 
 
@@ -212,8 +211,12 @@ def gaps_accepted() -> Iterator[None]:
 
 @plant("messages are sent from memory, and not in the outbox", system="hotel", profile="kills")
 def outbox_in_memory() -> Iterator[None]:
-    nothing = outbox.PUT.partition("VALUES")[0] + "SELECT ?, ?, ?, ?, ?, ? WHERE 0"
-    with patch.object(outbox, "PUT", nothing):
+    def nowhere(self: ManyRows, connection: Any, rows: Any) -> None:
+        if self is not outbox.PUT_MANY:
+            insert(self, connection, rows)
+
+    insert = ManyRows.insert
+    with patch.object(ManyRows, "insert", nowhere):
         yield
 
 

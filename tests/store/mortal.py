@@ -37,6 +37,10 @@ class Mortal:
             raise sqlite3.OperationalError("dead")
         return self._connection.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self._connection.total_changes
+
     def execute(self, *args: Any) -> Any:
         return self._run(self._connection.execute, args)
 

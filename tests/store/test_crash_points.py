@@ -140,8 +140,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- The incarnation dies --------------------------------------------------------------------
 
 
-async def die_after(statements: int, kind: str, shape: Shape, template: Path) -> bool:
-    """Serve the shape, dying once on the way; return whether that was before the end."""
+async def die_after(
+    statements: int, kind: str, shape: Shape, template: Path, *, again: tuple[int, ...] = ()
+) -> bool:
+    """Serve the shape, dying on the way; return whether that was before the end.
+
+    `again` are the statements after which the next ones die.
+    """
     with tempfile.TemporaryDirectory() as folder:
         world = World(new_ledger(kind, Path(folder), template))
         sent = list(envelopes(world.ledger, shape))
@@ -154,6 +159,11 @@ async def die_after(statements: int, kind: str, shape: Shape, template: Path) ->
         present = Counter(world.ledger.labels())
         assert all(present[envelope.message.label] == 1 for envelope in acknowledged)
         assert set(present.values()) <= {1}
+        for left in again:
+            store, successor = await world.incarnate()
+            successor.statements_left = left
+            await world.serve(store, successor)
+            await store.abandon()
         if mortal.dead:
             store, successor = await world.incarnate()
             await world.serve(store, successor)
@@ -174,12 +184,16 @@ async def test_incarnation_that_dies_at_any_statement_loses_and_repeats_nothing(
 
 
 @settings(max_examples=100)
-@given(shape=shapes, statements=st.integers(1, 50))
-async def test_incarnation_may_die_in_any_batch(
-    template: Path, shape: Shape, statements: int
+@given(
+    shape=shapes,
+    statements=st.integers(1, 50),
+    again=st.lists(st.integers(1, 20), max_size=3).map(tuple),
+)
+async def test_incarnations_may_die_in_any_batch(
+    template: Path, shape: Shape, statements: int, again: tuple[int, ...]
 ) -> None:
-    """The same for batches of every shape."""
-    await die_after(statements, "inline", shape, template)
+    """The same for batches of every shape, and however many die in a row."""
+    await die_after(statements, "inline", shape, template, again=again)
 
 
 # --- The process dies ------------------------------------------------------------------------

@@ -425,7 +425,7 @@ async def test_kill_while_opening_leaves_no_thread_and_does_not_fence_the_next(
 ) -> None:
     """A start that was given up never takes the epoch after its successor has.
 
-    Nor does it forget the successor's request keys, although both are the process's first open.
+    Nor does it forget what the successor has answered, although both are the process's first open.
     """
     inside, leave = threading.Event(), threading.Event()
     migrate = migrations.migrate
@@ -452,8 +452,9 @@ async def test_kill_while_opening_leaves_no_thread_and_does_not_fence_the_next(
         leave.set()
         await abandoning
         await no_store_threads(but=2)
-        envelope.started = True
-        again = await new.write([envelope, ledger.envelope(Add(label="b"))], handlers())
+    envelope.started = True
+    async with opened(ledger) as third:
+        again = await third.write([envelope, ledger.envelope(Add(label="b"))], handlers())
         assert again.crash is None
         assert list(again.outcomes) == [Added(label="a", count=1), Added(label="b", count=2)]
     with pytest.raises(asyncio.CancelledError):

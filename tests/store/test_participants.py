@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from actors.kernel.messages import Refusal
 from actors.store import group_commit
 from actors.store.participant import Participant, Step, hearing, nothing
 from tests.store.ledger import Crash, Do, Ledger, Refuse, Unknown, handlers
@@ -59,14 +60,18 @@ def looks_away(tx: Any) -> None:
     tx._connection.execute("ROLLBACK")
 
 
+REFUSED = "begin savepoint savepoint_undone before_commit committed"
 # What a batch comes to, and what everybody hears of it.
 ENDS: dict[str, tuple[Any, str]] = {
     "commit": (Do(what=lambda tx: tx.execute(ORPHAN.replace("nobody", "cash"))),
                "begin savepoint before_commit committed"),
-    "refusal": (Refuse(label="a"),
-                "begin savepoint savepoint_undone before_commit committed"),
-    "crash": (Crash(label="a"),
+    "refusal": (Do(what=lambda tx: Refusal.conflict("no")), REFUSED),
+    "refusal of what is written": (Refuse(label="a"),
+                f"begin savepoint savepoint_undone rolled_back {REFUSED}"),
+    "crash": (Do(what=lambda tx: 1 / 0),
               "begin savepoint savepoint_undone before_commit committed"),
+    "crash of what has written": (Crash(label="a"),
+              "begin savepoint savepoint_undone rolled_back begin before_commit committed"),
     "dead letter": (Unknown(), "begin before_commit committed"),
     "lost transaction": (Do(what=looks_away), "begin savepoint savepoint_undone rolled_back"),
     # Once together, and once by itself, to know whose it was.

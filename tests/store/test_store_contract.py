@@ -20,9 +20,10 @@ from actors.errors import (
     StoreError,
     StoreRefused,
 )
-from actors.kernel.messages import Refusal
+from actors.kernel.messages import Later, Refusal
 from actors.store.messaging.dead_letter_table import latest
 from actors.store.messaging.origin import LetterOrigin
+from actors.store.store import BoundHandler
 from tests.store.ledger import (
     ADD,
     STORES,
@@ -55,6 +56,13 @@ if TYPE_CHECKING:
 def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Ledger:
     """The test's service, once on each kind of store."""
     return Ledger(request.param, tmp_path, clock)
+
+
+def put_off(tx: Transaction, _cmd: Do) -> Later:
+    return Later(request=tx.new_id(), so_far=None)
+
+
+DEFERRING = {**handlers(), Do: BoundHandler(put_off, msgspec.json.Decoder(Any), defers=True)}
 
 
 def added(label: str, number: int) -> Added:
@@ -466,6 +474,7 @@ async def test_redelivered_message_gets_the_stored_reply(ledger: Ledger, message
     envelope.started = True
     assert list((await store.write([envelope], handlers())).outcomes) == [reply]
     assert ledger.labels() == ([] if isinstance(reply, Refusal) else ["a"])
+    assert ledger.rows("edge_key") == 0  # the process remembers
     await store.close()
 
 
@@ -499,10 +508,12 @@ async def test_keys_expire_and_their_rows_stay_bounded(ledger: Ledger, clock: Ma
         known = 0
         for turn in range(300):
             batch = [
-                ledger.envelope(Refuse(label="x"), key=f"{turn}-{index}" if index % 2 else None)
+                ledger.envelope(Refuse(label="x"), key=f"{turn}-{index}")
+                if index % 2
+                else ledger.envelope(Do())
                 for index in range(batch_messages)
             ]
-            await store.write(batch, handlers())
+            await store.write(batch, DEFERRING)
             clock.advance(step_s)
             rows = ledger.rows("client_key") + ledger.rows("edge_key")
             removed_max = max(removed_max, known + batch_messages - rows)
@@ -531,9 +542,13 @@ async def test_keys_expire_by_true_time_whatever_the_wall_clock_says(
 
     async def write(name: str, times: int) -> None:
         for second in range(times):
-            keys = [f"{name}-{second}-{index}" if index % 2 else None for index in range(16)]
-            batch = [ledger.envelope(Refuse(label="x"), key=key) for key in keys]
-            await store.write(batch, handlers())
+            batch = [
+                ledger.envelope(Refuse(label="x"), key=f"{name}-{second}-{index}")
+                if index % 2
+                else ledger.envelope(Do())
+                for index in range(16)
+            ]
+            await store.write(batch, DEFERRING)
             clock.advance(5.0)
 
     async def set_wall(seconds: float) -> None:
@@ -862,7 +877,10 @@ async def test_disk_that_is_full_at_the_commit_refuses_the_whole_batch(ledger: L
         done: list[str] = []
         refused = 0
         for number in range(400):
-            batch = [ledger.envelope(Refuse(label=f"{number}-{i}" * 20)) for i in range(10)]
+            batch = [
+                ledger.envelope(Refuse(label=f"{number}-{i}" * 20), key=f"{number}-{i}")
+                for i in range(10)
+            ]
             result = await store.write(batch, handlers())
             assert result.crash is None
             assert len(result.outcomes) == len(batch)
@@ -872,7 +890,7 @@ async def test_disk_that_is_full_at_the_commit_refuses_the_whole_batch(ledger: L
             else:
                 done.append(str(number))
         assert refused
-        assert ledger.rows("edge_key") == 10 * len(done)
+        assert ledger.rows("client_key") == 10 * len(done)
         make_room(writer_of(store))
         after = await store.write(ledger.batch(Add(label="after")), handlers())
         assert list(after.outcomes) == [added("after", 1)]

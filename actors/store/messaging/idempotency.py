@@ -24,6 +24,11 @@ def is_keyed(envelope: Envelope) -> bool:
     return envelope.origin is None or envelope.key is not None
 
 
+def may_be_known(envelope: Envelope) -> bool:
+    """Whether an earlier delivery can have left its reply: most have no key, and are the first."""
+    return envelope.key is not None or (envelope.started and envelope.origin is None)
+
+
 def find_reply(
     connection: sqlite3.Connection, keys: RequestKeys, envelope: Envelope, handler: BoundHandler
 ) -> Any:
@@ -49,7 +54,7 @@ def refuse_new(
     for envelope in batch:
         handler = handlers.get(type_of(envelope.message))
         reply = MISSING
-        if handler is not None and is_keyed(envelope):
+        if handler is not None and may_be_known(envelope):
             reply = find_reply(connection, keys, envelope, handler)
         outcomes.append(why if reply is MISSING else reply)
     return WriteResult(outcomes=outcomes)

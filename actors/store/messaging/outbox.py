@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.store.files.file_history import FIRST, former_of
+from actors.store.messaging.many_rows import ManyRows
 from actors.store.messaging.output import Outgoing
 from actors.store.messaging.unheard import heard
 from actors.store.participant import Participant, nothing
@@ -40,6 +41,7 @@ PUT = (
     "INSERT INTO outbox (receiver, number, message_type, message, trace, at_us)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
+PUT_MANY = ManyRows(PUT)
 REMOVE = "DELETE FROM outbox WHERE receiver = ? AND number <= ?"
 LOAD = (
     "SELECT number, message_type, message, trace FROM outbox WHERE receiver = ? AND number > ?"
@@ -48,6 +50,7 @@ LOAD = (
 OLDEST = "SELECT at_us FROM outbox WHERE receiver = ? AND number > ? ORDER BY number LIMIT 1"
 
 KEEP_EVENT = "INSERT INTO event (message_type, message, trace, at_us) VALUES (?, ?, ?, ?)"
+KEEP_EVENTS = ManyRows(KEEP_EVENT)
 LAST_EVENT = "SELECT coalesce(max(seq), 0) FROM event"
 FORGET_EVENTS = "DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?"
 EVENTS_AFTER = (
@@ -149,7 +152,7 @@ class Outbox(Participant):
                 rows.append(
                     (each.receiver, each.number, each.message_type, each.blob, each.trace, now_us)
                 )
-            self._connection.executemany(PUT, rows)
+            PUT_MANY.insert(self._connection, rows)
             moved = [pair for pair in last.items() if self._last.get(pair[0]) != pair[1]]
             self._connection.executemany(KEEP_LAST, moved)
         if output.events:
@@ -175,10 +178,8 @@ class Outbox(Participant):
 
     def _keep_events(self, output: Output) -> None:
         now_us = self._clock.now_us()
-        self._connection.executemany(
-            KEEP_EVENT,
-            [(each.message_type, each.blob, each.trace, now_us) for each in output.events],
-        )
+        rows = [(each.message_type, each.blob, each.trace, now_us) for each in output.events]
+        KEEP_EVENTS.insert(self._connection, rows)
         self._connection.execute(FORGET_EVENTS, (self._events_max,))
 
     def _subscribe(self, now_us: int) -> None:

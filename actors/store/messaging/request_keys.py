@@ -9,24 +9,30 @@ import msgspec
 
 from actors.errors import ReplyUnreadable
 from actors.kernel.messages import Refusal, stored_names
+from actors.store.messaging.many_rows import ManyRows
 from actors.store.participant import Participant, nothing
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from actors.config import StoreConfig
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
-    from actors.store.store import BoundHandler
+    from actors.store.messaging.untold_replies import UntoldReply
+    from actors.store.store import BoundHandler, StoreSpec
 
 FIND_CLIENT = "SELECT fingerprint, refused, reply FROM client_key WHERE key = ?"
 FIND_EDGE = "SELECT refused, reply FROM edge_key WHERE seq = ?"
 KEEP_CLIENT = (
     "INSERT INTO client_key (key, fingerprint, refused, reply, at_us) VALUES (?, ?, ?, ?, ?)"
 )
+KEEP_CLIENTS = ManyRows(KEEP_CLIENT)
 KEEP_EDGE = "INSERT OR REPLACE INTO edge_key (seq, refused, reply, at_us) VALUES (?, ?, ?, ?)"
 FORGET_EDGE = "DELETE FROM edge_key"
+BATCH = "SELECT value, batch FROM epoch"
+MOVE_BATCH = "UPDATE epoch SET batch = ?"
 # The rows stand in order of time, so that the expired ones are found without an index on it.
 PRUNE = (
     "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} ORDER BY seq LIMIT :rows)"
@@ -134,16 +140,27 @@ class Age:
 
 
 class RequestKeys(Participant):
-    """The keys of one connection's transactions. What `find` and `keep` do commits with them."""
+    """The keys of one connection's transactions. What `find` and `keep` do commits with them.
 
-    def __init__(self, connection: sqlite3.Connection, config: StoreConfig, clock: Clock) -> None:
+    A request without a client's key needs a row only where its answer was put off.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, spec: StoreSpec, config: StoreConfig, clock: Clock
+    ) -> None:
         """Work on the writer connection."""
         self._connection = connection
+        self._last_epoch = spec.last_epoch
+        self._untold = spec.untold
         self._config = config
         self._clock = clock
         self._age: Age
         self._client_rows: dict[str, tuple[str, bytes, bool, bytes, int]] = {}
         self._edge_rows: list[tuple[int, bool, bytes, int]] = []
+        self._replies: dict[int, UntoldReply] = {}
+        # Those of the last batch that were answered, until that is noted; and the batch at hand.
+        self._told: Sequence[Envelope] = ()
+        self._batch: Sequence[Envelope] = ()
         # A new incarnation prunes with its first write: on a quiet service few live to the count.
         self._since_prune = config.prune_rows_max
 
@@ -157,6 +174,18 @@ class RequestKeys(Participant):
         """The file is closed in order."""
         self._age.note()
 
+    def comes(self, batch: Sequence[Envelope], *, told: Sequence[Envelope]) -> None:
+        """The next batch is at hand, so that those of the last were `told` their outcomes."""
+        if self._told:  # the last had no transaction, which would have noted those before it
+            told = [*self._told, *(each for each in told if each.started)]
+        self._batch, self._told = batch, told
+
+    def begin(self, _: int) -> None:
+        """Forget what has reached whom it was for."""
+        if self._told:
+            self._untold.told(self._told, self._batch, self._clock.monotonic())
+            self._told = ()
+
     def find(self, envelope: Envelope, handler: BoundHandler) -> Any:
         """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING.
 
@@ -164,10 +193,7 @@ class RequestKeys(Participant):
         """
         key = envelope.key
         if key is None:
-            if not envelope.started:  # no incarnation has had it: there can be no row
-                return MISSING
-            row = self._connection.execute(FIND_EDGE, (envelope.seq,)).fetchone()
-            return MISSING if row is None else _decode(row["refused"], row["reply"], handler)
+            return self._find_redelivered(envelope, handler) if envelope.started else MISSING
         pending = self._client_rows.get(key)
         if pending is not None:
             _, digest, refused, reply, _ = pending
@@ -186,11 +212,17 @@ class RequestKeys(Participant):
             )
         return _decode(refused, reply, handler)
 
-    def keep(self, envelope: Envelope, reply: Any) -> None:
-        """Remember the reply; it is written in the same transaction."""
+    def keep(self, envelope: Envelope, reply: Any, *, deferred: bool = False) -> None:
+        """Remember the reply, with the transaction; `deferred` where it is what there is so far.
+
+        Raises what msgspec does where it cannot be encoded.
+        """
         refused = reply.__class__ is Refusal
-        now_us = self._age.now_us()
         blob = encode(reply)
+        if envelope.key is None and not deferred:
+            self._replies[envelope.seq] = (reply, envelope.deadline)
+            return
+        now_us = self._age.now_us()
         if envelope.key is None:
             self._edge_rows.append((envelope.seq, refused, blob, now_us))
         else:
@@ -199,12 +231,15 @@ class RequestKeys(Participant):
 
     def before_commit(self, _: Output) -> None:
         """Write what was kept; now and then, remove expired rows: more than were written since."""
+        if self._replies:
+            self._connection.execute(MOVE_BATCH, (self._untold.hold(self._replies),))
+            self._replies = {}
         if self._edge_rows:
             self._connection.executemany(KEEP_EDGE, self._edge_rows)
             self._since_prune += len(self._edge_rows)
             self._edge_rows.clear()
         if self._client_rows:
-            self._connection.executemany(KEEP_CLIENT, self._client_rows.values())
+            KEEP_CLIENTS.insert(self._connection, list(self._client_rows.values()))
             self._since_prune += len(self._client_rows)
             self._client_rows.clear()
         limit = self._config.prune_rows_max
@@ -215,13 +250,24 @@ class RequestKeys(Participant):
 
     def rolled_back(self) -> None:
         """Forget what was not done."""
+        self._replies = {}
         self._edge_rows.clear()
         self._client_rows.clear()
 
     # A refusal is remembered like a yes, and where a command crashes there is nothing to keep.
-    begin = savepoint = savepoint_undone = committed = nothing
+    savepoint = savepoint_undone = committed = nothing
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _find_redelivered(self, envelope: Envelope, handler: BoundHandler) -> Any:
+        epoch, batch = self._connection.execute(BATCH).fetchone()
+        found = self._untold.find(envelope.seq, batch)
+        if found is not None and not self._last_epoch.was_interrupted(epoch):
+            return found[0]
+        if not handler.defers:
+            return MISSING
+        row = self._connection.execute(FIND_EDGE, (envelope.seq,)).fetchone()
+        return MISSING if row is None else _decode(row["refused"], row["reply"], handler)
 
     def _prune(self, table: str, kept_s: float) -> None:
         now_us = self._age.now_us()

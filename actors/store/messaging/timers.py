@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.store.messaging.many_rows import NUMBERS_MIN, ManyRows
+from actors.store.messaging.origin import TimerOrigin
 from actors.store.messaging.output import AT_ONCE_US, Timer
 from actors.store.participant import NEW, Settler, nothing
 
@@ -14,12 +16,16 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from actors.store.messaging.origin import TimerOrigin
+    from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
 
 PUT = "INSERT INTO timer (seq, due_us, message_type, message, trace) VALUES (?, ?, ?, ?, ?)"
+PUT_MANY = ManyRows(PUT)
 EXISTS = "SELECT 1 FROM timer WHERE seq = ?"
+# The numbers are a JSON array.
+COUNT_OF = "SELECT count(*) FROM timer WHERE seq IN (SELECT value FROM json_each(?))"
 REMOVE = "DELETE FROM timer WHERE seq = ?"
+REMOVE_ALL = "DELETE FROM timer WHERE seq IN (SELECT value FROM json_each(?))"
 # The types are a JSON array: those that are wanted, or those that are not.
 DUE = (
     "SELECT seq, due_us, message_type, message, trace FROM timer WHERE due_us BETWEEN ? AND ?"
@@ -40,7 +46,20 @@ class Timers(Settler):
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Work on the writer connection."""
         self._connection = connection
-        self._applied: set[int] = set()
+        # In the order in which they were applied.
+        self._applied: dict[int, None] = {}
+        # Those of the batch at hand, where they are many; and whether all of them were found.
+        self._expected: frozenset[int] = frozenset()
+        self._are_there: bool | None = None
+
+    def comes(self, batch: Sequence[Envelope]) -> None:
+        """The next batch is at hand: whether its timers are there is asked once."""
+        seqs = [each.origin.seq for each in batch if each.origin.__class__ is TimerOrigin]
+        self._expected = frozenset(seqs if len(seqs) >= NUMBERS_MIN else ())
+
+    def begin(self, _: int) -> None:
+        """Nobody has looked in this transaction."""
+        self._are_there = None
 
     def outcome_of(self, origin: TimerOrigin, *, redelivered: bool) -> Any:
         """Return NEW, or None for what was applied before."""
@@ -51,31 +70,42 @@ class Timers(Settler):
         """Whether the timer was applied before."""
         if seq in self._applied:
             return True
+        if seq in self._expected:
+            if self._are_there is None:
+                asked = (_numbers(sorted(self._expected)),)
+                found = self._connection.execute(COUNT_OF, asked).fetchone()[0]
+                self._are_there = found == len(self._expected)
+            if self._are_there:
+                return False
         return self._connection.execute(EXISTS, (seq,)).fetchone() is None
 
     def apply(self, origin: TimerOrigin) -> None:
         """Let the timer be gone."""
-        self._applied.add(origin.seq)
+        self._applied[origin.seq] = None
 
     def before_commit(self, output: Output) -> None:
         """Write the new ones, which the outbox has numbered, and remove those applied."""
         if output.timers:
-            self._connection.executemany(
-                PUT,
-                [
-                    (each.seq, each.due_us, each.message_type, each.blob, each.trace)
-                    for each in output.timers
-                ],
-            )
-        if self._applied:
+            rows = [
+                (each.seq, each.due_us, each.message_type, each.blob, each.trace)
+                for each in output.timers
+            ]
+            PUT_MANY.insert(self._connection, rows)
+        if len(self._applied) >= NUMBERS_MIN:
+            self._connection.execute(REMOVE_ALL, (_numbers(list(self._applied)),))
+        elif self._applied:
             self._connection.executemany(REMOVE, [(seq,) for seq in self._applied])
-            self._applied.clear()
+        self._applied.clear()
 
     def rolled_back(self) -> None:
         """Forget which were applied: they are there still."""
         self._applied.clear()
 
-    opened = begin = savepoint = savepoint_undone = committed = nothing
+    opened = savepoint = savepoint_undone = committed = nothing
+
+
+def _numbers(seqs: Sequence[int]) -> str:
+    return msgspec.json.encode(seqs).decode()
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import pytest
 
 from actors.errors import DeadLettered, OutboxFull
 from actors.kernel.messages import Refusal
+from actors.store.messaging.many_rows import NUMBERS_MIN
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.messaging.service_catalog import ServiceCatalog
 from actors.store.messaging.timers import DuePlace, TimerTypes, count_timers, load_due
@@ -152,7 +153,25 @@ async def test_timer_is_applied_once_however_often_it_is_delivered(ledger: Ledge
         assert (await fire(ledger, store, *timers)).outcomes == [None, None]
     assert ledger.labels() == ["one", "two"]
     assert numbers(ledger) == []
-    assert ledger.rows("edge_key") == 1  # the command's; a timer needs none
+    assert ledger.query("SELECT batch FROM epoch") == [(1,)]  # the command's: a timer needs none
+
+
+async def test_many_timers_of_a_batch_are_applied_once_each(ledger: Ledger) -> None:
+    """They are looked for and removed together, and some of them were applied before."""
+    many = 3 * NUMBERS_MIN
+    timers = [(seq, Add(label=str(seq))) for seq in range(1, many + 1)]
+    async with ledger.opened() as store:
+        await write(ledger, store, Do(what=[*adds(*[0.0] * many), None]))
+        assert numbers(ledger) == [seq for seq, _ in timers]
+        first = await fire(ledger, store, *timers[:-5], timers[0])
+        assert first.outcomes[-1] is None
+        assert numbers(ledger) == [seq for seq, _ in timers[-5:]]
+        again = await fire(ledger, store, *timers, timers[-1])
+        assert [each is None for each in again.outcomes] == [True] * (many - 5) + [False] * 5 + [
+            True
+        ]
+    assert ledger.labels() == [each.label for _, each in timers]
+    assert numbers(ledger) == []
 
 
 async def test_timer_that_is_refused_is_gone_and_one_that_crashes_stays(ledger: Ledger) -> None:
