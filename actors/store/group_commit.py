@@ -307,6 +307,8 @@ class GroupCommit:
         if reply is MISSING:
             self._buffer.trace = envelope.trace
             reply = self._run_one(index, handler, tx, envelope)
+            if envelope.urgent or reply.__class__ is Later:
+                self._buffer.hurry()
         if settler is not None and not isinstance(reply, Busy):
             settler.apply(origin)
         return reply
@@ -332,8 +334,6 @@ class GroupCommit:
                 raise TypeError(error)  # noqa: TRY301 - the handler's crash, as if it raised it
             if is_keyed(envelope) and not is_corrigible(reply):
                 self._keep(envelope, reply)
-            if envelope.urgent or reply.__class__ is Later:
-                self._buffer.hurry()
             if reply.__class__ is not Refusal:
                 if self._has_savepoints:
                     self._connection.execute("RELEASE command")
@@ -348,8 +348,7 @@ class GroupCommit:
         self._undo(tx, changes)
         sender = getattr(envelope.origin, "sender", None)
         if sender is not None and reply.__class__ is Refusal:
-            refused = Refused(command=envelope.message, refusal=reply)
-            self._buffer.tell(sender, refused, urgent=envelope.urgent)
+            self._buffer.tell(sender, Refused(command=envelope.message, refusal=reply))
         return reply
 
     def _keep(self, envelope: Envelope, reply: Any) -> None:

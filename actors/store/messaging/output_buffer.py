@@ -93,7 +93,7 @@ class OutputBuffer(Participant):
             Timer(due_us=due_us, message_type=name, blob=blob, message=message, trace=self.trace)
         )
 
-    def tell(self, service: str, message: Any, *, urgent: bool) -> None:
+    def tell(self, service: str, message: Any) -> None:
         """Send a refusal: who does not listen to it now keeps it as a dead letter, and ever will.
 
         The row says which. What was wanted when it was written waits for code that can read it.
@@ -101,7 +101,6 @@ class OutputBuffer(Participant):
         name = type_name(type_of(message))
         stored = name if name in self._handled.get(service, ()) else unheard_name(name)
         self._add(service, stored, message, _encode(message))
-        self.output.messages[-1].urgent = urgent
 
     def reply(self, request: str, value: Any) -> None:
         """Answer a Later. Raises here, and not at the commit of all, where it cannot be stored."""
@@ -110,7 +109,7 @@ class OutputBuffer(Participant):
         self.output.replies.append((request, value))
 
     def hurry(self) -> None:
-        """Note that a client waits for what the present command sends, unless that has answered."""
+        """Note that a client waits for what the last command has sent, unless that has answered."""
         messages, timers, _, replies = self._mark
         output = self.output
         if len(output.replies) == replies:
