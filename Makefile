@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 .DEFAULT_GOAL := run
 .NOTPARALLEL:
 .PHONY: run test test-long test-busy test-pythons simulate simulate-plants simulate-determinism \
-	simulate-coverage simulate-lines mutants kills framing fuzz setup check bench lock clean
+	simulate-coverage simulate-lines mutants kills framing fuzz setup check bench bench-growth bench-peers lock clean
 
 run: $(VENV)/installed
 	@exec $(BIN)/python runtime.py $(ARGS)
@@ -102,6 +102,18 @@ check: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# A thousand services, ten million rows, a million waiting messages: some twenty minutes, and 3 GB
+# of disk.
+bench-growth: $(VENV)/installed-bench
+	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
+
+# What the benchmarks' peer is built of and runs on: the database's program alone, and no service of
+# the machine's. Without them `make bench` says of its rows that they were not measured.
+bench-peers:
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends golang-go golang-github-gorilla-mux-dev \
+		golang-github-go-sql-driver-mysql-dev mariadb-server-core mariadb-client-core
 
 # A stamp, and not the venv's folder, marks a finished installation: an interrupted one starts over.
 # requirements-dev.txt holds all of requirements.txt, so that `make test` installs once.

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tests.benchmarks.against.paired import compare
+from tests.benchmarks.against.parts import PARTS
+from tests.benchmarks.against.verdict import HEAD as VERDICT_HEAD
 from tests.benchmarks.edge_suite import EdgeSuite
 from tests.benchmarks.effort import QUICK, Effort
 from tests.benchmarks.kernel_suite import run_kernel_suite
 from tests.benchmarks.machine import describe
-from tests.benchmarks.report import markdown, plain, write_report
+from tests.benchmarks.placement import FREE, one_core_each
+from tests.benchmarks.report import markdown, plain, plain_table, write_report
 from tests.benchmarks.result import Result
 from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 SUITES = ("kernel", "edge", "saga", "tweets", "simulation")
 # Without a server to load.
 LOADLESS = ("kernel", "simulation")
+# Of the same tree against itself a single pair differs by some percent; nine pairs' median by one.
+PAIRS = 9
 REPORT = ROOT / "docs" / "BENCHMARKS.md"
 
 
@@ -41,7 +47,7 @@ def main() -> int:
         print("make bench reads /proc and pins cores: it needs Linux", file=sys.stderr)
         return 2
     whole = options.only is None and not options.quick
-    if whole and not (HAS_RIVAL and HAS_SIMULATOR):
+    if whole and options.against is None and not (HAS_RIVAL and HAS_SIMULATOR):
         print("for all of it, DBOS and detangle are needed: use `make bench`", file=sys.stderr)
         return 2
     if options.only not in LOADLESS:
@@ -55,6 +61,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=place))
     load_before = os.getloadavg()[0]
     try:
+        if options.against is not None:
+            _compare(options, effort, folder)
+            return 0
         result = _measure(options.only, effort, folder)
         machine = {
             **describe(folder),
@@ -86,7 +95,26 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
         rows=[row for result in found for row in result.rows],
         tables=[table for result in found for table in result.tables],
         notes={name: note for result in found for name, note in result.notes.items()},
+        absent=[each for result in found for each in result.absent],
     )
+
+
+def _compare(options: argparse.Namespace, effort: Effort, folder: Path) -> None:
+    """Print what has changed since the other tree, part by part as it is known."""
+    placement = one_core_each() if options.pinned else FREE
+    for name in [options.only] if options.only else SUITES:
+        part = PARTS[name](effort, placement)
+        pairs = 1 if options.quick else options.rounds or PAIRS
+        found = compare(
+            part,
+            options.against.resolve(),
+            ROOT,
+            folder / name,
+            pairs=pairs,
+            warm_up=effort.thorough,
+        )
+        print(f"\n{name}, {placement.words}, {pairs} pairs")
+        print(plain_table(VERDICT_HEAD, [each.cells() for each in found]), flush=True)
 
 
 def _parse() -> argparse.Namespace:
@@ -95,6 +123,10 @@ def _parse() -> argparse.Namespace:
         "--quick", action="store_true", help="seconds instead of minutes; no report"
     )
     parser.add_argument("--only", choices=SUITES, help="a part of it; no report")
+    parser.add_argument(
+        "--against", type=Path, help="instead: compare with another checkout, in pairs; no report"
+    )
+    parser.add_argument("--pinned", action="store_true", help="with --against: on one core")
     parser.add_argument("--rounds", type=int, help="measurements of each candidate")
     parser.add_argument("--report", type=Path, help="write this file (docs/BENCHMARKS.md)")
     parser.add_argument("--json", type=Path, help="write the rows and tables as JSON too")

@@ -10,20 +10,22 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from actors.systems.hotel.messages import CreateCustomer, Customer
+from actors.systems.hotel.messages import CreateRoom, Room
 
 # Making ids is part of storing; a constant keeps the bar as high as it can be.
 ID = "019a0000-0000-7000-8000-000000000000"
 
-decode = msgspec.json.Decoder(CreateCustomer).decode
+decode = msgspec.json.Decoder(CreateRoom).decode
 encode = msgspec.json.Encoder().encode
 
 
 async def create(request: web.Request) -> web.Response:
-    """Answer with the customer that was not created."""
+    """Answer with the room that was not created."""
     command = decode(await request.read())
-    customer = Customer(id=ID, name=command.name, email=command.email)
-    return web.Response(body=encode(customer), status=201, content_type="application/json")
+    room = Room(
+        id=ID, type=command.type, rate=command.rate, number=command.number, status="available"
+    )
+    return web.Response(body=encode(room), status=201, content_type="application/json")
 
 
 async def insert(request: web.Request) -> web.Response:
@@ -43,7 +45,7 @@ async def health(request: web.Request) -> web.Response:
 async def serve() -> None:
     """Serve until SIGTERM."""
     app = web.Application()
-    app.router.add_post("/api/v1/customers", create)
+    app.router.add_post("/api/v1/rooms", create)
     app.router.add_get("/insert/{author}/{text:.*}", insert)
     app.router.add_get("/readyz", health)
     runner = web.AppRunner(app, access_log=None)

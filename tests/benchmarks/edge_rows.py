@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from tests.benchmarks.comparison import Comparison
+from tests.benchmarks.peers import go_peer
+from tests.benchmarks.row import Row, Spread, at_percentile
 
-from tests.benchmarks.row import Row, Spread, at_percentile, ratio
+# The candidates' names. All of POST but `CUSTOMERS` keep a room, or would.
+ROOMS = "ours, POST /rooms"
+CUSTOMERS = "ours, POST /customers"
+READ = "ours, GET by id"
+BARE = "bare aiohttp handler, POST"
+GO = f"{go_peer.NAME}, POST"
+FASTAPI = {mode: f"FastAPI, {mode}, POST" for mode in ("autocommit", "locked", "shared")}
 
-if TYPE_CHECKING:
-    from tests.benchmarks.load_rounds import LoadRounds
-
-
-def comparison_rows(rounds: LoadRounds) -> list[Row]:
-    """Rows of one placement, which those of any but the free one name."""
-    return [
-        _row(rounds, "post_bare", "durable POST", "bare aiohttp handler, POST", 60),
-        _row(rounds, "post_fastapi", "durable POST", "FastAPI, autocommit, POST", 3),
-        _row(rounds, "post_fastapi_locked", "durable POST", "FastAPI, locked, POST", 3),
-        _row(rounds, "post_fastapi_shared", "durable POST", "FastAPI, shared, POST", 3),
-        _row(rounds, "get_bare", "GET by id", "bare aiohttp handler, POST", 60),
-    ]
-
-
-def _row(rounds: LoadRounds, key: str, mine: str, other: str, limit: float) -> Row:
-    times = ratio(rounds.series(f"ours, {mine}"), rounds.series(other))
-    percent = limit > 10  # the bare handler's targets are shares, the rival's multiples
-    factor = 100 if percent else 1
-    spread = Spread(times.median * factor, times.low * factor, times.high * factor)
-    return Row(
-        key=rounds.placement.mark(key),
-        name=rounds.placement.label(f"{mine}, {'of' if percent else 'to'} {other}"),
-        sense="at least",
-        limit=limit,
-        unit="%" if percent else "times the rate",
-        judged=spread.median,
-        spread=spread,
-    )
+COMPARISONS = (
+    Comparison(key="post_bare", mine=ROOMS, other=BARE, limit=0.65),
+    Comparison(
+        key="post_bare_cpu", mine=ROOMS, other=BARE, field="cpu_us", sense="at most", limit=1.6
+    ),
+    Comparison(
+        key="post_bare_p99", mine=ROOMS, other=BARE, field="p99_ms", sense="at most", limit=2.5
+    ),
+    Comparison(key="post_go", mine=ROOMS, other=GO, limit=1),
+    *(
+        Comparison(key=f"post_fastapi_{mode}", mine=ROOMS, other=name, limit=3)
+        for mode, name in FASTAPI.items()
+    ),
+    Comparison(key="customers_rooms", mine=CUSTOMERS, other=ROOMS, limit=0.75),
+    Comparison(key="get_bare", mine=READ, other=BARE, limit=0.6),
+)
 
 
 def life_rows(
@@ -52,7 +47,7 @@ def life_rows(
             spread=Spread.of(restarts_ms),
             basis=f"p{percent} of {len(restarts_ms)}",
         )
-        for percent, limit in ((50, 5), (99, 50))
+        for percent, limit in ((50, 5), (99, 15))
     ]
     return [
         *restarts,

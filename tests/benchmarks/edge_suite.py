@@ -5,8 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.edge_rows import comparison_rows, life_rows
+from tests.benchmarks.comparison import absent_of, rows_of
+from tests.benchmarks.edge_rows import (
+    BARE,
+    COMPARISONS,
+    CUSTOMERS,
+    FASTAPI,
+    GO,
+    READ,
+    ROOMS,
+    life_rows,
+)
 from tests.benchmarks.load_rounds import Candidate, LoadRounds, Stored, check_stored
+from tests.benchmarks.peers import go_peer
+from tests.benchmarks.peers.go_peer import GoPeer, why_absent
 from tests.benchmarks.placement import FREE, one_core_each
 from tests.benchmarks.result import Result, Table
 from tests.benchmarks.server_process import FREE_PORTS, ServerProcess
@@ -14,13 +26,15 @@ from tests.benchmarks.service_restarts import ServiceRestarts
 from tests.benchmarks.wrk import run_wrk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.benchmarks.effort import Effort
     from tests.benchmarks.placement import Placement
 
 IDS = 500
-CUSTOMERS = "SELECT count(*) FROM customer"
+STORED_CUSTOMERS = "SELECT count(*) FROM customer"
+STORED_ROOMS = "SELECT count(*) FROM room"
 HEAD = ("candidate", "requests/s", "server CPU µs a request", "p50 ms", "p99 ms")
 
 
@@ -54,9 +68,11 @@ class EdgeSuite:
         self._check(measured)
         return Result(
             rows=[
-                *(row for rounds in measured for row in comparison_rows(rounds)),
+                *rows_of(COMPARISONS, measured),
                 *life_rows(restarts_ms, ready_s, resident_mb),
             ],
+            notes={go_peer.NAME: go_peer.describe()} if why_absent() is None else {},
+            absent=absent_of(COMPARISONS, measured, why_absent()),
             tables=[
                 Table(title=f"Edge, {rounds.placement.words}", head=HEAD, lines=rounds.lines())
                 for rounds in measured
@@ -90,37 +106,42 @@ class EdgeSuite:
         ids.write_text("\n".join(restarts.create(IDS)))
         took_ms = restarts.run(self._effort.service_kills)
         restarts.close()
-        database = data_dir / "customer.db"
         self._candidates += [
             Candidate(
-                name="ours, durable POST",
+                name=ROOMS,
                 server=ours,
-                load=partial(run_wrk, url, "create"),
-                stored=(Stored(database, CUSTOMERS),),
+                load=partial(run_wrk, url, "rooms"),
+                stored=(Stored(data_dir / "room.db", STORED_ROOMS),),
             ),
-            Candidate(name="ours, GET by id", server=ours, load=partial(run_wrk, url, str(ids))),
+            Candidate(
+                name=CUSTOMERS,
+                server=ours,
+                load=partial(run_wrk, url, "customers"),
+                stored=(Stored(data_dir / "customer.db", STORED_CUSTOMERS),),
+            ),
+            Candidate(name=READ, server=ours, load=partial(run_wrk, url, str(ids))),
         ]
         return took_ms
 
     def _start_others(self) -> None:
-        self._start_other("bare aiohttp handler, POST", ["-m", "tests.benchmarks.bare_server"])
-        for mode in ("autocommit", "locked", "shared"):
+        self._start_other(BARE, ["-m", "tests.benchmarks.bare_server"])
+        for mode, name in FASTAPI.items():
             database = self._folder / f"fastapi-{mode}.db"
             arguments = ["-m", "tests.benchmarks.fastapi_server", mode, str(database)]
-            self._start_other(f"FastAPI, {mode}, POST", arguments, database)
+            self._start_other(name, arguments, Stored(database, STORED_ROOMS))
+        if why_absent() is None:
+            peer = GoPeer(FREE, self._folder)
+            self._add(GO, peer.server, peer.url, peer.counts("room"))
 
-    def _start_other(self, name: str, arguments: list[str], database: Path | None = None) -> None:
+    def _start_other(self, name: str, arguments: list[str], *stored: Stored) -> None:
         server = ServerProcess(name, arguments, FREE, self._folder)
-        self._servers.append(server)
         url, _ = server.wait_ready("/readyz")
-        self._candidates.append(
-            Candidate(
-                name=name,
-                server=server,
-                load=partial(run_wrk, url, "create"),
-                stored=(Stored(database, CUSTOMERS),) if database is not None else (),
-            )
-        )
+        self._add(name, server, url, *stored)
+
+    def _add(self, name: str, server: ServerProcess, url: str, *stored: Callable[[], int]) -> None:
+        self._servers.append(server)
+        load = partial(run_wrk, url, "rooms")
+        self._candidates.append(Candidate(name=name, server=server, load=load, stored=stored))
 
     def _load(self, placement: Placement) -> LoadRounds:
         rounds = LoadRounds(self._candidates, placement, seconds=self._effort.seconds)

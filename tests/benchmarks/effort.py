@@ -10,6 +10,9 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 
     rounds: int = 7
     seconds: int = 3
+    # Of /insert: how often, and how long at a time.
+    bursts: int = 3
+    burst_s: int = 10
     asks: int = 50_000
     actors: int = 100_000
     actor_kills: int = 5_000
@@ -25,6 +28,8 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 QUICK = Effort(
     rounds=1,
     seconds=1,
+    bursts=1,
+    burst_s=1,
     asks=2_000,
     actors=5_000,
     actor_kills=50,

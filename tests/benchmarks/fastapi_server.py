@@ -28,25 +28,45 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 MODES = ("autocommit", "locked", "shared")
-SCHEMA = """CREATE TABLE IF NOT EXISTS customer (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, email TEXT NOT NULL
-) STRICT"""
-INSERT = "INSERT INTO customer (id, name, email) VALUES (?, ?, ?)"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS room (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
+    rate_amount INTEGER NOT NULL CHECK (rate_amount >= 0), rate_currency TEXT NOT NULL,
+    number TEXT, status TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS room_by_type ON room (type, seq);
+"""
+INSERT = (
+    "INSERT INTO room (id, type, rate_amount, rate_currency, number, status)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
-class NewCustomer(BaseModel):
-    """The same limits as `CreateCustomer`."""
+class Rate(BaseModel):
+    """Of a night, in minor units."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200)
-    email: str = Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    amount: int = Field(ge=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
 
 
-class StoredCustomer(BaseModel):
+class NewRoom(BaseModel):
+    """Much the same limits as `CreateRoom`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(min_length=1, max_length=100)
+    rate: Rate
+    number: str | None = Field(default=None, max_length=20)
+
+
+class StoredRoom(BaseModel):
     id: str
-    name: str
-    email: str
+    type: str
+    rate: Rate
+    number: str | None
+    status: str
 
 
 def make_app(mode: str, path: str) -> FastAPI:
@@ -66,29 +86,37 @@ def make_app(mode: str, path: str) -> FastAPI:
             "PRAGMA synchronous = FULL",
             f"PRAGMA cache_size = {-store.cache_kib}",
             f"PRAGMA wal_autocheckpoint = {store.wal_checkpoint_pages}",
-            SCHEMA,
         ):
             await database.execute(statement)
+        await database.executescript(SCHEMA)
         await database.commit()
         yield
         await database.close()
 
     app = FastAPI(lifespan=lifespan)
 
-    async def insert(customer: StoredCustomer) -> None:
-        await database.execute(INSERT, (customer.id, customer.name, customer.email))
+    async def insert(room: StoredRoom) -> None:
+        rate = room.rate
+        columns = (room.id, room.type, rate.amount, rate.currency, room.number, room.status)
+        await database.execute(INSERT, columns)
         if mode != "autocommit":
             await database.commit()
 
-    @app.post("/api/v1/customers", status_code=201)
-    async def create(new: NewCustomer) -> StoredCustomer:
-        customer = StoredCustomer(id=str(uuid.uuid4()), name=new.name, email=new.email)
+    @app.post("/api/v1/rooms", status_code=201)
+    async def create(new: NewRoom) -> StoredRoom:
+        room = StoredRoom(
+            id=str(uuid.uuid4()),
+            type=new.type,
+            rate=new.rate,
+            number=new.number,
+            status="available",
+        )
         if mode == "locked":
             async with lock:
-                await insert(customer)
+                await insert(room)
         else:
-            await insert(customer)
-        return customer
+            await insert(room)
+        return room
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:

@@ -1,17 +1,25 @@
--- Load for wrk. `wrk ... -- create` posts customers; `wrk ... -- insert` asks the tutorial's way for
--- tweets; `wrk ... -- FILE` gets the ids FILE lists.
--- Prints one JSON line at the end, so that nobody has to read wrk's words.
+-- Load for wrk. `wrk ... -- rooms` and `wrk ... -- customers` post some; `wrk ... -- FILE` gets the
+-- customers whose ids FILE lists; `wrk ... -- insert FILE [PAUSE_MS]` asks the tutorial's way for a
+-- tweet of each text that FILE lists, as it stands in a URL: PAUSE_MS after the answer before, of
+-- each connection. Prints one JSON line at the end, so that nobody has to read wrk's words.
 
 local requests, at = {}, 0
+local POSTED = {
+  rooms = '{"type":"suite","rate":{"amount":12900,"currency":"EUR"}}',
+  customers = '{"name":"Ada Lovelace","email":"ada@example.com"}',
+}
 
 function init(args)
-  if args[1] == "create" then
-    local body = '{"name":"Ada Lovelace","email":"ada@example.com"}'
+  if POSTED[args[1]] then
     local headers = { ["Content-Type"] = "application/json" }
-    requests[1] = wrk.format("POST", "/api/v1/customers", headers, body)
+    requests[1] = wrk.format("POST", "/api/v1/" .. args[1], headers, POSTED[args[1]])
   elseif args[1] == "insert" then
-    for number = 1, 1000 do
-      requests[number] = wrk.format("GET", "/insert/load/tutorialedge%20is%20fine%20" .. number)
+    for text in io.lines(args[2]) do
+      requests[#requests + 1] = wrk.format("GET", "/insert/load/" .. text)
+    end
+    if args[3] then
+      local pause_ms = tonumber(args[3])
+      function delay() return pause_ms end
     end
   else
     for id in io.lines(args[1]) do

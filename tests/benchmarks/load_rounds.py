@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import defaultdict
+from collections.abc import Callable  # noqa: TC003 - msgspec reads a struct's types
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,18 +34,25 @@ class Stored(msgspec.Struct, frozen=True):
     database: Path
     count: str
 
+    def __call__(self) -> int:
+        """Return how many there are."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            (rows,) = connection.execute(self.count).fetchone()
+        return int(rows)
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to load, and what must be stored when it has answered.
+    """One thing to load, and what must be stored when it has answered: the rows that each counts.
 
-    With `aftermath` its CPU time counts what its requests leave to be done after their answers.
+    What its requests leave to be done after their answers is over when `afterwards` returns; then
+    its CPU time counts that too.
     """
 
     name: str
     server: ServerProcess
     load: Loading
-    stored: tuple[Stored, ...] = ()
-    aftermath: bool = False
+    stored: tuple[Callable[[], int], ...] = ()
+    afterwards: Callable[[], object] | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +62,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     cpu_us: float
     p50_ms: float
     p99_ms: float
+    # From the load's end until nothing was left to be done; 0 where nothing is.
+    after_s: float = 0.0
 
     @property
     def cpu_ms(self) -> float:
@@ -73,8 +84,8 @@ class LoadRounds:
 
     def run(self, rounds: int, *, warm_up: bool) -> None:
         """Measure each candidate once a round, after a round that does not count."""
-        for server in {candidate.server.pid for candidate in self._candidates}:
-            move(server, self.placement.server)
+        for pid in {pid for candidate in self._candidates for pid in candidate.server.pids}:
+            move(pid, self.placement.server)
         for number in range(0 if warm_up else 1, rounds + 1):
             # The order turns, so that nobody always comes after the same neighbour.
             turn = number % len(self._candidates)
@@ -86,10 +97,14 @@ class LoadRounds:
     def _measure(self, candidate: Candidate) -> Sample:
         before = candidate.server.cpu_s()
         load = candidate.load(seconds=self._seconds, cores=self.placement.load)
-        cpu_s = candidate.server.cpu_s() - before
+        cpu_s, after_s = candidate.server.cpu_s() - before, 0.0
+        if candidate.afterwards is not None:
+            ended = time.monotonic()
+            candidate.afterwards()
+            after_s = time.monotonic() - ended
         # wrk leaves without the last answers; what they cost must not burden the next candidate.
         candidate.server.settle()
-        if candidate.aftermath:
+        if candidate.afterwards is not None:
             cpu_s = candidate.server.cpu_s() - before
         self.acknowledged[candidate.name] += load.requests
         return Sample(
@@ -97,11 +112,12 @@ class LoadRounds:
             cpu_us=cpu_s / load.requests * 1e6,
             p50_ms=load.p50_ms,
             p99_ms=load.p99_ms,
+            after_s=after_s,
         )
 
-    def series(self, name: str) -> list[float]:
-        """Return a candidate's answers a second, round by round."""
-        return [sample.per_second for sample in self.samples[name]]
+    def series(self, name: str, field: str = "per_second") -> list[float]:
+        """Return a figure of a candidate, round by round."""
+        return [getattr(sample, field) for sample in self.samples[name]]
 
     def lines(self, cpu: str = "cpu_us") -> list[tuple[str, ...]]:
         """Return a line a candidate: name, answers/s, CPU time, p50 and p99 in ms."""
@@ -109,7 +125,7 @@ class LoadRounds:
             (
                 candidate.name,
                 *(
-                    str(Spread.of([getattr(one, field) for one in self.samples[candidate.name]]))
+                    str(Spread.of(self.series(candidate.name, field)))
                     for field in ("per_second", cpu, "p50_ms", "p99_ms")
                 ),
             )
@@ -120,7 +136,6 @@ class LoadRounds:
 def check_stored(candidate: Candidate, acknowledged: int) -> None:
     """Raise AssertionError unless every acknowledged write is a row."""
     for stored in candidate.stored:
-        with closing(sqlite3.connect(stored.database)) as connection:
-            (rows,) = connection.execute(stored.count).fetchone()
-        message = f"{candidate.name}: {acknowledged} acknowledged, {rows} in {stored.database}"
+        rows = stored()
+        message = f"{candidate.name}: {acknowledged} acknowledged, {rows} stored: {stored}"
         assert rows >= acknowledged, message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,4 +61,5 @@ def on_cores(cores: frozenset[int]) -> Iterator[None]:
 def move(pid: int, cores: frozenset[int]) -> None:
     """Move a running process, every thread of it."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores or os.sched_getaffinity(0))
+        with suppress(ProcessLookupError):  # a database's threads come and go
+            os.sched_setaffinity(int(thread.name), cores or os.sched_getaffinity(0))

@@ -14,15 +14,26 @@ from tests.benchmarks.placement import on_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
-def run_probe(module: str, loop: str, cores: frozenset[int], **arguments: int | str) -> Any:
-    """Run `module` as a program on that kind of loop; returns what it measured."""
+def run_probe(
+    module: str,
+    loop: str,
+    cores: frozenset[int],
+    *,
+    cwd: Path | None = None,
+    **arguments: int | str,
+) -> Any:
+    """Run `module` as a program on that kind of loop; returns what it measured.
+
+    With `cwd` it is that of the tree there.
+    """
     command = [sys.executable, "-m", f"tests.benchmarks.{module}", loop, json.dumps(arguments)]
     with on_cores(cores):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True)
     output, _ = process.communicate()
     if process.returncode:
         message = f"{' '.join(command)} ended with {process.returncode}"

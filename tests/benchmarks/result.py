@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.benchmarks.row import Row  # noqa: TC001 - decoded by its type, in the smoke test
+from tests.benchmarks.row import Absent, Row  # noqa: TC001 - decoded by its type, in the smoke test
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,11 +13,17 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     head: tuple[str, ...]
     lines: list[tuple[str, ...]]
+    # Whether a figure is a median with its range.
+    is_spread: bool = True
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows in the order of the issue; `notes` stand beside what is said of the machine."""
+    """Rows in the order of the issue, then those that are `absent`.
+
+    `notes` stand beside what is said of the machine.
+    """
 
     rows: list[Row]
     tables: list[Table]
     notes: dict[str, str] = {}
+    absent: list[Absent] = []

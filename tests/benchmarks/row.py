@@ -51,13 +51,27 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def target(self) -> str:
         """The target as people write it."""
-        return f"{'≥' if self.sense == 'at least' else '≤'} {short(self.limit)} {self.unit}"
+        return as_target(self.sense, self.limit, self.unit)
 
     @property
     def measured(self) -> str:
         """The judged figure, and all of the measurements."""
         judged = f"{short(self.judged)} {self.unit}"
         return f"{judged} ({self.basis}; {short(self.spread.low)} to {short(self.spread.high)})"
+
+
+class Absent(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that could not be measured here, and why."""
+
+    key: str
+    name: str
+    target: str
+    why: str
+
+
+def as_target(sense: Sense, limit: float, unit: str) -> str:
+    """Return a target as people write it."""
+    return f"{'≥' if sense == 'at least' else '≤'} {short(limit)} {unit}"
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.bookings import Bookings, Catalogue
 from tests.benchmarks.client import Client
+from tests.benchmarks.comparison import at_most
 from tests.benchmarks.load_rounds import Candidate, LoadRounds, Stored, check_stored
 from tests.benchmarks.placement import FREE, one_core_each
 from tests.benchmarks.probe import run_probe
@@ -31,6 +32,11 @@ RIVAL_MODES = ("steps", "transactions")
 TIMES_THE_RIVAL = 5
 HEAD = ("candidate", "bookings/s", "server CPU ms a booking", "p50 ms", "p99 ms")
 MESSAGES_HEAD = ("sent by", "messages/s", "CPU µs a message")
+# By how the messages are sent, see messages.py.
+MESSAGE_US_MAX = {
+    "a command a message": ("message_single", 25),
+    "a command 100 messages": ("message_bulk", 12),
+}
 CONFIRMED = "SELECT count(*) FROM booking WHERE state = 'confirmed'"
 MAILS = "SELECT count(*) FROM mail"
 RIVAL_CONFIRMED = "SELECT count(*) FROM booking WHERE status = 'confirmed'"
@@ -68,8 +74,12 @@ class SagaSuite:
         placements = [FREE, one_core_each()] if self._effort.thorough else [FREE]
         measured = [self._load(placement) for placement in placements]
         self._check(measured)
+        messages = [self._messages(placement) for placement in placements]
         return Result(
-            rows=[row for rounds in measured for row in self._rows(rounds)],
+            rows=[
+                *(row for rounds in measured for row in self._rows(rounds)),
+                *(row for rows, _ in messages for row in rows),
+            ],
             tables=[
                 *(
                     Table(
@@ -79,7 +89,7 @@ class SagaSuite:
                     )
                     for rounds in measured
                 ),
-                *(self._messages(placement) for placement in placements),
+                *(table for _, table in messages),
             ],
             notes={
                 # Asked after the load: of the connections that carried it.
@@ -135,7 +145,7 @@ class SagaSuite:
         rounds.run(self._effort.rounds, warm_up=self._effort.thorough)
         return rounds
 
-    def _messages(self, placement: Placement) -> Table:
+    def _messages(self, placement: Placement) -> tuple[list[Row], Table]:
         folder = self._folder / f"messages-{placement.key}"
         folder.mkdir()
         found: dict[str, list[tuple[float, float]]] = run_probe(
@@ -146,12 +156,16 @@ class SagaSuite:
             count=self._effort.messages,
             folder=str(folder),
         )
+        rows: list[Row] = []
         lines: list[tuple[str, ...]] = []
         for name, samples in found.items():
-            rates, cpu_us = zip(*samples, strict=True)
-            lines.append((name, str(Spread.of(rates)), str(Spread.of(cpu_us))))
+            rates, cpu_us = (Spread.of(each) for each in zip(*samples, strict=True))
+            lines.append((name, str(rates), str(cpu_us)))
+            key, limit_us = MESSAGE_US_MAX[name]
+            words = placement.label(f"CPU of a durable message, {name}")
+            rows.append(at_most(placement.mark(key), words, cpu_us, limit_us, "µs"))
         title = f"Durable messages from service to service, {placement.words}"
-        return Table(title=title, head=MESSAGES_HEAD, lines=lines)
+        return rows, Table(title=title, head=MESSAGES_HEAD, lines=lines)
 
     def _check(self, measured: list[LoadRounds]) -> None:
         for candidate in self._candidates:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.load_rounds import Candidate, LoadRounds, Stored, check_stored
+from tests.benchmarks.comparison import at_most
+from tests.benchmarks.insert_suite import InsertSuite
 from tests.benchmarks.placement import FREE, one_core_each
 from tests.benchmarks.probe import run_probe
 from tests.benchmarks.result import Result, Table
 from tests.benchmarks.row import Row, Spread
-from tests.benchmarks.server_process import FREE_PORTS, ServerProcess
-from tests.benchmarks.wrk import run_wrk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,15 +17,14 @@ if TYPE_CHECKING:
     from tests.benchmarks.effort import Effort
     from tests.benchmarks.placement import Placement
 
-HEAD = ("candidate", "requests/s", "server CPU µs a request", "p50 ms", "p99 ms")
 STREAM_HEAD = ("from the socket to", "tweets/s", "CPU µs a tweet")
 # An effect has two seconds, `effect.effect_s_max`, for all of its parts.
 LONGEST_POST_MS_MAX = 1500
-TWEETS = "SELECT count(*) FROM tweet"
+STREAM_TWEETS_S = 3000
 
 
 class TweetsSuite:
-    """Loads /insert beside a bare handler, then lets the reader read what X has kept for it."""
+    """Loads /insert beside a peer, then lets the reader read what X has kept for it."""
 
     def __init__(self, effort: Effort, folder: Path) -> None:
         """`folder` must be on a real disk: the databases go there."""
@@ -35,72 +32,26 @@ class TweetsSuite:
         self._folder = folder
 
     def run(self) -> Result:
-        """Return the tables."""
+        """Return the rows and the tables."""
         placements = [FREE, one_core_each()] if self._effort.thorough else [FREE]
         took_s = run_probe("longest_post", "uvloop", FREE.server, rounds=self._effort.rounds)
         spread = Spread.of([1000 * each for each in took_s])
+        longest = at_most(
+            "longest_post",
+            "the score of X's longest post, at its worst",
+            spread,
+            LONGEST_POST_MS_MAX,
+            "ms",
+        )
+        inserts = InsertSuite(self._effort, self._folder).run(placements)
+        streams = [self._stream(placement) for placement in placements]
         return Result(
-            rows=[
-                Row(
-                    key="longest_post",
-                    name="the score of X's longest post, at its worst",
-                    sense="at most",
-                    limit=LONGEST_POST_MS_MAX,
-                    unit="ms",
-                    judged=spread.median,
-                    spread=spread,
-                )
-            ],
-            tables=[
-                *self._inserts(placements),
-                *(self._stream(placement) for placement in placements),
-            ],
+            rows=[longest, *inserts.rows, *(row for row, _ in streams)],
+            tables=[*inserts.tables, *(table for _, table in streams)],
+            absent=inserts.absent,
         )
 
-    def _inserts(self, placements: list[Placement]) -> list[Table]:
-        data_dir = self._folder / "inserts"
-        arguments = ["runtime.py", f"--data-dir={data_dir}", *FREE_PORTS]
-        servers: list[ServerProcess] = []
-        try:
-            for name, command in (
-                ("ours, inserts", arguments),
-                ("bare aiohttp handler, inserts", ["-m", "tests.benchmarks.bare_server"]),
-            ):
-                servers.append(ServerProcess(name, command, FREE, self._folder))
-                servers[-1].wait_ready("/readyz")
-            return self._load(servers, data_dir / "tweets.db", placements)
-        finally:
-            for server in servers:
-                server.stop()
-
-    def _load(
-        self, servers: list[ServerProcess], database: Path, placements: list[Placement]
-    ) -> list[Table]:
-        ours, bare = servers
-        candidates = [
-            Candidate(
-                name="ours, /insert, scored afterwards",
-                server=ours,
-                load=partial(run_wrk, ours.url("tweets"), "insert"),
-                stored=(Stored(database, TWEETS),),
-                aftermath=True,
-            ),
-            Candidate(
-                name="bare aiohttp handler, /insert",
-                server=bare,
-                load=partial(run_wrk, bare.url("gateway"), "insert"),
-            ),
-        ]
-        tables = []
-        for placement in placements:
-            rounds = LoadRounds(candidates, placement, seconds=self._effort.seconds)
-            rounds.run(self._effort.rounds, warm_up=self._effort.thorough)
-            check_stored(candidates[0], rounds.acknowledged[candidates[0].name])
-            title = f"The tutorial's /insert, {placement.words}"
-            tables.append(Table(title=title, head=HEAD, lines=rounds.lines()))
-        return tables
-
-    def _stream(self, placement: Placement) -> Table:
+    def _stream(self, placement: Placement) -> tuple[Row, Table]:
         folder = self._folder / f"stream-{placement.key}"
         folder.mkdir()
         found: dict[str, list[tuple[float, float]]] = run_probe(
@@ -111,9 +62,17 @@ class TweetsSuite:
             count=self._effort.tweets,
             folder=str(folder),
         )
-        lines: list[tuple[str, ...]] = []
-        for name, samples in found.items():
-            rates, cpu_us = zip(*samples, strict=True)
-            lines.append((name, str(Spread.of(rates)), str(Spread.of(cpu_us))))
+        ((name, samples),) = found.items()
+        rates, cpu_us = (Spread.of(each) for each in zip(*samples, strict=True))
+        row = Row(
+            key=placement.mark("stream"),
+            name=placement.label("X's stream through tweepy, from its socket to a scored row"),
+            sense="at least",
+            limit=STREAM_TWEETS_S,
+            unit="tweets/s",
+            judged=rates.median,
+            spread=rates,
+        )
         title = f"X's stream through tweepy, {placement.words}"
-        return Table(title=title, head=STREAM_HEAD, lines=lines)
+        line = (name, str(rates), str(cpu_us))
+        return row, Table(title=title, head=STREAM_HEAD, lines=[line])
