@@ -167,6 +167,7 @@ class EffectConfig(Section):
     backoff_s_max: NotNegative
     running_max: Count
     waiting_max: Count
+    together_max: Count
     silence_s: Positive
 
     def rules(self) -> Iterable[Rule]:

@@ -141,6 +141,15 @@ class HttpConnection(web.RequestHandler):
         elif data:
             self._goes_on(data, body_bytes)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
+        """Read on, where that was paused.
+
+        aiohttp does so for each body that is read, and has its parser look for what it has kept:
+        two microseconds a request, and there is something only after a pause.
+        """
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def next_arrival(self) -> float:
         """Return when the request arrived whose turn it is now: aiohttp takes them in order."""
         self.answered = False

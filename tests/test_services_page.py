@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import actors
 from tests.documented import FENCED, NAMED, ROOT, commands_of, files_of, importable, read
+from tests.service.callers import NO_BREAKER
+from tests.service.desks import SteppingClock, office
 from tests.test_docs import console_steps, matches, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from actors.testing.live import Live
 
@@ -106,3 +109,22 @@ def test_an_answer_that_is_put_off_outlives_the_process(live: Live, folder: Path
     while reply.status == 202:  # half a second is not much for a busy machine
         reply = cafe.client.post("/orders", json={"cups": 1}, key="one")
     assert (reply.status, reply.json()) == (201, {**waiting.json(), "state": "ready"})
+
+
+async def test_the_pager_calls_those_of_one_commit_together(folder: Path, tmp_path: Path) -> None:
+    """Ten at a time; and alone, where one of them cannot be called."""
+    pager: Any = importlib.import_module("pager")
+    assert folder in Path(pager.__file__).parents
+    calls: list[list[str]] = []
+
+    async def page(order_ids: list[str]) -> list[int]:
+        calls.append(order_ids)
+        if "gone" in order_ids:
+            raise ConnectionError
+        return [int(order_id) for order_id in order_ids]
+
+    services = {"pager": lambda: pager.Pager(page)}
+    async with office(tmp_path, services, clock=SteppingClock(), settings=[NO_BREAKER]) as run:
+        await run.ask("pager", pager.CallGuests(order_ids=[*map(str, range(10)), "gone", "11"]))
+        await run.until(lambda: run.count("pager", "called") == 11)
+    assert calls[:4] == [[*map(str, range(10))], ["gone", "11"], ["gone"], ["11"]]

@@ -6,6 +6,8 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from actors.kernel.deadlines import Deadlines
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -26,3 +28,9 @@ class KernelContext:
     dead_letters: DeadLetters
     # What actors run in: nothing of the request that happened to wake one may stick to its work.
     ambient: Context = field(default_factory=Context)
+    deadlines: Deadlines = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what belongs to the loop, and to nobody else."""
+        deadlines = Deadlines(self.loop, self.clock, self.ambient)
+        object.__setattr__(self, "deadlines", deadlines)

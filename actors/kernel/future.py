@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import TracebackType
 
+    from actors.kernel.deadlines import Slot
+
     ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 T = TypeVar("T")
@@ -31,7 +33,8 @@ class AsyncioFuture(pykka.Future[T]):
 
     # pykka's base sets these in __init__; as class attributes they cost an ask nothing.
     _get_hook: Callable[[float | None], Any] | None = None
-    _timer: asyncio.TimerHandle | None = None
+    # Where it waits for its deadline, if it has one and has not ended.
+    slot: Slot | None = None
     # What the asker is told at the deadline, where the answer was put off (see Later).
     so_far: Any = _NOT_PUT_OFF
 
@@ -74,7 +77,7 @@ class AsyncioFuture(pykka.Future[T]):
     def set(self, value: T | None = None) -> None:
         """Set the value. Raises asyncio.InvalidStateError where the future has ended."""
         self._future.set_result(value)  # type: ignore[arg-type]  # pykka's own signature
-        self._cancel_timer()
+        self.leave()
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
         """Set the exception of `exc_info`, or the one being handled, as pykka does."""
@@ -82,7 +85,7 @@ class AsyncioFuture(pykka.Future[T]):
         if error is None:
             error = RuntimeError("set_exception() was called with no exception to set")
         self._future.set_exception(error)
-        self._cancel_timer()
+        self.leave()
 
     def set_get_hook(self, func: Callable[[float | None], Any]) -> None:
         """Make this a mapped future, whose value `func` computes when it is got."""
@@ -98,37 +101,34 @@ class AsyncioFuture(pykka.Future[T]):
         future = self._future
         if not future.done():
             future.set_result(value)
-        timer = self._timer
-        if timer is not None:
-            timer.cancel()
-            self._timer = None
+        slot = self.slot
+        if slot is not None:
+            del slot[self]
+            self.slot = None
 
     def settle_error(self, error: BaseException) -> None:
         """Set the error unless the ask has ended already."""
         if not self._future.done():
             self._future.set_exception(error)
-        self._cancel_timer()
+        self.leave()
 
-    def expire_after(self, seconds: float, actor_name: str) -> None:
-        """End with DeadlineExceeded if nothing else has ended the ask within `seconds`."""
-        self._timer = self._loop.call_later(max(0.0, seconds), self._expire, seconds, actor_name)
-
-    def _expire(self, seconds: float, actor_name: str) -> None:
-        self._timer = None
+    def expire(self, after_s: float, whom: str) -> None:
+        """End with DeadlineExceeded, or with what there is so far: `whom` had its `after_s`."""
         if self.so_far is not _NOT_PUT_OFF:
             self.settle(Accepted(value=self.so_far))
             return
         self.settle_error(
             DeadlineExceeded(
-                f"{actor_name} did not reply within {seconds:.3f} s; "
+                f"{whom} did not reply within {after_s:.3f} s; "
                 "a command may still be applied: ask again with the same key to find out"
             )
         )
 
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def leave(self) -> None:
+        """Be told of no deadline any more."""
+        if self.slot is not None:
+            del self.slot[self]
+            self.slot = None
 
     def _wait_from_another_thread(self, timeout: float | None) -> None:
         done = threading.Event()

@@ -43,7 +43,7 @@ class ActorRef(pykka.ActorRef[Any]):
     """What others hold of an actor. All but `send` may be called from any thread."""
 
     __slots__ = (
-        "_actor", "_actor_weakref", "_clock", "_loop", "actor_class", "actor_inbox",
+        "_actor", "_actor_weakref", "_clock", "_deadlines", "_loop", "actor_class", "actor_inbox",
         "actor_stopped", "actor_urn", "name",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class ActorRef(pykka.ActorRef[Any]):
         self._actor = actor
         self._loop = actor.context.loop
         self._clock = actor.context.clock
+        self._deadlines = actor.context.deadlines
 
     def __str__(self) -> str:
         """Name the actor as logs do."""
@@ -112,10 +113,9 @@ class ActorRef(pykka.ActorRef[Any]):
         if timeout is None:
             envelope = Envelope(message, future, None, key, trace, path)
         else:
-            envelope = Envelope(
-                message, future, self._clock.monotonic() + timeout, key, trace, path
-            )
-            self._expire(future, timeout)
+            deadline = self._clock.monotonic() + timeout
+            envelope = Envelope(message, future, deadline, key, trace, path)
+            self._deadlines.add(future, deadline, timeout, self.name)
         try:
             self.actor_inbox.put(envelope)
         except ActorError as error:
@@ -176,13 +176,6 @@ class ActorRef(pykka.ActorRef[Any]):
 
     def _deadline(self, timeout: float | None) -> float | None:
         return None if timeout is None else self._clock.monotonic() + timeout
-
-    def _expire(self, future: AsyncioFuture[Any], timeout: float) -> None:
-        # Not `_on_loop`: another thread may run a loop of its own.
-        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - as in _on_loop
-            future.expire_after(timeout, self.name)
-        else:
-            self._loop.call_soon_threadsafe(future.expire_after, timeout, self.name)
 
 
 def _on_loop() -> bool:

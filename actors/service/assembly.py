@@ -335,6 +335,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         path=spec.path,
         clock=context.clock,
         rng=rng,
+        deadlines=context.deadlines,
     )
 
 

@@ -9,7 +9,12 @@ import msgspec
 from actors.config import Count, Positive
 from actors.errors import ConfigError, declared
 
-BOUNDS: Final[dict[str, Any]] = {"limit_s": Positive, "attempts_max": Count, "again_s": Positive}
+BOUNDS: Final[dict[str, Any]] = {
+    "limit_s": Positive,
+    "attempts_max": Count,
+    "again_s": Positive,
+    "together_max": Count,
+}
 
 
 class EffectOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +23,7 @@ class EffectOptions(msgspec.Struct, frozen=True, kw_only=True):
     limit_s: Any = None
     attempts_max: Any = None
     again_s: Any = None
+    together_max: Any = None
 
     def check(self, handler: str) -> None:
         """Raise TypeError, naming the handler, where a number cannot be; functions are later's."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import structlog
 
 from actors.errors import Starting, line_at
@@ -13,19 +12,20 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
 from actors.kernel.supervision.backoff import equal_jitter_s
-from actors.resilience.breaker import Breaker
-from actors.service.bound_effect import within
+from actors.service.bound_effect import AttemptLimit
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from actors.config import BreakerConfig, EffectConfig
+    from actors.config import EffectConfig
     from actors.kernel.clock import Clock
+    from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
     from actors.service.bound_effect import BoundEffect
     from actors.service.directory import Directory
+    from actors.service.gate import Breakers
     from actors.store.messaging.output import Timer
     from actors.store.transaction import Transaction
 
@@ -50,29 +50,29 @@ def put_effect_off(tx: Transaction, cmd: EffectPutOff) -> None:
     tx.after(cmd.again_s, cmd.command)
 
 
-class Breakers:
-    """One breaker for each kind of effect; they outlive incarnations, as the outside world does."""
+class _Request:
+    """One effect under way: its timer, what sends the outcome, and the task that sees to it."""
 
-    def __init__(self, service: str, config: BreakerConfig, clock: Clock) -> None:
-        """None yet: each is made when its effect first runs."""
-        # How many incarnations have crashed during the effect of a timer, by its number.
-        self.crashes: dict[int, int] = {}
-        self._service = service
-        self._config = config
-        self._clock = clock
-        self._breakers: dict[str, Breaker] = {}
+    __slots__ = ("is_settled", "send", "task", "timer")
 
-    def of(self, effect: str, limit_s: float) -> Breaker:
-        """Return the breaker of that effect, whose attempts take `limit_s` at most."""
-        breaker = self._breakers.get(effect)
-        if breaker is None:
-            # A probe that may still answer was not killed.
-            probe_s_max = max(self._config.probe_s_max, limit_s)
-            config = msgspec.structs.replace(self._config, probe_s_max=probe_s_max)
-            breaker = self._breakers[effect] = Breaker(
-                f"{self._service}.{effect}", config=config, clock=self._clock
-            )
-        return breaker
+    def __init__(self, timer: Timer, send: Send) -> None:
+        # None until it begins. One may see to several.
+        self.task: asyncio.Task[None] | None = None
+        self.timer = timer
+        self.send = send
+        # Whether it was applied by another incarnation's outcome: then there is nothing to send.
+        self.is_settled = False
+
+
+class _Failed(NamedTuple):
+    """Why an attempt has failed, and at which line of ours."""
+
+    reason: str
+    at: str | None
+
+    def fields(self) -> dict[str, str]:
+        """Return what the log says of it."""
+        return {"reason": self.reason} | ({} if self.at is None else {"at": self.at})
 
 
 class Effects:
@@ -85,9 +85,13 @@ class Effects:
     where it has `again_s`. Else the service is told by GaveUp, or where it does not listen to that,
     the request becomes a dead letter. Who waits, for whatever reason, holds no place among the
     `running_max` (see Gate).
+
+    One that takes lists is given together what commits ask for before the loop has its next turn.
+    That is one attempt of nobody's: if it fails, each goes on alone, as if it had just begun, so
+    that a message that always fails takes no other with it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is another's to give, and none is its own
         self,
         name: str,
         kinds: Mapping[Any, BoundEffect],
@@ -96,6 +100,7 @@ class Effects:
         breakers: Breakers,
         config: EffectConfig,
         letter_attempts: int,
+        deadlines: Deadlines,
         clock: Clock,
         rng: Rng,
     ) -> None:
@@ -106,38 +111,60 @@ class Effects:
         self._breakers = breakers
         self._config = config
         self._letter_attempts = letter_attempts
+        self._deadlines = deadlines
         self._clock = clock
         self._rng = rng
         self._gates: dict[str, Gate] = {}
-        # By the timer's number, and with what sends the outcome.
-        self._tasks: dict[int, tuple[asyncio.Task[None], Send]] = {}
+        self._loop = asyncio.get_running_loop()
+        # By the timer's number.
+        self._requests: dict[int, _Request] = {}
+        # By kind: those that are given to it together in the loop's next turn.
+        self._gathered: dict[str, list[_Request]] = {}
         self._crashed = False
 
     @property
     def running(self) -> int:
         """How many are under way, those that wait for their next attempt included."""
-        return len(self._tasks)
+        return len(self._requests)
 
     def start(self, timer: Timer, send: Send) -> None:
         """Run the effect; `send` is given the envelope of its outcome."""
-        task = asyncio.get_running_loop().create_task(self._run(timer, send))
-        self._tasks[timer.seq] = task, send
-        task.add_done_callback(lambda _: self._tasks.pop(timer.seq, None))
+        request = self._requests[timer.seq] = _Request(timer, send)
+        effect = self.kinds[type_of(timer.message)]
+        # One during which the service has crashed goes alone: it may be its doing.
+        if effect.together_max is None or timer.seq in self._breakers.crashes:
+            request.task = self._loop.create_task(self._run(request))
+            return
+        gathered = self._gathered.setdefault(timer.message_type, [])
+        if not gathered:
+            self._loop.call_soon(self._begin_together, timer.message_type)
+        gathered.append(request)
+        if len(gathered) >= effect.together_max:
+            self._begin_together(timer.message_type)
 
     def settled(self, seq: int) -> None:
         """Hear that an outcome was applied: one of an earlier incarnation needs no other."""
-        task, send = self._tasks.get(seq, (None, None))
-        if task is not None and send is not None and not task.done():
+        request = self._requests.get(seq)
+        if request is None or request.is_settled:
+            return
+        request.is_settled = True
+        task = request.task
+        if task is None:
+            del self._requests[seq]
+        elif all(each.is_settled for each in self._requests.values() if each.task is task):
             task.cancel()
-            self._breakers.crashes.pop(seq, None)
-            send(Envelope(EffectDone(), origin=TimerOrigin(seq)))  # it runs no more
+            # It may never have begun.
+            task.add_done_callback(lambda _: self._requests.pop(seq, None))
+        self._breakers.crashes.pop(seq, None)
+        request.send(Envelope(EffectDone(), origin=TimerOrigin(seq)))  # it runs no more
 
     async def close(self, *, crashed: bool = False) -> None:
         """Stop all at once; the next incarnation runs them again."""
         self._crashed = crashed
         for gate in self._gates.values():
             gate.close()
-        tasks = [task for task, _ in self._tasks.values()]
+        self._gathered.clear()
+        tasks = dict.fromkeys(each.task for each in self._requests.values() if each.task)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -145,70 +172,150 @@ class Effects:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    async def _run(self, timer: Timer, send: Send) -> None:
+    async def _run(self, request: _Request, *, first: bool = True) -> None:
         # What it asks of its own service may be what crashes that, again and again.
-        crashes = self._breakers.crashes.get(timer.seq, 0)
-        if crashes:
-            await asyncio.sleep(self._delay_s(crashes))
+        seq, crashes = request.timer.seq, self._breakers.crashes
         try:
-            await self._try(timer, send)
-        except asyncio.CancelledError:
-            if self._crashed:
-                self._breakers.crashes[timer.seq] = crashes + 1
-            raise
-        self._breakers.crashes.pop(timer.seq, None)
+            if seq in crashes:
+                await asyncio.sleep(self._delay_s(crashes[seq]))
+            try:
+                ended = await self._try(request, first=first)
+            except asyncio.CancelledError:
+                self._interrupted(request)
+                raise
+        finally:
+            self._requests.pop(seq, None)
+        self._end(request, ended)
 
-    async def _try(self, timer: Timer, send: Send) -> None:
-        message = timer.message
-        effect = self.kinds[type_of(message)]
-        gate = self._gate(timer.message_type, effect)
+    def _begin_together(self, kind: str) -> None:
+        gathered = [each for each in self._gathered.pop(kind, ()) if not each.is_settled]
+        if not gathered:
+            return
+        alone = len(gathered) == 1
+        run = self._run(gathered[0]) if alone else self._run_together(gathered)
+        task = self._loop.create_task(run)
+        for request in gathered:
+            request.task = task
+
+    async def _run_together(self, requests: list[_Request]) -> None:
+        try:
+            outcomes = await self._try_together(requests)
+        except asyncio.CancelledError:
+            for request in requests:
+                self._interrupted(request)
+                self._requests.pop(request.timer.seq, None)
+            raise
+        effect = self.kinds[type_of(requests[0].timer.message)]
+        for number, request in enumerate(requests):
+            if request.is_settled or outcomes is not None:
+                self._requests.pop(request.timer.seq, None)
+            if outcomes is not None:
+                self._end(request, self._outcome(request.timer, effect, outcomes[number]))
+            elif not request.is_settled:
+                # Not among the first, whom those must not stop that never get an answer.
+                request.task = self._loop.create_task(self._run(request, first=False))
+
+    def _interrupted(self, request: _Request) -> None:
+        if self._crashed:
+            crashes, seq = self._breakers.crashes, request.timer.seq
+            crashes[seq] = crashes.get(seq, 0) + 1
+
+    def _end(self, request: _Request, ended: Envelope) -> None:
+        if not request.is_settled:
+            self._breakers.crashes.pop(request.timer.seq, None)
+            request.send(ended)
+
+    async def _try(self, request: _Request, *, first: bool) -> Envelope:
+        """Make its attempts; return what is to be applied in the end."""
+        timer = request.timer
+        effect = self.kinds[type_of(timer.message)]
         attempt = waits = 0
         while True:
-            first = attempt == 0
-            await gate.enter(first=first)
-            attempt += 1
-            reason: str | None = None
-            at: str | None = None
-            limit = asyncio.timeout(effect.limit_s)
-            try:
-                async with limit:
-                    with within(limit):
-                        outcome = await effect.function(message)
-            except Starting:
-                gate.withdrawn()
-            except (Exception, asyncio.CancelledError) as error:
-                if _is_cancelled():  # by us, and not by what it awaited
-                    gate.withdrawn()
-                    raise
-                gate.failed(error)
-                reason, at = describe(error), line_at(error)
-                if limit.expired() and isinstance(error, TimeoutError):
-                    reason = f"not done within {effect.limit_s:g} s ({effect.limit_name})"
-            else:
-                gate.succeeded()
-                send(self._outcome(timer, effect, outcome))
-                return
-            finally:
-                gate.leave(first=first)
-            if reason is None:  # a service of ours: it was not asked, so that was no attempt
-                attempt -= 1
+            ended = await self._attempt([request], effect, first=first and attempt == 0)
+            if ended is None:
                 waits += 1
                 await asyncio.sleep(self._delay_s(waits))
                 continue
+            if not isinstance(ended, _Failed):
+                return self._outcome(timer, effect, ended[0])
+            attempt += 1
             (log.info if self._directory.leaving else log.warning)(
                 "effect failed",
                 actor=self._name,
                 effect=timer.message_type,
                 attempt=attempt,
                 attempts_max=effect.attempts_max,
-                reason=reason,
                 request_id=timer.trace,
-                **({} if at is None else {"at": at}),
+                **ended.fields(),
             )
             if attempt >= effect.attempts_max:
-                send(self._ended(timer, effect, attempt, reason))
-                return
+                return self._ended(timer, effect, attempt, ended.reason)
             await asyncio.sleep(self._delay_s(attempt))
+
+    async def _try_together(self, requests: list[_Request]) -> Sequence[Any] | None:
+        """Make one attempt for all; return their outcomes, or None where it has failed."""
+        timer = requests[0].timer
+        effect = self.kinds[type_of(timer.message)]
+        waits = 0
+        while (ended := await self._attempt(requests, effect, first=True)) is None:
+            waits += 1
+            await asyncio.sleep(self._delay_s(waits))
+        if not isinstance(ended, _Failed):
+            return ended
+        (log.info if self._directory.leaving else log.warning)(
+            "effects failed together",
+            actor=self._name,
+            effect=timer.message_type,
+            messages=len(requests),
+            advice="each is tried alone",
+            **ended.fields(),
+        )
+        return None
+
+    async def _attempt(
+        self, requests: list[_Request], effect: BoundEffect, *, first: bool
+    ) -> Sequence[Any] | _Failed | None:
+        """Return the outcomes; or None where a service of ours was starting.
+
+        That was not asked, so that was no attempt.
+        """
+        timer, task = requests[0].timer, requests[0].task
+        assert task is not None, "a task makes the attempt"
+        gate = self._gate(timer.message_type, effect)
+        if not gate.enter_at_once(first=first):
+            await gate.enter(first=first)
+        limit = AttemptLimit(
+            task,
+            effect.limit_s,
+            effect.limit_name,
+            deadlines=self._deadlines,
+            clock=self._clock,
+        )
+        outcomes: Sequence[Any]
+        try:
+            with limit:
+                if effect.together_max is None:
+                    outcomes = (await effect.function(timer.message),)
+                else:
+                    messages = [each.timer.message for each in requests]
+                    outcomes = effect.one_each(await effect.function(messages), len(requests))
+        except Starting:
+            gate.withdrawn()
+            return None
+        except (Exception, asyncio.CancelledError) as error:
+            if task.cancelling() > 0:  # by us, and not by what it awaited
+                gate.withdrawn()
+                raise
+            gate.failed(error)
+            if limit.is_over and isinstance(error, TimeoutError):
+                limited = f"not done within {effect.limit_s:g} s ({effect.limit_name})"
+                return _Failed(limited, line_at(error))
+            return _Failed(describe(error), line_at(error))
+        else:
+            gate.succeeded()
+            return outcomes
+        finally:
+            gate.leave(first=first)
 
     def _gate(self, name: str, effect: BoundEffect) -> Gate:
         gate = self._gates.get(name)
@@ -256,8 +363,3 @@ class Effects:
             attempt=max(attempt, self._letter_attempts),
             error=f"the effect failed {attempt} times: {reason}",
         )
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

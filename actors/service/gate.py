@@ -6,12 +6,39 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from actors.errors import DeadlineExceeded
+from actors.resilience.breaker import Breaker
 
 if TYPE_CHECKING:
-    from actors.config import EffectConfig
+    from actors.config import BreakerConfig, EffectConfig
     from actors.kernel.clock import Clock
-    from actors.resilience.breaker import Breaker
+
+
+class Breakers:
+    """One breaker for each kind of effect; they outlive incarnations, as the outside world does."""
+
+    def __init__(self, service: str, config: BreakerConfig, clock: Clock) -> None:
+        """None yet: each is made when its effect first runs."""
+        # How many incarnations have crashed during the effect of a timer, by its number.
+        self.crashes: dict[int, int] = {}
+        self._service = service
+        self._config = config
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
+
+    def of(self, effect: str, limit_s: float) -> Breaker:
+        """Return the breaker of that effect, whose attempts take `limit_s` at most."""
+        breaker = self._breakers.get(effect)
+        if breaker is None:
+            # A probe that may still answer was not killed.
+            probe_s_max = max(self._config.probe_s_max, limit_s)
+            config = msgspec.structs.replace(self._config, probe_s_max=probe_s_max)
+            breaker = self._breakers[effect] = Breaker(
+                f"{self._service}.{effect}", config=config, clock=self._clock
+            )
+        return breaker
 
 
 class Gate:
@@ -41,6 +68,15 @@ class Gate:
         self._tried_s = 0.0
         self._silent_since_s: float | None = None
 
+    def enter_at_once(self, *, first: bool) -> bool:
+        """Whether the attempt may be made now, as nobody waits; else wait by `enter`."""
+        if self._first or self._inside >= self._places or self._breaker.state != "closed":
+            return False
+        if not first and (self._repeated or self._inside_repeated >= self._places_repeated):
+            return False
+        self._let_in(first=first)
+        return True
+
     async def enter(self, *, first: bool) -> None:
         """Wait until the attempt may be made; then say how it ended, and `leave`."""
         turn: asyncio.Future[None] = self._loop.create_future()
@@ -59,7 +95,8 @@ class Gate:
         self._inside -= 1
         if not first:
             self._inside_repeated -= 1
-        self._admit()
+        if self._first or self._repeated:
+            self._admit()
 
     def succeeded(self) -> None:
         """The attempt inside has succeeded."""
@@ -96,10 +133,7 @@ class Gate:
                     delay_s = self._breaker.retry_after_s
                     self._timer = self._loop.call_later(delay_s, self._look_again)
                 return
-            self._inside += 1
-            if queue is self._repeated:
-                self._inside_repeated += 1
-            self._note_try()
+            self._let_in(first=queue is self._first)
             turn = queue.pop() if probe and queue is self._first else queue.popleft()
             turn.set_result(None)
 
@@ -114,15 +148,18 @@ class Gate:
                 return queue
         return None
 
-    def _look_again(self) -> None:
-        self._timer = None
-        self._admit()
-
-    def _note_try(self) -> None:
+    def _let_in(self, *, first: bool) -> None:
+        self._inside += 1
+        if not first:
+            self._inside_repeated += 1
         now_s = self._clock.monotonic()
         if self._silent_since_s is None or now_s - self._tried_s > self._silence_s:
             self._silent_since_s = now_s
         self._tried_s = now_s
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._admit()
 
     def _is_silent(self) -> bool:
         since_s = self._silent_since_s

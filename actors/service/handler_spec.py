@@ -42,6 +42,7 @@ SHAPES: dict[Kind, str] = {
     "effect": "async (self, message: SomeCommand) -> Outcome | None",
     "outcome": "(self, tx: Transaction, message: SomeCommand, outcome: Outcome) -> None",
 }
+LIST_SHAPE = "async (self, messages: list[SomeCommand]) -> list[Outcome] | None"
 STATELESS_SHAPE = "(self, question: SomeQuery) -> Reply | Refusal"
 IMPORTED = "types are read at run time: define or import it, and not for the type checker alone"
 NO_AWAIT = "handlers never await: write it as `def`, and what has to wait as an @effect"
@@ -51,7 +52,8 @@ class HandlerSpec(msgspec.Struct, frozen=True):
     """A handler as declared: its kind, the function, the message and the reply it is typed for.
 
     `defers` is whether it may return Later; `start` is an event's, see `on`; `options` are an
-    effect's. An outcome's `value` is the type of what its effect returns.
+    effect's. An outcome's `value` is the type of what its effect returns. An effect that `lists` is
+    given a list of messages and returns one of outcomes: `message` and `reply` are of one of them.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class HandlerSpec(msgspec.Struct, frozen=True):
     start: Start = "now"
     options: EffectOptions = EffectOptions()
     value: Any = None
+    lists: bool = False
 
     @property
     def stored(self) -> Any:
@@ -104,15 +107,14 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
     """Return the handler `name`, as a service with a store has them. Raises TypeError."""
     if kind == "outcome":
         return _read_outcome(name, function)
+    if kind == "effect":
+        return _read_effect(name, function)
     shape = SHAPES[kind]
-    types, reply = _read_types(name, function, shape, parameters=1 if kind == "effect" else 2)
+    types, reply = _read_types(name, function, shape, parameters=2)
     message = types[-1]
     _check_message(name, kind, message, shape)
     _check_transaction(name, kind, types[:-1], shape)
-    if kind == "effect" and not iscoroutinefunction(function):
-        error = f"{name}: write an @effect as `async def`, for it waits for somebody else"
-        raise TypeError(error)
-    if kind != "effect" and iscoroutinefunction(function):
+    if iscoroutinefunction(function):
         error = f"{name}: {NO_AWAIT}"
         raise TypeError(error)
     start: Start = "now"
@@ -122,10 +124,6 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
         if message != declared or reply is not NoneType:
             error = f"{name} is @on({type_name(declared)}): it must be typed {shape}"
             raise TypeError(error)
-    if kind == "effect":  # an outcome is no reply: it may be of any of several types
-        options = function.__options__  # type: ignore[attr-defined]
-        options.check(name)
-        return HandlerSpec(kind, function, message, reply, options=options)
     defers = Later in members(reply)
     if defers and (kind != "command" or not set(members(reply)) - {Later, Refusal}):
         error = f"{name} returns Later: only a @command may, and it says what its reply will be"
@@ -225,13 +223,46 @@ def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> Hand
     return HandlerSpec(kind, function, message, _reply_type(reply))
 
 
+def _read_effect(name: str, function: Callable[..., Any]) -> HandlerSpec:
+    message, reply, lists = _read_effect_types(name, function)
+    _check_message(name, "effect", message, LIST_SHAPE if lists else SHAPES["effect"])
+    if not iscoroutinefunction(function):
+        error = f"{name}: write an @effect as `async def`, for it waits for somebody else"
+        raise TypeError(error)
+    options: EffectOptions = function.__options__  # type: ignore[attr-defined]
+    options.check(name)
+    if options.together_max is not None and not lists:
+        error = (
+            f"{name}: @effect(together_max=…) is for one that takes a list: type it {LIST_SHAPE}"
+        )
+        raise TypeError(error)
+    # An outcome is no reply: it may be of any of several types.
+    return HandlerSpec("effect", function, message, reply, options=options, lists=lists)
+
+
+def _read_effect_types(name: str, function: Callable[..., Any]) -> tuple[Any, Any, bool]:
+    """Return the types of one message and of its outcome, and whether it takes lists of them."""
+    (message,), reply = _read_types(name, function, SHAPES["effect"], parameters=1)
+    if typing.get_origin(message) is not list:
+        return message, reply, False
+    if typing.get_origin(reply) is list:
+        (reply,) = typing.get_args(reply)
+    elif reply is not NoneType:
+        error = (
+            f"{name} takes a list, and returns none, of an outcome for each message: it must be "
+            f"typed {LIST_SHAPE}"
+        )
+        raise TypeError(error)
+    return typing.get_args(message)[0], reply, True
+
+
 def _read_outcome(name: str, function: Callable[..., Any]) -> HandlerSpec:
     effect: Callable[..., Any] = function.__outcome_of__  # type: ignore[attr-defined]
     of = getattr(effect, "__name__", repr(effect))
     if getattr(effect, "__handles__", None) != "effect":
         error = f"{name} is @outcome({of}), which is no @effect"
         raise TypeError(error)
-    (message,), value = _read_types(of, effect, SHAPES["effect"], parameters=1)
+    message, value, _ = _read_effect_types(of, effect)
     types, reply = _read_types(name, function, SHAPES["outcome"], parameters=3)
     if types != [Transaction, message, value] or reply is not NoneType:
         shown = getattr(value, "__name__", str(value))

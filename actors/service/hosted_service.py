@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from actors.service.commits import Commits
 from actors.service.deferred_callers import DeferredCallers
-from actors.service.effects import Breakers
+from actors.service.gate import Breakers
 from actors.store.files.integrity import IntegrityCheck
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
     from actors.resilience.background_gate import BackgroundGate
     from actors.service.directory import Directory
@@ -47,6 +48,7 @@ class HostedService:
     path: Path
     clock: Clock
     rng: Rng
+    deadlines: Deadlines
 
     breakers: Breakers = field(init=False)
     deferred: DeferredCallers = field(init=False)

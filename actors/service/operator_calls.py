@@ -194,8 +194,8 @@ class OperatorCalls:
     async def _ask(self, envelope: Envelope, timeout_s: float) -> Any:
         future: AsyncioFuture[Any] = AsyncioFuture(asyncio.get_running_loop())
         envelope.reply_to = future
-        envelope.deadline = self._hosted.clock.monotonic() + timeout_s
-        future.expire_after(timeout_s, self._hosted.name)
+        envelope.deadline = deadline = self._hosted.clock.monotonic() + timeout_s
+        self._hosted.deadlines.add(future, deadline, timeout_s, self._hosted.name)
         try:
             self._hosted.directory.ask(self._hosted.name, envelope)
         except ActorError as error:

@@ -27,6 +27,9 @@ F = TypeVar("F", bound="Callable[..., Any]")
 C = TypeVar("C", bound=Command)
 V = TypeVar("V")
 
+if TYPE_CHECKING:
+    Applies = Callable[[Any, Transaction, C, V], None]
+
 
 def command(function: F) -> F:
     """Mark `(self, tx: Transaction, message) -> reply | Refusal` as the message's write handler.
@@ -70,6 +73,7 @@ def effect(
     limit_s: float | Callable[[Any], float] | None = None,
     attempts_max: int | Callable[[Any], int] | None = None,
     again_s: float | Callable[[Any], float] | None = None,
+    together_max: int | Callable[[Any], int] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -80,6 +84,7 @@ def effect(
     limit_s: float | Callable[[Any], float] | None = None,
     attempts_max: int | Callable[[Any], int] | None = None,
     again_s: float | Callable[[Any], float] | None = None,
+    together_max: int | Callable[[Any], int] | None = None,
 ) -> F | Callable[[F], F]:
     """Mark `async (self, message) -> outcome` as what a command does to the outside world.
 
@@ -91,29 +96,41 @@ def effect(
 
     What it returns goes to the `outcome` handler. Without one it is a command of this service, or
     None. Either is applied once, in the transaction that marks the effect done.
+
+    Typed `async (self, messages: list[SomeCommand]) -> list[Outcome]`, it is given all that were
+    asked for together, `together_max` at most, in one attempt, and returns an outcome for each, in
+    their order (or None, where there are none). Where that fails, each is tried alone.
     """
 
     def mark(function: F) -> F:
         function.__handles__ = "effect"  # type: ignore[attr-defined]
         function.__options__ = EffectOptions(  # type: ignore[attr-defined]
-            limit_s=limit_s, attempts_max=attempts_max, again_s=again_s
+            limit_s=limit_s, attempts_max=attempts_max, again_s=again_s, together_max=together_max
         )
         return function
 
     return mark if function is None else mark(function)
 
 
+@overload
+def outcome(
+    of: Callable[[Any, list[C]], Coroutine[Any, Any, list[V]]],
+) -> Callable[[Applies[C, V]], Applies[C, V]]: ...
+
+
+@overload
 def outcome(
     of: Callable[[Any, C], Coroutine[Any, Any, V]],
-) -> Callable[[Callable[[Any, Transaction, C, V], None]], Callable[[Any, Transaction, C, V], None]]:
+) -> Callable[[Applies[C, V]], Applies[C, V]]: ...
+
+
+def outcome(of: Callable[[Any, Any], Coroutine[Any, Any, Any]]) -> Callable[[F], F]:
     """Mark `(self, tx: Transaction, message, outcome) -> None` as what comes of that effect.
 
-    It is given the effect's message and what the effect has returned.
+    It is given the effect's message and what the effect has returned, of a list for that message.
     """
 
-    def mark(
-        function: Callable[[Any, Transaction, C, V], None],
-    ) -> Callable[[Any, Transaction, C, V], None]:
+    def mark(function: F) -> F:
         function.__handles__ = "outcome"  # type: ignore[attr-defined]
         function.__outcome_of__ = of  # type: ignore[attr-defined]
         return function

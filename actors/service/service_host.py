@@ -84,6 +84,7 @@ class ServiceHost(Behavior):
             breakers=hosted.breakers,
             config=hosted.config.effect,
             letter_attempts=hosted.config.service.attempts_max,
+            deadlines=hosted.deadlines,
             clock=hosted.clock,
             rng=hosted.rng.fork("effects"),
         )

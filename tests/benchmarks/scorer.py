@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from actors.systems.tweets.config import TweetsConfig
-from actors.systems.tweets.messages import ScoreText
+from actors.systems.tweets.messages import ScoreTexts
 from actors.systems.tweets.sentiment import SentimentService
 from tests.benchmarks.insert_texts import insert_texts
 from tests.benchmarks.probe import probed
@@ -17,7 +17,7 @@ from tests.benchmarks.probe import probed
 async def measure(*, rounds: int) -> list[float]:
     """Score them all once a round, after a round that loads the lexicon."""
     service = SentimentService(chars_max=TweetsConfig().scored_chars_max)
-    questions = [ScoreText(text=text) for text in insert_texts()]
+    questions = [ScoreTexts(texts=[text]) for text in insert_texts()]
     found = []
     for _ in range(rounds + 1):
         began_s = time.process_time()

@@ -309,17 +309,17 @@ async def test_every_ask_with_a_timeout_ends_by_it() -> None:
                 await future
 
 
-async def test_a_reply_cancels_the_deadlines_timer() -> None:
-    """An ask that ended leaves no timer behind."""
+async def test_who_has_a_reply_waits_for_no_deadline() -> None:
+    """An ask that ended is held by nobody for the rest of its time."""
     async with running_kernel() as kernel:
         actor = kernel.start()
         future = actor.ref.ask("?", block=False, timeout=5.0)
         await future
-        assert future._timer is None
+        assert not kernel.context.deadlines.waiting()
         future = actor.ref.ask(crash, block=False, timeout=5.0)
         with pytest.raises(ActorCrashed, match="crashed"):
             await future
-        assert future._timer is None
+        assert not kernel.context.deadlines.waiting()
         with pytest.raises(ActorStopped):
-            await (late := actor.ref.ask("?", block=False, timeout=5.0))
-        assert late._timer is None
+            await actor.ref.ask("?", block=False, timeout=5.0)
+        assert not kernel.context.deadlines.waiting()

@@ -200,6 +200,12 @@ def later_read(self, tx: ReadTransaction, question: Find) -> Found | Later: ... 
 def effect_blocks(self, cmd: Tell) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def effect_writes(self, tx: Transaction, cmd: Tell) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def effect_untyped(self, cmd: Tell): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+async def list_of_none(self, cmds: list[Tell]) -> Told: ...  # type: ignore[no-untyped-def,empty-body]  # noqa: ANN001
+async def list_or_none(self, cmds: list[Tell]) -> list[Told] | None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def list_of_any(self, cmds: list[Tell | Rename]) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def list_bare(self, cmds: list) -> None: ...  # type: ignore[no-untyped-def,type-arg]  # noqa: ANN001
+async def list_reads(self, cmds: list[Find]) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def list_ends_elsewhere(self, cmds: list[Tell]) -> list[Found]: ...  # type: ignore[no-untyped-def,empty-body]  # noqa: ANN001
 async def effect_reads(self, cmd: Find) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def told(self, cmd: Tell) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 async def effect_ends_elsewhere(self, cmd: Tell) -> Told: ...  # type: ignore[no-untyped-def,empty-body]  # noqa: ANN001
@@ -231,7 +237,15 @@ async def effect_puts_off(self, cmd: Tell) -> Later: ...  # type: ignore[no-unty
         (effect(attempts_max=0), told, r"@effect\(attempts_max=…\) is 0: Expected `int` >= 1"),
         (effect(limit_s=-1.0), told, r"@effect\(limit_s=…\) is -1.0: Expected `float` > 0"),
         (effect(again_s=0.0), told, r"@effect\(again_s=…\) is 0.0: Expected `float` > 0"),
+        (effect(together_max=0), told, r"@effect\(together_max=…\) is 0: Expected `int` >= 1"),
         (effect(again_s="soon"), told, r"is 'soon': Expected `float`, got `str`"),  # type: ignore[call-overload]
+        (effect, list_of_none, r"takes a list, and returns none, of an outcome for each message"),
+        (effect, list_or_none, r"typed async \(self, messages: list\[SomeCommand\]\) -> list"),
+        (effect, list_of_any, r"must be typed async \(self, messages: list"),
+        (effect, list_bare, r"must be typed async \(self, message"),
+        (effect, list_reads, "is an @effect, and Find is no Command"),
+        (effect, list_ends_elsewhere, "ends in Found, which is no @command of Made"),
+        (effect(together_max=5), told, r"@effect\(together_max=…\) is for one that takes a list"),
         (effect, effect_ends_elsewhere, "ends in Told, which is no @command of Made"),
         (
             effect,

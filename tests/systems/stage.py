@@ -84,7 +84,9 @@ class Stage:
         handlers = type(self._service).handlers
         spec = handlers[type(message)]
         assert spec.kind == "effect"
-        value = await spec.function(self._service, message)
+        value = await spec.function(self._service, [message] if spec.lists else message)
+        if spec.lists and value is not None:
+            (value,) = value
         if outcome_type(type(message)) in handlers:
             return EffectOutcome(command=message, value=value)
         return value

@@ -34,13 +34,13 @@ class EffectLimits(NamedTuple):
 
 
 class _Request:
-    """One request of one incarnation: its attempts so far."""
+    """One request of one incarnation, or several that are made as one: the attempts so far."""
 
-    __slots__ = ("attempts", "begun_s", "failed_s", "inside", "task", "waited", "what")
+    __slots__ = ("attempts", "begun_s", "failed_s", "inside", "kind", "task", "waited")
 
-    def __init__(self, task: Any, what: Content) -> None:
+    def __init__(self, task: Any, kind: str) -> None:
         self.task = task  # kept, so that no other has its identity
-        self.what = what
+        self.kind = kind
         self.attempts = 0
         self.begun_s = 0.0
         self.failed_s: float | None = None
@@ -81,7 +81,11 @@ class _Kind:
 
 
 class EffectOracle:
-    """Attempts are told apart by the task that makes them: one for each request and incarnation."""
+    """Attempts are told apart by the task that makes them: one for each request and incarnation.
+
+    What is attempted together has a task of its own, and one attempt, which is none of the
+    requests': those go on alone, each as if it began.
+    """
 
     def __init__(self, effect: EffectConfig, breaker: BreakerConfig, pauses: Standstills) -> None:
         """Nothing was attempted yet; in `pauses` no time is anybody's doing."""
@@ -113,24 +117,26 @@ class EffectOracle:
                     kind.doubtful, kind.open_until_s = True, 0.0
 
     def attempted(
-        self, store: str, message: Any, now_s: float, asked: Mapping[int, Any]
+        self, store: str, messages: Sequence[Any], now_s: float, asked: Mapping[int, Any]
     ) -> Iterator[str]:
         """Hear that an attempt begins; `asked` are the service's timers that have not fired."""
-        what = Content.of(message)
+        what = Content.of(messages[0])
         kind = self._kinds.setdefault((store, what.type), _Kind())
         task = asyncio.current_task()
         request = kind.requests.get(id(task))
         limits = self.limits[store, what.type]
         if request is None:
-            request = kind.requests[id(task)] = _Request(task, what)
-            if not any(each.what.is_told_by(message) for each in asked.values()):
-                yield f"{store}: {what.type} runs, and no commit has asked for it"
+            request = kind.requests[id(task)] = _Request(task, what.type)
+            for message in messages:
+                if not any(each.what.is_told_by(message) for each in asked.values()):
+                    yield f"{store}: {what.type} runs, and no commit has asked for it"
         yield from self._in_time(store, kind, request, limits, now_s)
         request.attempts += 1
         request.begun_s = now_s
         request.inside = True
         kind.inside += 1
-        self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
+        if len(messages) == 1:
+            self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
         if kind.inside > self._config.running_max:
             yield f"{store}: {kind.inside} attempts of {what.type} run at once"
         probes = kind.probes()
@@ -138,10 +144,15 @@ class EffectOracle:
             yield f"{store}: {probes} attempts of {what.type} at once ask whether it is back"
 
     def finished(
-        self, store: str, message: Any, now_s: float, value: Any, error: BaseException | None
+        self,
+        store: str,
+        messages: Sequence[Any],
+        now_s: float,
+        values: Sequence[Any],
+        error: BaseException | None,
     ) -> Iterator[str]:
-        """Hear that the attempt of this task has returned `value`, or raised."""
-        what = Content.of(message)
+        """Hear that the attempt of this task has returned `values`, one each, or raised."""
+        what = Content.of(messages[0])
         kind = self._kinds.get((store, what.type))
         request = None if kind is None else kind.requests.get(id(asyncio.current_task()))
         if kind is None or request is None or not request.inside:
@@ -158,7 +169,9 @@ class EffectOracle:
         if took_s - paused_s > limit_s + SLACK_S:
             yield f"{store}: an attempt of {what.type} took {took_s:.3f} s, of {limit_s:g}"
         if error is None:
-            self._returned.setdefault((store, what), set()).add(encode(value))
+            for message, value in zip(messages, values, strict=False):
+                told = self._returned.setdefault((store, Content.of(message)), set())
+                told.add(encode(value))
             kind.requests.pop(id(request.task))
             kind.succeeded(request.begun_s)
         elif isinstance(error, Starting):
@@ -190,7 +203,7 @@ class EffectOracle:
     def _in_time(
         self, store: str, kind: _Kind, request: _Request, limits: EffectLimits, now_s: float
     ) -> Iterator[str]:
-        what = request.what.type
+        what = request.kind
         # Of several probes that were let in at one moment, one may fail before another begins.
         let_in = self._breaker.probes_max > 1 and now_s == kind.failed_s
         if now_s < kind.open_until_s and not let_in:

@@ -243,16 +243,22 @@ class Engine:
         if action in {"suspend", "resume"}:
             self._supervision.asking(action, actor, count, self._clock.monotonic(), lost=lost)
 
-    def attempted(self, store: str, message: Any) -> None:
-        """Hear that an effect is about to ask the outside world."""
+    def attempted(self, store: str, messages: Sequence[Any]) -> None:
+        """Hear that an effect is about to ask the outside world: for several, if it takes lists."""
         pending = self.timers.pending.get(store, {})
         now_s = self._clock.monotonic()
-        self._add("effects", self.effects.attempted(store, message, now_s, pending))
+        self._add("effects", self.effects.attempted(store, messages, now_s, pending))
 
-    def finished(self, store: str, message: Any, value: Any, error: BaseException | None) -> None:
+    def finished(
+        self,
+        store: str,
+        messages: Sequence[Any],
+        values: Sequence[Any],
+        error: BaseException | None,
+    ) -> None:
         """Hear what the outside world has said to it."""
         now_s = self._clock.monotonic()
-        self._add("effects", self.effects.finished(store, message, now_s, value, error))
+        self._add("effects", self.effects.finished(store, messages, now_s, values, error))
 
     def opened(self, store: str, epoch: int) -> None:
         """Hear which epoch an incarnation has taken."""

@@ -20,7 +20,7 @@ from actors.simulation.oracles.effect_oracle import EffectLimits
 from actors.simulation.stage.simulated_store import KILL_S_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from actors.service.assembly import AnyService
     from actors.service.handler_spec import HandlerSpec
@@ -86,7 +86,7 @@ def _reporting(
         else:
             function = _around_effect(spec, name, passes, asked, faults)
             if engine is not None:
-                function = _heard(function, name, engine)
+                function = _heard(function, name, engine, lists=spec.lists)
         reporting.handlers[message] = msgspec.structs.replace(spec, function=function)
     return reporting
 
@@ -109,38 +109,47 @@ def _around_effect(
 ) -> Callable[..., Any]:
     message_type, function = type_name(spec.message), spec.function
 
-    async def point(phase: Phase, message: Any) -> None:
+    async def point(phase: Phase, messages: Sequence[Any]) -> None:
         if passes(name, message_type, phase):
             await asyncio.sleep(KILL_S_MAX)  # cancelled by the kill
-        faults.strike(name, message_type, phase, message)
+        for each in messages:
+            faults.strike(name, message_type, phase, each)
+
+    async def ask(service: Service, given: Any) -> Any:
+        for each in given if spec.lists else (given,):
+            asked(name, message_type, each)
+        return await function(service, given)
 
     @wraps(function)
-    async def run(service: Service, message: Any) -> Any:
-        await point("before", message)
-        asked(name, message_type, message)
-        outcome = await function(service, message)
+    async def run(service: Service, given: Any) -> Any:
+        messages = given if spec.lists else (given,)
+        await point("before", messages)
+        outcome = await ask(service, given)
         if faults.is_doubled(name, message_type):
-            asked(name, message_type, message)
-            outcome = await function(service, message)
+            outcome = await ask(service, given)
         late_s = faults.lateness_s(name, message_type)
         if late_s:
             await asyncio.sleep(late_s)
-        await point("after", message)
+        await point("after", messages)
         return outcome
 
     return run
 
 
-def _heard(function: Callable[..., Any], name: str, engine: Engine) -> Callable[..., Any]:
+def _heard(
+    function: Callable[..., Any], name: str, engine: Engine, *, lists: bool
+) -> Callable[..., Any]:
     @wraps(function)
-    async def run(service: Service, message: Any) -> Any:
-        engine.attempted(name, message)
+    async def run(service: Service, given: Any) -> Any:
+        messages = given if lists else (given,)
+        engine.attempted(name, messages)
         try:
-            value = await function(service, message)
+            value = await function(service, given)
         except BaseException as error:
-            engine.finished(name, message, None, error)
+            engine.finished(name, messages, (), error)
             raise
-        engine.finished(name, message, value, None)
+        values = (value,) if not lists else value or [None] * len(messages)
+        engine.finished(name, messages, values, None)
         return value
 
     return run

@@ -141,10 +141,10 @@ class ListTweets(Query):
 # --- Sentiment ---------------------------------------------------------------------------------
 
 
-class ScoreText(Query):
-    """How a text sounds."""
+class ScoreTexts(Query):
+    """How each of some texts sounds."""
 
-    text: str
+    texts: list[str]
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 # What ends a sentence, with the quotes and brackets behind it, and the space after; or a new line.
 # It begins where the first mark stands, and gives nothing back: else a text of dots alone would be
@@ -36,3 +39,17 @@ def parts(text: str, *, chars_max: int) -> list[str]:
         found.append(text[:cut])
         text = text[cut:]
     return [*found, text]
+
+
+def together(texts: Iterable[str], *, chars_max: int) -> Iterator[list[str]]:
+    """Yield all of them in their order, as many at a time as are `chars_max` characters, or one."""
+    found: list[str] = []
+    chars = 0
+    for text in texts:
+        chars += len(text)
+        if found and chars > chars_max:
+            yield found
+            found, chars = [], len(text)
+        found.append(text)
+    if found:
+        yield found

@@ -6,12 +6,12 @@ from functools import cache
 
 from actors.service.service import StatelessService, query
 from actors.systems.tweets.analyser import Analyser
-from actors.systems.tweets.messages import Score, ScoreText
+from actors.systems.tweets.messages import Score, ScoreTexts
 from actors.systems.tweets.sentences import sentences
 
 
 class SentimentService(StatelessService):
-    """Scores a text by VADER's lexicon and rules.
+    """Scores texts by VADER's lexicon and rules.
 
     C.J. Hutto, E. Gilbert: "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social
     Media Text", ICWSM 2014. English only; a text without a word it knows scores 0.
@@ -22,9 +22,12 @@ class SentimentService(StatelessService):
         self._chars_max = chars_max
 
     @query
-    def score(self, question: ScoreText) -> Score:
-        """Score it; the same text has the same score everywhere and always."""
-        text = question.text[: self._chars_max]
+    def score(self, question: ScoreTexts) -> list[Score]:
+        """Score each; the same text has the same score everywhere and always."""
+        return [self._score(text) for text in question.texts]
+
+    def _score(self, text: str) -> Score:
+        text = text[: self._chars_max]
         found = sentences(text)
         compound = _compound(text)
         worst = min(map(_compound, found)) if len(found) > 1 else compound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -18,7 +19,7 @@ from actors.systems.tweets.messages import (
     GetTweet,
     ListTweets,
     Score,
-    ScoreText,
+    ScoreTexts,
     ScoreTweet,
     Sentiment,
     StoreTweet,
@@ -29,7 +30,7 @@ from actors.systems.tweets.messages import (
     TweetStored,
 )
 from actors.systems.tweets.overall_score import is_spoken, overall
-from actors.systems.tweets.sentences import parts
+from actors.systems.tweets.sentences import parts, together
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,16 +125,22 @@ class TweetsService(Service):
     # --- Scoring -----------------------------------------------------------------------------
 
     @effect(again_s=lambda self: self._config.retry_s)
-    async def score(self, cmd: ScoreTweet) -> float:
+    async def score(self, cmds: list[ScoreTweet]) -> list[float]:
         """Ask replicas of sentiment, part by part: the same text has the same score at each.
 
         Where none answers now, it is asked for again: there is no last attempt.
         """
-        scores: list[Score] = [
-            await self._ask_service("sentiment", ScoreText(text=part))
-            for part in parts(cmd.text, chars_max=self._config.scored_chars_max)
+        chars_max = self._config.scored_chars_max
+        texts = [parts(cmd.text, chars_max=chars_max) for cmd in cmds]
+        scores: list[Score] = []
+        # No question is longer than a text's longest part: others wait behind it.
+        for asked in together(itertools.chain.from_iterable(texts), chars_max=chars_max):
+            scores += await self._ask_service("sentiment", ScoreTexts(texts=asked))
+        each = iter(scores)
+        return [
+            overall(list(itertools.islice(each, len(of_one))), rant_max=self._config.rant_max)
+            for of_one in texts
         ]
-        return overall(scores, rant_max=self._config.rant_max)
 
     @outcome(score)
     def scored(self, tx: Transaction, cmd: ScoreTweet, score: float) -> None:
@@ -205,7 +212,7 @@ class TweetsService(Service):
         return rows.as_tweet(row)
 
     @query
-    def list(self, tx: ReadTransaction, question: ListTweets) -> TweetPage:
+    def page(self, tx: ReadTransaction, question: ListTweets) -> TweetPage:
         """List in order of arrival, of one author and one sentiment where they are given."""
         wanted = {"author": question.author, "sentiment": question.sentiment}
         given = {name: value for name, value in wanted.items() if value is not None}

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.kernel import actor
 from actors.kernel.actor import AsyncioActor
+from actors.kernel.deadlines import Deadlines
 from actors.kernel.exit import Exit
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.lane_server import LaneServer
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 after = OutputBuffer.after
 settle = LaneServer._settle
 made = GroupCommit.__init__
-expire_after = AsyncioFuture.expire_after
+add_deadline = Deadlines.add
 suspend = AsyncioActor._suspend
 drain = Edge.drain
 window = restart_window.RestartWindow.__init__
@@ -120,12 +121,12 @@ def _tells_no_asker(self: LaneServer, envelope: Any, outcome: Any) -> None:
     if envelope.reply_to is None or envelope.attempt or isinstance(outcome, BaseException):
         settle(self, envelope, outcome)
         return
-    envelope.reply_to._cancel_timer()
+    envelope.reply_to.leave()
     self.mailbox.handled += 1
 
 
-def patient(self: AsyncioFuture[Any], seconds: float, actor_name: str) -> None:
-    expire_after(self, seconds * 10, actor_name)
+def patient(self: Deadlines, waiting: Any, at_s: float, after_s: float, whom: str) -> None:
+    add_deadline(self, waiting, at_s + after_s * 9, after_s * 10, whom)
 
 
 def _put_behind(self: Mailbox, lane: Lane) -> None:
@@ -246,7 +247,7 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
     ),
     "nobody is told that the time is up": (
         "deadlines", "of 5 s", "tally", "kills",
-        lambda: patch.object(AsyncioFuture, "expire_after", patient),
+        lambda: patch.object(Deadlines, "add", patient),
     ),
     "whoever waits when the process ends is cut off": (
         "deadlines", "before the process ended in order", "workshop", "kills",

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from actors.errors import ActorCrashed
-from actors.kernel.future import AsyncioFuture
+from actors.kernel.deadlines import Deadlines
 from actors.service.assembly import ServiceSystem
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
@@ -115,7 +115,7 @@ def test_answers_are_late_again_when_a_link_has_long_been_whole(
         workload=tuple(requests),
         schedule=Schedule((*steps, Step(minute_us - 1_000_000, "suspend", "tweets"))),
     )
-    with patch.object(AsyncioFuture, "expire_after", patient):
+    with patch.object(Deadlines, "add", patient):
         found = rehearse(False).play(script).troubles
     late = [each for each in found if each.startswith("deadlines: client-0: POST")]
     assert bool(late) is is_late

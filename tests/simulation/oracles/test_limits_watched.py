@@ -45,11 +45,11 @@ async def test_as_many_ask_whether_it_is_back_as_its_breaker_lets_in() -> None:
     asked = {1: Set(0, Content.of(WHAT))}
 
     async def attempt(now_s: float) -> list[str]:
-        return list(oracle.attempted("desk", WHAT, now_s, asked))
+        return list(oracle.attempted("desk", [WHAT], now_s, asked))
 
     async def fail(now_s: float) -> None:
         await attempt(now_s)
-        assert not list(oracle.finished("desk", WHAT, now_s, None, ValueError("no")))
+        assert not list(oracle.finished("desk", [WHAT], now_s, (), ValueError("no")))
 
     for _ in range(breaker.failures_max):
         await asyncio.create_task(fail(1.0))

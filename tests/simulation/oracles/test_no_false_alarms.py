@@ -99,9 +99,9 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
     what = Content.of(Ring())
 
     async def attempt(oracle: EffectOracle, now_s: float, *, fails: bool) -> str:
-        found = list(oracle.attempted("bell", Ring(), now_s, {1: Set(0, what)}))
+        found = list(oracle.attempted("bell", [Ring()], now_s, {1: Set(0, what)}))
         if fails:
-            found += oracle.finished("bell", Ring(), now_s, None, OSError())
+            found += oracle.finished("bell", [Ring()], now_s, (), OSError())
         return " ".join(found)
 
     for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):

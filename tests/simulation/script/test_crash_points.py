@@ -39,8 +39,8 @@ def test_what_commits_has_two_points() -> None:
 def test_a_replica_dies_by_itself() -> None:
     """What has no store is killed before and after it answers, each replica under its own name."""
     points = points_of_the_monitor()
-    assert [each for each in points.every if "ScoreText." in each] == [
-        f"sentiment-{number}.ScoreText.{phase}"
+    assert [each for each in points.every if "ScoreTexts." in each] == [
+        f"sentiment-{number}.ScoreTexts.{phase}"
         for number in (1, 2)
         for phase in ("before", "after")
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from actors.kernel.messages import EffectOutcome
 from actors.systems.tweets.messages import (
     Score,
-    ScoreText,
+    ScoreTexts,
     ScoreTweet,
     Sentiment,
     TweetScored,
@@ -69,9 +69,9 @@ class Scorer:
 
     async def ask(self, service: str, message: Any) -> Any:
         assert service == "sentiment"
-        assert isinstance(message, ScoreText)
-        self.asked.append(message.text)
+        assert isinstance(message, ScoreTexts)
+        self.asked += message.texts
         if self.error is not None:
             raise self.error
-        compound = self.scores.get(message.text, 0.0)
-        return Score(compound=compound, worst=compound)
+        found = [self.scores.get(text, 0.0) for text in message.texts]
+        return [Score(compound=compound, worst=compound) for compound in found]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.systems.tweets.config import TweetsConfig
-from actors.systems.tweets.messages import ScoreText, ScoreTweet
+from actors.systems.tweets.messages import ScoreTexts, ScoreTweet
 from actors.systems.tweets.overall_score import is_spoken
-from actors.systems.tweets.sentences import parts, sentences
+from actors.systems.tweets.sentences import parts, sentences, together
 from actors.systems.tweets.sentiment import SentimentService
 from actors.systems.tweets.tweets import TweetsService
 
@@ -26,19 +26,25 @@ texts = st.lists(
 
 async def score(text: str) -> float:
     """Score it as the tweets service has it scored."""
+    (alone,) = await scores(text)
+    return alone
+
+
+async def scores(*texts: str) -> list[float]:
+    """Score them together."""
     sentiment = SentimentService(chars_max=CONFIG.scored_chars_max)
     asked = []
 
-    async def ask(service: str, question: ScoreText) -> object:
+    async def ask(service: str, question: ScoreTexts) -> object:
         assert service == "sentiment"
-        asked.append(question.text)
+        asked.append("".join(question.texts))
         return sentiment.score(question)
 
     service = TweetsService(CONFIG, ask)  # type: ignore[arg-type]
-    score = await service.score(ScoreTweet(tweet_id="t", text=text))
-    assert "".join(asked) == text
+    found = await service.score([ScoreTweet(tweet_id="t", text=text) for text in texts])
+    assert "".join(asked) == "".join(texts)
     assert max(map(len, asked)) <= CONFIG.scored_chars_max
-    return score
+    return found
 
 
 @given(texts, st.integers(1, 40))
@@ -48,6 +54,14 @@ def test_the_parts_are_all_of_the_text(text: str, chars_max: int) -> None:
     assert "".join(found) == text
     assert all(0 < len(part) <= chars_max for part in found if text)
     assert len(found) <= 3 * len(text) / chars_max + 3
+
+
+async def test_each_of_several_has_the_score_that_it_has_alone() -> None:
+    """Whatever their lengths, in few questions: none of them is longer than a part of one."""
+    several = ["", RANT, PRAISE * 60, CALM, f"{CALM * 30}{RANT}", *[PRAISE] * 30]
+    assert await scores(*several) == [await score(text) for text in several]
+    questions = list(together(several[5:], chars_max=CONFIG.scored_chars_max))
+    assert len(questions) <= 2 * 30 * len(PRAISE) / CONFIG.scored_chars_max + 1
 
 
 @given(texts)
@@ -84,7 +98,7 @@ async def test_a_text_without_a_rant_is_what_it_was(count: int) -> None:
 async def test_a_short_text_has_vaders_own_score(text: str) -> None:
     """Rules that reach over the end of a sentence hold."""
     sentiment = SentimentService(chars_max=CONFIG.scored_chars_max)
-    assert await score(text) == sentiment.score(ScoreText(text=text)).compound
+    assert await score(text) == sentiment.score(ScoreTexts(texts=[text]))[0].compound
 
 
 @pytest.mark.parametrize("word", ["\U0001f600", "\U0001f600. ", "good. ", "a. ", "x\n", "x :) "])

@@ -13,7 +13,7 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from actors.systems.tweets.analyser import Analyser
 from actors.systems.tweets.config import TweetsConfig
-from actors.systems.tweets.messages import ScoreText
+from actors.systems.tweets.messages import ScoreTexts
 from actors.systems.tweets.sentiment import SentimentService
 
 ORIGINAL = SentimentIntensityAnalyzer()
@@ -64,7 +64,7 @@ def test_every_score_is_vaders_own(text: str) -> None:
 def test_scores_are_as_published(text: str, compound: float) -> None:
     """By VADER's own README."""
     service = SentimentService(chars_max=CONFIG.scored_chars_max)
-    assert service.score(ScoreText(text=text)).compound == compound
+    assert service.score(ScoreTexts(texts=[text]))[0].compound == compound
 
 
 @pytest.mark.real_time
@@ -72,7 +72,7 @@ def test_scores_are_as_published(text: str, compound: float) -> None:
 def test_no_text_holds_up_the_loop(word: str) -> None:
     """The worst text that the API takes costs some 20 ms; VADER as released takes 24 s for it."""
     service = SentimentService(chars_max=CONFIG.scored_chars_max)
-    question = ScoreText(text=(word * 10_000)[:10_000])
+    question = ScoreTexts(texts=[(word * 10_000)[:10_000]])
     service.score(question)
     begun_s = time.process_time()
     service.score(question)
@@ -82,9 +82,8 @@ def test_no_text_holds_up_the_loop(word: str) -> None:
 def test_a_longer_text_is_scored_by_its_beginning() -> None:
     """It is not refused: nothing that was stored stays without a score."""
     service = SentimentService(chars_max=10)
-    assert service.score(ScoreText(text="good good bad")) == service.score(
-        ScoreText(text="good good ")
-    )
+    whole, cut = service.score(ScoreTexts(texts=["good good bad", "good good "]))
+    assert whole == cut
 
 
 def test_it_needs_no_network_and_warns_of_nothing() -> None:

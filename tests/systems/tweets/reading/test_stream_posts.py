@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from actors.systems.tweets.messages import ScoreText
+from actors.systems.tweets.messages import ScoreTexts
 from actors.systems.tweets.reading.reader_messages import TweetRead
 from actors.systems.tweets.reading.stream_line import VERSIONS_MAX, parse_line
 from actors.systems.tweets.sentiment import SentimentService
@@ -113,7 +113,7 @@ def test_a_post_is_read_in_full_and_as_it_was_written(data: bytes, text: str) ->
 def test_what_x_has_cut_is_negative(data: bytes) -> None:
     """Its end is what counts."""
     service = SentimentService(chars_max=1000)
-    assert service.score(ScoreText(text=read(data).text)).compound < -0.5
+    assert service.score(ScoreTexts(texts=[read(data).text]))[0].compound < -0.5
 
 
 @pytest.mark.parametrize("text", ["tutorialedge", "RT @ann: tutorialedge is c\u2026"])

@@ -15,7 +15,7 @@ from actors.systems.tweets import bounds, flagger, tweet_rows, tweets
 from actors.systems.tweets.actions import ActingService
 from actors.systems.tweets.failure_words import FailureWords
 from actors.systems.tweets.flagger import FlaggerService
-from actors.systems.tweets.messages import ChangeFlag, Score, ScoreText, ScoreTweet, TweetScored
+from actors.systems.tweets.messages import ChangeFlag, Score, ScoreTexts, ScoreTweet, TweetScored
 from actors.systems.tweets.overall_score import overall
 from actors.systems.tweets.reading import odd_line, reader
 from actors.systems.tweets.reading.stream_follower import StreamFollower
@@ -54,11 +54,11 @@ def _instead(service: Any, message: Any, function: Any) -> AbstractContextManage
 def sentiment_is_inverted() -> Iterator[None]:
     score = SentimentService.score
 
-    def invert(self: SentimentService, question: ScoreText) -> Score:
+    def invert(self: SentimentService, question: ScoreTexts) -> list[Score]:
         found = score(self, question)
-        return Score(compound=-found.compound, worst=-found.worst)
+        return [Score(compound=-each.compound, worst=-each.worst) for each in found]
 
-    with _instead(SentimentService, ScoreText, invert):
+    with _instead(SentimentService, ScoreTexts, invert):
         yield
 
 
