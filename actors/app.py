@@ -184,7 +184,7 @@ class App:
         # which has no limit of its own, as long as an effect of which nothing is said.
         rest = rest_s()
         limit_s = self.config.effect.effect_s_max if rest is None else rest
-        return self.tree.ask(service, message, timeout_s=limit_s)
+        return self.tree.ask_for_effect(service, message, timeout_s=limit_s)
 
 
 def loopback(url: str) -> str:

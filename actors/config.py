@@ -150,6 +150,16 @@ class TimerConfig(Section):
         yield self.retry_s <= self.retry_s_max, "timer.retry_s is at most timer.retry_s_max"
 
 
+class BackgroundConfig(Section):
+    requests_min: Count
+    quiet_s: Positive
+    slice_messages: Count
+    slice_s: Positive
+    slice_wait_s_max: Positive
+    share_min: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    lag_s_max: Positive
+
+
 class EffectConfig(Section):
     effect_s_max: Positive
     attempts_max: Count
@@ -236,6 +246,7 @@ class Config(Section):
     backup: BackupConfig
     channel: ChannelConfig
     timer: TimerConfig
+    background: BackgroundConfig
     effect: EffectConfig
     breaker: BreakerConfig
     edge: EdgeConfig

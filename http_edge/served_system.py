@@ -63,6 +63,10 @@ class ServedSystem(Handling, Protocol):
         """One frozen struct a service, with its timers and effects."""
         ...
 
+    def background(self) -> object:
+        """One frozen struct: whether what nobody waits for gives way, and what waits."""
+        ...
+
     async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:
         """Have messages of this type that the receiver cannot read become its dead letters.
 

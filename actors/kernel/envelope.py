@@ -25,6 +25,7 @@ class Envelope(msgspec.Struct, eq=False):
     error     what it crashed with last
     letter_id the dead letter's that it has become: it must not become two
     origin    where it is kept until it is applied, if it is; the receiver's store knows its kinds
+    urgent    whether a client waits for what it leads to, though not for its reply
     """
 
     message: Any
@@ -39,3 +40,4 @@ class Envelope(msgspec.Struct, eq=False):
     error: str | None = None
     letter_id: str | None = None
     origin: Any = None
+    urgent: bool = False

@@ -15,6 +15,7 @@ from actors.errors import (
 )
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
+from actors.resilience.background_gate import BackgroundGate
 from actors.service.backing_up import Backups, Threads
 from actors.service.bound_effect import bound_effects
 from actors.service.directory import Directory
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.kernel.supervision.child_spec import ChildSpec
+    from actors.resilience.background_gate import BackgroundStats
     from actors.service.backing_up import Aside, BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group
@@ -121,6 +123,13 @@ class ServiceSystem(ActorSystem):
             clock=context.clock,
             rng=context.rng.fork("data folder"),
         )
+        self._gate = BackgroundGate(
+            config.background,
+            depth_max=config.store.outbox_messages_max,
+            stalled_s=config.mailbox.stalled_s,
+            loop=context.loop,
+            ambient=context.ambient,
+        )
         self._hosted: dict[str, HostedService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
         for name, service in services.items():
@@ -139,6 +148,7 @@ class ServiceSystem(ActorSystem):
                 cast("Callable[[], Service]", service),
                 first,
                 directory=directory,
+                gate=self._gate,
                 config=config,
                 folder=folder,
                 lock=lock,
@@ -166,6 +176,19 @@ class ServiceSystem(ActorSystem):
         )
         directory.connect(self.router)
         self._directory = directory
+
+    def ask(
+        self, service: str, message: Message, *, timeout_s: float, key: str | None = None
+    ) -> Awaitable[Any]:
+        """Ask for a client, who comes before what nobody waits for; else as ActorSystem.ask."""
+        reply: Any = super().ask(service, message, timeout_s=timeout_s, key=key)
+        self._gate.entered()
+        reply.when_ended(self._gate.left)
+        return cast("Awaitable[Any]", reply)
+
+    def ask_for_effect(self, service: str, message: Message, *, timeout_s: float) -> Awaitable[Any]:
+        """Ask for an effect or a `run`, for which as a rule no client waits; else likewise."""
+        return super().ask(service, message, timeout_s=timeout_s)
 
     def handles(self, service: str, message_type: type[Message]) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
@@ -208,6 +231,10 @@ class ServiceSystem(ActorSystem):
         """Return how the timers and effects of every service stand that is up."""
         found = [await each.timers() for each in self._operators.values()]
         return [stats for stats in found if stats is not None]
+
+    def background(self) -> BackgroundStats:
+        """Return whether what nobody waits for gives way now, and what waits for how long."""
+        return self._gate.stats()
 
     async def let_messages_go(self, sender: str, receiver: str, message_type: str) -> None:
         """Have messages of this type that `receiver` cannot read become its dead letters.
@@ -278,6 +305,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     made: Service,
     *,
     directory: Directory,
+    gate: BackgroundGate,
     config: Config,
     folder: DataFolder,
     lock: DirectoryLock | None,
@@ -307,6 +335,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         make_service=service,
         make_store=make_store,
         directory=directory,
+        gate=gate,
         config=config,
         path=spec.path,
         clock=context.clock,

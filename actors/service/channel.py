@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 
 from actors.errors import ActorError, MessageUnreadable, NothingWaits
 from actors.kernel.envelope import Envelope
+from actors.kernel.messages import Command
 from actors.kernel.supervision.backoff import doubled_s
+from actors.resilience.background_gate import BackgroundQueue
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import Numbering
 from actors.store.messaging.outbox import load_outgoing
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actors.config import ChannelConfig
+    from actors.resilience.background_gate import BackgroundGate
     from actors.service.directory import Directory
     from actors.store.messaging.outbox import ChannelBacklog
     from actors.store.messaging.output import Outgoing
@@ -31,14 +35,23 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# How many windows of applied messages may stand in the outbox until its service commits anyway: to
+# remove what has waited long all at once would hold up a client.
+APPLIED_WINDOWS_MAX: Final = 4
+
+
+class RemoveApplied(Command):
+    """Make a commit, with which what receivers have applied leaves the outbox."""
+
 
 class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     """One channel as an operator sees it; `depth` messages are committed and not yet applied.
 
     `lag_s` is the age of the oldest of them, in seconds. `state` is "waiting" where the receiver
-    took none and is tried again, or has as many as it may have at once; it is "unreadable" where
-    the next one cannot be read by the receiver's code: all wait behind it, in order, and
-    `unreadable` has those of the first (store.listed_rows_max) that cannot be, by type.
+    took none and is tried again, or has as many as it may have at once; "yielding" where they give
+    way to what clients wait for; it is "unreadable" where the next one cannot be read by the
+    receiver's code: all wait behind it, in order, and `unreadable` has those of the first
+    (store.listed_rows_max) that cannot be, by type.
     """
 
     sender: str
@@ -57,12 +70,15 @@ class Channel:
     the outbox, so that a receiver that is down costs its senders no memory. When the receiver fails
     a message, everything from there is sent again ("go back N"); it knows what it has applied.
 
+    What no client waits for asks the gate first. It is in order all the same: a message that is
+    urgent takes along those before it.
+
     A message that the receiver's code cannot read goes alone, once all before it are applied: only
     the receiver knows whether it has applied it, before it was run by other code. If it has not,
     this is where the channel ends until there is code that can, or an operator lets the message go.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an end of everything that is under way meets here
         self,
         sender: str,
         receiver: str,
@@ -70,6 +86,7 @@ class Channel:
         *,
         store: Store,
         directory: Directory,
+        gate: BackgroundGate,
         config: ChannelConfig,
         loop: asyncio.AbstractEventLoop,
         failed: Callable[[BaseException], None],
@@ -81,6 +98,13 @@ class Channel:
         self._numbering = Numbering(store.backlog.store, backlog.former)
         self._listeners = backlog.listeners
         self._directory = directory
+        self._gate = gate
+        self._queue = BackgroundQueue(f"{sender} to {receiver}", self.pump)
+        # How many may go now that are not urgent, nor before one that is; see BackgroundGate.take.
+        self._granted = 0
+        # The last urgent one. What an earlier incarnation has left may be anything, and all of it
+        # at once; who still waits for some of that is not behind more than a share of the work.
+        self._urgent = 0
         self._config = config
         self._loop = loop
         self._fail = failed
@@ -89,6 +113,8 @@ class Channel:
         self._last = backlog.last
         # What is to be sent next: numbers _sent + 1 and on, without a gap.
         self._memory: deque[Outgoing] = deque()
+        # The highest that was applied; a batch's are acknowledged together, a turn of the loop on.
+        self._applied = self.acknowledged
         self._loading = False
         self._retry: asyncio.TimerHandle | None = None
         # How often in a row the receiver took none.
@@ -104,10 +130,15 @@ class Channel:
         self._ends = False
         # Types of such messages that an operator has let go.
         self._let_go: set[str] = set()
+        # Whether the service was asked to remove what was applied.
+        self._removes = False
         self._closed = False
 
     def committed(self, message: Outgoing) -> None:
         """Take a message that was just committed; `pump` sends it."""
+        if message.urgent:
+            self._urgent = message.number
+            self._gate.hurried()
         room = len(self._memory) < self._config.window_messages
         if room and message.number == self._sent + len(self._memory) + 1:
             self._memory.append(message)
@@ -115,33 +146,30 @@ class Channel:
 
     def pump(self) -> None:
         """Send what the window allows."""
-        while (
-            self._sent < self._last
-            and self._sent - self.acknowledged < self._config.window_messages
-            and self._retry is None
-            and self._last_one is None
-            and not self._closed
-        ):
-            if not self._memory:
-                self._load()
-                return
-            message = self._memory[0]
-            envelope = self._envelope(message)
-            if isinstance(envelope.message, Unreadable) and envelope.message.waits:
-                if self._sent > self.acknowledged:
-                    return  # those before it come first
-                self._last_one = envelope.message
-                if not self._directory.takes(self._receiver):
-                    self._end()
-                    return
+        envelopes = self._next_ones()
+        if envelopes:
             try:
-                self._directory.deliver(self._receiver, envelope)
+                self._directory.deliver(self._receiver, envelopes)
             except ActorError as error:
                 self._wait(error)
-                return
-            self._under_way.append(envelope)
-            self._sent = message.number
-            self._memory.popleft()
+
+    def applied(self, receipt: Receipt) -> None:
+        """Hear that the receiver has committed one, of this round or an earlier one."""
+        if receipt.number > self._applied:
+            if self._applied == self.acknowledged and not self._closed:
+                self._loop.call_soon(self._go_on)
+            self._applied = receipt.number
+
+    def failed(self, receipt: Receipt, error: BaseException) -> None:
+        """Hear that it has not, and why."""
+        self._acknowledge()
+        if receipt.about == self._round and not self._closed:
+            if isinstance(error, MessageUnreadable) and self._last_one is None:
+                self._keep_what_is_left()
+            elif isinstance(error, MessageUnreadable):
+                self._end()
+            else:
+                self._wait(error)
 
     @property
     def is_unreadable(self) -> bool:
@@ -183,9 +211,13 @@ class Channel:
         What the receiver has not looked at is taken back: a receiver that is suspended would
         collect it anew with each death of its sender.
         """
+        self._acknowledge()
         self._closed = True
+        self._gate.leave(self._queue)
         if self._sent > self.acknowledged:
             self._directory.withdraw(self._receiver, self)
+        if self._removes:
+            self._directory.withdraw(self._sender, self)
         if self._retry is not None:
             self._retry.cancel()
 
@@ -210,11 +242,49 @@ class Channel:
             return "unreadable"
         if self._retry is not None or self._last_one is not None:
             return "waiting"
+        if self._gate.holds(self._queue):
+            return "yielding"
         in_flight = self._sent - self.acknowledged
         is_held_up = in_flight >= self._config.window_messages and self._sent < self._last
         return "waiting" if is_held_up else "open"
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _next_ones(self) -> list[Envelope]:
+        """Take from memory what may go now; what it lacks is on its way there."""
+        envelopes: list[Envelope] = []
+        until = min(self._last, self.acknowledged + self._config.window_messages)
+        while (
+            self._sent < until
+            and self._retry is None
+            and self._last_one is None
+            and not self._closed
+        ):
+            if self._sent >= self._urgent and not self._granted and not self._ask_gate():
+                break
+            if not self._memory:
+                self._load()
+                break
+            envelope = self._envelope(self._memory[0])
+            if isinstance(envelope.message, Unreadable) and envelope.message.waits:
+                if self._sent > self.acknowledged:
+                    break  # those before it come first
+                self._last_one = envelope.message
+                if not self._directory.takes(self._receiver):
+                    self._end()
+                    break
+            envelopes.append(envelope)
+            self._under_way.append(envelope)
+            self._sent = self._memory.popleft().number
+            if self._sent > self._urgent:
+                self._granted -= 1
+        return envelopes
+
+    def _ask_gate(self) -> int:
+        room = self._config.window_messages - (self._sent - self.acknowledged)
+        wanted = min(room, self._last - self._sent)
+        self._granted = self._gate.take(self._queue, wanted, sent=self._sent, last=self._last)
+        return self._granted
 
     def _envelope(self, message: Outgoing) -> Envelope:
         if message.message is None:
@@ -224,8 +294,9 @@ class Channel:
         number = message.number
         envelope = Envelope(
             message.message,
-            Receipt(self, partial(self._applied, number), partial(self._failed, self._round)),
+            Receipt(self, number, self._round),
             trace=message.trace,
+            urgent=message.urgent,
             origin=self._numbering.origin(
                 self._sender, number, base=self.acknowledged + 1, last=self._last
             ),
@@ -234,28 +305,24 @@ class Channel:
             _, envelope.attempt, envelope.error = self._crashed
         return envelope
 
-    def _applied(self, number: int) -> None:
+    def _go_on(self) -> None:
+        self._acknowledge()
+        self.pump()
+
+    def _acknowledge(self) -> None:
+        number = self._applied
         if number > self.acknowledged and not self._closed:
             self.acknowledged = number
             self._in_vain = 0
             self._last_one, self._ends = None, False  # it was applied before
-            self._store.acknowledge(self._receiver, number)
+            rows = self._store.acknowledge(self._receiver, number)
+            self._remove(many=rows >= APPLIED_WINDOWS_MAX * self._config.window_messages)
             # Those of an earlier round count too, and may be ahead of what this one has sent.
             while self._memory and self._memory[0].number <= number:
                 self._memory.popleft()
             while self._under_way and self._under_way[0].origin.number <= number:
                 self._under_way.popleft()
             self._sent = max(self._sent, number)
-            self.pump()
-
-    def _failed(self, round_: int, error: BaseException) -> None:
-        if round_ == self._round and not self._closed:
-            if isinstance(error, MessageUnreadable) and self._last_one is None:
-                self._keep_what_is_left()
-            elif isinstance(error, MessageUnreadable):
-                self._end()
-            else:
-                self._wait(error)
 
     def _end(self) -> None:
         """Send nothing more: what is next waits for code that can read it."""
@@ -263,6 +330,13 @@ class Channel:
         self._go_back()
         self._ends = True
         self._directory.warn(self._sender, self._receiver, self._last_one)
+
+    def _remove(self, *, many: bool) -> None:
+        if many and not self._removes:
+            with suppress(ActorError):  # with a full mailbox there will be commits
+                envelope = Envelope(RemoveApplied(), Receipt(self, 0, None))
+                self._directory.ask(self._sender, envelope)
+        self._removes = many
 
     def _keep_what_is_left(self) -> None:
         """Let go no more: the receiver has no room for a dead letter, and the rest waits again."""
@@ -287,6 +361,7 @@ class Channel:
             self._under_way.clear()
         self._memory.clear()
         self._sent = self.acknowledged
+        self._granted = 0
 
     def _wait(self, error: BaseException) -> None:
         """Start again behind what is acknowledged, after a while."""
@@ -332,5 +407,7 @@ class Channel:
             )
             self._fail(LookupError(message))
         else:
+            for each in future.result():
+                each.urgent = each.number <= self._urgent  # as far as is known
             self._memory.extend(future.result())
             self.pump()

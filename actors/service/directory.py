@@ -80,12 +80,14 @@ class Directory:
         """Every message goes through the router from now on."""
         self._router = router
 
-    def deliver(self, service: str, envelope: Envelope) -> None:
-        """Put a message there that its sender keeps. Raises ActorError where none is taken."""
+    def deliver(self, service: str, envelopes: Iterable[Envelope]) -> None:
+        """Put messages there that their sender keeps. Raises ActorError where none is taken."""
         if service in self._stateless:  # it had a store when this was sent
             message = f"{service} is stateless and would lose what it was sent; the sender keeps it"
             raise ServiceUnavailable(message, retry_after_s=1.0)
-        self._mailbox(service).admit(envelope)
+        admit = self._mailbox(service).admit
+        for envelope in envelopes:
+            admit(envelope)
 
     def ask(self, service: str, envelope: Envelope) -> None:
         """Put a message there that may be refused. Raises ActorError, such as MailboxFull."""
@@ -115,19 +117,19 @@ class Directory:
 
         Any thread may call it.
         """
+        decoder = self._decoders.get(service, {}).get(message_type)
+        if decoder is not None:
+            try:
+                return decoder.decode(blob)
+            except Exception as error:  # noqa: BLE001 - a message's own __post_init__, too
+                reason = f"{service} cannot read this {message_type}: {error}"
+                return Unreadable(message_type=message_type, blob=blob, reason=reason)
         unheard = unheard_refusal(message_type)
         if unheard is not None:
             reason = f"{service} had no handler for {unheard}"
             waits = not self.takes(service)  # for somebody who could keep it
             return Unreadable(message_type=unheard, blob=blob, reason=reason, waits=waits)
-        decoder = self._decoders.get(service, {}).get(message_type)
-        if decoder is None:
-            reason = self._why_no_handler(service, message_type)
-        else:
-            try:
-                return decoder.decode(blob)
-            except Exception as error:  # noqa: BLE001 - a message's own __post_init__, too
-                reason = f"{service} cannot read this {message_type}: {error}"
+        reason = self._why_no_handler(service, message_type)
         return Unreadable(message_type=message_type, blob=blob, reason=reason)
 
     def warn(self, sender: str | None, service: str, unreadable: Unreadable) -> None:

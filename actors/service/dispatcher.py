@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config
     from actors.kernel.clock import Clock
+    from actors.resilience.background_gate import BackgroundGate
     from actors.service.channel import ChannelStats
     from actors.service.directory import Directory
     from actors.service.effects import Effects
@@ -43,6 +44,7 @@ class Dispatcher:
         effects: Effects,
         *,
         directory: Directory,
+        gate: BackgroundGate,
         config: Config,
         clock: Clock,
         failed: Callable[[BaseException], None],
@@ -52,6 +54,7 @@ class Dispatcher:
         self._store = store
         self._effects = effects
         self._directory = directory
+        self._gate = gate
         self._config = config
         self._clock = clock
         self._failed = failed
@@ -137,6 +140,7 @@ class Dispatcher:
             backlog,
             store=self._store,
             directory=self._directory,
+            gate=self._gate,
             config=self._config.channel,
             loop=asyncio.get_running_loop(),
             failed=self._failed,
@@ -152,6 +156,7 @@ class Dispatcher:
                 self._name,
                 store=self._store,
                 directory=self._directory,
+                gate=self._gate,
                 types=types,
                 window_timers=window,
                 run=self._effects.start if effect else None,

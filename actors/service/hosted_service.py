@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
+    from actors.resilience.background_gate import BackgroundGate
     from actors.service.directory import Directory
     from actors.service.dispatcher import Dispatcher
     from actors.service.effects import Effects
@@ -42,6 +43,7 @@ class HostedService:
     make_service: Callable[[], Service]
     make_store: Callable[[], Store]
     directory: Directory
+    gate: BackgroundGate
     config: Config
     path: Path
     clock: Clock

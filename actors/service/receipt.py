@@ -7,27 +7,31 @@ from typing import TYPE_CHECKING, Any
 from actors.errors import DeadLettered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
+
+    class Keeper(Protocol):
+        """Whoever has sent messages that it keeps until they are applied."""
+
+        def applied(self, receipt: Receipt) -> None:
+            """Hear of the receiver's commit; several may come of one."""
+            ...
+
+        def failed(self, receipt: Receipt, error: BaseException) -> None:
+            """Hear that there was none."""
+            ...
 
 
 class Receipt:
     """Settled by the receiver's actor as an AsyncioFuture is; nobody awaits it."""
 
-    __slots__ = ("_applied", "_failed", "keeper")
+    # One is made for each message: no closures.
+    __slots__ = ("about", "keeper", "number")
 
-    def __init__(
-        self,
-        keeper: object,
-        applied: Callable[[], None],
-        failed: Callable[[BaseException], None],
-    ) -> None:
-        """`applied` is called after the receiver's commit, `failed` where there was none.
-
-        `keeper` is whoever sent the message.
-        """
+    def __init__(self, keeper: Keeper, number: int, about: Any) -> None:
+        """`keeper` has sent its message of that `number`, and knows what it is `about`."""
         self.keeper = keeper
-        self._applied = applied
-        self._failed = failed
+        self.number = number
+        self.about = about
 
     @property
     def ended(self) -> bool:
@@ -37,11 +41,11 @@ class Receipt:
     def settle(self, value: Any) -> None:
         """Take the reply, which goes nowhere."""
         del value
-        self._applied()
+        self.keeper.applied(self)
 
     def settle_error(self, error: BaseException) -> None:
         """Take what it ended with; a dead letter is the receiver's to keep from now on."""
         if isinstance(error, DeadLettered):
-            self._applied()
+            self.keeper.applied(self)
         else:
-            self._failed(error)
+            self.keeper.failed(self, error)

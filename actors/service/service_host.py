@@ -15,6 +15,7 @@ from actors.kernel.messages import Later, Query
 from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
 from actors.service.bound_effect import bound_effects
+from actors.service.channel import RemoveApplied
 from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
 from actors.service.hosted_service import Running
@@ -69,6 +70,7 @@ class ServiceHost(Behavior):
         specs = type(service).handlers.values()
         self._handlers = {spec.message: spec.bind(service) for spec in specs}
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
+        self._handlers[RemoveApplied] = _builtin(lambda _tx, _message: None)
         self._handlers[EffectPutOff] = _builtin(put_effect_off)
         self._handlers[DiscardLetter] = _builtin(discard_letter)
         self._handlers[LetTimersGo] = BoundHandler(
@@ -91,6 +93,7 @@ class ServiceHost(Behavior):
             store,
             effects,
             directory=hosted.directory,
+            gate=hosted.gate,
             config=hosted.config,
             clock=hosted.clock,
             failed=self.fail,

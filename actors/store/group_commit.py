@@ -178,6 +178,7 @@ class GroupCommit:
             store=self.epoch.store,
             channels=self.outbox.backlog(),
             timer_us=self._connection.execute(FIRST).fetchone()[0],
+            timer_seq=self.outbox.timer_seq,
         )
 
     def _write(
@@ -306,6 +307,8 @@ class GroupCommit:
         if reply is MISSING:
             self._buffer.trace = envelope.trace
             reply = self._run_one(index, handler, tx, envelope)
+            if envelope.urgent or reply.__class__ is Later:
+                self._buffer.hurry()
         if settler is not None and not isinstance(reply, Busy):
             settler.apply(origin)
         return reply

@@ -48,10 +48,16 @@ class SqliteStore:
         """What was found to do when it was opened."""
         return Backlog() if self.unwritable else self._opened().backlog
 
-    def acknowledge(self, receiver: str, number: int) -> None:
-        """Let the next transaction remove what `receiver` has applied, up to `number`."""
-        if self.unwritable is None:
-            self._opened().outbox.acknowledged[receiver] = number
+    def acknowledge(self, receiver: str, number: int) -> int:
+        """Let the next transaction remove what `receiver` has applied, up to `number`.
+
+        Returns how many rows that are.
+        """
+        if self.unwritable is not None:
+            return 0
+        outbox = self._opened().outbox
+        outbox.acknowledged[receiver] = number
+        return number - outbox.removed.get(receiver, 0)
 
     # --- For subclasses ----------------------------------------------------------------------
 

@@ -85,12 +85,13 @@ class WriteResult(BatchResult, frozen=True, kw_only=True):
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """What a store had to do when it was opened: its own identity, messages on their way, timers.
 
-    `timer_us` is when its first timer is due, or was.
+    `timer_us` is when its first timer is due, or was; `timer_seq` is its last timer's number.
     """
 
     store: str = ""
     channels: dict[str, ChannelBacklog] = {}
     timer_us: int | None = None
+    timer_seq: int = 0
 
 
 class Store(Protocol):
@@ -156,8 +157,11 @@ class Store(Protocol):
         """Have the writer's thread run `function`, which holds it up. Raises StoreError."""
         ...
 
-    def acknowledge(self, receiver: str, number: int) -> None:
-        """Let the next transaction remove what `receiver` has applied, up to `number`."""
+    def acknowledge(self, receiver: str, number: int) -> int:
+        """Let the next transaction remove what `receiver` has applied, up to `number`.
+
+        Returns how many rows that are.
+        """
         ...
 
     async def close(self) -> None:

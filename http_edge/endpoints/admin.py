@@ -201,6 +201,11 @@ async def _let_go(asked: Awaitable[object], field: str) -> object:
         raise ProblemError(Kind.CONFLICT, str(error)) from error
 
 
+async def _background(call: AdminCall) -> tuple[int, object]:
+    refuse_query(call.query)
+    return 200, call.system.background()
+
+
 async def _dead_letters(call: AdminCall) -> tuple[int, object]:
     limit = _limit(call.query, call.config)
     return 200, _page(await call.system.dead_letters(limit=limit))
@@ -255,6 +260,7 @@ ADMIN: tuple[Address, ...] = (
         "/admin/timers/let-go",
         admin(_let_timers_go, "give up what cannot be read", reads_body=True),
     ),
+    Address("GET", "/admin/background", admin(_background, "what gives way to requests")),
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
     Address("POST", f"{_LETTER}/replay", admin(_replay, "run it again")),
     Address("DELETE", _LETTER, admin(_discard, "forget it")),

@@ -123,7 +123,9 @@ class Run:
 async def measure(*, rounds: int, count: int, folder: str) -> dict[str, list[tuple[float, float]]]:
     """Measure each candidate once a round, after a round that does not count."""
     services: dict[str, Callable[[], Service]] = {"source": Source, "sink": Sink}
-    system = app_of(services, Path(folder), load_config()).tree
+    # What a message costs, and not when it goes: for so many clients it would give way.
+    config = load_config(settings=[f"background.requests_min={WINDOW + 1}"])
+    system = app_of(services, Path(folder), config).tree
     await system.start()
     run = Run(system)
     candidates = {"a command a message": 1, "a command 100 messages": 100}

@@ -60,7 +60,8 @@ not count.
   Postgres for production.
 - **Durable messages**: two services in one process, each with its file; 64 clients, each with one
   command under way that keeps a row and sends a message of it, or a hundred; 10,000 messages, from
-  the first command to the receiver's last commit. No message may be lost, repeated or late.
+  the first command to the receiver's last commit. No message may be lost, repeated or late. What
+  gives way to clients does not here: 64 of them would have the messages wait.
 - **The tutorial's /insert**: texts of 60 characters, every fourth negative. An answer comes after
   the row's commit; the score follows as an effect that asks a replica, with a commit of its own,
   and a flag with another, where it is negative. Ten seconds of it as fast as 64 connections can,

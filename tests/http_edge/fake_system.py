@@ -107,6 +107,10 @@ class FakeTimers(msgspec.Struct, frozen=True, kw_only=True):
     next_due_us: int | None
 
 
+class FakeBackground(msgspec.Struct, frozen=True, kw_only=True):
+    state: str
+
+
 class FakeReplayed(msgspec.Struct, frozen=True, kw_only=True):
     letter_id: str
     outcome: str
@@ -235,6 +239,9 @@ class FakeSystem:
 
     async def timers(self) -> list[FakeTimers]:
         return [FakeTimers(service="room", pending=2, next_due_us=None)]
+
+    def background(self) -> FakeBackground:
+        return FakeBackground(state="open")
 
     async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:
         self._let_go(f"let go to {receiver}: {message_type}", sender)

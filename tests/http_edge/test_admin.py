@@ -18,6 +18,7 @@ LISTINGS = (
     "/admin/registry",
     "/admin/channels",
     "/admin/timers",
+    "/admin/background",
     "/admin/dead-letters",
 )
 REPLAY = "/admin/dead-letters/{}/replay"
@@ -66,6 +67,8 @@ async def test_what_an_operator_looks_at_is_lists() -> None:
         }
         timers = await served.admin("GET", "/admin/timers")
         assert timers.json["items"] == [{"service": "room", "pending": 2, "next_due_us": None}]
+        background = await served.admin("GET", "/admin/background")
+        assert background.json == {"state": "open"}
         for query, count in [("", 50), ("?limit=3", 3), ("?limit=200", 200)]:
             letters = await served.admin("GET", f"/admin/dead-letters{query}")
             assert len(letters.json["items"]) == count

@@ -291,7 +291,9 @@ async def test_receiver_that_is_down_for_long_is_tried_less_and_less_often(
             await town.break_down("b")
             channel, delays_s[:] = town.channel("a", "b"), []
             with monkeypatch.context() as patched:
-                patched.setattr(channel, "_loop", SimpleNamespace(call_later=noted))
+                loop = asyncio.get_running_loop()
+                fake = SimpleNamespace(call_later=noted, call_soon=loop.call_soon)
+                patched.setattr(channel, "_loop", fake)
                 await town.post(numbered(1, first))
                 await town.until_true(lambda: len(delays_s) > 6)
                 await town.repair("b")

@@ -285,8 +285,8 @@ async def test_what_an_effect_asks_may_take_as_long_as_its_attempt(tmp_path: Pat
     app = app_of(services, tmp_path, load_config(), looked_through=True)
     await app.start()
     try:
-        ask, app.tree.ask = app.tree.ask, answer  # type: ignore[method-assign, assignment]
-        await ask("a", calls("x"), timeout_s=100.0)
+        app.tree.ask_for_effect = answer  # type: ignore[method-assign, assignment]
+        await app.tree.ask("a", calls("x"), timeout_s=100.0)
         await asked.wait()
         assert 2.0 < limits.pop() <= 30.0
         await wirings[0].ask("a", Call(label="x"))

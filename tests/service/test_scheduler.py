@@ -12,6 +12,7 @@ from actors.store.messaging.output import Timer
 from actors.store.messaging.timers import Due, TimerTypes
 from actors.systems.tweets.messages import ListTweets
 from tests.kernel.kernel_harness import turns
+from tests.resilience.gates import open_gate
 from tests.systems.whole import shipped
 
 
@@ -19,12 +20,14 @@ async def test_what_a_look_into_the_table_has_started_is_not_started_by_its_comm
     """A reader may see a commit before its writer's loop hears of it."""
     timer = Timer(due_us=0, message_type="Ask", blob=b"{}", message=ListTweets(limit=1), seq=1)
     found: asyncio.Future[Due] = asyncio.get_running_loop().create_future()
-    store: Any = SimpleNamespace(backlog=SimpleNamespace(timer_us=0), look=lambda _: found)
+    backlog = SimpleNamespace(timer_us=0, timer_seq=1)
+    store: Any = SimpleNamespace(backlog=backlog, look=lambda _: found)
     started: list[int] = []
     scheduler = Scheduler(
         "office",
         store=store,
         directory=SimpleNamespace(),  # type: ignore[arg-type] # nothing is sent
+        gate=open_gate(),
         types=TimerTypes(("Ask",), included=True),
         window_timers=8,
         run=lambda each, _send: started.append(each.seq),

@@ -463,9 +463,9 @@ async def test_timers_that_cannot_be_read_wait_and_hold_up_no_others(
     loads: list[None] = []
     load = Scheduler._load
 
-    def counted(scheduler: Scheduler, now_us: int) -> None:
+    def counted(scheduler: Scheduler, now_us: int, room: int) -> None:
         loads.append(None)
-        load(scheduler, now_us)
+        load(scheduler, now_us, room)
 
     monkeypatch.setattr(Scheduler, "_load", counted)
     async with office(tmp_path, second.SERVICES, clock=clock, settings=settings) as run:

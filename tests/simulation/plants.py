@@ -16,6 +16,7 @@ import msgspec
 from actors.errors import OutOfOrder
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Later, Refusal
+from actors.resilience.background_gate import BackgroundGate
 from actors.resilience.breaker import Breaker
 from actors.service.channel import Channel
 from actors.service.scheduler import Scheduler
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from actors.kernel.envelope import Envelope
+    from actors.service.receipt import Receipt
     from actors.service.service import Service
     from actors.store.messaging.origin import ChannelOrigin
     from actors.store.messaging.output import Output
@@ -222,8 +224,8 @@ def outbox_in_memory() -> Iterator[None]:
 def acknowledged_too_much() -> Iterator[None]:
     acknowledge = InlineStore.acknowledge
 
-    def more(self: InlineStore, receiver: str, number: int) -> None:
-        acknowledge(self, receiver, number + 1)
+    def more(self: InlineStore, receiver: str, number: int) -> int:
+        return acknowledge(self, receiver, number + 1)
 
     with patch.object(InlineStore, "acknowledge", more):
         yield
@@ -231,10 +233,11 @@ def acknowledged_too_much() -> Iterator[None]:
 
 @plant("a message that could not be taken counts as delivered", system="tally", profile="disk")
 def failure_is_delivery() -> Iterator[None]:
-    def applied(self: Channel, round_: int, error: BaseException) -> None:
-        self._applied(self.acknowledged + 1)
+    def applied(self: Channel, receipt: Receipt, error: BaseException) -> None:
+        self._applied = self.acknowledged + 1
+        self._go_on()
 
-    with patch.object(Channel, "_failed", applied):
+    with patch.object(Channel, "failed", applied):
         yield
 
 
@@ -250,6 +253,15 @@ def go_back_skips() -> Iterator[None]:
         yield
 
 
+@plant("who waits for a slice is forgotten", system="hotel", profile="kills")
+def no_turn() -> Iterator[None]:
+    def forget(self: BackgroundGate) -> None:
+        self._waiting.clear()
+
+    with patch.object(BackgroundGate, "_slice", forget):
+        yield
+
+
 # --- Timers and effects ------------------------------------------------------------------------
 
 
@@ -260,7 +272,7 @@ def _forgetful(*, effects: bool) -> AbstractContextManager[Any]:
         begin(self, *args, **kwargs)
         if (self._run is not None) == effects:
             self._next_us = None
-            self._behind = False
+            self._behind = self._behind_at_once = False
 
     return patch.object(Scheduler, "__init__", forget)
 

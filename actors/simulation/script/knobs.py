@@ -33,6 +33,8 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "edge.page_items_default": (2, 1),
         "breaker.probes_max": (1,),
         "edge.connections_max": (4, 3),
+        "background.requests_min": (1,),
+        "background.slice_messages": (1,),
     }
 )
 # And words of a few.

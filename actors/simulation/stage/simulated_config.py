@@ -53,8 +53,8 @@ def _kept(changed: T, loaded: Any, keys: Mapping[str, Any]) -> T:
 def _simulated(config: Config) -> Config:
     """Listen to the other hosts, by our name there; poll the wall clock less; lose patience sooner.
 
-    Most of a run's virtual time is waiting for timers; and what happens only after 25 failures does
-    not happen in ten requests.
+    Most of a run's virtual time is waiting for timers; and what happens only after 25 failures, or
+    with eight clients at once, does not happen in ten requests.
     """
     replace = msgspec.structs.replace
     listeners = {name: replace(each, host=ANY) for name, each in config.edge.listeners()}
@@ -66,5 +66,6 @@ def _simulated(config: Config) -> Config:
         edge=edge,
         timer=replace(config.timer, poll_s_max=20.0),
         effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
+        background=replace(config.background, requests_min=2, slice_messages=4),
         breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
     )

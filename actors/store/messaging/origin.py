@@ -49,6 +49,8 @@ class Numbering(msgspec.Struct, frozen=True):
 
     def origin(self, sender: str, number: int, *, base: int, last: int) -> ChannelOrigin:
         """Return where the message is kept; `last` is the highest number that was given."""
+        if not self.former:  # as a rule: one is made for each message
+            return ChannelOrigin(sender, self.store, number, base, last)
         store, first = self.given_by(number)
         # What was given under a former one after the copy was made, this file cannot know.
         last = last if store == self.store else UNKNOWN

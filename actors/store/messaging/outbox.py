@@ -99,7 +99,8 @@ class Outbox(Participant):
         self._next: dict[str, int] = {}
         # The highest numbers that receivers have applied: set on the loop, read on the writer.
         self.acknowledged: dict[str, int] = {}
-        self._removed: dict[str, int] = {}
+        # And those whose rows are gone: set on the writer, read on the loop.
+        self.removed: dict[str, int] = {}
         self._to_remove: list[tuple[str, int]] = []
 
     def opened(self) -> None:
@@ -112,7 +113,7 @@ class Outbox(Participant):
             for receiver, last in self._last.items()
             if receiver != TIMERS
         }
-        self._removed = dict(self.acknowledged)
+        self.removed = dict(self.acknowledged)
 
     def backlog(self) -> dict[str, ChannelBacklog]:
         """Return what is on its way to each receiver."""
@@ -126,6 +127,11 @@ class Outbox(Participant):
             for receiver, last in self._last.items()
             if receiver != TIMERS
         }
+
+    @property
+    def timer_seq(self) -> int:
+        """The last number that a timer was given."""
+        return self._last.get(TIMERS, 0)
 
     def is_full(self, receiver: str) -> bool:
         """Whether the receiver has left too much untaken, of what was committed."""
@@ -154,7 +160,7 @@ class Outbox(Participant):
         self._to_remove = [
             pair
             for pair in self.acknowledged.copy().items()
-            if self._removed.get(pair[0]) != pair[1]
+            if self.removed.get(pair[0]) != pair[1]
         ]
         if self._to_remove:
             self._connection.executemany(REMOVE, self._to_remove)
@@ -163,7 +169,7 @@ class Outbox(Participant):
     def committed(self) -> None:
         """Go on from the numbers that were given."""
         self._last = self._next
-        self._removed.update(self._to_remove)
+        self.removed.update(self._to_remove)
 
     # The numbers are given at the commit, and again at the next one where that fails.
     begin = savepoint = savepoint_undone = rolled_back = nothing

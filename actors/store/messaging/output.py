@@ -11,7 +11,10 @@ AT_ONCE_US: Final = 0
 
 
 class Outgoing(msgspec.Struct, kw_only=True):
-    """A message on a channel; `number` is given at the commit. `message` is None until decoded."""
+    """A message on a channel; `number` is given at the commit. `message` is None until decoded.
+
+    `urgent`: a client waits for what it leads to. No table knows: see BackgroundGate.
+    """
 
     receiver: str
     message_type: str
@@ -19,10 +22,14 @@ class Outgoing(msgspec.Struct, kw_only=True):
     message: Any = None
     trace: str | None = None
     number: int = 0
+    urgent: bool = False
 
 
 class Timer(msgspec.Struct, kw_only=True):
-    """A message to the service itself, due at `due_us` or AT_ONCE_US; `seq` comes at the commit."""
+    """A message to the service itself, due at `due_us` or AT_ONCE_US; `seq` comes at the commit.
+
+    `urgent` as of an Outgoing.
+    """
 
     due_us: int
     message_type: str
@@ -30,6 +37,7 @@ class Timer(msgspec.Struct, kw_only=True):
     message: Any = None
     trace: str | None = None
     seq: int = 0
+    urgent: bool = False
 
 
 class Published(msgspec.Struct, kw_only=True):

@@ -108,6 +108,16 @@ class OutputBuffer(Participant):
         _encode(value)
         self.output.replies.append((request, value))
 
+    def hurry(self) -> None:
+        """Note that a client waits for what the last command has sent, unless that has answered."""
+        messages, timers, _, replies = self._mark
+        output = self.output
+        if len(output.replies) == replies:
+            for message in output.messages[messages:]:
+                message.urgent = True
+            for timer in output.timers[timers:]:
+                timer.urgent = True
+
     # --- The steps of the batch --------------------------------------------------------------
 
     def begin(self, now_us: int) -> None:

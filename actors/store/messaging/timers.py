@@ -161,23 +161,25 @@ def load_due(
     after: tuple[tuple[int, int], tuple[int, int]],
     now_us: int,
     limit: int,
+    at_once_max: int,
 ) -> Due:
     """Return up to `limit` due timers of these types, beyond a DuePlace; `next_us` is for any type.
 
+    At most `at_once_max` of them are due at once.
     Those due at a time are in the order of that time, those due at once in that of their making.
     Of the two first of each the older goes first, so that neither can hold up the other for ever.
     """
     names = msgspec.json.encode(types.names).decode()
 
-    def load(place: tuple[int, int], until_us: int) -> list[Timer]:
+    def load(place: tuple[int, int], until_us: int, limit: int) -> list[Timer]:
         asked = (place[0], until_us, *place, names, types.included, limit)
         return [
             Timer(seq=row[0], due_us=row[1], message_type=row[2], blob=row[3], trace=row[4])
             for row in connection.execute(DUE, asked)
         ]
 
-    at_once = deque(load(after[0], AT_ONCE_US))
-    timed = deque(load(after[1], now_us))
+    at_once = deque(load(after[0], AT_ONCE_US, min(limit, at_once_max)))
+    timed = deque(load(after[1], now_us, limit))
     timers: list[Timer] = []
     while (at_once or timed) and len(timers) < limit:
         older = not timed or (at_once and at_once[0].seq < timed[0].seq)

@@ -78,7 +78,9 @@ async def fire(ledger: Ledger, store: AnyStore, *timers: tuple[int, Any]) -> Wri
 async def due(store: AnyStore, now_us: int, *, types: TimerTypes = ALL, limit: int = 100) -> Due:
     after = DuePlace().after()
     return await store.look(
-        lambda c: load_due(c, types=types, after=after, now_us=now_us, limit=limit)
+        lambda c: load_due(
+            c, types=types, after=after, now_us=now_us, limit=limit, at_once_max=limit
+        )
     )
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actors.kernel.messages import Refusal
+from actors.resilience.background_gate import BackgroundGate
 from actors.systems.hotel.card_processor.sandbox_cards import SANDBOX_CARDS
-from actors.systems.hotel.messages import Booking, CancelBooking
+from actors.systems.hotel.messages import Booking, CancelBooking, CreateBooking
 from tests.systems.hotel.house import house
+from tests.systems.hotel.whole import furnish, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +81,24 @@ async def test_what_is_charged_after_a_cancellation_goes_back(tmp_path: Path, wh
         booking = await hotel.booking(booking_id)
         assert booking.refund == (booking.price if when == "before" else None)
         assert isinstance(hotel.answers[booking_id], Refusal)
+
+
+async def test_a_booking_waits_for_nothing_that_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the saga to its answer is urgent, the introduction of a new guest among it."""
+    hotel = await furnish(tmp_path)
+    async with whole(tmp_path) as run:
+        with monkeypatch.context() as shut:
+            shut.setattr(BackgroundGate, "take", lambda *_, **__: 0)
+            booking = await run.ask(
+                "booking",
+                CreateBooking(
+                    customer_id=hotel.customer_id,
+                    room_id=hotel.room_ids[0],
+                    check_in=DAY,
+                    check_out=DAY + dt.timedelta(days=1),
+                    card_number=next(iter(SANDBOX_CARDS)),
+                ),
+            )
+        assert booking.status == "confirmed"
