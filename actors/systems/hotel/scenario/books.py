@@ -74,7 +74,7 @@ class Wish(msgspec.Struct, kw_only=True):
 class Books:
     """All of one run. `files` are rows as dictionaries, in the order of their creation."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is known of a run meets here
         self,
         journal: Journal,
         folder: Path,
