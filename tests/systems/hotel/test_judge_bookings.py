@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 EVENT = "CREATE TABLE event (seq, message_type, at_us, message);"
 FILES = {
     "customer": "CREATE TABLE customer (seq, id, name, email);",
-    "room": f"{EVENT} CREATE TABLE room (seq, id, type); CREATE TABLE night (room_id, night, hold_id);",
+    "room": f"{EVENT} CREATE TABLE room (seq, id, type);"
+    " CREATE TABLE night (room_id, night, hold_id);",
     "booking": f"{EVENT} CREATE TABLE booking (seq, id);",
     "payment": EVENT,
     "notification": "CREATE TABLE mail (seq);",
-    "card_processor": "CREATE TABLE charge (key); CREATE TABLE refund (key); CREATE TABLE void (key);",
+    "card_processor": "".join(
+        f"CREATE TABLE {name} (key);" for name in ("charge", "refund", "void")
+    ),
 }
 DAYS = {"CheckIn": "2023-11-20", "CheckOut": "2023-11-22"}
 RENT = {"ID": "b", "CustomerID": "ada", "RoomID": "r", **DAYS}
