@@ -77,7 +77,7 @@ def test_who_asks_for_a_booking_again_may_have_a_room_that_is_closed_by_now(
     books = Books(
         journal,
         folder,
-        SimpleNamespace(monotonic=lambda: 1.0, now_us=lambda: 1_700_000_000_000_000),  # type: ignore[arg-type] # a clock is read twice
+        SimpleNamespace(monotonic=lambda: 1.0, now_us=lambda: 1_700_000_000_000_000),
         config_of_tests().hotel,
         {"customer": {"ada": {}}, "room": {"r": {}}, "booking": {}},
         gates=[load_config().background],
