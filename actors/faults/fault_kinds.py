@@ -196,6 +196,13 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
             scope="point",
             text="set a trap: the next time at {target}, the disk is full for one write",
         ),
+        # What it had in hand is in nobody's for a while.
+        "lock_at": FaultKind(
+            scope="point",
+            text="set a trap: the next time at {target}, kill, and let the file not be opened for "
+            "{seconds}",
+            amounts_ms=(300, 3_000),
+        ),
         "fill_disk": FaultKind(
             scope="store", text="the disk of {target} is full", ended_by="free_disk"
         ),
@@ -233,13 +240,6 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         "partition": FaultKind(scope="link", text="cut {target}", ended_by="heal"),
         # What stands between two hosts says it otherwise, or an end itself does.
         "garble": FaultKind(scope="saying", text="garble what comes next: {target}"),
-        # What it had in hand is in nobody's for a while.
-        "lock_at": FaultKind(
-            scope="point",
-            text="set a trap: the next time at {target}, kill, and let the file not be opened for "
-            "{seconds}",
-            amounts_ms=(300, 3_000),
-        ),
         # The wall clock alone; the monotonic one goes on.
         "step_clock": FaultKind(
             scope="clock",

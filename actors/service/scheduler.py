@@ -237,9 +237,11 @@ class Scheduler:
         at_once = [each for each in due.timers if each.due_us == AT_ONCE_US]
         if at_once and not self._started:
             self._started = at_once[0].seq - 1
-        all_at_once = len(at_once) < at_once_max and not missed
+        # Those due at a time that are older may have taken their place.
+        whole = len(due.timers) < self._window
+        all_at_once = whole and len(at_once) < at_once_max and not missed
         timed = [due_us for due_us, _ in missed if due_us != AT_ONCE_US]
-        self._behind = bool(timed) or len(due.timers) == self._window
+        self._behind = bool(timed) or not whole
         self._behind_at_once = self._behind_at_once and not all_at_once
         for timer in due.timers:
             if timer.seq not in self._in_hand and timer.seq not in gone:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.config import load_config
 from actors.kernel.behavior import Behavior
 from actors.kernel.rng import Rng
 from actors.kernel.supervision.backoff import equal_jitter_s, full_jitter_s
@@ -63,10 +64,10 @@ def test_equal_jitter_reaches_the_upper_half(seed: int) -> None:
     assert tenths - {10} == set(range(5, 10))
 
 
-async def crashing_child(kernel: Kernel) -> AsyncioActor:
+async def crashing_child(kernel: Kernel, *, intensity: int = 1_000) -> AsyncioActor:
     system = kernel.system(
         SupervisorSpec(name="root", children=(ChildSpec(name="child", factory=Obedient),)),
-        intensity=1_000,
+        intensity=intensity,
         backoff_s_min=1.0,
         backoff_s_max=4.0,
         stable_s=10.0,
@@ -102,6 +103,20 @@ async def test_a_stable_spell_starts_the_backoff_over() -> None:
         await kernel.advance(9.5)
         assert await delay_s(kernel, child) == 4.0
         await kernel.advance(10.0)
+        assert await delay_s(kernel, child) == 0.0
+
+
+async def test_a_stable_spell_starts_it_over_for_who_is_parked_after_it() -> None:
+    """What has spent its budget is one crash as any other."""
+    async with running_kernel() as kernel:
+        child = await crashing_child(kernel, intensity=3)
+        assert [await delay_s(kernel, child) for _ in range(3)] == [0.0, 1.0, 2.0]
+        await kernel.advance(10.0)
+        child.crash(Boom())
+        await turns()
+        assert child.stats().state == "parked"
+        await kernel.advance(load_config().supervisor.park_retry_s)
+        assert child.stats().state == "running"
         assert await delay_s(kernel, child) == 0.0
 
 

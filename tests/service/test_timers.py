@@ -348,6 +348,25 @@ async def test_neither_what_is_due_at_once_nor_what_is_late_holds_up_the_other(
         assert [each for each in labels if each.isdigit()] == [str(number) for number in range(20)]
 
 
+async def test_what_is_due_at_once_behind_a_window_of_what_is_late_is_not_forgotten(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """However often the service starts again: those that are older take all that one look gives."""
+    settings = ["timer.window_timers=2"]
+    async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
+        run.system.suspend("a")
+        await turns()
+        plans = [[(1.0, "a"), (1.0, "b")], [(0.0, "c"), (0.0, "d"), (0.0, "e")]]
+        asked = [run.ask("a", Do(what=plan)) for plan in plans]
+        run.system.resume("a")
+        await asyncio.wait(asked)
+        run.system.kill("a")
+    clock.advance(10.0)
+    async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
+        await run.advance(1.0, steps=10)
+        assert sorted(run.labels("a")) == ["a", "b", "c", "d", "e"]
+
+
 async def test_no_more_than_the_window_is_in_hand(tmp_path: Path, clock: SteppingClock) -> None:
     """However many are due: the mailbox of a service that is suspended stays small."""
     settings = ["timer.window_timers=10"]

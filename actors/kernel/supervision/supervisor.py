@@ -148,14 +148,14 @@ class Supervisor(Behavior):
         error = exit_.error
         failed = child.up_s == math.inf or (isinstance(error, Escalation) and error.starting)
         child.starts_failed = child.starts_failed + 1 if failed else 0
+        if now - child.up_s >= self._config.stable_s:
+            child.failures = 0
         spent = not self._window(child).spend(now)
         if spent or exit_.irreparable or child.starts_failed > self._intensity:
             await self._give_up(child, exit_)
             return
         if failed:
             self._refuse(self._coupled(child))
-        if now - child.up_s >= self._config.stable_s:
-            child.failures = 0
         child.failures += 1
         delay_s = full_jitter_s(
             self._context.rng,

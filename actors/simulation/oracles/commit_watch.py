@@ -141,11 +141,15 @@ def _stands(outcome: Any) -> bool:
 def _culprit(
     batch: Sequence[Envelope], runs: Mapping[int, Run], result: WriteResult
 ) -> Envelope | None:
-    """Return the message whose handler has raised, or the one that the store blames."""
+    """Return the message whose handler has raised, or the one that the store blames, if it ran.
+
+    What was only to be buried has crashed nothing of its own.
+    """
     if result.crash is None:
         return None
     for envelope in batch[len(result.outcomes) :]:
         run = runs.get(id(envelope.message))
         if run is not None and run.raised is result.crash:
             return envelope
-    return None if result.culprit is None else batch[result.culprit]
+    blamed = None if result.culprit is None else batch[result.culprit]
+    return blamed if blamed is not None and id(blamed.message) in runs else None

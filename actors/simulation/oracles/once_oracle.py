@@ -101,9 +101,10 @@ class OnceOracle:
 class PoisonOracle:
     """What crashes its handler runs `attempts_max` times, and is a dead letter then.
 
-    For each other end of its receiver, or of its sender, that came between it may have as many
-    attempts again: it is sent anew. And one for each crash of which nobody has heard, for its
-    incarnation ended of something else just then.
+    For each end of its sender that came between it may have as many attempts again, for it is sent
+    anew; and where it came by no channel, or may have, for each other end of its receiver, too.
+    Its sender knows how often it has crashed, whatever becomes of its receiver; but not of a crash
+    of which nobody has heard, for its incarnation ended of something else just then.
     """
 
     def __init__(self, attempts_max: int) -> None:
@@ -111,7 +112,8 @@ class PoisonOracle:
         self._attempts_max = attempts_max
         # How often a message has crashed, at how many other ends; the envelope is kept.
         self._crashed: dict[Any, tuple[int, int, Envelope]] = {}
-        # By name; and how many processes have ended.
+        # By name: of whatever, and of another than what was seen to crash; and of processes.
+        self._lives: Counter[str] = Counter()
         self._ends: Counter[str] = Counter()
         self._processes = 0
         # By store, the type of what crashed last: its incarnation is going to end of it.
@@ -132,12 +134,14 @@ class PoisonOracle:
         Another than the one that was seen to crash came before: that attempt does not count.
         """
         culprit, place = self._culprits.pop(store, (None, None))
+        self._lives[store] += 1
         self._ends[store] += message_type is None or message_type != culprit
         self._unheard[place] += message_type is None or message_type != culprit
         self._down.add(store)
 
     def up(self, store: str) -> None:
         """Hear that another incarnation is up: the last may have ended for another's sake."""
+        self._lives[store] += store not in self._down
         self._ends[store] += store not in self._down
         if store not in self._down:
             self._unheard[self._culprits.pop(store, (None, None))[1]] += 1
@@ -185,8 +189,9 @@ class PoisonOracle:
 
     def _ends_of(self, store: str, envelope: Envelope) -> int:
         origin = envelope.origin
-        sender = origin.sender if isinstance(origin, ChannelOrigin) else store
-        return self._processes + sum(self._ends[each] for each in {store, sender})
+        if isinstance(origin, ChannelOrigin):  # whatever its sender has ended of, it knew
+            return self._processes + self._lives[origin.sender]
+        return self._processes + self._ends[store]
 
 
 class ReplyOracle:

@@ -13,6 +13,7 @@ from actors.simulation.net.current_host import on_host
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.rest import come_to_rest, get_well
 from actors.simulation.stage.trace import Trace
+from actors.simulation.stage.wished_letters import replay_wished
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,8 @@ async def wrong_when_restored(
 ) -> list[str]:
     """Put each backup back, have it come to rest, and audit it; return what was wrong.
 
-    It is what a crash at its moment would have left: nothing of it is lost, or done by half.
+    It is what a crash at its moment would have left: nothing of it is lost, or done by half. What
+    faults had made a dead letter of by then is replayed, as it was where they were made.
     """
     place = machine.folder.with_name(f"{machine.folder.name}-restored")
     troubles: list[str] = []
@@ -110,6 +112,8 @@ async def _wrong_when_played(
         await another.boot()
         found = await get_well(another)
         if not found:
+            another.disk.handlers.excused |= machine.disk.handlers.excused
+            await replay_wished(another)
             busy = await come_to_rest(another, machine.scenario)
             found = [f"it does not come to rest: {each}" for each in busy]
         await another.stop()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -22,7 +25,9 @@ from tests.simulation.tally import TALLY, under_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from actors.config import Config
     from actors.simulation.script.script import Script
     from actors.simulation.stage.staging import Played
 
@@ -58,6 +63,25 @@ def test_what_is_put_back_goes_on(rehearsal: Rehearsal) -> None:
     assert said(played) == ["201"]
     assert audited == [1]
     assert rehearsal.play(played.script).digest == played.digest
+
+
+def _letters(folder: Path, _config: Config, _now_us: int) -> list[str]:
+    with closing(sqlite3.connect(folder / "tally.db")) as connection:
+        rows = connection.execute("SELECT message_type FROM dead_letter").fetchall()
+    return [f"a dead letter: {message_type}" for (message_type,) in rows]
+
+
+def test_what_poison_has_made_of_a_message_by_then_is_replayed() -> None:
+    """As it was where the backup was made: a letter that was wished for is nobody's trouble."""
+    poison, cure = (Step(0, fault, "tally.CountTweet") for fault in ("poison", "cure"))
+    audited = replace(TALLY, audit=lambda: _letters)
+    with scratch_folder() as place, without_logs():
+        rehearsal = Rehearsal(audited, config_of("tally"), place, profile="handlers")
+        script = under_load(poison, Step(2_000_000, BACK_UP, "process"), cure)
+        played = rehearsal.play(script, keep=True)
+    assert [each for each in played.lines if each.kind == "deadlettered"]
+    assert said(played) == ["201"]
+    assert played.troubles == ()
 
 
 @pytest.mark.parametrize("fault", ["crash", "cut_power", "terminate"])

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 after = OutputBuffer.after
 settle = LaneServer._settle
 refuse = Mailbox.refuse
+go_back = Channel._go_back
 ask = OperatorCalls._ask
 supervisor = Supervisor.__init__
 made = GroupCommit.__init__
@@ -187,6 +188,11 @@ def _refuse_all(self: Mailbox, reason: Any) -> None:
         for envelope in lane.queue:
             envelope.started = False
     refuse(self, reason)
+
+
+def _forgets_attempts(self: Channel) -> None:
+    go_back(self)
+    self._crashed = (0, 0, None)
 
 
 async def _ask_keyless(self: OperatorCalls, envelope: Any, timeout_s: float) -> Any:
@@ -348,6 +354,10 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
 # What takes so rare a moment that it is written down: the oracle, what it has to say, what is done
 # to a workshop where two place a job, and what is planted.
 SCRIPTED: dict[str, tuple[str, str, Step, Callable[[], AbstractContextManager[Any]]]] = {
+    "what a channel sends again has never crashed": (
+        "poison", "has crashed 4 times", Step(0, "lock_poison", "mill.DoJob", 3_000),
+        lambda: patch.object(Channel, "_go_back", _forgets_attempts),
+    ),
     "what was in hand is refused at a start": (
         "replies", "and was done", Step(0, "lock_at", "desk.PlaceJob.after", 3_000),
         lambda: patch.object(Mailbox, "refuse", _refuse_all),

@@ -63,6 +63,7 @@ def rehearse() -> Iterator[Rehearse]:
 FIRST = {
     "after a crash the edge knows nothing to say": 30,
     "nobody is told that the time is up": 33,
+    "the edge says that all are ready, whoever is down": 72,
 }
 
 
@@ -71,7 +72,8 @@ def test_an_oracle_finds_what_it_is_for(rehearse: Rehearse, name: str) -> None:
     """Within sixty seeds; without the bug, what found it finds nothing."""
     oracle, words, system, profile, planted = PLANTED[name]
     rehearsal = rehearse(system, profile)
-    for seed in range(FIRST.get(name, 1), SEEDS + 1):
+    first = FIRST.get(name, 1)
+    for seed in range(first, first + SEEDS):
         script = rehearsal.script(seed)
         with planted():
             found = rehearsal.play(script).troubles
@@ -168,7 +170,7 @@ def test_poison_that_is_given_up_in_time_is_no_poison_trouble(
 def test_each_guarantee_names_who_watches_it() -> None:
     """An oracle that there is, or why there is nothing to watch; and no oracle is nobody's."""
     rows = ROW.findall(GUARANTEES.read_text(encoding="utf-8"))
-    assert [number for number, _ in rows if number.isdigit()] == [str(n + 1) for n in range(32)]
+    assert [number for number, _ in rows if number.isdigit()] == [str(n + 1) for n in range(33)]
     named: set[str] = set()
     for number, watched_by in rows:
         oracles = re.findall(r"`(\w+)`", watched_by)

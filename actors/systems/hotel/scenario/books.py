@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
+    from actors.config import BackgroundConfig
     from actors.kernel.clock import Clock
     from actors.systems.hotel.scenario.journal import Journal
 
@@ -73,7 +74,7 @@ class Wish(msgspec.Struct, kw_only=True):
 class Books:
     """All of one run. `files` are rows as dictionaries, in the order of their creation."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is known of a run meets here
         self,
         journal: Journal,
         folder: Path,
@@ -81,17 +82,22 @@ class Books:
         hotel: Any,
         furnished: Mapping[str, Any],
         *,
+        gates: Collection[BackgroundConfig],
         calm: bool,
         roomy: bool,
         was_disturbed: Callable[[float, float], bool],
     ) -> None:
         """`hotel` are its numbers, `furnished` what was there before the first request.
 
+        `gates` are the limits of who gives way to clients, as they were in turn.
         It is `roomy` where nobody has to ask again for want of room.
         `was_disturbed` between two monotonic times, in seconds, as `Scenario` has it.
         """
         self.journal = journal
         self.hotel = hotel
+        # How long after the last answer what gave way goes on; and how long it waits at most.
+        self.opens_us = _us(max(each.quiet_s + each.slice_s / each.share_min for each in gates))
+        self.lag_us_max = _us(max(each.lag_s_max for each in gates))
         self.calm = calm
         self.roomy = roomy
         self._was_disturbed = was_disturbed
@@ -169,6 +175,16 @@ class Books:
             each.service in services and each.begun_us <= last_us and first_us <= each.ended_us
             for each in self.journal.stops
         )
+
+    def idle_us(self, first_us: int, last_us: int) -> int:
+        """Return for how long at a time nobody waited for an answer, between two moments."""
+        idle_us, since_us = 0, first_us
+        for each in sorted(self.journal.exchanges, key=lambda each: each.begun_us):
+            if each.begun_us >= last_us:
+                break
+            idle_us = max(idle_us, each.begun_us - since_us)
+            since_us = max(since_us, each.ended_us)
+        return max(idle_us, last_us - since_us)
 
     def days(self, first: Exchange, last: Exchange | None = None) -> list[dt.date]:
         """Return the days that it may have been in the hotel while somebody waited for it."""
@@ -288,6 +304,10 @@ def wish_of(exchange: Exchange) -> Wish:
         card=body["card_number"],
         id=told,
     )
+
+
+def _us(s: float) -> int:
+    return round(s * 1_000_000)
 
 
 def day_of(text: str) -> str:

@@ -205,23 +205,29 @@ def _of_success(books: Books, wish: Wish) -> Iterator[str]:
     for kind, id_ in (("customer", wish.customer), ("room", wish.room)):
         if not books.may_be_there(kind, id_, exchange.ended):
             yield f"{exchange}: there is no {kind} {id_}, and it was booked"
-    if not any(map(rules.is_bookable, books.statuses(wish.room, exchange.begun, exchange.ended))):
+    statuses = books.statuses(wish.room, _first(books, wish).begun, exchange.ended)
+    if not any(map(rules.is_bookable, statuses)):
         yield f"{exchange}: room {wish.room} cannot be booked, and was"
+
+
+def _first(books: Books, wish: Wish) -> Exchange:
+    """Return which it may be the answer of: who asks again under its id is told what came of that.
+
+    What was refused untouched was none.
+    """
+    asked = [
+        each.exchange
+        for each in books.by_id.get(wish.id or "", [])
+        if each.what == wish.what
+        and not (_is_untouched(each) and each.exchange.before(wish.exchange))
+    ]
+    return min([wish.exchange, *asked], key=lambda each: each.begun)
 
 
 def is_reason(books: Books, wish: Wish, status: int | None, detail: str) -> bool:  # noqa: C901, PLR0911 - one for each reason
     """Whether this may be why a booking was not made; `status` is None where only rows tell."""
     exchange = wish.exchange
-    # Who asks again under its id is told what came of the first, if that was one.
-    begun_us = min(
-        [exchange.begun_us]
-        + [
-            each.exchange.begun_us
-            for each in books.by_id.get(wish.id or "", [])
-            if each.what == wish.what
-            and not (_is_untouched(each) and each.exchange.before(exchange))
-        ]
-    )
+    begun_us = _first(books, wish).begun_us
     took_us = exchange.ended_us - begun_us + books.stepped_us
     disturbed = books.is_disturbed(begun_us, exchange.ended_us)
     if detail == f"there is no customer {wish.customer}":

@@ -175,6 +175,7 @@ class HotelScenario(Scenario):
         )
         books = Books(
             guests.journal, folder, clock, hotel, FURNISHED,
+            gates=[each.background for each in self.configs],
             calm=self.is_calm, roomy=is_roomy(self.configs), was_disturbed=self.was_disturbed,
         )  # fmt: skip
         found = [
