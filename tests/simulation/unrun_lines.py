@@ -27,7 +27,7 @@ UNRUN: Final[Mapping[str, tuple[str, ...]]] = {
         "actors/kernel/mailbox.py::Mailbox._put_from_elsewhere",
         "actors/kernel/mailbox.py::Mailbox._offer_unattended::rest",
         "actors/kernel/ref.py::ActorRef.ask::rest",
-        "actors/kernel/ref.py::ActorRef._expire::rest",
+        "actors/kernel/deadlines.py::Deadlines.add::rest",
         "actors/kernel/ref.py::_on_loop",
         "actors/store/files/hold.py::rest",
         "actors/service/backing_up.py::rest",

@@ -134,6 +134,10 @@ class FatedConnection:
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
 
+    @property
+    def total_changes(self) -> int:
+        return self._connection.total_changes
+
     def execute(self, sql: str, *params: Any) -> Any:
         self._check()
         if sql == "COMMIT":

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from actors.kernel.clock import ManualClock
+from actors.kernel.clock import ManualClock, SystemClock
 from actors.systems.x_platform.api.written_entities import find_entities, mentioned
 from tests.http_edge.serving import hang_up
 from tests.systems.x_platform.api.embedded_x import (
@@ -166,7 +166,7 @@ async def test_what_is_not_http_is_answered_in_xs_form_too() -> None:
 @pytest.mark.real_time
 async def test_a_service_that_does_not_answer_is_xs_503() -> None:
     """Suspended past the deadline, or stopped: Service Unavailable, with the quota."""
-    async with embedded_x(edge={"deadline_s": 0.5}) as x:
+    async with embedded_x(edge={"deadline_s": 0.5}, clock=SystemClock()) as x:
         x.system.suspend("x_platform")
         for path in (RULES, "/2/tweets/1", STREAM):
             reply = await x.send("GET", path, headers=x.app)
