@@ -61,7 +61,11 @@ def lines_of(played: Played, kind: str) -> list[str]:
     return [each.text for each in played.lines if each.kind == kind]
 
 
-@pytest.mark.parametrize("system", [TALLY, HOTEL, DEPOT], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "system",
+    [TALLY, pytest.param(HOTEL, marks=pytest.mark.long), DEPOT],
+    ids=lambda each: each.name,
+)
 def test_each_mistake_is_told(system: System) -> None:
     """And the version that is right goes on with all that was there."""
     with scratch_folder() as place, without_logs():
