@@ -366,11 +366,10 @@ class GroupCommit:
             if not self._connection.in_transaction:
                 return
             if not self._has_savepoints:
-                has_written = tx.has_executed or self._connection.total_changes != changes
-                self._is_spoilt = has_written
-            else:
-                self._connection.execute("ROLLBACK TO command")
-                self._connection.execute("RELEASE command")
+                self._is_spoilt = tx.has_executed or self._connection.total_changes != changes
+                return
+            self._connection.execute("ROLLBACK TO command")
+            self._connection.execute("RELEASE command")
         except sqlite3.Error:
             self._roll_back()  # all of the batch, rather than half of a command
             raise

@@ -1,7 +1,8 @@
 -- Load for wrk. `wrk ... -- rooms` and `wrk ... -- customers` post some; `wrk ... -- FILE` gets the
 -- customers whose ids FILE lists; `wrk ... -- insert FILE [PAUSE_MS]` asks the tutorial's way for a
 -- tweet of each text that FILE lists, as it stands in a URL: PAUSE_MS after the answer before, of
--- each connection. Prints one JSON line at the end, so that nobody has to read wrk's words.
+-- each connection; `wrk ... -- paths METHOD FILE [BODY]` asks for the paths that FILE lists. Prints
+-- one JSON line at the end, so that nobody has to read wrk's words.
 
 local requests, at = {}, 0
 local POSTED = {
@@ -9,10 +10,15 @@ local POSTED = {
   customers = '{"name":"Ada Lovelace","email":"ada@example.com"}',
 }
 
+local JSON = { ["Content-Type"] = "application/json" }
+
 function init(args)
   if POSTED[args[1]] then
-    local headers = { ["Content-Type"] = "application/json" }
-    requests[1] = wrk.format("POST", "/api/v1/" .. args[1], headers, POSTED[args[1]])
+    requests[1] = wrk.format("POST", "/api/v1/" .. args[1], JSON, POSTED[args[1]])
+  elseif args[1] == "paths" then
+    for path in io.lines(args[3]) do
+      requests[#requests + 1] = wrk.format(args[2], path, args[4] and JSON, args[4])
+    end
   elseif args[1] == "insert" then
     for text in io.lines(args[2]) do
       requests[#requests + 1] = wrk.format("GET", "/insert/load/" .. text)

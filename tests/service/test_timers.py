@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from tests.service.desks import Office
 
 TIMERS = 1_000
 KILLS = 200
@@ -327,19 +328,24 @@ async def test_what_is_due_at_once_does_not_wait_for_a_clock_set_backward(
         assert run.labels("a")[9:] == ["last"]
 
 
+async def commit_and_die(run: Office, plans: list[list[tuple[float, str]]]) -> None:
+    """Have a's timers committed together, and kill it before it has started them."""
+    run.system.suspend("a")
+    await turns()
+    asked = [run.ask("a", Do(what=plan)) for plan in plans]
+    run.system.resume("a")
+    await asyncio.wait(asked)
+    run.system.kill("a")
+
+
 async def test_neither_what_is_due_at_once_nor_what_is_late_holds_up_the_other(
     tmp_path: Path, clock: SteppingClock
 ) -> None:
     """Where there is more than the window holds, the older goes first."""
     settings = ["timer.window_timers=4"]
     async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
-        run.system.suspend("a")
-        await turns()
         plans = [[(1.0, "a"), (0.5, "b")], [(0.0, str(number)) for number in range(20)]]
-        asked = [run.ask("a", Do(what=plan)) for plan in (*plans, [(0.2, "c")])]
-        run.system.resume("a")
-        await asyncio.wait(asked)
-        run.system.kill("a")
+        await commit_and_die(run, [*plans, [(0.2, "c")]])
     clock.advance(10.0)
     async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
         await run.advance(1.0, steps=10)
@@ -354,13 +360,7 @@ async def test_what_is_due_at_once_behind_a_window_of_what_is_late_is_not_forgot
     """However often the service starts again: those that are older take all that one look gives."""
     settings = ["timer.window_timers=2"]
     async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
-        run.system.suspend("a")
-        await turns()
-        plans = [[(1.0, "a"), (1.0, "b")], [(0.0, "c"), (0.0, "d"), (0.0, "e")]]
-        asked = [run.ask("a", Do(what=plan)) for plan in plans]
-        run.system.resume("a")
-        await asyncio.wait(asked)
-        run.system.kill("a")
+        await commit_and_die(run, [[(1.0, "a"), (1.0, "b")], [(0.0, "c"), (0.0, "d"), (0.0, "e")]])
     clock.advance(10.0)
     async with office(tmp_path, {"a": Planner}, clock=clock, settings=settings) as run:
         await run.advance(1.0, steps=10)

@@ -49,8 +49,9 @@ LOAD = (
 )
 OLDEST = "SELECT at_us FROM outbox WHERE receiver = ? AND number > ? ORDER BY number LIMIT 1"
 
-KEEP_EVENT = "INSERT INTO event (message_type, message, trace, at_us) VALUES (?, ?, ?, ?)"
-KEEP_EVENTS = ManyRows(KEEP_EVENT)
+KEEP_EVENTS = ManyRows(
+    "INSERT INTO event (message_type, message, trace, at_us) VALUES (?, ?, ?, ?)"
+)
 LAST_EVENT = "SELECT coalesce(max(seq), 0) FROM event"
 FORGET_EVENTS = "DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?"
 EVENTS_AFTER = (

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 
 FIND_CLIENT = "SELECT fingerprint, refused, reply FROM client_key WHERE key = ?"
 FIND_EDGE = "SELECT refused, reply FROM edge_key WHERE seq = ?"
-KEEP_CLIENT = (
+KEEP_CLIENTS = ManyRows(
     "INSERT INTO client_key (key, fingerprint, refused, reply, at_us) VALUES (?, ?, ?, ?, ?)"
 )
-KEEP_CLIENTS = ManyRows(KEEP_CLIENT)
 KEEP_EDGE = "INSERT OR REPLACE INTO edge_key (seq, refused, reply, at_us) VALUES (?, ?, ?, ?)"
 FORGET_EDGE = "DELETE FROM edge_key"
 BATCH = "SELECT value, batch FROM epoch"
@@ -189,11 +188,12 @@ class RequestKeys(Participant):
     def find(self, envelope: Envelope, handler: BoundHandler) -> Any:
         """Return an earlier delivery's reply, a Refusal for a misused key, or MISSING.
 
+        To be asked of what `may_be_known` alone: without a key, of what was redelivered.
         ReplyUnreadable, as a value, where other code has replied what this cannot read.
         """
         key = envelope.key
         if key is None:
-            return self._find_redelivered(envelope, handler) if envelope.started else MISSING
+            return self._find_redelivered(envelope, handler)
         pending = self._client_rows.get(key)
         if pending is not None:
             _, digest, refused, reply, _ = pending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -82,6 +82,19 @@ class Servers:
             P99_MS: sample.p99_ms,
         }
 
+    def _probe(self, what: str, count: int, tree: Path, folder: Path) -> Any:
+        place = folder / f"{what}-{sum(1 for _ in folder.glob(f'{what}-*'))}"
+        place.mkdir()
+        return run_probe(
+            what,
+            "uvloop",
+            self._placement.server,
+            cwd=tree,
+            rounds=1,
+            count=count,
+            folder=str(place),
+        )
+
 
 class EdgePart(Servers):
     """Boot, a row, one that another service hears of, a read, a kill, and what all of it weighs."""
@@ -127,17 +140,7 @@ class TweetsPart(Servers):
         }
 
     def _stream(self, tree: Path, folder: Path) -> Found:
-        place = folder / f"stream-{sum(1 for _ in folder.glob('stream-*'))}"
-        place.mkdir()
-        found = run_probe(
-            "stream",
-            "uvloop",
-            self._placement.server,
-            cwd=tree,
-            rounds=1,
-            count=self._effort.tweets,
-            folder=str(place),
-        )
+        found = self._probe("stream", self._effort.tweets, tree, folder)
         (samples,) = found.values()
         return _one_of(samples)
 
@@ -157,17 +160,7 @@ class SagaPart(Servers):
         return measures
 
     def _messages(self, tree: Path, folder: Path) -> Found:
-        place = folder / f"messages-{sum(1 for _ in folder.glob('messages-*'))}"
-        place.mkdir()
-        found = run_probe(
-            "messages",
-            "uvloop",
-            self._placement.server,
-            cwd=tree,
-            rounds=1,
-            count=self._effort.messages,
-            folder=str(place),
-        )
+        found = self._probe("messages", self._effort.messages, tree, folder)
         return {
             msgspec.structs.replace(figure, name=f"{sent_by}, {figure.name}"): value
             for sent_by, samples in found.items()

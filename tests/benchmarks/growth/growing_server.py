@@ -6,7 +6,6 @@ import statistics
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,9 +18,9 @@ from tests.benchmarks.wrk import run_wrk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 SYSTEM: Final = "tests/benchmarks/growth/notes.py"
-SCRIPT: Final = Path(__file__).parent / "paths.lua"
 PATIENCE_S: Final = 600.0
 # A while after a start each file is read, beside the work: `store.check_after_s`, and a bit.
 CHECK_AFTER_S: Final = 1.5
@@ -101,11 +100,11 @@ class GrowingServer:
         """Ask for the paths in turns, after a round that does not count."""
         listed = self._folder / "paths.txt"
         listed.write_text("".join(f"{path}\n" for path in paths))
-        what = [method, str(listed), *([body] if body else [])]
+        what = ["paths", method, str(listed), *([body] if body else [])]
         candidate = Candidate(
             name="growing",
             server=self.process,
-            load=partial(run_wrk, self.url, *what, script=SCRIPT),
+            load=partial(run_wrk, self.url, *what),
             afterwards=afterwards,
         )
         measured = LoadRounds([candidate], FREE, seconds=seconds)
