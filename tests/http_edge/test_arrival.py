@@ -1,4 +1,4 @@
-"""A request has its time from its arrival on, whatever it then waits for; a client may shorten it."""
+"""A request has its time from its arrival on, whatever it waits for; a client may shorten it."""
 
 from __future__ import annotations
 
