@@ -146,4 +146,4 @@ class AdmissionControl:
 
     def _move(self, bound: float) -> None:
         config = self._config
-        self.in_progress_max = max(config.in_progress_min, min(int(bound), config.in_progress_max))
+        self.in_progress_max = min(max(int(bound), config.in_progress_min), config.in_progress_max)
