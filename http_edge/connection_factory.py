@@ -72,7 +72,8 @@ class ConnectionFactory(web.Server):
         task: asyncio.Task[None],
     ) -> HttpRequest:
         request = HttpRequest(message, payload, protocol, writer, task, self._loop)
-        request.deadline = protocol.next_arrival() + self._deadline_s
+        request.arrived_s = arrived_s = protocol.next_arrival()
+        request.deadline = arrived_s + self._deadline_s
         request.beyond = protocol.beyond
         return request
 
@@ -80,6 +81,10 @@ class ConnectionFactory(web.Server):
         """Keep the task of a connection that is lost, until it ends or the edge does."""
         self._orphans.add(task)
         task.add_done_callback(self._orphans.discard)
+
+    def in_progress(self) -> int:
+        """Return how many connections have a request that has no answer yet."""
+        return sum(each._current_request is not None for each in self.connections)  # noqa: SLF001 - as `finish`
 
     async def finish(self) -> None:
         """Close idle connections; wait for the answers of the others, whose bodies may still come.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from http_edge.metrics.edge_counts import EdgeCounts
 from http_edge.turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class EdgeContext:
     config: EdgeConfig
     date: HttpDate
     admin_token: str
+    counts: EdgeCounts = field(default_factory=EdgeCounts)
     log_requests: bool = False
     turnstile: Turnstile = field(default_factory=Turnstile)
     draining: bool = False

@@ -17,6 +17,8 @@ from http_edge.answer import TEXT, Answer, make_head
 from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.failure_log import FailureLog
+from http_edge.metrics.listener_counts import ListenerCounts
+from http_edge.metrics.request_counts import OTHER
 from http_edge.problems import Kind, Overload, ProblemError, from_error
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", 
 _STATUS_5XX = 500
 _READING = frozenset({"GET", "HEAD"})
 # What keeps the system reachable when all places are taken.
-_VITAL = ("/healthz", "/readyz", "/admin/")
+_VITAL = ("/healthz", "/readyz", "/admin/", "/metrics")
 
 
 class Gateway:
@@ -59,6 +61,8 @@ class Gateway:
         # Whom a client is told of, and what may tell everything: it asks for the token itself.
         self._service_of: dict[HttpHandler, str] = {}
         self._open: set[HttpHandler] = set()
+        self.counts = ListenerCounts()
+        self._count = self.counts.requests.note
         self._table = AddressTable(heads=self.serves_heads)
         for address in addresses:
             handler = address.endpoint.bind(address.method, address.path, context)
@@ -109,6 +113,8 @@ class Gateway:
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
+        took_s = self.clock.monotonic() - request.arrived_s
+        self._count(handler, message.method, answer.status, took_s)
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
@@ -145,7 +151,9 @@ class Gateway:
 
     def overloaded(self) -> Answer:
         """Answer a connection that is one too many."""
-        return self._stamped(self.no_place())
+        problem = self.no_place()
+        self.counts.sheds.note(problem)
+        return self._stamped(problem)
 
     def no_place(self) -> ProblemError:
         """Return what is said where there are as many connections as there may be."""
@@ -155,6 +163,7 @@ class Gateway:
 
     def _stamped(self, problem: ProblemError) -> Answer:
         answer = self.refusal(problem, None)
+        self._count(None, OTHER, answer.status, 0.0)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 
@@ -166,6 +175,7 @@ class Gateway:
     def _note(self, address: Address, handler: HttpHandler) -> None:
         """Remember what a request for it needs to be looked at for."""
         method, path, endpoint = address
+        self.counts.requests.knows(handler, path)
         if endpoint.is_probe:
             self._probes.add(path)
         if endpoint.writes or method not in _READING:
@@ -219,6 +229,7 @@ class Gateway:
     def _failed(
         self, request: HttpRequest, error: BaseException, handler: HttpHandler | None
     ) -> Answer:
+        self.counts.sheds.note(error)
         problem: ProblemError | None = None
         reason = str(error)
         if isinstance(error, ProblemError):

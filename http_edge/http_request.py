@@ -27,15 +27,16 @@ _EXPECT_FIELD: Final = hdrs.EXPECT
 
 
 class HttpRequest(web.BaseRequest):
-    """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
+    """`deadline` is in `clock.monotonic()` seconds, counted from `arrived_s`: its head's end.
 
     `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the
     connection is one more than there are places, so that only what keeps the system reachable is
     answered on it.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | {"beyond", "deadline", "left_s"}
+    ATTRS = web.BaseRequest.ATTRS | {"arrived_s", "beyond", "deadline", "left_s"}
 
+    arrived_s: float
     deadline: float
     left_s: float
     beyond: bool
