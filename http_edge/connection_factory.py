@@ -73,6 +73,7 @@ class ConnectionFactory(web.Server):
     ) -> HttpRequest:
         request = HttpRequest(message, payload, protocol, writer, task, self._loop)
         request.arrived_s = arrived_s = protocol.next_arrival()
+        request.limit_s = self._deadline_s
         request.deadline = arrived_s + self._deadline_s
         request.beyond = protocol.beyond
         return request
