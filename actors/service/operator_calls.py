@@ -106,7 +106,8 @@ class OperatorCalls:
         hosted, running = self._hosted, self._hosted.current
         channels = {} if running is None else dict(running.dispatcher.channels)
         acknowledged = {receiver: each.acknowledged for receiver, each in channels.items()}
-        letters, oldest = None, {}
+        letters: int | None = None
+        oldest: dict[str, int] = {}
         now_us = hosted.clock.now_us()
         if running is not None:
             # A query that takes long holds up its service's reader, and no scrape.

@@ -73,7 +73,10 @@ async def test_what_was_done_is_what_was_counted(standing: LiveSystem) -> None:
         assert after.by(duration, "status_class", **created) == {"2xx": 5, "4xx": 2}
         # What a service was asked: what is wrong with a body the edge says itself.
         assert grown(after, "messages_total", actor="customer", outcome="handled") >= 5
-        assert after.value("effects_total", service="payment", effect="ChargeCard", outcome="done") == 1
+        assert (
+            after.value("effects_total", service="payment", effect="ChargeCard", outcome="done")
+            == 1
+        )
         attempts = {"service": "payment", "effect": "ChargeCard"}
         assert after.by("effect_attempts_total", "outcome", **attempts) == {"succeeded": 1}
         assert after.value("effect_retries_total", **attempts) == 0
@@ -90,7 +93,7 @@ async def test_what_was_done_is_what_was_counted(standing: LiveSystem) -> None:
         assert after.value("store_answered") == len(after.by("store_answered", "service"))
         assert after.value("dead_letters") == 0
         # A scrape is a request.
-        assert grown(after, "http_requests_total", route="/metrics") >= 1
+        assert after.value("http_requests_total", route="/metrics") >= 1
 
 
 async def test_a_kill_is_a_restart_by_its_cause(standing: LiveSystem) -> None:

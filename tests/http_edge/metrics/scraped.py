@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.openmetrics import parser
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from prometheus_client.core import Metric
+
     from tests.http_edge.serving import Reply
+
+# It has no types.
+parse: Callable[[str], Iterable[Metric]] = parser.text_string_to_metric_families
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -18,7 +25,7 @@ class Scraped:
     def __init__(self, reply: Reply) -> None:
         assert reply.status == 200, (reply.status, reply.body[:500])
         assert reply.headers["Content-Type"].startswith("application/openmetrics-text")
-        self.families = list(text_string_to_metric_families(reply.body.decode()))
+        self.families = list(parse(reply.body.decode()))
         self.samples = [each for family in self.families for each in family.samples]
         self.names = {each.name for each in self.samples}
 
@@ -26,7 +33,7 @@ class Scraped:
         """Return the sum of the samples that have these labels, among others."""
         wanted = labels.items()
         found = [
-            each.value
+            float(each.value)
             for each in self.samples
             if each.name == f"dress_rehearsal_{name}" and wanted <= each.labels.items()
         ]
