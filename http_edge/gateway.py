@@ -110,11 +110,14 @@ class Gateway:
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
+            status = answer._head[9:12]  # noqa: SLF001 - a number made of it costs as much as to count
+        else:
+            status = str(answer.status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         took_s = self.clock.monotonic() - request.arrived_s
-        self._count(handler, message.method, answer.status, took_s)
+        self._count(handler, message.method, status, took_s)
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
@@ -163,7 +166,7 @@ class Gateway:
 
     def _stamped(self, problem: ProblemError) -> Answer:
         answer = self.refusal(problem, None)
-        self._count(None, OTHER, answer.status, 0.0)
+        self._count(None, OTHER, str(answer.status), 0.0)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 

@@ -59,10 +59,10 @@ def _requests(counts: EdgeCounts) -> Iterator[Metric]:
         # Handlers of one path and method may be several: other spellings of one address.
         numbers: dict[tuple[str, str, str, str], int] = {}
         for route, method, status, counted in each.requests.items():
-            key = listener, route, method, str(status)
+            key = listener, route, method, status
             numbers[key] = numbers.get(key, 0) + sum(counted.counts)
             if route != NOWHERE:
-                of_class = listener, route, method, f"{status // 100}xx"
+                of_class = listener, route, method, f"{status[0]}xx"
                 durations.setdefault(of_class, Histogram(SECONDS)).add(counted)
         for key, number in numbers.items():
             requests.add_metric(key, number)

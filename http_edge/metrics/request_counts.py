@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 # Of what a client may send, what is told apart: a label must not have as many values as there are
 # clients with ideas. Likewise the path of what no address is for, and of what is no request.
-METHODS: Final = {
-    each: each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-}
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER: Final = "other"
 NOWHERE: Final = "none"
 
@@ -25,23 +23,26 @@ class RequestCounts:
     def __init__(self) -> None:
         """Nobody has come yet."""
         self._paths: dict[Hashable, str] = {}
-        self._counts: dict[tuple[Hashable, str, int], Histogram] = {}
+        self._counts: dict[tuple[Hashable, str, str], Histogram] = {}
 
     def knows(self, handler: Hashable, path: str) -> None:
         """Call what this handler answers by its address's path, as it is written in a table."""
         self._paths[handler] = path
 
-    def note(self, handler: Hashable, method: str, status: int, took_s: float) -> None:
+    def note(self, handler: Hashable, method: str, status: str, took_s: float) -> None:
         """Count a request that was answered; without a `handler` its address was not found."""
-        key = handler, METHODS.get(method, OTHER), status
-        count = self._counts.get(key)
+        count = self._counts.get((handler, method, status))
         if count is None:
-            count = self._counts[key] = Histogram(SECONDS)
+            count = self._first(handler, method, status)
         # As Histogram.note, whose call each request would pay for.
         count.counts[bisect_left(SECONDS, took_s)] += 1
         count.total += took_s
 
-    def items(self) -> Iterator[tuple[str, str, int, Histogram]]:
+    def _first(self, handler: Hashable, method: str, status: str) -> Histogram:
+        key = handler, method if method in METHODS else OTHER, status
+        return self._counts.setdefault(key, Histogram(SECONDS))
+
+    def items(self) -> Iterator[tuple[str, str, str, Histogram]]:
         """Yield path, method, status, and how often it took how long."""
         for (handler, method, status), count in self._counts.items():
             yield self._paths.get(handler, NOWHERE), method, status, count
