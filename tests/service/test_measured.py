@@ -139,7 +139,8 @@ async def test_a_store_that_does_not_answer_is_left_out(
         assert [each.answered for each in (await _measured(run)).services] == [True, True]
         running = run.system._hosted["a"].current
         assert running is not None
-        running.store.look = lambda _: asyncio.get_running_loop().create_future()
+        silent: Any = running.store
+        silent.look = lambda _: asyncio.get_running_loop().create_future()
         run.system._hosted["b"].current = None
         asked = asyncio.ensure_future(_measured(run))
         await turns(2)
