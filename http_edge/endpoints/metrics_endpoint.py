@@ -36,7 +36,7 @@ class MetricsEndpoint(Endpoint):
         exposition: Exposition | None = None
 
         def begin() -> Exposition:
-            # The library takes 50 ms to load: whoever does not look at metrics boots without.
+            # The library takes 15 ms to load: whoever does not look at metrics boots without.
             from http_edge.metrics.exposition import Exposition  # noqa: PLC0415
 
             if counts.loop_lag is not None and not context.draining:
