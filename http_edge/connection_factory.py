@@ -72,9 +72,8 @@ class ConnectionFactory(web.Server):
         task: asyncio.Task[None],
     ) -> HttpRequest:
         request = HttpRequest(message, payload, protocol, writer, task, self._loop)
-        request.arrived_s = arrived_s = protocol.next_arrival()
-        request.limit_s = self._deadline_s
-        request.deadline = arrived_s + self._deadline_s
+        request.arrived = arrived = protocol.next_arrival()
+        request.deadline = arrived + self._deadline_s
         request.beyond = protocol.beyond
         return request
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sized
 
+    from http_edge.admissions import Admissions
     from http_edge.metrics.listener_counts import ListenerCounts
     from http_edge.metrics.loop_lag import LoopLag
 
@@ -30,3 +31,4 @@ class EdgeCounts:
     loop_lag: LoopLag | None = None
     listeners: dict[str, ListenerCounts] = field(default_factory=dict)
     connected: dict[str, Connected] = field(default_factory=dict)
+    admissions: Admissions | None = None

@@ -37,6 +37,7 @@ def edge_families(counts: EdgeCounts) -> Iterator[Metric]:
         in_progress.add_metric([listener], connected.in_progress())
     yield connections
     yield in_progress
+    yield from _admitted(counts)
     if counts.loop_lag is not None:
         lag = histogram(
             "event_loop_lag_seconds",
@@ -44,6 +45,15 @@ def edge_families(counts: EdgeCounts) -> Iterator[Metric]:
         )
         observe(lag, [], counts.loop_lag.seconds)
         yield lag
+
+
+def _admitted(counts: EdgeCounts) -> Iterator[Metric]:
+    admitted = gauge("admitted_in_progress", "Requests let in, without an answer yet.", ["kind"])
+    admitted_max = gauge("admitted_in_progress_max", "As many may be, at present.", ["kind"])
+    for each in () if counts.admissions is None else counts.admissions.all():
+        admitted.add_metric([each.name], each.in_progress)
+        admitted_max.add_metric([each.name], each.in_progress_max)
+    yield from (admitted, admitted_max)
 
 
 def _requests(counts: EdgeCounts) -> Iterator[Metric]:

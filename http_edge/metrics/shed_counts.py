@@ -11,6 +11,7 @@ from http_edge.problems import Kind, ProblemError
 KINDS: Final = {
     Kind.TOO_MANY_CONNECTIONS.type: "no_place",
     Kind.DEADLINE_EXCEEDED.type: "deadline",
+    Kind.OVERLOADED.type: "overloaded",
 }
 # What an ask ends in, the most specific first. Whoever brings another limit gives it a row; until
 # then it is "other".

@@ -9,6 +9,7 @@ import pytest
 
 from actors import errors
 from http_edge.metrics.shed_counts import REASONS
+from http_edge.problems import Kind, Overload
 from tests.http_edge.metrics.scraped import OPENMETRICS, Scraped
 from tests.http_edge.serving import is_problem, serving
 from tests.http_edge.test_edge import Gate
@@ -97,6 +98,7 @@ def _full(_: object) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
+        (Overload(Kind.OVERLOADED, "x", retry_after_s=1.0), "overloaded"),
         (errors.MailboxFull("x", retry_after_s=1.0), "mailbox_full"),
         (errors.OutboxFull("x", retry_after_s=1.0), "outbox_full"),
         (errors.Starting("x", retry_after_s=1.0), "starting"),
