@@ -37,6 +37,7 @@ ROWS = (
         "actors.errors",
         "actors.frozen_type",
         "actors.heap",
+        "actors.measures",
         "actors.program",
     ),
     ("actors",),

@@ -150,11 +150,11 @@ def test_nothing_below_the_systems_names_one() -> None:
 
 
 def test_a_server_imports_no_simulation() -> None:
-    """What the command line needs to serve; a scenario and an audit are imported when wanted."""
+    """A scenario, an audit and what writes metrics are imported when somebody wants them."""
     code = (
         "import sys, actors.command_line, actors.systems; "
         "print([each for each in sys.modules if 'simulation' in each or 'scenario' in each"
-        " or 'invariants' in each])"
+        " or 'invariants' in each or 'prometheus' in each])"
     )
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
