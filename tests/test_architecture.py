@@ -267,7 +267,7 @@ def test_requirements_name_no_index(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert [line for line in lines if not line_rule.fullmatch(line)] == []
     assert not re.search(
-        r"://|--index|--extra-index|--find-links|--trusted-host|file:|/opt|/tmp", "\n".join(lines)
+        r"://|--index|--extra-index|--find-links|--trusted-host|file:/|/opt|/tmp", "\n".join(lines)
     )
 
 

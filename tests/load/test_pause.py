@@ -54,9 +54,10 @@ def test_p999_at_a_server_that_pauses_a_second(
 
     8,000 requests in 4 s, one each 0.5 ms; the server blocks for 1 s at the 2,000th. The k-th of
     those that are due while it blocks waits 1 s - k * 0.5 ms, however few connections there are;
-    when it goes on first come are first answered, so that little is added to the first ones' wait. 8 of
-    8,000 are one in a thousand, so that p99.9 is the wait of k = 8: 0.996 s. Over 64 connections
-    only 64 of the 8,000 are under way meanwhile: who measured from the actual send would see these.
+    when it goes on first come are first answered, so that little is added to the first ones' wait.
+    8 of 8,000 are one in a thousand, so that p99.9 is the wait of k = 8: 0.996 s. Over 64
+    connections only 64 of the 8,000 are under way meanwhile: the others were sent afterwards, and
+    from the actual send have waited for nothing.
     """
     corrected: dict[str, float] = {}
     for _ in range(ATTEMPTS):
