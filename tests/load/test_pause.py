@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PLAN = '[[request]]\nname = "ask"\npath = "/"\n'
 COMMAND_S_MAX = 100.0
 # A machine that runs much else is in the figures: then a run does not count, and is made again.
-ATTEMPTS = 3
+ATTEMPTS = 2
 QUIET_P50_S = 0.001
 
 pytestmark = pytest.mark.real_time
