@@ -107,7 +107,7 @@ async def test_requests_that_never_answer_and_go_on_coming_stop_nobody(
     async with office(
         tmp_path, {"a": lambda: Listener(world)}, clock=clock, seed=rng.getrandbits(32)
     ) as run:
-        for number in range(1200):
+        for number in range(500):
             bad = rng.random() < 0.1
             label = f"{'bad' if bad else 'good'} {number}"
             if not bad:
