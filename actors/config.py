@@ -131,6 +131,7 @@ class StoreConfig(Section):
 
 class ChannelConfig(Section):
     window_messages: Count
+    memory_kib: Count
     retry_s: Positive
     retry_s_max: Positive
 

@@ -39,6 +39,8 @@ log = structlog.get_logger()
 # How many windows of applied messages may stand in the outbox until its service commits anyway: to
 # remove what has waited long all at once would hold up a client.
 APPLIED_WINDOWS_MAX: Final = 4
+# What a message in memory takes beside its blob, in bytes: objects, and itself, decoded.
+MESSAGE_BYTES: Final = 256
 
 
 class RemoveApplied(Command):
@@ -67,9 +69,10 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
 class Channel:
     """One incarnation's hold on a channel. What it has in memory, the outbox has as well.
 
-    At most `window_messages` are with the receiver, and as many wait in memory; all else stays in
-    the outbox, so that a receiver that is down costs its senders no memory. When the receiver fails
-    a message, everything from there is sent again ("go back N"); it knows what it has applied.
+    At most `window_messages` are with the receiver, and as many wait in memory, or `memory_kib` of
+    what comes while the receiver gets on; all else stays in the outbox, so that one that is down
+    costs its senders no memory. When the receiver fails a message, everything from there is sent
+    again ("go back N"); it knows what it has applied.
 
     What no client waits for asks the gate first. It is in order all the same: a message that is
     urgent takes along those before it.
@@ -114,6 +117,9 @@ class Channel:
         self._last = backlog.last
         # What is to be sent next: numbers _sent + 1 and on, without a gap.
         self._memory: deque[Outgoing] = deque()
+        self._memory_bytes = 0
+        # How far the receiver was when something was last committed.
+        self._was_acknowledged = self.acknowledged
         # The highest that was applied; a batch's are acknowledged together, a turn of the loop on.
         self._applied = self.acknowledged
         self._loading = False
@@ -135,15 +141,17 @@ class Channel:
         self._removes = False
         self._closed = False
 
-    def committed(self, message: Outgoing) -> None:
-        """Take a message that was just committed; `pump` sends it."""
-        if message.urgent:
-            self._urgent = message.number
-            self._gate.hurried()
-        room = len(self._memory) < self._config.window_messages
-        if room and message.number == self._sent + len(self._memory) + 1:
-            self._memory.append(message)
-        self._last = max(self._last, message.number)
+    def committed(self, messages: Sequence[Outgoing]) -> None:
+        """Take what was just committed, in order; `pump` sends it."""
+        self._last = messages[-1].number
+        for message in messages:
+            if message.urgent:
+                self._urgent = message.number
+                self._gate.hurried()
+        gets_on = self.acknowledged > self._was_acknowledged
+        self._was_acknowledged = self.acknowledged
+        if messages[0].number == self._sent + len(self._memory) + 1:
+            self._remember(messages, kib=self._config.memory_kib if gets_on else 0)
 
     def pump(self) -> None:
         """Send what the window allows."""
@@ -260,23 +268,34 @@ class Channel:
 
     # --- Inside ------------------------------------------------------------------------------
 
+    def _remember(self, messages: Sequence[Outgoing], *, kib: int) -> None:
+        """Keep them in memory as far as there is room: for a window, or for `kib`."""
+        memory, window = self._memory, self._config.window_messages
+        for message in messages:
+            if len(memory) >= window and self._memory_bytes >= kib * 1024:
+                break
+            memory.append(message)
+            self._memory_bytes += MESSAGE_BYTES + len(message.blob)
+
+    def _forget_first(self) -> int:
+        message = self._memory.popleft()
+        self._memory_bytes -= MESSAGE_BYTES + len(message.blob)
+        return message.number
+
     def _next_ones(self) -> list[Envelope]:
         """Take from memory what may go now; what it lacks is on its way there."""
         envelopes: list[Envelope] = []
+        if self._retry is not None or self._last_one is not None or self._closed:
+            return envelopes
         until = min(self._last, self.acknowledged + self._config.window_messages)
-        while (
-            self._sent < until
-            and self._retry is None
-            and self._last_one is None
-            and not self._closed
-        ):
+        while self._sent < until:
             if self._sent >= self._urgent and not self._granted and not self._ask_gate():
                 break
             if not self._memory:
                 self._load()
                 break
             envelope = self._envelope(self._memory[0])
-            if isinstance(envelope.message, Unreadable) and envelope.message.waits:
+            if envelope.message.__class__ is Unreadable and envelope.message.waits:
                 if self._sent > self.acknowledged:
                     break  # those before it come first
                 self._last_one = envelope.message
@@ -285,7 +304,7 @@ class Channel:
                     break
             envelopes.append(envelope)
             self._under_way.append(envelope)
-            self._sent = self._memory.popleft().number
+            self._sent = self._forget_first()
             if self._sent > self._urgent:
                 self._granted -= 1
         return envelopes
@@ -329,7 +348,7 @@ class Channel:
             self._remove(many=rows >= APPLIED_WINDOWS_MAX * self._config.window_messages)
             # Those of an earlier round count too, and may be ahead of what this one has sent.
             while self._memory and self._memory[0].number <= number:
-                self._memory.popleft()
+                self._forget_first()
             while self._under_way and self._under_way[0].origin.number <= number:
                 self._under_way.popleft()
             self._sent = max(self._sent, number)
@@ -370,6 +389,7 @@ class Channel:
             self._crashed = (first.origin.number, first.attempt, first.error)
             self._under_way.clear()
         self._memory.clear()
+        self._memory_bytes = 0
         self._sent = self.acknowledged
         self._granted = 0
 
@@ -419,5 +439,5 @@ class Channel:
         else:
             for each in future.result():
                 each.urgent = each.number <= self._urgent  # as far as is known
-            self._memory.extend(future.result())
+            self._remember(future.result(), kib=0)
             self.pump()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -76,16 +77,17 @@ class Dispatcher:
 
     def send(self, messages: Sequence[Outgoing]) -> None:
         """Send what was just committed."""
-        touched: dict[str, Channel] = {}
+        by_receiver: defaultdict[str, list[Outgoing]] = defaultdict(list)
         for message in messages:
-            channel = self.channels.get(message.receiver)
+            by_receiver[message.receiver].append(message)
+        for receiver, sent in by_receiver.items():
+            channel = self.channels.get(receiver)
             if channel is None:
-                channel = self._make_channel(message.receiver, ChannelBacklog(message.number, 0))
-                self.channels[message.receiver] = channel
-            channel.committed(message)
-            touched[message.receiver] = channel
-        for channel in touched.values():
-            channel.pump()
+                channel = self._make_channel(receiver, ChannelBacklog(sent[0].number, 0))
+                self.channels[receiver] = channel
+            channel.committed(sent)
+        for receiver in by_receiver:
+            self.channels[receiver].pump()
 
     def schedule(self, timers: Sequence[Timer]) -> None:
         """Take the timers that were just committed."""

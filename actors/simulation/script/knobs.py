@@ -25,6 +25,7 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "mailbox.capacity": (5, 2, 1),
         "service.batch_messages_max": (2, 1),
         "channel.window_messages": (2, 1),
+        "channel.memory_kib": (1,),
         "timer.window_timers": (2, 1),
         "effect.running_max": (2, 1),
         "effect.waiting_max": (2, 1),

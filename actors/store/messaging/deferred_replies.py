@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
 
-OPEN = "INSERT INTO later (request, client_key, edge_seq) VALUES (?, ?, ?)"
+OPEN = (
+    "INSERT INTO later (request, client_key, edge_seq) VALUES (?, ?, ?)"
+    " ON CONFLICT (request) DO NOTHING"
+)
 BY_CLIENT_KEY = "SELECT request FROM later WHERE client_key = ?"
 BY_EDGE_SEQ = "SELECT request FROM later WHERE edge_seq = ?"
 IS_OPEN = "SELECT 1 FROM later WHERE request = ?"
@@ -27,14 +30,13 @@ FORGET_EDGE = "UPDATE later SET edge_seq = NULL WHERE edge_seq IS NOT NULL"
 
 def put_off(connection: sqlite3.Connection, envelope: Envelope, later: Later) -> None:
     """Note whom to answer. Raises ValueError where a request of that name is open."""
-    if connection.execute(IS_OPEN, (later.request,)).fetchone() is not None:
+    seq = envelope.seq if envelope.key is None else None
+    if not connection.execute(OPEN, (later.request, envelope.key, seq)).rowcount:
         message = (
             f"Later(request={later.request!r}): a request of that name is open already, and "
             "tx.reply could not tell them apart; take a new name each time, such as tx.new_id()"
         )
         raise ValueError(message)
-    seq = envelope.seq if envelope.key is None else None
-    connection.execute(OPEN, (later.request, envelope.key, seq))
 
 
 def still_open(connection: sqlite3.Connection, envelope: Envelope) -> str | None:
