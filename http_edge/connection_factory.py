@@ -72,6 +72,7 @@ class ConnectionFactory(web.Server):
         task: asyncio.Task[None],
     ) -> HttpRequest:
         request = HttpRequest(message, payload, protocol, writer, task, self._loop)
+        request.limit_s = self._deadline_s
         request.deadline = protocol.next_arrival() + self._deadline_s
         request.beyond = protocol.beyond
         return request
