@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.errors import ActorCrashed, DeadLettered
 from actors.kernel.exit import CRASHES
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
         def on_signal(self, signal: Signal, argument: Any) -> None: ...
 
         def crash(self, error: BaseException, *, culprit: Envelope | None = None) -> None: ...
-
-
-# For how many turns of the loop at most a batch waits for more: each may be as long as all that
-# others do in it.
-FILL_TURNS_MAX: Final = 4
 
 
 class LaneServer:
@@ -77,15 +72,12 @@ class LaneServer:
         serve = self._serve_batch if self._batch_max else self._serve_each
         for lane in mailbox.lanes:
             if lane.queue and lane.work is None:
-                if self._batch_max and self._fills(lane):
-                    continue
                 serve(incarnation, lane)
                 if machine.incarnation is not incarnation:
                     return
         mailbox.asleep = True
         for lane in mailbox.lanes:
-            # A full turn lets the other actors have theirs; and a batch fills.
-            if lane.queue and lane.work is None:
+            if lane.queue and lane.work is None:  # a full turn: let the other actors have theirs
                 mailbox.asleep = False
                 context = self._actor.context
                 context.loop.call_soon(self.turn, context=context.ambient)
@@ -199,26 +191,6 @@ class LaneServer:
                 self.turn()
 
         task.add_done_callback(done)
-
-    def _fills(self, lane: Lane) -> bool:
-        """Whether the next turn of the loop may bring more for the lane's batch, as this one did.
-
-        To commit a batch costs what some thirty commands do. Who was answered together asks again
-        together, but not all in one turn: the first of them would have a commit for themselves. Who
-        is alone is served at once.
-        """
-        depth = len(lane.queue)
-        if (
-            lane.seen < depth < self._batch_max
-            and lane.looks < FILL_TURNS_MAX
-            and max(depth, lane.batch_before) > 1
-        ):
-            lane.seen = depth
-            lane.looks += 1
-            return True
-        lane.looks = lane.seen = 0
-        lane.batch_before = depth
-        return False
 
     def _serve_batch(self, incarnation: Incarnation, lane: Lane) -> None:
         mailbox = self.mailbox

@@ -24,9 +24,7 @@ Signal = Literal["kill", "restart", "suspend", "resume", "stop"]
 class Lane:
     """One queue of a mailbox, and what an incarnation has taken from it and not yet settled."""
 
-    __slots__ = (
-        "batch_before", "in_flight", "index", "looks", "queue", "seen", "since_s", "waiting", "work",
-    )  # fmt: skip
+    __slots__ = ("in_flight", "index", "queue", "since_s", "waiting", "work")
 
     def __init__(self, index: int) -> None:
         """Start empty and idle; `index` is its place among the mailbox's lanes."""
@@ -39,9 +37,6 @@ class Lane:
         self.work: asyncio.Task[Any] | None = None
         # When that task began, in the clock's monotonic seconds.
         self.since_s = 0.0
-        # While a batch fills: in how many turns it was looked at, and how much was there in the
-        # latest; and how much the batch before it held.
-        self.looks = self.seen = self.batch_before = 0
 
 
 class Mailbox:

@@ -18,7 +18,6 @@ from actors.errors import (
 )
 from actors.kernel import lifecycle
 from actors.kernel.behavior import BatchResult, Behavior
-from actors.kernel.lane_server import FILL_TURNS_MAX
 from actors.kernel.messages import Refusal
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
@@ -1095,36 +1094,6 @@ async def test_a_batch_of_one_is_a_batch() -> None:
         assert await child.ref.ask("a", block=False) == "a"
         assert await child.ref.ask("b", block=False) == "b"
         assert world == [[("a", 0, False)], [("b", 0, False)]]
-
-
-async def test_a_batch_fills_while_turns_bring_more() -> None:
-    """Who comes in the turns that follow is in the same batch; who is alone does not wait."""
-    world: list[list[tuple[Any, int, bool]]] = []
-    async with running_kernel() as kernel:
-        _, child = await supervised(kernel, lambda: Batching(world), batch_messages_max=10)
-        alone = child.ref.ask(0, block=False)
-        await turns(2)  # the actor's, and its batch's first step
-        assert [len(batch) for batch in world] == [1]
-        await alone
-        asks = [child.ref.ask(number, block=False) for number in (1, 2)]
-        await turns(1)
-        asks.append(child.ref.ask(3, block=False))
-        await asyncio.gather(*asks)
-        assert [[entry[0] for entry in batch] for batch in world] == [[0], [1, 2, 3]]
-
-
-async def test_a_batch_does_not_fill_for_ever() -> None:
-    """One more in each turn of the loop: those before are served after a few, or when it is full."""
-    world: list[list[tuple[Any, int, bool]]] = []
-    async with running_kernel() as kernel:
-        _, child = await supervised(kernel, lambda: Batching(world), batch_messages_max=100)
-        asks = [child.ref.ask(number, block=False) for number in (0, 1)]
-        for number in range(2, 40):
-            await turns(1)
-            asks.append(child.ref.ask(number, block=False))
-        await asyncio.gather(*asks)
-        assert FILL_TURNS_MAX < len(world[0]) <= FILL_TURNS_MAX + 2
-        assert [entry[0] for batch in world for entry in batch] == list(range(40))
 
 
 async def test_a_killed_batch_comes_back_whole_and_unblamed() -> None:
