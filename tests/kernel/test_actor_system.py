@@ -93,7 +93,7 @@ async def test_stop_is_the_reverse_of_start(strategy: Strategy) -> None:
 
 @pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
 async def test_who_does_not_wait_for_others_to_start_stops_beside_them(strategy: Strategy) -> None:
-    """Up to `stops_max` at once, the last first; those coupled one after another, whatever it is."""
+    """Up to `stops_max` at once, the last first; those coupled one after another."""
     stopping: list[str] = []
     gates = {name: asyncio.Event() for name in "abcd"}
 
