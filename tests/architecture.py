@@ -23,7 +23,7 @@ ROWS = (
     ("actors.data_commands", "actors.entry_point", "actors.new_command", "actors.serving"),
     ("actors.upgrade_check",),
     ("actors.systems",),
-    ("actors.simulation",),
+    ("actors.simulation", "actors.load"),
     ("actors.app",),
     ("actors.system",),
     ("http_edge",),
