@@ -322,7 +322,7 @@ def test_a_file_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Who forgets `run` is told of it."""
     assert command_line.main(["shop.py"], program=RUNTIME) == 2
     told = capsys.readouterr().err
-    assert "there is no command 'shop.py': there are run, simulate, new, " in told
+    assert "there is no command 'shop.py': there are run, simulate, load, new, " in told
     assert "; `runtime.py run shop.py` boots a system that is called so" in told
 
 
