@@ -95,6 +95,7 @@ class SupervisorConfig(Section):
     start_stall_s_max: Positive
     start_retry_after_s: Positive
     shutdown_s: NotNegative
+    stops_max: Count
     park_retry_s: Positive
 
     def rules(self) -> Iterable[Rule]:

@@ -79,7 +79,7 @@ async def test_stop_is_the_reverse_of_start(strategy: Strategy) -> None:
             name="inner", children=(traced(trace, "b"), traced(trace, "c")), strategy=strategy
         )
         system = await started(
-            kernel, traced(trace, "a"), inner, traced(trace, "d"), strategy=strategy
+            kernel, traced(trace, "a"), inner, traced(trace, "d"), strategy=strategy, stops_max=1
         )
         await turns()
         assert sorted(trace) == ["start a", "start b", "start c", "start d"]
@@ -89,6 +89,36 @@ async def test_stop_is_the_reverse_of_start(strategy: Strategy) -> None:
         await system.stop()
         assert trace == ["stop d", "stop c", "stop b", "stop a"]
         assert {stats.state for stats in system.actors()} == {"stopped"}
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
+async def test_who_does_not_wait_for_others_to_start_stops_beside_them(strategy: Strategy) -> None:
+    """Up to `stops_max` at once, the last first; those coupled one after another."""
+    stopping: list[str] = []
+    gates = {name: asyncio.Event() for name in "abcd"}
+
+    def slow(name: str) -> Any:
+        class Slow(Obedient):
+            async def on_stop(self) -> None:
+                stopping.append(name)
+                await gates[name].wait()
+
+        return child(name, Slow)
+
+    async with running_kernel() as kernel:
+        children = [slow(name) for name in gates]
+        system = await started(kernel, *children, strategy=strategy, stops_max=2)
+        end = asyncio.create_task(system.stop())
+        await turns()
+        coupled = strategy != "one_for_one"
+        assert stopping == (["d"] if coupled else ["d", "c"])
+        gates["d"].set()
+        await turns()
+        assert stopping == (["d", "c"] if coupled else ["d", "c", "b"])
+        for gate in gates.values():
+            gate.set()
+        await end
+        assert stopping == ["d", "c", "b", "a"]
 
 
 async def test_stop_drains_every_mailbox() -> None:
@@ -136,7 +166,7 @@ async def test_stop_is_bounded_by_each_actors_limit() -> None:
 async def test_a_crash_while_the_system_stops_is_no_news() -> None:
     """A message drained at the stop may crash its actor; the stop goes on, the rest is drained."""
     async with running_kernel() as kernel:
-        system = await started(kernel, child("first"), child("last"))
+        system = await started(kernel, child("first"), child("last"), stops_max=1)
         gate = asyncio.Event()
         first, last = (system.registry.actor(name).ref for name in ("first", "last"))
         last.tell(lambda _: gate.wait())

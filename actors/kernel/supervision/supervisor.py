@@ -265,11 +265,17 @@ class Supervisor(Behavior):
             self.exited(child.actor, exit_)
 
     async def _stop(self, children: Sequence[Child], *, drain: bool = False) -> None:
-        """Stop in reverse order, each within its own limit."""
-        for child in reversed(children):
-            child.forget_restart()
-            child.running = False
-            await child.actor.end(drain=drain)
+        """Stop in reverse order, each within its own limit: one by one where they start so."""
+        together = self._spec.strategy == "one_for_one"
+        places = asyncio.Semaphore(self._config.stops_max if together else 1)
+
+        async def stop(child: Child) -> None:
+            async with places:
+                child.forget_restart()
+                child.running = False
+                await child.actor.end(drain=drain)
+
+        await asyncio.gather(*[stop(child) for child in reversed(children)])
 
     def _without_temporary(self, group: Sequence[Child], culprit: Child) -> list[Child]:
         """Let go of the temporary siblings of `culprit`: what was stopped of them stays down."""

@@ -230,8 +230,7 @@ class DataFolder:
         return own, missing
 
     def _others(self, service: str) -> dict[str, FileHistory]:
-        known = witnesses(self._histories, self.manifest)
-        return {name: history for name, history in known.items() if name != service}
+        return witnesses(service, self._histories, self.manifest)
 
     def _describe(self, service: str, missing: str) -> str:
         path = self._paths[service]
@@ -282,5 +281,5 @@ def missing_of(service: str, folder: Path, config: StoreConfig) -> str | None:
         return "is not known"
     paths = {name: folder / f"{name}.db" for name in manifest.stores}
     own = owner_of(paths.pop(service), config, service)
-    others = witnesses(known_histories(paths, config), manifest)
+    others = witnesses(service, known_histories(paths, config), manifest)
     return what_is_missing(service, own, others, manifest.stores[service], manifest.folder)

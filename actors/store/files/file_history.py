@@ -37,7 +37,8 @@ class FileHistory(msgspec.Struct, frozen=True, kw_only=True):
 
     `folder` is None where it has no stamp yet, `store` where it was never opened by a service.
     Up to `acknowledged` its receivers have told it that they applied what it sent. `marks` are the
-    highest numbers that it has applied itself, by sender and the sender's file.
+    highest numbers that it has applied itself, by sender and the sender's file. `knows` is with
+    whom it has had to do at all: it has nothing to say of anybody else.
     """
 
     folder: str | None = None
@@ -48,6 +49,7 @@ class FileHistory(msgspec.Struct, frozen=True, kw_only=True):
     former: dict[str, tuple[tuple[str, int], ...]] = {}
     acknowledged: dict[str, int] = {}
     marks: dict[tuple[str, str], int] = {}
+    knows: frozenset[str] = frozenset()
 
     def numbering(self, receiver: str) -> Numbering:
         """Return whose the numbers are that it gave to `receiver`."""
@@ -122,12 +124,16 @@ def what_is_missing(
     return next(_contradictions(name, own, others), None)
 
 
-def witnesses(histories: Mapping[str, FileHistory], manifest: Manifest) -> dict[str, FileHistory]:
-    """Return those of the folder's own files: what another has had says nothing of these."""
+def witnesses(
+    service: str, histories: Mapping[str, FileHistory], manifest: Manifest
+) -> dict[str, FileHistory]:
+    """Return who may know what the service has lost: the folder's own files, but for its own."""
     return {
         name: history
         for name, history in histories.items()
-        if _foreign(history, manifest.stores.get(name), manifest.folder) is None
+        if service in history.knows
+        and name != service
+        and _foreign(history, manifest.stores.get(name), manifest.folder) is None
     }
 
 
@@ -193,6 +199,7 @@ def history_of(connection: sqlite3.Connection) -> tuple[FileHistory, str | None]
         return FileHistory(service=service, epoch=epoch), None
     (store,) = connection.execute(IDENTITY).fetchone() or (None,)
     last, first = table(LAST), table(FIRST)
+    marks = {(row[0], row[1]): row[2] for row in connection.execute(MARKS).fetchall()}
     history = FileHistory(
         folder=folder,
         service=service,
@@ -201,7 +208,8 @@ def history_of(connection: sqlite3.Connection) -> tuple[FileHistory, str | None]
         last=last,
         former=former_of(connection) if "former" in tables else {},
         acknowledged={to: first.get(to, number + 1) - 1 for to, number in last.items()},
-        marks={(row[0], row[1]): row[2] for row in connection.execute(MARKS).fetchall()},
+        marks=marks,
+        knows=frozenset([*last, *(sender for sender, _ in marks)]),
     )
     return history, stamped
 
