@@ -259,6 +259,7 @@ class TweetsScenario(Scenario):
         self, client: Client, number: int, call: TweetsCall, history: History
     ) -> None:
         """Do it, and where the call says so, a second time under the same key."""
+        self._told.is_calm = self.is_calm
         await TweetsPerformance(self._told, client, number, call, history).run()
 
 
