@@ -24,7 +24,14 @@ from actors.systems.tweets.scenario.call import (
 from actors.systems.tweets.scenario.fickle import be_fickle
 from actors.systems.tweets.scenario.looks import TUTORIAL_LIST, TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, TAGS, X_TAGS
-from actors.systems.tweets.scenario.told import RULE_IS_BACK_S, Done, Lock, Utterance
+from actors.systems.tweets.scenario.told import (
+    OLD_X_ID,
+    OLD_X_USERNAME,
+    RULE_IS_BACK_S,
+    Done,
+    Lock,
+    Utterance,
+)
 from actors.systems.tweets.scenario.x_requests import (
     SERIES,
     ask_x,
@@ -172,6 +179,8 @@ class TweetsPerformance:
                 return {"retweet_tweet_id": last.id}
             case "edit" if last is not None and self._told.last_by is not None:
                 return {"username": self._told.last_by, "edits": last.id}
+            case "edit" if last is None:
+                return {"username": OLD_X_USERNAME, "edits": str(OLD_X_ID)}
             case "retort":
                 ours = await self._our_latest_answer()
                 return {} if ours is None else {TO_ANSWER[self._call.number % 2]: ours}

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.simulation.stage.client import ClientReply  # noqa: TC001 - msgspec may read it
+from actors.simulation.time.virtual_clock import START_US
 from actors.systems.tweets.messages import ReaderState  # noqa: TC001 - msgspec may read it
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, Mood
+from actors.systems.x_platform import snowflake
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ RULE_IS_BACK_S: Final = 20.0
 # Who tweeted before there were scores, and what.
 OLD_AUTHOR: Final = "old"
 OLD_TEXT: Final = MOODS["angry"].about(KEYWORD)
+# What somebody has said at X an hour before all runs.
+OLD_X_USERNAME: Final = "ann"
+OLD_X_ID: Final = snowflake.first_at(START_US - 3_600_000_000)
 
 
 class Utterance(msgspec.Struct, frozen=True):
