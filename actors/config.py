@@ -196,6 +196,22 @@ class ListenerConfig(Section):
     port: Port
 
 
+class AdmissionConfig(Section):
+    in_progress_min: Count
+    in_progress_begin: Count
+    in_progress_max: Count
+    target_s: Positive
+    window_s: Positive
+    rest_s: Positive
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield (
+            self.in_progress_min <= self.in_progress_begin <= self.in_progress_max,
+            "edge.admission.in_progress_begin is from in_progress_min to in_progress_max",
+        )
+
+
 class EdgeConfig(Section):
     deadline_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     head_s_max: Positive
@@ -214,6 +230,7 @@ class EdgeConfig(Section):
     hosts: tuple[HostName, ...]
     suspend_s_max: Positive
     gateway: ListenerConfig
+    admission: AdmissionConfig
 
     def listener(self, name: str) -> ListenerConfig:
         """Return where the listener of this name listens: the gateway, or one of a system's."""

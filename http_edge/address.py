@@ -51,6 +51,11 @@ class Endpoint(ABC):
         """Which service does it, if one does: a client is told who could not answer."""
         return None
 
+    @property
+    def admitted_as(self) -> str | None:
+        """As what it is counted among what is in progress; None: it is not bounded."""
+        return None
+
     def describe(self) -> str:
         """Return a few words for who looks at the table."""
         return ""

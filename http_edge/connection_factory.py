@@ -72,7 +72,8 @@ class ConnectionFactory(web.Server):
         task: asyncio.Task[None],
     ) -> HttpRequest:
         request = HttpRequest(message, payload, protocol, writer, task, self._loop)
-        request.deadline = protocol.next_arrival() + self._deadline_s
+        request.arrived = arrived = protocol.next_arrival()
+        request.deadline = arrived + self._deadline_s
         request.beyond = protocol.beyond
         return request
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from http_edge.admissions import Admissions
 from http_edge.turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -24,9 +25,13 @@ class EdgeContext:
     date: HttpDate
     admin_token: str
     log_requests: bool = False
+    admissions: Admissions = field(init=False)
     turnstile: Turnstile = field(default_factory=Turnstile)
     draining: bool = False
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.admissions = Admissions(self.config)
 
     def on_drain(self, callback: Callable[[], None]) -> None:
         """Call this when the edge drains, to end what has no end; said again, it is the same."""

@@ -13,6 +13,7 @@ from multidict import istr
 from actors.errors import Busy, DressRehearsalError, NoSuchActor
 from actors.log import request_id
 from http_edge.address_table import AddressMatch, AddressTable
+from http_edge.admissions import leave
 from http_edge.answer import TEXT, Answer, make_head
 from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
@@ -22,6 +23,9 @@ from http_edge.problems import Kind, Overload, ProblemError, from_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aiohttp.http_parser import RawRequestMessage
+
+    from actors.resilience.admission_control import AdmissionControl
     from http_edge.address import Address, HttpHandler
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
@@ -59,6 +63,9 @@ class Gateway:
         # Whom a client is told of, and what may tell everything: it asks for the token itself.
         self._service_of: dict[HttpHandler, str] = {}
         self._open: set[HttpHandler] = set()
+        # What is let in only while there is not too much of its kind.
+        self._bounds: dict[HttpHandler, AdmissionControl] = {}
+        self._admissions = context.admissions
         self._table = AddressTable(heads=self.serves_heads)
         for address in addresses:
             handler = address.endpoint.bind(address.method, address.path, context)
@@ -81,28 +88,27 @@ class Gateway:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
         headers = message.headers
         given = self._id_of(headers.get(_X_REQUEST_ID))
-        if not self._turnstile.passes() and not _is_vital(message.path):
-            await self._turnstile.wait()
         begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
         handler: HttpHandler | None = None
+        control: AdmissionControl | None = None
         try:
             request.check_deadline_and_head(begun)
-            target = message.path
-            if request.beyond or headers.get(_HOST) not in self._known_hosts:
-                self._check_way_in(request, target)
-            methods, params, query = self._static.get(target) or self._match(request)
-            handler = methods.get(message.method) or self.other_method(request, methods)
-            if handler in self._changing:
-                self._check_source(request)
+            handler, params, query = self._find_handler(request, message)
+            control = self._admissions.enter(self._bounds.get(handler), request, begun)
+            if not self._turnstile.passes() and not _is_vital(message.path):
+                await self._turnstile.wait()
+                request.check_deadline(self.clock.monotonic())
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
             answer = await handler(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
+                leave(control, request, self.clock.monotonic(), 0)
                 raise
             answer = self._failed(request, error, handler)
+        leave(control, request, self.clock.monotonic(), answer.status)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
@@ -176,6 +182,21 @@ class Gateway:
             self._open.add(handler)
         elif endpoint.asked is not None:
             self._service_of[handler] = endpoint.asked
+        if endpoint.admitted_as is not None:
+            self._bounds[handler] = self._admissions.of(endpoint.admitted_as)
+
+    def _find_handler(
+        self, request: HttpRequest, message: RawRequestMessage
+    ) -> tuple[HttpHandler, dict[str, str], str]:
+        """Return what answers it, the path's parameters and the query, or raise why none does."""
+        target = message.path
+        if request.beyond or message.headers.get(_HOST) not in self._known_hosts:
+            self._check_way_in(request, target)
+        methods, params, query = self._static.get(target) or self._match(request)
+        handler = methods.get(message.method) or self.other_method(request, methods)
+        if handler in self._changing:
+            self._check_source(request)
+        return handler, params, query
 
     def _check_way_in(self, request: HttpRequest, target: str) -> None:
         """Raise a 503 where there is no place for it, a 421 where it is not for us."""

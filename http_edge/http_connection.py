@@ -56,6 +56,7 @@ class HttpConnection(web.RequestHandler):
         "_head_until",
         "_own",
         "_places",
+        "_rests",
         "_when_client_leaves",
         "_without_head",
         "answered",
@@ -111,6 +112,7 @@ class HttpConnection(web.RequestHandler):
         self.answered = True
         self._chunked_bytes: int | None = None
         self._eof = False
+        self._rests: asyncio.TimerHandle | None = None
 
     # --- What arrives ------------------------------------------------------------------------
 
@@ -149,6 +151,24 @@ class HttpConnection(web.RequestHandler):
         """
         if self._reading_paused:
             super().resume_reading(resume_parser)
+
+    def rest(self, for_s: float) -> None:
+        """Read nothing for so long: what a client that was refused sends meanwhile waits outside.
+
+        The rest of a body is read: the client waits for that before it reads the refusal.
+        """
+        if self._rests is None and (self._body is None or self._body.is_eof()):
+            self._pause_transport_reading()
+            self._rests = self._loop.call_later(for_s, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._rests = None
+        if not self._reading_paused and not self._buffer_paused:
+            self._resume_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        if self._rests is None:
+            super()._resume_transport_reading()
 
     def next_arrival(self) -> float:
         """Return when the request arrived whose turn it is now: aiohttp takes them in order."""
@@ -336,6 +356,8 @@ class HttpConnection(web.RequestHandler):
         """
         task = self._task_handler
         asked = self._current_request is not None
+        if self._rests is not None:
+            self._rests.cancel()
         super().connection_lost(exc)
         self._places.leave(self)
         self._leave()

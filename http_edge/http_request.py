@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
+from multidict import istr
 
 from http_edge.problems import Kind, Overload, ProblemError
 
@@ -24,18 +25,25 @@ _HOST: Final = re.compile(
 
 _HOST_FIELD: Final = hdrs.HOST
 _EXPECT_FIELD: Final = hdrs.EXPECT
+_TIMEOUT_FIELD: Final = istr("X-Request-Timeout")
+# Decimal seconds: not what float() also reads, such as "nan" or "1_0".
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 
 
 class HttpRequest(web.BaseRequest):
-    """`deadline` is in `clock.monotonic()` seconds, counted from when the head had arrived.
+    """It has arrived once its head was read, and is answered by its deadline.
+
+    Both are in `clock.monotonic()` seconds. A client that waits for less than others says so in
+    `X-Request-Timeout`, in seconds.
 
     `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the
     connection is one more than there are places, so that only what keeps the system reachable is
     answered on it.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | {"beyond", "deadline", "left_s"}
+    ATTRS = web.BaseRequest.ATTRS | {"beyond", "arrived", "deadline", "left_s"}
 
+    arrived: float
     deadline: float
     left_s: float
     beyond: bool
@@ -46,13 +54,19 @@ class HttpRequest(web.BaseRequest):
         self.left_s = self.deadline - clock.monotonic()
         return self.left_s
 
-    def check_deadline_and_head(self, now: float) -> None:
-        """Raise the problem with its head or its age, if there is one. Each request comes by."""
+    def check_deadline(self, now: float) -> None:
+        """Raise a 504 if nothing is left of its time, else bring `left_s` up to date."""
         self.left_s = left_s = self.deadline - now
         if left_s <= 0:
             raise Overload(Kind.DEADLINE_EXCEEDED, "its deadline passed before its turn came")
+
+    def check_deadline_and_head(self, now: float) -> None:
+        """Raise the problem with its head or its age, if there is one. Each request comes by."""
         message = self._message
         headers = message.headers
+        if _TIMEOUT_FIELD in headers:
+            self._shorten(headers.getall(_TIMEOUT_FIELD))
+        self.check_deadline(now)
         host = headers.get(_HOST_FIELD)
         if host is not None and not valid_host(host):
             detail = "Host is one name or address, with a port where it is not the usual one"
@@ -66,6 +80,15 @@ class HttpRequest(web.BaseRequest):
         elif message.method != "GET" and headers.get(hdrs.CONTENT_LENGTH, "").strip("0"):
             # aiohttp takes the largest number that its parser knows for none.
             raise ProblemError(Kind.BAD_REQUEST, "no body has this Content-Length")
+
+    def _shorten(self, values: list[str]) -> None:
+        """Bring its deadline forward to what the client says; nobody gets more than usual."""
+        found = _SECONDS.fullmatch(values[0])
+        wished_s = 0.0 if found is None or len(values) > 1 else float(values[0])
+        if wished_s == 0.0:
+            detail = "X-Request-Timeout is one header of decimal seconds above 0, such as 0.25"
+            raise ProblemError(Kind.INVALID, detail, field=_TIMEOUT_FIELD)
+        self.deadline = min(self.deadline, self.arrived + wished_s)
 
     def _check_body(self) -> None:
         broken = self._payload.exception()

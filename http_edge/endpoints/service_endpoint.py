@@ -79,6 +79,10 @@ class ServiceEndpoint(Endpoint):
     def asked(self) -> str:
         return self.service
 
+    @property
+    def admitted_as(self) -> str:
+        return self.describe()
+
     def describe(self) -> str:
         return f"{self.message.__name__} of {self.service}"
 

@@ -1,0 +1,64 @@
+"""Which requests are let in, and what becomes of a connection whose request is not."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from actors.resilience.admission_control import AdmissionControl
+from http_edge.problems import Kind, Overload
+
+if TYPE_CHECKING:
+    from actors.config import EdgeConfig
+    from http_edge.http_request import HttpRequest
+
+# What a request comes to that has no answer by its deadline.
+_TOO_LATE: Final = frozenset({HTTPStatus.ACCEPTED.value, HTTPStatus.GATEWAY_TIMEOUT.value})
+_OK: Final = HTTPStatus.OK.value
+_REDIRECTS: Final = HTTPStatus.MULTIPLE_CHOICES.value
+
+
+class Admissions:
+    """The bounds of one edge: one for each kind of request, at whatever addresses it is made."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        """Nothing is in progress."""
+        self._config = config
+        self._controls: dict[str, AdmissionControl] = {}
+
+    def of(self, kind: str) -> AdmissionControl:
+        """Return what bounds how many requests of that kind are in progress."""
+        control = self._controls.get(kind)
+        if control is None:
+            config = self._config
+            control = AdmissionControl(kind, config.admission, deadline_s=config.deadline_s)
+            self._controls[kind] = control
+        return control
+
+    def all(self) -> list[AdmissionControl]:
+        """Return all bounds, by kind, in the order of the tables of addresses."""
+        return list(self._controls.values())
+
+    def enter(
+        self, control: AdmissionControl | None, request: HttpRequest, now_s: float
+    ) -> AdmissionControl | None:
+        """Let it in and return what it has to leave, or raise a 503 and have its connection rest.
+
+        Who comes again at once would take the time of those who were let in. None bounds nothing.
+        """
+        if control is None or control.enters(now_s):
+            return control
+        rest_s = self._config.admission.rest_s
+        request.protocol.rest(rest_s)  # type: ignore[attr-defined]  # it is an HttpConnection
+        detail = "more is asked than can be answered in time; come again, later each time"
+        raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
+
+
+def leave(
+    control: AdmissionControl | None, request: HttpRequest, now_s: float, status: int
+) -> None:
+    """One that was let in was answered with that status; with 0, nobody waits for it any more."""
+    if control is None:
+        return
+    served, too_late = _OK <= status < _REDIRECTS, status in _TOO_LATE
+    control.leaves(request.arrived, now_s, served=served, too_late=too_late)

@@ -1,0 +1,143 @@
+"""More of one kind than can be answered in time is refused at once, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.config import load_config
+from actors.kernel.clock import ManualClock
+from tests.http_edge.answers import read_answer
+from tests.http_edge.fake_system import FakeSystem
+from tests.http_edge.serving import hang_up, is_problem, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tests.http_edge.fake_system import Seen
+
+ROOM = "/api/v1/rooms/r1"
+GET = f"GET {ROOM} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+POST = b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 28\r\n\r\n"
+BODY = b'{"author":"ada","text":"hi"}'
+SHIPPED = load_config(None, [], ()).edge.admission
+FEW = msgspec.structs.replace(SHIPPED, in_progress_min=2, in_progress_begin=3, rest_s=0.05)
+
+
+class Holding(FakeSystem):
+    """Every ask of these services waits until it is let go."""
+
+    def __init__(self, *services: str) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+        self.on_ask = self._hold
+        self._services = services
+        self._held = asyncio.Semaphore(0)
+
+    def _hold(self, seen: Seen) -> Coroutine[None, None, bool] | None:
+        if seen.service not in self._services:
+            return None
+        self._held.release()
+        return self.go.wait()
+
+    async def holds(self, count: int) -> None:
+        """Wait until so many more wait."""
+        for _ in range(count):
+            await self._held.acquire()
+
+
+async def test_one_too_many_of_a_kind_is_refused_and_other_kinds_are_not() -> None:
+    """503 with Retry-After, before anything of it is done; when one has left, the next comes in."""
+    system = Holding("room")
+    async with serving(system, admission=FEW) as served:
+        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]
+        await system.holds(3)
+        reply = await served.send("GET", ROOM)
+        is_problem(reply, 503)
+        assert reply.json["type"] == "/problems/overloaded"
+        assert reply.headers["Retry-After"] == "1"
+        assert len(system.seen) == 3
+        for path in ("/api/v1/customers/c1", "/api/v1/tweets", "/healthz", "/admin/actors"):
+            assert (await served.send("GET", path)).status != 503, path
+        system.go.set()
+        await asyncio.gather(*held)
+        assert (await served.send("GET", ROOM)).status == 200
+
+
+async def test_a_kind_is_counted_at_all_its_addresses_and_whoever_leaves() -> None:
+    """A client that hangs up gives its place back once its request has ended."""
+    system = Holding("room")
+    async with serving(system, admission=FEW, deadline_s=0.3) as served:
+        for _ in range(3):
+            _, writer = await served.connect()
+            writer.write(GET)
+            await writer.drain()
+            await hang_up(writer)
+        await system.holds(3)
+        system.go.set()
+        assert (await served.send("GET", ROOM)).status == 200
+
+
+async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again() -> None:
+    """Its next request waits outside, and is answered then; nobody else's waits."""
+    system = Holding("room")
+    rest = msgspec.structs.replace(FEW, rest_s=0.3)
+    async with serving(system, admission=rest) as served:
+        loop = asyncio.get_running_loop()
+        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]
+        await system.holds(3)
+        reader, writer = await served.connect()
+        writer.write(GET)
+        answer = await read_answer(reader)
+        assert answer is not None
+        assert answer.status == 503
+        began_s = loop.time()
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await served.send("GET", "/healthz")).status == 200
+        assert loop.time() - began_s < 0.3
+        answer = await read_answer(reader)
+        assert answer is not None
+        assert answer.status == 200
+        assert loop.time() - began_s > 0.25
+        await hang_up(writer)
+        system.go.set()
+        await asyncio.gather(*held)
+
+
+async def test_a_refused_body_that_is_on_its_way_is_read() -> None:
+    """A client that sends all of it first reads its 503 then."""
+    system = Holding("tweets")
+    async with serving(system, admission=FEW) as served:
+        body = {"author": "ada", "text": "hi"}
+        held = [
+            asyncio.ensure_future(served.send("POST", "/api/v1/tweets", json=body))
+            for _ in range(3)
+        ]
+        await system.holds(3)
+        reader, writer = await served.connect()
+        writer.write(POST)
+        answer = await read_answer(reader)
+        assert answer is not None
+        assert answer.status == 503
+        writer.write(BODY)
+        await hang_up(writer)
+        system.go.set()
+        await asyncio.gather(*held)
+
+
+async def test_answers_that_come_late_lower_the_bound() -> None:
+    """What the edge tells of each answer: its time from arrival, and whether it was in time."""
+    system = Holding("room")
+    clock = system.clock = ManualClock()  # type: ignore[assignment]  # FakeSystem's is real
+    changed = msgspec.structs.replace(FEW, in_progress_begin=8)
+    async with serving(system, admission=changed) as served:
+        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(8)]
+        await system.holds(8)
+        clock.advance(3.0)
+        system.go.set()
+        await asyncio.gather(*held)
+        (control,) = [each for each in served.edge.admissions if "GetRoom " in each.name]
+        assert control.in_progress == 0
+        assert control.in_progress_max == 4
