@@ -63,6 +63,8 @@ def main() -> int:
             sys.stdout.flush()
             if not options.dry:
                 text = PAGE.read_text(encoding="utf-8")
+                # Another search may have written there meanwhile.
+                rows = {**page.known_rows(text), name: rows[name]}
                 lines = page.section(mutants, rows, code)
                 PAGE.write_text(page.replaced(text, marker, lines), encoding="utf-8")
     return 0
