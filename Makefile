@@ -144,19 +144,20 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv --clear $(VENV)
 
 # Pins what pyproject.toml asks for. The index is PyPI's own and no pip configuration counts, so
-# that the hashes are those of every file PyPI holds and run on every platform.
-LOCK_OPTIONS := --quiet --generate-hashes --strip-extras --no-emit-index-url \
+# that the hashes are those of every file PyPI holds and run on every platform. setuptools, which pip
+# takes for unsafe to pin, is asked for by a package: with hashes all must be pinned.
+LOCK_OPTIONS := --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links
 LOCK_ENVIRONMENT := env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL \
 	PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock"
 lock:
 	"$(PYTHON)" -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet pip-tools
-	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra tweets -o requirements.txt \
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra load --extra tweets -o requirements.txt \
 		pyproject.toml
-	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra tweets --extra dev -c requirements.txt \
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra load --extra tweets --extra dev -c requirements.txt \
 		-o requirements-dev.txt pyproject.toml
-	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra tweets --extra dev --extra bench \
+	$(LOCK_ENVIRONMENT) $(VENV)/lock/bin/pip-compile $(LOCK_OPTIONS) --extra load --extra tweets --extra dev --extra bench \
 		-c requirements-dev.txt -o requirements-bench.txt pyproject.toml
 
 clean:

@@ -84,6 +84,7 @@ class App:
         self.config = config
         self.leaving = False
         self._data_dir = data_dir
+        self._simulated = simulated
         self._edge: Edge | None = None
         self._listening = asyncio.Event()
         self._urls: dict[str, str] = {}
@@ -153,6 +154,7 @@ class App:
             log_requests=self.config.log.level == "debug",
             sockets=sockets,
             descriptors_max=descriptors_max,
+            simulated=self._simulated,
         )
         await self._edge.start()
         self._urls = self.addresses  # a copy: whoever still asks while it drains gets an answer

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from actors.config import listed_systems, load_config
 from actors.data_commands import COMMANDS, run_command
-from actors.entry_point import load_listed, load_named
+from actors.entry_point import lacking, load_listed, load_named
 from actors.errors import DressRehearsalError, EntryPointError
 from actors.heap import settle
 from actors.kernel.clock import SystemClock
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 # Few enough to read a seed out, enough that two runs never begin with the same.
 FRESH_SEED_BITS = 32
 MISUSED = 2
-ABOUT_SYSTEMS = ("run", "simulate")
+ABOUT_SYSTEMS = ("run", "simulate", "load")
+# What `load` needs beside a server's packages, each with what pip installs it by.
+LOAD_REQUIRES = {"hdrh": "dress-rehearsal[load]", "rich": "dress-rehearsal[load]"}
 
 
 def main(
@@ -48,7 +50,8 @@ def main(
     """Do what the arguments say, or the process's; returns the process's exit code.
 
     `program` is what another process would run to do the same. The `systems` are those that
-    `run` or `simulate` is told of, else those that the configuration lists, unless given here.
+    `run`, `simulate` or `load` is told of, else those that the configuration lists, unless given
+    here.
     """
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - while we run
@@ -91,6 +94,8 @@ def _do(words: list[str], program: Path | None, systems: Sequence[System] | None
             systems=systems,
             entry=entry,
         )
+    if name == "load":
+        return _put_load(words[1:], clock, systems)
     if name in COMMANDS:
         settle()
         return run_command(words, clock, systems)
@@ -125,7 +130,7 @@ def _complain(message: str) -> None:
 
 
 def _entry(words: list[str]) -> str | None:
-    """Take from the words what stands right behind `run` or `simulate`, if it is no option."""
+    """Take from the words what stands right behind such a command, if it is no option."""
     if {*words[:1]} & {*ABOUT_SYSTEMS} and words[1:] and not words[1].startswith("-"):
         return words.pop(1)
     return None
@@ -145,15 +150,15 @@ def _load_systems(entry: str | None, words: list[str]) -> Sequence[System]:
     if entry is not None and words[0] == "run":
         return load_named(entry, listed)
     if entry is not None:
-        return _load_played(entry, listed, words)
+        return _load_meant(entry, listed, words)
     systems, left_out = load_listed(listed)
     for line in left_out:
         _complain(line)
     return systems
 
 
-def _load_played(entry: str, listed: Sequence[str], words: list[str]) -> Sequence[System]:
-    """Return what is played, and what beside it: a listed one's name is as `--system` and it."""
+def _load_meant(entry: str, listed: Sequence[str], words: list[str]) -> Sequence[System]:
+    """Return what is meant, and what beside it: a listed one's name is as `--system` and it."""
     found = load_named(entry, listed)
     if [each.name for each in found] != [entry]:
         return found
@@ -186,6 +191,23 @@ def _run(words: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
     return 0
 
 
+def _put_load(words: Sequence[str], clock: Clock, systems: Sequence[System]) -> int:
+    """Put a load on what another process serves. Raises EntryPointError without its packages."""
+    if lack := lacking(LOAD_REQUIRES):
+        raise EntryPointError(f"there can be no load: {lack}")
+    # Here, for a server that starts needs none of it.
+    from actors.load.load_command import load  # noqa: PLC0415
+    from actors.load.load_options import LoadOptions  # noqa: PLC0415
+
+    options = LoadOptions(words)
+    seed = secrets.randbits(FRESH_SEED_BITS) if options.seed is None else options.seed
+    settle()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return load(
+            options, clock=clock, rng=Rng(seed), seed=seed, start=runner.run, systems=systems
+        )
+
+
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=NAME,
@@ -193,7 +215,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         description="Boot a whole microservice system in this process: what the configuration "
         "lists, or SYSTEM: a file (shop.py), a module (shop), or either with the system's name in "
         "it (shop:SHOP).",
-        epilog=f"`{NAME} simulate [SYSTEM]` plays it on virtual time instead; `{NAME} backup`, "
+        epilog=f"`{NAME} simulate [SYSTEM]` plays it on virtual time instead; "
+        f"`{NAME} load [SYSTEM]` puts a load on it while it runs; `{NAME} backup`, "
         "`restore`, `accept-loss` and `check-upgrade` are about its data; `new system NAME` writes "
         "one to begin with; see their --help. --version says which release this is.",
     )

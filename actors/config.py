@@ -229,6 +229,8 @@ class EdgeConfig(Section):
     page_items_default: Count
     hosts: tuple[HostName, ...]
     suspend_s_max: Positive
+    metrics_look_s_max: Positive
+    loop_lag_period_s: Positive
     gateway: ListenerConfig
     admission: AdmissionConfig
 

@@ -18,7 +18,7 @@ from actors.errors import EntryPointError
 from actors.system import System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
 # Ours, which a folder beside somebody's system must not shadow.
@@ -34,9 +34,9 @@ def load_listed(listed: Sequence[str]) -> tuple[list[System], list[str]]:
     Left out is what lacks a package. Raises EntryPointError.
     """
     systems = [system for name in listed for system in _load(name)]
-    lacking = [(system, _lacking(system)) for system in systems]
-    left_out = [f"{system.name} is left out: {lack}" for system, lack in lacking if lack]
-    return [system for system, lack in lacking if not lack], left_out
+    lacks = [(system, lacking(system.requires)) for system in systems]
+    left_out = [f"{system.name} is left out: {lack}" for system, lack in lacks if lack]
+    return [system for system, lack in lacks if not lack], left_out
 
 
 def load_named(name: str, listed: Sequence[str]) -> list[System]:
@@ -50,7 +50,7 @@ def load_named(name: str, listed: Sequence[str]) -> list[System]:
         systems = [each for each in named if each.name == name]
     systems = systems or _load(name)
     for system in systems:
-        if lack := _lacking(system):
+        if lack := lacking(system.requires):
             raise EntryPointError(f"{system.name} cannot run: {lack}")
     return list(systems)
 
@@ -242,12 +242,10 @@ def _choices(where: str, names: Iterable[str]) -> str:
     return " or ".join(f"{where}:{name}" for name in names)
 
 
-def _lacking(system: System) -> str:
-    """Return what a system needs that is not installed, and how to install it; else nothing."""
+def lacking(requires: Mapping[str, str]) -> str:
+    """Return which of the modules are not installed, and how to install them; else nothing."""
     missing = {
-        module: pip
-        for module, pip in system.requires.items()
-        if importlib.util.find_spec(module) is None
+        module: pip for module, pip in requires.items() if importlib.util.find_spec(module) is None
     }
     if not missing:
         return ""

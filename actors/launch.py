@@ -22,9 +22,16 @@ def launch() -> int:
     """Do what the process's arguments say; returns its exit code. `dress-rehearsal` calls this."""
     hear_signals()
     spare_imports()
+    # Where rich is installed, for `load`, structlog imports it for tracebacks that we do not draw:
+    # 60 ms of every start. None is how Python marks what is not there.
+    hidden = "rich" not in sys.modules
+    if hidden:
+        sys.modules["rich"] = None  # type: ignore[assignment]
     # Half a second of imports, in which a signal is heard already.
     from actors.command_line import main  # noqa: PLC0415
 
+    if hidden:
+        del sys.modules["rich"]
     return main()
 
 

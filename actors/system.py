@@ -1,7 +1,7 @@
 """`System`: everything about a system as one value, and the first file of its folder to read.
 
 Nothing in it runs or reads anything: it says what is to be made, and `App` makes it. What is not
-needed to serve (the scenario, the audit) is behind a function that imports it.
+needed to serve (the scenario, the audit, the load) is behind a function that imports it.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ class System:
     # What a simulation plays with it; the type is the simulation's, which no server imports.
     scenario: Callable[[], Callable[[], Any]] | None = None
     audit: Callable[[], Audit] | None = None
+    # What `load` sends it: a LoadPlan, whose type is the load generator's, which no server imports.
+    load: Callable[[], Any] | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError where it is called what is nobody's name."""

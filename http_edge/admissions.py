@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # What a request comes to that has no answer by its deadline.
 _TOO_LATE: Final = frozenset({HTTPStatus.ACCEPTED.value, HTTPStatus.GATEWAY_TIMEOUT.value})
+# In so many parts do refused connections come again, the last after twice the time they were told.
+_SPREAD: Final = 32
 _OK: Final = HTTPStatus.OK.value
 _REDIRECTS: Final = HTTPStatus.MULTIPLE_CHOICES.value
 
@@ -49,7 +51,9 @@ class Admissions:
         if control is None or control.enters(now_s):
             return control
         rest_s = self._config.admission.rest_s
-        request.protocol.rest(rest_s)  # type: ignore[attr-defined]  # it is an HttpConnection
+        # Not all at once, either: thousands that were refused together would be read together.
+        longer_s = rest_s * (control.refused % _SPREAD) / _SPREAD
+        request.protocol.rest(rest_s + longer_s)  # type: ignore[attr-defined]  # it is an HttpConnection
         detail = "more is asked than can be answered in time; come again, later each time"
         raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
 

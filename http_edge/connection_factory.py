@@ -82,6 +82,10 @@ class ConnectionFactory(web.Server):
         self._orphans.add(task)
         task.add_done_callback(self._orphans.discard)
 
+    def in_progress(self) -> int:
+        """Return how many connections have a request that has no answer yet."""
+        return sum(each._current_request is not None for each in self.connections)  # noqa: SLF001 - as `finish`
+
     async def finish(self) -> None:
         """Close idle connections; wait for the answers of the others, whose bodies may still come.
 

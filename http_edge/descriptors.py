@@ -41,7 +41,7 @@ def fit(config: EdgeConfig, *, stores: int, listeners: int) -> Fit:
     # Those that come at once are all accepted before any is refused; hardly on all listeners.
     at_once = config.backlog_connections
     wanted = kept + at_once + listeners * (config.connections_max + config.connections_reserved)
-    limit = _raise_limit(wanted)
+    limit = raise_limit(wanted)
     if limit >= wanted:
         return Fit(config, limit, limit - kept // 2)
     needed = kept + 2 * listeners * (CONNECTIONS_MIN + 1)
@@ -67,7 +67,7 @@ def fit(config: EdgeConfig, *, stores: int, listeners: int) -> Fit:
     return Fit(reduced, limit, limit - kept // 2)
 
 
-def _raise_limit(wanted: int) -> int:
+def raise_limit(wanted: int) -> int:
     """Return the limit, which is as high as `wanted` or as this user may raise it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:

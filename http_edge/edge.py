@@ -16,7 +16,10 @@ from http_edge.edge_context import EdgeContext
 from http_edge.endpoints.admin import ADMIN
 from http_edge.endpoints.front_page import front_page
 from http_edge.endpoints.health import HEALTH
+from http_edge.endpoints.metrics_endpoint import METRICS
 from http_edge.listener import GATEWAY
+from http_edge.metrics.edge_counts import EdgeCounts
+from http_edge.metrics.loop_lag import LoopLag
 from http_edge.table_check import check
 
 if TYPE_CHECKING:
@@ -54,25 +57,32 @@ class Edge:
         log_requests: bool = False,
         sockets: Sockets | None = None,
         descriptors_max: int | None = None,
+        simulated: bool = False,
     ) -> None:
         """No two `listeners` of one name; `sockets` are bound already, else `start` binds.
+
+        How late the loop is, is not looked for where time is `simulated`.
 
         Raises ConfigError that names all that is wrong with the addresses.
         """
         self._config = config
         self._sockets = sockets or {}
         self._descriptors_max = descriptors_max
+        lag = LoopLag(system.clock, config.loop_lag_period_s)
         self._context = EdgeContext(
             system=system,
             config=config,
             date=HttpDate(system.clock),
             admin_token=load_admin_token(data_dir),
+            counts=EdgeCounts(loop_lag=None if simulated else lag),
             log_requests=log_requests,
         )
         found = check_listeners(listeners, system, lambda: self.addresses)
         self._gateways = [
             (each, each.gateway(each.addresses, self._context, host=each.host)) for each in found
         ]
+        for listener, gateway in self._gateways:
+            self._context.counts.listeners[listener.name] = gateway.counts
         self._factories: dict[str, ConnectionFactory] = {}
         self._servers: dict[str, list[asyncio.Server]] = {}
 
@@ -103,7 +113,7 @@ class Edge:
         name = listener.name
         factory = ConnectionFactory(gateway, self._config, descriptors_max=self._descriptors_max)
         loop, backlog = asyncio.get_running_loop(), self._config.backlog_connections
-        self._factories[name] = factory
+        self._factories[name] = self._context.counts.connected[name] = factory
         servers = self._servers[name] = [
             await loop.create_server(factory, sock=bound, backlog=backlog)
             for bound in self._sockets.get(name, ())
@@ -144,7 +154,7 @@ def check_listeners(
 
     Raises ConfigError that names all that is wrong with the addresses.
     """
-    own, shown = (*HEALTH, *ADMIN), [*listeners]
+    own, shown = (*HEALTH, *METRICS, *ADMIN), [*listeners]
     page = front_page(_with((), shown, own), urls)
     # The edge's own come first: of two rows that contradict each other, the later is blamed.
     found = _with((*page, *own), shown, ())

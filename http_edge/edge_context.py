@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from http_edge.admissions import Admissions
+from http_edge.metrics.edge_counts import EdgeCounts
 from http_edge.turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class EdgeContext:
     config: EdgeConfig
     date: HttpDate
     admin_token: str
+    counts: EdgeCounts = field(default_factory=EdgeCounts)
     log_requests: bool = False
     admissions: Admissions = field(init=False)
     turnstile: Turnstile = field(default_factory=Turnstile)
@@ -31,7 +33,7 @@ class EdgeContext:
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.admissions = Admissions(self.config)
+        self.admissions = self.counts.admissions = Admissions(self.config)
 
     def on_drain(self, callback: Callable[[], None]) -> None:
         """Call this when the edge drains, to end what has no end; said again, it is the same."""

@@ -18,6 +18,8 @@ from http_edge.answer import TEXT, Answer, make_head
 from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.failure_log import FailureLog
+from http_edge.metrics.listener_counts import ListenerCounts
+from http_edge.metrics.request_counts import OTHER
 from http_edge.problems import Kind, Overload, ProblemError, from_error
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", 
 _STATUS_5XX = 500
 _READING = frozenset({"GET", "HEAD"})
 # What keeps the system reachable when all places are taken.
-_VITAL = ("/healthz", "/readyz", "/admin/")
+_VITAL = ("/healthz", "/readyz", "/admin/", "/metrics")
 
 
 class Gateway:
@@ -63,6 +65,8 @@ class Gateway:
         # Whom a client is told of, and what may tell everything: it asks for the token itself.
         self._service_of: dict[HttpHandler, str] = {}
         self._open: set[HttpHandler] = set()
+        self.counts = ListenerCounts()
+        self._count = self.counts.requests.note
         # What is let in only while there is not too much of its kind.
         self._bounds: dict[HttpHandler, AdmissionControl] = {}
         self._admissions = context.admissions
@@ -108,13 +112,18 @@ class Gateway:
                 leave(control, request, self.clock.monotonic(), 0)
                 raise
             answer = self._failed(request, error, handler)
-        leave(control, request, self.clock.monotonic(), answer.status)
+        ended = self.clock.monotonic()
+        leave(control, request, ended, answer.status)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
+            status = answer._head[9:12]  # noqa: SLF001 - a number made of it costs as much as to count
+        else:
+            status = str(answer.status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
+        self._count(handler, message.method, status, ended - request.arrived)
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
@@ -151,7 +160,9 @@ class Gateway:
 
     def overloaded(self) -> Answer:
         """Answer a connection that is one too many."""
-        return self._stamped(self.no_place())
+        problem = self.no_place()
+        self.counts.sheds.note(problem)
+        return self._stamped(problem)
 
     def no_place(self) -> ProblemError:
         """Return what is said where there are as many connections as there may be."""
@@ -161,6 +172,7 @@ class Gateway:
 
     def _stamped(self, problem: ProblemError) -> Answer:
         answer = self.refusal(problem, None)
+        self._count(None, OTHER, str(answer.status), 0.0)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
 
@@ -172,6 +184,7 @@ class Gateway:
     def _note(self, address: Address, handler: HttpHandler) -> None:
         """Remember what a request for it needs to be looked at for."""
         method, path, endpoint = address
+        self.counts.requests.knows(handler, path)
         if endpoint.is_probe:
             self._probes.add(path)
         if endpoint.writes or method not in _READING:
@@ -240,6 +253,7 @@ class Gateway:
     def _failed(
         self, request: HttpRequest, error: BaseException, handler: HttpHandler | None
     ) -> Answer:
+        self.counts.sheds.note(error)
         problem: ProblemError | None = None
         reason = str(error)
         if isinstance(error, ProblemError):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.measures.measured import Measured
 
 
 class Handling(Protocol):
@@ -61,6 +62,10 @@ class ServedSystem(Handling, Protocol):
 
     async def timers(self) -> Sequence[object]:
         """One frozen struct a service, with its timers and effects."""
+        ...
+
+    async def measured(self, *, look_s_max: float) -> Measured:
+        """What was counted; what a store does not say in `look_s_max` seconds is left out."""
         ...
 
     def background(self) -> object:

@@ -150,11 +150,11 @@ def test_nothing_below_the_systems_names_one() -> None:
 
 
 def test_a_server_imports_no_simulation() -> None:
-    """What the command line needs to serve; a scenario and an audit are imported when wanted."""
+    """A scenario, an audit and what writes metrics are imported when somebody wants them."""
     code = (
         "import sys, actors.command_line, actors.systems; "
         "print([each for each in sys.modules if 'simulation' in each or 'scenario' in each"
-        " or 'invariants' in each])"
+        " or 'invariants' in each or 'prometheus' in each])"
     )
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
@@ -260,12 +260,14 @@ def test_tree_report_names_file_and_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_requirements_name_no_index(name: str) -> None:
-    """Every line is a comment, a pin or its hash: no index, address or path of this machine."""
-    line_rule = re.compile(r" *#.*|[a-z0-9-]+==[\w.]+( ; [^/@:]+)? \\|    --hash=sha256:\w+( \\)?")
+    """Every line is blank, a comment, a pin or its hash: no index, no path of this machine."""
+    line_rule = re.compile(
+        r"( *#.*)?|[a-z0-9-]+==[\w.]+( ; [^/@:]+)? \\|    --hash=sha256:\w+( \\)?"
+    )
     lines = (ROOT / name).read_text().splitlines()
     assert [line for line in lines if not line_rule.fullmatch(line)] == []
     assert not re.search(
-        r"://|--index|--extra-index|--find-links|--trusted-host|file:|/opt|/tmp", "\n".join(lines)
+        r"://|--index|--extra-index|--find-links|--trusted-host|file:/|/opt|/tmp", "\n".join(lines)
     )
 
 

@@ -14,15 +14,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from actors.simulation.command.options import Options
 from actors.systems import SYSTEMS
-from tests.documented import PAGES, ROOT, Written, commands_of
+from actors.testing.live_process import LiveProcess
+from tests.documented import PAGES, ROOT, Written, commands_of, write_files
 from tests.test_docs import LISTENERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMAND_S_MAX = 250.0
 STOPPED = 3
@@ -46,13 +52,19 @@ class Parses(NamedTuple):
     """It is read as the command line reads it: only what it plays differs from one that `Stops`."""
 
 
+class Asks(NamedTuple):
+    """It ends well, where this system is served (without one, all of them) on free ports."""
+
+    system: str = ""
+
+
 class Left(NamedTuple):
     """It is not run, and why."""
 
     because: str
 
 
-Way = Boots | Ends | Stops | Parses | Left
+Way = Boots | Ends | Stops | Parses | Asks | Left
 
 # The first that fits a command's beginning. What takes minutes is begun, and stopped; how it ends,
 # and with each option, is tried in tests/simulation/command/.
@@ -66,6 +78,8 @@ HOW: tuple[tuple[str, Way], ...] = (
     (r"\S+( runtime\.py)? simulate", Stops()),
     (r"python runtime\.py accept-loss", Ends(2)),  # nothing is lost
     (r"\S+ check-upgrade data", Left("docs/SERVICES.md has it, of a folder that is there")),
+    (r"python runtime\.py load hotel", Asks()),
+    (r"python runtime\.py load kiosk", Asks("kiosk/kiosk.py")),
     (r"(dress-rehearsal|python runtime\.py) run", Boots()),
     (r"dress-rehearsal|python (runtime\.py|-m pytest)", Ends()),
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
@@ -115,9 +129,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_fresh_checkout_does_what_the_page_says(checkout: Path, page: str) -> None:
-    """One after the other, as a reader types them."""
+    """One after the other, as a reader types them; what a page before has is not typed again."""
+    before = {each.command for other in PAGES[: PAGES.index(page)] for each in commands_of(other)}
     for written in dict.fromkeys(commands_of(page)):
-        if in_checkout(written):
+        if in_checkout(written) and written.command not in before:
             run(written, checkout, checkout / ".venv" / "bin")
 
 
@@ -136,7 +151,33 @@ def run(written: Written, folder: Path, programs: Path) -> None:
         played = {each.name: each for each in SYSTEMS}
         assert Options.parse(given, systems=played, fresh_seed=1).systems, written
         return
-    words = written.command.replace("/backups/", f"{folder}/backups/")
+    if isinstance(way, Asks):
+        write_files(written.page, folder)
+        with serving(way.system, folder, programs) as urls:
+            run_to_its_end(f"{written.command} {urls}", written, Ends(), folder, programs)
+        return
+    run_to_its_end(written.command, written, way, folder, programs)
+
+
+@contextmanager
+def serving(system: str, folder: Path, programs: Path) -> Iterator[str]:
+    """Have it served; the words that say where."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        command = [str(programs / "python"), str(folder / "runtime.py"), "run"]
+        command += [str(folder / system)] if system else []
+        listeners = ["gateway"] if system else LISTENERS.values()
+        command += [f"--data-dir={data_dir}", *(f"--set=edge.{each}.port=0" for each in listeners)]
+        process = LiveProcess(command).start()
+        try:
+            found = process.wait_for("listening")["listeners"]
+            yield " ".join(f"--url {name}={url}" for name, url in found.items())
+        finally:
+            process.kill_process()
+
+
+def run_to_its_end(words: str, written: Written, way: Way, folder: Path, programs: Path) -> None:
+    """Run the words; how they end is the command's way. Raises AssertionError."""
+    words = words.replace("/backups/", f"{folder}/backups/")
     if isinstance(way, Boots):
         words = on_free_ports(words)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -159,7 +200,7 @@ def run(written: Written, folder: Path, programs: Path) -> None:
             begun = process.stdout.readline()
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does: its processes are told, too
         printed, _ = process.communicate(timeout=COMMAND_S_MAX)
-        code = STOPPED if isinstance(way, Stops) else way.code
+        code = way.code if isinstance(way, Ends) else STOPPED
         assert process.returncode == code, f"{written}: {process.returncode}\n{begun}{printed}"
     finally:
         if process.poll() is None:

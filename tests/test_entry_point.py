@@ -310,7 +310,16 @@ def test_a_listed_system_is_played_by_its_name(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As with `--system`: what it needs of the others is there."""
-    words = ["simulate", "tweets", "--seed", "1", "--set", f"runtime.data_dir={elsewhere}"]
+    words = [
+        "simulate",
+        "tweets",
+        "--seed",
+        "4",
+        "--faults",
+        "calm",
+        "--set",
+        f"runtime.data_dir={elsewhere}",
+    ]
     assert command_line.main([*words, "--traces"], program=RUNTIME) == 0
     (by_name,) = capsys.readouterr().out.splitlines()
     words[1:2] = ["--system", "tweets"]
@@ -322,7 +331,7 @@ def test_a_file_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Who forgets `run` is told of it."""
     assert command_line.main(["shop.py"], program=RUNTIME) == 2
     told = capsys.readouterr().err
-    assert "there is no command 'shop.py': there are run, simulate, new, " in told
+    assert "there is no command 'shop.py': there are run, simulate, load, new, " in told
     assert "; `runtime.py run shop.py` boots a system that is called so" in told
 
 

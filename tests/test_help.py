@@ -37,6 +37,15 @@ CONFIGURED = ["--config FILE", "--data-dir DIR", FOLDER, "--set SECTION.KEY=VALU
                 "(default: DIR/simulations/NAME-SEED.html)",
             ],
         ),
+        (
+            ["load", "nowhere.py"],
+            [
+                "load [SYSTEM] [option ...]",
+                "--config FILE",
+                "--set SECTION.KEY=VALUE",
+                "Exit codes:",
+            ],
+        ),
         (["new"], ["new [-h] {system} NAME"]),
         (["backup"], ["backup [-h]", *CONFIGURED]),
         (["restore"], ["restore [-h]", *CONFIGURED]),
@@ -68,7 +77,7 @@ def test_a_folder_without_a_name_is_none(capsys: pytest.CaptureFixture[str], com
     assert "argument --data-dir: a folder has a name" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["run", "simulate"])
+@pytest.mark.parametrize("command", ["run", "simulate", "load"])
 def test_a_system_stands_behind_its_command(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -28,6 +28,7 @@ from actors.kernel.owned_tasks import OwnedTasks, error_of
 from actors.kernel.ref import ActorRef
 from actors.kernel.state_machine import SUSPENDED, StateMachine
 from actors.kernel.stats import ActorStats
+from actors.measures.lane_measures import LaneMeasures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -92,6 +93,9 @@ class AsyncioActor(pykka.Actor):
         self.server.mailbox = self.actor_inbox = Mailbox(
             name, context, mailbox, lanes=lanes, lane_of=lane_of, turn=self.server.turn
         )
+        if batch_messages_max:
+            for lane in self.actor_inbox.lanes:
+                lane.measures = LaneMeasures()
         self._actor_ref = self.ref = ActorRef(self)
         self._factory = factory
         self._shutdown_s = shutdown_s

@@ -8,10 +8,12 @@ import msgspec
 
 from actors.errors import ActorError
 from actors.kernel.actor import AsyncioActor
+from actors.kernel.measuring import measure
 from actors.kernel.registry import Registry
 from actors.kernel.router import Router
 from actors.kernel.supervision.child import Child
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
+from actors.kernel.supervision.restart_counts import RestartCounts
 from actors.kernel.supervision.supervisor import Supervisor
 from actors.log import request_id
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from actors.kernel.registry import Registration
     from actors.kernel.rng import Rng
     from actors.kernel.stats import ActorStats
+    from actors.measures.measured import MeasuredActor
 
     LetterSource = Callable[[int], Awaitable[list[DeadLetter]]]
 
@@ -55,6 +58,8 @@ class ActorSystem:
         self._letter_sources = letter_sources
         self._mailbox = mailbox
         self._supervisor = supervisor
+        self._restarts = RestartCounts()
+        context.lifecycle.subscribe(self._restarts.hear)
         self._root = self._make_supervisor(root, parent=None).actor
         self._root.supervisor = self._keeper = _RootKeeper()
 
@@ -131,6 +136,10 @@ class ActorSystem:
     def actors(self) -> list[ActorStats]:
         """Return a snapshot of every actor, parents before children."""
         return [actor.stats() for actor in self.registry.actors()]
+
+    def measured_actors(self) -> list[MeasuredActor]:
+        """Return what every actor has counted, parents before children."""
+        return [measure(each, self._restarts.of(each.name)) for each in self.registry.actors()]
 
     def registry_snapshot(self) -> list[Registration]:
         """Return the services with their replicas and health."""

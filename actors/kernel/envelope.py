@@ -26,6 +26,7 @@ class Envelope(msgspec.Struct, eq=False):
     letter_id the dead letter's that it has become: it must not become two
     origin    where it is kept until it is applied, if it is; the receiver's store knows its kinds
     urgent    whether a client waits for what it leads to, though not for its reply
+    accepted_s when its mailbox accepted it, in clock.monotonic() seconds, where that is measured
     """
 
     message: Any
@@ -41,3 +42,4 @@ class Envelope(msgspec.Struct, eq=False):
     letter_id: str | None = None
     origin: Any = None
     urgent: bool = False
+    accepted_s: float = 0.0

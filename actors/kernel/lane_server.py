@@ -208,6 +208,8 @@ class LaneServer:
             return
         lane.in_flight = batch
         lane.since_s = now
+        if lane.measures is not None:
+            lane.measures.taken(batch, now)
         work = incarnation.hosted.on_batch(lane.index, batch)
         task = lane.work = self._actor.tasks.own(self._actor.context.loop.create_task(work))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actors.config import MailboxConfig
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
+    from actors.measures.lane_measures import LaneMeasures
 
 # Which of the messages of a closed mailbox become dead letters.
 Lettered = Literal["all", "untold", "none"]
@@ -24,7 +25,7 @@ Signal = Literal["kill", "restart", "suspend", "resume", "stop"]
 class Lane:
     """One queue of a mailbox, and what an incarnation has taken from it and not yet settled."""
 
-    __slots__ = ("in_flight", "index", "queue", "since_s", "waiting", "work")
+    __slots__ = ("in_flight", "index", "measures", "queue", "since_s", "waiting", "work")
 
     def __init__(self, index: int) -> None:
         """Start empty and idle; `index` is its place among the mailbox's lanes."""
@@ -37,6 +38,8 @@ class Lane:
         self.work: asyncio.Task[Any] | None = None
         # When that task began, in the clock's monotonic seconds.
         self.since_s = 0.0
+        # Of one whose messages are taken in batches.
+        self.measures: LaneMeasures | None = None
 
 
 class Mailbox:
@@ -48,9 +51,9 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_ambient", "_call_soon", "_context", "_lane_of", "_name", "_overflow", "_retry_after_s",
-        "_thread", "_turn", "accepted", "asleep", "capacity", "closed", "dead_lettered",
-        "handled", "lanes", "refused", "rejected", "signals",
+        "_ambient", "_call_soon", "_context", "_lane_of", "_monotonic", "_name", "_overflow",
+        "_retry_after_s", "_thread", "_turn", "accepted", "asleep", "capacity", "closed",
+        "dead_lettered", "expired", "handled", "lanes", "refused", "rejected", "signals",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +75,7 @@ class Mailbox:
         self._turn = turn
         self._call_soon = context.loop.call_soon
         self._ambient = context.ambient
+        self._monotonic = context.clock.monotonic
         self._thread = get_ident()
         self.capacity = config.capacity
         self.lanes = tuple([Lane(index) for index in range(lanes)])
@@ -81,6 +85,8 @@ class Mailbox:
         # True while no turn is scheduled and one would have something to do with a new message.
         self.asleep = False
         self.accepted = self.handled = self.refused = self.dead_lettered = self.rejected = 0
+        # Those of the refused whose time was up before they were run.
+        self.expired = 0
 
     # --- Senders' side -----------------------------------------------------------------------
 
@@ -99,6 +105,8 @@ class Mailbox:
             # The common case, written out: a call less is a tenth of an ask.
             self.accepted += 1
             envelope.seq = self.accepted
+            if lane.measures is not None:
+                envelope.accepted_s = self._monotonic()
             lane.queue.append(envelope)
             if self.asleep and lane.work is None:
                 self.asleep = False
@@ -215,6 +223,7 @@ class Mailbox:
     def expire(self, envelope: Envelope) -> None:
         """Refuse a message whose deadline passed before it was run."""
         self.refused += 1
+        self.expired += 1
         if envelope.reply_to is not None:
             envelope.reply_to.settle_error(
                 DeadlineExceeded(
@@ -284,6 +293,8 @@ class Mailbox:
     def _accept(self, lane: Lane, envelope: Envelope) -> None:
         self.accepted += 1
         envelope.seq = self.accepted
+        if lane.measures is not None:
+            envelope.accepted_s = self._monotonic()
         lane.queue.append(envelope)
         if self.asleep and lane.work is None:
             self.asleep = False

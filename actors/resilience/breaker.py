@@ -40,6 +40,8 @@ class Breaker:
         self._config = config
         self._clock = clock
         self._failures = 0
+        # How often it has opened.
+        self.openings = 0
         self._state: State = "closed"
         # When `open` ends, in the clock's monotonic seconds.
         self._open_until_s = 0.0
@@ -106,6 +108,7 @@ class Breaker:
 
     def _open(self) -> None:
         self._state = "open"
+        self.openings += 1
         self._slots_until_s.clear()
         self._open_until_s = self._clock.monotonic() + self._config.open_s
         log.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -15,6 +16,7 @@ from actors.errors import (
 )
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.supervision.child_spec import SupervisorSpec
+from actors.measures.measured import Measured
 from actors.resilience.background_gate import BackgroundGate
 from actors.service.backing_up import Backups, Threads
 from actors.service.bound_effect import bound_effects
@@ -232,6 +234,19 @@ class ServiceSystem(ActorSystem):
         found = [await each.timers() for each in self._operators.values()]
         return [stats for stats in found if stats is not None]
 
+    async def measured(self, *, look_s_max: float) -> Measured:
+        """Return all that was counted; each store has `look_s_max` seconds to say what it knows."""
+        services = await asyncio.gather(
+            *(each.measured(look_s_max) for each in self._operators.values())
+        )
+        gate = self._gate.stats()
+        return Measured(
+            actors=self.measured_actors(),
+            services=services,
+            asks=gate.requests,
+            background_share=gate.share,
+        )
+
     def background(self) -> BackgroundStats:
         """Return whether what nobody waits for gives way now, and what waits for how long."""
         return self._gate.stats()
@@ -341,6 +356,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         clock=context.clock,
         rng=rng,
         deadlines=context.deadlines,
+        commit_s=spec.commit_s,
     )
 
 

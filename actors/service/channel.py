@@ -14,6 +14,7 @@ from actors.errors import ActorError, MessageUnreadable, NothingWaits
 from actors.kernel.envelope import Envelope
 from actors.kernel.messages import Command
 from actors.kernel.supervision.backoff import doubled_s
+from actors.measures.measured import MeasuredChannel
 from actors.resilience.background_gate import BackgroundQueue
 from actors.service.receipt import Receipt
 from actors.store.messaging.origin import Numbering
@@ -235,6 +236,15 @@ class Channel:
             lag_s=lag_s if depth else 0.0,
             state=self._state(),
             unreadable=unreadable,
+        )
+
+    def measured(self, oldest_at_us: int | None, now_us: int, *, answered: bool) -> MeasuredChannel:
+        """Return what waits; the store has `answered` since when, or not."""
+        stats = self.stats(oldest_at_us, now_us)
+        return MeasuredChannel(
+            receiver=self._receiver,
+            messages=stats.depth,
+            age_s=stats.lag_s if answered else None,
         )
 
     def _state(self) -> str:

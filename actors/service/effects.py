@@ -10,7 +10,7 @@ import structlog
 from actors.errors import Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
-from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_of
+from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name, type_of
 from actors.kernel.supervision.backoff import equal_jitter_s
 from actors.service.bound_effect import AttemptLimit
 from actors.service.gate import Gate
@@ -121,6 +121,8 @@ class Effects:
         # By kind: those that are given to it together in the loop's next turn.
         self._gathered: dict[str, list[_Request]] = {}
         self._crashed = False
+        for kind in kinds:
+            breakers.counts_of(type_name(kind))
 
     @property
     def running(self) -> int:
@@ -223,6 +225,7 @@ class Effects:
     def _end(self, request: _Request, ended: Envelope) -> None:
         if not request.is_settled:
             self._breakers.crashes.pop(request.timer.seq, None)
+            self._breakers.counts_of(request.timer.message_type).ends[_end_of(ended)] += 1
             request.send(ended)
 
     async def _try(self, request: _Request, *, first: bool) -> Envelope:
@@ -321,7 +324,8 @@ class Effects:
         gate = self._gates.get(name)
         if gate is None:
             breaker = self._breakers.of(name, effect.limit_s)
-            gate = self._gates[name] = Gate(breaker, config=self._config, clock=self._clock)
+            counts = self._breakers.counts_of(name)
+            gate = self._gates[name] = Gate(breaker, counts, config=self._config, clock=self._clock)
         return gate
 
     def _delay_s(self, attempt: int) -> float:
@@ -363,3 +367,11 @@ class Effects:
             attempt=max(attempt, self._letter_attempts),
             error=f"the effect failed {attempt} times: {reason}",
         )
+
+
+def _end_of(ended: Envelope) -> str:
+    """Return which of ENDS it is."""
+    if ended.error is not None:
+        return "dead_lettered"
+    kinds: dict[Any, str] = {EffectPutOff: "put_off", GaveUp: "given_up"}
+    return kinds.get(ended.message.__class__, "done")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.errors import DeadlineExceeded
+from actors.measures.effect_counts import EffectCounts
 from actors.resilience.breaker import Breaker
 
 if TYPE_CHECKING:
@@ -23,22 +24,31 @@ class Breakers:
         """None yet: each is made when its effect first runs."""
         # How many incarnations have crashed during the effect of a timer, by its number.
         self.crashes: dict[int, int] = {}
+        # What became of each kind.
+        self.counts: dict[str, EffectCounts] = {}
         self._service = service
         self._config = config
         self._clock = clock
-        self._breakers: dict[str, Breaker] = {}
+        self.by_effect: dict[str, Breaker] = {}
 
     def of(self, effect: str, limit_s: float) -> Breaker:
         """Return the breaker of that effect, whose attempts take `limit_s` at most."""
-        breaker = self._breakers.get(effect)
+        breaker = self.by_effect.get(effect)
         if breaker is None:
             # A probe that may still answer was not killed.
             probe_s_max = max(self._config.probe_s_max, limit_s)
             config = msgspec.structs.replace(self._config, probe_s_max=probe_s_max)
-            breaker = self._breakers[effect] = Breaker(
+            breaker = self.by_effect[effect] = Breaker(
                 f"{self._service}.{effect}", config=config, clock=self._clock
             )
         return breaker
+
+    def counts_of(self, effect: str) -> EffectCounts:
+        """Return the counts of that effect."""
+        counts = self.counts.get(effect)
+        if counts is None:
+            counts = self.counts[effect] = EffectCounts()
+        return counts
 
 
 class Gate:
@@ -50,9 +60,12 @@ class Gate:
     nothing has succeeded for `silence_s` seconds of trying.
     """
 
-    def __init__(self, breaker: Breaker, *, config: EffectConfig, clock: Clock) -> None:
+    def __init__(
+        self, breaker: Breaker, counts: EffectCounts, *, config: EffectConfig, clock: Clock
+    ) -> None:
         """Nobody is inside."""
         self._breaker = breaker
+        self._counts = counts
         self._places = config.running_max
         self._places_repeated = max(1, config.running_max // 2)
         self._silence_s = config.silence_s
@@ -100,18 +113,21 @@ class Gate:
 
     def succeeded(self) -> None:
         """The attempt inside has succeeded."""
+        self._counts.attempts["succeeded"] += 1
         self._silent_since_s = None
         self._breaker.succeeded()
 
     def failed(self, error: BaseException) -> None:
         """The attempt inside has failed with `error`."""
         timed_out = isinstance(error, TimeoutError | DeadlineExceeded)
+        self._counts.attempts["timed_out" if timed_out else "failed"] += 1
         # To a breaker that asks whether the dependency is back, silence is a no as well.
         if not timed_out or self._breaker.state != "closed" or self._is_silent():
             self._breaker.failed()
 
     def withdrawn(self) -> None:
         """The attempt inside was not made, or is given up."""
+        self._counts.attempts["withdrawn"] += 1
         self._breaker.withdrawn()
 
     def close(self) -> None:
@@ -152,6 +168,7 @@ class Gate:
         self._inside += 1
         if not first:
             self._inside_repeated += 1
+            self._counts.retries += 1
         now_s = self._clock.monotonic()
         if self._silent_since_s is None or now_s - self._tried_s > self._silence_s:
             self._silent_since_s = now_s

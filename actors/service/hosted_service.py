@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
+    from actors.measures.histogram import Histogram
     from actors.resilience.background_gate import BackgroundGate
     from actors.service.directory import Directory
     from actors.service.dispatcher import Dispatcher
@@ -49,6 +50,8 @@ class HostedService:
     clock: Clock
     rng: Rng
     deadlines: Deadlines
+    # How long each commit of its store took.
+    commit_s: Histogram
 
     breakers: Breakers = field(init=False)
     deferred: DeferredCallers = field(init=False)

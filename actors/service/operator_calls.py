@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ from actors.errors import (
 from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Refusal
+from actors.measures.measured import MeasuredBreaker, MeasuredService
 from actors.service.letters import DiscardLetter, LetTimersGo, Replayed
 from actors.store.messaging.dead_letter_table import count_letters, find_letter, latest
 from actors.store.messaging.origin import LetterOrigin
+from actors.store.messaging.outbox import load_oldest
 from actors.store.messaging.timers import count_timers
 from actors.store.messaging.unreadable import (
     Unreadable,
@@ -96,6 +99,38 @@ class OperatorCalls:
             effects_running=running.effects.running,
             state="unreadable" if unreadable else "open",
             unreadable=unreadable,
+        )
+
+    async def measured(self, limit_s: float) -> MeasuredService:
+        """Return what the service has counted; its store has `limit_s` seconds for its part."""
+        hosted, running = self._hosted, self._hosted.current
+        channels = {} if running is None else dict(running.dispatcher.channels)
+        acknowledged = {receiver: each.acknowledged for receiver, each in channels.items()}
+        letters: int | None = None
+        oldest: dict[str, int] = {}
+        now_us = hosted.clock.now_us()
+        if running is not None:
+            # A query that takes long holds up its service's reader, and no scrape.
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    letters, oldest = await running.store.look(
+                        lambda reader: (count_letters(reader), load_oldest(reader, acknowledged))
+                    )
+        return MeasuredService(
+            name=hosted.name,
+            answered=letters is not None,
+            commit_s=hosted.commit_s,
+            effects=hosted.breakers.counts,
+            effects_running=0 if running is None else running.effects.running,
+            breakers=[
+                MeasuredBreaker(dependency=name, state=each.state, openings=each.openings)
+                for name, each in hosted.breakers.by_effect.items()
+            ],
+            channels=[
+                each.measured(oldest.get(receiver), now_us, answered=letters is not None)
+                for receiver, each in channels.items()
+            ],
+            letters=letters,
         )
 
     def let_go(self, receiver: str, message_type: str) -> None:

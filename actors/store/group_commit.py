@@ -196,7 +196,9 @@ class GroupCommit:
             (output,) = result.outputs
             for step in self._at_before_commit:
                 step(output)
+            begun_s = self._clock.monotonic()
             self._connection.execute("COMMIT")
+            self._spec.commit_s.note(self._clock.monotonic() - begun_s)
             for step in self._at_committed:
                 step()
             self.epoch.make_sure()

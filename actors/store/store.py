@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from actors.kernel.behavior import BatchResult
+from actors.measures.histogram import SECONDS, Histogram
 from actors.store.messaging.service_catalog import ServiceCatalog
 from actors.store.messaging.untold_replies import UntoldReplies
 
@@ -74,6 +76,8 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     lock: DirectoryLock | None = None
     last_epoch: LastEpoch = msgspec.field(default_factory=LastEpoch)
     untold: UntoldReplies = msgspec.field(default_factory=UntoldReplies)
+    # How long each commit took.
+    commit_s: Histogram = msgspec.field(default_factory=partial(Histogram, SECONDS))
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):

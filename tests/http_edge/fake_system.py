@@ -20,6 +20,7 @@ from actors.errors import (
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
+from actors.measures.measured import Measured
 from actors.systems.hotel import messages as hotel
 from actors.systems.hotel.system import HOTEL
 from actors.systems.tweets import messages as tweets
@@ -239,6 +240,9 @@ class FakeSystem:
 
     async def timers(self) -> list[FakeTimers]:
         return [FakeTimers(service="room", pending=2, next_due_us=None)]
+
+    async def measured(self, *, look_s_max: float) -> Measured:
+        return Measured(actors=[], services=[], asks=0, background_share=1.0)
 
     def background(self) -> FakeBackground:
         return FakeBackground(state="open")

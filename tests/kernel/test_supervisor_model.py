@@ -223,7 +223,7 @@ class Twins:
 PAIR = (Leaf("permanent"), Leaf("permanent"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(tree=trees, happenings=ops)
 # A restart exactly a period ago still counts; one a moment earlier does not.
 @example(
@@ -282,7 +282,7 @@ async def test_supervisor_follows_otps_rules(tree: Branch, happenings: list[Op])
             twins.compare()
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(tree=trees, failing=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=6))
 async def test_failing_first_starts_follow_otps_rules(
     tree: Branch, failing: list[tuple[int, int]]

@@ -69,7 +69,7 @@ def test_without_a_mutant_all_holds(systems: tuple[str, ...]) -> None:
     schedules = len(systems)
     with scratch_folder() as place, without_logs():
         heard = list(
-            search(place, systems=systems, profiles=PROFILES[-1:], first=1, schedules=schedules)
+            search(place, systems=systems, profiles=PROFILES[-1:], first=2, schedules=schedules)
         )
     assert [each.trouble for each in heard if each.trouble] == []
     assert heard[-1].schedules == schedules
@@ -182,7 +182,7 @@ def test_a_hunt_tells_how_it_ended(tree: Tree) -> None:
     """Found by what it does; not found; not to be booted; out of time: and no change is left."""
     named = {each.name: each for each in MUTANTS}
     inverted = named["sentiment is inverted"]
-    found = tree.hunt(inverted, schedules=20, seconds_max=120.0)
+    found = tree.hunt(inverted, schedules=20, seconds_max=120.0, first=2)
     assert found.outcome == "found"
     assert "scores" in found.trouble
     unbootable = msgspec.structs.replace(inverted, new="else nobody.knows(")

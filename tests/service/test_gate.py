@@ -10,6 +10,7 @@ import pytest
 
 from actors.config import load_config
 from actors.errors import DeadlineExceeded, Starting
+from actors.measures.effect_counts import EffectCounts
 from actors.resilience.breaker import Breaker
 from actors.service.gate import Gate
 from tests.kernel.kernel_harness import turns
@@ -106,7 +107,7 @@ async def test_requests_that_never_answer_and_go_on_coming_stop_nobody(
     async with office(
         tmp_path, {"a": lambda: Listener(world)}, clock=clock, seed=rng.getrandbits(32)
     ) as run:
-        for number in range(1200):
+        for number in range(500):
             bad = rng.random() < 0.1
             label = f"{'bad' if bad else 'good'} {number}"
             if not bad:
@@ -186,7 +187,7 @@ class Entrance:
         )
         self.breaker = Breaker("test", config=breaker, clock=clock)
         effect = msgspec.structs.replace(config.effect, running_max=places, silence_s=10.0)
-        self.gate = Gate(self.breaker, config=effect, clock=clock)
+        self.gate = Gate(self.breaker, EffectCounts(), config=effect, clock=clock)
         self.inside: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 

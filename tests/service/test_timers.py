@@ -198,10 +198,15 @@ def plan_and_say_when(tx: Transaction, cmd: Do) -> None:
 
 
 @pytest.mark.parametrize(
-    "store", [HoppingStore, pytest.param(AiosqliteStore, marks=pytest.mark.real_time)]
+    ("store", "kills"),
+    [
+        (HoppingStore, KILLS),
+        pytest.param(AiosqliteStore, KILLS // 4, marks=pytest.mark.real_time),
+        pytest.param(AiosqliteStore, KILLS, marks=[pytest.mark.real_time, pytest.mark.long]),
+    ],
 )
 async def test_timers_fire_once_each_whenever_the_service_is_killed(
-    tmp_path: Path, rng: Rng, store: type[AiosqliteStore | HoppingStore]
+    tmp_path: Path, rng: Rng, store: type[AiosqliteStore | HoppingStore], kills: int
 ) -> None:
     """Two hundred kills over a thousand timers: none lost, none twice, none early."""
     async with office(
@@ -214,7 +219,7 @@ async def test_timers_fire_once_each_whenever_the_service_is_killed(
     ) as run:
         planned: list[str] = []
         # Some kills hit an incarnation that is not there yet.
-        while len(planned) < TIMERS or len(run.happened(Crashed)) < KILLS:
+        while len(planned) < TIMERS * kills // KILLS or len(run.happened(Crashed)) < kills:
             delays = [rng.choice([0.0, 0.3 * rng.random()]) for _ in range(rng.randrange(1, 9))]
             what = [(delay_s, str(len(planned) + n)) for n, delay_s in enumerate(delays)]
             planned += [label for _, label in what]

@@ -183,7 +183,7 @@ async def test_incarnation_that_dies_at_any_statement_loses_and_repeats_nothing(
     assert statements > 4 * len(EVERYTHING)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(
     shape=shapes,
     statements=st.integers(1, 50),
@@ -245,7 +245,7 @@ async def reborn(shape: Shape, folder: Path, acknowledged: dict[int, Any], templ
     assert set(final.values()) <= {1}
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(shape=shapes)
 @example(shape=EVERYTHING)
 async def test_process_that_dies_at_any_statement_loses_and_repeats_nothing(

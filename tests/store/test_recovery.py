@@ -131,7 +131,7 @@ def test_wal_torn_at_any_offset_keeps_exactly_the_whole_commits(
         assert recovered == crashed.contents[crashed.commits_before(cut)], f"cut at {cut}"
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_damage_to_the_wal_keeps_exactly_the_commits_before_it(
     crashed: Crashed, place: Path, data: st.DataObject

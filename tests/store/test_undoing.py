@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.errors import OutboxFull
@@ -170,6 +170,7 @@ async def test_what_comes_again_after_a_crash_has_savepoints(ledger: Ledger) -> 
 commands = st.tuples(st.none() | st.sampled_from(sorted(WRITES)), st.sampled_from(ENDINGS))
 
 
+@settings(max_examples=40)
 @given(batches=st.lists(st.lists(commands, min_size=1, max_size=5), max_size=3))
 async def test_nobody_can_tell_whether_there_were_savepoints(
     batches: list[list[tuple[str | None, str]]],

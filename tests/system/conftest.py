@@ -24,6 +24,12 @@ def processes(live: Live, tmp_path: Path) -> Processes:
     return Processes(live, tmp_path / "data")
 
 
+@pytest.fixture
+def hotels(live: Live, tmp_path: Path) -> Processes:
+    """The hotel alone, where the other systems have no part: a third of a boot's CPU less."""
+    return Processes(live, tmp_path / "data", system="hotel")
+
+
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
     """One process for all of a module that mind nobody else's data: a boot is a second of CPU."""

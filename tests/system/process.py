@@ -20,11 +20,12 @@ SILENCE = ("x_platform.tweets_per_s=0", "x.platform=simulator")
 
 
 class Processes:
-    """Boots both systems, each time on the test's data directory unless another is named."""
+    """Boots both systems, or one, each time on the test's data directory unless one is named."""
 
-    def __init__(self, live: Live, data_dir: Path) -> None:
+    def __init__(self, live: Live, data_dir: Path, *, system: str | None = None) -> None:
         self.data_dir = data_dir
         self._live = live
+        self._system = system
 
     def boot(
         self,
@@ -45,7 +46,9 @@ class Processes:
     ) -> LiveSystem:
         """Return one that is not started yet."""
         data_dir = data_dir or self.data_dir
-        made = self._live.prepare(None, *SILENCE, *settings, config=config, data_dir=data_dir)
+        if self._system is None:
+            settings = (*SILENCE, *settings)
+        made = self._live.prepare(self._system, *settings, config=config, data_dir=data_dir)
         made.command[:0] = through
         return made
 

@@ -91,10 +91,10 @@ async def test_a_known_external_id_is_200_with_the_tweet_that_stands(
 
 
 async def test_a_room_that_is_closed_is_not_booked_until_it_is_opened(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """By nobody, at no address; what was booked before stands. Null takes its number away."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         room = await client.create("/api/v1/rooms", ROOM | {"number": "7"})
         guest = await client.create("/api/v1/customers", CUSTOMER)

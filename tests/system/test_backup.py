@@ -88,10 +88,10 @@ class Guests:
 
 
 async def test_a_backup_under_load_is_of_one_moment(
-    processes: Processes, tmp_path: Path, seed: int, report: Report, command: Command
+    hotels: Processes, tmp_path: Path, seed: int, report: Report, command: Command
 ) -> None:
     """None of three holds anybody up for 50 ms; restored, they hold what was told; books agree."""
-    process = processes.boot()
+    process = hotels.boot()
     known: list[int] = []
     held: list[float] = []
     async with connected(process) as client:
@@ -118,7 +118,7 @@ async def test_a_backup_under_load_is_of_one_moment(
             "restore", tmp_path / f"backup-{number}", "--data-dir", folder
         )
         assert code == 0, said
-        again = processes.boot(data_dir=folder)
+        again = hotels.boot(data_dir=folder)
         async with connected(again) as client:
             assert (await client.send("GET", "/readyz")).status == 200, again.last_words
             await at_rest(client)
@@ -132,10 +132,10 @@ async def test_a_backup_under_load_is_of_one_moment(
 
 
 async def test_commands_ask_the_running_process_or_read_the_files(
-    processes: Processes, tmp_path: Path, command: Command
+    hotels: Processes, tmp_path: Path, command: Command
 ) -> None:
     """Online and offline, into a new folder only; `restore` is for a folder nobody uses."""
-    process = processes.make()
+    process = hotels.make()
     data_dir = process.data_dir
     code, told, said = await command("backup", tmp_path / "none", "--data-dir", data_dir)
     assert (code, told, "no data folder" in said) == (2, "", True)

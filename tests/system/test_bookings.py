@@ -41,10 +41,10 @@ SLOW_PAYMENT = (
 
 
 async def test_a_booking_is_confirmed_found_and_listed_also_after_a_restart(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """201 with its price and address; pages by cursor; filters by customer, room, and both."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         rooms, guests = await new_rooms(client, 2), await new_customers(client, 2)
         created = []
@@ -159,14 +159,14 @@ async def test_each_card_does_as_the_sandbox_says(
 
 
 async def test_a_cancelled_booking_is_refunded_and_its_nights_are_free(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """200 however often; in full, by half, or not at all, as long before arrival as it is."""
     # In the hotel it is about noon: midnight must not pass meanwhile.
     now = dt.datetime.now(dt.UTC)
     zone = f"Etc/GMT{now.hour - 12:+d}"  # the sign is POSIX's: east of Greenwich is minus
     today = (now + dt.timedelta(hours=12 - now.hour)).date()
-    process = processes.boot(f"hotel.time_zone={zone}")
+    process = hotels.boot(f"hotel.time_zone={zone}")
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
         yesterday = stay(guest, room, (today - FIRST_DAY).days - 1)
@@ -190,9 +190,9 @@ async def test_a_cancelled_booking_is_refunded_and_its_nights_are_free(
         check_books(process.data_dir)
 
 
-async def test_rooms_by_availability(processes: Processes) -> None:
+async def test_rooms_by_availability(hotels: Processes) -> None:
     """With both dates, those only that are free for every night; one date alone is a 422."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         rooms, (guest,) = await new_rooms(client, 3), await new_customers(client, 1)
         suite = {"type": "suite", "rate": {"amount": 1, "currency": "EUR"}}
@@ -227,9 +227,9 @@ async def test_rooms_by_availability(processes: Processes) -> None:
             is_problem(await client.send("GET", f"/api/v1/rooms?{query}"), 422, field)
 
 
-async def test_each_guest_has_a_mail_of_each_thing_once(processes: Processes) -> None:
+async def test_each_guest_has_a_mail_of_each_thing_once(hotels: Processes) -> None:
     """Confirmed and cancelled, in order; none for what was rejected; filtered by customer."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         (room,), guests = await new_rooms(client, 1), await new_customers(client, 2)
         first = await client.create(BOOKINGS, stay(guests[0], room, 0))
@@ -256,10 +256,10 @@ async def test_each_guest_has_a_mail_of_each_thing_once(processes: Processes) ->
 
 
 async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """Its key gets a 202 until it ends, and from then on how it ended, also after a kill -9."""
-    process = processes.boot(f"edge.deadline_s={DEADLINE_S}", *SLOW_PAYMENT)
+    process = hotels.boot(f"edge.deadline_s={DEADLINE_S}", *SLOW_PAYMENT)
     key = {"Idempotency-Key": "patience"}
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
@@ -284,9 +284,9 @@ async def test_a_booking_past_its_deadline_is_202_with_where_to_look(
 
 
 @pytest.mark.parametrize("service", ["room", "payment"])
-async def test_a_booking_waits_for_a_suspended_service(processes: Processes, service: str) -> None:
+async def test_a_booking_waits_for_a_suspended_service(hotels: Processes, service: str) -> None:
     """202 meanwhile; resumed, it is confirmed; likewise its cancellation, but of a pending one."""
-    process = processes.boot(f"edge.deadline_s={DEADLINE_S}")
+    process = hotels.boot(f"edge.deadline_s={DEADLINE_S}")
     async with connected(process) as client:
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
         await client.order(service, "suspend")

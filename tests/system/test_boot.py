@@ -123,14 +123,14 @@ async def test_everything_up_takes_less_than_120_mb(
 
 
 def test_an_overlay_and_settings_are_laid_over_the_shipped_numbers(
-    processes: Processes, tmp_path: Path
+    hotels: Processes, tmp_path: Path
 ) -> None:
     """--config over config.toml, --set over both, --data-dir over all; the rest stays."""
     overlay = tmp_path / "overlay.toml"
     overlay.write_text('[runtime]\ndrain_s = 3.5\ndata_dir = "nowhere"\n[log]\nlevel = "debug"\n')
     port = free_port()
     settings = ("log.level=info", f"edge.gateway.port={port}")
-    process = processes.boot(*settings, config=overlay)
+    process = hotels.boot(*settings, config=overlay)
     assert process.url == f"http://127.0.0.1:{port}"  # a later --set wins over an earlier one
     (ready,) = process.events("ready")
     assert ready["data_dir"] == str(process.data_dir)
@@ -255,12 +255,12 @@ def test_a_host_that_is_none_of_this_machines_is_named(
     assert "port" not in said
 
 
-async def test_a_second_process_on_a_data_directory_is_refused(processes: Processes) -> None:
+async def test_a_second_process_on_a_data_directory_is_refused(hotels: Processes) -> None:
     """Exit 2, naming the holder's pid and command; the first serves on."""
-    first = processes.boot()
+    first = hotels.boot()
     async with connected(first) as client:
         created = await client.create("/api/v1/customers", CUSTOMER)
-        second = processes.make().launch()
+        second = hotels.make().launch()
         assert await asyncio.to_thread(second.wait) == 2
         assert_one_line_naming(second.errors, str(first.data_dir), str(first.pid), "runtime.py")
         assert second.events("ready") == []
@@ -269,16 +269,16 @@ async def test_a_second_process_on_a_data_directory_is_refused(processes: Proces
         await client.create("/api/v1/customers", CUSTOMER)
         # On the same port, which stops it before the folder does.
         port = URL(first.url).port
-        second = processes.make(f"edge.gateway.port={port}").launch()
+        second = hotels.make(f"edge.gateway.port={port}").launch()
         assert await asyncio.to_thread(second.wait) == 2
         assert_one_line_naming(second.errors, f":{port}", str(first.data_dir), str(first.pid))
 
 
-def test_a_data_directory_that_is_none_is_named(processes: Processes, tmp_path: Path) -> None:
+def test_a_data_directory_that_is_none_is_named(hotels: Processes, tmp_path: Path) -> None:
     """A file in its place, or a place where none can be made."""
     place = tmp_path / "file"
     place.write_text("")
-    process = processes.make(data_dir=place).launch()
+    process = hotels.make(data_dir=place).launch()
     assert process.wait() == 2
     assert_one_line_naming(process.errors, str(place))
     for data_dir in (place / "below", tmp_path / ("x" * 300)):
@@ -324,9 +324,9 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     )
 
 
-async def test_a_request_in_flight_at_the_signal_is_served(processes: Processes) -> None:
+async def test_a_request_in_flight_at_the_signal_is_served(hotels: Processes) -> None:
     """Its body may even come later; the answer says that the connection ends; it is kept."""
-    process = processes.boot()
+    process = hotels.boot()
     url = URL(process.url)
     body = json.dumps(CUSTOMER).encode()
     reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -356,10 +356,10 @@ async def test_a_request_in_flight_at_the_signal_is_served(processes: Processes)
 
 
 async def test_a_request_that_cannot_be_served_ends_at_its_deadline_while_draining(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """Its service is suspended for good: a 504 when its time is up, then exit 0."""
-    process = processes.boot("edge.deadline_s=1.5", "runtime.drain_s=8")
+    process = hotels.boot("edge.deadline_s=1.5", "runtime.drain_s=8")
     async with connected(process) as client:
         waiting = await start_unanswerable(client)
         process.signal(SIGTERM)
@@ -370,9 +370,9 @@ async def test_a_request_that_cannot_be_served_ends_at_its_deadline_while_draini
     assert process.events("drain limit reached") == []
 
 
-async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
+async def test_the_drain_ends_at_its_limit(hotels: Processes) -> None:
     """What is not answered by drain_s is cut, visibly; exit 0 all the same."""
-    process = processes.boot("edge.deadline_s=60", "runtime.drain_s=1")
+    process = hotels.boot("edge.deadline_s=60", "runtime.drain_s=1")
     async with connected(process) as client:
         waiting = await start_unanswerable(client)
         begun = time.monotonic()
@@ -386,9 +386,9 @@ async def test_the_drain_ends_at_its_limit(processes: Processes) -> None:
     assert line["connections_cut"] == 1
 
 
-async def test_a_second_signal_exits_at_once(processes: Processes) -> None:
+async def test_a_second_signal_exits_at_once(hotels: Processes) -> None:
     """With the number of the signal, as a shell says it; and the next boot needs no help."""
-    process = processes.make("edge.deadline_s=60", "runtime.drain_s=60")
+    process = hotels.make("edge.deadline_s=60", "runtime.drain_s=60")
     created: list[dict[str, Any]] = []
     for signal in (SIGTERM, SIGINT):
         await asyncio.to_thread(process.start)
@@ -406,9 +406,9 @@ async def test_a_second_signal_exits_at_once(processes: Processes) -> None:
             assert isinstance(outcome, aiohttp.ClientError)
 
 
-async def test_writes_around_the_signal_are_answered_or_not_done(processes: Processes) -> None:
+async def test_writes_around_the_signal_are_answered_or_not_done(hotels: Processes) -> None:
     """Clients write as fast as they can; every answer is 201, and every 201 is kept."""
-    process = processes.boot()
+    process = hotels.boot()
     acknowledged = []
 
     async def write(client: Client) -> None:
@@ -436,9 +436,9 @@ async def test_writes_around_the_signal_are_answered_or_not_done(processes: Proc
     assert len(listed) - len(acknowledged) <= 16
 
 
-async def test_a_boot_after_kill_9_needs_no_help(processes: Processes) -> None:
+async def test_a_boot_after_kill_9_needs_no_help(hotels: Processes) -> None:
     """The lock of a dead process holds nobody up; its writes and its token are there."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         created = await client.create("/api/v1/customers", CUSTOMER)
     token = process.token
@@ -454,9 +454,9 @@ async def test_a_boot_after_kill_9_needs_no_help(processes: Processes) -> None:
 # --- Logs and secrets ------------------------------------------------------------------------
 
 
-async def test_logs_are_json_lines_with_request_ids_and_no_secrets(processes: Processes) -> None:
+async def test_logs_are_json_lines_with_request_ids_and_no_secrets(hotels: Processes) -> None:
     """Every line of stdout parses, at any level; stderr is silent; the token is nowhere."""
-    process = processes.boot("log.level=debug", "edge.deadline_s=0.5")
+    process = hotels.boot("log.level=debug", "edge.deadline_s=0.5")
     async with connected(process) as client:
         mine = {"X-Request-ID": "my-request"}
         await client.create("/api/v1/customers", CUSTOMER, headers=mine)

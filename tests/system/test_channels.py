@@ -46,10 +46,10 @@ async def timers_of(client: Client, *services: str) -> dict[str, dict[str, Any]]
 
 
 async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """Depth and lag of its channel grow; over a kill -9 too; resumed, it gets all of it once."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         assert await listed(client, "channels") == []
         (room,), (guest,) = await new_rooms(client, 1), await new_customers(client, 1)
@@ -85,9 +85,9 @@ async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
         check_books(process.data_dir)
 
 
-async def test_timers_are_counted_and_survive_kill_9(processes: Processes) -> None:
+async def test_timers_are_counted_and_survive_kill_9(hotels: Processes) -> None:
     """A hold's and a booking's own; those that came due while nothing ran fire at the start."""
-    process = processes.boot("hotel.booking_s_max=5", "hotel.hold_s=6")
+    process = hotels.boot("hotel.booking_s_max=5", "hotel.hold_s=6")
     async with connected(process) as client:
         timers = {each["service"]: each for each in await listed(client, "timers")}
         assert {each["pending"] for each in timers.values()} == {0}

@@ -65,9 +65,9 @@ async def test_a_message_that_crashes_its_service_is_a_dead_letter(processes: Pr
         assert reply.json["items"] == letters
 
 
-async def test_dead_letters_are_listed_newest_first_up_to_the_limit(processes: Processes) -> None:
+async def test_dead_letters_are_listed_newest_first_up_to_the_limit(hotels: Processes) -> None:
     """Those of all services together, those that no store keeps included."""
-    process = processes.boot("mailbox.capacity=1", "mailbox.overflow=drop_oldest")
+    process = hotels.boot("mailbox.capacity=1", "mailbox.overflow=drop_oldest")
     async with connected(process) as client:
         for name in ("customer", "room"):
             await client.order(name, "suspend")
@@ -120,9 +120,9 @@ async def test_a_letter_runs_again_as_the_request_it_was(processes: Processes) -
         assert len(await client.list_all("/api/v1/tweets")) == 1
 
 
-async def test_a_message_between_services_runs_again(processes: Processes) -> None:
+async def test_a_message_between_services_runs_again(hotels: Processes) -> None:
     """It blocks nothing behind it; run again, after a restart too, it does what it was to do."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         (room_id,), (customer_id,) = await new_rooms(client, 1), await new_customers(client, 1)
         rename(process.data_dir, "notification", "mail", "hidden")
@@ -151,9 +151,9 @@ async def test_a_message_between_services_runs_again(processes: Processes) -> No
         check_books(process.data_dir)
 
 
-async def test_a_letter_that_comes_too_late_is_refused(processes: Processes) -> None:
+async def test_a_letter_that_comes_too_late_is_refused(hotels: Processes) -> None:
     """A hold that was lost and is replayed after its booking was given up takes no nights."""
-    process = processes.boot("hotel.booking_s_max=0.5", "hotel.hold_s=60")
+    process = hotels.boot("hotel.booking_s_max=0.5", "hotel.hold_s=60")
     async with connected(process) as client:
         (room_id,), (customer_id,) = await new_rooms(client, 1), await new_customers(client, 1)
         rename(process.data_dir, "room", "hold", "hidden")

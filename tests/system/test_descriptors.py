@@ -28,9 +28,9 @@ def limited(files: int) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("files", [16, 64])
-def test_too_few_open_files_are_one_sentence_at_start(processes: Processes, files: int) -> None:
+def test_too_few_open_files_are_one_sentence_at_start(hotels: Processes, files: int) -> None:
     """Exit 2, with the number that is needed and how to get it; nothing listens, or is made."""
-    process = processes.make(through=limited(files)).launch()
+    process = hotels.make(through=limited(files)).launch()
     assert process.wait() == 2
     (line,) = process.errors.splitlines()
     assert line.startswith(f"dress-rehearsal: only {files} files may be open at once, and ")
@@ -40,9 +40,9 @@ def test_too_few_open_files_are_one_sentence_at_start(processes: Processes, file
     assert not process.data_dir.exists()
 
 
-async def test_where_open_files_are_few_every_client_is_answered(processes: Processes) -> None:
+async def test_where_open_files_are_few_every_client_is_answered(hotels: Processes) -> None:
     """More clients than fit, all at once: 200 or 503, and no reset; the stores have theirs."""
-    process = processes.boot(through=limited(256))
+    process = hotels.boot(through=limited(256))
     (limits,) = process.events("connections limited by the open files allowed")
     assert limits["open_files"] == 256
     assert 8 <= limits["connections_max"] < 64

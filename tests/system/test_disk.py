@@ -68,10 +68,10 @@ def lay_out(furnished: Furnished, process: LiveSystem) -> tuple[dict[str, Any], 
 
 @pytest.mark.parametrize("offset", [0, PAGE_BYTES, 2 * PAGE_BYTES], ids=["header", "page", "next"])
 async def test_a_damaged_file_parks_its_service_alone(
-    processes: Processes, furnished: Furnished, offset: int
+    hotels: Processes, furnished: Furnished, offset: int
 ) -> None:
     """Boot names the file and goes on; moved away and given up, a restart brings it back."""
-    process = processes.make()
+    process = hotels.make()
     room, customer = lay_out(furnished, process)
     file = process.data_dir / "room.db"
     flip(file, offset)
@@ -161,9 +161,9 @@ async def test_a_read_only_directory_keeps_every_service_down(
         process.data_dir.chmod(0o700)
 
 
-def test_a_new_read_only_directory_ends_the_boot(processes: Processes) -> None:
+def test_a_new_read_only_directory_ends_the_boot(hotels: Processes) -> None:
     """There is nothing to serve and nowhere to put the lock: exit 2, naming it."""
-    process = processes.make(through=MORTAL)
+    process = hotels.make(through=MORTAL)
     process.data_dir.mkdir(mode=0o500)
     assert process.launch().wait() == 2
     assert str(process.data_dir) in process.errors

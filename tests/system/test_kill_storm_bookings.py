@@ -99,10 +99,10 @@ class Storm:
 
 @pytest.mark.parametrize("requests", REQUESTS)
 async def test_a_kill_storm_fails_no_booking(
-    processes: Processes, seed: int, report: Report, requests: int
+    hotels: Processes, seed: int, report: Report, requests: int
 ) -> None:
     """100 bookings/s, a kill every tenth: 201, 202 or 409, and every 202 ends."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         storm = Storm(client, Kills(client, process), random.Random(seed), requests)
         await storm.blow(await new_customers(client, 20), await new_rooms(client, ROOMS))

@@ -50,9 +50,9 @@ async def book(client: Client, guest: dict[str, Any], room: dict[str, Any], mont
     return await client.create(BOOKINGS, body)
 
 
-async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Processes) -> None:
+async def test_writes_into_a_removed_file_are_refused_and_seen(hotels: Processes) -> None:
     """Not one 201 after `rm customer.db*`; readyz and two lines say so; nothing is made again."""
-    process = processes.boot()
+    process = hotels.boot()
     file = process.data_dir / "customer.db"
     async with connected(process) as client:
         await client.create(CUSTOMERS, CUSTOMER)
@@ -85,14 +85,14 @@ async def test_writes_into_a_removed_file_are_refused_and_seen(processes: Proces
 
 
 async def test_a_process_whose_lock_was_removed_stops_where_another_begins(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """Two in one folder: the first acknowledges nothing more, and says why; the second serves."""
-    first = processes.boot()
+    first = hotels.boot()
     async with connected(first) as client:
         await client.create(CUSTOMERS, CUSTOMER)
         (first.data_dir / "lock").unlink()
-        second = processes.boot()
+        second = hotels.boot()
         refused = await client.send("POST", CUSTOMERS, json=CUSTOMER)
         is_problem(refused, 503)
         parked = await asyncio.to_thread(first.wait_for, "parked", actor="customer")
@@ -106,10 +106,10 @@ async def test_a_process_whose_lock_was_removed_stops_where_another_begins(
 
 
 async def test_after_an_older_backup_of_one_file_bookings_go_on(
-    processes: Processes, tmp_path: Path
+    hotels: Processes, tmp_path: Path
 ) -> None:
     """Booking's file of yesterday: parked, accepted, and what is booked then is confirmed."""
-    process = processes.boot("supervisor.intensity=1")
+    process = hotels.boot("supervisor.intensity=1")
     async with connected(process) as client:
         guest = await client.create(CUSTOMERS, CUSTOMER)
         room = await client.create(ROOMS, ROOM)
@@ -159,12 +159,12 @@ async def test_a_folder_of_an_earlier_version_is_adopted_once(
     assert process.wait_for("ready")["unhealthy"] == []
 
 
-def test_accept_loss_says_what_is_wrong(processes: Processes, tmp_path: Path) -> None:
+def test_accept_loss_says_what_is_wrong(hotels: Processes, tmp_path: Path) -> None:
     """A service that nobody knows, or no data folder: a sentence and exit 2."""
-    process = processes.boot()
+    process = hotels.boot()
     unknown = accept_loss(process, "kitchen")
     assert unknown.returncode == 2
     assert "knows no service 'kitchen'; it knows " in unknown.stderr
-    nowhere = accept_loss(processes.make(data_dir=tmp_path / "nowhere"), "room")
+    nowhere = accept_loss(hotels.make(data_dir=tmp_path / "nowhere"), "room")
     assert nowhere.returncode == 2
     assert f"{tmp_path / 'nowhere'} is no data folder" in nowhere.stderr

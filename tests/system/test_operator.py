@@ -56,9 +56,9 @@ async def test_health_and_the_tree(processes: Processes) -> None:
         assert (await client.admin("GET", "/admin/dead-letters")).json["items"] == []
 
 
-async def test_the_operators_addresses_want_the_token(processes: Processes) -> None:
+async def test_the_operators_addresses_want_the_token(hotels: Processes) -> None:
     """Without it, or with another, 401 and nothing happens; an unknown actor is a 404."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         listings = ("actors", "registry", "channels", "timers", "dead-letters")
         addresses = [("GET", f"/admin/{name}") for name in listings]
@@ -81,10 +81,10 @@ async def test_the_operators_addresses_want_the_token(processes: Processes) -> N
 
 @pytest.mark.parametrize("action", ["kill", "restart"])
 async def test_a_killed_or_restarted_service_is_back_with_all_it_knew(
-    processes: Processes, action: str
+    hotels: Processes, action: str
 ) -> None:
     """202; the next request is answered by the next incarnation; a restart is no crash."""
-    process = processes.boot()
+    process = hotels.boot()
     async with connected(process) as client:
         created = await client.create("/api/v1/rooms", ROOM)
         await client.order("room", action)
@@ -96,16 +96,16 @@ async def test_a_killed_or_restarted_service_is_back_with_all_it_knew(
         assert [(line["actor"], line["killed"]) for line in crashes] == (
             [("room", True)] if action == "kill" else []
         )
-        for other in ("customer", "tweets", "root"):
+        for other in ("customer", "booking", "root"):
             assert (await client.actor(other))["restarts"] == 0
 
 
 @pytest.mark.parametrize("action", ["kill", "restart"])
 async def test_requests_under_way_do_not_hold_up_a_kill_or_a_restart(
-    processes: Processes, action: str
+    hotels: Processes, action: str
 ) -> None:
     """What is in hand is finished or handed on; each answer comes as soon as without it."""
-    process = processes.boot()
+    process = hotels.boot()
     loop = asyncio.get_running_loop()
     took_s = []
     async with connected(process) as client:
@@ -148,10 +148,10 @@ async def test_the_root_killed_or_restarted_brings_the_whole_tree_back(
 
 
 async def test_a_suspended_service_answers_504_at_the_deadline_and_alone(
-    processes: Processes,
+    hotels: Processes,
 ) -> None:
     """Its neighbours serve on, readyz names it, and resumed it serves what can still be served."""
-    process = processes.boot(f"edge.deadline_s={DEADLINE_S}")
+    process = hotels.boot(f"edge.deadline_s={DEADLINE_S}")
     loop = asyncio.get_running_loop()
     async with connected(process) as client:
         await client.order("room", "suspend")
@@ -181,9 +181,9 @@ async def test_a_suspended_service_answers_504_at_the_deadline_and_alone(
         assert await client.list_all("/api/v1/rooms") == [served.json]
 
 
-async def test_a_kill_does_not_resume_what_an_operator_suspended(processes: Processes) -> None:
+async def test_a_kill_does_not_resume_what_an_operator_suspended(hotels: Processes) -> None:
     """The next incarnation is suspended too, until somebody resumes it."""
-    process = processes.boot(f"edge.deadline_s={DEADLINE_S}")
+    process = hotels.boot(f"edge.deadline_s={DEADLINE_S}")
     async with connected(process) as client:
         await client.order("room", "suspend")
         await client.order("room", "kill")

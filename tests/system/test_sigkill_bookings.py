@@ -163,12 +163,12 @@ def under_way(data_dir: Path, copy: Path) -> Counter[str]:
 
 @pytest.mark.parametrize("rounds", ROUNDS)
 async def test_sigkill_splits_no_booking(
-    processes: Processes, seed: int, tmp_path: Path, report: Report, rounds: int
+    hotels: Processes, seed: int, tmp_path: Path, report: Report, rounds: int
 ) -> None:
     """After kills at random instants all books agree, and every guest was told the truth."""
     begun = time.monotonic()
     chance = random.Random(seed)
-    process = processes.boot(BREAKER)
+    process = hotels.boot(BREAKER)
     async with connected(process) as client:
         rooms, customers = await new_rooms(client, ROOMS), await new_customers(client, GUESTS)
         await asyncio.to_thread(process.kill_process)

@@ -41,10 +41,10 @@ async def test_front_pages(processes: Processes) -> None:
 
 @pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
 async def test_customers_and_rooms_come_back_as_sent(
-    processes: Processes, listener: str, prefix: str
+    hotels: Processes, listener: str, prefix: str
 ) -> None:
     """201 and the same object; an empty ID gets one; malformed is 400; and all of it is kept."""
-    process = processes.boot()
+    process = hotels.boot()
     customer = {"ID": "1", "Name": "Elliot", "Email": "elliot@example.com"}
     room = {"ID": "101", "Type": "Deluxe", "Status": "available"}
     async with connected(process) as client:
@@ -76,10 +76,10 @@ async def test_customers_and_rooms_come_back_as_sent(
 
 @pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
 async def test_bookings_come_back_as_sent_and_are_kept(
-    processes: Processes, listener: str, prefix: str
+    hotels: Processes, listener: str, prefix: str
 ) -> None:
     """201 and the same object, once; what the tutorial let pass, two for a night, is a 409."""
-    process = processes.boot()
+    process = hotels.boot()
     booking = {
         "ID": "1",
         "CustomerID": "1",

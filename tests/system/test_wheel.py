@@ -214,7 +214,7 @@ def test_what_was_acknowledged_survives_a_kill(command: Path, guide: Path) -> No
 
 def test_its_simulation_holds(command: Path, guide: Path) -> None:
     """In a second process, too; and it leaves nothing behind."""
-    words = ("simulate", "cafe.py", "--seeds", "5", "--check-determinism")
+    words = ("simulate", "cafe.py", "--seeds", "2", "--check-determinism")
     told = run(str(command), *words, cwd=guide)
     assert "the same, line by line\nall held\n" in told
     assert not (guide / "data").exists()
@@ -267,7 +267,8 @@ def test_a_new_system_works_as_its_readme_says(command: Path, tmp_path: Path) ->
 def test_it_has_a_version_and_the_reference_systems(command: Path, tmp_path: Path) -> None:
     """The release's number; and both systems play without a checkout."""
     assert run(str(command), "--version", cwd=tmp_path) == "dress-rehearsal 0.1.0\n"
-    assert "handlers called" in run(str(command), "simulate", "--seeds=1", cwd=tmp_path)
+    words = ("simulate", "--seeds=1", "--faults=calm")
+    assert "handlers called" in run(str(command), *words, cwd=tmp_path)
 
 
 @pytest.mark.long

@@ -22,6 +22,7 @@ from http_edge.go_gateway import NetHttpGateway
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from actors.load.load_plan import LoadPlan
     from actors.service.service import Service
     from actors.simulation.stage.scenario import Scenario
     from actors.system import Audit, Wiring
@@ -66,6 +67,12 @@ def _audit() -> Audit:
     return audit
 
 
+def _load() -> LoadPlan:
+    from actors.systems.hotel.hotel_load import PLAN  # noqa: PLC0415 - no server's
+
+    return PLAN
+
+
 HOTEL = System(
     name="hotel",
     services=services,
@@ -75,4 +82,5 @@ HOTEL = System(
     outside={"card_processor": Dependency(live=card_processor, simulated=card_processor)},
     scenario=_scenario,
     audit=_audit,
+    load=_load,
 )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from actors.config import Config, Rule
+    from actors.load.load_plan import LoadPlan
     from actors.service.assembly import AnyService
     from actors.simulation.stage.scenario import Scenario
     from actors.system import Audit, Wiring
@@ -118,6 +119,12 @@ def _audit() -> Audit:
     return audit
 
 
+def _load() -> LoadPlan:
+    from actors.systems.tweets.insert_load import PLAN  # noqa: PLC0415 - no server's
+
+    return PLAN
+
+
 TWEETS = System(
     name="tweets",
     services=services,
@@ -142,4 +149,5 @@ TWEETS = System(
     outside={"x": Dependency(live=live_x, simulated=simulated_x)},
     scenario=_scenario,
     audit=_audit,
+    load=_load,
 )

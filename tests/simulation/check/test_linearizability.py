@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.simulation.check.linearizability import Counterexample
 
-HISTORIES = [30_000, pytest.param(1_000_000, marks=pytest.mark.long)]
+HISTORIES = [8_000, pytest.param(1_000_000, marks=pytest.mark.long)]
 
 
 @pytest.mark.parametrize("histories", HISTORIES)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from actors.system import Audit
 
 
+# Those of one system: twice as many are of two.
+SEEDS: Final = 4
+
+
 class Fill(Command):
     pass
 
@@ -88,13 +92,13 @@ def played(
     names: Sequence[str] = ("tanks",),
     audits: Callable[[], Audit] | None = None,
 ) -> int:
-    """Return the command's exit code for twelve seeds of a tank of each name."""
+    """Return the command's exit code for a few seeds of a tank of each name."""
     systems = [
         System(name=name, services={"tank": Tank}, scenario=lambda: scenario, audit=audits)
         for name in names
     ]
     return simulate(
-        ["--seeds", "12", "--jobs", "1", *words],
+        ["--seeds", str(SEEDS), "--jobs", "1", *words],
         program=__file__,  # type: ignore[arg-type] # there is no second process
         fresh_seed=1,
         clock=SystemClock(),
@@ -208,16 +212,16 @@ def test_what_sometimes_should_be_so_is_in_a_campaign(
     out = capsys.readouterr().out
     assert "sometimes: 1 of 2\n  never tanks: it overflows\n" in out
     assert "all held" in out
-    monkeypatch.setattr(tally, "ENOUGH_SCHEDULES", 12)
+    monkeypatch.setattr(tally, "ENOUGH_SCHEDULES", SEEDS)
     assert played(Hopeful, "--jobs", jobs) == 1
     out = capsys.readouterr().out
-    assert "NOT REHEARSED: never in 12 schedules: tanks: it overflows\n" in out
+    assert f"NOT REHEARSED: never in {SEEDS} schedules: tanks: it overflows\n" in out
     assert "all held" not in out
 
 
 def test_enough_schedules_are_enough_of_each_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of other systems never reach what one of them should."""
-    monkeypatch.setattr(tally, "ENOUGH_SCHEDULES", 13)
+    monkeypatch.setattr(tally, "ENOUGH_SCHEDULES", SEEDS + 1)
     assert played(Hopeful, names=("one", "other")) == 0
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.staging import Played
 
 JOBS: Final = 3
-SEEDS: Final = 16
+SEEDS: Final = 8
 # Calls of which the second client's make a run special.
 SPECIAL: Final = 1
 

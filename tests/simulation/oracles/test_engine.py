@@ -61,6 +61,10 @@ def rehearse() -> Iterator[Rehearse]:
 
 # Where the search begins for those that are found late.
 FIRST = {
+    "what crashes again when it is replayed is a letter more": 14,
+    "what was in hand at a crash goes behind what waits": 12,
+    "whoever waits when the process ends is cut off": 13,
+    "a suspension ends when the one before it is over": 6,
     "after a crash the edge knows nothing to say": 30,
     "nobody is told that the time is up": 33,
     "the edge says that all are ready, whoever is down": 72,

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from actors.simulation.stage.staging import Played
 
 ROOT: Final = Path(__file__).parents[3]
-FIXED_SEEDS: Final = 2
+# From the second on: the brand monitor's first takes as long as seven others.
+FIRST: Final = 2
+FIXED_SEEDS: Final = 1
 FIXED_SEEDS_LONG: Final = 20
-FRESH_SEEDS: Final = 3
+FRESH_SEEDS: Final = 2
 # `make simulate-coverage` wants all of them hit, by 500.
 # A refund that is put off is passed by one run of the hotel's in a hundred.
 COVERAGE_SEEDS: Final = 150
@@ -81,7 +83,7 @@ def hall() -> Iterator[Hall]:
 @pytest.mark.parametrize("system", PLANTED)
 def test_fixed_seeds_find_nothing(hall: Hall, system: str, profile: str, seeds: int) -> None:
     """The same each time: what a change breaks, it has broken."""
-    for seed in range(1, seeds + 1):
+    for seed in range(FIRST, FIRST + seeds):
         assert hall.played(system, profile, seed).troubles == (), f"--seed {seed}"
 
 
@@ -131,9 +133,9 @@ def test_no_run_begins_before_its_files_were_furnished(tmp_path: Path) -> None:
 @pytest.mark.parametrize("system", ["hotel", "tweets"])
 def test_a_seed_plays_the_same_twice(hall: Hall, system: str) -> None:
     """Trace by trace, whatever was played before it."""
-    first, second = [hall.played(system, "chaos", seed).digest for seed in (1, 2)]
+    first, second = [hall.played(system, "chaos", seed).digest for seed in (2, 3)]
     assert first != second
-    assert [hall.play(system, "chaos", seed).digest for seed in (2, 1)] == [second, first]
+    assert [hall.play(system, "chaos", seed).digest for seed in (3, 2)] == [second, first]
 
 
 # --- Kills strike everywhere -------------------------------------------------------------------

@@ -213,7 +213,7 @@ GIVEN_TWICE = (
 
 # A schedule that fails is printed as it was drawn: to shrink it takes Hypothesis its five minutes,
 # for each step is a start or a commit of real stores.
-@settings(max_examples=60, phases=[phase for phase in Phase if phase is not Phase.shrink])
+@settings(max_examples=25, phases=[phase for phase in Phase if phase is not Phase.shrink])
 @example(schedule=schedule_of(LOST_WITH_BOB))
 @example(schedule=schedule_of(GIVEN_TWICE))
 @given(schedule=steps)

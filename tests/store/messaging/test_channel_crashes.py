@@ -170,7 +170,7 @@ async def test_receiver_that_dies_at_any_statement_applies_and_sends_once(
     assert statements > 8 * len(EVERYTHING)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(labels=shapes, statements=st.integers(1, 60), again_from=st.integers(1, 5))
 async def test_receiver_may_die_in_any_batch_and_hear_from_any_number_again(
     template: Path, labels: list[str], statements: int, again_from: int
@@ -288,7 +288,7 @@ class Ends:
         del self.receipts[:how_many]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(schedule=steps)
 async def test_any_interleaving_applies_each_message_once_and_in_order(
     template: Path, schedule: list[tuple[str, int]]

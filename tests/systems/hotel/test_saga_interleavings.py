@@ -70,7 +70,7 @@ def on_threads(furnished: Furnished) -> Shrinking:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, phases=PHASES)
+@settings(max_examples=6, phases=PHASES)
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script, limits_s: tuple[float, float]
@@ -80,7 +80,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
-@settings(max_examples=10, phases=PHASES)
+@settings(max_examples=4, phases=PHASES)
 @given(script=scripts, limits_s=limits)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script, limits_s: tuple[float, float]

@@ -43,7 +43,15 @@ async def compete(hotel: Whole, wish: CreateBooking, round_: int, *, killed: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("store", "rounds"), [(InlineStore, 40), (AiosqliteStore, 15)])
+@pytest.mark.parametrize(
+    ("store", "rounds"),
+    [
+        (InlineStore, 20),
+        (AiosqliteStore, 8),
+        pytest.param(InlineStore, 200, marks=pytest.mark.long),
+        pytest.param(AiosqliteStore, 75, marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("kills", [False, True])
 async def test_last_room_is_sold_once(
     tmp_path: Path,

@@ -40,7 +40,7 @@ SCHEDULES_MAX = 200
 # Where a search begins, near what it finds.
 FIRST = {
     "third_night_is_never_taken": 5,
-    "full_refund_ends_a_day_early": 6,
+    "full_refund_ends_a_day_early": 21,
     "day_of_arrival_is_refunded": 7,
     "guest_is_shown_with_another_address": 9,
     "page_skips_a_row": 5,

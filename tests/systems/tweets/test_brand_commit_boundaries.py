@@ -150,7 +150,7 @@ INLINE = [
     *((name, death) for name in ("both", "blocked") for death in list(DEATHS)[:2]),
 ]
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
-ON_THREADS = [("both", "service, after"), ("both", "process, before")]
+ON_THREADS = [("both", "process, before")]
 
 
 def also_long(short: list[tuple[str, str]], names: Iterable[str]) -> list[ParameterSet]:

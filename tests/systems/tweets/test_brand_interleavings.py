@@ -103,7 +103,7 @@ LEAP: Script = [
 
 @pytest.mark.slow
 @example(script=LEAP)
-@settings(max_examples=20, phases=PHASES)
+@settings(max_examples=8, phases=PHASES)
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement(
     inline: Shrinking, script: Script
@@ -113,7 +113,7 @@ async def test_any_interleaving_leaves_the_books_in_agreement(
 
 
 @pytest.mark.slow
-@settings(max_examples=6, phases=PHASES)
+@settings(max_examples=3, phases=PHASES)
 @given(script=scripts)
 async def test_any_interleaving_leaves_the_books_in_agreement_on_threads(
     on_threads: Shrinking, script: Script

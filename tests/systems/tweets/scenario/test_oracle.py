@@ -55,7 +55,8 @@ OF_LINES: Final = frozenset(
         "ids_that_are_numbers_are_none",
     }
 )
-# Where a search begins, near what it finds.
+# Where a search begins, near what it finds; else with the second schedule, for the first takes as
+# long as seven others.
 FIRST: Final = {"a_resolved_flag_changes_hands": 12}
 
 
@@ -104,7 +105,7 @@ def test_what_is_upset_later_excuses_nothing_before(
 def test_a_mutant_is_found(stage: Callable[[str], Rehearsal], name: str) -> None:
     """For what it does, within a hundred schedules; the product itself passes the same one."""
     rehearsal = stage("network" if name in OF_LINES else "calm")
-    first = FIRST.get(name, 1)
+    first = FIRST.get(name, 2)
     for seed in range(first, first + SCHEDULES_MAX):
         script = rehearsal.script(seed)
         with MUTANTS[name]():

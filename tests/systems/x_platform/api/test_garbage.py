@@ -75,7 +75,7 @@ async def check(x: EmbeddedX, method: str, path: str, data: bytes = b"") -> None
             assert body.keys() <= {"data", "includes", "errors", "meta"}
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(bodies=st.lists(BODIES | st.binary(max_size=60), min_size=10, max_size=10))
 async def test_any_body_is_answered_in_xs_form(bodies: list[bytes]) -> None:
     """JSON that fits, nearly fits or does not, and what is no JSON at all."""
@@ -85,7 +85,7 @@ async def test_any_body_is_answered_in_xs_form(bodies: list[bytes]) -> None:
                 await check(x, "POST", path, body)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(queries=st.lists(st.tuples(PATHS, QUERIES), min_size=10, max_size=10))
 async def test_any_query_is_answered_in_xs_form(queries: list[tuple[str, str]]) -> None:
     """Names and values of any bytes, escaped or not, for every address."""

@@ -1,0 +1,243 @@
+"""What has become of the writes: read back over HTTP, compared with what was answered.
+
+Writes that are found by the same question and the same match are judged together. Of them, a were
+acknowledged, of u nothing is known, the others were refused; f are found. Where f < a, a - f were
+lost; where f > a + u, the rest were done twice, or, if all were refused, a refusal was not kept.
+What was acknowledged must also be there as it was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from actors.load.load_exchange import LoadExchange
+from actors.load.load_plan import ANSWER
+from actors.load.request_maker import decoded
+from actors.load.template import filled, filled_path, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from actors.kernel.clock import Clock
+    from actors.load.connection_pool import ConnectionPool
+    from actors.load.load_ledger import LedgerEntry
+
+# At once: enough to keep a server busy, few enough to overload none.
+READERS: Final = 16
+# A system that is still recovering is asked again, this often and after this long each time.
+ATTEMPTS_MAX: Final = 20
+RETRY_S: Final = 0.25
+# Pages of one list: a plan whose match is this wide matches too much.
+PAGES_MAX: Final = 1000
+OK, NOT_FOUND = 200, 404
+
+Kind = Literal["lost", "doubled", "contradicted", "unread"]
+
+
+class AuditFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with `count` writes, among those with the Idempotency-Keys `keys`."""
+
+    kind: Kind
+    count: int
+    request: str
+    keys: tuple[str, ...]
+    detail: str
+
+    def __str__(self) -> str:
+        keys = ", ".join(self.keys[:3]) + (", ..." if self.keys[3:] else "")
+        return f"{self.kind}: {self.count} {self.request} ({keys}): {self.detail}"
+
+
+class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an audit saw: `checked` writes of those in the ledger, and what is wrong with them.
+
+    `unreadable_by_plan` are those that its plan has no way to read back.
+    """
+
+    acknowledged: int
+    refused: int
+    unknown: int
+    checked: int
+    unreadable_by_plan: int
+    findings: tuple[AuditFinding, ...]
+
+    def count(self, kind: Kind) -> int:
+        """Return how many writes are found so."""
+        return sum(each.count for each in self.findings if each.kind == kind)
+
+
+class NoAnswer(Exception):
+    """A system does not answer what its writes are read back by."""
+
+
+class LoadAudit:
+    """Reads back what a ledger has, over the listeners' `pools`."""
+
+    def __init__(
+        self, pools: Mapping[str, ConnectionPool], hosts: Mapping[str, str], clock: Clock
+    ) -> None:
+        """`hosts` has each listener's `host:port`."""
+        self._pools = pools
+        self._hosts = hosts
+        self._clock = clock
+
+    async def audit(self, entries: Sequence[LedgerEntry]) -> AuditReport:
+        """Return what is wrong; nothing is asked of the ledger's writes but reads."""
+        groups: dict[tuple[str, str, str | None], dict[bytes, list[LedgerEntry]]] = {}
+        skipped = 0
+        for entry in entries:
+            if not _is_readable(entry):
+                skipped += 1
+                continue
+            read = entry.request.read
+            assert read is not None, "it is readable"
+            value_of = _value_of(entry)
+            place = read.listener, filled_path(read.path, value_of), read.items
+            match = msgspec.json.encode([entry.request.name, filled(read.match, value_of)])
+            groups.setdefault(place, {}).setdefault(match, []).append(entry)
+        findings: list[AuditFinding] = []
+        left = iter(groups.items())
+
+        async def reader() -> None:
+            for (listener, path, items), matches in left:
+                findings.extend(await self._judge(listener, path, items, matches.values()))
+
+        await asyncio.gather(*(reader() for _ in range(READERS)))
+        standings = [each.standing for each in entries]
+        return AuditReport(
+            acknowledged=standings.count("acknowledged"),
+            refused=standings.count("refused"),
+            unknown=standings.count("unknown"),
+            checked=len(entries) - skipped,
+            unreadable_by_plan=skipped,
+            findings=tuple(sorted(findings, key=lambda each: (each.kind, each.keys))),
+        )
+
+    async def _judge(
+        self, listener: str, path: str, items: str | None, groups: Iterable[list[LedgerEntry]]
+    ) -> list[AuditFinding]:
+        try:
+            found = await self._items(listener, path, items)
+        except NoAnswer as error:
+            every = [each for group in groups for each in group]
+            return [_finding("unread", len(every), every, f"GET {path} {error}")]
+        return [each for group in groups for each in _judged(group, found, path)]
+
+    async def _items(self, listener: str, path: str, items: str | None) -> list[Any]:
+        """Return what is there: of a list all pages."""
+        found: list[Any] = []
+        after = ""
+        for _ in range(PAGES_MAX):
+            answer = await self._get(listener, path + after)
+            if answer is None:
+                return found
+            if items is None:
+                return [answer]
+            page = answer if items == "" else _field(answer, items)
+            if not isinstance(page, list):
+                raise NoAnswer(f"has no list {items!r}: mend the plan's `items`")
+            found += page
+            following = answer.get("next") if isinstance(answer, dict) else None
+            if following is None:
+                return found
+            after = f"{'&' if '?' in path else '?'}after={following}"
+        raise NoAnswer(f"has more than {PAGES_MAX} pages: read by something narrower")
+
+    async def _get(self, listener: str, path: str) -> Any:
+        """Return an answer's value, or None where there is no such thing. Raises NoAnswer."""
+        text = f"GET {path} HTTP/1.1\r\nHost: {self._hosts[listener]}\r\n\r\n"
+        said = ""
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt:
+                await asyncio.sleep(RETRY_S)
+            ended: asyncio.Future[LoadExchange] = asyncio.get_running_loop().create_future()
+
+            def end(exchange: LoadExchange, ended: asyncio.Future[LoadExchange] = ended) -> None:
+                if not ended.done():  # nobody waits for it any more
+                    ended.set_result(exchange)
+
+            self._pools[listener].send(LoadExchange(text.encode(), self._clock.monotonic(), end))
+            exchange = await ended
+            if exchange.status == OK:
+                return decoded(exchange.body)
+            if exchange.status == NOT_FOUND:
+                return None
+            said = exchange.failure or f"says {exchange.status}"
+            if 400 <= exchange.status < 500:  # noqa: PLR2004 - asking again changes nothing
+                break
+        raise NoAnswer(said)
+
+
+# --- Judging ---------------------------------------------------------------------------------
+
+
+def _judged(group: list[LedgerEntry], found: list[Any], path: str) -> list[AuditFinding]:
+    """Judge the writes that one question and match find."""
+    read = group[0].request.read
+    assert read is not None, "it is readable"
+    match = filled(read.match, _value_of(group[0]))
+    there = [each for each in found if _matches(each, match)]
+    acknowledged = [each for each in group if each.standing == "acknowledged"]
+    unknown = [each for each in group if each.standing == "unknown"]
+    where = f"GET {path} has {len(there)}" + (f" with {match}" if match else "")
+    lost = len(acknowledged) - len(there)
+    if lost > 0:
+        return [_finding("lost", lost, acknowledged, f"acknowledged, and {where}")]
+    findings = []
+    more = len(there) - len(acknowledged) - len(unknown)
+    if more > 0 and acknowledged + unknown:
+        findings.append(_finding("doubled", more, acknowledged + unknown, where))
+    elif more > 0:
+        findings.append(_finding("contradicted", more, group, f"refused, and {where}"))
+    for entry in acknowledged:
+        said = filled(read.compared, _value_of(entry))
+        if not any(_matches(each, said) for each in there):
+            detail = f"answered as {said}, and read back as {there[:2]}"
+            findings.append(_finding("contradicted", 1, [entry], detail))
+    return findings
+
+
+def _matches(item: Any, wanted: Mapping[str, Any]) -> bool:
+    """Whether it has each field as wanted, or as one of those wanted."""
+    return all(
+        _field(item, name) in value if isinstance(value, list) else _field(item, name) == value
+        for name, value in wanted.items()
+    )
+
+
+def _field(value: Any, name: str) -> Any:
+    """Return what is at `a.b` of a JSON value; None where it has no such field."""
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _is_readable(entry: LedgerEntry) -> bool:
+    """Whether the plan says how; what is found by its answer needs one."""
+    read = entry.request.read
+    if read is None:
+        return False
+    asked = any(name.startswith(ANSWER) for name in names_in((read.path, read.match)))
+    return not asked or entry.standing == "acknowledged"
+
+
+def _value_of(entry: LedgerEntry) -> Callable[[str], Any]:
+    def value_of(name: str) -> Any:
+        if name.startswith(ANSWER):
+            return _field(entry.answer, name.removeprefix(ANSWER))
+        return entry.values[name]
+
+    return value_of
+
+
+def _finding(kind: Kind, count: int, entries: Sequence[LedgerEntry], detail: str) -> AuditFinding:
+    return AuditFinding(
+        kind=kind,
+        count=count,
+        request=entries[0].request.name,
+        keys=tuple(each.key for each in entries),
+        detail=detail,
+    )

@@ -1,0 +1,25 @@
+"""What became of one kind of effect: of each attempt, and of each effect in the end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A withdrawn one was not made, or cut short by the end of its service: it says nothing.
+ATTEMPTS: Final = ("succeeded", "failed", "timed_out", "withdrawn")
+# Given up, the service was told; a dead letter is what nobody was there to be told of.
+ENDS: Final = ("done", "put_off", "given_up", "dead_lettered")
+
+
+class EffectCounts:
+    """One kind's, over all incarnations of its service. One of a list counts once, as one attempt.
+
+    `retries` are the attempts that follow one that has failed.
+    """
+
+    __slots__ = ("attempts", "ends", "retries")
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.attempts = dict.fromkeys(ATTEMPTS, 0)
+        self.ends = dict.fromkeys(ENDS, 0)
+        self.retries = 0

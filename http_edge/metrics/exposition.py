@@ -1,0 +1,69 @@
+"""Writes what was counted as text for Prometheus, by Prometheus' own library."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder, generate_latest
+from prometheus_client.registry import Collector
+
+from http_edge.metrics.edge_families import edge_families
+from http_edge.metrics.system_families import system_families
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.core import Metric
+
+    from actors.measures.measured import Measured
+    from http_edge.metrics.edge_counts import EdgeCounts
+
+PLAIN: Final = "text/plain; version=0.0.4; charset=utf-8"
+# The last line of OpenMetrics, and of nothing else.
+END: Final = b"# EOF\n"
+
+
+class _Alone(Collector):
+    """A registry of one family."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> list[Metric]:
+        return [self._family]
+
+
+class Exposition:
+    """One edge's and its system's; what is the process's is looked up in a registry of its own."""
+
+    def __init__(self, counts: EdgeCounts) -> None:
+        """Of a simulated process nothing is told but what it has counted itself."""
+        self._counts = counts
+        self._process = CollectorRegistry()
+        if counts.loop_lag is not None:
+            ProcessCollector(registry=self._process)
+            GCCollector(registry=self._process)
+            PlatformCollector(registry=self._process)
+
+    async def write(self, measured: Measured, accept: str) -> tuple[str, bytes]:
+        """Return the content type that an Accept header's value asks for, and the text.
+
+        All of it takes some 20 ms: in between, others have their turn.
+        """
+        try:
+            write, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is none: as if it said nothing
+            write, content_type = generate_latest, PLAIN
+        parts = []
+        for family in self._families(measured):
+            parts.append(write(_Alone(family)))
+            await asyncio.sleep(0)
+        ends = END if parts[0].endswith(END) else b""
+        return content_type, b"".join(part.removesuffix(END) for part in parts) + ends
+
+    def _families(self, measured: Measured) -> Iterator[Metric]:
+        yield from edge_families(self._counts)
+        yield from system_families(measured)
+        yield from self._process.collect()

@@ -1,0 +1,186 @@
+"""`/metrics`: whom it answers, in which form, and that the edge's own numbers are right."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from actors import errors
+from http_edge.metrics.shed_counts import REASONS
+from http_edge.problems import Kind, Overload
+from tests.http_edge.metrics.scraped import OPENMETRICS, Scraped
+from tests.http_edge.serving import is_problem, serving
+from tests.http_edge.test_edge import Gate
+
+if TYPE_CHECKING:
+    from tests.http_edge.serving import Served
+
+ROOM: dict[str, Any] = {"type": "double", "rate": {"amount": 1, "currency": "EUR"}}
+ROOMS = "/api/v1/rooms"
+# Methods of HTTP that nothing here is for.
+ODD = ("PROPFIND", "LOCK", "UNLOCK", "MKCOL", "COPY", "MOVE", "SEARCH", "REPORT", "PURGE", "TRACE")
+
+
+async def _scrape(served: Served) -> Scraped:
+    headers = {"Authorization": f"Bearer {served.token}", "Accept": OPENMETRICS}
+    return Scraped(await served.send("GET", "/metrics", headers=headers))
+
+
+async def test_it_wants_the_token_and_nothing_else() -> None:
+    """Without it a 401; with a query a 422; on a tutorial's listener there is no such address."""
+    async with serving() as served:
+        is_problem(await served.send("GET", "/metrics"), 401)
+        is_problem(await served.admin("GET", "/metrics?name[]=x"), 422, "name[]")
+        is_problem(await served.admin("POST", "/metrics"), 405)
+        assert (await served.admin("HEAD", "/metrics")).body == b""
+        headers = {"Authorization": f"Bearer {served.token}"}
+        is_problem(await served.send("GET", "/metrics", "hotel", headers=headers), 404)
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (None, "text/plain; version=0.0.4; charset=utf-8"),
+        ("text/html", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text; version=abc", "text/plain; version=0.0.4; charset=utf-8"),
+        (f"{OPENMETRICS},text/plain;version=0.0.4;q=0.3", "application/openmetrics-text;"),
+        ("text/plain;version=1.0.0", "text/plain; version=1.0.0; charset=utf-8"),
+    ],
+)
+async def test_its_form_is_what_is_asked_for(accept: str | None, content_type: str) -> None:
+    """OpenMetrics, which has an end, or the older text; nonsense is answered as silence is."""
+    async with serving() as served:
+        headers = {"Authorization": f"Bearer {served.token}"}
+        headers |= {} if accept is None else {"Accept": accept}
+        reply = await served.send("GET", "/metrics", headers=headers)
+        assert reply.status == 200
+        assert reply.headers["Content-Type"].startswith(content_type)
+        assert reply.body.count(b"# EOF") == ("openmetrics" in content_type)
+        assert b'dress_rehearsal_http_requests_total{listener="gateway"' not in reply.body
+        again = await served.send("GET", "/metrics", headers=headers)
+        assert b'dress_rehearsal_http_requests_total{listener="gateway"' in again.body
+
+
+async def test_each_request_is_counted_once() -> None:
+    """Seven, of which two are refused: so many by their route, method and status."""
+    async with serving() as served:
+        for number in range(5):
+            assert (await served.send("GET", f"{ROOMS}/{number}")).status in {200, 404}
+        seen = len(served.system.seen)
+        assert seen == 5
+        served.system.on_ask = _full
+        for _ in range(2):
+            is_problem(await served.send("POST", ROOMS, json=ROOM), 503)
+        scraped = await _scrape(served)
+        labels = {"listener": "gateway"}
+        gets = {**labels, "route": f"{ROOMS}/{{room_id}}", "method": "GET"}
+        posts = {**labels, "route": ROOMS, "method": "POST"}
+        assert scraped.value("http_requests_total", **gets) == 5
+        assert scraped.by("http_requests_total", "status", **posts) == {"503": 2}
+        assert scraped.value("http_requests_total") == 7
+        duration = "http_request_duration_seconds"
+        assert scraped.value(f"{duration}_count", **gets) == 5
+        assert scraped.value(f"{duration}_count", **posts, status_class="5xx") == 2
+        assert 0 < scraped.value(f"{duration}_sum") < 100
+        assert scraped.value(f"{duration}_bucket", **posts, le="+Inf") == 2
+        assert scraped.by("http_requests_shed_total", "reason", **labels) == {"mailbox_full": 2}
+        assert scraped.value("http_requests_in_progress", **labels) == 1  # this one
+        assert scraped.value("http_connections", **labels) >= 1
+
+
+def _full(_: object) -> None:
+    error = "it is full"
+    raise errors.MailboxFull(error, retry_after_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Overload(Kind.OVERLOADED, "x", retry_after_s=1.0), "overloaded"),
+        (errors.MailboxFull("x", retry_after_s=1.0), "mailbox_full"),
+        (errors.OutboxFull("x", retry_after_s=1.0), "outbox_full"),
+        (errors.Starting("x", retry_after_s=1.0), "starting"),
+        (errors.ServiceUnavailable("x", retry_after_s=1.0), "parked"),
+        (errors.DeadlineExceeded("x"), "deadline"),
+        (errors.ActorStopped("x"), "stopped"),
+        (errors.StoreUnwritable("x"), "store_full"),
+        (errors.Busy("x", retry_after_s=1.0), "other"),
+        (errors.ActorCrashed("x"), None),
+        (ValueError("a bug"), None),
+    ],
+)
+async def test_why_a_request_is_turned_away(error: Exception, reason: str | None) -> None:
+    """By a reason of a closed set; a crash is no such thing."""
+
+    def fail(_: object) -> None:
+        raise error
+
+    async with serving() as served:
+        served.system.on_ask = fail
+        assert (await served.send("GET", f"{ROOMS}/1")).status >= 500
+        scraped = await _scrape(served)
+        counted = scraped.by("http_requests_shed_total", "reason")
+        assert counted == ({} if reason is None else {reason: 1})
+        reasons = {
+            each.labels["reason"] for each in scraped.samples if "requests_shed" in each.name
+        }
+        assert reasons == set(REASONS)
+
+
+async def test_a_client_makes_up_no_label() -> None:
+    """Paths that are nothing's are one, and so are methods nobody knows; what is no HTTP counts."""
+    async with serving() as served:
+        for number, method in enumerate(ODD):
+            assert (await served.send("GET", f"/nothing/{number}")).status == 404
+            assert (await served.send(method, ROOMS)).status == 405
+            assert (await served.send(method, "/all", "tweets")).status == 200
+        await served.raw(b"nonsense\r\n\r\n")
+        scraped = await _scrape(served)
+        assert scraped.by("http_requests_total", "route") == {"none": 21, "/all": 10}
+        assert scraped.by("http_requests_total", "method") == {"GET": 10, "other": 21}
+        assert scraped.by("http_requests_total", "status") == {
+            "404": 10,
+            "405": 10,
+            "200": 10,
+            "400": 1,
+        }
+
+
+@pytest.mark.real_time
+async def test_a_connection_too_many_is_turned_away_by_its_reason() -> None:
+    """It has asked nothing yet."""
+    async with serving(connections_max=1) as served:
+        served.system.on_ask = gate = Gate()
+        body = {"ID": "c1", "Name": "Ada", "Email": "ada@example.com"}
+        asking = asyncio.create_task(served.send("POST", "/customer", "hotel", json=body))
+        await gate.reached.wait()
+        assert b" 503 " in await served.raw(b"", "hotel")
+        gate.open.set()
+        assert (await asking).status == 201
+        scraped = await _scrape(served)
+        assert scraped.by("http_requests_shed_total", "reason", listener="hotel") == {"no_place": 1}
+        counted = scraped.by("http_requests_total", "status", listener="hotel")
+        assert counted == {"201": 1, "503": 1}
+
+
+@pytest.mark.real_time
+async def test_the_loop_is_looked_at_once_somebody_looks() -> None:
+    """Before the first scrape there is no timer; then a stall of the loop is seen."""
+    async with serving(loop_lag_period_s=0.02) as served:
+        lag = served.edge._context.counts.loop_lag
+        assert lag is not None
+        await asyncio.sleep(0.1)
+        assert sum(lag.seconds.counts) == 0
+        assert (await _scrape(served)).value("event_loop_lag_seconds_count") == 0
+        await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 0.15
+        while loop.time() < until:
+            pass
+        await asyncio.sleep(0.05)
+        scraped = await _scrape(served)
+        assert scraped.value("event_loop_lag_seconds_count") >= 2
+        assert scraped.value("event_loop_lag_seconds_sum") > 0.1
+    assert lag._timer is None
