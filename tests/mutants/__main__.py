@@ -54,13 +54,17 @@ def main() -> int:
         for mutant, result in _hunted(wanted, Path(place), options):
             name = page.cell(mutant)
             if isinstance(result, Result):
-                rows[name] = page.row(mutant, result, rows.get(name), code=code)
+                rows[name] = page.row(
+                    mutant, result, rows.get(name), code=code, profiles=options.profiles
+                )
             else:
                 rows[name] = page.with_machines(rows[name], result)
             sys.stdout.write(f"{rows[name]}\n")
             sys.stdout.flush()
             if not options.dry:
                 text = PAGE.read_text(encoding="utf-8")
+                # Another search may have written there meanwhile.
+                rows = {**page.known_rows(text), name: rows[name]}
                 lines = page.section(mutants, rows, code)
                 PAGE.write_text(page.replaced(text, marker, lines), encoding="utf-8")
     return 0
@@ -85,7 +89,12 @@ def _hunted(
             if options.machines:
                 found = tree.machines_that_find(mutant, seconds_max=seconds_max)
                 return mutant, ", ".join(found) or "none"
-            return mutant, tree.hunt(mutant, schedules=options.schedules, seconds_max=seconds_max)
+            return mutant, tree.hunt(
+                mutant,
+                schedules=options.schedules,
+                seconds_max=seconds_max,
+                profiles=options.profiles,
+            )
         finally:
             trees.put(tree)
 
@@ -109,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--schedules", type=int, default=SCHEDULES, metavar="N", help="of each at most")
     add("--seconds-max", type=float, default=SECONDS_MAX, metavar="S", help="for each at most")
     add("--jobs", type=int, default=JOBS, metavar="N", help="side by side")
+    text = "under these alone, with commas between them; a row says so"
+    add("--profiles", default="", metavar="NAMES", help=text)
     add("--operators", type=int, default=0, metavar="N", help="N mutants that an operator makes")
     add("--seed", type=int, default=1, metavar="N", help="which of the operators' mutants")
     add("--machines", action="store_true", help="have other machines look, and not the simulation")

@@ -85,10 +85,21 @@ class Tree:
         command = [sys.executable, "-m", "compileall", "-q", *compiled]
         subprocess.run(command, check=True, env=self._environment())
 
-    def hunt(self, mutant: Mutant, *, schedules: int, seconds_max: float, first: int = 1) -> Result:
-        """Search for it; where something is found, look whether it is there without the mutant."""
+    def hunt(
+        self,
+        mutant: Mutant,
+        *,
+        schedules: int,
+        seconds_max: float,
+        first: int = 1,
+        profiles: str = "",
+    ) -> Result:
+        """Search for it; where something is found, look whether it is there without the mutant.
+
+        `profiles` are names with commas between them; all of them where it is empty.
+        """
         begun_s = time.perf_counter()
-        heard, said = self._search_with(mutant, schedules, seconds_max, first)
+        heard, said = self._search_with(mutant, schedules, seconds_max, first, profiles)
         took_s = time.perf_counter() - begun_s
         if not heard:
             early: Outcome = "out of time" if said == TIME_UP else "invalid"
@@ -131,10 +142,11 @@ class Tree:
     # --- Inside ------------------------------------------------------------------------------
 
     def _search_with(
-        self, mutant: Mutant, schedules: int, seconds_max: float, first: int
+        self, mutant: Mutant, schedules: int, seconds_max: float, first: int, profiles: str
     ) -> tuple[list[Heard], str]:
         asked = ["--systems", ",".join(mutant.systems), "--schedules", str(schedules)]
         asked += ["--first", str(first)]
+        asked += ["--profiles", profiles] if profiles else []
         if mutant.plant:
             return self._run([*asked, "--plant", mutant.plant], seconds_max)
         try:

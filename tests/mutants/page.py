@@ -20,21 +20,26 @@ HEAD: Final = (
     "| mutant | in | found in | by | other machines |",
     "| --- | --- | --- | --- | --- |",
 )
-FOUND_IN: Final = re.compile(r"\d+( at \w+)?")
+FOUND_IN: Final = re.compile(r"\d+( of [\w, ]+)?( at \w+)?")
 
 
-def row(mutant: Mutant, result: Result, before: str | None = None, *, code: str = "") -> str:
+def row(
+    mutant: Mutant, result: Result, before: str | None = None, *, code: str = "", profiles: str = ""
+) -> str:
     """Return what is said of one: in how many schedules it was found, or in how many not.
 
-    `code` is the digest of the code in which it was searched for. What its row `before` says of
-    other machines stays.
+    `code` is the digest of the code in which it was searched for, `profiles` are those alone that
+    were played. What its row `before` says of other machines stays.
     """
+    played = str(result.schedules)
+    if profiles:
+        played += f" of {profiles.replace(',', ', ')}"
     said = {
-        "found": str(result.schedules),
-        "not found": f"not in {result.schedules}",
-        "out of time": f"not in {result.schedules}, when its time was up",
+        "found": played,
+        "not found": f"not in {played}",
+        "out of time": f"not in {played}, when its time was up",
         "invalid": "invalid",
-        "not this": f"not this, in {result.schedules}",
+        "not this": f"not this, in {played}",
     }[result.outcome]
     said += f" at {code}" if code else ""
     trouble = _short(result.trouble) if result.outcome in {"found", "invalid"} else ""

@@ -108,6 +108,14 @@ def test_the_page_keeps_rows_of_what_was_not_searched_for() -> None:
     assert rows[second.name].endswith("| not in 50 |  | Town |")
     rows[second.name] = page.row(second, found, rows[second.name])
     assert rows[second.name].endswith("| 7 | a\\_b / c | Town |")
+    rows[second.name] = page.row(
+        second, found, rows[second.name], code="c0de", profiles="calm,disk"
+    )
+    assert "| 7 of calm, disk at c0de |" in rows[second.name]
+    assert page.is_found(rows[second.name])
+    unfound = page.row(second, missed, code="c0de", profiles="calm")
+    assert "| not in 50 of calm at c0de |" in unfound
+    assert not page.is_found(unfound)
     again = page.replaced(text, "mutants", page.section(MUTANTS, rows))
     assert "In all: 2 of 2 found (100 %)." in again
     assert (again.startswith("before\n"), again.endswith("after\n")) == (True, True)

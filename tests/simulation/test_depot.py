@@ -33,7 +33,7 @@ SKIPS: Final = (
 PLANTS: Final[tuple[tuple[Any, str], ...]] = (
     (patch.object(json_body, "refuse_large", lambda *_: None), "a huge number"),
     (patch.object(json_body, "refuse_control", lambda *_: None), "a NUL"),
-    (patch.object(json_body, "refuse_deep", lambda _: None), "a deep extra"),
+    (patch.object(json_body, "refuse_deep", lambda _: None), "a deep field (extra"),
     (patch("tests.simulation.depot.PAGE", SKIPS), "are missing in"),
 )
 CALLS: Final = (DepotCall("put", 5), DepotCall("put", 2), DepotCall("list", 0), DepotCall("all"))

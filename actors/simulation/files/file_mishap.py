@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from actors.errors import (
@@ -60,6 +61,7 @@ FEW_BYTES: Final = b"SQLite"
 NOBODY: Final = "nobody"
 CHANNELS: Final = "/admin/channels/let-go"
 TIMERS: Final = "/admin/timers/let-go"
+LETTERS: Final = "/admin/dead-letters"
 LOCK: Final = "lock"
 # Of the tables, the one that was made last.
 LAST_TABLE: Final = "SELECT max(rootpage) FROM sqlite_schema WHERE type = 'table'"
@@ -314,8 +316,11 @@ class FileMishap:
         ]
         if sorted(each.actor for each in letters) != sorted([self._service, self._other]):
             found.append(f"the letters of what was let go are {letters}")
+        page = await self._operator("GET", f"{LETTERS}?limit=1", None)
+        if page.status != HTTPStatus.OK or len(page.body["items"]) != 1:
+            found.append(f"one of the letters was asked for, and answered is {page}")
         for each in letters:
-            path = f"/admin/dead-letters/{each.id}"
+            path = f"{LETTERS}/{each.id}"
             found += await self._order("POST", f"{path}/replay", None, 409, says=UNKNOWN)
             found += await self._order("DELETE", path, None, 200)
             found += await self._order("DELETE", path, None, 404)

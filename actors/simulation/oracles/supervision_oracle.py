@@ -262,7 +262,7 @@ class SiblingOracle:
             may |= self._may[name] > 0 or bool(self._degraded_s[name])
             if isinstance(event, lifecycle.Restarted) and not may:
                 yield f"{name} was started again though it had not ended, nor who stands with it"
-            yield from self._came_up(name, now_s)
+            yield from self._came_up(name, now_s, again=isinstance(event, lifecycle.Restarted))
         elif isinstance(event, lifecycle.Crashed) and name in self._specs:
             yield from self._gave_up(name, event, now_s)
         elif isinstance(event, lifecycle.Crashed):
@@ -313,10 +313,11 @@ class SiblingOracle:
             if isinstance(event, lifecycle.Degraded):
                 self._degraded_s[each][event.name] = now_s
 
-    def _came_up(self, name: str, now_s: float) -> Iterator[str]:
+    def _came_up(self, name: str, now_s: float, *, again: bool) -> Iterator[str]:
         self._up.add(name)
         self._irreparable.discard(name)
-        self._may[name] = max(0, self._may[name] - 1)
+        # A first start is nobody's end: one that stands with it may have ended before it.
+        self._may[name] = max(0, self._may[name] - again)
         # What was said just now it has come up with.
         said = self._degraded_s[name].items()
         self._degraded_s[name] = {who: at_s for who, at_s in said if now_s - at_s <= EDGE_S}

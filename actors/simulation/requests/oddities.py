@@ -15,9 +15,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from actors.config import EdgeConfig
+    from actors.kernel.rng import Rng
 
 API: Final = "/api/v1/"
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -109,6 +110,14 @@ def oddities(
             apt = [msgspec.structs.replace(each, blamed=blamed) for each in apt]
             general = [msgspec.structs.replace(each, blamed=blamed) for each in general]
     return general, apt
+
+
+def one_of(rng: Rng, odd: Sequence[Oddity]) -> Oddity:
+    """Choose one, each kind as likely as any other, however many fields there are for it."""
+    kinds: dict[str, list[Oddity]] = {}
+    for each in odd:
+        kinds.setdefault(each.name.partition(" (")[0], []).append(each)
+    return rng.choice(rng.choice([*kinds.values()]))
 
 
 def _always(token: str) -> Iterator[Oddity]:
@@ -206,7 +215,13 @@ def _of_a_body(asked: Asked) -> Iterator[Oddity]:
             within = msgspec.json.encode(value)[:-1] if isinstance(value, dict) else b""
             deeper = b'%b%b"deep":%b}' % (within, b"," * bool(value), DEEP) if within else DEEP
             deep = msgspec.json.encode(body)[:-1] + b',"%b":%b}' % (name.encode(), deeper)
-            yield Oddity(name=f"a deep {name}", method=method, path=path, statuses=NO, data=deep)
+            yield Oddity(
+                name=f"a deep field ({name})",
+                method=method,
+                path=path,
+                statuses=NO,
+                data=deep,
+            )
             for what, wrong in _no_values(value):
                 bad = _data({**body, name: wrong})
                 yield _refused(what, method, path, 422, "invalid", field=name, data=bad)

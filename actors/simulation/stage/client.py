@@ -16,7 +16,7 @@ from actors.kernel.messages import Accepted, Refusal, type_name
 from actors.simulation.errors import NoSuchName
 from actors.simulation.oracles.calm_oracle import NO_ROOM
 from actors.simulation.oracles.http_contract import HttpAnswer
-from actors.simulation.requests.oddities import Asked, oddities
+from actors.simulation.requests.oddities import Asked, oddities, one_of
 from actors.simulation.requests.rough_request import TOO_SLOW, WAITED_FOR, exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -279,7 +279,7 @@ class Client:
             await self._turn_pages(asked.path)
             return
         general, apt = oddities(asked, engine.edge, ADMIN_TOKEN)
-        odd = rng.choice(apt if apt and rng.randrange(3) else general)
+        odd = one_of(rng, apt if apt and rng.randrange(3) else general)
         reply = await self._once(odd.method, odd.path, odd.data, odd.headers, None)
         amiss = odd.amiss(reply.status, reply.body) if reply.status else None
         if amiss is not None:
@@ -292,8 +292,8 @@ class Client:
         host: str = EDGE_HOST,
         port: int | None = None,
         wire: str = "",
-    ) -> None:
-        """Send these bytes by themselves, and judge what comes back.
+    ) -> RoughAnswer | None:
+        """Send these bytes by themselves, judge what comes back, and return it, if anything is.
 
         `host`, `port`: elsewhere, by the wire that is called so, and not by the client's own link.
         """
@@ -307,10 +307,10 @@ class Client:
             self._trace.add("client", self.name, f"sends {rough}: {said}")
             if engine is not None and not rough.cut and engine.is_calm_since(link, begun_s):
                 engine.told(f"{self.name}: {rough} was not answered: {said}")
-            return
+            return None
         self._trace.add("client", self.name, f"sends {rough}: {answer and answer.status}")
         if engine is None or answer is None:
-            return
+            return answer
         took_s = asyncio.get_running_loop().time() - begun_s
         if at_gateway and answer.status not in {TOO_SLOW, WAITED_FOR}:  # that takes its time
             engine.asked(self.name, f"sends {rough}", answer.status, took_s)
@@ -321,6 +321,7 @@ class Client:
             engine.told(f"{self.name}: {amiss}")
         elif at_gateway and answer.body:
             engine.answered(self.name, _as_http(rough, answer, took_s))
+        return answer
 
     # --- Inside ------------------------------------------------------------------------------
 

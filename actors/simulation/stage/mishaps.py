@@ -54,7 +54,7 @@ async def have_mishap(
 
     `before` is the folder as it was at first, `stores` are the services that keep a file.
     """
-    rng = Rng(f"{seed} mishap")
+    rng = Rng(f"{seed} mishap of {' '.join(stores)}")
     if rng.randrange(MISHAP_ONE_IN) or len(stores) == 1:
         return []
     place = folder.with_name(f"{folder.name}-mishap")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -19,10 +20,11 @@ from actors import (
     service,
 )
 from actors.config import load_config
+from actors.kernel.rng import Rng
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.oracles.http_contract import HttpAnswer, HttpContract
-from actors.simulation.requests.oddities import Asked, Oddity, oddities
+from actors.simulation.requests.oddities import Asked, Oddity, oddities, one_of
 from actors.simulation.stage import client
 from actors.simulation.stage import staging as stage
 from actors.simulation.stage.rehearsal import Rehearsal
@@ -267,6 +269,17 @@ def test_what_is_asked_oddly_changes_nothing(rehearsal: Rehearsal) -> None:
     with patch.object(stage, "ODD_ONE_IN", 1):
         for seed in range(1, 4):
             assert rehearsal.play(rehearsal.script(seed)).troubles == ()
+
+
+def test_each_kind_of_oddity_is_as_likely() -> None:
+    """Whatever fields there are for it."""
+    body = {f"field_{number}": "text" for number in range(20)}
+    asked = Asked(method="POST", path="/api/v1/rooms", body=body, headers={}, port=None, status=201)
+    _, apt = oddities(asked, load_config(systems=SYSTEMS).edge, "")
+    rng = Rng(4711)
+    drawn = Counter(one_of(rng, apt).name.partition(" (")[0] for _ in range(1_000))
+    assert drawn["half a body"] > 1_000 / 2 / 20
+    assert drawn["another type"] < 2 * drawn["half a body"]
 
 
 class ListShelves(Query):

@@ -235,3 +235,15 @@ def test_who_goes_with_one_before_it_spends_nothing_of_its_own() -> None:
     assert told == []
     told = [each for event in (*twice, up("responder", 4)) for each in oracle.hear(event, 1.0)]
     assert [each for each in told if "though the budget of acting was spent" in each]
+
+
+def test_who_comes_up_first_after_one_that_has_ended_is_started_again_with_it() -> None:
+    """The group is still being started: its second one's first start is nobody's end."""
+    acting = Group(name="acting", services=(*GROUPS,), strategy="one_for_all")
+    oracle = SiblingOracle(RestartBudget(5, 30.0))
+    oracle.begin(GROUPS, {"acting": acting})
+    early = [up("favouriter", 1), crashed("favouriter"), up("responder", 1)]
+    events = (*early, up("favouriter", 2), up("responder", 2))
+    assert [each for event in events for each in oracle.hear(event, 0.0)] == []
+    found = [*oracle.hear(up("responder", 3), 1.0)]
+    assert found == ["responder was started again though it had not ended, nor who stands with it"]

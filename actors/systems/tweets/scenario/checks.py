@@ -84,6 +84,7 @@ def tweets_violations(
     found += TweetsDeeds(kept, told, config.section(TweetsConfig)).violations()
     found += walks_amiss(kept, told)
     found += XBooks(kept).violations()
+    found += XBooks(kept).reply_violations()
     found += XBooks(kept).search_violations(told.searched)
     found += _what_is_given_up_had_its_time(kept, config, clock)
     _note_what_came(folder, kept, told)

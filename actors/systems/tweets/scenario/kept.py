@@ -18,6 +18,7 @@ TABLES: Final = {
     "likes": ("favouriter", "SELECT * FROM action ORDER BY seq"),
     "replies": ("responder", "SELECT * FROM action ORDER BY seq"),
     "seen": ("reader", "SELECT * FROM seen"),
+    "progress": ("reader", "SELECT * FROM progress"),
     "gaps": ("reader", "SELECT * FROM gap ORDER BY seq"),
     "x_tweets": ("x_platform", "SELECT * FROM tweet ORDER BY id"),
     "x_users": ("x_platform", "SELECT * FROM x_user"),

@@ -24,8 +24,21 @@ from actors.systems.tweets.scenario.call import (
 from actors.systems.tweets.scenario.fickle import be_fickle
 from actors.systems.tweets.scenario.looks import TUTORIAL_LIST, TUTORIAL_PORT, TweetsReading
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, TAGS, X_TAGS
-from actors.systems.tweets.scenario.told import RULE_IS_BACK_S, Done, Lock, Utterance
-from actors.systems.tweets.scenario.x_requests import SERIES, ask_x, look_beyond, tweet_and_delete
+from actors.systems.tweets.scenario.told import (
+    OLD_X_ID,
+    OLD_X_USERNAME,
+    RULE_IS_BACK_S,
+    Done,
+    Lock,
+    Utterance,
+)
+from actors.systems.tweets.scenario.x_requests import (
+    SERIES,
+    ask_x,
+    look_beyond,
+    sign_twice,
+    tweet_and_delete,
+)
 from actors.systems.x_platform.messages import (
     ACCOUNT_ID,
     AddRules,
@@ -49,6 +62,11 @@ TALKS_MORE: Final = 3
 GAP_TWEETS: Final = 5
 # Who asks X for this and that says something as the account as well, one time in so many.
 OWN_ONE_IN: Final = 3
+# Within how long a tweet is read where nothing is in the way, in seconds.
+READ_S: Final = 0.5
+# Of so many requests one lets nobody answer its tweets but whom they mention; in X's words.
+CLOSED_ONE_IN: Final = 4
+CLOSED: Final = "mentionedUsers"
 # How a tweet answers another, in X's words.
 TO_ANSWER: Final = ("in_reply_to_tweet_id", "quote_tweet_id")
 # When is looked for an answer of ours, each time so much later, in seconds.
@@ -127,6 +145,8 @@ class TweetsPerformance:
         body = {"username": self._call.username, "text": self._text}
         body["lang"] = tags[self._number % len(tags)]
         body.update(await self._refers())
+        if self._call.kind == "say" and self._number % CLOSED_ONE_IN == CLOSED_ONE_IN - 1:
+            body["reply_settings"] = CLOSED
         self._told.texts[self._text] = Utterance(body["username"], self._mood, self._call.off)
         repeats = "retweet_tweet_id" in body
         name = "retweet" if repeats else "tweet"
@@ -137,11 +157,15 @@ class TweetsPerformance:
                 self._told.last, self._told.last_by = tweet, body["username"]
                 if KEYWORD in tweet.text:
                     self._told.tweeted[tweet.id] = self._client.name
+                if tweet.reply_settings == CLOSED:
+                    self._told.closed.add(tweet.id)
                 attempt.ok(tweet.id)
             elif reply.status == HTTPStatus.CONFLICT and (
-                repeats or "edits" in body or self._told.deleted & set(body.values())
+                repeats
+                or "edits" in body
+                or (self._told.deleted | self._told.closed) & set(body.values())
             ):
-                attempt.fail("retweeted already, not to be edited, or deleted")
+                attempt.fail("retweeted already, not to be edited or answered, or deleted")
             else:
                 self._expect(reply, HTTPStatus.CREATED)
 
@@ -155,6 +179,8 @@ class TweetsPerformance:
                 return {"retweet_tweet_id": last.id}
             case "edit" if last is not None and self._told.last_by is not None:
                 return {"username": self._told.last_by, "edits": last.id}
+            case "edit" if last is None:
+                return {"username": OLD_X_USERNAME, "edits": str(OLD_X_ID)}
             case "retort":
                 ours = await self._our_latest_answer()
                 return {} if ours is None else {TO_ANSWER[self._call.number % 2]: ours}
@@ -215,18 +241,19 @@ class TweetsPerformance:
     async def _ask_x(self) -> None:
         """Whoever asks X uses up what the monitor may ask, too."""
         client, last, number = self._client, self._told.last, self._call.number
-        loop = asyncio.get_running_loop()
         with self._told.upset("requests", after_s=WINDOW_S):
             for each in SERIES[number % len(SERIES)]:
-                asked_s = loop.time()
-                await ask_x(client, each)
-                self._told.asked_x.append((asked_s, loop.time()))
-            if last is not None and number % OWN_ONE_IN == 1:
-                asked_s = loop.time()
-                await look_beyond(client, last.id)
-                self._told.asked_x.append((asked_s, loop.time()))
-            if number % OWN_ONE_IN == 0:
-                self._told.troubles += await tweet_and_delete(client, self._number)
+                with self._told.asking_x():
+                    await ask_x(client, each)
+            match number % OWN_ONE_IN:
+                case 0:
+                    self._told.troubles += await tweet_and_delete(client, self._number)
+                case 1 if last is not None:
+                    with self._told.asking_x():
+                        await look_beyond(client, last.id)
+                case 2 if self._told.is_calm:  # a new process has seen no signature
+                    with self._told.asking_x():
+                        await sign_twice(client)
 
     async def _also(self, kind: Kind, *, author: int = 0, time: int = 0) -> None:
         """Have it tweeted by somebody who is delighted; `time` tells the same apart."""
@@ -248,7 +275,15 @@ class TweetsPerformance:
             lock.done_s = loop.time()
         await self._also("say")
         if self._number % 2:
+            first = self._told.last, self._told.last_by
+            await self._also("say", time=1)
+            await asyncio.sleep(READ_S)
+            await self._also("delete", time=1)
+            self._told.last, self._told.last_by = first
             await self._also("delete")
+            # Then X has refused whatever was to be done about them.
+            await asyncio.sleep(for_s + TRIED_AGAIN_S)
+            await self._have_one_tried_again()
 
     async def _requeue(self) -> None:
         kind = ("replies", "likes")[self._call.number % 2]
@@ -258,11 +293,16 @@ class TweetsPerformance:
             items = done.body["items"] if done.status == HTTPStatus.OK else []
             one = items[-1]["external_id"] if items else "1"
             address = f"/admin/{kind}/{one}/requeue"
-        order = {"limit": 1} if self._number % 2 and self._call.number <= 1 else {}
-        reply = await self._client.administer("POST", address, order)
-        again = reply.body["external_ids"] if reply.status == HTTPStatus.OK else []
-        if order and len(again) > 1:
-            self._told.troubles.append(f"one of the {kind} was to be tried again, and {again} are")
+        await self._have_one_tried_again()
+        await self._client.administer("POST", address, {})
+
+    async def _have_one_tried_again(self) -> None:
+        """Of what X has refused, whatever more there is."""
+        for kind in ("likes", "replies"):
+            reply = await self._client.administer("POST", f"/admin/{kind}/requeue", {"limit": 1})
+            again = reply.body["external_ids"] if reply.status == HTTPStatus.OK else []
+            if len(again) > 1:
+                self._told.troubles.append(f"one of the {kind} was to be tried, and {again} are")
 
     # --- At the monitor ----------------------------------------------------------------------
 
@@ -401,7 +441,9 @@ class TweetsPerformance:
             await self._also("edit")
             await self._also("answer", author=1)
         if "reader" in stopped:
-            await self._fill_a_gap(self._call.stops_s)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look())
+                await self._fill_a_gap(self._call.stops_s)
         else:
             await asyncio.sleep(self._call.stops_s)
         for service in stopped if for_s is None else ():

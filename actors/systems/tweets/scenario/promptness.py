@@ -82,7 +82,8 @@ class Promptness:
 
     def _replied(self, row: Row, most_s: float) -> Iterator[str]:
         begun_s = self._begun_s(row)
-        is_refused = row["status"] == "refused" and row["external_id"] in self._told.deleted
+        gone = self._told.deleted | self._told.closed
+        is_refused = row["status"] == "refused" and row["external_id"] in gone
         is_done = is_refused or row["status"] in {"done", "withheld"}
         if not is_done and not self._told.is_upset(["account"], begun_s, math.inf):
             yield f"without a fault {row['external_id']} is {row['status']}: {row['detail']}"

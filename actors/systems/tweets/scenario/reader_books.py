@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
 
     from actors.systems.tweets.messages import ReaderState
@@ -29,7 +30,21 @@ def reader_amiss(kept: Kept, reader: ReaderState | None, *, unreadable: int) -> 
     ):
         if said != there:
             yield f"the reader says {said} {what}, and there are {there}"
+    (books,) = kept.of["progress"]
+    # It has gone on since, as long as it was up.
+    for what, told, most in (
+        ("was alive at", _us(reader.alive_at), books["alive_us"]),
+        ("has read up to", _us(reader.read_to), books["read_to_us"]),
+        ("has had twice", reader.duplicates, books["duplicates"]),
+        ("has connected again", reader.reconnects, max(0, books["connections"] - 1)),
+    ):
+        if told > most:
+            yield f"the reader says that it {what} {told}, and its books have {most}"
     if reader.last_tweet_id not in seen | {None}:
         yield f"the reader says that it has read {reader.last_tweet_id} last, and never has"
     for each in sorted(seen - kept.x_tweets.keys()):
         yield f"the reader has read {each}, and X has no such tweet"
+
+
+def _us(at: dt.datetime | None) -> int:
+    return 0 if at is None else round(at.timestamp() * 1_000_000)

@@ -35,7 +35,7 @@ from actors.systems.tweets.reading.reader_messages import (
 )
 from actors.systems.tweets.responder import PostponeReply
 from actors.systems.tweets.scenario import embedded_x
-from actors.systems.tweets.scenario.asked_in_vain import asked_in_vain
+from actors.systems.tweets.scenario.asked_in_vain import asked_in_vain, asked_too_soon
 from actors.systems.tweets.scenario.at_rest import read_at_rest, search_at_rest
 from actors.systems.tweets.scenario.call import (
     KEYS_KEPT_S,
@@ -49,7 +49,7 @@ from actors.systems.tweets.scenario.lines_aside import let_lines_go
 from actors.systems.tweets.scenario.looks import TUTORIAL_PORT
 from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.tweets.scenario.performance import TweetsPerformance
-from actors.systems.tweets.scenario.told import OLD_AUTHOR, OLD_TEXT, Told
+from actors.systems.tweets.scenario.told import OLD_AUTHOR, OLD_TEXT, OLD_X_ID, OLD_X_USERNAME, Told
 from actors.systems.tweets.scenario.x_requests import RULES_MAX
 from actors.systems.x_platform.config import XPlatformConfig
 from actors.systems.x_platform.messages import (
@@ -63,7 +63,7 @@ from actors.systems.x_platform.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from actors.config import Config
@@ -102,6 +102,13 @@ POLL_S: Final = 0.01
 OLD_TWEET: Final = (
     "INSERT INTO tweet (seq, id, author, text) VALUES (1, 'old-tweet', ?, ?)",
     "INSERT INTO backlog (seq) VALUES (1)",
+)
+
+
+OLD_X_AUTHOR: Final = "INSERT INTO x_user (id, username, name) VALUES (?, ?, ?)"
+OLD_X_TWEET: Final = (
+    "INSERT INTO tweet (id, author_id, text, text_crc, lang, conversation_id)"
+    " VALUES (?, ?, 'It rains', 0, 'en', ?)"
 )
 
 
@@ -195,10 +202,17 @@ class TweetsScenario(Scenario):
             await asyncio.sleep(POLL_S)
 
     def age(self, folder: Path) -> None:
-        """Leave a tweet there from the time before there were scores, which is to be flagged."""
+        """Leave a tweet there from the time before there were scores, which is to be flagged.
+
+        And one at X that is too old to be edited.
+        """
         with closing(sqlite3.connect(folder / "tweets.db")) as connection, connection:
             connection.execute(OLD_TWEET[0], [OLD_AUTHOR, OLD_TEXT])
             connection.execute(OLD_TWEET[1])
+        with closing(sqlite3.connect(folder / "x_platform.db")) as connection, connection:
+            author_id = OLD_X_ID - 1
+            connection.execute(OLD_X_AUTHOR, [author_id, OLD_X_USERNAME, OLD_X_USERNAME])
+            connection.execute(OLD_X_TWEET, [OLD_X_ID, author_id, OLD_X_ID])
 
     async def tend(self, system: ServiceSystem) -> None:
         """Have each line that was set aside read once more, in vain, and let it go."""
@@ -247,7 +261,17 @@ class TweetsScenario(Scenario):
             garbled=self.garbled,
         )
         asked = asked_in_vain(embedded_x.counted(), self._told.asked_x, self.was_disturbed)
-        return [*violations, *asked]
+        return [*violations, *asked, *self._asked_too_soon(config.section(XConfig))]
+
+    def _asked_too_soon(self, x: XConfig) -> Iterator[str]:
+        if self.is_calm:
+            yield from asked_too_soon(
+                embedded_x.counted(),
+                self._told.asked_x,
+                self._told.locked(),
+                least_s=x.barred_s_min,
+                most_s=x.barred_s_max,
+            )
 
     # --- Its people --------------------------------------------------------------------------
 
@@ -259,6 +283,7 @@ class TweetsScenario(Scenario):
         self, client: Client, number: int, call: TweetsCall, history: History
     ) -> None:
         """Do it, and where the call says so, a second time under the same key."""
+        self._told.is_calm = self.is_calm
         await TweetsPerformance(self._told, client, number, call, history).run()
 
 

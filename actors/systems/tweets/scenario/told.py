@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.simulation.stage.client import ClientReply  # noqa: TC001 - msgspec may read it
+from actors.simulation.time.virtual_clock import START_US
 from actors.systems.tweets.messages import ReaderState  # noqa: TC001 - msgspec may read it
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, Mood
+from actors.systems.x_platform import snowflake
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ RULE_IS_BACK_S: Final = 20.0
 # Who tweeted before there were scores, and what.
 OLD_AUTHOR: Final = "old"
 OLD_TEXT: Final = MOODS["angry"].about(KEYWORD)
+# What somebody has said at X an hour before all runs.
+OLD_X_USERNAME: Final = "ann"
+OLD_X_ID: Final = snowflake.first_at(START_US - 3_600_000_000)
 
 
 class Utterance(msgspec.Struct, frozen=True):
@@ -90,14 +95,15 @@ class Told(msgspec.Struct):
     `last` is the tweet that X acknowledged last, and `last_by` by whom, where it was one of them;
     `texts` are all that somebody has asked to have published; `inserted` those that were stored
     at the tutorial's address; `refused` those that must be nowhere; `deleted` X's ids of what was
-    to be deleted there; `fickle` what was liked and is not any more, and `likers` by whom, each
-    time; `searched` are the ids that its search finds at rest, by what it is asked, `reader` is
-    what that says of itself then, each empty where it did not come to rest; `seen` is what was last
-    seen of each tweet and flag, by its address.
+    to be deleted there; `closed` of what only those may answer whom it mentions; `fickle` what was
+    liked and is not any more, and `likers` by whom, each time; `searched` are the ids that its
+    search finds at rest, by what it is asked, `reader` is what that says of itself then, each empty
+    where it did not come to rest; `seen` is what was last seen of each tweet and flag, by its
+    address.
     `set_aside` are the dead letters of X's lines that no search has ended.
     `stores` are by external id and key the answers to who stored something past X; `asked_x` when
     its other programs have asked X for something, in seconds of the run; `parked` who was told that
-    the reader is parked.
+    the reader is parked; `is_calm` a run without a fault.
     """
 
     last: XTweet | None = None
@@ -109,6 +115,7 @@ class Told(msgspec.Struct):
     inserted: set[str] = set()
     refused: set[str] = set()
     deleted: set[str] = set()
+    closed: set[str] = set()
     fickle: list[str] = []
     likers: list[str] = []
     done: list[Done] = []
@@ -125,6 +132,7 @@ class Told(msgspec.Struct):
     locks: list[Lock] = []
     asked_x: list[tuple[float, float]] = []
     deleted_rules: bool = False
+    is_calm: bool = False
     troubles: list[str] = []
 
     @contextmanager
@@ -136,6 +144,16 @@ class Told(msgspec.Struct):
             yield
         finally:
             self.upsets.append(Upset(frozenset(what), since_s, time_s() + after_s))
+
+    @contextmanager
+    def asking_x(self) -> Iterator[None]:
+        """Note that one of its other programs asks X for something meanwhile."""
+        time_s = asyncio.get_running_loop().time
+        since_s = time_s()
+        try:
+            yield
+        finally:
+            self.asked_x.append((since_s, time_s()))
 
     def silence(self, what: str, since_s: float) -> None:
         """Note that nobody has answered it."""

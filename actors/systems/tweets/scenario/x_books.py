@@ -46,6 +46,16 @@ class XBooks:
                 yield f"{row['id']} says again what {row['author_id']} has said: {row['text']!r}"
             said[whose] = at_us
 
+    def reply_violations(self) -> Iterator[str]:
+        """Who answers may: where not everybody does, the author and whom the tweet mentions."""
+        for row in self._tweets.values():
+            to = self._tweets.get(str(row["replied_to"]))
+            if to is None or to["reply_settings"] == "everyone":
+                continue
+            is_mentioned = f"@{self._kept.names[row['author_id']]}".lower() in to["text"].lower()
+            if row["author_id"] != to["author_id"] and not is_mentioned:
+                yield f"{row['id']} answers {to['id']}, and only who is mentioned there may"
+
     def search_violations(self, searched: Mapping[str, list[int]]) -> Iterator[str]:
         """The search finds what speaks of the keyword and was not deleted: once, latest first.
 

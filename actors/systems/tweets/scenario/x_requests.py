@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from oauthlib import oauth1
 
 from actors.simulation.net.current_host import on_host
 from actors.simulation.requests.rough_request import RoughRequest, get_bytes, post_bytes
@@ -17,6 +18,7 @@ from actors.systems.tweets.scenario.moods import KEYWORD
 from actors.systems.x_platform.messages import ACCOUNT_ID, DeleteTweet, PostTweet
 
 if TYPE_CHECKING:
+    from actors.simulation.requests.rough_request import RoughAnswer
     from actors.simulation.stage.client import Client
 
 APP: Final = f"Authorization: Bearer {SIMULATED_CREDENTIALS.bearer_token}\r\n"
@@ -263,6 +265,22 @@ async def tweet_and_delete(client: Client, number: int) -> list[str]:
     return [f"{tweet.text!r} is in {tweet.lang}"] if tweet.lang != lang else []
 
 
+async def sign_twice(client: Client) -> None:
+    """Ask by a signature, as the monitor does, and then by the same one: X knows it again."""
+    keys, path = SIMULATED_CREDENTIALS, "/2/users/me"
+    signer = oauth1.Client(
+        keys.consumer_key,
+        client_secret=keys.consumer_secret,
+        resource_owner_key=keys.access_token,
+        resource_owner_secret=keys.access_token_secret,
+    )
+    _, headers, _ = signer.sign(f"http://localhost{path}")
+    by = f"Authorization: {headers['Authorization']}\r\n"
+    first = await ask_x(client, _read("who one is, signed", path, 200, by=by))
+    if first is not None and first.status == HTTPStatus.OK:
+        await ask_x(client, _read("the same signature once more", path, 401, by=by))
+
+
 async def look_beyond(client: Client, tweet_id: str) -> None:
     """Search from a tweet on, and up to it: it is in neither."""
     for name in ("since_id", "until_id"):
@@ -270,12 +288,14 @@ async def look_beyond(client: Client, tweet_id: str) -> None:
         await ask_x(client, msgspec.structs.replace(search, hides=f'"id":"{tweet_id}"'))
 
 
-async def ask_x(client: Client, request: RoughRequest) -> None:
-    """Send it from the machine on which X is embedded: no other reaches it. Or to the gateway."""
+async def ask_x(client: Client, request: RoughRequest) -> RoughAnswer | None:
+    """Send it from the machine on which X is embedded: no other reaches it. Or to the gateway.
+
+    Return its answer, if there is one.
+    """
     if SAID_PATH.encode() in request.pieces[0]:
-        await client.ask_roughly(request)
-        return
+        return await client.ask_roughly(request)
     with on_host(EDGE_HOST):
-        await client.ask_roughly(
+        return await client.ask_roughly(
             request, host=embedded_x.ADDRESS, port=embedded_x.PORT, wire=embedded_x.HOST
         )

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from actors.systems.tweets.scenario.asked_in_vain import SECOND_US, asked_in_vain
+from actors.systems.tweets.scenario.asked_in_vain import SECOND_US, asked_in_vain, asked_too_soon
 from actors.systems.tweets.scenario.embedded_x import Counted
 
 LIKES: Final = "POST /2/users/{id}/likes"
@@ -64,3 +64,33 @@ def test_an_answer_that_was_no_refusal_says_nothing() -> None:
     """What X has taken it may have counted as the last: who does not know comes once more."""
     taken = replace(REFUSED, is_refused=False)
     assert [*asked_in_vain([taken, later(5.0)], [], lambda *_: False)] == []
+
+
+@pytest.mark.parametrize(
+    ("after_s", "too_soon"),
+    [
+        ((5.0, 10.0, 15.0), 0),  # up to ten
+        ((5.0, 0.5, 9.5), 0),  # on their way together
+        ((2.0, 10.0), 1),
+        ((5.0, 5.0, 5.0), 2),
+        ((5.0, 36.0, 2.0), 0),  # it is locked no more
+    ],
+)
+def test_who_is_not_told_until_when_waits_longer_each_time(
+    after_s: tuple[float, ...], too_soon: int
+) -> None:
+    """From five seconds on, each as long after the one before; the account is locked for forty."""
+    asked = [replace(REFUSED, is_refused=False)]
+    for each_s in after_s:
+        asked.append(replace(asked[-1], at_s=asked[-1].at_s + each_s))
+    found = asked_too_soon(asked, [], [(9.0, 49.0)], least_s=5.0, most_s=10.0)
+    assert len([*found]) == too_soon
+
+
+def test_what_x_counts_no_more_of_ends_the_pause() -> None:
+    """It says that before it says who is locked; and whoever else asks is no matter."""
+    asked = [replace(REFUSED, is_refused=False, at_s=at_s) for at_s in (10.0, 15.0, 20.0, 22.0)]
+    asked[2] = replace(asked[2], is_refused=True)
+    for others in ([], [(14.0, 16.0)]):
+        found = asked_too_soon(asked, others, [(9.0, 49.0)], least_s=5.0, most_s=10.0)
+        assert [*found] == []

@@ -144,6 +144,24 @@ def test_a_search_finds_what_it_means_and_nothing_else(query: str) -> None:
         assert bool([*searches_amiss(kept, {query: found})]) is wrong
 
 
+@pytest.mark.parametrize(
+    ("author", "settings", "text", "wrong"),
+    [
+        ("bob", "everyone", "all", False),
+        ("bob", "mentionedUsers", "some", True),
+        ("bob", "mentionedUsers", "for @BOB", False),
+        ("ann", "mentionedUsers", "my own", False),
+    ],
+)
+def test_who_answers_may(author: str, settings: str, text: str, *, wrong: bool) -> None:
+    """Ann has tweeted, and lets everybody answer, or whom she mentions."""
+    rows = [said(1, text, reply_settings=settings), said(2, "so it is", author, replied_to=1)]
+    kept: Any = SimpleNamespace(
+        x_tweets={str(row["id"]): row for row in rows}, names={"ann": "ann", "bob": "Bob"}
+    )
+    assert bool([*XBooks(kept).reply_violations()]) is wrong
+
+
 HALF_AN_HOUR_US = 1_800_000_000
 
 

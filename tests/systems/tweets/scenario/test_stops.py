@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actors.simulation.check.history import History
+from actors.simulation.stage.client import ClientReply
 from actors.simulation.time.virtual_clock import VirtualClock
 from actors.systems.tweets.scenario.call import STOPPED, TweetsCall
 from actors.systems.tweets.scenario.performance import TweetsPerformance
@@ -28,10 +30,11 @@ class Stop(TweetsPerformance):
 def test_a_score_may_be_late_where_one_of_those_who_score_is_stopped(number: int) -> None:
     """No like and no answer is anything that a score waits for."""
 
-    async def done(*_: Any, **__: Any) -> None:
-        return
+    async def done(*_: Any, **__: Any) -> ClientReply:
+        return ClientReply(HTTPStatus.OK, {"status": "connected"})
 
-    told, client = Told(), SimpleNamespace(name="client-0", operate=done, administer=done)
+    told = Told()
+    client = SimpleNamespace(name="client-0", operate=done, administer=done, ask=done)
 
     async def stop() -> None:
         history = History(VirtualClock(asyncio.get_running_loop().time))
