@@ -58,11 +58,13 @@ class Admissions:
         raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
 
 
-def leave(
-    control: AdmissionControl | None, request: HttpRequest, now_s: float, status: int
-) -> None:
-    """One that was let in was answered with that status; with 0, nobody waits for it any more."""
+def leave(control: AdmissionControl | None, entered_s: float, now_s: float, status: int) -> None:
+    """One that was let in was answered with that status; with 0, nobody waits for it any more.
+
+    `entered_s` is what `enter` was told: a sample is of those who entered in its time, and the one
+    that begins it arrived before that.
+    """
     if control is None:
         return
     served, too_late = _OK <= status < _REDIRECTS, status in _TOO_LATE
-    control.leaves(request.arrived, now_s, served=served, too_late=too_late)
+    control.leaves(entered_s, now_s, served=served, too_late=too_late)

@@ -57,6 +57,8 @@ class AdmissionControl:
         # The sample: from when to when it entered, its size, and how many of it are answered.
         self._from_s = self._until_s = -math.inf
         self._size = self._answered = 0
+        # When the last of these answers was given: it may be long until somebody comes and judges.
+        self._answered_s = -math.inf
         # Since it began: how many were served at all, and were in progress at most.
         self._served = self._peak = 0
         self._refused_s = -math.inf
@@ -90,7 +92,9 @@ class AdmissionControl:
         in_sample = self._from_s <= entered_s < self._until_s
         if served and not too_late:
             self._served += 1
-            self._answered += in_sample
+            if in_sample:
+                self._answered += 1
+                self._answered_s = now_s
         elif not too_late:
             self._size -= in_sample
         if now_s >= self._until_s:
@@ -116,6 +120,8 @@ class AdmissionControl:
         in_time = self._answered >= SHARE_IN_TIME * self._size
         if not in_time and took_s - self._config.window_s < self.late_s:
             return
+        if in_time:
+            took_s = self._answered_s - self._from_s
         if self._peak <= self._config.in_progress_min:
             if self._size:
                 self._learn(took_s)

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
@@ -127,8 +128,30 @@ async def test_a_refused_body_that_is_on_its_way_is_read() -> None:
         await asyncio.gather(*held)
 
 
+class Ticking(ManualClock):
+    """Each look at it takes a hundredth of a second: what comes later is later."""
+
+    def monotonic(self) -> float:
+        self.advance(0.01)
+        return super().monotonic()
+
+
+@pytest.mark.parametrize(("found", "status"), [(True, 200), (False, 404)])
+async def test_one_request_at_a_time_is_never_late(found: bool, status: int) -> None:
+    """It begins its own sample, a moment after it arrived: its answer counts in that."""
+    system = Holding(*(["room"] if found else []))
+    system.go.set()
+    clock = system.clock = Ticking()  # type: ignore[assignment]  # FakeSystem's is real
+    async with serving(system) as served:
+        for _ in range(20):
+            assert (await served.send("GET", ROOM)).status == status
+            clock.advance(1.0)
+        (control,) = [each for each in served.edge.admissions if "GetRoom " in each.name]
+        assert control.late_s == SHIPPED.target_s
+
+
 async def test_answers_that_come_late_lower_the_bound() -> None:
-    """What the edge tells of each answer: its time from arrival, and whether it was in time."""
+    """What the edge tells of each answer: when it was let in, and whether it was in time."""
     system = Holding("room")
     clock = system.clock = ManualClock()  # type: ignore[assignment]  # FakeSystem's is real
     changed = msgspec.structs.replace(FEW, in_progress_begin=8)

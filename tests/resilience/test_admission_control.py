@@ -161,6 +161,15 @@ def test_what_is_slow_by_itself_is_not_taken_for_late(rng: Rng) -> None:
     assert 3.0 < shop.admission.late_s <= 0.8 * DEADLINE_S
 
 
+def test_a_pause_between_requests_is_no_wait() -> None:
+    """One every three seconds, answered at once: that says nothing of how long answers take."""
+    admission = AdmissionControl("x", CONFIG, deadline_s=DEADLINE_S)
+    for number in range(20):
+        assert admission.enters(3.0 * number)
+        admission.leaves(3.0 * number, 3.0 * number + 0.01, served=True, too_late=False)
+    assert admission.late_s == CONFIG.target_s
+
+
 def test_a_stall_lowers_no_bound_below_what_may_always_be_in_progress(rng: Rng) -> None:
     """Sixty-four callers of a service that restarts are all there is, and all wait."""
     del rng
