@@ -85,8 +85,9 @@ class ConnectionPool:
             _, made = await loop.create_connection(self._new, *self._address)
         except OSError as error:
             failure, now_s = f"no connection: {error.strerror or error}", self._clock.monotonic()
-            # One for each that was tried; but where there are none, nobody else's turn comes.
-            for _ in range(1 if self._open else len(self._waiting)):
+            # One for each that was tried, unless another connection took it meanwhile; but where
+            # there are none, nobody else's turn comes.
+            for _ in range(min(1, len(self._waiting)) if self._open else len(self._waiting)):
                 self._waiting.popleft().fail(failure, now_s)
             return
         self._open.add(made)

@@ -57,7 +57,14 @@ class DrawnValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             first, last = self.date
             return first + dt.timedelta(days=rng.randint(0, (last - first).days))
         if self.after is not None:
-            return draws[self.after] + dt.timedelta(days=rng.randint(*self.days))
+            day, days = draws[self.after], rng.randint(*self.days)
+            try:
+                return day + dt.timedelta(days=days)
+            except (TypeError, OverflowError) as error:
+                raise LoadError(
+                    f"there is no {days} days after {self.after!r}, which is {day}: make it a "
+                    "date, or the days fewer"
+                ) from error
         if self.unique is not None:
             return f"{self.unique}{draws.unique}"
         assert self.answered is not None, "one of them, see __post_init__"

@@ -62,10 +62,13 @@ def load(
     console = Console(file=sys.stdout)
     config = load_config(options.config, options.set, systems)
     urls = {each.name: _url_of(each) for each in places_of(systems, config)}
-    urls |= options.urls
     plan = (
         read_plan(options.plan) if options.plan is not None else _own_plan(systems, options.system)
     )
+    for name in options.urls.keys() - urls.keys() - plan.listeners:
+        known = ", ".join(sorted(plan.listeners | urls.keys()))
+        raise LoadError(f"--url: there is no listener {name!r}: there are {known}")
+    urls |= options.urls
     _check_trace(options, plan)
     raise_limit(len(plan.listeners) * options.limits.connections_max + FILES_OTHER_MAX)
     progress = LoadProgress(console, clock)

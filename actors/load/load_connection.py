@@ -106,16 +106,16 @@ def _read(received: bytes, *, is_head: bool, ended: bool) -> tuple[int, bytes, b
 
     Raises ValueError for what is no answer.
     """
-    end = received.find(b"\r\n\r\n")
-    if end < 0:
-        return None
-    head = received[:end].lower()
-    if not head.startswith(b"http/1."):
-        raise ValueError(head)
-    status = int(head[9:12])
-    begin = end + len(b"\r\n\r\n")
-    if status < 200:  # noqa: PLR2004 - 100 and 103 come before the answer itself
-        return _read(received[begin:], is_head=is_head, ended=ended)
+    status, begin, head = 0, 0, b""
+    while status < 200:  # noqa: PLR2004 - 100 and 103 come before the answer itself
+        end = received.find(b"\r\n\r\n", begin)
+        if end < 0:
+            return None
+        head = received[begin:end].lower()
+        if not head.startswith(b"http/1."):
+            raise ValueError(head)
+        status = int(head[9:12])
+        begin = end + len(b"\r\n\r\n")
     stays = b"\r\nconnection: close" not in head and not head.startswith(b"http/1.0")
     if is_head or status in NO_BODY:
         return status, b"", stays
@@ -145,6 +145,8 @@ def _unchunked(received: bytes, at: int) -> bytes | None:
         if line < 0:
             return None
         size = int(received[at:line].partition(b";")[0], 16)
+        if size < 0:
+            raise ValueError(size)
         at = line + 2
         if size == 0:  # no server of ours has trailers: what follows is one blank line, or those
             is_whole = received.startswith(b"\r\n", at) or b"\r\n\r\n" in received[at:]

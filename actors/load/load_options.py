@@ -55,6 +55,8 @@ class LoadOptions:
         self.json: Path | None = given.json
         if self.json is not None and not self.json.absolute().parent.is_dir():
             parser.error(f"--json: there is no folder {self.json.absolute().parent}")
+        if self.json is not None and self.json.is_dir():
+            parser.error(f"--json: {self.json} is a folder: name a file in it")
         self.seed: int | None = given.seed
         self.audits: bool = not given.no_audit
         self.urls: dict[str, str] = dict(given.url)

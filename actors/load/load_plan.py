@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -72,8 +73,13 @@ class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError(f"{self.name}: its path {self.path!r} must begin with /")
         if not self.name.replace("_", "").isalnum():
             raise ValueError(f"{self.name!r} can be no request's name: take letters, digits and _")
-        if self.weight < 0:
-            raise ValueError(f"{self.name}: its weight is below zero")
+        if self.path.split() != [self.path]:
+            raise ValueError(f"{self.name}: its path {self.path!r} has a blank: write %20 for it")
+        for text in (*self.headers, *self.headers.values()):
+            if "\r" in text or "\n" in text:
+                raise ValueError(f"{self.name}: its header {text!r} has a line break: leave it out")
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"{self.name}: its weight must be a number from 0 on, and finite")
         if self.read is not None and not self.writes:
             raise ValueError(f"{self.name} is read back and changes nothing: say write = true")
 
@@ -128,6 +134,18 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                     f"{where} has {{{name}}}, which is no value: give it a line in [values]; there "
                     f"are {known}"
                 )
+        for name in self.values:
+            self._check_order(name)
+
+    def _check_order(self, name: str) -> None:
+        """Raise ValueError where a value is so many days after itself."""
+        seen = {name}
+        after = self.values[name].after
+        while after is not None:
+            if after in seen:
+                raise ValueError(f"value {name} is after itself: let one of them be a date")
+            seen.add(after)
+            after = self.values[after].after
 
     def _named_requests(self) -> Iterator[tuple[str, str]]:
         yield from ((each.request, "setup") for each in self.setup)

@@ -218,6 +218,7 @@ def _host_and_port(listener: str, urls: Mapping[str, str]) -> tuple[str, int]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as its look-up does, which says no more of what is no name
     except ValueError:
         host, port, parts = None, None, urlsplit("")
     if parts.scheme != "http" or host is None or parts.path not in {"", "/"} or parts.query:

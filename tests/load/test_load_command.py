@@ -167,6 +167,9 @@ def test_ctrl_c_gives_the_figures_so_far(
         ([], "several systems have a plan of a load: name "),
         (["hotel", "--url", "http://127.0.0.1:1"], "nobody answers at http://127.0.0.1:1"),
         (["hotel", "--url", "ftp://127.0.0.1"], "is no listener's URL"),
+        (["hotel", "--url", "http://a..b"], "is no listener's URL"),
+        (["hotel", "--url", "gatway=http://127.0.0.1:1"], "--url: there is no listener 'gatway'"),
+        (["--json", "/"], "--json: / is a folder"),
         (["x_platform"], "x_platform has no plan of a load: name one with --plan FILE"),
     ],
 )

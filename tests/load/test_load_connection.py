@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,42 @@ def test_a_head_has_no_body() -> None:
         (b"SSH-2.0-x\r\n\r\n", "no HTTP answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "no HTTP answer"),
         (b"HTTP/1.1 200 OK\r\n", "connection lost"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + b"SSH\r\n\r\n", "no HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-7\r\n", "no HTTP answer"),
     ],
 )
 def test_what_is_no_answer_is_a_failure(answer: bytes, failure: str) -> None:
     """And the next request is sent on another connection."""
     assert asked(answer) == [(0, b"", failure)] * 2
+
+
+def test_a_connection_that_cannot_be_made_takes_no_request_of_another() -> None:
+    """By then the one that it was for may have gone by a connection that was free again."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1000):
+                writer.write(LENGTH)
+        writer.close()
+
+    async def main(loop: SimulationLoop) -> list[int]:
+        with on_host("server"):
+            listening = await asyncio.start_server(serve, "server", 80)
+        ends: list[int] = []
+        with on_host("client"):
+            pool = ConnectionPool("server", 80, loop.clock, connections_max=2, timeout_s=5.0)
+            pool.send(LoadExchange(GET, loop.time(), lambda each: ends.append(each.status)))
+            await asyncio.sleep(1.0)
+            (first,) = pool._open
+            pool._idle.clear()  # it is at work
+            pool.send(LoadExchange(GET, loop.time(), lambda each: ends.append(each.status)))
+            (opening,) = pool._opening
+            listening.close()
+            pool._freed(first)
+            await asyncio.sleep(1.0)
+            await pool.close()
+        await asyncio.sleep(10)
+        assert opening.exception() is None
+        return ends
+
+    assert virtually(main) == [200, 200]

@@ -66,6 +66,11 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
         ('name = "look"', 'nmae = "look"', "nmae"),
         ('path = "/orders/{order}"', 'path = "/"\nread = { path = "/" }', "changes nothing"),
         ("[values]", "[values", "docs/LOAD.md"),
+        ('name = "look"', 'name = "look"\nweight = nan', "look: its weight must be a number"),
+        ('name = "look"', 'name = "look"\nweight = inf', "look: its weight must be a number"),
+        ('path = "/orders/{order}"', 'path = "/a b"', "look: its path '/a b' has a blank"),
+        ('name = "look"', 'name = "look"\nheaders = { A = "a\\r\\nB: 1" }', "has a line break"),
+        ("date = [2050-01-01, 2050-12-31]", 'after = "next"', "value day is after itself"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, before: str, after: str, says: str) -> None:
@@ -110,6 +115,23 @@ def test_what_was_not_answered_yet_cannot_be_drawn() -> None:
     """And what to do about it is said."""
     with pytest.raises(LoadError, match=r"no 'room' has been answered .* \[\[setup\]\]"):
         draws({"room": DrawnValue(answered="room.id")})["room"]
+
+
+@pytest.mark.parametrize(
+    ("before", "days"),
+    [
+        (DrawnValue(choice=("tea",)), (1, 1)),
+        (DrawnValue(date=(dt.date(2050, 1, 1), dt.date(2050, 1, 1))), (10**10, 10**10)),
+        (DrawnValue(date=(dt.date.max, dt.date.max)), (1, 1)),
+    ],
+)
+def test_days_after_what_is_no_date_cannot_be_drawn(
+    before: DrawnValue, days: tuple[int, int]
+) -> None:
+    """Nor those beyond the calendar's end."""
+    values = {"day": before, "next": DrawnValue(after="day", days=days)}
+    with pytest.raises(LoadError, match=r"days after 'day', which is .*: make it a date"):
+        draws(values)["next"]
 
 
 def test_the_shipped_systems_have_plans() -> None:
