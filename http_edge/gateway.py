@@ -100,6 +100,8 @@ class Gateway:
         try:
             request.check_deadline_and_head(begun)
             handler, params, query = self._find_handler(request, message)
+            if handler in self._changing:
+                self._check_source(request)
             control = self._admissions.enter(self._bounds.get(handler), request, begun)
             if not self._turnstile.passes() and not _is_vital(message.path):
                 await self._turnstile.wait()
@@ -206,10 +208,7 @@ class Gateway:
         if request.beyond or message.headers.get(_HOST) not in self._known_hosts:
             self._check_way_in(request, target)
         methods, params, query = self._static.get(target) or self._match(request)
-        handler = methods.get(message.method) or self.other_method(request, methods)
-        if handler in self._changing:
-            self._check_source(request)
-        return handler, params, query
+        return methods.get(message.method) or self.other_method(request, methods), params, query
 
     def _check_way_in(self, request: HttpRequest, target: str) -> None:
         """Raise a 503 where there is no place for it, a 421 where it is not for us."""

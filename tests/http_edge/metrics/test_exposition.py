@@ -148,6 +148,16 @@ async def test_a_client_makes_up_no_label() -> None:
         }
 
 
+async def test_who_may_not_come_by_an_address_is_counted_there() -> None:
+    """A page from elsewhere asked for what there is; the wrong host asked nobody here."""
+    async with serving() as served:
+        elsewhere = {"Origin": "http://elsewhere.example"}
+        assert (await served.send("POST", ROOMS, headers=elsewhere)).status == 403
+        assert (await served.send("GET", ROOMS, headers={"Host": "x.example"})).status == 421
+        scraped = await _scrape(served)
+        assert scraped.by("http_requests_total", "route") == {ROOMS: 1, "none": 1}
+
+
 @pytest.mark.real_time
 async def test_a_connection_too_many_is_turned_away_by_its_reason() -> None:
     """It has asked nothing yet."""
