@@ -157,6 +157,8 @@ class HttpConnection(web.RequestHandler):
 
         The rest of a body is read: the client waits for that before it reads the refusal.
         """
+        if self.transport is None:  # it has gone: a timer would outlive it
+            return
         if self._rests is None and (self._body is None or self._body.is_eof()):
             self._pause_transport_reading()
             self._rests = self._loop.call_later(for_s, self._end_rest)

@@ -20,8 +20,13 @@ class LoadTargets(msgspec.Struct, frozen=True, kw_only=True):
     late: float | None = None
 
     def missed(self, figures: LoadFigures, corrected: Latencies) -> list[str]:
-        """Return each target that is not met, with what was measured instead."""
+        """Return each target that is not met, with what was measured instead.
+
+        Without a word one is always to be met: that something goes well.
+        """
         lines = []
+        if figures.ended and not figures.well:
+            lines.append("nothing went well: look into the system's log, or mend --url or the plan")
         for name, target, percentile in (
             ("p50", self.p50, 50.0),
             ("p99", self.p99, 99.0),

@@ -10,6 +10,7 @@ import pytest
 
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
+from http_edge.http_connection import HttpConnection
 from tests.http_edge.answers import read_answer
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import hang_up, is_problem, serving
@@ -105,6 +106,22 @@ async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again
         await hang_up(writer)
         system.go.set()
         await asyncio.gather(*held)
+
+
+async def test_nobody_rests_who_has_gone() -> None:
+    """A client may hang up before its refusal: then a timer would outlive the edge."""
+    async with serving() as served:
+        reader, writer = await served.connect()
+        writer.write(GET)
+        assert await read_answer(reader) is not None
+        (connection,) = served.edge._factories["gateway"].connections
+        await hang_up(writer)
+        async with asyncio.timeout(10):
+            while connection.transport is not None:
+                await asyncio.sleep(0.001)
+        assert isinstance(connection, HttpConnection)
+        connection.rest(60.0)
+        assert connection._rests is None
 
 
 async def test_a_refused_body_that_is_on_its_way_is_read() -> None:

@@ -120,6 +120,14 @@ def test_a_target_that_is_missed_is_found(
     assert bool(says) == ("MISSED" in printed)
 
 
+def test_a_load_of_which_nothing_goes_well_is_none(
+    tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever was to be met: its figures are those of nothing."""
+    assert load(PLAN.replace('"/notes"', '"/notes"\nexpect = [204]'), tmp_path, url) == 1
+    assert "MISSED: nothing went well" in capsys.readouterr().out
+
+
 def test_what_an_audit_finds_is_a_failure(
     tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
