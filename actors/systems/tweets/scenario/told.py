@@ -13,7 +13,7 @@ from actors.simulation.stage.client import ClientReply  # noqa: TC001 - msgspec 
 from actors.simulation.time.virtual_clock import START_US
 from actors.systems.tweets.messages import ReaderState  # noqa: TC001 - msgspec may read it
 from actors.systems.tweets.scenario.moods import KEYWORD, MOODS, Mood
-from actors.systems.x_platform import snowflake
+from actors.systems.tweets.x.tweet_ids import first_id_at
 from actors.systems.x_platform.messages import XTweet  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ OLD_AUTHOR: Final = "old"
 OLD_TEXT: Final = MOODS["angry"].about(KEYWORD)
 # What somebody has said at X an hour before all runs.
 OLD_X_USERNAME: Final = "ann"
-OLD_X_ID: Final = snowflake.first_at(START_US - 3_600_000_000)
+OLD_X_ID: Final = first_id_at(START_US - 3_600_000_000)
 
 
 class Utterance(msgspec.Struct, frozen=True):
