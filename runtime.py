@@ -27,13 +27,10 @@ def give_up(lack: str) -> NoReturn:
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - who has an older one is told
         give_up("is Python {}.{}, and 3.11 is needed".format(*sys.version_info))
-    from actors.heap import spare_imports
-    from actors.launch import hear_signals
+    from actors.launch import command_line
 
-    hear_signals()
-    spare_imports()
     try:
-        from actors.command_line import main
+        main = command_line()
     except ModuleNotFoundError as missing:
         if missing.name and missing.name.partition(".")[0] in {"actors", "http_edge"}:
             raise

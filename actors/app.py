@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from contextvars import Context
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,7 +25,7 @@ from actors.system import Wiring, each_service, listeners_of, services_of, unboo
 from http_edge.edge import Edge, check_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from actors.service.assembly import AnyService, StoreType
     from actors.service.backing_up import Aside
     from actors.service.group import Group
-    from actors.service.send_check import Sent
     from actors.service.stateless.runner import RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
@@ -194,16 +192,10 @@ def loopback(url: str) -> str:
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
-def look_through(
-    systems: Sequence[System],
-    config: Config,
-    data_dir: Path,
-    known: Mapping[Any, tuple[Sent, ...]] = MappingProxyType({}),
-) -> ServiceClasses:
+def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> ServiceClasses:
     """Return what the systems' services are; no file is made, and none runs.
 
-    Whoever looks again and again may say what of classes is `known` that they send. Raises
-    ConfigError where something in a declaration is wrong.
+    Raises ConfigError where something in a declaration is wrong.
     """
     wiring = unbooted(systems, config, data_dir)
     classes, owners = ServiceClasses(), {}
@@ -221,7 +213,7 @@ def look_through(
         with _of(system):
             check_groups(groups, classes)
     check_listeners(listeners_of(systems, wiring), classes)
-    classes.sends = Sends(classes, known)
+    classes.sends = Sends(classes)
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))

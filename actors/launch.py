@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from actors.heap import spare_imports
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 HELD, STOPPED = 0, 3
@@ -20,6 +21,14 @@ HELD, STOPPED = 0, 3
 
 def launch() -> int:
     """Do what the process's arguments say; returns its exit code. `dress-rehearsal` calls this."""
+    return command_line()()
+
+
+def command_line() -> Callable[..., int]:
+    """Return `command_line.main`, imported as is best for a process that begins.
+
+    Raises ModuleNotFoundError where one of its packages is not installed.
+    """
     hear_signals()
     spare_imports()
     # Where rich is installed, for `load`, structlog imports it for tracebacks that we do not draw:
@@ -32,7 +41,7 @@ def launch() -> int:
 
     if hidden:
         del sys.modules["rich"]
-    return main()
+    return main
 
 
 def hear_signals() -> None:

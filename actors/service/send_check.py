@@ -20,8 +20,9 @@ import inspect
 import linecache
 import re
 from collections import Counter
-from types import CodeType, FunctionType, MappingProxyType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from actors.kernel.messages import Event, Message, type_name
 from actors.store.transaction import Transaction
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 
 VERBS: Final = frozenset({"send", "after", "run", "publish"})
 # What stands within one of these need not run.
-PERHAPS: Final = (
-    *(ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.Try, ast.While, ast.For),
-    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
-    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+PERHAPS: Final = frozenset(
+    {
+        *(ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.Try, ast.While, ast.For),
+        *(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda),
+        *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+    }
 )
 # What binds a name that is no node of its own: a function or class within, an import, what is
 # matched or caught, and what later Pythons have besides.
@@ -65,17 +68,10 @@ class Sent(NamedTuple):
 class Sends:
     """What all services of a process send, as far as it can be seen; looked at once."""
 
-    def __init__(
-        self,
-        services: Mapping[str, ServiceClass],
-        known: Mapping[ServiceClass, tuple[Sent, ...]] = MappingProxyType({}),
-    ) -> None:
-        """Read the handlers' source, but for that of classes of which it is `known`."""
+    def __init__(self, services: Mapping[str, ServiceClass]) -> None:
+        """Read the handlers' source."""
         self._services = services
-        self._sent = {
-            name: known[service] if service in known else sent_by(service)
-            for name, service in services.items()
-        }
+        self._sent = {name: sent_by(service) for name, service in services.items()}
 
     def faults(self, *, sure: bool = True) -> Iterator[tuple[str, str]]:
         """Yield what nobody would take, each as the sender's name and what is wrong with a line.
@@ -106,15 +102,27 @@ class Sends:
                     yield name, type_name(event)
 
 
+# By class: a process looks at the same ones again and again, and reading is most of a look.
+_sent_by: WeakKeyDictionary[ServiceClass, tuple[Sent, ...]] = WeakKeyDictionary()
+
+
 def sent_by(service: ServiceClass) -> tuple[Sent, ...]:
     """Return what the handlers of a service's class send, as far as it can be seen."""
+    known = _sent_by.get(service)
+    if known is None:
+        known = _sent_by[service] = tuple(_read(service))
+    return known
+
+
+def _read(service: ServiceClass) -> Iterator[Sent]:
     methods: dict[str, Any] = {}
     for base in reversed(service.__mro__):  # what is overridden is not called
         methods.update(vars(base))
     found: dict[FunctionType, tuple[bool, list[Sent]]] = {}
     for spec in service.handlers.values():
         _collect(spec.function, methods, found)
-    return tuple(sent for _, each in found.values() for sent in each)
+    for _, sent in found.values():
+        yield from sent
 
 
 # --- Whether somebody takes it -----------------------------------------------------------------
@@ -224,7 +232,8 @@ def _collect(
 ) -> None:
     """Look at a function, and at what it calls with a transaction."""
     function = inspect.unwrap(given)
-    if not isinstance(function, FunctionType):
+    typed = _transactions(function) if isinstance(function, FunctionType) else set()
+    if not typed:  # it sends nothing
         return
     known = found.get(function)
     if known is not None and (known[0] or not sure):
@@ -251,10 +260,9 @@ def _collect(
                     read |= {id(each) for each in handed}
                     unguarded = certain and source.is_sure(node)
                     _collect(called, methods, found, sure=sure and unguarded)
-    typed = _transactions(function)
     # Out of sight, where nobody knows what is done with it: what matters then are events.
     unread = any(_is_name(node, typed) and id(node) not in read for node, _ in source.nodes)
-    if typed and (unread or not source.nodes or typed != source.names or function is not given):
+    if unread or not source.nodes or typed != source.names or function is not given:
         sent.append(Sent("publish", None, None, sure=False, where=""))
 
 
@@ -321,7 +329,7 @@ def _nodes(trees: list[ast.AST]) -> list[tuple[ast.AST, bool]]:
     """Return all that the trees are made of, in the order of ast.walk and in half of its time."""
     found = [(tree, True) for tree in trees]
     for node, sure in found:  # which grows meanwhile
-        inner = sure and not isinstance(node, PERHAPS)
+        inner = sure and type(node) not in PERHAPS
         for name in node._fields:
             value = getattr(node, name, None)
             if isinstance(value, list):

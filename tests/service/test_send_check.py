@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +12,8 @@ import pytest
 
 import actors.store.transaction as ours
 from actors.kernel.messages import Command, Event, Query
-from actors.service.send_check import Sends
+from actors.service import send_check
+from actors.service.send_check import Sends, sent_by
 from actors.service.service import Service, StatelessService, command, effect, on, query
 from actors.store.transaction import Transaction
 
@@ -388,6 +391,24 @@ def test_what_a_subclass_does_otherwise_is_not_looked_at() -> None:
 
     assert faults_of(Handlers.taken, Wrong) == []
     assert len(list(Sends({"wrong": Wrong, "other": Other}).faults())) == 1
+
+
+def test_a_class_is_read_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever boots again asks of the same ones, and a deploy that is played makes its own."""
+
+    class Made(Sender):
+        @command
+        def go(self, tx: Transaction, cmd: Go) -> None:
+            tx.send("other", Take())
+
+    sent = sent_by(Made)
+    monkeypatch.setattr(send_check, "_parse", None)
+    assert [each.receiver for each in sent] == ["other"]
+    assert sent_by(Made) is sent
+    made = weakref.ref(Made)
+    del Made
+    gc.collect()
+    assert made() is None
 
 
 # --- Events -----------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class BrokenDeploy:
         config = self._config
         if settings is not None:
             load_config(settings=settings, systems=systems)
-        look_through(systems, config, self._folder, self._parts.sent)
+        look_through(systems, config, self._folder)
         self.systems = systems
         self.wiring = unbooted(systems, config, self._folder)
 

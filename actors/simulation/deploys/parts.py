@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import actors
-from actors.service.send_check import sent_by
 from actors.service.service import Service, outcome
 from actors.service.stateless.replicas import Replicas
 from actors.system import each_service
@@ -17,7 +16,6 @@ from actors.system import each_service
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from actors.service.send_check import Sent
     from actors.service.service import StatelessService
     from actors.system import System, Wiring
     from http_edge.address import Address
@@ -59,7 +57,6 @@ class Parts:
         self.systems = tuple(systems)
         self.classes: dict[str, AnyClass] = {}
         self._owner: dict[str, int] = {}
-        self._sent: dict[AnyClass, tuple[Sent, ...]] = {}
         for system, name, factory in each_service(systems, wiring):
             made: Any = factory.factory() if isinstance(factory, Replicas) else factory()
             self.classes[name] = type(made)
@@ -73,13 +70,6 @@ class Parts:
             for listener, rows in system.addresses_in(wiring).items()
             for place, address in enumerate(rows)
         )
-
-    @property
-    def sent(self) -> Mapping[AnyClass, tuple[Sent, ...]]:
-        """What the classes send: it is read once, for that is most of a look."""
-        if not self._sent:
-            self._sent = {each: sent_by(each) for each in self.classes.values()}
-        return self._sent
 
     def owner(self, service: str) -> System:
         """Return the system whose service it is."""

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.service.group import Group
+from actors.service.send_check import sent_by
 from actors.service.stateless.replicas import Replicas
 from actors.simulation.deploys.mistake import Broken, Mistake
 from actors.system import Dependency, ListenerSpec
@@ -25,7 +26,7 @@ def _stored(parts: Parts) -> Sequence[str]:
 
 def _sent_to(parts: Parts) -> Sequence[str]:
     """Return whom another one sends something, as its source says."""
-    sent = [(name, each) for name, kind in parts.classes.items() for each in parts.sent[kind]]
+    sent = [(name, each) for name, kind in parts.classes.items() for each in sent_by(kind)]
     return [
         service
         for service in parts.classes
@@ -58,7 +59,7 @@ def _unhandled(parts: Parts, service: str) -> Broken:
     types = {
         each.message
         for name, kind in parts.classes.items()
-        for each in parts.sent[kind]
+        for each in sent_by(kind)
         if each.receiver == service != name and each.message is not None
     }
 

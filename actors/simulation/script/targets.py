@@ -38,11 +38,12 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, scope: Scope) -> tuple[str, ...]:
         """Return what a fault of that scope can be done to."""
+        if scope == "commit":  # not put together each time that another is asked for
+            return tuple(each for each in self.points if each.endswith(AFTER))
         named: dict[Scope, tuple[str, ...]] = {
             "service": self.services,
             "store": self.stores,
             "point": self.points,
-            "commit": tuple(each for each in self.points if each.endswith(AFTER)),
             "handler": self.handlers,
             "effect": self.effects,
             "setting": self.settings,

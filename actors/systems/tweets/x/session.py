@@ -193,6 +193,8 @@ def _keep_headers_out_of_logs() -> None:
 
     A logger's filter does not hold for those below it, so each has its own. Again changes nothing.
     """
-    for name in tuple(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in {"tweepy", "oauthlib"}:
+    for name, there in tuple(logging.root.manager.loggerDict.items()):
+        # One that has it is not asked for by its name again: that takes a lock, at every request.
+        has_it = _NO_HEADERS in getattr(there, "filters", ())
+        if not has_it and name.partition(".")[0] in {"tweepy", "oauthlib"}:
             logging.getLogger(name).addFilter(_NO_HEADERS)
