@@ -20,8 +20,8 @@ from tests.simulation.tally import TALLY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Its process ends while it is a few milliseconds old, and takes as many for that.
-LATE_S: Final = 0.003
+# Its process ends while it is a millisecond old, and takes about as long for that.
+LATE_S: Final = 0.0015
 ENDS: Final = Script(seed=1, workload=(), schedule=Schedule((Step(1_000, "terminate", "process"),)))
 
 
