@@ -311,8 +311,10 @@ def test_a_signal_ends_an_idle_process_with_exit_0(processes: Processes, signal:
     stopped = [line.get("actor") for line in process.events("stopped")]
     assert stopped == [*reversed(STARTED), "root", None]
     assert process.errors == ""
-    # Nothing is left to recover: the WAL of each store went into its file.
-    assert sorted(path.name for path in process.data_dir.iterdir()) == sorted(
+    # Nothing is left to recover: the WAL of each store went into its file. How far a check had come
+    # that took a second, on a busy machine, stays beside it.
+    left = [path.name for path in process.data_dir.iterdir() if path.suffix != ".db-checked"]
+    assert sorted(left) == sorted(
         [
             "admin.token",
             "lock",
