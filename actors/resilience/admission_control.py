@@ -48,7 +48,7 @@ class AdmissionControl:
         """Nothing is in progress. `name` is for the log, `deadline_s` what a request has."""
         self.name = name
         self.in_progress = 0
-        self.in_progress_max = config.in_progress_begin
+        self.in_progress_max = min(config.in_progress_begin, config.in_progress_max)
         self.refused = 0
         self._config = config
         self._deadline_s = deadline_s

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import structlog
 
@@ -217,3 +218,12 @@ def test_the_log_tells_of_a_spell_once() -> None:
     assert [each["kind"] for each in logs] == ["CreateBooking of booking"] * 2
     assert admission.refused == 404
     assert admission.in_progress == 0
+
+
+def test_no_more_are_in_progress_than_may_ever_be() -> None:
+    """From the first on, where that is fewer than it would begin with."""
+    config = msgspec.structs.replace(CONFIG, in_progress_max=2)
+    admission = AdmissionControl("x", config, deadline_s=DEADLINE_S)
+    assert [admission.enters(0.0) for _ in range(4)] == [True, True, False, False]
+    admission.leaves(0.0, 1.0, served=True, too_late=False)
+    assert [admission.enters(1.0) for _ in range(2)] == [True, False]

@@ -8,13 +8,20 @@ own.
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel import lifecycle
-from actors.simulation.oracles.calm_oracle import CalmOracle
+from actors.simulation.oracles.admission_oracle import LOST_S, AdmissionOracle
+from actors.simulation.oracles.calm_oracle import NO_ROOM, CalmOracle
 from actors.simulation.oracles.channel_oracle import ChannelOracle
 from actors.simulation.oracles.commit_watch import CommitWatch
-from actors.simulation.oracles.deadline_oracle import DeadlineOracle, LastAnswers, expired
+from actors.simulation.oracles.deadline_oracle import (
+    WAY_S,
+    DeadlineOracle,
+    LastAnswers,
+    expired,
+)
 from actors.simulation.oracles.effect_oracle import EffectOracle
 from actors.simulation.oracles.files_at_rest import check_files, left_running, letters_in
 from actors.simulation.oracles.http_contract import HttpContract
@@ -35,7 +42,7 @@ from actors.simulation.oracles.timer_oracle import TimerOracle
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -69,6 +76,8 @@ ORACLES: Final[Mapping[str, str]] = {
     "suspended is so for his time; nobody who is down is said to be up",
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
+    "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
+    "many, is told when to come again, and nothing of it was begun; nobody keeps a place at rest",
     "deadlines": "no answer comes late where the network is whole, nor never, for that the process "
     "ends in order; what is too late is not run",
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written; "
@@ -103,6 +112,7 @@ class Engine:
         self.troubles: list[str] = []
         self.deadlines = DeadlineOracle()
         self.last_answers = LastAnswers()
+        self.admissions = AdmissionOracle(config.edge.admission)
         # How all actors of the process that is up stand; nobody where none is.
         self.actors: Callable[[], Sequence[ActorStats]] = tuple
         # Which services the process that is up says not to be up; nobody where none is.
@@ -180,6 +190,7 @@ class Engine:
         self._supervision.begin(groups)
         self._siblings.begin(groups, specs)
         self._delays.begin(alone=not groups)
+        self.admissions.begin(config.edge.admission)
         self._order.begin()
         self._replies.begin()
         self.timers.begin()
@@ -291,25 +302,36 @@ class Engine:
         """Hear what a store is to work on."""
         self._add("deadlines", expired(store, batch, self._clock.monotonic(), self.pauses))
         self._add("channels", self._channels.given(store, batch))
+        self._add("admission", self.admissions.given(store, batch))
 
     def wrote_dead(self, store: str, types: Sequence[str]) -> None:
         """Hear that a batch was committed whose incarnation has ended."""
         self._add("fencing", [f"{store} has committed {', '.join(types)} for a dead incarnation"])
 
     def asked(
-        self, who: str, what: str, status: int, took_s: float, deadline_s: float | None = None
+        self,
+        who: str,
+        what: str,
+        status: int,
+        took_s: float,
+        deadline_s: float | None = None,
+        *,
+        timeout_s: float = inf,
     ) -> None:
         """Hear how long a client waited for an answer; a status of 0 is none.
 
-        Past the edge nothing is on its way long, and there may be another deadline.
+        Past the edge nothing is on its way long, and there may be another deadline. At the edge a
+        client may have said that he waits for `timeout_s` at most.
         """
         now_s, host = self._clock.monotonic(), who if deadline_s is None else ""
         begun_s, what = now_s - took_s, f"{who}: {what}"
-        if self.is_calm_since(host, begun_s):
+        if timeout_s == inf and self.is_calm_since(host, begun_s):
             places = self.config.edge.connections_max
             self._unrest += self.calm.asked(what, status, places=places)
         limit_s = self.config.edge.deadline_s if deadline_s is None else deadline_s
+        limit_s = min(limit_s, timeout_s)
         own_s = took_s - self.pauses.within(begun_s, now_s)
+        own_s -= self.admissions.rested_s(host, begun_s, now_s)
         self._add("deadlines", self.deadlines.asked(what, host, begun_s, own_s, limit_s))
         if not status and deadline_s is None and self.deadlines.is_whole(host, begun_s):
             self._add("deadlines", self.last_answers.unanswered(what, begun_s, now_s))
@@ -319,11 +341,28 @@ class Engine:
 
     def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
         """Hear what was found for those who asked a question."""
+        self._add("admission", self.admissions.given(store, batch))
         for envelope, outcome in zip(batch, outcomes, strict=False):
             self._replies.watch(store, envelope, outcome)
 
+    def sends(self, request_id: str, method: str, target: str, *, as_operator: bool) -> None:
+        """Hear that a client is about to ask the gateway."""
+        now_s = self._clock.monotonic()
+        self.admissions.sends(request_id, method, target, now_s, as_operator=as_operator)
+
+    def ended(self, who: str, request_id: str, begun_s: float, *, answered: bool) -> None:
+        """Hear that it has its answer, or that its client waits no longer: it goes on then."""
+        now_s = until_s = self._clock.monotonic()
+        if not answered:
+            due_s = begun_s + self.config.edge.deadline_s + WAY_S
+            late = self.pauses.within(begun_s, now_s) or not self.deadlines.is_whole(who, begun_s)
+            until_s = now_s + LOST_S if late else max(now_s, due_s)
+        self.admissions.ended(request_id, until_s)
+
     def answered(self, who: str, exchange: HttpAnswer) -> None:
         """Hear a whole answer."""
+        if exchange.port is None:
+            self._add("admission", self._admitted(who, exchange))
         begun_s = self._clock.monotonic() - exchange.took_s
         found: list[str] = []
         for since_s, config in reversed(self._configs):
@@ -409,6 +448,15 @@ class Engine:
         self._add("letters", self._letters.left(letters_in(folder)))
 
     # --- Inside ------------------------------------------------------------------------------
+
+    def _admitted(self, who: str, seen: HttpAnswer) -> Iterator[str]:
+        said = seen.body if isinstance(seen.body, dict) and seen.status == NO_ROOM else {}
+        kind = str(said.get("type")).rpartition("/")[2]
+        now_s = self._clock.monotonic()
+        found = self.admissions.answered(
+            who, seen.request_id, seen.method, seen.target, kind, now_s
+        )
+        return (f"{who}: {each}" for each in found)
 
     def _look_who_is_ready(self) -> None:
         unready = self.unready()

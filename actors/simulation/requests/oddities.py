@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 API: Final = "/api/v1/"
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 KEY: Final = "Idempotency-Key"
+TIMEOUT: Final = "X-Request-Timeout"
+# For how long who is in a hurry waits; and what is no time to wait.
+HURRIES: Final = ("0.05", "0.5")
+NO_HURRIES: Final = ("0", "0.000", "-1", "soon", "1e3", "nan", "0.5 s", "")
 FIELD: Final = "an_odd_field"
 INNER: Final = re.compile(r"[.\[]")
 LIMIT: Final = re.compile(r"\blimit=\d+")
@@ -143,6 +147,12 @@ def _of_any(asked: Asked) -> Iterator[Oddity]:
     yield _refused("a bad escape", method, f"{bare}/%zz", 400, "malformed-url")
     elsewhere = {"Host": "elsewhere.example"}
     yield _refused("another host", method, path, 421, "misdirected", headers=elsewhere)
+    data = _data(asked.body) if method in BODY_METHODS else None
+    for value in NO_HURRIES:
+        headers = {TIMEOUT: value}
+        yield _refused(
+            "no hurry", method, path, 422, "invalid", headers=headers, data=data, field=TIMEOUT
+        )
 
 
 def _of_a_read(asked: Asked, config: EdgeConfig) -> Iterator[Oddity]:
@@ -150,6 +160,9 @@ def _of_a_read(asked: Asked, config: EdgeConfig) -> Iterator[Oddity]:
     mark = "&" if "?" in path else "?"
     statuses = frozenset({asked.status, 200, 404})
     yield Oddity(name="only the head", method="HEAD", path=path, statuses=statuses)
+    for timeout in HURRIES:
+        headers = {TIMEOUT: timeout}
+        yield Oddity(name="a hurry", method="GET", path=path, statuses=statuses, headers=headers)
     yield _refused("a body", "GET", path, 422, "unread-body", data=b'{"a": 1}')
     yield _refused("more", "GET", f"{path}{mark}{FIELD}=1", 422, "invalid", field=FIELD)
     for name, _ in parse_qsl(path.partition("?")[2]):

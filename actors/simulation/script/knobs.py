@@ -34,6 +34,7 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "edge.page_items_default": (2, 1),
         "breaker.probes_max": (1,),
         "edge.connections_max": (4, 3),
+        "edge.admission.in_progress_max": (2, 1),
         "background.requests_min": (1,),
         "background.slice_messages": (1,),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import quote
@@ -16,7 +17,14 @@ from actors.kernel.messages import Accepted, Refusal, type_name
 from actors.simulation.errors import NoSuchName
 from actors.simulation.oracles.calm_oracle import NO_ROOM
 from actors.simulation.oracles.http_contract import HttpAnswer
-from actors.simulation.requests.oddities import Asked, oddities, one_of
+from actors.simulation.requests.oddities import (
+    BODY_METHODS,
+    HURRIES,
+    TIMEOUT,
+    Asked,
+    oddities,
+    one_of,
+)
 from actors.simulation.requests.rough_request import TOO_SLOW, WAITED_FOR, exchange
 from actors.simulation.requests.rough_requests import rough_requests
 from actors.simulation.stage.edge_host import ADMIN_TOKEN, EDGE_HOST
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.service.assembly import ServiceSystem
+    from actors.simulation.oracles.admission_oracle import Sample
     from actors.simulation.oracles.engine import Engine
     from actors.simulation.requests.rough_request import RoughAnswer, RoughRequest
     from actors.simulation.stage.trace import Trace
@@ -53,6 +62,7 @@ STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409
 # Below it is what disturbs a service; a system's own addresses for operators are what it serves.
 ACTORS: Final = "/admin/actors/"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+AUTHORIZATION: Final = "Authorization"
 REQUEST_ID: Final = "X-Request-ID"
 # What had its effect, and so is answered the same whenever it is asked under its key again.
 DONE: Final = frozenset({200, 201})
@@ -60,6 +70,10 @@ DONE: Final = frozenset({200, 201})
 INVALID: Final = 422
 # Of so many odd requests one is of bytes that no library would send.
 ROUGH_ONE_IN: Final = 3
+# Of so many who ask for the same again one is in a hurry.
+HURRY_ONE_IN: Final = 3
+# A key that is none: what has it is refused as invalid once it was let in, and so does nothing.
+NO_KEY: Final = "two words"
 # A body in pieces, and how long each is on its way; how long all of it is for who asks again, whom
 # something has kept from being answered, and may keep still: slow, and within `edge.body_s_max`;
 # after how long at most a client has left.
@@ -207,7 +221,7 @@ class Client:
         self, method: str, path: str, body: Any = None, *, key: str | None = None
     ) -> ClientReply:
         """Ask one of the admin's addresses; with a key, as patiently as others are asked."""
-        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        headers = {AUTHORIZATION: f"Bearer {ADMIN_TOKEN}"}
         engine, (*_, actor, action) = self._engine, path.split("/")
         if engine is None or method == "GET" or not path.startswith(ACTORS):
             return await self._administer(method, path, body, headers, key)
@@ -323,10 +337,19 @@ class Client:
             engine.answered(self.name, _as_http(rough, answer, took_s))
         return answer
 
+    async def ask_at_once(self, sample: Sample, count: int) -> None:
+        """Ask so often at once what does nothing: a read, or a write under a key that is none."""
+        writes = sample.method not in {"GET", "HEAD"}
+        headers = {IDEMPOTENCY_KEY: NO_KEY} if writes else {}
+        data = b"{}" if sample.method in BODY_METHODS else None
+        await asyncio.gather(
+            *[self._once(sample.method, sample.target, data, headers, None) for _ in range(count)]
+        )
+
     # --- Inside ------------------------------------------------------------------------------
 
     async def _ask_again(self, done: Repeatable, rng: Rng) -> None:
-        """Leave in the middle, or send the body in pieces: the answer stays what it was.
+        """Leave in the middle, send it in pieces, or be in a hurry: the answer stays what it was.
 
         What may be forgotten is not asked for again, for it would be done again.
         """
@@ -343,8 +366,12 @@ class Client:
                     await self._once(asked.method, asked.path, data, asked.headers, port)
             except TimeoutError:
                 self._trace.add("client", self.name, f"left {asked.method} {asked.path}")
-        pieces = None if data is None or leaves else _pieces(data)
-        reply = await self._once(asked.method, asked.path, pieces or data, asked.headers, port)
+        headers, slow_s = asked.headers, None
+        if rng.randrange(HURRY_ONE_IN) == 0:
+            headers = {**headers, TIMEOUT: rng.choice(HURRIES)}
+            slow_s = rng.choice((None, SLOW_BODY_S))
+        pieces = None if data is None or leaves else _pieces(data, slow_s)
+        reply = await self._once(asked.method, asked.path, pieces or data, headers, port)
         if reply.status in DONE and reply != done.reply:
             what = f"{asked.method} {asked.path} was answered {done.reply}, then {reply}"
             engine.told(f"{self.name}: {what}")
@@ -382,6 +409,11 @@ class Client:
         begun_s = asyncio.get_running_loop().time()
         begun_us = 0 if self._engine is None else self._engine.wall_us
         what = f"{method} {path}"
+        timeout_s = float(headers[TIMEOUT]) if headers.get(TIMEOUT) in HURRIES else inf
+        answered = False
+        if self._engine is not None and port is None:
+            as_operator = AUTHORIZATION in headers
+            self._engine.sends(request_id, method, path, as_operator=as_operator)
         try:
             async with self._session.request(method, url, data=data, headers=sent) as response:
                 content = await response.read()
@@ -390,12 +422,16 @@ class Client:
                 reply = ClientReply(
                     response.status, msgspec.json.decode(content) if is_json else text
                 )
+                answered = True
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             self._trace.add("client", self.name, f"{what} {type(error).__name__}")
-            self._heard(what, 0, begun_s)
+            self._heard(what, 0, begun_s, timeout_s=timeout_s)
             return ClientReply(0)
+        finally:
+            if self._engine is not None:
+                self._engine.ended(self.name, request_id, begun_s, answered=answered)
         self._trace.add("client", self.name, f"{what} {reply.status}", (said, reply.body))
-        self._heard(what, reply.status, begun_s)
+        self._heard(what, reply.status, begun_s, timeout_s=timeout_s)
         if self._engine is not None:
             took_s, wall_us = asyncio.get_running_loop().time() - begun_s, self._engine.wall_us
             was_set = abs(wall_us - begun_us - took_s * 1e6) > CLOCK_ERROR_US
@@ -410,16 +446,23 @@ class Client:
                 size=len(content),
                 took_s=took_s,
                 wall_us=0 if was_set else wall_us,
+                timeout_s=timeout_s,
             )
             self._engine.answered(self.name, exchange)
         return reply
 
     def _heard(
-        self, what: str, status: int, begun_s: float, deadline_s: float | None = None
+        self,
+        what: str,
+        status: int,
+        begun_s: float,
+        deadline_s: float | None = None,
+        *,
+        timeout_s: float = inf,
     ) -> None:
         if self._engine is not None:
             took_s = asyncio.get_running_loop().time() - begun_s
-            self._engine.asked(self.name, what, status, took_s, deadline_s)
+            self._engine.asked(self.name, what, status, took_s, deadline_s, timeout_s=timeout_s)
 
 
 def _asked(

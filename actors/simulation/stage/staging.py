@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # After one in so many requests its client asks something oddly as well.
 ODD_ONE_IN: Final = 3
+# Who comes when all is at rest.
+VISITOR: Final = "visitor"
 # Longer than any ask may take, in virtual seconds.
 LINGER_S: Final = 15.0
 
@@ -164,6 +166,7 @@ class Staging:
         busy = await come_to_rest(machine, scenario)
         troubles = [*given.troubles]
         troubles += [f"it does not come to rest: {each}" for each in busy]
+        await self._visit(machine, engine)
         engine.rested(machine.actors())
         await _linger(engine, loop)
         machine.disarm()  # the last commit leaves no message behind, unless it finds no room
@@ -193,6 +196,20 @@ class Staging:
             self._trace.add("operation", operation.process, str(operation))
         # Once each: what crashes one message crashes it again at every attempt.
         return list(dict.fromkeys([placeless(each, folder) for each in troubles]))
+
+    async def _visit(self, machine: Machine, engine: Engine) -> None:
+        """Ask for as much of each kind as may be in progress: nobody keeps a place; then more."""
+        admissions, port = engine.admissions, machine.config.edge.gateway.port
+        if not admissions.samples or not admissions.watches:
+            return
+        with on_host(VISITOR):
+            async with Client(
+                VISITOR, machine, port, self._trace, self._given.services, engine
+            ) as client:
+                samples = tuple(admissions.samples.values())
+                for count in (admissions.most, admissions.most + 1):
+                    for sample in samples:
+                        await client.ask_at_once(sample, count)
 
     async def _client(
         self, number: int, scenario: Scenario, history: History, machine: Machine

@@ -216,7 +216,12 @@ def _created(operation: Operation) -> str | None:
 def is_roomy(configs: Iterable[Config]) -> bool:
     """Whether no limit was ever so small that a run's requests reach it, and are put off."""
     return all(
-        min(each.store.outbox_messages_max, each.mailbox.capacity, each.edge.connections_max)
+        min(
+            each.store.outbox_messages_max,
+            each.mailbox.capacity,
+            each.edge.connections_max,
+            each.edge.admission.in_progress_max,
+        )
         > CROWD
         for each in configs
     )
