@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -19,7 +21,9 @@ PLAN = '[[request]]\nname = "ask"\npath = "/"\n'
 COMMAND_S_MAX = 100.0
 # A machine that runs much else is in the figures: then a run does not count, and is made again.
 ATTEMPTS = 2
-QUIET_P50_S = 0.001
+# Who only sleeps, so often, is not later than this where the machine has time for the generator.
+TICK_S = 0.005
+QUIET_S = 0.005
 
 pytestmark = pytest.mark.real_time
 
@@ -47,6 +51,30 @@ def load(folder: Path, url: str, *words: str) -> dict[str, Any]:
     return found
 
 
+class Onlooker:
+    """Sleeps beside a run and sees how late it is woken: what the machine alone does to times."""
+
+    def __init__(self) -> None:
+        self.late_s = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        due_s = time.monotonic()
+        while not self._over.is_set():
+            due_s = max(due_s + TICK_S, time.monotonic())
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            self.late_s = max(self.late_s, time.monotonic() - due_s)
+
+
 def test_p999_at_a_server_that_pauses_a_second(
     tmp_path: Path, report: Callable[[str], None]
 ) -> None:
@@ -61,7 +89,7 @@ def test_p999_at_a_server_that_pauses_a_second(
     """
     corrected: dict[str, float] = {}
     for _ in range(ATTEMPTS):
-        with server("2000", "1.0") as url:
+        with server("2000", "1.0") as url, Onlooker() as onlooker:
             told = load(tmp_path, url, "--rate", "2000", "--for", "4", "--connections", "64")
         assert told["well"] == told["planned"] == 8000
         corrected = told["corrected_s"]
@@ -70,10 +98,10 @@ def test_p999_at_a_server_that_pauses_a_second(
         assert corrected["p99.9"] > 0.996 * 0.95
         if corrected["p99.9"] < 0.996 * 1.05:
             return
-        if corrected["p50"] < QUIET_P50_S:
+        if onlooker.late_s < QUIET_S:
             break  # nothing else is to blame
     else:
-        pytest.skip(f"this machine is too busy to measure on: p50 is {corrected['p50']} s")
+        pytest.skip(f"this machine is too busy to measure on: p99.9 is {corrected['p99.9']} s")
     pytest.fail(f"p99.9 is {corrected['p99.9']} s, and 0.996 s is true")
 
 
@@ -83,14 +111,14 @@ def test_late_sends_stay_below_one_in_a_hundred(
     """At 1,500 requests/s, to a server that does not pause."""
     shares = []
     for _ in range(ATTEMPTS):
-        with server("0", "0") as url:
+        with server("0", "0") as url, Onlooker() as onlooker:
             told = load(tmp_path, url, "--rate", "1500", "--for", "3")
         assert told["well"] == told["planned"] == 4500
         shares.append(told["late"] / told["planned"])
         report(f"late sends {shares[-1]:.2%}, p50 {told['corrected_s']['p50'] * 1000:.2f} ms")
         if shares[-1] <= 0.01:
             return
-        if told["corrected_s"]["p50"] < QUIET_P50_S:
+        if onlooker.late_s < QUIET_S:
             break  # nothing else is to blame
     else:
         pytest.skip(f"this machine is too busy to measure on: {shares} were late")
