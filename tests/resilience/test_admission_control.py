@@ -148,7 +148,7 @@ def test_without_it_overload_ends_in_no_answers_at_all(rng: Rng) -> None:
 def test_a_bound_that_is_reached_while_answers_come_at_once_goes_up(rng: Rng) -> None:
     """What is quick is not refused for the number of those who ask."""
     shop = Shop(20_000, servers=4, service_s=4 / 16_000).run(rng, until_s=1.5)
-    assert shop.most > 2 * CONFIG.in_progress_begin
+    assert shop.most > 1.5 * CONFIG.in_progress_begin
     assert shop.admission is not None
     assert shop.too_late == 0
 
