@@ -58,13 +58,23 @@ class Admissions:
         raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
 
 
-def leave(control: AdmissionControl | None, entered_s: float, now_s: float, status: int) -> None:
+def leave(
+    control: AdmissionControl | None,
+    request: HttpRequest,
+    entered_s: float,
+    now_s: float,
+    status: int,
+) -> None:
     """One that was let in was answered with that status; with 0, nobody waits for it any more.
+
+    Who gave it less time than everybody has says nothing of the others when it comes too late.
 
     `entered_s` is what `enter` was told: a sample is of those who entered in its time, and the one
     that begins it arrived before that.
     """
     if control is None:
         return
+    if status in _TOO_LATE and request.is_hurried:
+        status = 0
     served, too_late = _OK <= status < _REDIRECTS, status in _TOO_LATE
     control.leaves(entered_s, now_s, served=served, too_late=too_late)

@@ -111,11 +111,11 @@ class Gateway:
             answer = await handler(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
-                leave(control, begun, self.clock.monotonic(), 0)
+                leave(control, request, begun, self.clock.monotonic(), 0)
                 raise
             answer = self._failed(request, error, handler)
         ended = self.clock.monotonic()
-        leave(control, begun, ended, answer.status)
+        leave(control, request, begun, ended, answer.status)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.errors import DeadlineExceeded
 from actors.kernel.clock import ManualClock
 from http_edge.http_connection import HttpConnection
 from tests.http_edge.answers import read_answer
@@ -182,3 +183,29 @@ async def test_answers_that_come_late_lower_the_bound() -> None:
         (control,) = [each for each in served.edge.admissions if "GetRoom " in each.name]
         assert control.in_progress == 0
         assert control.in_progress_max == 4
+
+
+async def test_who_waits_for_less_than_others_lowers_no_bound() -> None:
+    """That it came too late for him says nothing of what it is for others."""
+    system = FakeSystem()
+
+    async def come_too_late(seen: Seen) -> None:
+        await asyncio.sleep(0.005)
+        raise DeadlineExceeded(seen.service)
+
+    system.on_ask = come_too_late
+    changed = msgspec.structs.replace(FEW, in_progress_begin=8, window_s=0.001, target_s=0.001)
+    async with serving(system, admission=changed) as served:
+        headers = {"X-Request-Timeout": "0.01"}
+        for _ in range(3):
+            replies = await asyncio.gather(
+                *(served.send("GET", ROOM, headers=headers) for _ in range(8))
+            )
+            assert [reply.status for reply in replies] == [504] * 8
+            await asyncio.sleep(0.01)
+        (control,) = [each for each in served.edge.admissions if "GetRoom " in each.name]
+        assert control.in_progress_max == 8
+        for _ in range(3):
+            await asyncio.gather(*(served.send("GET", ROOM) for _ in range(8)))
+            await asyncio.sleep(0.01)
+        assert control.in_progress_max < 8
