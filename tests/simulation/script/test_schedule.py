@@ -135,7 +135,7 @@ def test_a_link_has_one_direction_or_two() -> None:
 def test_a_profile_draws_its_faults_and_their_ends(profile: str, rng: Rng) -> None:
     """Every fault with a weight comes up, no other; some half of the slots stay empty.
 
-    In 500 schedules of kills 0.592 are taken, by 0.007 more or less: some faults come in pairs.
+    Of kills, which take most, thirty seeds took from 0.578 to 0.605.
     """
     weights = PROFILES[profile].weights
     every = msgspec.structs.replace(TARGETS, versions=("process",), sayings=("a no",))
