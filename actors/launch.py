@@ -36,11 +36,12 @@ def command_line() -> Callable[..., int]:
     hidden = "rich" not in sys.modules
     if hidden:
         sys.modules["rich"] = None  # type: ignore[assignment]
-    # Half a second of imports, in which a signal is heard already.
-    from actors.command_line import main  # noqa: PLC0415
-
-    if hidden:
-        del sys.modules["rich"]
+    try:
+        # Half a second of imports, in which a signal is heard already.
+        from actors.command_line import main  # noqa: PLC0415
+    finally:
+        if hidden:
+            del sys.modules["rich"]
     return main
 
 

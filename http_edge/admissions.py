@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from actors.resilience.admission_control import AdmissionControl
@@ -13,11 +12,9 @@ if TYPE_CHECKING:
     from http_edge.http_request import HttpRequest
 
 # What a request comes to that has no answer by its deadline.
-_TOO_LATE: Final = frozenset({HTTPStatus.ACCEPTED.value, HTTPStatus.GATEWAY_TIMEOUT.value})
+_TOO_LATE: Final = frozenset({"202", "504"})
 # In so many parts do refused connections come again, the last after twice the time they were told.
 _SPREAD: Final = 32
-_OK: Final = HTTPStatus.OK.value
-_REDIRECTS: Final = HTTPStatus.MULTIPLE_CHOICES.value
 
 
 class Admissions:
@@ -58,23 +55,12 @@ class Admissions:
         raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
 
 
-def leave(
-    control: AdmissionControl | None,
-    request: HttpRequest,
-    entered_s: float,
-    now_s: float,
-    status: int,
-) -> None:
-    """One that was let in was answered with that status; with 0, nobody waits for it any more.
-
-    Who gave it less time than everybody has says nothing of the others when it comes too late.
+def leave(control: AdmissionControl | None, entered_s: float, now_s: float, status: str) -> None:
+    """One that was let in was answered with that status; with "", nobody waits for it any more.
 
     `entered_s` is what `enter` was told: a sample is of those who entered in its time, and the one
     that begins it arrived before that.
     """
-    if control is None:
-        return
-    if status in _TOO_LATE and request.is_hurried:
-        status = 0
-    served, too_late = _OK <= status < _REDIRECTS, status in _TOO_LATE
-    control.leaves(entered_s, now_s, served=served, too_late=too_late)
+    if control is not None:
+        served, too_late = status.startswith("2"), status in _TOO_LATE
+        control.leaves(entered_s, now_s, served=served, too_late=too_late)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import EdgeConfig
-    from actors.resilience.admission_control import AdmissionControl
     from http_edge.address import Address
     from http_edge.endpoints.front_page import Urls
     from http_edge.gateway import Gateway
@@ -90,11 +89,6 @@ class Edge:
     def addresses(self) -> dict[str, str]:
         """Each listener's URL with the port it is really bound to, such as http://127.0.0.1:9000."""
         return {name: _url(servers[0]) for name, servers in self._servers.items()}
-
-    @property
-    def admissions(self) -> list[AdmissionControl]:
-        """What bounds how many requests of each kind are in progress."""
-        return self._context.admissions.all()
 
     async def start(self) -> None:
         """Listen on all addresses, or on none and raise ConfigError naming the one in the way."""

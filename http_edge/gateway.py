@@ -111,17 +111,17 @@ class Gateway:
             answer = await handler(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
-                leave(control, request, begun, self.clock.monotonic(), 0)
+                leave(control, begun, self.clock.monotonic(), "")
                 raise
             answer = self._failed(request, error, handler)
-        ended = self.clock.monotonic()
-        leave(control, request, begun, ended, answer.status)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
             answer.stamp(given, self._date())
             status = answer._head[9:12]  # noqa: SLF001 - a number made of it costs as much as to count
         else:
             status = str(answer.status)
+        ended = self.clock.monotonic()
+        leave(control, begun, ended, status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()

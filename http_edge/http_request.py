@@ -48,11 +48,6 @@ class HttpRequest(web.BaseRequest):
     left_s: float
     beyond: bool
 
-    @property
-    def is_hurried(self) -> bool:
-        """Whether the client gave it a time of its own."""
-        return _TIMEOUT_FIELD in self._message.headers
-
     def look_again(self) -> float:
         """Bring `left_s` up to date, and return it."""
         clock: Clock = self._protocol.clock  # type: ignore[attr-defined]  # an HttpConnection's

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -107,6 +106,7 @@ class LoadRun:
         limits = limits or LoadLimits()
         hosts = {name: _host_and_port(name, urls) for name in sorted(plan.listeners)}
         self._plan = plan
+        self._timeout_s = limits.timeout_s
         self._hosts = hosts
         self._clock = clock
         self._pools = {
@@ -182,12 +182,14 @@ class LoadRun:
         """Raise LoadError where nobody listens: a load of refused connections says nothing."""
         for name, (host, port) in self._hosts.items():
             try:
-                _, writer = await asyncio.open_connection(host, port)
-            except (OSError, socket.gaierror) as error:
+                async with asyncio.timeout(self._timeout_s):
+                    _, writer = await asyncio.open_connection(host, port)
+            except OSError as error:
+                why = error.strerror or str(error) or f"not within {self._timeout_s:g} s"
                 raise LoadError(
                     f"nobody answers at http://{host}:{port}, the listener {name}: boot the system "
                     f"in another terminal, or say where it is with --url {name}=http://HOST:PORT "
-                    f"({error.strerror or error})"
+                    f"({why})"
                 ) from error
             writer.close()
 

@@ -86,7 +86,7 @@ class AdmissionControl:
         """One that was let in at `entered_s` has its answer.
 
         `served`: it is what was asked for, and no refusal. `too_late`: it came to no answer by its
-        deadline.
+        deadline; where that passed before an answer would be late, it says nothing of the others.
         """
         self.in_progress -= 1
         in_sample = self._from_s <= entered_s < self._until_s
@@ -95,7 +95,7 @@ class AdmissionControl:
             if in_sample:
                 self._answered += 1
                 self._answered_s = now_s
-        elif not too_late:
+        elif not too_late or now_s - entered_s < self.late_s:
             self._size -= in_sample
         if now_s >= self._until_s:
             self._judge(now_s)

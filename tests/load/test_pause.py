@@ -21,9 +21,12 @@ PLAN = '[[request]]\nname = "ask"\npath = "/"\n'
 COMMAND_S_MAX = 100.0
 # A machine that runs much else is in the figures: then a run does not count, and is made again.
 ATTEMPTS = 2
-# Who only sleeps, so often, is not later than this where the machine has time for the generator.
+# Who only sleeps, so often, is seldom late where the machine has time for the generator: by the
+# generator's own measure, and never by half of what the other figure may be off.
 TICK_S = 0.005
-QUIET_S = 0.005
+LATE_S = 0.01
+LATE_SHARE_MAX = 0.01
+QUIET_S = 0.025
 
 pytestmark = pytest.mark.real_time
 
@@ -56,6 +59,7 @@ class Onlooker:
 
     def __init__(self) -> None:
         self.late_s = 0.0
+        self._late = self._ticks = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
@@ -72,7 +76,14 @@ class Onlooker:
         while not self._over.is_set():
             due_s = max(due_s + TICK_S, time.monotonic())
             time.sleep(max(0.0, due_s - time.monotonic()))
-            self.late_s = max(self.late_s, time.monotonic() - due_s)
+            late_s = time.monotonic() - due_s
+            self.late_s = max(self.late_s, late_s)
+            self._late += late_s > LATE_S
+            self._ticks += 1
+
+    @property
+    def late_share(self) -> float:
+        return self._late / self._ticks
 
 
 def test_p999_at_a_server_that_pauses_a_second(
@@ -118,7 +129,7 @@ def test_late_sends_stay_below_one_in_a_hundred(
         report(f"late sends {shares[-1]:.2%}, p50 {told['corrected_s']['p50'] * 1000:.2f} ms")
         if shares[-1] <= 0.01:
             return
-        if onlooker.late_s < QUIET_S:
+        if onlooker.late_share <= LATE_SHARE_MAX:
             break  # nothing else is to blame
     else:
         pytest.skip(f"this machine is too busy to measure on: {shares} were late")
