@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors.load.arrivals import Arrival
+from actors.load.errors import LoadError
 from actors.load.load_phase import ClosedLoop, OpenLoop, TraceLoop
 from actors.load.load_run import LoadLimits, LoadOutcome
 from tests.load.notebook import Notebook, loaded
@@ -155,3 +156,15 @@ def test_a_stop_ends_every_kind_of_phase(phase: Any) -> None:
     outcome = loaded(Slow(takes_s=1000.0), phase, stop_s=0.5)
     assert outcome.stopped
     assert total(outcome).well == 0
+
+
+def test_an_address_that_says_nothing_is_told_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packet that nobody refuses would otherwise be waited for by the kernel's own limit."""
+
+    async def silent(host: str, port: int) -> None:
+        del host, port
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "open_connection", silent)
+    with pytest.raises(LoadError, match=r"nobody answers .*not within 7 s"):
+        loaded(Notebook(), NOW, limits=LoadLimits(timeout_s=7.0))
