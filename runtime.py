@@ -28,11 +28,9 @@ if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - who has an older one is told
         give_up("is Python {}.{}, and 3.11 is needed".format(*sys.version_info))
     from actors.launch import command_line
+    from actors.lean_imports import NotInstalled
 
     try:
-        main = command_line()
-    except ModuleNotFoundError as missing:
-        if missing.name and missing.name.partition(".")[0] in {"actors", "http_edge"}:
-            raise
+        sys.exit(command_line()(sys.argv[1:], program=Path(__file__)))
+    except NotInstalled as missing:
         give_up(f"has no {missing.name}")
-    sys.exit(main(sys.argv[1:], program=Path(__file__)))

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from actors.heap import spare_imports
+from actors.lean_imports import lean_imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,21 +28,15 @@ def launch() -> int:
 def command_line() -> Callable[..., int]:
     """Return `command_line.main`, imported as is best for a process that begins.
 
-    Raises ModuleNotFoundError where one of its packages is not installed.
+    It imports what a command needs when it is called. Both raise NotInstalled where a package is
+    not there.
     """
     hear_signals()
     spare_imports()
-    # Where rich is installed, for `load`, structlog imports it for tracebacks that we do not draw:
-    # 60 ms of every start. None is how Python marks what is not there.
-    hidden = "rich" not in sys.modules
-    if hidden:
-        sys.modules["rich"] = None  # type: ignore[assignment]
-    try:
-        # Half a second of imports, in which a signal is heard already.
+    with lean_imports():
+        # A signal is heard already.
         from actors.command_line import main  # noqa: PLC0415
-    finally:
-        if hidden:
-            del sys.modules["rich"]
+
     return main
 
 

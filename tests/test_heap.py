@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors import command_line
+from actors import command_line, system_commands
 from actors.heap import settle, spare_imports
 from actors.simulation.command.settled_heap import settled_heap
 
@@ -63,8 +63,8 @@ def test_it_is_settled_before_anything_is_served(
         async def serve(self, *_: object) -> None:
             collects.append(gc.isenabled())
 
-    monkeypatch.setattr(command_line, "Server", Server)
-    monkeypatch.setattr(command_line, "configure_logging", lambda *_args, **_options: None)
+    monkeypatch.setattr(system_commands, "Server", Server)
+    monkeypatch.setattr(system_commands, "configure_logging", lambda *_args, **_options: None)
     monkeypatch.setattr(os, "umask", lambda _mode: 0)
     assert command_line.main(["run", f"--data-dir={tmp_path / 'data'}"]) == 0
     assert collects == [True]

@@ -10,10 +10,12 @@ import pytest
 
 from actors import command_line
 from actors.config import DEFAULTS
+from actors.data_commands import COMMANDS
 from actors.simulation.command.options import PROFILE, SEEDS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
 
 SHIPPED = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
 FOLDER = (
@@ -99,3 +101,8 @@ def test_a_folder_that_is_gone_is_said(
     for words in ([], ["simulate"], ["new", "system", "shop"], ["backup", "there"]):
         assert command_line.main(words) == 2
         assert "the folder that you are in is gone" in capsys.readouterr().err
+
+
+def test_the_commands_about_data_are_those_that_there_are() -> None:
+    """The command line knows their names before it imports what they do."""
+    assert tuple(COMMANDS) == command_line.ABOUT_DATA

@@ -100,6 +100,30 @@ def test_a_signal_before_anything_is_imported_ends_it(
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
+# --- What is imported ----------------------------------------------------------------------
+
+
+LIGHT = """
+import sys
+from actors.launch import command_line
+try:
+    command_line()(sys.argv[1:])
+except SystemExit:
+    pass
+loaded = {each.split(".")[0] for each in sys.modules}
+print(sorted(loaded & {"aiohttp", "asyncio", "http_edge", "msgspec", "sqlite3", "structlog"}))
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["new", "system", "tea"], ["rum"], ["run", "--colour"]]
+)
+def test_what_boots_nothing_imports_next_to_nothing(tmp_path: Path, words: list[str]) -> None:
+    """Whoever is told how it is called, or has made a slip, does not wait for half a second."""
+    done = run("-c", LIGHT, *words, folder=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
 # --- Which Python ----------------------------------------------------------------------------
 
 
@@ -122,6 +146,16 @@ def test_a_python_without_the_packages_says_what_to_type(checkout: Path) -> None
     assert line.startswith(f"dress-rehearsal: {sys.executable} has no ")
     assert "type `make run`, or what works after it: " in line
     assert line.endswith(f"'{checkout}/.venv/bin/python' runtime.py accept-loss 'a room'")
+
+
+@pytest.mark.parametrize("words", [["new", "--help"], ["run"]])
+def test_a_python_with_half_of_the_packages_says_so(checkout: Path, words: list[str]) -> None:
+    """Where what is asked for needs what lacks, which is imported late."""
+    (checkout / "aiohttp.py").write_text("raise ModuleNotFoundError(name='aiohttp')")
+    done = run("runtime.py", *words, folder=checkout, path=checkout)
+    if words == ["run"]:
+        assert f"dress-rehearsal: {sys.executable} has no aiohttp; type" in done.stderr
+    assert done.returncode == (2 if words == ["run"] else 0)
 
 
 def test_it_goes_on_with_the_one_that_has_them(checkout: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from actors.simulation.command.timeline_entry import seconds
 
@@ -49,6 +48,9 @@ def render(
 
     `seed` is what it was found with, `comparison` is with the nearest run that passes.
     """
+    # Here, for most campaigns find nothing, and have no page.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     title = f"Seed {seed} breaks the {system}"
     if not played.troubles:
         title = f"Seed {seed} of the {system}: all held"
