@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from actors import command_line
+from actors import command_line, system_commands
 from actors.app import App, look_through
 from actors.config import Section, load_config
 from actors.errors import ConfigError
@@ -456,7 +456,7 @@ def test_a_wrong_table_leaves_no_file(
 ) -> None:
     """The command line says what is wrong with it in its own words, and lays nothing out."""
     # What a process of its own would change for itself.
-    monkeypatch.setattr(command_line, "configure_logging", lambda *_, **__: None)
+    monkeypatch.setattr(system_commands, "configure_logging", lambda *_, **__: None)
     monkeypatch.setattr("os.umask", lambda _: 0)
     rows = at_stall(Address("POST", "/tea", service("kettle", CountOrders, 99)))
     wrong = replace(stall, addresses=rows, lay_out=lambda folder: folder.mkdir())

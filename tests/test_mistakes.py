@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actors import command_line
+from actors import command_line, system_commands
 from tests.mistakes import EVERY, RIGHT, Mistake
 from tests.mistakes_told import TOLD
 
@@ -45,7 +45,7 @@ MADE = [mistake for _, mistakes in EVERY for mistake in mistakes]
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Boot or play the system with a mistake in it; returns the exit code."""
     # What a process of its own would change for itself.
-    monkeypatch.setattr(command_line, "configure_logging", lambda *_, **__: None)
+    monkeypatch.setattr(system_commands, "configure_logging", lambda *_, **__: None)
     monkeypatch.setattr("os.umask", lambda _: 0)
 
     def make(mistake: Mistake) -> int:

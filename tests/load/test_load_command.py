@@ -206,7 +206,7 @@ def test_without_its_packages_it_says_what_to_install(
 def test_a_server_imports_no_load_generator() -> None:
     """Nor what only that needs, with all systems."""
     code = (
-        "import sys, runpy, contextlib; sys.argv = ['runtime.py', '--version']\n"
+        "import sys, runpy, contextlib; sys.argv = ['runtime.py', 'backup', '--help']\n"
         "with contextlib.suppress(SystemExit): runpy.run_path('runtime.py', run_name='__main__')\n"
         "import actors.serving, actors.systems; "
         "print([each for each in sys.modules if each.startswith(('actors.load', 'hdrh', 'rich'))])"
@@ -214,7 +214,7 @@ def test_a_server_imports_no_load_generator() -> None:
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
     ).stdout
-    assert printed.splitlines()[1:] == ["[]"]
+    assert printed.splitlines()[-1] == "[]"
 
 
 def test_the_shipped_plans_hold_against_the_shipped_systems(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
+# An edge's deadline, where a test waits until it is over.
+IMPATIENT_S = 0.6
+
 
 @pytest.fixture
 def processes(live: Live, tmp_path: Path) -> Processes:
@@ -35,3 +38,17 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
     """One process for all of a module that mind nobody else's data: a boot is a second of CPU."""
     with processes_in(tmp_path_factory.mktemp("standing")) as made:
         yield made.boot()
+
+
+@pytest.fixture(scope="module")
+def hotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
+    """As `standing`, of the hotel alone."""
+    with processes_in(tmp_path_factory.mktemp("hotel"), system="hotel") as made:
+        yield made.boot()
+
+
+@pytest.fixture(scope="module")
+def impatient_hotel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
+    """As `hotel`, whose deadline is soon over: whoever suspends a service resumes it."""
+    with processes_in(tmp_path_factory.mktemp("impatient"), system="hotel") as made:
+        yield made.boot(f"edge.deadline_s={IMPATIENT_S}")

@@ -54,10 +54,10 @@ class Processes:
 
 
 @contextlib.contextmanager
-def processes_in(folder: Path) -> Iterator[Processes]:
+def processes_in(folder: Path, *, system: str | None = None) -> Iterator[Processes]:
     """The same for all of a module, in a folder of its own."""
     live = Live(folder / "live")
     try:
-        yield Processes(live, folder / "data")
+        yield Processes(live, folder / "data", system=system)
     finally:
         live.end()

@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from actors import command_line
+from actors import command_line, system_commands
 from actors.errors import DressRehearsalError
 from actors.store.files.directory_lock import DirectoryLock
 from tests.benchmarks.process_usage import cpu_s, resident_bytes
@@ -66,7 +66,7 @@ def first_boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveS
 def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refusal:
     """Call what the command line calls, in this process, and return what it says why it is 2."""
     # Both are the process's, and stay.
-    monkeypatch.setattr(command_line, "configure_logging", lambda *_args, **_options: None)
+    monkeypatch.setattr(system_commands, "configure_logging", lambda *_args, **_options: None)
     monkeypatch.setattr(os, "umask", lambda _mode: 0)
 
     def say(*arguments: str) -> str:

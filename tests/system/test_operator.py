@@ -9,6 +9,7 @@ import pytest
 
 from tests.http_edge.serving import is_problem
 from tests.system.client import connected
+from tests.system.conftest import IMPATIENT_S
 from tests.system.resources import (
     CUSTOMER,
     GROUPED,
@@ -21,12 +22,11 @@ from tests.system.resources import (
 )
 
 if TYPE_CHECKING:
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
-
-DEADLINE_S = 0.6
 
 
 async def test_health_and_the_tree(processes: Processes) -> None:
@@ -56,21 +56,22 @@ async def test_health_and_the_tree(processes: Processes) -> None:
         assert (await client.admin("GET", "/admin/dead-letters")).json["items"] == []
 
 
-async def test_the_operators_addresses_want_the_token(hotels: Processes) -> None:
+async def test_the_operators_addresses_want_the_token(hotel: LiveSystem) -> None:
     """Without it, or with another, 401 and nothing happens; an unknown actor is a 404."""
-    process = hotels.boot()
-    async with connected(process) as client:
+    async with connected(hotel) as client:
+        before = await client.actor("room")
         listings = ("actors", "registry", "channels", "timers", "dead-letters")
         addresses = [("GET", f"/admin/{name}") for name in listings]
         addresses += [("POST", "/admin/dead-letters/x/replay"), ("DELETE", "/admin/dead-letters/x")]
         actions = ("kill", "restart", "suspend", "resume")
         addresses += [("POST", f"/admin/actors/room/{action}") for action in actions]
         for method, path in addresses:
-            for headers in ({}, {"Authorization": f"Bearer {process.token}x"}):
+            for headers in ({}, {"Authorization": f"Bearer {hotel.token}x"}):
                 reply = await client.send(method, path, headers=headers)
                 is_problem(reply, 401)
                 assert reply.headers["WWW-Authenticate"].startswith("Bearer")
-        assert (await client.actor("room"))["incarnation"] == 1
+        after = await client.actor("room")
+        assert (after["incarnation"], after["state"]) == (before["incarnation"], "running")
         for action in actions:
             reply = await client.admin("POST", f"/admin/actors/nobody/{action}")
             is_problem(reply, 404, "name")
@@ -81,34 +82,39 @@ async def test_the_operators_addresses_want_the_token(hotels: Processes) -> None
 
 @pytest.mark.parametrize("action", ["kill", "restart"])
 async def test_a_killed_or_restarted_service_is_back_with_all_it_knew(
-    hotels: Processes, action: str
+    hotel: LiveSystem, action: str
 ) -> None:
     """202; the next request is answered by the next incarnation; a restart is no crash."""
-    process = hotels.boot()
-    async with connected(process) as client:
+    told = len(hotel.events("crashed"))
+    async with connected(hotel) as client:
+        names = ("room", "customer", "booking", "root")
+        before = {name: await client.actor(name) for name in names}
+        restarts = before["room"]["restarts"] + 1
         created = await client.create("/api/v1/rooms", ROOM)
         await client.order("room", action)
         found = await client.send("GET", f"/api/v1/rooms/{created['id']}")
         assert (found.status, found.json) == (200, created)
-        actor = await client.actor_where("room", lambda actor: actor["restarts"] == 1)
-        assert (actor["state"], actor["incarnation"]) == ("running", 2)
-        crashes = process.events("crashed")
+        actor = await client.actor_where("room", lambda actor: actor["restarts"] == restarts)
+        assert actor["state"] == "running"
+        assert actor["incarnation"] == before["room"]["incarnation"] + 1
+        crashes = hotel.events("crashed")[told:]
         assert [(line["actor"], line["killed"]) for line in crashes] == (
             [("room", True)] if action == "kill" else []
         )
-        for other in ("customer", "booking", "root"):
-            assert (await client.actor(other))["restarts"] == 0
+        for other in names[1:]:
+            assert (await client.actor(other))["restarts"] == before[other]["restarts"]
 
 
 @pytest.mark.parametrize("action", ["kill", "restart"])
 async def test_requests_under_way_do_not_hold_up_a_kill_or_a_restart(
-    hotels: Processes, action: str
+    hotel: LiveSystem, action: str
 ) -> None:
     """What is in hand is finished or handed on; each answer comes as soon as without it."""
-    process = hotels.boot()
+    told = len(hotel.events("crashed"))
     loop = asyncio.get_running_loop()
     took_s = []
-    async with connected(process) as client:
+    async with connected(hotel) as client:
+        before = len(await client.list_all("/api/v1/rooms"))
         for _ in range(10):
             begun = loop.time()
             posts = [
@@ -121,8 +127,8 @@ async def test_requests_under_way_do_not_hold_up_a_kill_or_a_restart(
             assert {reply.status for reply in await asyncio.gather(*posts)} == {201}
             took_s.append(loop.time() - begun)
         assert min(took_s) < 2  # the others are the machine's
-        assert len(await client.list_all("/api/v1/rooms")) == 400
-    killed = [line["error"] for line in process.events("crashed")]
+        assert len(await client.list_all("/api/v1/rooms")) == before + 400
+    killed = [line["error"] for line in hotel.events("crashed")[told:]]
     assert set(killed) == ({"Killed: killed by an operator"} if action == "kill" else set())
 
 
@@ -148,19 +154,19 @@ async def test_the_root_killed_or_restarted_brings_the_whole_tree_back(
 
 
 async def test_a_suspended_service_answers_504_at_the_deadline_and_alone(
-    hotels: Processes,
+    impatient_hotel: LiveSystem,
 ) -> None:
     """Its neighbours serve on, readyz names it, and resumed it serves what can still be served."""
-    process = hotels.boot(f"edge.deadline_s={DEADLINE_S}")
     loop = asyncio.get_running_loop()
-    async with connected(process) as client:
+    async with connected(impatient_hotel) as client:
+        before = await client.list_all("/api/v1/rooms")
         await client.order("room", "suspend")
         await client.actor_where("room", lambda actor: actor["state"] == "suspended")
         begun = loop.time()
         late = await asyncio.gather(
             client.send("POST", "/api/v1/rooms", json=ROOM), client.send("GET", "/api/v1/rooms")
         )
-        assert DEADLINE_S * 0.9 < loop.time() - begun < DEADLINE_S + 30
+        assert IMPATIENT_S * 0.9 < loop.time() - begun < IMPATIENT_S + 30
         for reply in late:
             is_problem(reply, 504)
         await client.create("/api/v1/customers", CUSTOMER)
@@ -178,16 +184,18 @@ async def test_a_suspended_service_answers_504_at_the_deadline_and_alone(
         assert served.status == 201
         await client.until_ready()
         # What was given up at its deadline was not run afterwards.
-        assert await client.list_all("/api/v1/rooms") == [served.json]
+        assert await client.list_all("/api/v1/rooms") == [*before, served.json]
 
 
-async def test_a_kill_does_not_resume_what_an_operator_suspended(hotels: Processes) -> None:
+async def test_a_kill_does_not_resume_what_an_operator_suspended(
+    impatient_hotel: LiveSystem,
+) -> None:
     """The next incarnation is suspended too, until somebody resumes it."""
-    process = hotels.boot(f"edge.deadline_s={DEADLINE_S}")
-    async with connected(process) as client:
+    async with connected(impatient_hotel) as client:
+        restarts = (await client.actor("room"))["restarts"] + 1
         await client.order("room", "suspend")
         await client.order("room", "kill")
-        actor = await client.actor_where("room", lambda actor: actor["restarts"] == 1)
+        actor = await client.actor_where("room", lambda actor: actor["restarts"] == restarts)
         assert actor["state"] == "suspended"
         is_problem(await client.send("GET", "/api/v1/rooms"), 504)
         await client.order("room", "resume")

@@ -13,6 +13,7 @@ from tests.system.client import Client, connected
 from tests.system.guests import at_rest, check_books
 
 if TYPE_CHECKING:
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.process import Processes
 
@@ -29,10 +30,9 @@ async def post(client: Client, path: str, body: str, listener: str) -> Reply:
     return await client.send("POST", path, listener, data=body.encode(), headers=FORM)
 
 
-async def test_front_pages(processes: Processes) -> None:
+async def test_front_pages(standing: LiveSystem) -> None:
     """Each tutorial's greeting, word for word."""
-    process = processes.boot()
-    async with connected(process) as client:
+    async with connected(standing) as client:
         hotel = await client.send("GET", "/", "hotel")
         assert (hotel.status, hotel.body) == (200, b"Welcome to the Hotel Booking API")
         tweets = await client.send("GET", "/", "tweets")
@@ -153,10 +153,9 @@ async def test_tweets_are_inserted_and_listed(processes: Processes) -> None:
         assert [item["id"] for item in stored] == [item["id"] for item in listed]
 
 
-async def test_inserts_do_not_wear_the_system_out(processes: Processes) -> None:
+async def test_inserts_do_not_wear_the_system_out(standing: LiveSystem) -> None:
     """64 clients at once, four times what the tutorial's program survived; each is there once."""
-    process = processes.boot()
-    async with connected(process) as client:
+    async with connected(standing) as client:
 
         async def insert(first: int) -> None:
             for number in range(first, INSERTS, CLIENTS):

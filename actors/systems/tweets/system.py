@@ -10,13 +10,9 @@ from actors.system import Dependency, ListenerSpec, System
 from actors.systems.tweets.bounds import Bounds
 from actors.systems.tweets.config import TweetsConfig, XConfig
 from actors.systems.tweets.failure_words import FailureWords
-from actors.systems.tweets.favouriter import FavouriterService
-from actors.systems.tweets.flagger import FlaggerService
 from actors.systems.tweets.outside import live_x, simulated_x
 from actors.systems.tweets.reply_text import ReplyText
-from actors.systems.tweets.responder import ResponderService
 from actors.systems.tweets.routes import ADDRESSES
-from actors.systems.tweets.tweets import TweetsService
 from http_edge.go_gateway import MuxGateway
 
 if TYPE_CHECKING:
@@ -37,9 +33,11 @@ def services(wiring: Wiring) -> Mapping[str, AnyService]:
     Without X's leave to write, likes and replies are noted and not sent. Raises ConfigError for a
     reply_text that is none.
     """
-    # Here, for the declaration can be read where an extra is not installed.
+    # Here, for the declaration is read in each process, also where an extra is not installed.
+    from actors.systems.tweets.flagger import FlaggerService  # noqa: PLC0415
     from actors.systems.tweets.reading.reader import ReaderService  # noqa: PLC0415
     from actors.systems.tweets.sentiment import SentimentService  # noqa: PLC0415
+    from actors.systems.tweets.tweets import TweetsService  # noqa: PLC0415
     from actors.systems.tweets.x.x_client import XWriter  # noqa: PLC0415
 
     config, x = wiring.config.section(TweetsConfig), wiring.config.section(XConfig)
@@ -60,6 +58,9 @@ def acting(
     wiring: Wiring, config: TweetsConfig, writer: Writer | None, *, user_id: str | None
 ) -> Mapping[str, AnyService]:
     """Return those that act in public, as the account `user_id`, through the `writer` to X."""
+    from actors.systems.tweets.favouriter import FavouriterService  # noqa: PLC0415 - likewise
+    from actors.systems.tweets.responder import ResponderService  # noqa: PLC0415 - likewise
+
     text = ReplyText(config.reply_text)
     like_never = FailureWords(config.like_never)
     likes = Bounds(what="likes", author_hour_max=config.likes_author_hour_max)
