@@ -69,8 +69,10 @@ def _do(words: list[str], program: Path | None, systems: Sequence[System] | None
         return new(words[1:])
     entry = _entry(words)
     served = _parse(words[1:] if name else words) if name in {"", "run"} else None
-    with lean_imports():
-        # Here, for it is nearly all of a start: `new`, --help and a slip do not wait for it.
+    # Here, for it is nearly all of a start: `new`, --help and a slip do not wait for it.
+    from actors.late_certificates import late_certificates  # noqa: PLC0415
+
+    with lean_imports(), late_certificates():
         from actors.system_commands import SystemCommands  # noqa: PLC0415
     commands = SystemCommands(
         words, entry=entry, program=program, systems=systems, draw=secrets.randbits, start=_start

@@ -38,6 +38,7 @@ ROWS = (
         "actors.errors",
         "actors.frozen_type",
         "actors.heap",
+        "actors.late_certificates",
         "actors.lean_imports",
         "actors.measures",
         "actors.program",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -48,16 +49,16 @@ def run(*words: str, folder: Path, path: Path = ROOT) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+# Each command, moment and signal with each other once.
 @pytest.mark.parametrize(
-    ("command", "when", "code"),
+    ("command", "when", "code", "signal"),
     [
-        ("run", IMPORTED, 0),
-        ("run", LOOKED_AT, 0),
-        ("run", MADE, 0),
-        ("simulate", IMPORTED, 3),
-        ("simulate", LOOKED_AT, 3),
-        ("simulate", MADE, 3),
+        ("run", IMPORTED, 0, "SIGINT"),
+        ("run", LOOKED_AT, 0, "SIGTERM"),
+        ("run", MADE, 0, "SIGINT"),
+        ("simulate", IMPORTED, 3, "SIGTERM"),
+        ("simulate", LOOKED_AT, 3, "SIGINT"),
+        ("simulate", MADE, 3, "SIGTERM"),
     ],
 )
 def test_a_signal_during_the_start_ends_it(
@@ -122,6 +123,39 @@ def test_what_boots_nothing_imports_next_to_nothing(tmp_path: Path, words: list[
     """Whoever is told how it is called, or has made a slip, does not wait for half a second."""
     done = run("-c", LIGHT, *words, folder=tmp_path)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+LATE = """
+import contextlib, ssl, sys
+from actors.launch import command_line
+with contextlib.suppress(SystemExit):
+    command_line()(["backup", "--help"])
+from aiohttp import connector
+for context, like in (
+    (connector._SSL_CONTEXT_VERIFIED, ssl.create_default_context()),
+    (connector._SSL_CONTEXT_UNVERIFIED, connector._make_ssl_context(False)),
+):
+    assert type(context) is not ssl.SSLContext
+    context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+    assert type(context) is type(like) is ssl.SSLContext
+    assert context.cert_store_stats() == like.cert_store_stats()
+    print(context.cert_store_stats()["x509_ca"])
+"""
+
+
+@pytest.mark.skipif(
+    not os.path.exists(ssl.get_default_verify_paths().openssl_cafile),  # noqa: PTH110 - a str
+    reason="this machine has no certificates in a file",
+)
+def test_certificates_are_read_by_who_first_needs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And then they are those that aiohttp would have read when it was imported."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    done = run("-c", LATE, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    verified, unverified = done.stdout.splitlines()[-2:]
+    assert int(verified) == int(unverified) > 0
 
 
 # --- Which Python ----------------------------------------------------------------------------
