@@ -257,6 +257,8 @@ class Gateway:
         reason = str(error)
         if isinstance(error, ProblemError):
             problem = error
+            # What an ask ends in is another error: this one was handed to nobody.
+            self.counts.expired += error.problem.type == Kind.DEADLINE_EXCEEDED.type
         elif isinstance(error, DressRehearsalError):
             problem = self._told(error, handler)
         elif isinstance(error, web.RequestPayloadError):
