@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
-from actors.errors import Starting, line_at
+from actors.errors import DeadlineExceeded, Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name, type_of
@@ -339,7 +339,8 @@ class Effects:
             if task.cancelling() > 0:  # by us, and not by what it awaited
                 gate.withdrawn()
                 raise
-            is_cut = limit_s < effect.limit_s and limit.rest_s() <= LEFT_S_MIN
+            silent = isinstance(error, TimeoutError | DeadlineExceeded)
+            is_cut = silent and limit_s < effect.limit_s and limit.rest_s() <= LEFT_S_MIN
             return _failed(gate, effect, error, is_cut=is_cut, is_over=limit.is_over)
         else:
             gate.succeeded()

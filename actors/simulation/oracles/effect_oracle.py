@@ -61,6 +61,8 @@ class _Kind:
         self.inside = 0
         # When somebody was last inside, or came back.
         self.left_s = 0.0
+        # When somebody left a place for which others may have waited.
+        self.full_s = 0.0
         # Failures in a row: those that surely count, and those that may.
         self.sure = self.most = 0
         self.failed_s = 0.0
@@ -186,6 +188,8 @@ class EffectOracle:
                 kind.doubtful, kind.open_until_s = True, 0.0
             return
         request.inside = False
+        if kind.inside >= self._config.running_max // 2:  # repeated ones have half of the places
+            kind.full_s = now_s
         kind.inside -= 1
         kind.left_s = now_s
         took_s = now_s - request.begun_s
@@ -237,6 +241,9 @@ class EffectOracle:
         what = request.kind
         # Of several probes that were let in at one moment, one may fail before another begins.
         let_in = self._breaker.probes_max > 1 and now_s == kind.failed_s
+        # And of two that end at one moment the first may make room for another, which is let in
+        # before the second opens it.
+        let_in |= now_s == kind.failed_s == kind.full_s and request.failed_s != now_s
         if now_s < kind.open_until_s and not let_in:
             early_s = kind.open_until_s - now_s
             yield f"{store}: {what} is tried {early_s:.3f} s too soon: its breaker is open"
