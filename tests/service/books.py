@@ -139,8 +139,12 @@ def nothing(_tx: Any, _message: Any) -> None:
 
 
 def configured(settings: Sequence[str]) -> Config:
-    """Return the shipped configuration with quick restarts, and `settings` over it."""
-    return load_config(None, ["supervisor.backoff_s_min=0.001", *settings])
+    """Return the shipped configuration with quick restarts, and `settings` over it.
+
+    A disk may stall for longer than one waits for a lock, and whoever holds that waits for it too.
+    """
+    quick = ["supervisor.backoff_s_min=0.001", f"store.busy_s_max={TIMEOUT_S}"]
+    return load_config(None, [*quick, *settings])
 
 
 def unstarted(

@@ -12,6 +12,7 @@ from actors.kernel import lifecycle
 from actors.kernel.messages import Refusal
 from actors.kernel.rng import Rng
 from tests.service.hosted import (
+    ASK_S_MAX,
     Add,
     Added,
     Diary,
@@ -111,7 +112,8 @@ async def test_a_full_mailbox_refuses_visibly_and_alone(tmp_path: Path, seed: in
 async def test_kills_under_load_lose_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
     """Hundreds of kills at random instants: every ask gets its reply, every effect stands once."""
     rng = Rng(seed)
-    async with running(tmp_path, seed, "a", "b") as run:
+    # A handler that waits long for a core is no hung one.
+    async with running(tmp_path, seed, "a", "b", service={"handler_s_max": ASK_S_MAX}) as run:
         stop = asyncio.Event()
         labels: dict[str, list[str]] = {"a": [], "b": []}
 
