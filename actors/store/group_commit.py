@@ -320,7 +320,7 @@ class GroupCommit:
             return reply
         reply = self._find(envelope, handler) if may_be_known(envelope) else MISSING
         if reply is MISSING:
-            self._buffer.envelope = envelope
+            self._buffer.handles(envelope)
             # Those before it in the batch may have taken long.
             is_late = envelope.deadline is not None and envelope.deadline <= self._clock.monotonic()
             run = self._run_one
@@ -364,7 +364,7 @@ class GroupCommit:
         self, envelope: Envelope, told: Expired[Any], error: MessageExpired
     ) -> MessageExpired:
         """Tell its sender, if that wants to know."""
-        self._buffer.envelope = envelope
+        self._buffer.handles(envelope)
         for step in self._at_savepoint:
             step()
         error.is_told = self._buffer.tell_expired(envelope.origin.sender, told)

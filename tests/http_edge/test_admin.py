@@ -64,7 +64,7 @@ async def test_an_operator_is_answered_by_his_deadline() -> None:
             return ["done"]
 
         served.system.channels = never  # type: ignore[method-assign]
-        served.system.backup = slow  # type: ignore[method-assign]
+        served.system.backup = slow  # type: ignore[method-assign, assignment]
         headers = {"X-Request-Timeout": "0.05", "Authorization": f"Bearer {served.token}"}
         async with asyncio.timeout(20.0):
             is_problem(await served.send("GET", "/admin/channels", headers=headers), 504)

@@ -47,8 +47,9 @@ class OutputBuffer(Participant):
         self._now_us = 0
         self._mark = (0, 0, 0, 0)
         self.output = Output()
-        # The present command's: with its request, and its time.
+        # The present command, with its time; and the request that it came with.
         self.envelope: Envelope | None = None
+        self.trace: str | None = None
 
     def deadline_us(self) -> int | None:
         """Return when the present command is of no use any more, or its asker is gone."""
@@ -57,6 +58,10 @@ class OutputBuffer(Participant):
             return None if envelope is None else envelope.by_us
         left_s = envelope.deadline - self._clock.monotonic()
         return self._clock.now_us() + round(left_s * 1_000_000)
+
+    def handles(self, envelope: Envelope) -> None:
+        """What is sent from now on follows from this one."""
+        self.envelope, self.trace = envelope, envelope.trace
 
     def send(self, service: str, message: Any, by_us: int | None = None) -> None:
         """Send a command to another service."""
@@ -77,7 +82,7 @@ class OutputBuffer(Participant):
         subscribers = self._subscribers.get(name, ())
         for subscriber in subscribers:  # to all or to none, should the handler look away
             self._check_room(subscriber)
-        self.output.events.append(Published(message_type=name, blob=blob, trace=self._trace()))
+        self.output.events.append(Published(message_type=name, blob=blob, trace=self.trace))
         for subscriber in subscribers:
             self._add(subscriber, name, event, blob)
 
@@ -114,7 +119,7 @@ class OutputBuffer(Participant):
                 message_type=name,
                 blob=blob,
                 message=message,
-                trace=self._trace(),
+                trace=self.trace,
                 by_us=until_us,
             )
         )
@@ -197,13 +202,10 @@ class OutputBuffer(Participant):
                 message_type=name,
                 blob=blob,
                 message=message,
-                trace=self._trace(),
+                trace=self.trace,
                 by_us=by_us,
             )
         )
-
-    def _trace(self) -> str | None:
-        return None if self.envelope is None else self.envelope.trace
 
     def _until(self, by_us: int | None) -> int | None:
         """Return the time, cut to that of the message that is handled, if that has one."""
