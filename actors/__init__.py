@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from actors.app import App
     from actors.config import Section
     from actors.errors import Busy, StoreError
-    from actors.kernel.messages import Command, Event, GaveUp, Later, Query, Refusal, Refused
+    from actors.kernel.messages import (
+        Command,
+        Event,
+        Expired,
+        GaveUp,
+        Later,
+        Query,
+        Refusal,
+        Refused,
+    )
     from actors.service.group import Group
     from actors.service.service import (
         Service,
@@ -45,6 +54,7 @@ __all__ = [
     "Command",
     "Dependency",
     "Event",
+    "Expired",
     "GaveUp",
     "Group",
     "Later",
@@ -76,7 +86,7 @@ _HOMES = {
     "actors.app": "App",
     "actors.config": "Section",
     "actors.errors": "Busy StoreError",
-    "actors.kernel.messages": "Command Event GaveUp Later Query Refusal Refused",
+    "actors.kernel.messages": "Command Event Expired GaveUp Later Query Refusal Refused",
     "actors.service.group": "Group",
     "actors.service.service": "Service StatelessService command effect on outcome query",
     "actors.service.stateless.replicas": "Replicas",

@@ -114,6 +114,19 @@ class DeadlineExceeded(ActorError, Timeout):
     """The deadline passed first. A command may still have been applied: ask again with its key."""
 
 
+class MessageExpired(DeadlineExceeded):
+    """What its sender keeps was of no use any more when its turn came: it is settled, and unrun.
+
+    `place` is where it was kept: "channel" or "timer". `is_told` is whether its sender is.
+    """
+
+    def __init__(self, message: str, *, place: str) -> None:
+        """Nobody is told yet."""
+        super().__init__(message)
+        self.place = place
+        self.is_told = False
+
+
 class ActorStopped(ActorError, ActorDeadError):
     """The actor has stopped for good and handles no more messages."""
 

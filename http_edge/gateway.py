@@ -104,7 +104,7 @@ class Gateway:
                 self._check_source(request)
             control = self._admissions.enter(self._bounds.get(handler), request, begun)
             if not self._turnstile.passes() and not _is_vital(message.path):
-                await self._turnstile.wait()
+                await self._turnstile.wait(request.left_s)
                 request.check_deadline(self.clock.monotonic())
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
@@ -257,6 +257,8 @@ class Gateway:
         reason = str(error)
         if isinstance(error, ProblemError):
             problem = error
+            # What an ask ends in is another error: this one was handed to nobody.
+            self.counts.expired += error.problem.type == Kind.DEADLINE_EXCEEDED.type
         elif isinstance(error, DressRehearsalError):
             problem = self._told(error, handler)
         elif isinstance(error, web.RequestPayloadError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 # Requests that begin in one pass of the loop: a commit's worth, and some 50 ms. What arrives
@@ -31,11 +32,13 @@ class Turnstile:
         self._room -= 1
         return True
 
-    async def wait(self) -> None:
-        """Wait for its turn."""
+    async def wait(self, left_s: float) -> None:
+        """Wait for its turn, or until its time is up: whoever waits looks whether it is."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        await turn
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await turn
 
     def _next_pass(self) -> None:
         room, waiting = PASS_REQUESTS_MAX, self._waiting

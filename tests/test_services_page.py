@@ -111,6 +111,29 @@ def test_an_answer_that_is_put_off_outlives_the_process(live: Live, folder: Path
     assert (reply.status, reply.json()) == (201, {**waiting.json(), "state": "ready"})
 
 
+async def test_a_code_is_told_as_long_as_it_is_good(folder: Path, tmp_path: Path) -> None:
+    """Whoever is down for a minute tells none of before, and the one who made it knows."""
+    codes: Any = importlib.import_module("codes")
+    assert folder in Path(codes.__file__).parents
+    told: list[str] = []
+
+    async def send(phone: str, _code: int) -> None:
+        told.append(phone)
+
+    services = {"codes": codes.Codes, "texts": lambda: codes.Texts(send)}
+    clock = SteppingClock()
+    async with office(tmp_path, services, clock=clock) as run:
+        await run.through(run.ask("codes", codes.MakeCode(phone="1"), timeout_s=5.0))
+        await run.until(lambda: told == ["1"])
+        run.system.suspend("texts")
+        await run.through(run.ask("codes", codes.MakeCode(phone="2"), timeout_s=5.0))
+        await run.advance(61.0, steps=4)
+        run.system.resume("texts")
+        states = "SELECT state FROM code ORDER BY state"
+        await run.until(lambda: run.rows("codes", states) == [("made",), ("untold",)])
+    assert told == ["1"]
+
+
 async def test_the_pager_calls_those_of_one_commit_together(folder: Path, tmp_path: Path) -> None:
     """Ten at a time; and alone, where one of them cannot be called."""
     pager: Any = importlib.import_module("pager")

@@ -146,6 +146,7 @@ class AsyncioActor(pykka.Actor):
             refused=mailbox.refused,
             dead_lettered=mailbox.dead_lettered,
             rejected=mailbox.rejected,
+            expired=dict(mailbox.expired),
             resumes_in_s=resumes_in_s,
         )
 

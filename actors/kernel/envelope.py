@@ -26,6 +26,7 @@ class Envelope(msgspec.Struct, eq=False):
     letter_id the dead letter's that it has become: it must not become two
     origin    where it is kept until it is applied, if it is; the receiver's store knows its kinds
     urgent    whether a client waits for what it leads to, though not for its reply
+    by_us     when what it asks for is of no use any more, by the wall clock; of what is kept
     accepted_s when its mailbox accepted it, in clock.monotonic() seconds, where that is measured
     """
 
@@ -42,4 +43,5 @@ class Envelope(msgspec.Struct, eq=False):
     letter_id: str | None = None
     origin: Any = None
     urgent: bool = False
+    by_us: int | None = None
     accepted_s: float = 0.0

@@ -13,7 +13,7 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from actors.errors import ActorCrashed, DeadLettered
+from actors.errors import ActorCrashed, DeadLettered, DeadlineExceeded, MessageExpired
 from actors.kernel.exit import CRASHES
 from actors.kernel.messages import Refusal
 from actors.kernel.ref import waiting_path
@@ -265,6 +265,9 @@ class LaneServer:
                 self._actor.context.dead_letters.note(self._actor.name, envelope, outcome)
             else:
                 mailbox.refused += 1
+                if isinstance(outcome, DeadlineExceeded):
+                    place = outcome.place if isinstance(outcome, MessageExpired) else "batch"
+                    mailbox.expired[place] += 1
             if future is not None:
                 future.settle_error(outcome)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from actors.errors import ActorError, DeadlineExceeded, MailboxFull
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # Which of the messages of a closed mailbox become dead letters.
 Lettered = Literal["all", "untold", "none"]
 Signal = Literal["kill", "restart", "suspend", "resume", "stop"]
+
+# Where an actor notices that the time of what it is to do is up: while it was queued; when its turn
+# in a batch came; of what another service or the service itself has sent and keeps; of an effect.
+PLACES: Final = ("mailbox", "batch", "channel", "timer", "effect")
 
 
 class Lane:
@@ -85,8 +89,8 @@ class Mailbox:
         # True while no turn is scheduled and one would have something to do with a new message.
         self.asleep = False
         self.accepted = self.handled = self.refused = self.dead_lettered = self.rejected = 0
-        # Those of the refused whose time was up before they were run.
-        self.expired = 0
+        # How much was not run, for its time was up, by PLACES.
+        self.expired = dict.fromkeys(PLACES, 0)
 
     # --- Senders' side -----------------------------------------------------------------------
 
@@ -223,13 +227,9 @@ class Mailbox:
     def expire(self, envelope: Envelope) -> None:
         """Refuse a message whose deadline passed before it was run."""
         self.refused += 1
-        self.expired += 1
+        self.expired["mailbox"] += 1
         if envelope.reply_to is not None:
-            envelope.reply_to.settle_error(
-                DeadlineExceeded(
-                    f"the deadline passed while the message was queued at {self._name}"
-                )
-            )
+            envelope.reply_to.settle_error(too_late(self._name))
 
     def dead_letter(self, envelope: Envelope, error: ActorError) -> None:
         """Give the message up: keep it with its reason, and end its ask with `error`."""
@@ -346,6 +346,11 @@ class Mailbox:
             f"try again in {self._retry_after_s} s",
             retry_after_s=self._retry_after_s,
         )
+
+
+def too_late(name: str) -> DeadlineExceeded:
+    """Return what is said where the deadline passed before the message was run."""
+    return DeadlineExceeded(f"the deadline passed while the message was queued at {name}")
 
 
 def _has_left(envelope: Envelope, admitted: asyncio.Future[None]) -> bool:

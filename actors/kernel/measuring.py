@@ -32,6 +32,6 @@ def measure(actor: AsyncioActor, restarts: Mapping[str, int]) -> MeasuredActor:
         refused=mailbox.refused,
         dead_lettered=mailbox.dead_lettered,
         rejected=mailbox.rejected,
-        expired=mailbox.expired,
+        expired=dict(mailbox.expired),
         restarts=restarts,
     )

@@ -90,13 +90,22 @@ class Refused(Event, Generic[C]):
 
 
 class GaveUp(Event, Generic[C]):
-    """Told to the service of an effect once its last attempt has failed.
+    """Told to the service of an effect once its last attempt has failed, or its time is up.
 
     What the outside world has done of it is unknown: `reason` is only how the last attempt ended.
     """
 
     command: C
     reason: str
+
+
+class Expired(Event, Generic[C]):
+    """Told to the service that sent a command, or set itself a timer, whose time was up first.
+
+    Its handler has not run, and will not.
+    """
+
+    command: C
 
 
 class EffectOutcome(Command, Generic[C, V]):
@@ -109,7 +118,7 @@ class EffectOutcome(Command, Generic[C, V]):
 def type_of(message: Any) -> Any:
     """Return what handlers are found by: the message's class, `Refused[HoldRoom]` for such."""
     kind = message.__class__
-    if kind is Refused or kind is GaveUp:
+    if kind is Refused or kind is GaveUp or kind is Expired:
         return kind[message.command.__class__]
     if kind is EffectOutcome:
         return outcome_type(message.command.__class__)

@@ -16,6 +16,7 @@ class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
 
     `mailbox_depth` counts the messages in hand too; `rejected` ones were never accepted.
     `resumes_in_s` is how long a suspension that ends by itself still lasts, in seconds.
+    `expired` is what was not run for its time was up, by where that was noticed: see PLACES.
     `incarnation` counts from 1, `restarts` the incarnations after the first that came up.
     """
 
@@ -33,4 +34,5 @@ class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     dead_lettered: int
     rejected: int
+    expired: dict[str, int]
     resumes_in_s: float | None = None

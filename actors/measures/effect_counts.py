@@ -6,8 +6,9 @@ from typing import Final
 
 # A withdrawn one was not made, or cut short by the end of its service: it says nothing.
 ATTEMPTS: Final = ("succeeded", "failed", "timed_out", "withdrawn")
-# Given up, the service was told; a dead letter is what nobody was there to be told of.
-ENDS: Final = ("done", "put_off", "given_up", "dead_lettered")
+# Given up, the service was told; a dead letter is what nobody was there to be told of. What has
+# expired was not done in its time: the service was told, if it wants to know.
+ENDS: Final = ("done", "put_off", "given_up", "dead_lettered", "expired")
 
 
 class EffectCounts:

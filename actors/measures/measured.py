@@ -37,7 +37,7 @@ class MeasuredActor(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     dead_lettered: int
     rejected: int
-    expired: int
+    expired: Mapping[str, int]
     restarts: Mapping[str, int]
 
 

@@ -326,6 +326,7 @@ class Channel:
             Receipt(self, number, self._round),
             trace=message.trace,
             urgent=message.urgent,
+            by_us=message.by_us,
             origin=self._numbering.origin(
                 self._sender, number, base=self.acknowledged + 1, last=self._last
             ),

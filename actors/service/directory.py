@@ -152,6 +152,24 @@ class Directory:
             **({} if sender is None else {"sender": sender}),
         )
 
+    def warn_expired(self, service: str, message_type: str) -> None:
+        """Say that what a service has sent was too late, and it has no handler to be told by.
+
+        Of each kind once: how many there are is counted.
+        """
+        kind = (None, service, f"Expired[{message_type}]")
+        if kind in self._warned or len(self._warned) >= self._warned_max:
+            return
+        self._warned.add(kind)
+        log.warning(
+            "message expired",
+            sender=service,
+            message_type=message_type,
+            advice="its by_us had passed, and it was not run; this is said once, and /metrics "
+            f"counts how many; to be told of each, {service} needs an "
+            f"@on(Expired[{message_type}]), or of an effect an @on(GaveUp[{message_type}])",
+        )
+
     # --- Inside ------------------------------------------------------------------------------
 
     def _why_no_handler(self, service: str, message_type: str) -> str:

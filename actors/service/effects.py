@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
-from actors.errors import Starting, line_at
+from actors.errors import DeadlineExceeded, Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name, type_of
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+# Why an effect has ended that was asked for until a time.
+TIME_UP: Final = "its time was up"
+# With less than that left it is up: nobody could be asked in it, and clocks round.
+LEFT_S_MIN: Final = 0.001
+
+
 class EffectDone(Command):
     """The outcome of an effect that has none: only to mark it done."""
 
@@ -47,13 +54,13 @@ class EffectPutOff(Command):
 
 def put_effect_off(tx: Transaction, cmd: EffectPutOff) -> None:
     """Have it begin anew: its timer gives way to a later one."""
-    tx.after(cmd.again_s, cmd.command)
+    tx.after(cmd.again_s, cmd.command, by_us=tx.deadline_us)
 
 
 class _Request:
     """One effect under way: its timer, what sends the outcome, and the task that sees to it."""
 
-    __slots__ = ("is_settled", "send", "task", "timer")
+    __slots__ = ("is_over", "is_settled", "send", "task", "timer")
 
     def __init__(self, timer: Timer, send: Send) -> None:
         # None until it begins. One may see to several.
@@ -62,6 +69,8 @@ class _Request:
         self.send = send
         # Whether it was applied by another incarnation's outcome: then there is nothing to send.
         self.is_settled = False
+        # Whether its time was up before it was done.
+        self.is_over = False
 
 
 class _Failed(NamedTuple):
@@ -86,6 +95,10 @@ class Effects:
     the request becomes a dead letter. Who waits, for whatever reason, holds no place among the
     `running_max` (see Gate).
 
+    Where its time is up (`tx.run(…, by_us=…)`) it ends at once, whatever it does or waits for: an
+    attempt has what is left of it, and one cut short for that says nothing of the outside world.
+    The service is told by GaveUp, or where it does not listen to that, nobody is.
+
     One that takes lists is given together what commits ask for before the loop has its next turn.
     That is one attempt of nobody's: if it fails, each goes on alone, as if it had just begun, so
     that a message that always fails takes no other with it.
@@ -103,8 +116,12 @@ class Effects:
         deadlines: Deadlines,
         clock: Clock,
         rng: Rng,
+        expired: Callable[[], None],
     ) -> None:
-        """`kinds` by message type; `letter_attempts` makes a message a dead letter at once."""
+        """`kinds` by message type; `letter_attempts` makes a message a dead letter at once.
+
+        `expired` counts those whose time was up.
+        """
         self._name = name
         self.kinds = kinds
         self._directory = directory
@@ -114,6 +131,7 @@ class Effects:
         self._deadlines = deadlines
         self._clock = clock
         self._rng = rng
+        self._expired = expired
         self._gates: dict[str, Gate] = {}
         self._loop = asyncio.get_running_loop()
         # By the timer's number.
@@ -133,8 +151,13 @@ class Effects:
         """Run the effect; `send` is given the envelope of its outcome."""
         request = self._requests[timer.seq] = _Request(timer, send)
         effect = self.kinds[type_of(timer.message)]
-        # One during which the service has crashed goes alone: it may be its doing.
-        if effect.together_max is None or timer.seq in self._breakers.crashes:
+        # One during which the service has crashed goes alone: it may be its doing. So does one that
+        # has less than a whole attempt: it would cut short those of the others.
+        if (
+            effect.together_max is None
+            or timer.seq in self._breakers.crashes
+            or (timer.by_us is not None and self._left_s(timer) < effect.limit_s)
+        ):
             request.task = self._loop.create_task(self._run(request))
             return
         gathered = self._gathered.setdefault(timer.message_type, [])
@@ -225,7 +248,10 @@ class Effects:
     def _end(self, request: _Request, ended: Envelope) -> None:
         if not request.is_settled:
             self._breakers.crashes.pop(request.timer.seq, None)
-            self._breakers.counts_of(request.timer.message_type).ends[_end_of(ended)] += 1
+            end = "expired" if request.is_over else _end_of(ended)
+            self._breakers.counts_of(request.timer.message_type).ends[end] += 1
+            if request.is_over:
+                self._expired()
             request.send(ended)
 
     async def _try(self, request: _Request, *, first: bool) -> Envelope:
@@ -233,14 +259,16 @@ class Effects:
         timer = request.timer
         effect = self.kinds[type_of(timer.message)]
         attempt = waits = 0
-        while True:
+        while not self._is_over(timer):
             ended = await self._attempt([request], effect, first=first and attempt == 0)
             if ended is None:
                 waits += 1
-                await asyncio.sleep(self._delay_s(waits))
+                await self._pause(timer, self._delay_s(waits))
                 continue
             if not isinstance(ended, _Failed):
                 return self._outcome(timer, effect, ended[0])
+            if ended.reason is TIME_UP:
+                break
             attempt += 1
             (log.info if self._directory.leaving else log.warning)(
                 "effect failed",
@@ -251,9 +279,10 @@ class Effects:
                 request_id=timer.trace,
                 **ended.fields(),
             )
-            if attempt >= effect.attempts_max:
+            if attempt >= effect.attempts_max and not self._is_over(timer):
                 return self._ended(timer, effect, attempt, ended.reason)
-            await asyncio.sleep(self._delay_s(attempt))
+            await self._pause(timer, self._delay_s(attempt))
+        return self._too_late(request, effect)
 
     async def _try_together(self, requests: list[_Request]) -> Sequence[Any] | None:
         """Make one attempt for all; return their outcomes, or None where it has failed."""
@@ -285,11 +314,12 @@ class Effects:
         timer, task = requests[0].timer, requests[0].task
         assert task is not None, "a task makes the attempt"
         gate = self._gate(timer.message_type, effect)
-        if not gate.enter_at_once(first=first):
-            await gate.enter(first=first)
+        if not gate.enter_at_once(first=first) and not await self._enter(gate, requests, first):
+            return _Failed(TIME_UP, None)
+        limit_s = min(effect.limit_s, self._least_left_s(requests))
         limit = AttemptLimit(
             task,
-            effect.limit_s,
+            limit_s,
             effect.limit_name,
             deadlines=self._deadlines,
             clock=self._clock,
@@ -309,16 +339,49 @@ class Effects:
             if task.cancelling() > 0:  # by us, and not by what it awaited
                 gate.withdrawn()
                 raise
-            gate.failed(error)
-            if limit.is_over and isinstance(error, TimeoutError):
-                limited = f"not done within {effect.limit_s:g} s ({effect.limit_name})"
-                return _Failed(limited, line_at(error))
-            return _Failed(describe(error), line_at(error))
+            silent = isinstance(error, TimeoutError | DeadlineExceeded)
+            is_cut = silent and limit_s < effect.limit_s and limit.rest_s() <= LEFT_S_MIN
+            return _failed(gate, effect, error, is_cut=is_cut, is_over=limit.is_over)
         else:
             gate.succeeded()
             return outcomes
         finally:
             gate.leave(first=first)
+
+    async def _enter(self, gate: Gate, requests: Sequence[_Request], first: bool) -> bool:  # noqa: FBT001 - as the gate's
+        """Wait for a place; return whether there was one before the time of any was up."""
+        left_s = self._least_left_s(requests)
+        try:
+            async with asyncio.timeout(None if left_s == inf else left_s):
+                await gate.enter(first=first)
+        except TimeoutError:
+            return False
+        if self._least_left_s(requests) > LEFT_S_MIN:
+            return True
+        gate.withdrawn()  # the wall clock was set meanwhile
+        gate.leave(first=first)
+        return False
+
+    def _least_left_s(self, requests: Sequence[_Request]) -> float:
+        """Return how long it is until the first one's time is up."""
+        return min([self._left_s(each.timer) for each in requests])
+
+    def _left_s(self, timer: Timer) -> float:
+        return inf if timer.by_us is None else (timer.by_us - self._clock.now_us()) / 1_000_000
+
+    def _is_over(self, timer: Timer) -> bool:
+        return timer.by_us is not None and self._left_s(timer) <= LEFT_S_MIN
+
+    async def _pause(self, timer: Timer, delay_s: float) -> None:
+        await asyncio.sleep(min(delay_s, max(0.0, self._left_s(timer))))
+
+    def _too_late(self, request: _Request, effect: BoundEffect) -> Envelope:
+        """Return what is to be applied where its time is up."""
+        timer, request.is_over = request.timer, True
+        if not effect.is_told:
+            self._directory.warn_expired(self._name, timer.message_type)
+        ended = GaveUp(command=timer.message, reason=TIME_UP) if effect.is_told else EffectDone()
+        return _end(timer, ended)
 
     def _gate(self, name: str, effect: BoundEffect) -> Gate:
         gate = self._gates.get(name)
@@ -341,11 +404,10 @@ class Effects:
             message: Any = EffectOutcome(command=timer.message, value=outcome)
         else:
             message = EffectDone() if outcome is None else outcome
-        return Envelope(message, trace=timer.trace, origin=TimerOrigin(timer.seq))
+        return _end(timer, message)
 
     def _ended(self, timer: Timer, effect: BoundEffect, attempt: int, reason: str) -> Envelope:
         """Return what is to be applied after the last attempt."""
-        origin = TimerOrigin(timer.seq)
         if effect.again_s is not None:
             (log.info if self._directory.leaving else log.warning)(
                 "effect put off",
@@ -355,18 +417,36 @@ class Effects:
                 reason=reason,
                 request_id=timer.trace,
             )
-            later = EffectPutOff(command=timer.message, again_s=effect.again_s)
-            return Envelope(later, trace=timer.trace, origin=origin)
+            return _end(timer, EffectPutOff(command=timer.message, again_s=effect.again_s))
         if effect.is_told:
-            message = GaveUp(command=timer.message, reason=reason)
-            return Envelope(message, trace=timer.trace, origin=origin)
+            return _end(timer, GaveUp(command=timer.message, reason=reason))
         return Envelope(
             timer.message,
             trace=timer.trace,
-            origin=origin,
+            origin=TimerOrigin(timer.seq, has_ended=True),
             attempt=max(attempt, self._letter_attempts),
             error=f"the effect failed {attempt} times: {reason}",
         )
+
+
+def _failed(
+    gate: Gate, effect: BoundEffect, error: BaseException, *, is_cut: bool, is_over: bool
+) -> _Failed:
+    """Tell the gate, and return why; `is_cut` is of one that had less than a whole attempt."""
+    at = line_at(error)
+    if is_cut:
+        gate.withdrawn()
+        return _Failed(TIME_UP, at)
+    gate.failed(error)
+    if is_over and isinstance(error, TimeoutError):
+        return _Failed(f"not done within {effect.limit_s:g} s ({effect.limit_name})", at)
+    return _Failed(describe(error), at)
+
+
+def _end(timer: Timer, message: Any) -> Envelope:
+    """Return what is told of it, whatever its time."""
+    origin = TimerOrigin(timer.seq, has_ended=True)
+    return Envelope(message, trace=timer.trace, origin=origin, by_us=timer.by_us)
 
 
 def _end_of(ended: Envelope) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from actors.kernel.messages import (
     Command,
     Event,
+    Expired,
     GaveUp,
     Later,
     Query,
@@ -337,7 +338,7 @@ def _check_readable(name: str, what: str, stored: Any) -> None:
 
 
 def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
-    # A class, or one of messages.Refused and GaveUp for a command.
+    # A class, or one of messages.Refused, GaveUp and Expired for a command.
     origin = message if isinstance(message, type) else typing.get_origin(message)
     if origin in {None, Union, UnionType}:
         error = f"{name} must be typed {shape}"
@@ -348,7 +349,7 @@ def _check_message(name: str, kind: Kind, message: Any, shape: str) -> None:
             f"it must be typed {shape}"
         )
         raise TypeError(error)
-    if message in {Refused, GaveUp}:
+    if message in {Refused, GaveUp, Expired}:
         error = f"{name}: say of which command, such as {message.__name__}[SomeCommand]"
         raise TypeError(error)
     _check_readable(name, f"message {type_name(message)}", message)

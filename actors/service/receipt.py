@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import DeadLettered
+from actors.errors import DeadLettered, MessageExpired
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -45,7 +45,7 @@ class Receipt:
 
     def settle_error(self, error: BaseException) -> None:
         """Take what it ended with; a dead letter is the receiver's to keep from now on."""
-        if isinstance(error, DeadLettered):
+        if isinstance(error, DeadLettered | MessageExpired):
             self.keeper.applied(self)
         else:
             self.keeper.failed(self, error)

@@ -281,7 +281,9 @@ class Scheduler:
         if self._run is not None:
             self._run(timer, self._send)
         else:
-            self._send(Envelope(timer.message, trace=timer.trace, origin=TimerOrigin(timer.seq)))
+            origin = TimerOrigin(timer.seq)
+            envelope = Envelope(timer.message, trace=timer.trace, origin=origin, by_us=timer.by_us)
+            self._send(envelope)
 
     def _send(self, envelope: Envelope) -> None:
         """Send a due command, or an effect's outcome, to the service until it is applied."""
@@ -351,6 +353,7 @@ def _anew(envelope: Envelope) -> Envelope:
         attempt=envelope.attempt,
         error=envelope.error,
         origin=envelope.origin,
+        by_us=envelope.by_us,
     )
 
 

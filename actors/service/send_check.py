@@ -95,7 +95,7 @@ class Sends:
         if None in published:
             return
         for name, service in self._services.items():
-            # Refused and GaveUp, which are generic, come from the runtime itself.
+            # Refused, GaveUp and Expired, which are generic, come from the runtime itself.
             heard = [each for each in service.handlers if isinstance(each, type)]
             for event in heard:
                 if issubclass(event, Event) and event not in published:

@@ -50,8 +50,9 @@ def on(event: Any, *, start: Start = "now") -> Callable[[F], F]:
     """Mark `(self, tx: Transaction, event) -> None` as a command handler fed by the event bus.
 
     A subscriber that is new hears of what is published from now on or, with `start="beginning"`,
-    of what every publisher has kept (store.events_kept_max) as well. `on(Refused[SomeCommand])` and
-    `on(GaveUp[SomeCommand])` hear of what became of this service's own commands and effects.
+    of what every publisher has kept (store.events_kept_max) as well. `on(Refused[SomeCommand])`,
+    `on(Expired[SomeCommand])` and `on(GaveUp[SomeCommand])` hear of what became of this service's
+    own commands and effects.
     """
 
     def mark(function: F) -> F:
@@ -91,7 +92,8 @@ def effect(
     It runs after the commit that asked for it (`tx.run`), with a breaker: at least once, so it must
     be idempotent by a key in the message. Raising is a failed attempt, and so is to take longer
     than `limit_s`; there are `attempts_max`, and as many as the configuration says without it. Then
-    it gives up (see `on`) or, with `again_s`, begins anew after so long, for as long as it takes.
+    it gives up (see `on`) or, with `again_s`, begins anew after so long, for as long as it takes
+    or until its time is up (`tx.run(…, by_us=…)`).
     Each is a number or a function of the service: `again_s=lambda self: self._config.retry_s`.
 
     What it returns goes to the `outcome` handler. Without one it is a command of this service, or
@@ -233,15 +235,8 @@ def _check_effect(service: type[Service], spec: HandlerSpec) -> None:
             f"out"
         )
         raise TypeError(message)
-    effect = handler.function.__name__
     if spec.kind == "outcome" and spec.value != handler.reply:
         message = f"{name} is @{_called(spec)}, which returns something else in {service.__name__}"
-        raise TypeError(message)
-    if spec.kind == "event" and handler.options.again_s is not None:
-        message = (
-            f"{name} is @{_called(spec)}, and {effect} never gives up: it has again_s. "
-            f"Leave out one of the two"
-        )
         raise TypeError(message)
 
 

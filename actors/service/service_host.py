@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 
-from actors.errors import DeadLettered, StoreCorrupt, StoreError, StoreLost, StoreUnwritable
+from actors.errors import (
+    DeadLettered,
+    MessageExpired,
+    StoreCorrupt,
+    StoreError,
+    StoreLost,
+    StoreUnwritable,
+)
 from actors.kernel.behavior import Behavior
 from actors.kernel.exit import Killed
-from actors.kernel.messages import Later, Query
+from actors.kernel.messages import Expired, Later, Query, type_name, type_of
 from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
 from actors.service.bound_effect import bound_effects
@@ -87,6 +94,7 @@ class ServiceHost(Behavior):
             deadlines=hosted.deadlines,
             clock=hosted.clock,
             rng=hosted.rng.fork("effects"),
+            expired=partial(self._expired, "effect"),
         )
         dispatcher = Dispatcher(
             hosted.name,
@@ -177,11 +185,19 @@ class ServiceHost(Behavior):
                 hosted.deferred.add(envelope, outcome)
             elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
                 unwritable = outcome
+            elif outcome.__class__ is MessageExpired and not outcome.is_told:
+                sender = getattr(envelope.origin, "sender", hosted.name)
+                hosted.directory.warn_expired(sender, type_name(type_of(envelope.message)))
             if envelope.origin.__class__ is TimerOrigin and _is_applied(outcome):
+                if envelope.message.__class__ is Expired:
+                    self._expired("timer")
                 self._effects.settled(envelope.origin.seq)
         if unwritable is not None:
             self._degrade(unwritable)
         self._send_out(result.outputs)
+
+    def _expired(self, place: str) -> None:
+        self.actor_ref.actor_inbox.expired[place] += 1
 
     def _send_out(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
@@ -253,4 +269,5 @@ def _builtin(function: Any) -> BoundHandler:
 
 def _is_applied(outcome: Any) -> bool:
     """Whether a message's commit stands: it was handled, refused or buried."""
-    return not isinstance(outcome, BaseException) or isinstance(outcome, DeadLettered)
+    settled = isinstance(outcome, DeadLettered | MessageExpired)
+    return settled or not isinstance(outcome, BaseException)

@@ -188,9 +188,9 @@ class AiosqliteStore(SqliteStore):
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
-        now_us, run = self._clock.now_us(), self._reader.watch.run
+        run = self._reader.watch.run
         return await self._reader.run(
-            lambda connection: self._read(connection, batch, handlers, now_us=now_us, run=run)
+            lambda connection: self._read(connection, batch, handlers, run=run)
         )
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.errors import Busy, DeadLettered, MessageUnreadable, StoreLost, StoreRefused
-from actors.kernel.messages import Later, Refusal, Refused, type_name, type_of
+from actors.errors import (
+    Busy,
+    DeadLettered,
+    DeadlineExceeded,
+    MessageExpired,
+    MessageUnreadable,
+    StoreLost,
+    StoreRefused,
+)
+from actors.kernel.mailbox import too_late
+from actors.kernel.messages import Expired, Later, Refusal, Refused, type_name, type_of
 from actors.store.epoch import Epoch
 from actors.store.files.sqlite_file import translate
 from actors.store.files.wal_limit import WalLimit
@@ -103,7 +112,9 @@ class GroupCommit:
         # Who has an outcome of the last batch: it was told by the time when the next one comes.
         self._answered: Sequence[Envelope] = ()
         self.outbox = Outbox(connection, spec.catalog, config, clock)
-        self._buffer = OutputBuffer(spec.name, spec.catalog, is_full=self.outbox.is_full)
+        self._buffer = OutputBuffer(
+            spec.name, spec.catalog, clock=clock, is_full=self.outbox.is_full
+        )
         self._keys = RequestKeys(connection, spec, config, clock)
         inbox, self._timers = Inbox(connection, spec.name), Timers(connection)
         letters = ReplayedLetters(connection)
@@ -295,6 +306,8 @@ class GroupCommit:
         settler = None if origin is None else self._settlers[origin.__class__]
         if settler is not None:
             outcome = settler.outcome_of(origin, redelivered=envelope.started)
+            if outcome is NEW and envelope.by_us is not None:
+                outcome = self._expire(envelope, handlers)
             if outcome is not NEW:
                 return outcome
         handler = handlers.get(type_of(envelope.message))
@@ -307,13 +320,57 @@ class GroupCommit:
             return reply
         reply = self._find(envelope, handler) if may_be_known(envelope) else MISSING
         if reply is MISSING:
-            self._buffer.trace = envelope.trace
-            reply = self._run_one(index, handler, tx, envelope)
+            self._buffer.handles(envelope)
+            # Those before it in the batch may have taken long.
+            is_late = envelope.deadline is not None and envelope.deadline <= self._clock.monotonic()
+            run = self._run_one
+            reply = too_late(self._spec.name) if is_late else run(index, handler, tx, envelope)
             if envelope.urgent or reply.__class__ is Later:
                 self._buffer.hurry()
-        if settler is not None and not isinstance(reply, Busy):
+        if settler is not None and not isinstance(reply, Busy | DeadlineExceeded):
             settler.apply(origin)
         return reply
+
+    def _expire(self, envelope: Envelope, handlers: Mapping[Any, BoundHandler]) -> Any:
+        """Return NEW, or MessageExpired where its time is up: it is settled then, and unrun.
+
+        Who has sent it is told, if he wants to know: of a timer that is this service, whose message
+        it is from now on.
+        """
+        if not self._is_over(envelope):
+            return NEW
+        origin, name = envelope.origin, type_name(type_of(envelope.message))
+        told = Expired(command=envelope.message)
+        if origin.__class__ is TimerOrigin and type_of(told) in handlers:
+            envelope.message = told
+            return NEW
+        self._settlers[origin.__class__].apply(origin)
+        error = f"{name} was not to be run so late by {self._spec.name}"
+        if origin.__class__ is TimerOrigin:
+            return MessageExpired(error, place="timer")
+        return self._send_back(envelope, told, MessageExpired(error, place="channel"))
+
+    def _is_over(self, envelope: Envelope) -> bool:
+        """Whether its time is up before it was run. What an effect came to is told all the same."""
+        if envelope.message.__class__ in {Expired, Unreadable}:
+            return False
+        has_ended = getattr(envelope.origin, "has_ended", False)
+        if has_ended or envelope.attempt >= self._spec.attempts_max:
+            return False
+        by_us = envelope.by_us
+        return by_us is not None and by_us <= self._clock.now_us()
+
+    def _send_back(
+        self, envelope: Envelope, told: Expired[Any], error: MessageExpired
+    ) -> MessageExpired:
+        """Tell its sender, if that wants to know."""
+        self._buffer.handles(envelope)
+        for step in self._at_savepoint:
+            step()
+        error.is_told = self._buffer.tell_expired(envelope.origin.sender, told)
+        if envelope.urgent:
+            self._buffer.hurry()
+        return error
 
     def _find(self, envelope: Envelope, handler: BoundHandler) -> Any:
         """Return an earlier delivery's reply, or MISSING."""

@@ -71,8 +71,7 @@ class InlineStore(SqliteStore):
     ) -> BatchResult:
         """Run queries on one snapshot."""
         assert self._reader is not None, "open() comes first"
-        now_us = self._clock.now_us()
-        return self._read(self._reader, batch, handlers, now_us=now_us, run=_run)
+        return self._read(self._reader, batch, handlers, run=_run)
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Run `function(connection)` on the reader. The future may end in a StoreError."""

@@ -6,8 +6,9 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import Fenced, StoreLost, StoreRefused
+from actors.errors import ActorError, Fenced, StoreLost, StoreRefused
 from actors.kernel.behavior import BatchResult
+from actors.kernel.mailbox import too_late
 from actors.store.files.sqlite_file import translate
 from actors.store.messaging.dead_letter_table import dead_lettered, no_handler
 from actors.store.transaction import ReadTransaction
@@ -15,6 +16,7 @@ from actors.store.transaction import ReadTransaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.files.file_watch import FileWatch
@@ -28,7 +30,7 @@ def read_batch(
     batch: Sequence[Envelope],
     handlers: Mapping[Any, BoundHandler],
     *,
-    now_us: int,
+    clock: Clock,
     run: Run,
     abandoned: Callable[[], bool],
     files: FileWatch | None,
@@ -44,14 +46,14 @@ def read_batch(
     index = 0
     try:
         connection.execute("BEGIN")
-        tx = ReadTransaction(connection, now_us)
+        tx = ReadTransaction(connection, clock.now_us())
         for index, envelope in enumerate(batch):
             if abandoned():
                 break
             handler = handlers.get(type(envelope.message))
-            if handler is None or envelope.attempt >= spec.attempts_max:
-                envelope.error = envelope.error or no_handler(envelope)
-                outcomes.append(dead_lettered(spec.name, envelope, None))
+            late = envelope.deadline is not None and envelope.deadline <= clock.monotonic()
+            if late or handler is None or envelope.attempt >= spec.attempts_max:
+                outcomes.append(_unrun(spec, envelope, late=late))
                 continue
             outcomes.append(run(index, handler.function, tx, envelope.message))
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a crash
@@ -69,6 +71,13 @@ def read_batch(
     if len(outcomes) < len(batch):
         return BatchResult(outcomes=outcomes, crash=Fenced(f"{spec.name}: abandoned"))
     return BatchResult(outcomes=outcomes)
+
+
+def _unrun(spec: StoreSpec, envelope: Envelope, *, late: bool) -> ActorError:
+    if late:  # those before it took long
+        return too_late(spec.name)
+    envelope.error = envelope.error or no_handler(envelope)
+    return dead_lettered(spec.name, envelope, None)
 
 
 def _lost(files: FileWatch | None, lock: DirectoryLock | None) -> StoreLost | None:

@@ -96,7 +96,6 @@ class SqliteStore:
         batch: Sequence[Envelope],
         handlers: Mapping[Any, BoundHandler],
         *,
-        now_us: int,
         run: Run,
     ) -> BatchResult:
         return read_batch(
@@ -104,7 +103,7 @@ class SqliteStore:
             self._spec,
             batch,
             handlers,
-            now_us=now_us,
+            clock=self._clock,
             run=run,
             abandoned=lambda: self._abandoned,
             files=None if self._commit is None else self._commit.epoch.files,

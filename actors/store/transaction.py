@@ -129,34 +129,49 @@ class Transaction(ReadTransaction):
             self.has_executed = True
             return self._connection.execute(sql, params).rowcount
 
-    def send(self, service: str, command: Command) -> None:
+    @property
+    def deadline_us(self) -> int | None:
+        """When nobody wants any more what is handled here, in microseconds since the epoch.
+
+        Of a request that is when its client stops waiting, of a message the `by_us` that it was
+        sent with, of an effect's end that of the effect; None of what has no such time. It goes on
+        where it is handed on: `by_us=tx.deadline_us`.
+        """
+        return self._buffer.deadline_us()
+
+    def send(self, service: str, command: Command, *, by_us: int | None = None) -> None:
         """Send a command to a service, behind what this one has sent it before.
 
+        After `by_us`, in microseconds since the epoch, it is of no use: it is not run there, and
+        this service is told by an `Expired`, if it listens to that. A message that has such a time
+        itself causes none with a later one.
         Where it is refused there, this service is told by a `Refused`. Raises NoSuchActor, and
         TypeError where the service does not handle it or is this one itself; OutboxFull, which is
         to be passed on, where it has left too many untaken.
         """
-        self._buffer.send(service, command)
+        self._buffer.send(service, command, by_us)
 
-    def run(self, command: Command) -> None:
+    def run(self, command: Command, *, by_us: int | None = None) -> None:
         """Have this service's own @effect for the command run, once this is committed.
 
-        Raises TypeError where it has none.
+        After `by_us` (see `send`) no attempt is made, nor goes on; this service is told by a
+        `GaveUp`, if it listens to that. Raises TypeError where it has no such effect.
         """
-        self._buffer.run(command)
+        self._buffer.run(command, by_us)
 
     def publish(self, event: Event) -> None:
         """Send the event to every service that subscribes to it. Raises OutboxFull as `send`."""
         self._buffer.publish(event)
 
-    def after(self, delay_s: float, command: Command) -> None:
+    def after(self, delay_s: float, command: Command, *, by_us: int | None = None) -> None:
         """Send a command to this service itself, or have its effect run, `delay_s` from `now`.
 
         A delay below 0 is that to a time that has passed: it comes at once. It comes once, late
         rather than never; nobody is told of its refusal. Raises TypeError where there is no
-        handler, ValueError where the delay is no finite number.
+        handler, ValueError where the delay is no finite number. `by_us` as of `send` and `run`; an
+        `Expired` comes then, where the delay is longer.
         """
-        self._buffer.after(delay_s, command)
+        self._buffer.after(delay_s, command, by_us)
 
     def reply(self, request: str, value: Any) -> None:
         """Answer the request that a handler put off with `Later`; `value` may be a Refusal.

@@ -268,5 +268,7 @@ ADMIN: tuple[Address, ...] = (
     Address("POST", f"{_ACTOR}/restart", _signal("restart", "restart it", takes_along=True)),
     Address("POST", f"{_ACTOR}/suspend", admin(_suspend, "stop it for a while", reads_body=True)),
     Address("POST", f"{_ACTOR}/resume", _signal("resume", "let it go on")),
-    Address("POST", "/admin/backup", admin(_back_up, "copy all files", reads_body=True)),
+    Address(
+        "POST", "/admin/backup", admin(_back_up, "copy all files", reads_body=True, takes_long=True)
+    ),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import msgspec
 
+from actors.errors import DeadlineExceeded
 from http_edge.address import Endpoint
 from http_edge.admin_token import authorize
 from http_edge.answer import JSON, Answer, make_head
@@ -40,13 +42,17 @@ class AdminCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AdminEndpoint(Endpoint):
-    """`act` answers, once the token is right; a body is refused unless `reads_body`."""
+    """`act` answers, once the token is right; a body is refused unless `reads_body`.
+
+    It is given up at the request's deadline, unless it `takes_long` by its nature.
+    """
 
     for_operators: ClassVar[bool] = True
 
     act: Act
     about: str
     reads_body: bool = False
+    takes_long: bool = False
 
     def describe(self) -> str:
         return self.about
@@ -57,6 +63,7 @@ class AdminEndpoint(Endpoint):
         token = context.admin_token.encode()
         reader = BodyReader(config)
         encode = msgspec.json.Encoder().encode
+        takes_long = self.takes_long
 
         async def answer(request: HttpRequest, params: dict[str, str], query: str) -> Answer:
             authorize(request, token)
@@ -64,7 +71,13 @@ class AdminEndpoint(Endpoint):
             body = await reader.read(request) if request.body_exists else b""
             if not reads_body:
                 refuse_body(body)
-            status, said = await act(AdminCall(system, config, params, query, body))
+            left_s = None if takes_long else request.look_again()
+            try:
+                async with asyncio.timeout(left_s):
+                    status, said = await act(AdminCall(system, config, params, query, body))
+            except TimeoutError:
+                detail = "no answer by the request's deadline; what was asked for may still be done"
+                raise DeadlineExceeded(detail) from None
             return Answer(make_head(status, JSON), encode(said))
 
         return answer

@@ -24,10 +24,15 @@ def edge_families(counts: EdgeCounts) -> Iterator[Metric]:
         "Requests turned away though nothing was wrong with them.",
         ["listener", "reason"],
     )
+    expired = counter(
+        "http_requests_expired", "Requests whose deadline passed before their turn.", ["listener"]
+    )
     for listener, each in counts.listeners.items():
+        expired.add_metric([listener], each.expired)
         for reason, number in each.sheds.items():
             shed.add_metric([listener, reason], number)
     yield shed
+    yield expired
     connections = gauge("http_connections", "Open connections.", ["listener"])
     in_progress = gauge(
         "http_requests_in_progress", "Requests that have no answer yet.", ["listener"]

@@ -10,7 +10,8 @@ from http_edge.metrics.shed_counts import ShedCounts
 
 @dataclass(slots=True)
 class ListenerCounts:
-    """Made by its gateway."""
+    """Made by its gateway. `expired` are requests whose deadline passed before their turn came."""
 
     requests: RequestCounts = field(default_factory=RequestCounts)
     sheds: ShedCounts = field(default_factory=ShedCounts)
+    expired: int = 0

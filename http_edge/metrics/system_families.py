@@ -42,7 +42,9 @@ def _actors(actors: Iterable[MeasuredActor]) -> Iterator[Metric]:
     restarts = counter("actor_restarts", "Restarts, by what ended it.", ["actor", "cause"])
     messages = counter("messages", "Messages that were accepted and ended.", ["actor", "outcome"])
     rejected = counter("messages_rejected", "Messages that were not accepted.", ["actor"])
-    expired = counter("messages_expired", "Messages whose deadline passed unrun.", ["actor"])
+    expired = counter(
+        "messages_expired", "What was not done in its time, by where it waited.", ["actor", "place"]
+    )
     for each in actors:
         _one_of(state, [each.name], get_args(ActorState), each.state)
         for cause, number in each.restarts.items():
@@ -51,7 +53,8 @@ def _actors(actors: Iterable[MeasuredActor]) -> Iterator[Metric]:
         messages.add_metric([each.name, "refused"], each.refused)
         messages.add_metric([each.name, "dead_lettered"], each.dead_lettered)
         rejected.add_metric([each.name], each.rejected)
-        expired.add_metric([each.name], each.expired)
+        for place, number in each.expired.items():
+            expired.add_metric([each.name, place], number)
     yield from (state, restarts, messages, rejected, expired)
 
 

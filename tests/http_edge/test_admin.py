@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -49,6 +50,27 @@ async def test_no_admin_address_answers_without_the_token() -> None:
                 assert reply.headers["WWW-Authenticate"].startswith("Bearer")
         assert served.system.signals == []
         assert "letter-0" in served.system.letters
+
+
+async def test_an_operator_is_answered_by_his_deadline() -> None:
+    """Also where a service that hangs would have to say something; a backup takes its time."""
+    async with serving() as served:
+
+        async def never(*_: Any) -> Any:
+            await asyncio.get_running_loop().create_future()
+
+        async def slow(*_: Any) -> Any:
+            await asyncio.sleep(0.1)
+            return ["done"]
+
+        served.system.channels = never  # type: ignore[method-assign]
+        served.system.backup = slow  # type: ignore[method-assign, assignment]
+        headers = {"X-Request-Timeout": "0.05", "Authorization": f"Bearer {served.token}"}
+        async with asyncio.timeout(20.0):
+            is_problem(await served.send("GET", "/admin/channels", headers=headers), 504)
+            order = {"dir": "/somewhere"}
+            backup = await served.send("POST", "/admin/backup", headers=headers, json=order)
+        assert backup.status == 201
 
 
 async def test_what_an_operator_looks_at_is_lists() -> None:

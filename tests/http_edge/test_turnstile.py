@@ -10,7 +10,7 @@ import structlog
 
 from actors.errors import DeadlineExceeded
 from http_edge import failure_log
-from http_edge.turnstile import PASS_REQUESTS_MAX
+from http_edge.turnstile import PASS_REQUESTS_MAX, Turnstile
 from tests.http_edge.answers import read_answer
 from tests.http_edge.fake_system import FakeSystem
 from tests.http_edge.serving import hang_up, serving
@@ -85,3 +85,19 @@ async def test_a_flood_of_late_answers_is_no_flood_of_lines(
     assert first == "request failed"
     assert "more requests failed" in others
     assert len(logs) <= 2 * (spells + 1)
+
+
+async def test_who_waits_for_his_turn_does_so_until_his_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And no longer: his answer would be late. He has been let through to nobody."""
+    monkeypatch.setattr(Turnstile, "passes", lambda _: False)
+    system = FakeSystem()
+    hurried = GET.replace(b"\r\n\r\n", b"\r\nX-Request-Timeout: 0.05\r\n\r\n")
+    async with serving(system) as served:
+        reader, writer = await served.connect()
+        writer.write(hurried)
+        async with asyncio.timeout(20.0):
+            answer = await read_answer(reader)
+        await hang_up(writer)
+    assert (answer and answer.status, system.seen) == (504, [])

@@ -202,7 +202,7 @@ async def test_expired_messages_free_their_room() -> None:
             with pytest.raises(DeadlineExceeded):
                 await future
         assert (actor.stats().refused, actor.stats().mailbox_depth) == (2, 1)
-        assert actor.actor_inbox.expired == 2
+        assert actor.actor_inbox.expired["mailbox"] == 2
         actor.ref.resume()
         assert await living == "living"
 

@@ -276,16 +276,6 @@ def test_outcome_may_be_handled_by_a_base_or_a_subclass_of_the_effects() -> None
     assert More.handlers[Rename].kind == "effect"
 
 
-def test_effect_that_never_gives_up_tells_nobody_that_it_has() -> None:
-    """A handler that waits for that would wait for ever."""
-    says = r"Endless\.gave_up is @on\(GaveUp\[Tell\]\), and tell never gives up: it has again_s"
-    with pytest.raises(TypeError, match=says):
-
-        class Endless(Messenger):
-            @effect(again_s=lambda self: self.again_s)
-            async def tell(self, cmd: Tell) -> None: ...
-
-
 def test_effects_outcome_may_not_be_an_effect() -> None:
     """The next effect is asked for in a transaction; an outcome is applied in one."""
     with pytest.raises(TypeError, match="ends in Tell, which is no @command of Endless"):

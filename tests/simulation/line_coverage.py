@@ -35,6 +35,7 @@ PLAYED: Final = (
     (),
     ("tests.simulation.workshop_scenario:WORKSHOP",),
     ("tests.simulation.depot:DEPOT",),
+    ("tests.simulation.couriers:COURIERS",),
     ("tests.simulation.bakery.bakery:BAKERY",),
     ("tweets", "--set", "x.gaps_filled_by=stream", "--set", "x.backfill_minutes_max=0"),
 )

@@ -20,8 +20,9 @@ class InlineRunner:
     """Calls them in place. They have no budget: nothing could interrupt them."""
 
     def __init__(self, spec: RunnerSpec, *, clock: Clock, rng: Rng) -> None:
-        """Neither time nor chance is needed."""
-        del clock, rng
+        """No chance is needed."""
+        del rng
+        self._clock = clock
         self._spec = spec
         self._abandoned = False
 
@@ -31,7 +32,12 @@ class InlineRunner:
     async def answer(self, batch: Sequence[Envelope], handlers: Handlers) -> BatchResult:
         """Run a batch of queries."""
         return answer_batch(
-            self._spec, batch, handlers, run=_run, abandoned=lambda: self._abandoned
+            self._spec,
+            batch,
+            handlers,
+            clock=self._clock,
+            run=_run,
+            abandoned=lambda: self._abandoned,
         )
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.errors import Fenced
 from actors.kernel.behavior import BatchResult
+from actors.kernel.mailbox import too_late
 from actors.kernel.messages import type_of
 from actors.store.messaging.dead_letter_table import dead_lettered, no_handler
 
@@ -62,6 +63,7 @@ def answer_batch(
     batch: Sequence[Envelope],
     handlers: Handlers,
     *,
+    clock: Clock,
     run: Run,
     abandoned: Callable[[], bool],
 ) -> BatchResult:
@@ -77,6 +79,9 @@ def answer_batch(
         if handler is None or envelope.attempt >= spec.attempts_max:
             envelope.error = envelope.error or no_handler(envelope)
             outcomes.append(dead_lettered(spec.name, envelope, None))
+            continue
+        if envelope.deadline is not None and envelope.deadline <= clock.monotonic():
+            outcomes.append(too_late(spec.name))
             continue
         try:
             outcomes.append(run(index, handler, envelope.message))

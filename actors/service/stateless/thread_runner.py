@@ -103,6 +103,7 @@ class ThreadRunner:
         """No thread yet."""
         del rng
         self._spec = spec
+        self._clock = clock
         self._thread: WatchedThread[HandlerThread] = WatchedThread(
             clock, spec.handler_s_max, spec.name
         )
@@ -123,7 +124,12 @@ class ThreadRunner:
 
         return await self._thread.run_batch(
             lambda: answer_batch(
-                self._spec, batch, handlers, run=run, abandoned=lambda: self._abandoned
+                self._spec,
+                batch,
+                handlers,
+                clock=self._clock,
+                run=run,
+                abandoned=lambda: self._abandoned,
             )
         )
 

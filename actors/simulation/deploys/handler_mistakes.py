@@ -122,13 +122,6 @@ STORED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "@on(GaveUp[Told])\ndef next(self, tx: Transaction, event: GaveUp[Told]) -> None: ...",
             "has no @effect for Told",
         ),
-        "waiting for an effect to give up that never does": (
-            (
-                f"@effect(again_s=1.0)\n{EFFECT}@on(GaveUp[Told])\n"
-                "def failed(self, tx: Transaction, event: GaveUp[Told]) -> None: ..."
-            ),
-            "next never gives up",
-        ),
         "a no to nobody knows what": (
             "@on(Refused)\ndef next(self, tx: Transaction, event: Refused) -> None: ...",
             "next: say of which command, such as Refused[SomeCommand]",

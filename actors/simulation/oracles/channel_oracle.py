@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from actors.errors import DeadLettered
-from actors.kernel.messages import Refusal, Refused
+from actors.errors import DeadLettered, MessageExpired
+from actors.kernel.messages import Expired, Refusal, Refused
 from actors.simulation.oracles.handled import Content
 from actors.simulation.oracles.subscriptions import Subscriptions
 from actors.store.messaging.origin import ChannelOrigin
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from actors.kernel.envelope import Envelope
+    from actors.simulation.oracles.deadline_oracle import ExpiryOracle
     from actors.simulation.oracles.handled import Handled, Said
     from actors.simulation.oracles.past import Past
 
@@ -22,12 +23,21 @@ if TYPE_CHECKING:
 class ChannelOracle:
     """Numbers what handlers have sent whose command stands, and compares it with what arrives."""
 
-    def __init__(self, past: Past, *, kept_max: int, untaken_max: int, window_max: int) -> None:
-        """A publisher keeps `kept_max` events.
+    def __init__(
+        self,
+        past: Past,
+        *,
+        times: ExpiryOracle,
+        kept_max: int,
+        untaken_max: int,
+        window_max: int,
+    ) -> None:
+        """A publisher keeps `kept_max` events; `times` is told under which number each is sent.
 
         With `untaken_max` messages that a receiver has not applied its outbox takes no more. No
         more than `window_max` are under way to it.
         """
+        self._times = times
         self.subscriptions = Subscriptions(past, kept_max=kept_max)
         self.untaken_max = untaken_max
         self.window_max = window_max
@@ -65,6 +75,7 @@ class ChannelOracle:
             origin = each.envelope.origin
             if each.stands and origin.__class__ is ChannelOrigin:
                 yield from self._arrived(store, each, origin)
+                self._told_back(store, each, origin)
             if each.run is None:
                 continue
             if each.keeps:
@@ -72,7 +83,7 @@ class ChannelOracle:
                     if said.how == "publish":
                         self.subscriptions.published(store, said.what)
                     for receiver in self._receivers(said):
-                        self._put(store, receiver, said.what)
+                        self._put(store, receiver, said.what, self._times.until(each, said))
                         if receiver in full:
                             yield (
                                 f"{store} took {said.what.type} for {receiver}, which had left "
@@ -109,9 +120,17 @@ class ChannelOracle:
             return (said.receiver,)
         return self.subscriptions.receivers(said.what.type) if said.how == "publish" else ()
 
-    def _put(self, sender: str, receiver: str, what: Content) -> None:
+    def _told_back(self, store: str, each: Handled, origin: Any) -> None:
+        """Whoever has sent what was too late hears of it, where it listens."""
+        if isinstance(each.outcome, MessageExpired):
+            told = Content.of(Expired(command=each.envelope.message))
+            if origin.sender in self.subscriptions.receivers(told.type):
+                self._put(store, origin.sender, told)
+
+    def _put(self, sender: str, receiver: str, what: Content, by_us: int | None = None) -> None:
         number = self._sent[sender, receiver] = self._sent.get((sender, receiver), 0) + 1
         self._waiting.setdefault((sender, receiver), {})[number] = what
+        self._times.given(((sender, receiver), number), what.type, by_us)
 
     def _arrived(self, store: str, each: Handled, origin: Any) -> Iterator[str]:
         channel, message = (origin.sender, store), each.envelope.message
@@ -121,7 +140,7 @@ class ChannelOracle:
             if each.run is not None:
                 yield f"{store} has applied {which} twice"
             return
-        if each.run is None and not isinstance(each.outcome, DeadLettered):
+        if each.run is None and not isinstance(each.outcome, DeadLettered | MessageExpired):
             yield f"{store} counts {which} as applied, and has not run it"
         if origin.number != applied + 1:
             yield f"{store} has applied {which} after number {applied}"

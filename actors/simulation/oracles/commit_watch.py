@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from actors.errors import DeadLettered
+from actors.errors import DeadLettered, MessageExpired
 from actors.kernel.messages import Refusal
 from actors.simulation.oracles.handled import Content, Handled, Run, Said, encode
 from actors.store.transaction import Transaction
@@ -111,22 +111,22 @@ class _Heard(Transaction):
     # for it, and a class for each incarnation would cost more than all that it hears.
     in_hand: ClassVar[Run] = Run(0)
 
-    def send(self, service: str, command: Any) -> None:
-        super().send(service, command)
-        self.in_hand.said.append(Said("send", Content.of(command), service))
+    def send(self, service: str, command: Any, *, by_us: int | None = None) -> None:
+        super().send(service, command, by_us=by_us)
+        self.in_hand.said.append(Said("send", Content.of(command), service, by_us=by_us))
 
     def publish(self, event: Any) -> None:
         super().publish(event)
         self.in_hand.said.append(Said("publish", Content.of(event)))
 
-    def run(self, command: Any) -> None:
-        super().run(command)
-        self.in_hand.said.append(Said("after", Content.of(command)))
+    def run(self, command: Any, *, by_us: int | None = None) -> None:
+        super().run(command, by_us=by_us)
+        self.in_hand.said.append(Said("after", Content.of(command), by_us=by_us))
 
-    def after(self, delay_s: float, command: Any) -> None:
-        super().after(delay_s, command)
+    def after(self, delay_s: float, command: Any, *, by_us: int | None = None) -> None:
+        super().after(delay_s, command, by_us=by_us)
         due_us = self.now_us + round(delay_s * 1_000_000) if delay_s > 0 else 0
-        self.in_hand.said.append(Said("after", Content.of(command), due_us=due_us))
+        self.in_hand.said.append(Said("after", Content.of(command), due_us=due_us, by_us=by_us))
 
     def reply(self, request: str, value: Any) -> None:
         super().reply(request, value)
@@ -135,7 +135,8 @@ class _Heard(Transaction):
 
 
 def _stands(outcome: Any) -> bool:
-    return isinstance(outcome, DeadLettered) or not isinstance(outcome, BaseException)
+    settled = isinstance(outcome, DeadLettered | MessageExpired)
+    return settled or not isinstance(outcome, BaseException)
 
 
 def _culprit(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from actors.errors import MessageExpired
+from actors.kernel.messages import Expired
+from actors.store.messaging.origin import ChannelOrigin, TimerOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from actors.kernel.envelope import Envelope
+    from actors.simulation.oracles.handled import Handled, Said
+    from actors.simulation.oracles.past import Past
     from actors.simulation.oracles.standstills import Standstills
+
+    # A channel (sender, receiver) and a number of it, or a service and a number of its timers.
+    Place = tuple[str | tuple[str, str], int]
 
 # What an answer may take beyond its deadline: the way there and back.
 WAY_S: Final = 0.5
@@ -20,6 +29,8 @@ GRACE_S: Final = 30.0
 ARRIVED_S: Final = 0.02
 # From the look at a deadline to the work a turn of the loop goes by.
 TURN_S: Final = 0.01
+# Where a message comes from that nobody keeps.
+NOWHERE: Final = ("", 0)
 
 
 class DeadlineOracle:
@@ -84,6 +95,90 @@ class LastAnswers:
         before_s = self._begun_s - begun_s
         if before_s >= ARRIVED_S and self._begun_s <= now_s <= self._over_s + ARRIVED_S:
             yield f"{what}, asked {before_s:.3f} s before the process ended in order, has no answer"
+
+
+class ExpiryOracle:
+    """What was given a time is not run after it, nor given up before; and none is given more.
+
+    It knows the times from the handlers that gave them: what a message leads to has no later one
+    than the message itself.
+    """
+
+    def __init__(self, past: Past, effects: Container[tuple[str, str]]) -> None:
+        """Begin with what the files held; `effects` are by service and type.
+
+        What one of these comes to is told, however late.
+        """
+        self._effects = effects
+        # Of a channel (sender, receiver) the number, of a timer its service and number: the time,
+        # and what it is.
+        self._times: dict[Place, tuple[int, str]] = {}
+        for channel, parcels in past.waiting.items():
+            for parcel in parcels:
+                self.given((channel, parcel.number), parcel.type, parcel.by_us)
+        for store, timers in past.timers.items():
+            for timer in timers:
+                self.given((store, timer.seq), timer.type, timer.by_us)
+        # The latest that the wall clock has ever said, as far as was heard: it may be set back.
+        self._latest_us = 0
+        # Of the batch in hand, by the identity of its envelopes.
+        self._own: dict[int, int] = {}
+
+    def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
+        """Note whose time is whose; yield what was run too late, or given up too soon."""
+        self._own.clear()
+        for each in batch:
+            self.says(each.now_us)
+            place = _place(store, each.envelope.origin)
+            by_us, what = self._times.get(place, (None, ""))
+            if by_us is not None:
+                self._own[id(each.envelope)] = by_us
+                if each.stands:
+                    del self._times[place]
+            if place[0] != store or (store, what) not in self._effects:
+                yield from self._judge(store, each, by_us)
+
+    def says(self, now_us: int) -> None:
+        """Hear what the wall clock says."""
+        self._latest_us = max(self._latest_us, now_us)
+
+    def was_up(self, each: Handled, within_s: float) -> bool:
+        """Whether a message of the batch in hand has a time, and that has passed, or nearly."""
+        by_us = self.time_of(each)
+        return by_us is not None and by_us <= self._latest_us + within_s * 1e6
+
+    def time_of(self, each: Handled) -> int | None:
+        """Return the time that a message of the batch in hand has itself."""
+        return self._own.get(id(each.envelope))
+
+    def until(self, each: Handled, said: Said) -> int | None:
+        """Return the time of what its handler has said."""
+        own_us = self.time_of(each)
+        return said.by_us if said.by_us is None or own_us is None else min(said.by_us, own_us)
+
+    def given(self, place: Place, what: str, by_us: int | None) -> None:
+        """Hear under which number something is on its way."""
+        if by_us is not None:
+            self._times[place] = by_us, what
+
+    def _judge(self, store: str, each: Handled, by_us: int | None) -> Iterator[str]:
+        message, origin = each.envelope.message, each.envelope.origin
+        what = type(message).__name__
+        is_sent_back = isinstance(each.outcome, MessageExpired)
+        is_own = isinstance(message, Expired) and origin.__class__ is TimerOrigin
+        if is_sent_back or (is_own and each.run is not None):
+            if by_us is None or by_us > self._latest_us:
+                yield f"{store} has not run {what}, for its time was up, and it was not"
+        elif by_us is not None and each.run is not None:
+            late_us = each.run.now_us - by_us
+            if late_us >= 0:
+                yield f"{store} has run {what} {late_us / 1e6:.6f} s after its time was up"
+
+
+def _place(store: str, origin: Any) -> Place:
+    if origin.__class__ is ChannelOrigin:
+        return (origin.sender, store), origin.number
+    return (store, origin.seq) if origin.__class__ is TimerOrigin else NOWHERE
 
 
 def expired(

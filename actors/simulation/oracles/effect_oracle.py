@@ -6,6 +6,7 @@ The model is that of a reader of config.toml: it knows attempts by when they beg
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from actors.errors import DeadlineExceeded, Starting
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from actors.config import BreakerConfig, EffectConfig
+    from actors.simulation.oracles.deadline_oracle import ExpiryOracle
     from actors.simulation.oracles.handled import Handled
     from actors.simulation.oracles.standstills import Standstills
 
@@ -36,7 +38,7 @@ class EffectLimits(NamedTuple):
 class _Request:
     """One request of one incarnation, or several that are made as one: the attempts so far."""
 
-    __slots__ = ("attempts", "begun_s", "failed_s", "inside", "kind", "task", "waited")
+    __slots__ = ("attempts", "begun_s", "failed_s", "inside", "kind", "left_s", "task", "waited")
 
     def __init__(self, task: Any, kind: str) -> None:
         self.task = task  # kept, so that no other has its identity
@@ -45,6 +47,8 @@ class _Request:
         self.begun_s = 0.0
         self.failed_s: float | None = None
         self.inside = False
+        # How long it was until the time of the first of them was up, when the attempt began.
+        self.left_s = inf
         # Whether an attempt was none, for a service of ours was starting.
         self.waited = False
 
@@ -57,6 +61,8 @@ class _Kind:
         self.inside = 0
         # When somebody was last inside, or came back.
         self.left_s = 0.0
+        # When somebody left a place for which others may have waited.
+        self.full_s = 0.0
         # Failures in a row: those that surely count, and those that may.
         self.sure = self.most = 0
         self.failed_s = 0.0
@@ -87,8 +93,18 @@ class EffectOracle:
     requests': those go on alone, each as if it began.
     """
 
-    def __init__(self, effect: EffectConfig, breaker: BreakerConfig, pauses: Standstills) -> None:
-        """Nothing was attempted yet; in `pauses` no time is anybody's doing."""
+    def __init__(
+        self,
+        effect: EffectConfig,
+        breaker: BreakerConfig,
+        pauses: Standstills,
+        times: ExpiryOracle,
+    ) -> None:
+        """Nothing was attempted yet; in `pauses` no time is anybody's doing.
+
+        `times` knows whose is up.
+        """
+        self._times = times
         self._pauses = pauses
         self._config = effect
         self._breaker = breaker
@@ -96,6 +112,8 @@ class EffectOracle:
         # By (service, request): how often an incarnation has tried since it was asked for, at most,
         # and what it was told.
         self._tried: dict[tuple[str, Content], int] = {}
+        # What was given up for its time was up.
+        self._late: set[tuple[str, Content]] = set()
         self._returned: dict[tuple[str, Content], set[bytes]] = {}
         self.limits: dict[tuple[str, str], EffectLimits] = {}
 
@@ -117,7 +135,13 @@ class EffectOracle:
                     kind.doubtful, kind.open_until_s = True, 0.0
 
     def attempted(
-        self, store: str, messages: Sequence[Any], now_s: float, asked: Mapping[int, Any]
+        self,
+        store: str,
+        messages: Sequence[Any],
+        now_s: float,
+        asked: Mapping[int, Any],
+        *,
+        now_us: int = 0,
     ) -> Iterator[str]:
         """Hear that an attempt begins; `asked` are the service's timers that have not fired."""
         what = Content.of(messages[0])
@@ -130,6 +154,9 @@ class EffectOracle:
             for message in messages:
                 if not any(each.what.is_told_by(message) for each in asked.values()):
                     yield f"{store}: {what.type} runs, and no commit has asked for it"
+        request.left_s = min(_left_s(message, asked, now_us) for message in messages)
+        if request.left_s <= 0.0:
+            yield f"{store}: {what.type} is tried {-request.left_s:.6f} s after its time was up"
         yield from self._in_time(store, kind, request, limits, now_s)
         request.attempts += 1
         request.begun_s = now_s
@@ -161,11 +188,14 @@ class EffectOracle:
                 kind.doubtful, kind.open_until_s = True, 0.0
             return
         request.inside = False
+        if kind.inside >= self._config.running_max // 2:  # repeated ones have half of the places
+            kind.full_s = now_s
         kind.inside -= 1
         kind.left_s = now_s
         took_s = now_s - request.begun_s
         limit_s = self.limits[store, what.type].limit_s
         paused_s = self._pauses.within(request.begun_s, now_s)
+        limit_s = min(limit_s, request.left_s)
         if took_s - paused_s > limit_s + SLACK_S:
             yield f"{store}: an attempt of {what.type} took {took_s:.3f} s, of {limit_s:g}"
         if error is None:
@@ -177,6 +207,8 @@ class EffectOracle:
         elif isinstance(error, Starting):
             request.attempts -= 1
             request.waited = True
+        elif limit_s == request.left_s and isinstance(error, asyncio.CancelledError):
+            pass  # cut short for its time: it says nothing of the outside world
         elif took_s >= limit_s - SLACK_S or not isinstance(error, asyncio.CancelledError):
             request.failed_s = now_s
             self._failed(kind, request, now_s, timed_out=isinstance(error, SILENCE))
@@ -185,6 +217,9 @@ class EffectOracle:
         """Yield what came of an effect that it did not return, or that was not tried enough."""
         for each in batch:
             message = each.envelope.message
+            if isinstance(message, GaveUp) and self._times.was_up(each, SLACK_S):
+                # Also where it becomes a dead letter, and is told when that runs again.
+                self._late.add((store, Content.of(message.command)))
             if not each.stands or each.run is None:
                 continue
             if isinstance(message, EffectOutcome):
@@ -195,7 +230,7 @@ class EffectOracle:
                 what = Content.of(message.command)
                 tried = self._tried.pop((store, what), 0)
                 most = self.limits[store, what.type].attempts_max
-                if tried != most:
+                if tried != most and (store, what) not in self._late:
                     yield f"{store}: {what.type} was given up after {tried} attempts, of {most}"
 
     # --- Inside ------------------------------------------------------------------------------
@@ -206,6 +241,9 @@ class EffectOracle:
         what = request.kind
         # Of several probes that were let in at one moment, one may fail before another begins.
         let_in = self._breaker.probes_max > 1 and now_s == kind.failed_s
+        # And of two that end at one moment the first may make room for another, which is let in
+        # before the second opens it.
+        let_in |= now_s == kind.failed_s == kind.full_s and request.failed_s != now_s
         if now_s < kind.open_until_s and not let_in:
             early_s = kind.open_until_s - now_s
             yield f"{store}: {what} is tried {early_s:.3f} s too soon: its breaker is open"
@@ -240,3 +278,9 @@ class EffectOracle:
         if probes or (not kind.doubtful and kind.sure >= limit):
             kind.open_until_s = now_s + self._breaker.open_s
         kind.doubtful = kind.doubtful or kind.most >= limit
+
+
+def _left_s(message: Any, asked: Mapping[int, Any], now_us: int) -> float:
+    """Return how long it is until its time is up; of equal ones, the last."""
+    times = [each.by_us for each in asked.values() if each.what.is_told_by(message)]
+    return inf if not times or None in times else (max(times) - now_us) / 1e6

@@ -19,6 +19,7 @@ from actors.simulation.oracles.commit_watch import CommitWatch
 from actors.simulation.oracles.deadline_oracle import (
     WAY_S,
     DeadlineOracle,
+    ExpiryOracle,
     LastAnswers,
     expired,
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.kernel.stats import ActorStats
     from actors.service.group import Group
+    from actors.simulation.oracles.effect_oracle import EffectLimits
     from actors.simulation.oracles.handled import Handled
     from actors.simulation.oracles.http_contract import HttpAnswer
     from actors.simulation.oracles.letter_oracle import LetGo
@@ -79,7 +81,7 @@ ORACLES: Final[Mapping[str, str]] = {
     "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
     "many, is told when to come again, and nothing of it was begun; nobody keeps a place at rest",
     "deadlines": "no answer comes late where the network is whole, nor never, for that the process "
-    "ends in order; what is too late is not run",
+    "ends in order; what is too late is not run, and what is not too late is",
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written; "
     "who has an answer leaves no timer",
     "calm": "where nothing is done to it, nothing crashes, restarts, parks or finds no room",
@@ -126,9 +128,13 @@ class Engine:
         self.config = config
         self._clock = clock
         self.pauses = Standstills()
-        self.timers = TimerOracle(past, self.pauses)
+        # By service and type: those of all effects.
+        limits: dict[tuple[str, str], EffectLimits] = {}
+        self._times = ExpiryOracle(past, limits)
+        self.timers = TimerOracle(past, self.pauses, self._times)
         self._channels = ChannelOracle(
             past,
+            times=self._times,
             kept_max=config.store.events_kept_max,
             untaken_max=config.store.outbox_messages_max,
             window_max=config.channel.window_messages,
@@ -141,7 +147,8 @@ class Engine:
         self._siblings = SiblingOracle(budget)
         self._delays = RestartDelayOracle(supervisor, self.pauses)
         self.calm = CalmOracle(roomy=roomy)
-        self.effects = EffectOracle(config.effect, config.breaker, self.pauses)
+        self.effects = EffectOracle(config.effect, config.breaker, self.pauses, self._times)
+        self.effects.limits = limits
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
         self.ages = KeyAges()
         self._told: list[str] = []
@@ -227,6 +234,7 @@ class Engine:
     def stepped(self, by_s: float) -> None:
         """Hear that the wall clock was set, by so much; it says already what it says now."""
         now_s = self._clock.monotonic()
+        self._times.says(self._clock.now_us() - round(by_s * 1e6))
         # Who waits for a timer looks at the clock now and then, and sees it no sooner.
         lasts_s = max(self._clock.behind_us / 1e6, self.config.timer.poll_s_max)
         self.calm.stepped(now_s, lasts_s)
@@ -269,9 +277,8 @@ class Engine:
 
     def attempted(self, store: str, messages: Sequence[Any]) -> None:
         """Hear that an effect is about to ask the outside world: for several, if it takes lists."""
-        pending = self.timers.pending.get(store, {})
         now_s = self._clock.monotonic()
-        self._add("effects", self.effects.attempted(store, messages, now_s, pending))
+        self._add("effects", self._attempted(store, messages, now_s))
 
     def finished(
         self,
@@ -458,6 +465,10 @@ class Engine:
         )
         return (f"{who}: {each}" for each in found)
 
+    def _attempted(self, store: str, messages: Sequence[Any], now_s: float) -> Iterator[str]:
+        pending, now_us = self.timers.pending.get(store, {}), self._clock.now_us()
+        return self.effects.attempted(store, messages, now_s, pending, now_us=now_us)
+
     def _look_who_is_ready(self) -> None:
         unready = self.unready()
         if unready is None:
@@ -520,6 +531,7 @@ class Engine:
         quiet_us: int | None,
     ) -> None:
         self._add("replies", self._replies.hear(store, batch))
+        self._add("deadlines", self._times.hear(store, batch))
         self._add("once", self._once.hear(store, batch, older_us=older_us))
         self._add("keys", self._keys.hear(store, batch, older_us=older_us))
         self._add("order", self._order.hear(store, batch))

@@ -18,13 +18,14 @@ class Said(NamedTuple):
     """One call of a handler's: `tx.send`, `tx.publish`, `tx.run`, `tx.after` or `tx.reply`.
 
     `receiver` is a send's, or which request a reply is for; `due_us` is a timer's: the
-    transaction's time and the delay it asked for.
+    transaction's time and the delay it asked for. `by_us` is the time that was given to it.
     """
 
     how: Literal["send", "publish", "after", "reply"]
     what: Content
     receiver: str = ""
     due_us: int = 0
+    by_us: int | None = None
 
 
 class Content(NamedTuple):

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NUMBERED = "SELECT receiver, last FROM channel"
-TIMERS = "SELECT seq, due_us, message_type, message FROM timer"
-WAITING = "SELECT receiver, number, message_type, message FROM outbox"
+TIMERS = "SELECT seq, due_us, message_type, message, {} FROM timer"
+WAITING = "SELECT receiver, number, message_type, message, {} FROM outbox"
+# An earlier version has none.
+TIMED = "SELECT 1 FROM pragma_table_info('timer') WHERE name = 'by_us'"
 APPLIED = "SELECT sender, max(applied) FROM inbox GROUP BY sender"
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 KEYS = "SELECT key FROM client_key"
@@ -33,6 +35,7 @@ class TimerRow(NamedTuple):
     due_us: int
     type: str
     json: bytes
+    by_us: int | None = None
 
 
 class OutboxRow(NamedTuple):
@@ -41,6 +44,7 @@ class OutboxRow(NamedTuple):
     number: int
     type: str
     json: bytes
+    by_us: int | None = None
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,8 +94,9 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
                 self.sent[name, receiver] = last
             else:  # a service's own timers
                 self.timers_last[name] = last
-        self.timers[name] = [TimerRow(*row) for row in execute(TIMERS)]
-        for receiver, *row in execute(WAITING):
+        by_us = "by_us" if execute(TIMED).fetchone() else "NULL"
+        self.timers[name] = [TimerRow(*row) for row in execute(TIMERS.format(by_us))]
+        for receiver, *row in execute(WAITING.format(by_us)):
             self.waiting.setdefault((name, receiver), []).append(OutboxRow(*row))
         for sender, applied in execute(APPLIED):
             self.applied[sender, name] = applied

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from actors.errors import DeadLettered
-from actors.kernel.messages import EffectOutcome, GaveUp, stored_names, type_name, type_of
+from actors.errors import DeadLettered, MessageExpired
+from actors.kernel.messages import (
+    EffectOutcome,
+    Expired,
+    GaveUp,
+    stored_names,
+    type_name,
+    type_of,
+)
 from actors.service.effects import EffectPutOff
 from actors.simulation.oracles.handled import Content
 from actors.store.messaging.origin import TimerOrigin
@@ -13,7 +20,8 @@ from actors.store.messaging.origin import TimerOrigin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from actors.simulation.oracles.handled import Handled
+    from actors.simulation.oracles.deadline_oracle import ExpiryOracle
+    from actors.simulation.oracles.handled import Handled, Said
     from actors.simulation.oracles.past import Past
     from actors.simulation.oracles.standstills import Standstills
 
@@ -29,13 +37,14 @@ class Set(NamedTuple):
     """A timer that was set and has not fired: when it is due, or 0 for at once, and what it is.
 
     `set_back_us` is how far the wall clock had been set back in all when it was set; `set_us` what
-    it said then, or 0 where that was before the run.
+    it said then, or 0 where that was before the run. After `by_us` it is not to be run.
     """
 
     due_us: int
     what: Content
     set_back_us: int = 0
     set_us: int = 0
+    by_us: int | None = None
 
 
 class TimerOracle:
@@ -45,8 +54,12 @@ class TimerOracle:
     the order in which handlers set them. A step of the wall clock is a step for timers.
     """
 
-    def __init__(self, past: Past, pauses: Standstills) -> None:
-        """Begin with what the files held; in `pauses` nothing gets on on its way."""
+    def __init__(self, past: Past, pauses: Standstills, times: ExpiryOracle) -> None:
+        """Begin with what the files held; in `pauses` nothing gets on on its way.
+
+        `times` is told under which number each is set.
+        """
+        self._times = times
         self._pauses = pauses
         self._last = dict(past.timers_last)
         # When the wall clock was set back last, and how far in all by then.
@@ -57,7 +70,10 @@ class TimerOracle:
         self._begun_us = 0
         self._opened_s: dict[str, float] = {}
         self.pending: dict[str, dict[int, Set]] = {
-            store: {each.seq: Set(each.due_us, Content(each.type, each.json)) for each in timers}
+            store: {
+                each.seq: Set(each.due_us, Content(each.type, each.json), by_us=each.by_us)
+                for each in timers
+            }
             for store, timers in past.timers.items()
         }
 
@@ -82,9 +98,16 @@ class TimerOracle:
             for said in each.run.said if each.keeps and each.run else ():
                 if said.how == "after":
                     self._last[store] = self._last.get(store, 0) + 1
-                    pending[self._last[store]] = Set(
-                        said.due_us, said.what, self._set_back_us, each.now_us
-                    )
+                    pending[self._last[store]] = self._set(store, each, said)
+
+    def _set(self, store: str, each: Handled, said: Said) -> Set:
+        by_us = self._times.until(each, said)
+        self._times.given((store, self._last[store]), said.what.type, by_us)
+        due_us = said.due_us
+        if by_us is not None and by_us < due_us:  # then it is known that it will not be run
+            now_us = each.run.now_us if each.run else 0
+            due_us = by_us if by_us > now_us else 0
+        return Set(due_us, said.what, self._set_back_us, each.now_us, by_us)
 
     def stepped(self, forward_us: int, now_s: float) -> None:
         """Hear that the wall clock is set: what was due by then may be on its way already."""
@@ -107,7 +130,7 @@ class TimerOracle:
             if each.run is not None:
                 yield f"{store}: timer {seq} has fired, which nobody has set, or twice"
             return
-        if each.run is None and not isinstance(each.outcome, DeadLettered):
+        if each.run is None and not isinstance(each.outcome, DeadLettered | MessageExpired):
             yield f"{store}: timer {seq}, {timer.what.type}, counts as fired, and has not run"
         fired = _fired(each.envelope.message, timer.what)
         is_command = fired is each.envelope.message
@@ -132,6 +155,6 @@ class TimerOracle:
 
 def _fired(message: Any, was_set: Content) -> Any:
     """Return the message, or the effect that it came of; nothing where it does not say which."""
-    if isinstance(message, EffectOutcome | GaveUp | EffectPutOff):
+    if isinstance(message, EffectOutcome | GaveUp | EffectPutOff | Expired):
         return message.command
     return message if was_set.type in stored_names(type_of(message)) else None

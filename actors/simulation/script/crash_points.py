@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
-from actors.kernel.messages import GaveUp, Refused, type_name, type_of
+from actors.kernel.messages import Expired, GaveUp, Refused, type_name, type_of
 from actors.service.effects import EffectPutOff
 from actors.service.service import Service
 from actors.service.stateless.replicas import Replicas
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PHASES: Final = ("before", "after")
 # What a service is told only once something has failed: it is passed in few runs.
-TOLD_OF_FAILURE: Final = (Refused, GaveUp)
+TOLD_OF_FAILURE: Final = (Refused, GaveUp, Expired)
 # How long a service is stopped by a trap.
 STALL_MS: Final = 2_000
 # How long it does not come up after another: within its restart budget, and beyond it.

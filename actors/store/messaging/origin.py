@@ -62,9 +62,13 @@ class Numbering(msgspec.Struct, frozen=True):
 
 
 class TimerOrigin(msgspec.Struct, frozen=True):
-    """A row of the service's own timers: a command that is due, or an effect's outcome."""
+    """A row of the service's own timers: a command that is due, or an effect's end.
+
+    `has_ended` says which: what has happened is told, however late.
+    """
 
     seq: int
+    has_ended: bool = False
 
 
 class LetterOrigin(msgspec.Struct, frozen=True):

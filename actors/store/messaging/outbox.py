@@ -38,14 +38,14 @@ KEEP_LAST = (
     " ON CONFLICT (receiver) DO UPDATE SET last = excluded.last"
 )
 PUT = (
-    "INSERT INTO outbox (receiver, number, message_type, message, trace, at_us)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outbox (receiver, number, message_type, message, trace, at_us, by_us)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_MANY = ManyRows(PUT)
 REMOVE = "DELETE FROM outbox WHERE receiver = ? AND number <= ?"
 LOAD = (
-    "SELECT number, message_type, message, trace FROM outbox WHERE receiver = ? AND number > ?"
-    " ORDER BY number LIMIT ?"
+    "SELECT number, message_type, message, trace, by_us FROM outbox"
+    " WHERE receiver = ? AND number > ? ORDER BY number LIMIT ?"
 )
 OLDEST = "SELECT at_us FROM outbox WHERE receiver = ? AND number > ? ORDER BY number LIMIT 1"
 
@@ -151,8 +151,9 @@ class Outbox(Participant):
             for each in output.messages:
                 each.number = last[each.receiver] = last.get(each.receiver, 0) + 1
                 rows.append(
-                    (each.receiver, each.number, each.message_type, each.blob, each.trace, now_us)
-                )
+                    (each.receiver, each.number, each.message_type, each.blob, each.trace, now_us,
+                     each.by_us)
+                )  # fmt: skip
             PUT_MANY.insert(self._connection, rows)
             moved = [pair for pair in last.items() if self._last.get(pair[0]) != pair[1]]
             self._connection.executemany(KEEP_LAST, moved)
@@ -209,7 +210,7 @@ class Outbox(Participant):
         last = self._last
         for _, subscriber, message_type, blob, trace in missed:
             last[subscriber] = last.get(subscriber, 0) + 1
-            row = (subscriber, last[subscriber], message_type, blob, trace, now_us)
+            row = (subscriber, last[subscriber], message_type, blob, trace, now_us, None)
             self._connection.execute(PUT, row)
         self._connection.executemany(KEEP_LAST, last.items())
 
@@ -241,7 +242,14 @@ def load_outgoing(
     """Return up to `limit` messages on their way to `receiver`, from number `after` + 1 on."""
     rows = connection.execute(LOAD, (receiver, after, limit)).fetchall()
     return [
-        Outgoing(receiver=receiver, number=row[0], message_type=row[1], blob=row[2], trace=row[3])
+        Outgoing(
+            receiver=receiver,
+            number=row[0],
+            message_type=row[1],
+            blob=row[2],
+            trace=row[3],
+            by_us=row[4],
+        )
         for row in rows
     ]
 

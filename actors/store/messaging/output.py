@@ -13,7 +13,8 @@ AT_ONCE_US: Final = 0
 class Outgoing(msgspec.Struct, kw_only=True):
     """A message on a channel; `number` is given at the commit. `message` is None until decoded.
 
-    `urgent`: a client waits for what it leads to. No table knows: see BackgroundGate.
+    `urgent`: a client waits for what it leads to. No table knows: see BackgroundGate. After
+    `by_us`, microseconds since the epoch, it is of no use any more, and is not run.
     """
 
     receiver: str
@@ -23,12 +24,13 @@ class Outgoing(msgspec.Struct, kw_only=True):
     trace: str | None = None
     number: int = 0
     urgent: bool = False
+    by_us: int | None = None
 
 
 class Timer(msgspec.Struct, kw_only=True):
     """A message to the service itself, due at `due_us` or AT_ONCE_US; `seq` comes at the commit.
 
-    `urgent` as of an Outgoing.
+    `urgent` and `by_us` as of an Outgoing.
     """
 
     due_us: int
@@ -38,6 +40,7 @@ class Timer(msgspec.Struct, kw_only=True):
     trace: str | None = None
     seq: int = 0
     urgent: bool = False
+    by_us: int | None = None
 
 
 class Published(msgspec.Struct, kw_only=True):

@@ -16,21 +16,29 @@ from actors.store.participant import Participant, nothing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actors.kernel.clock import Clock
+    from actors.kernel.envelope import Envelope
     from actors.store.messaging.service_catalog import ServiceCatalog
 
 _encode = msgspec.json.Encoder().encode
 
 # What SQLite's integers, and so the table of timers, can hold.
-DUE_US_MAX: Final = 2**63 - 1
+US_MAX: Final = 2**63 - 1
 
 
 class OutputBuffer(Participant):
     """What the batch at work has sent so far."""
 
     def __init__(
-        self, name: str, catalog: ServiceCatalog, *, is_full: Callable[[str], bool]
+        self,
+        name: str,
+        catalog: ServiceCatalog,
+        *,
+        clock: Clock,
+        is_full: Callable[[str], bool],
     ) -> None:
         """`name` is the service's own; `is_full` says whether a receiver's outbox takes no more."""
+        self._clock = clock
         self._name = name
         self._handled = catalog.handled
         self._effects = catalog.effects.get(name, frozenset())
@@ -39,10 +47,23 @@ class OutputBuffer(Participant):
         self._now_us = 0
         self._mark = (0, 0, 0, 0)
         self.output = Output()
-        # The request that the present command came with.
+        # The present command, with its time; and the request that it came with.
+        self.envelope: Envelope | None = None
         self.trace: str | None = None
 
-    def send(self, service: str, message: Any) -> None:
+    def deadline_us(self) -> int | None:
+        """Return when the present command is of no use any more, or its asker is gone."""
+        envelope = self.envelope
+        if envelope is None or envelope.deadline is None:
+            return None if envelope is None else envelope.by_us
+        left_s = envelope.deadline - self._clock.monotonic()
+        return self._clock.now_us() + round(left_s * 1_000_000)
+
+    def handles(self, envelope: Envelope) -> None:
+        """What is sent from now on follows from this one."""
+        self.envelope, self.trace = envelope, envelope.trace
+
+    def send(self, service: str, message: Any, by_us: int | None = None) -> None:
         """Send a command to another service."""
         if service == self._name:
             error = (
@@ -52,7 +73,7 @@ class OutputBuffer(Participant):
             raise TypeError(error)
         name = self._check(service, message)
         self._check_room(service)
-        self._add(service, name, message, _encode(message))
+        self._add(service, name, message, _encode(message), self._until(by_us))
 
     def publish(self, event: Any) -> None:
         """Send the event to each subscriber, and keep it for later ones."""
@@ -65,7 +86,7 @@ class OutputBuffer(Participant):
         for subscriber in subscribers:
             self._add(subscriber, name, event, blob)
 
-    def run(self, message: Any) -> None:
+    def run(self, message: Any, by_us: int | None = None) -> None:
         """Ask for an effect: a timer due now."""
         name = type_name(type_of(message))
         if name not in self._effects:
@@ -75,9 +96,9 @@ class OutputBuffer(Participant):
                 f"goes by tx.after(0.0, …), one to another service by tx.send"
             )
             raise TypeError(error)
-        self.after(0.0, message)
+        self.after(0.0, message, by_us)
 
-    def after(self, delay_s: float, message: Any) -> None:
+    def after(self, delay_s: float, message: Any, by_us: int | None = None) -> None:
         """Send to oneself, `delay_s` seconds from now."""
         name = self._check(self._name, message)
         if not math.isfinite(delay_s):
@@ -85,12 +106,22 @@ class OutputBuffer(Participant):
             raise ValueError(error)
         delay_us = round(max(0.0, delay_s) * 1_000_000)
         due_us = self._now_us + delay_us if delay_us else AT_ONCE_US
+        until_us = self._until(by_us)
+        if until_us is not None and until_us < due_us:  # it is told so then, and no later
+            due_us = until_us if until_us > self._now_us else AT_ONCE_US
         blob = _encode(message)
-        if due_us > DUE_US_MAX:
+        if due_us > US_MAX:
             error = f"{delay_s} s from now is beyond every calendar"
             raise ValueError(error)
         self.output.timers.append(
-            Timer(due_us=due_us, message_type=name, blob=blob, message=message, trace=self.trace)
+            Timer(
+                due_us=due_us,
+                message_type=name,
+                blob=blob,
+                message=message,
+                trace=self.trace,
+                by_us=until_us,
+            )
         )
 
     def tell(self, service: str, message: Any) -> None:
@@ -101,6 +132,14 @@ class OutputBuffer(Participant):
         name = type_name(type_of(message))
         stored = name if name in self._handled.get(service, ()) else unheard_name(name)
         self._add(service, stored, message, _encode(message))
+
+    def tell_expired(self, service: str, message: Any) -> bool:
+        """Send back what was too late; false where its sender does not want to know."""
+        name = type_name(type_of(message))
+        is_heard = name in self._handled.get(service, ())
+        if is_heard:
+            self._add(service, name, message, _encode(message))
+        return is_heard
 
     def reply(self, request: str, value: Any) -> None:
         """Answer a Later. Raises here, and not at the commit of all, where it cannot be stored."""
@@ -154,12 +193,32 @@ class OutputBuffer(Participant):
             )
             raise OutboxFull(error, retry_after_s=1.0)
 
-    def _add(self, receiver: str, name: str, message: Any, blob: bytes) -> None:
+    def _add(
+        self, receiver: str, name: str, message: Any, blob: bytes, by_us: int | None = None
+    ) -> None:
         self.output.messages.append(
             Outgoing(
-                receiver=receiver, message_type=name, blob=blob, message=message, trace=self.trace
+                receiver=receiver,
+                message_type=name,
+                blob=blob,
+                message=message,
+                trace=self.trace,
+                by_us=by_us,
             )
         )
+
+    def _until(self, by_us: int | None) -> int | None:
+        """Return the time, cut to that of the message that is handled, if that has one."""
+        if by_us is None:
+            return None
+        if by_us.__class__ is not int or not 0 <= by_us <= US_MAX:
+            error = (
+                f"by_us={by_us!r}: write whole microseconds since the epoch, such as "
+                f"tx.deadline_us or tx.now_us + 60_000_000"
+            )
+            raise TypeError(error)
+        own_us = None if self.envelope is None else self.envelope.by_us
+        return by_us if own_us is None else min(by_us, own_us)
 
     def _check(self, service: str, message: Any) -> str:
         """Return the message's type name. Raises where nobody would handle it."""

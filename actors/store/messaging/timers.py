@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
 
-PUT = "INSERT INTO timer (seq, due_us, message_type, message, trace) VALUES (?, ?, ?, ?, ?)"
+PUT = (
+    "INSERT INTO timer (seq, due_us, message_type, message, trace, by_us) VALUES (?, ?, ?, ?, ?, ?)"
+)
 PUT_MANY = ManyRows(PUT)
 EXISTS = "SELECT 1 FROM timer WHERE seq = ?"
 # The numbers are a JSON array.
@@ -28,8 +30,9 @@ REMOVE = "DELETE FROM timer WHERE seq = ?"
 REMOVE_ALL = "DELETE FROM timer WHERE seq IN (SELECT value FROM json_each(?))"
 # The types are a JSON array: those that are wanted, or those that are not.
 DUE = (
-    "SELECT seq, due_us, message_type, message, trace FROM timer WHERE due_us BETWEEN ? AND ?"
-    " AND (due_us, seq) > (?, ?) AND (message_type IN (SELECT value FROM json_each(?))) = ?"
+    "SELECT seq, due_us, message_type, message, trace, by_us FROM timer"
+    " WHERE due_us BETWEEN ? AND ? AND (due_us, seq) > (?, ?)"
+    " AND (message_type IN (SELECT value FROM json_each(?))) = ?"
     " ORDER BY due_us, seq LIMIT ?"
 )
 FIRST = "SELECT min(due_us) FROM timer"
@@ -87,7 +90,7 @@ class Timers(Settler):
         """Write the new ones, which the outbox has numbered, and remove those applied."""
         if output.timers:
             rows = [
-                (each.seq, each.due_us, each.message_type, each.blob, each.trace)
+                (each.seq, each.due_us, each.message_type, each.blob, each.trace, each.by_us)
                 for each in output.timers
             ]
             PUT_MANY.insert(self._connection, rows)
@@ -174,7 +177,14 @@ def load_due(
     def load(place: tuple[int, int], until_us: int, limit: int) -> list[Timer]:
         asked = (place[0], until_us, *place, names, types.included, limit)
         return [
-            Timer(seq=row[0], due_us=row[1], message_type=row[2], blob=row[3], trace=row[4])
+            Timer(
+                seq=row[0],
+                due_us=row[1],
+                message_type=row[2],
+                blob=row[3],
+                trace=row[4],
+                by_us=row[5],
+            )
             for row in connection.execute(DUE, asked)
         ]
 

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actors import errors
+from actors.kernel.mailbox import PLACES
+from actors.measures.measured import Measured, MeasuredActor
 from http_edge.metrics.shed_counts import REASONS
+from http_edge.metrics.system_families import system_families
 from http_edge.problems import Kind, Overload
+from http_edge.turnstile import Turnstile
 from tests.http_edge.metrics.scraped import OPENMETRICS, Scraped
 from tests.http_edge.serving import is_problem, serving
 from tests.http_edge.test_edge import Gate
@@ -88,6 +92,31 @@ async def test_each_request_is_counted_once() -> None:
         assert scraped.by("http_requests_shed_total", "reason", **labels) == {"mailbox_full": 2}
         assert scraped.value("http_requests_in_progress", **labels) == 1  # this one
         assert scraped.value("http_connections", **labels) >= 1
+
+
+async def test_what_expires_is_counted_where_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request before its turn, which is asked of nobody; and an actor's, by their places."""
+    async with serving() as served:
+        monkeypatch.setattr(Turnstile, "passes", lambda _: False)
+        hurried = {"X-Request-Timeout": "0.01"}
+        is_problem(await served.send("GET", f"{ROOMS}/1", headers=hurried), 504)
+        scraped = await _scrape(served)
+        labels = {"listener": "gateway"}
+        assert scraped.value("http_requests_expired_total", **labels) == 1
+        assert scraped.by("http_requests_shed_total", "reason", **labels) == {"deadline": 1}
+    expired = dict.fromkeys(PLACES, 0) | {"timer": 2}
+    actor = MeasuredActor(
+        name="a", state="running", lanes=[], handled=0, refused=0, dead_lettered=0, rejected=0,
+        expired=expired, restarts={},
+    )  # fmt: skip
+    measured = Measured(actors=[actor], services=[], asks=0, background_share=1.0)
+    (family,) = [
+        each
+        for each in system_families(measured)
+        if each.name == "dress_rehearsal_messages_expired"
+    ]
+    counted = {each.labels["place"]: each.value for each in family.samples}
+    assert counted == expired
 
 
 def _full(_: object) -> None:

@@ -65,8 +65,8 @@ def _asks_nobody(self: ProbeEndpoint, method: str, path: str, context: Any) -> A
 
 
 def shifted(changed: Callable[[float], float]) -> AbstractContextManager[Any]:
-    def later(self: OutputBuffer, delay_s: float, message: Any) -> None:
-        after(self, changed(delay_s), message)
+    def later(self: OutputBuffer, delay_s: float, message: Any, by_us: int | None = None) -> None:
+        after(self, changed(delay_s), message, by_us)
 
     return patch.object(OutputBuffer, "after", later)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from actors.config import load_config
 from actors.kernel.envelope import Envelope
 from actors.simulation.oracles.channel_oracle import ChannelOracle
+from actors.simulation.oracles.deadline_oracle import ExpiryOracle
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content
 from actors.simulation.oracles.past import Past
@@ -25,7 +26,9 @@ WHAT = ListTweets(limit=1)
 def test_no_more_is_under_way_than_its_channel_has_a_window_for() -> None:
     """Counted from what was applied: one beyond that is told, the last within is not."""
     past = Past(applied={("desk", "mill"): 6}, sent={}, waiting={}, timers={})
-    oracle = ChannelOracle(past, kept_max=1, untaken_max=100, window_max=2)
+    oracle = ChannelOracle(
+        past, times=ExpiryOracle(past, ()), kept_max=1, untaken_max=100, window_max=2
+    )
 
     def given(number: int) -> Sequence[str]:
         origin = ChannelOrigin("desk", "file", number, base=7, last=9)
@@ -40,7 +43,7 @@ async def test_as_many_ask_whether_it_is_back_as_its_breaker_lets_in() -> None:
     """Of those that begin when it has been open, each is told that is one too many."""
     config = load_config()
     breaker = config.breaker
-    oracle = EffectOracle(config.effect, breaker, Standstills())
+    oracle = EffectOracle(config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()))
     oracle.limits["desk", "ListTweets"] = EffectLimits(limit_s=60.0, attempts_max=100)
     asked = {1: Set(0, Content.of(WHAT))}
 

@@ -15,6 +15,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Command, GaveUp, Later, Refusal
 from actors.simulation.oracles.calm_oracle import RECOVERED_S, CalmOracle
+from actors.simulation.oracles.deadline_oracle import ExpiryOracle
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content, Handled, Run, Said
 from actors.simulation.oracles.key_ages import KeyAges
@@ -74,7 +75,7 @@ def test_what_was_due_before_the_clock_was_set_back_is_not_early(
     """
 
     def oracle(*steps: str) -> TimerOracle:
-        made = TimerOracle(Past(), Standstills())
+        made = TimerOracle(Past(), Standstills(), ExpiryOracle(Past(), ()))
         said = [Said("after", Content.of(Ring()), due_us=DUE_US)]
         for step in steps:
             if step == "set":
@@ -106,7 +107,7 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
 
     for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
         breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
-        oracle = EffectOracle(config.effect, breaker, Standstills())
+        oracle = EffectOracle(config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()))
         oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
         for _ in range(breaker.failures_max):
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""

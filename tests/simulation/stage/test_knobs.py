@@ -122,9 +122,9 @@ def test_a_full_outbox_that_drops_is_found(rehearsal: Rehearsal) -> None:
     """With a small one; the knob that matters is kept, and the others are turned back."""
     put = OutputBuffer.send
 
-    def dropping(self: OutputBuffer, receiver: str, message: object) -> None:
+    def dropping(self: OutputBuffer, receiver: str, message: object, by_us: int | None) -> None:
         if not self._is_full(receiver):
-            put(self, receiver, message)
+            put(self, receiver, message, by_us)
 
     def play(script: Script) -> Played:
         with patch.object(OutputBuffer, "send", dropping):

@@ -261,8 +261,8 @@ def key_is_taken_with_two_bodies() -> Iterator[None]:
 def long_timers_fire_a_thousand_times_too_early() -> Iterator[None]:
     right = transaction.Transaction.after
 
-    def after(self: Any, delay_s: float, command: Any) -> None:
-        right(self, delay_s / 1_000 if delay_s > 10 else delay_s, command)
+    def after(self: Any, delay_s: float, command: Any, **more: Any) -> None:
+        right(self, delay_s / 1_000 if delay_s > 10 else delay_s, command, **more)
 
     with patch.object(transaction.Transaction, "after", after):
         yield
@@ -272,8 +272,8 @@ def long_timers_fire_a_thousand_times_too_early() -> Iterator[None]:
 def timers_fire_a_tenth_early() -> Iterator[None]:
     right = transaction.Transaction.after
 
-    def after(self: Any, delay_s: float, command: Any) -> None:
-        right(self, delay_s * 0.9, command)
+    def after(self: Any, delay_s: float, command: Any, **more: Any) -> None:
+        right(self, delay_s * 0.9, command, **more)
 
     with patch.object(transaction.Transaction, "after", after):
         yield

@@ -58,7 +58,7 @@ SABOTAGE = [
     ("booking", "UPDATE channel SET last = last + 1 WHERE receiver = 'room'", "has applied"),
     ("booking", "INSERT INTO later VALUES ('x', NULL, NULL)", "is not answered"),
     ("booking", "INSERT INTO waiting SELECT id, 'x' FROM booking", "waits for booking"),
-    ("booking", "INSERT INTO timer VALUES (99, 1, 'X', X'', NULL)", "was due"),
+    ("booking", "INSERT INTO timer VALUES (99, 1, 'X', X'', NULL, NULL)", "was due"),
     (
         "payment",
         (

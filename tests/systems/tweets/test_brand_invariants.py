@@ -67,7 +67,7 @@ SABOTAGE = [
     ("tweets", "UPDATE tweet SET score = 0.1 WHERE author = 'bob'", "is negative"),
     ("tweets", "UPDATE channel SET last = last + 1 WHERE receiver = 'flagger'", "has applied"),
     ("tweets", "INSERT INTO later VALUES ('x', NULL, NULL)", "is not answered"),
-    ("tweets", "INSERT INTO timer VALUES (99, 1, 'X', X'', NULL)", "was due"),
+    ("tweets", "INSERT INTO timer VALUES (99, 1, 'X', X'', NULL, NULL)", "was due"),
     ("tweets", LETTER, "dead letter Poison"),
     ("tweets", FOREIGN, "5 tweets are X's, and 4 were read"),
     ("flagger", "DELETE FROM flag", "is flagged 0 times"),

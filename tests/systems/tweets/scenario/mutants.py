@@ -218,11 +218,11 @@ def ids_that_are_numbers_are_none() -> Iterator[None]:
 def a_score_is_asked_for_late() -> Iterator[None]:
     run = Transaction.run
 
-    def later(self: Transaction, effect: Command) -> None:
+    def later(self: Transaction, effect: Command, *, by_us: int | None = None) -> None:
         if isinstance(effect, ScoreTweet):
-            self.after(SLOW_S, effect)
+            self.after(SLOW_S, effect, by_us=by_us)
         else:
-            run(self, effect)
+            run(self, effect, by_us=by_us)
 
     with patch.object(Transaction, "run", later):
         yield
