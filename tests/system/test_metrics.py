@@ -162,13 +162,16 @@ def _names(text: str) -> set[str]:
 
 
 def _documented(until: str) -> str:
-    """Return the page's tables, those of reasons aside."""
+    """Return the page's tables, those of what labels mean aside."""
     page = (ROOT / "docs" / "METRICS.md").read_text()
     own, _, process = page.partition("| of the process |")
     if until == "of the process":
         return process
-    before, _, rest = own.partition("| `reason` |")
-    return before + rest[rest.index("| of actors |") :]
+    for label, follows in (("reason", "| of actors |"), ("place", "| of services with a store |")):
+        before, found, rest = own.partition(f"| `{label}` | ")
+        assert found
+        own = before + rest[rest.index(follows) :]
+    return own
 
 
 def _labels(tables: str) -> dict[str, set[str]]:
