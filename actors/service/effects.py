@@ -314,7 +314,8 @@ class Effects:
         timer, task = requests[0].timer, requests[0].task
         assert task is not None, "a task makes the attempt"
         gate = self._gate(timer.message_type, effect)
-        if not gate.enter_at_once(first=first) and not await self._enter(gate, requests, first):
+        entered = gate.enter_at_once(first=first) or await self._enter(gate, requests, first=first)
+        if not entered:
             return _Failed(TIME_UP, None)
         limit_s = min(effect.limit_s, self._least_left_s(requests))
         limit = AttemptLimit(
@@ -348,7 +349,7 @@ class Effects:
         finally:
             gate.leave(first=first)
 
-    async def _enter(self, gate: Gate, requests: Sequence[_Request], first: bool) -> bool:  # noqa: FBT001 - as the gate's
+    async def _enter(self, gate: Gate, requests: Sequence[_Request], *, first: bool) -> bool:
         """Wait for a place; return whether there was one before the time of any was up."""
         left_s = self._least_left_s(requests)
         try:

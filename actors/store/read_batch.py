@@ -53,7 +53,7 @@ def read_batch(
             handler = handlers.get(type(envelope.message))
             late = envelope.deadline is not None and envelope.deadline <= clock.monotonic()
             if late or handler is None or envelope.attempt >= spec.attempts_max:
-                outcomes.append(_unrun(spec, envelope, late=late))
+                outcomes.append(_unrun(spec, envelope, handler))
                 continue
             outcomes.append(run(index, handler.function, tx, envelope.message))
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a crash
@@ -73,9 +73,9 @@ def read_batch(
     return BatchResult(outcomes=outcomes)
 
 
-def _unrun(spec: StoreSpec, envelope: Envelope, *, late: bool) -> ActorError:
-    if late:  # those before it took long
-        return too_late(spec.name)
+def _unrun(spec: StoreSpec, envelope: Envelope, handler: BoundHandler | None) -> ActorError:
+    if handler is not None and envelope.attempt < spec.attempts_max:
+        return too_late(spec.name)  # those before it took long
     envelope.error = envelope.error or no_handler(envelope)
     return dead_lettered(spec.name, envelope, None)
 

@@ -71,11 +71,13 @@ class AdminEndpoint(Endpoint):
             body = await reader.read(request) if request.body_exists else b""
             if not reads_body:
                 refuse_body(body)
-            left_s = None if takes_long else request.look_again()
+            limit = asyncio.timeout(None if takes_long else request.look_again())
             try:
-                async with asyncio.timeout(left_s):
+                async with limit:
                     status, said = await act(AdminCall(system, config, params, query, body))
             except TimeoutError:
+                if not limit.expired():  # it is the call's own
+                    raise
                 detail = "no answer by the request's deadline; what was asked for may still be done"
                 raise DeadlineExceeded(detail) from None
             return Answer(make_head(status, JSON), encode(said))

@@ -73,6 +73,17 @@ async def test_an_operator_is_answered_by_his_deadline() -> None:
         assert backup.status == 201
 
 
+async def test_a_time_out_of_what_an_operator_asked_is_not_his_deadline() -> None:
+    """It is a bug of ours like any other, and is told as one."""
+    async with serving() as served:
+
+        async def impatient(*_: Any) -> Any:
+            raise TimeoutError
+
+        served.system.channels = impatient  # type: ignore[method-assign]
+        is_problem(await served.admin("GET", "/admin/channels"), 500)
+
+
 async def test_what_an_operator_looks_at_is_lists() -> None:
     """Each is {"items", "next"} of what the kernel says, as it says it."""
     async with serving() as served:

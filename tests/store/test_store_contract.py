@@ -344,12 +344,12 @@ async def test_trouble_with_the_disk_in_a_query_answers_every_query_of_the_batch
 
 
 async def test_query_without_a_handler_is_a_dead_letter(ledger: Ledger) -> None:
-    """So is one that has crashed as often as it may; its neighbours are answered."""
+    """So is one that has crashed as often as it may, however late; its neighbours are answered."""
     async with ledger.opened() as store:
         batch = [
             ledger.envelope(Look()),
             ledger.envelope(Count()),
-            ledger.envelope(Count(), attempt=3, error="Mishap: again"),
+            ledger.envelope(Count(), attempt=3, error="Mishap: again", deadline=0.0),
         ]
         result = await store.read(batch, handlers())
         assert isinstance(result.outcomes[0], DeadLettered)
