@@ -46,11 +46,6 @@ class Reader(Desk):
         await self._running(self)
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 async def for_ever() -> None:
     await asyncio.get_running_loop().create_future()
 

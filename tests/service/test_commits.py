@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 async def test_next_commit_ends_it_and_a_query_does_not(
     tmp_path: Path, clock: SteppingClock
 ) -> None:

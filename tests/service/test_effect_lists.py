@@ -109,11 +109,6 @@ class Several(Caller):
 
 
 @pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
 def world(clock: SteppingClock) -> Lists:
     return Lists(clock)
 

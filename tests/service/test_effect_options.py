@@ -62,16 +62,6 @@ class Stubborn(Desk):
         note(tx, cmd.label)
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
-def world(clock: SteppingClock) -> World:
-    return World(clock)
-
-
 async def fail_often(label: str, attempt: int) -> None:
     """Fail until the eighth attempt."""
     if attempt < 8:

@@ -54,16 +54,6 @@ FINE = 0.001
 COARSE = 0.02
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
-def world(clock: SteppingClock) -> World:
-    return World(clock)
-
-
 async def test_effect_runs_only_after_the_commit_that_asked_for_it(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:

@@ -35,16 +35,6 @@ class Teller(Desk):
         note(tx, f"late {event.command.label}")
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
-def world(clock: SteppingClock) -> World:
-    return World(clock)
-
-
 def send(*labels: str, in_us: int | None = None, to: str = "b") -> Callable[..., None]:
     """Send a note for each label, good for so long."""
 

@@ -77,11 +77,6 @@ class Checker(Desk):
 OFFICE: dict[str, Any] = {"clerk": Clerk, "checker": Checker}
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 @contextmanager
 def shut(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let nothing through the gate at all."""

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pytest
 
 from actors.config import load_config
 from actors.errors import DeadlineExceeded, Starting
@@ -35,16 +34,6 @@ if TYPE_CHECKING:
     from actors.store.transaction import Transaction
 
 EFFECT_S_MAX = load_config().effect.effect_s_max
-
-
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
-def world(clock: SteppingClock) -> World:
-    return World(clock)
 
 
 async def hanging_or_fine(label: str, attempt: int) -> Any:

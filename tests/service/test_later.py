@@ -62,11 +62,6 @@ class Clerk(Desk):
         tx.reply(cmd.request, Refusal.conflict(cmd.answer) if cmd.refuses else cmd.answer)
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 def nobody_waits(run: Office) -> bool:
     return not run.hosted["a"].deferred._waiters and run.count("a", "later") == 0
 

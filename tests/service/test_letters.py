@@ -104,11 +104,6 @@ class Wisher(Desk):
 
 
 @pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
 def mood() -> Mood:
     return Mood()
 

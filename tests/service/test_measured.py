@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from tests.service.desks import Office
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
-def world(clock: SteppingClock) -> World:
-    return World(clock)
-
-
 async def _measured(run: Office) -> Measured:
     return await run.system.measured(look_s_max=1.0)
 

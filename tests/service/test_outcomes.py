@@ -61,16 +61,6 @@ class Scale(Desk):
         note(tx, cmd.label)
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
-@pytest.fixture
-def world(clock: SteppingClock) -> World:
-    return World(clock)
-
-
 async def test_outcome_is_given_what_the_effect_was_asked_and_has_returned(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:

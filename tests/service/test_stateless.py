@@ -82,11 +82,6 @@ def no_runs() -> None:
     Counts.runs.clear()
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 def threaded(folder: Path, services: Any, *settings: str) -> Any:
     """Return an office in real time, with threads."""
     return office(

@@ -65,11 +65,6 @@ def plan(tx: Transaction, cmd: Do) -> None:
         tx.after(delay_s, Note(label=label))
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 async def test_timer_fires_once_at_its_time(tmp_path: Path, clock: SteppingClock) -> None:
     """Not a moment before, however often the clock is looked at; and its row is gone."""
     async with office(tmp_path, {"a": Planner}, clock=clock) as run:

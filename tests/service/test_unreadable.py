@@ -40,11 +40,6 @@ class Eager(Desk):
         note(tx, f"told {event.label}")
 
 
-@pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
-
-
 async def leave(run: Office, service: str, what: Callable[[Transaction], Any]) -> None:
     """Have the service do something whose messages stay on their way to `back`."""
     run.system.suspend("back")
