@@ -172,7 +172,9 @@ class Machine:
         self.disk.lost = False
         if self.engine is not None:
             version = self.version
-            self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
+            self.engine.booted(
+                self.config, version.subscribers, version.groups, version.specs, version.routes
+            )
         if self._lock is not None:
             self._lock.acquire(holder=EDGE_HOST)
         with on_host(EDGE_HOST):

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 # After one in so many requests its client asks something oddly as well.
 ODD_ONE_IN: Final = 3
+# In one of so many runs somebody looks at `/metrics`, once amid its requests and once at rest: each
+# look takes as long as some forty requests.
+SCRAPED_ONE_IN: Final = 4
 # Who comes when all is at rest.
 VISITOR: Final = "visitor"
 # Longer than any ask may take, in virtual seconds.
@@ -120,6 +123,10 @@ class Staging:
         self.requests = 0
         self.virtual_s = 0.0
         self.early = 0
+        # Behind which request somebody looks at `/metrics`; None where nobody does.
+        rng = Rng(f"{script.seed} metrics")
+        looks = rng.randrange(SCRAPED_ONE_IN) == 0
+        self._scraped_after = rng.randrange(max(1, len(script.workload))) if looks else None
 
     async def perform(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
         """Do all of it; nothing is left running and no file open, unless it raises."""
@@ -198,18 +205,23 @@ class Staging:
         return list(dict.fromkeys([placeless(each, folder) for each in troubles]))
 
     async def _visit(self, machine: Machine, engine: Engine) -> None:
-        """Ask for as much of each kind as may be in progress: nobody keeps a place; then more."""
+        """Ask for as much of each kind as may be in progress: nobody keeps a place; then more.
+
+        And look at what was counted.
+        """
         admissions, port = engine.admissions, machine.config.edge.gateway.port
-        if not admissions.samples or not admissions.watches:
+        samples = tuple(admissions.samples.values()) if admissions.watches else ()
+        if not samples and self._scraped_after is None:
             return
         with on_host(VISITOR):
             async with Client(
                 VISITOR, machine, port, self._trace, self._given.services, engine
             ) as client:
-                samples = tuple(admissions.samples.values())
                 for count in (admissions.most, admissions.most + 1):
                     for sample in samples:
                         await client.ask_at_once(sample, count)
+                if self._scraped_after is not None:
+                    await client.scrape(at_rest=True)
 
     async def _client(
         self, number: int, scenario: Scenario, history: History, machine: Machine
@@ -233,6 +245,8 @@ class Staging:
                             message = f"{what} is no `async def`: it returned {performed!r}"
                             raise NoScenario(message)
                         await performed
+                        if index == self._scraped_after:
+                            await client.scrape()
                         if rng.randrange(ODD_ONE_IN) == 0:
                             await client.ask_oddly(rng)
                 self.requests += client.requests
