@@ -18,7 +18,7 @@ from actors.kernel.lifecycle_log import log_lifecycle
 from actors.store.files.backup import refuse_backup, refuse_unfinished
 from actors.store.files.directory_lock import holder_of
 from actors.system import places_of
-from http_edge.descriptors import fit
+from http_edge.sockets.descriptors import fit
 from http_edge.listener import bind
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import System
-    from http_edge.descriptors import Fit
+    from http_edge.sockets.descriptors import Fit
     from http_edge.listener import Listener, Sockets
 
 log = structlog.get_logger()
