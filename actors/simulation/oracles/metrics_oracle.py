@@ -235,9 +235,10 @@ class MetricsOracle:
         heard = self._shed["overloaded"]
         if links_whole and shed.get("overloaded", 0.0) > heard + unheard:
             yield f"{heard} were turned away as overloaded, and not {shed['overloaded']:g}"
-        for labels, number in scrape.of("http_requests_expired_total"):
-            if labels["listener"] == GATEWAY and number > shed.get("deadline", 0.0):
-                yield f"{number:g} requests have expired, and {shed.get('deadline'):g} were late"
+        late = shed.get("deadline", 0.0)
+        for labels, expired in scrape.of("http_requests_expired_total"):
+            if labels["listener"] == GATEWAY and expired > late:
+                yield f"{expired:g} requests have expired, and {late:g} were late"
 
     def _ended(self, scrape: Scrape) -> Iterator[str]:
         """Of what has ended each is counted once."""
