@@ -111,7 +111,7 @@ class Kernel:
         for actor in self.actors:
             mailbox = actor.actor_inbox
             queued = [e for lane in mailbox.lanes for e in (*lane.queue, *lane.in_flight)]
-            assert len({id(envelope) for envelope in queued}) == len(queued), "queued twice"
+            assert len(set(map(id, queued))) == len(queued), "queued twice"
             ended = mailbox.handled + mailbox.refused + mailbox.dead_lettered
             assert mailbox.accepted == ended + len(queued), actor.stats()
             assert actor.stats().mailbox_depth == len(queued)
