@@ -16,7 +16,7 @@ SAMPLE: Final = re.compile(rf"{OURS}(\w+)(?:\{{(.*)\}})? (\S+)")
 LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-class Sample(NamedTuple):
+class Series(NamedTuple):
     """One number, its name without what is before all of ours."""
 
     name: str
@@ -31,7 +31,7 @@ class Scrape:
 
     def __init__(self, text: str) -> None:
         """Read a scrape. Raises ValueError for a line that is none of one."""
-        self.samples: dict[Sample, float] = {}
+        self.samples: dict[Series, float] = {}
         for line in text.splitlines():
             if line.startswith("#") or "_bucket{" in line:
                 continue
@@ -39,7 +39,7 @@ class Scrape:
             if found is None:
                 raise ValueError(f"no sample: {line}")
             name, labels, value = found.groups()
-            self.samples[Sample(name, tuple(LABEL.findall(labels or "")))] = float(value)
+            self.samples[Series(name, tuple(LABEL.findall(labels or "")))] = float(value)
 
     def of(self, name: str) -> Iterator[tuple[dict[str, str], float]]:
         """Yield the labels and the value of each sample of that name."""
