@@ -39,12 +39,12 @@ def _as_done(self: RequestCounts, handler: Hashable, method: str, status: str, s
     note(self, handler, method, "200" if status == "201" else status, s)
 
 
-def _at_no_address(self: RequestCounts) -> Iterator[tuple[str, str, str, Any]]:
-    for _, method, status, count in items(self):
-        yield NOWHERE, method, status, count
+def _at_no_address(self: RequestCounts) -> Iterator[Any]:
+    for _, *rest in items(self):
+        yield NOWHERE, *rest
 
 
-def _begins_anew(self: RequestCounts) -> Iterator[tuple[str, str, str, Any]]:
+def _begins_anew(self: RequestCounts) -> Iterator[Any]:
     yield from [*items(self)]
     self._counts.clear()
 
