@@ -71,6 +71,8 @@ class AdmissionOracle:
         self._rests_until_s: dict[str, float] = {}
         # One request of each shape that was answered.
         self.samples: dict[Shape, Sample] = {}
+        # And one that has read something, of each shape.
+        self.reads: dict[Shape, Sample] = {}
 
     @property
     def watches(self) -> bool:
@@ -146,6 +148,11 @@ class AdmissionOracle:
         present = self._present(request_id, now_s)
         if present < self._fewest:
             yield f"{what} was refused where {present} were in progress, of {self._fewest}"
+
+    def read(self, target: str) -> None:
+        """Hear that somebody has read what is there."""
+        if not target.startswith(VITAL):
+            self.reads.setdefault(_shape("GET", target), Sample("GET", target))
 
     def rested_s(self, who: str, begun_s: float, now_s: float) -> float:
         """Return how long what he sent may not have been read, since he was refused before."""

@@ -384,6 +384,8 @@ class Engine:
         """Hear a whole answer."""
         if exchange.port is None:
             self._add("admission", self._admitted(who, exchange))
+            if (exchange.method, exchange.status) == ("GET", 200):
+                self.admissions.read(exchange.target)
         begun_s = self._clock.monotonic() - exchange.took_s
         self.metrics.answered(exchange, begun_s)
         found: list[str] = []

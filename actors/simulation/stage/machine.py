@@ -32,7 +32,7 @@ from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -116,6 +116,8 @@ class Machine:
         self.backups = RunningBackups(folder)
         # Who asks as an operator does: (method, path, body).
         self.operator: Operator
+        # Has a crowd of clients ask for so many seconds.
+        self.crowd: Callable[[float], Coroutine[None, None, None]]
         self.scenario = scenario
         self._trace = trace
         self._rng = rng

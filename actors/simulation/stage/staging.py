@@ -45,6 +45,9 @@ ODD_ONE_IN: Final = 3
 SCRAPED_ONE_IN: Final = 4
 # Who comes when all is at rest.
 VISITOR: Final = "visitor"
+# Of a crowd so many ask at once, so often: several times what the smallest bounds let in.
+CROWD: Final = 12
+CROWD_ROUNDS: Final = 4
 # Longer than any ask may take, in virtual seconds.
 LINGER_S: Final = 15.0
 
@@ -123,6 +126,7 @@ class Staging:
         self.requests = 0
         self.virtual_s = 0.0
         self.early = 0
+        self._crowds = 0
         # Behind which request somebody looks at `/metrics`; None where nobody does.
         rng = Rng(f"{script.seed} metrics")
         looks = rng.randrange(SCRAPED_ONE_IN) == 0
@@ -161,6 +165,7 @@ class Staging:
         scenario.configs = machine.configs
         scenario.was_disturbed = engine.calm.was_disturbed
         machine.operator = partial(ask_as_operator, machine, loop)
+        machine.crowd = partial(self._come, machine, engine)
         machine.is_earlier = script.schedule.begins_with("previous_version")
         await machine.boot()
         await _together(
@@ -222,6 +227,20 @@ class Staging:
                         await client.ask_at_once(sample, count)
                 if self._scraped_after is not None:
                     await client.scrape(at_rest=True)
+
+    async def _come(self, machine: Machine, engine: Engine, seconds: float) -> None:
+        """Have many clients ask at once for what was read so far, in rounds within that time."""
+        self._crowds += 1
+        name, port = f"crowd-{self._crowds}", machine.config.edge.gateway.port
+        with on_host(name):
+            async with Client(
+                name, machine, port, self._trace, self._given.services, engine
+            ) as client:
+                for number in range(CROWD_ROUNDS):
+                    reads = tuple(engine.admissions.reads.values())
+                    if reads:
+                        await client.ask_at_once(reads[number % len(reads)], CROWD)
+                    await asyncio.sleep(seconds / CROWD_ROUNDS)
 
     async def _client(
         self, number: int, scenario: Scenario, history: History, machine: Machine
