@@ -8,7 +8,7 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
-from actors.simulation.oracles.scrape import Scrape
+from actors.simulation.oracles.metrics_oracle import Scrape
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.oracles.metrics_plants import METRICS
 from tests.simulation.planting import PLANTED, config_of
