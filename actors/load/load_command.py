@@ -25,7 +25,7 @@ from actors.load.load_report import (
 )
 from actors.load.load_run import LoadRun
 from actors.system import places_of
-from http_edge.descriptors import raise_limit
+from http_edge.sockets.descriptors import raise_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
