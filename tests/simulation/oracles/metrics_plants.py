@@ -49,8 +49,8 @@ def _begins_anew(self: RequestCounts) -> Iterator[Any]:
     self._counts.clear()
 
 
-def _succeeded_unless_repeated(self: Gate) -> None:
-    succeeded(self)
+def _succeeded_unless_repeated(self: Gate, *how: Any) -> None:
+    succeeded(self, *how)
     self._counts.attempts["succeeded"] = min(1, self._counts.attempts["succeeded"])
 
 
