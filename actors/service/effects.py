@@ -141,8 +141,9 @@ class Effects:
         # By kind: those that are given to it together in the loop's next turn.
         self._gathered: dict[str, list[_Request]] = {}
         self._crashed = False
-        for kind in kinds:
+        for kind, effect in kinds.items():
             breakers.counts_of(type_name(kind))
+            breakers.of(type_name(kind), effect.limit_s)
 
     @property
     def running(self) -> int:

@@ -21,7 +21,7 @@ class Breakers:
     """One breaker for each kind of effect; they outlive incarnations, as the outside world does."""
 
     def __init__(self, service: str, config: BreakerConfig, clock: Clock) -> None:
-        """None yet: each is made when its effect first runs."""
+        """None yet: each is made when its service first runs."""
         # How many incarnations have crashed during the effect of a timer, by its number.
         self.crashes: dict[int, int] = {}
         # What became of each kind.
