@@ -354,7 +354,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     context: KernelContext,
     store: StoreType,
 ) -> HostedService:
-    bound_effects(made, config.effect)  # what its effects' options say is said before the start
+    bound_effects(name, made, config)  # what its effects' options say is said before the start
     spec = StoreSpec(
         name=name,
         path=folder.file_of(name),
