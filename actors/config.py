@@ -182,7 +182,7 @@ class EffectConfig(Section):
 
 
 # What a system's section says of effects, by service and effect, where it has a key of this type
-# that is called `effects`: `[hotel.effects.payment.ChargeCard]` goes before what its author says.
+# that is called `effects`: `[shop.effects.till.ChargeCard]` goes before what its author says.
 EffectTables = dict[str, dict[str, dict[str, Any]]]
 
 
