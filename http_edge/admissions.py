@@ -50,9 +50,9 @@ class Admissions:
         rest_s = self._config.admission.rest_s
         # Not all at once, either: thousands that were refused together would be read together.
         longer_s = rest_s * (control.refused % _SPREAD) / _SPREAD
-        request.protocol.rest(rest_s + longer_s)  # type: ignore[attr-defined]  # it is an HttpConnection
+        rested_s = request.protocol.rest(rest_s + longer_s)  # type: ignore[attr-defined]  # it is an HttpConnection
         detail = "more is asked than can be answered in time; come again, later each time"
-        raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
+        raise Overload(Kind.OVERLOADED, detail, retry_after_s=rested_s)
 
 
 def leave(control: AdmissionControl | None, entered_s: float, now_s: float, status: str) -> None:

@@ -122,12 +122,13 @@ class AdmissionControl:
             return
         if in_time:
             took_s = self._answered_s - self._from_s
-        if self._peak <= self._config.in_progress_min:
-            if self._size:
-                self._learn(took_s)
-        elif not in_time:
-            self._move(self._lower(took_s))
-        elif self._size and self._peak >= self.in_progress_max:
+        is_little = self._peak <= self._config.in_progress_min
+        if is_little and self._size:
+            self._learn(took_s)
+        if not in_time:
+            if not is_little:
+                self._move(self._lower(took_s))
+        elif self._size and self._peak >= self.in_progress_max and took_s < self.late_s:
             self._move(self._higher(took_s))
         self._from_s, self._until_s = now_s, now_s + self._config.window_s
         self._size = self._answered = self._served = 0

@@ -109,6 +109,48 @@ async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again
         await asyncio.gather(*held)
 
 
+async def test_whoever_is_refused_is_told_how_long_his_connection_rests() -> None:
+    """And not what the shortest rest is: before that time nothing that he sends is read."""
+    system = Holding("room")
+    rest = msgspec.structs.replace(FEW, rest_s=8.0)
+    async with serving(system, admission=rest) as served:
+        loop = asyncio.get_running_loop()
+        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]
+        await system.holds(3)
+        told: list[int] = []
+        rests: list[float] = []
+        for _ in range(8):
+            before = set(served.edge._factories["gateway"].connections)
+            reader, writer = await served.connect()
+            writer.write(GET)
+            answer = await read_answer(reader)
+            assert answer is not None
+            told.append(int(answer.headers["retry-after"]))
+            (connection,) = set(served.edge._factories["gateway"].connections) - before
+            assert isinstance(connection, HttpConnection)
+            assert connection._rests is not None
+            rests.append(connection._rests.when() - loop.time())
+            await hang_up(writer)
+        assert [0 <= said - rest_s < 2 for said, rest_s in zip(told, rests, strict=True)] == (
+            [True] * 8
+        )
+        assert len(set(told)) > 1
+        system.go.set()
+        await asyncio.gather(*held)
+
+
+async def test_what_is_parked_is_asked_within_its_bound() -> None:
+    """An address that says of a service that it is parked is bounded as any other."""
+    system = Holding("reader")
+    async with serving(system, admission=FEW) as served:
+        path = "/api/v1/reader"
+        held = [asyncio.ensure_future(served.send("GET", path)) for _ in range(3)]
+        await system.holds(3)
+        is_problem(await served.send("GET", path), 503)
+        system.go.set()
+        await asyncio.gather(*held)
+
+
 async def test_nobody_rests_who_has_gone() -> None:
     """A client may hang up before its refusal: then a timer would outlive the edge."""
     async with serving() as served:

@@ -203,6 +203,29 @@ def test_recovery_forgets_the_overload(rng: Rng) -> None:
     assert tick < 500
 
 
+def test_a_bound_that_came_down_to_its_minimum_goes_up_again() -> None:
+    """Where as many as may always be in progress are answered in good time, more are let in."""
+    admission = AdmissionControl("x", CONFIG, deadline_s=DEADLINE_S)
+    now_s = 0.0
+
+    def round_of(took_s: float) -> None:
+        nonlocal now_s
+        entered_s = now_s
+        entered = 0
+        while admission.enters(entered_s):
+            entered += 1
+        now_s += took_s
+        for _ in range(entered):
+            admission.leaves(entered_s, now_s, served=True, too_late=False)
+
+    for _ in range(20):
+        round_of(4.0)
+    assert admission.in_progress_max == CONFIG.in_progress_min
+    for _ in range(200):
+        round_of(0.2)
+    assert admission.in_progress_max > 2 * CONFIG.in_progress_min
+
+
 def test_the_log_tells_of_a_spell_once() -> None:
     """A flood of refusals is no flood of lines; after a time without any it is news again."""
     admission = AdmissionControl("CreateBooking of booking", CONFIG, deadline_s=DEADLINE_S)
