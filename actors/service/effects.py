@@ -12,7 +12,7 @@ from actors.errors import DeadlineExceeded, Starting, line_at
 from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name, type_of
-from actors.kernel.supervision.backoff import equal_jitter_s
+from actors.kernel.supervision.backoff import full_jitter_s
 from actors.service.bound_effect import AttemptLimit
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
@@ -202,7 +202,7 @@ class Effects:
         seq, crashes = request.timer.seq, self._breakers.crashes
         try:
             if seq in crashes:
-                await asyncio.sleep(self._delay_s(crashes[seq]))
+                await asyncio.sleep(self._delay_s(crashes[seq] - 1))
             try:
                 ended = await self._try(request, first=first)
             except asyncio.CancelledError:
@@ -393,9 +393,10 @@ class Effects:
         return gate
 
     def _delay_s(self, attempt: int) -> float:
-        return equal_jitter_s(
+        # The second follows no sooner than its draw: what overloads a dependency fails together.
+        return full_jitter_s(
             self._rng,
-            attempt,
+            attempt + 1,
             min_s=self._config.backoff_s_min,
             max_s=self._config.backoff_s_max,
         )

@@ -189,7 +189,7 @@ async def test_kills_lose_no_effect_that_is_put_off_and_double_no_outcome(
                 labels = [f"{number} {n}" for n in range(2)]
                 wanted += labels
                 asked = run.ask("a", calls(*labels), key=labels[0])
-                await run.advance(rng.random() * 0.01)
+                await run.advance(rng.random() * 0.01, steps=4)
                 await turns(rng.randrange(60))
                 run.system.kill("a")
                 await run.through(asked)

@@ -168,7 +168,9 @@ async def test_effect_that_takes_too_long_has_failed(
         await run.advance(1.99, steps=10)
         assert (world.calls, world.cancelled) == ({"slow": 1}, 0)
         await run.advance(0.02, steps=2)
-        assert (world.calls, world.cancelled) == ({"slow": 2}, 1)
+        assert (world.running, world.cancelled) == (0, 1)
+        await run.advance(0.5, steps=10)
+        assert world.calls == {"slow": 2}
         assert run.labels("a") == ["slow"]
 
 
@@ -216,8 +218,8 @@ BACKOFF = ["effect.backoff_s_min=0.1", "effect.backoff_s_max=0.25", "effect.atte
 async def test_retries_back_off_with_jitter_within_their_bounds(
     tmp_path: Path, clock: SteppingClock, world: World, rng: Rng
 ) -> None:
-    """At once, then at most backoff_s_min, at least half of it, doubled, up to backoff_s_max."""
-    labels = [str(number) for number in range(10)]
+    """At most backoff_s_min, then twice as long, up to backoff_s_max; drawn from 0 up."""
+    labels = [str(number) for number in range(100)]
     async with office(
         tmp_path,
         {"a": lambda: Listener(world)},
@@ -228,16 +230,18 @@ async def test_retries_back_off_with_jitter_within_their_bounds(
         delays = await attempts_of(run, clock, world, *labels)
     for each in delays.values():
         assert len(each) == 5
-        for delay_s, most_s in zip(each, (0.0, 0.1, 0.2, 0.25, 0.25), strict=True):
-            assert most_s / 2 <= delay_s <= most_s + 2 * FINE
-    # What failed together does not return together.
-    assert len({round(each[4], 2) for each in delays.values()}) > 3
+        for delay_s, most_s in zip(each, (0.1, 0.2, 0.25, 0.25, 0.25), strict=True):
+            assert 0.0 <= delay_s <= most_s + 2 * FINE
+    # What failed together does not return together, be it for the first time.
+    for number, most_s in enumerate((0.1, 0.2, 0.25, 0.25, 0.25)):
+        tenths = {int(each[number] / most_s * 10) for each in delays.values()}
+        assert tenths >= set(range(10))
 
 
 async def test_shipped_numbers_ride_out_six_seconds_of_refused_connections(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
-    """Whatever is drawn: each attempt fails at once, and the last is not made before."""
+    """But for one in a thousand: each attempt fails at once, and the last is not made before."""
     labels = [str(number) for number in range(20)]
     async with office(
         tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=[NO_BREAKER]
@@ -246,7 +250,7 @@ async def test_shipped_numbers_ride_out_six_seconds_of_refused_connections(
     steps_s = max(len(each) for each in delays.values()) * COARSE
     took_s = [sum(each) for each in delays.values()]
     assert min(took_s) - steps_s >= 6.0
-    assert max(took_s) - steps_s <= 12.6
+    assert max(took_s) - steps_s <= 32.5
 
 
 async def test_same_seed_draws_the_same_delays(tmp_path: Path, seed: int) -> None:
@@ -535,7 +539,7 @@ async def test_stop_ends_every_effect_and_the_next_start_runs_them(
         return await (never(label, attempt) if label == "hangs" else failing(label, attempt))
 
     world.answer = answer
-    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", "breaker.failures_max=8"]
+    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", "breaker.failures_max=4"]
     async with office(
         tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
     ) as run:

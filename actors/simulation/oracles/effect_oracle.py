@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 SILENCE: Final = (asyncio.CancelledError, TimeoutError, DeadlineExceeded)
 # A callback is due at an instant, and comes at that instant.
 SLACK_S: Final = 0.05
+# A pause is drawn from 0 up: one in a thousand is as short as this, of what it may be. So many in a
+# row are drawn once in a million million times.
+SHORT_SHARE: Final = 0.001
+SHORT_IN_A_ROW: Final = 4
 
 
 class EffectLimits(NamedTuple):
@@ -114,6 +118,8 @@ class EffectOracle:
         self._tried: dict[tuple[str, Content], int] = {}
         # What was given up for its time was up.
         self._late: set[tuple[str, Content]] = set()
+        # How many pauses in a row, of whatever kind, were so short.
+        self._short = 0
         self._returned: dict[tuple[str, Content], set[bytes]] = {}
         self.limits: dict[tuple[str, str], EffectLimits] = {}
 
@@ -251,23 +257,22 @@ class EffectOracle:
             yield f"{store}: {what} is tried for the {request.attempts + 1}th time"
         if request.failed_s is None or request.waited:
             return
-        least_s, most_s = self._pause_s(request.attempts)
-        paused_s = now_s - request.failed_s
-        if paused_s < least_s - SLACK_S / 10:
-            yield f"{store}: {what} is tried again after {paused_s:.3f} s, and not {least_s:g}"
+        most_s = self._pause_s_max(request.attempts)
+        if most_s > 0.0:
+            is_short = now_s - request.failed_s < SHORT_SHARE * most_s
+            self._short = self._short + 1 if is_short else 0
+            if self._short == SHORT_IN_A_ROW:
+                yield f"{store}: {what} is tried again too soon, for the {self._short}th time"
         alone = kind.inside == 0 and not kind.doubtful
         due_s = max(request.failed_s + most_s, kind.left_s)
         late_s = now_s - due_s - self._pauses.within(request.failed_s, now_s)
         if alone and late_s > SLACK_S:
             yield f"{store}: {what} is tried again {late_s:.3f} s later than it may be"
 
-    def _pause_s(self, attempts: int) -> tuple[float, float]:
-        """Return the shortest and the longest pause after so many."""
-        if attempts <= 1:
-            return 0.0, 0.0
+    def _pause_s_max(self, attempts: int) -> float:
+        """Return the longest pause after so many; the shortest is none."""
         config = self._config
-        most_s = min(config.backoff_s_max, config.backoff_s_min * 2.0 ** (attempts - 2))
-        return most_s / 2, most_s
+        return min(config.backoff_s_max, config.backoff_s_min * 2.0 ** (attempts - 1))
 
     def _failed(self, kind: _Kind, request: _Request, now_s: float, *, timed_out: bool) -> None:
         kind.failed_s = now_s
