@@ -202,6 +202,7 @@ class AdmissionConfig(Section):
     in_progress_min: Count
     in_progress_begin: Count
     in_progress_max: Count
+    service_max: Count
     target_s: Positive
     window_s: Positive
     rest_s: Positive

@@ -126,6 +126,8 @@ class FakeSystem:
         self.seen: list[Seen] = []
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
+        # Sagas that go on of each service.
+        self.sagas: dict[str, int] = {}
         self.signals: list[tuple[str, str]] = []
         # What replaying each dead letter ends in: an outcome, or an error that keeps it.
         self.letters: dict[str, str | Exception] = {
@@ -146,6 +148,9 @@ class FakeSystem:
 
     def reply_type(self, _service: str, message_type: type[Message], /) -> Any:
         return self.replies.get(message_type, Any)
+
+    def left_behind(self, service: str, /) -> int:
+        return self.sagas.get(service, 0)
 
     async def backup(self, target: Path) -> FakeReplayed:
         raise BackupRefused(f"{target} is not empty")

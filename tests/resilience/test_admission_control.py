@@ -157,7 +157,7 @@ def test_what_is_slow_by_itself_is_not_taken_for_late(rng: Rng) -> None:
     """Two seconds of work with nobody waiting: nobody is refused."""
     shop = Shop(3.0, servers=8, service_s=2.0).run(rng)
     assert shop.admission is not None
-    assert shop.admission.refused == 0
+    assert shop.admission.refusals.count == 0
     assert shop.admission.in_progress_max == CONFIG.in_progress_begin
     assert 3.0 < shop.admission.late_s <= 0.8 * DEADLINE_S
 
@@ -239,7 +239,7 @@ def test_the_log_tells_of_a_spell_once() -> None:
             for _ in range(entered):
                 admission.leaves(at_s, at_s, served=False, too_late=False)
     assert [each["kind"] for each in logs] == ["CreateBooking of booking"] * 2
-    assert admission.refused == 404
+    assert admission.refusals.count == 404
     assert admission.in_progress == 0
 
 
