@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +46,8 @@ path = "/notes"
 READ = PLAN.replace(
     '"{text}" }\n', '"{text}" }\nread = { path = "/notes/{text}", same = { text = "{text}" } }\n'
 )
+
+TERMINAL = {"TERM": "xterm", "COLUMNS": "80"}
 
 pytestmark = pytest.mark.real_time
 
@@ -174,6 +178,30 @@ def test_ctrl_c_gives_the_figures_so_far(
     phase, *_, last = capsys.readouterr().out.splitlines()
     assert phase.startswith("100/s poisson, ")
     assert last == "stopped: these are the figures so far, and no write was read back"
+
+
+def test_a_second_ctrl_c_leaves_the_terminal_as_it_was(tmp_path: Path, url: str) -> None:
+    """It waits for nothing, and its cursor is there."""
+    (tmp_path / "plan.toml").write_text(PLAN)
+    words = ["load", "--plan", str(tmp_path / "plan.toml"), "--url", url, "--for", "1h"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "runtime.py", *words], cwd=ROOT, stdout=theirs, env=os.environ | TERMINAL
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b"50/s poisson" not in seen:
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)  # it gives what is under way half a second
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # the other side is closed
+            while more := os.read(ours, 4096):
+                seen += more
+        assert process.wait() == 3
+    os.close(ours)
+    assert b"\x1b[?25l" in seen
+    assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
 
 
 @pytest.mark.parametrize(
