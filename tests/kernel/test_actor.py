@@ -1106,7 +1106,7 @@ async def test_what_is_half_done_goes_before_what_begins() -> None:
         for number in range(6):
             child.actor_inbox.put(Envelope(f"new {number}"))
         for number in range(5):
-            child.actor_inbox.admit(Envelope(f"half done {number}", origin="a channel"))
+            child.actor_inbox.admit([Envelope(f"half done {number}", origin="a channel")])
         child.ref.resume()
         await until(lambda: sum(map(len, world)) == 11)
         assert [[entry[0] for entry in batch] for batch in world] == [
