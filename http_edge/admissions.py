@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from actors.resilience.admission_control import AdmissionControl
 from actors.resilience.bulkhead import Bulkhead
+from actors.resilience.return_times import ReturnTimes
 from http_edge.problems import Kind, Overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.config import EdgeConfig
-    from actors.resilience.refusals import Refusals
     from http_edge.http_request import HttpRequest
 
 # What a request comes to that has no answer by its deadline.
 _TOO_LATE: Final = frozenset({"202", "504"})
-# In so many parts do refused connections come again, the last after twice the time they were told.
-_SPREAD: Final = 32
 
 
 class WayIn:
@@ -44,6 +42,7 @@ class Admissions:
         """Nothing is in progress; `left_behind` says how many sagas of a service nobody awaits."""
         self._config = config
         self._left_behind = left_behind
+        self._returns = ReturnTimes(config.admission)
         self._controls: dict[str, AdmissionControl] = {}
         self._bulkheads: dict[str, Bulkhead] = {}
 
@@ -81,20 +80,16 @@ class Admissions:
                 f"{way.bulkhead.name} has as much under way as it may have, with what goes on after"
                 " a 202; come again, later each time"
             )
-            raise self._refusal(Kind.SERVICE_OVERLOADED, detail, request, way.bulkhead.refusals)
+            raise self._refusal(Kind.SERVICE_OVERLOADED, detail, request, now_s)
         if not way.control.enters(now_s):
             detail = "more is asked than can be answered in time; come again, later each time"
-            raise self._refusal(Kind.OVERLOADED, detail, request, way.control.refusals)
+            raise self._refusal(Kind.OVERLOADED, detail, request, now_s)
         way.bulkhead.in_progress += 1
         return way
 
-    def _refusal(
-        self, kind: Kind, detail: str, request: HttpRequest, refusals: Refusals
-    ) -> Overload:
-        rest_s = self._config.admission.rest_s
-        # Not all at once, either: thousands that were refused together would be read together.
-        longer_s = rest_s * (refusals.count % _SPREAD) / _SPREAD
-        rested_s = request.protocol.rest(rest_s + longer_s)  # type: ignore[attr-defined]  # it is an HttpConnection
+    def _refusal(self, kind: Kind, detail: str, request: HttpRequest, now_s: float) -> Overload:
+        rest_s = self._returns.rest_s(now_s)
+        rested_s = request.protocol.rest(rest_s)  # type: ignore[attr-defined]  # it is an HttpConnection
         return Overload(kind, detail, retry_after_s=rested_s)
 
 

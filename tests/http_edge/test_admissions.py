@@ -154,7 +154,7 @@ async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again
 async def test_whoever_is_refused_is_told_how_long_his_connection_rests() -> None:
     """And not what the shortest rest is: before that time nothing that he sends is read."""
     system = Holding("room")
-    rest = msgspec.structs.replace(FEW, rest_s=8.0)
+    rest = msgspec.structs.replace(FEW, rest_s=8.0, returns_per_s=1.0)
     async with serving(system, admission=rest) as served:
         loop = asyncio.get_running_loop()
         held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]

@@ -32,8 +32,6 @@ CLIENTS_MAX: Final = 64
 SEGMENTS: Final = 4
 # How long what somebody has sent who has left may keep a place, where it may have been late.
 LOST_S: Final = 60.0
-# How long a connection that was refused may rest, in terms of what its client was told.
-RESTS: Final = 2.0
 
 # A message of a service.
 Kind = tuple[str, str]
@@ -141,7 +139,7 @@ class AdmissionOracle:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
             return
-        self._rests_until_s[who] = now_s + RESTS * self._config.rest_s
+        self._rests_until_s[who] = now_s + self._config.rest_s_max
         self._refused.add(request_id)
         what = f"{method} {target}"
         if target.startswith(VITAL):

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 LATE_SHARE_MAX: Final = 0.01
 # Beside a phase: its set-up, and the last answers.
 PATIENCE_S: Final = 60.0
-# A plan in which a booking counts where it was made in time; {expect} is what else counts.
+# A plan in which a booking counts where it was made in time; {expect} is what else counts. A
+# connection is for one request: that of who was refused rests, and nobody else is to be sent by it.
 BOOKINGS: Final = """
 [values]
 room = {{ answered = "room.id" }}
@@ -52,6 +53,7 @@ name = "book"
 method = "POST"
 path = "/api/v1/bookings"
 expect = [{expect}]
+headers = {{ Connection = "close" }}
 
 [request.body]
 customer_id = "{{customer}}"
