@@ -18,8 +18,8 @@ from actors.kernel.lifecycle_log import log_lifecycle
 from actors.store.files.backup import refuse_backup, refuse_unfinished
 from actors.store.files.directory_lock import holder_of
 from actors.system import places_of
-from http_edge.descriptors import fit
 from http_edge.listener import bind
+from http_edge.sockets.descriptors import fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import System
-    from http_edge.descriptors import Fit
     from http_edge.listener import Listener, Sockets
+    from http_edge.sockets.descriptors import Fit
 
 log = structlog.get_logger()
 

@@ -20,6 +20,7 @@ from http_edge.endpoints.metrics_endpoint import METRICS
 from http_edge.listener import GATEWAY
 from http_edge.metrics.edge_counts import EdgeCounts
 from http_edge.metrics.loop_lag import LoopLag
+from http_edge.sockets.acceptor import Acceptor
 from http_edge.table_check import check
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Edge:
         for listener, gateway in self._gateways:
             self._context.counts.listeners[listener.name] = gateway.counts
         self._factories: dict[str, ConnectionFactory] = {}
-        self._servers: dict[str, list[asyncio.Server]] = {}
+        self._servers: dict[str, list[Acceptor | asyncio.Server]] = {}
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -108,11 +109,10 @@ class Edge:
         factory = ConnectionFactory(gateway, self._config, descriptors_max=self._descriptors_max)
         loop, backlog = asyncio.get_running_loop(), self._config.backlog_connections
         self._factories[name] = self._context.counts.connected[name] = factory
-        servers = self._servers[name] = [
-            await loop.create_server(factory, sock=bound, backlog=backlog)
-            for bound in self._sockets.get(name, ())
-        ]
-        if not servers:
+        servers = self._servers[name] = []
+        for bound in self._sockets.get(name, ()):
+            servers.append(Acceptor(bound, factory, backlog=backlog))  # noqa: PERF401 - one may raise: those before it are closed
+        if not servers:  # a simulation has no sockets
             host, port = listener.host, listener.port
             servers.append(await loop.create_server(factory, host, port, backlog=backlog))
         gateway.bound_to(sock.getsockname()[0] for server in servers for sock in server.sockets)
@@ -126,9 +126,10 @@ class Edge:
         for servers in self._servers.values():
             for server in servers:
                 server.close()
-        # A request that has just arrived needs two turns of the loop until its handler runs.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # A request that has just arrived needs two turns of the loop until its handler runs, and a
+        # connection that was just taken three until it is one.
+        for _ in range(3):
+            await asyncio.sleep(0)
         self._context.end_the_endless()
         try:
             async with asyncio.timeout(limit_s):
@@ -168,6 +169,6 @@ def _with(
     ]
 
 
-def _url(server: asyncio.Server) -> str:
+def _url(server: Acceptor | asyncio.Server) -> str:
     host, port, *_ = server.sockets[0].getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

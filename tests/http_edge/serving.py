@@ -17,6 +17,7 @@ from yarl import URL
 from actors.config import EdgeConfig, load_config
 from actors.system import listeners_of, unbooted
 from http_edge.edge import Edge
+from http_edge.listener import bind
 from tests.http_edge.fake_system import SERVED, FakeSystem
 
 if TYPE_CHECKING:
@@ -100,7 +101,14 @@ async def serving(
     with tempfile.TemporaryDirectory() as data_dir:
         path = Path(data_dir)
         there = there or listeners_of(SERVED, unbooted(SERVED, whole, path))
-        edge = Edge(system, config, there, data_dir=path, log_requests=log_requests)
+        edge = Edge(
+            system,
+            config,
+            there,
+            data_dir=path,
+            log_requests=log_requests,
+            sockets=bind(there),
+        )
         await edge.start()
         token = (path / "admin.token").read_text().strip()
         try:

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.config import load_config
 from actors.kernel.behavior import Behavior
 from actors.kernel.rng import Rng
-from actors.kernel.supervision.backoff import equal_jitter_s, full_jitter_s
+from actors.kernel.supervision.backoff import full_jitter_s
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import Boom, Obedient, running_kernel, turns
 
@@ -42,11 +41,10 @@ def test_the_delay_is_within_full_jitters_bounds(
         assert delay_s == 0.0
 
 
-@pytest.mark.parametrize("jitter_s", [full_jitter_s, equal_jitter_s])
-def test_the_bound_doubles_up_to_its_cap(jitter_s: Any) -> None:
+def test_the_bound_doubles_up_to_its_cap() -> None:
     """min_s, then twice that, and so on to max_s."""
     rng = HighestRng(0)
-    bounds = [jitter_s(rng, failures, min_s=0.05, max_s=5.0) for failures in range(1, 12)]
+    bounds = [full_jitter_s(rng, failures, min_s=0.05, max_s=5.0) for failures in range(1, 12)]
     assert bounds == [0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
 
 
@@ -55,13 +53,6 @@ def test_full_jitter_reaches_the_whole_range(seed: int) -> None:
     rng = Rng(seed)
     tenths = {int(full_jitter_s(rng, 2, min_s=1.0, max_s=9.0) * 10) for _ in range(2_000)}
     assert tenths >= set(range(10))
-
-
-def test_equal_jitter_reaches_the_upper_half(seed: int) -> None:
-    """Draws lie in every tenth of [bound / 2, bound], and none below."""
-    rng = Rng(seed)
-    tenths = {int(equal_jitter_s(rng, 2, min_s=1.0, max_s=9.0) * 10) for _ in range(2_000)}
-    assert tenths - {10} == set(range(5, 10))
 
 
 async def crashing_child(kernel: Kernel, *, intensity: int = 1_000) -> AsyncioActor:

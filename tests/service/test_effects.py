@@ -30,6 +30,7 @@ from tests.service.callers import (
     calls,
     failing,
     never,
+    opens_after,
 )
 from tests.service.desks import (
     Desk,
@@ -125,7 +126,7 @@ async def test_outcome_is_applied_once_whenever_the_service_is_killed(
 
     world.answer = answer
     kills = 250 if store is HoppingStore else 100  # of threads each takes longer
-    settings = [NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
+    settings = [*NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
     async with office(
         tmp_path,
         {"a": lambda: Caller(world)},
@@ -168,7 +169,9 @@ async def test_effect_that_takes_too_long_has_failed(
         await run.advance(1.99, steps=10)
         assert (world.calls, world.cancelled) == ({"slow": 1}, 0)
         await run.advance(0.02, steps=2)
-        assert (world.calls, world.cancelled) == ({"slow": 2}, 1)
+        assert (world.running, world.cancelled) == (0, 1)
+        await run.advance(0.5, steps=10)
+        assert world.calls == {"slow": 2}
         assert run.labels("a") == ["slow"]
 
 
@@ -216,37 +219,39 @@ BACKOFF = ["effect.backoff_s_min=0.1", "effect.backoff_s_max=0.25", "effect.atte
 async def test_retries_back_off_with_jitter_within_their_bounds(
     tmp_path: Path, clock: SteppingClock, world: World, rng: Rng
 ) -> None:
-    """At once, then at most backoff_s_min, at least half of it, doubled, up to backoff_s_max."""
-    labels = [str(number) for number in range(10)]
+    """At most backoff_s_min, then twice as long, up to backoff_s_max; drawn from 0 up."""
+    labels = [str(number) for number in range(100)]
     async with office(
         tmp_path,
         {"a": lambda: Listener(world)},
         clock=clock,
         seed=rng.getrandbits(32),
-        settings=[NO_BREAKER, *BACKOFF],
+        settings=[*NO_BREAKER, *BACKOFF],
     ) as run:
         delays = await attempts_of(run, clock, world, *labels)
     for each in delays.values():
         assert len(each) == 5
-        for delay_s, most_s in zip(each, (0.0, 0.1, 0.2, 0.25, 0.25), strict=True):
-            assert most_s / 2 <= delay_s <= most_s + 2 * FINE
-    # What failed together does not return together.
-    assert len({round(each[4], 2) for each in delays.values()}) > 3
+        for delay_s, most_s in zip(each, (0.1, 0.2, 0.25, 0.25, 0.25), strict=True):
+            assert 0.0 <= delay_s <= most_s + 2 * FINE
+    # What failed together does not return together, be it for the first time.
+    for number, most_s in enumerate((0.1, 0.2, 0.25, 0.25, 0.25)):
+        tenths = {int(each[number] / most_s * 10) for each in delays.values()}
+        assert tenths >= set(range(10))
 
 
 async def test_shipped_numbers_ride_out_six_seconds_of_refused_connections(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
-    """Whatever is drawn: each attempt fails at once, and the last is not made before."""
+    """But for one in a thousand: each attempt fails at once, and the last is not made before."""
     labels = [str(number) for number in range(20)]
     async with office(
-        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=[NO_BREAKER]
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=[*NO_BREAKER]
     ) as run:
         delays = await attempts_of(run, clock, world, *labels, step_s=COARSE)
     steps_s = max(len(each) for each in delays.values()) * COARSE
     took_s = [sum(each) for each in delays.values()]
     assert min(took_s) - steps_s >= 6.0
-    assert max(took_s) - steps_s <= 12.6
+    assert max(took_s) - steps_s <= 32.5
 
 
 async def test_same_seed_draws_the_same_delays(tmp_path: Path, seed: int) -> None:
@@ -260,7 +265,7 @@ async def test_same_seed_draws_the_same_delays(tmp_path: Path, seed: int) -> Non
             {"a": lambda: Listener(world)},
             clock=clock,
             seed=seed,
-            settings=[NO_BREAKER, *BACKOFF],
+            settings=[*NO_BREAKER, *BACKOFF],
         ) as run:
             return await attempts_of(run, clock, world, "x", "y")
 
@@ -373,7 +378,7 @@ async def test_breaker_opens_waits_at_no_cost_and_closes(
 ) -> None:
     """While the other side is down it is left alone, and nobody's attempts are spent."""
     settings = [
-        "breaker.failures_max=3",
+        *opens_after(3),
         "breaker.open_s=5.0",
         "breaker.probes_max=1",
         "effect.attempts_max=3",
@@ -405,7 +410,7 @@ async def test_kinds_of_effects_have_a_breaker_each_and_it_outlives_the_incarnat
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
     """One dependency's outage is not the other's; a restart of ours does not end it."""
-    settings = ["breaker.failures_max=3", "breaker.open_s=50.0", "effect.attempts_max=3"]
+    settings = [*opens_after(3), "breaker.open_s=50.0", "effect.attempts_max=3"]
 
     async def answer(label: str, attempt: int) -> Any:
         return await (failing(label, attempt) if label == "call" else at_once(label, attempt))
@@ -535,7 +540,7 @@ async def test_stop_ends_every_effect_and_the_next_start_runs_them(
         return await (never(label, attempt) if label == "hangs" else failing(label, attempt))
 
     world.answer = answer
-    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", "breaker.failures_max=8"]
+    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", *opens_after(4)]
     async with office(
         tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
     ) as run:

@@ -59,7 +59,8 @@ NOT_MEASURED: Final = (
     # Listeners: a simulation's network is in memory.
     "http_edge/listener.py",
     "http_edge/connection_factory.py",
-    "http_edge/descriptors.py",
+    "http_edge/sockets/acceptor.py",
+    "http_edge/sockets/descriptors.py",
     "http_edge/places.py",
     # Pages.
     "http_edge/endpoints/front_page.py",

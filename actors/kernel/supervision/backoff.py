@@ -1,7 +1,6 @@
 """Delays that grow, with jitter, so that what failed together does not return together.
 
-The two kinds of jitter are those of M. Brooker, "Exponential Backoff and Jitter", AWS
-Architecture Blog, 2015.
+The jitter is M. Brooker's, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
 """
 
 from __future__ import annotations
@@ -18,17 +17,6 @@ def full_jitter_s(rng: Rng, failures: int, *, min_s: float, max_s: float) -> flo
     Uniform over [0, min(max_s, min_s * 2**(failures - 2))].
     """
     return rng.uniform(0.0, _bound_s(failures, min_s, max_s)) if failures > 1 else 0.0
-
-
-def equal_jitter_s(rng: Rng, failures: int, *, min_s: float, max_s: float) -> float:
-    """As `full_jitter_s`, but never less than half of the bound.
-
-    So a number of attempts rides out an outage of a known length, whatever is drawn.
-    """
-    if failures <= 1:
-        return 0.0
-    bound_s = _bound_s(failures, min_s, max_s)
-    return rng.uniform(bound_s / 2.0, bound_s)
 
 
 def doubled_s(times: int, *, min_s: float, max_s: float) -> float:

@@ -37,7 +37,7 @@ from actors.systems.hotel.saga_messages import (
 if TYPE_CHECKING:
     from actors.systems.hotel.card_processor.card_processor_client import CardProcessorClient
 
-# The waits between so many take a second and a half at most: a guest is told within the deadline.
+# The pauses between so many take 3.5 s at most: a guest is told within the deadline.
 CHARGE_ATTEMPTS_MAX: Final = 4
 
 BY_ID = "SELECT * FROM payment WHERE id = ?"

@@ -336,8 +336,12 @@ PLANTED: dict[str, tuple[str, str, str, str, Callable[[], AbstractContextManager
         lambda: patch.object(Mailbox, "put_back", _put_behind),
     ),
     "an effect is tried again at once": (
-        "effects", "is tried again after", "workshop", "calm",
-        lambda: patch.object(effects, "equal_jitter_s", lambda *_, **__: 0.0),
+        "effects", "is tried again too soon", "workshop", "calm",
+        lambda: patch.object(effects, "full_jitter_s", lambda *_, **__: 0.0),
+    ),
+    "an effect is tried again late": (
+        "effects", "later than it may be", "workshop", "calm",
+        lambda: patch.object(effects, "full_jitter_s", lambda *_, **__: 6.0),
     ),
     "a dead letter pushes out all before it": (
         "letters", "has lost the dead letters", "tally", "calm", _forgetful,

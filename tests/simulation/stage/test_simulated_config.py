@@ -31,8 +31,8 @@ def test_a_scenario_changes_what_nobody_has_set(tmp_path: Path) -> None:
     overlay.write_text("[hotel]\nbooking_s_max = 44.0\n", encoding="utf-8")
     both = played(f"hotel.hold_s={shipped.hold_s}", overlay=overlay).section(HotelConfig)
     assert (both.hold_s, both.booking_s_max) == (shipped.hold_s, 44.0)
-    one = played("effect.attempts_max=7")
-    assert (one.effect.attempts_max, one.section(HotelConfig).booking_s_max) == (7, BOOKING_S_MAX)
+    one = played("effect.attempts_max=10")
+    assert (one.effect.attempts_max, one.section(HotelConfig).booking_s_max) == (10, BOOKING_S_MAX)
 
 
 def test_who_listens_where_is_the_simulations() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.config import load_config
 from actors.errors import ConfigError
-from http_edge.descriptors import FILES_A_STORE, FILES_OTHER, fit
+from http_edge.sockets.descriptors import FILES_A_STORE, FILES_OTHER, fit
 
 LISTENERS = 4
 CONFIG = load_config().edge
