@@ -21,6 +21,7 @@ from actors.simulation.script.script import Script  # noqa: TC001 - a field's ty
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.director import Director
 from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.final_state import tables_in
 from actors.simulation.stage.mishaps import ask_as_operator, have_mishap, wrong_when_restored
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest, get_well
@@ -100,7 +101,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 class Staging:
     """One run of a script, on a machine of its own, with what is to be noted of it.
 
-    `troubles` are what was wrong: also of a run that was ended in the middle.
+    `troubles` are what was wrong: also of a run that was ended in the middle. `tables` are what it
+    has left in the files, once it has come to its end.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Staging:
         self.requests = 0
         self.virtual_s = 0.0
         self.early = 0
+        self.tables: list[tuple[str, str, Any]] = []
         self._crowds = 0
         # Behind which request somebody looks at `/metrics`; None where nobody does.
         rng = Rng(f"{script.seed} metrics")
@@ -192,6 +195,7 @@ class Staging:
                 troubles += _sentences(getattr(audit, "__name__", str(audit)), found)
             found = scenario.violations(folder, machine.config, loop.clock, history)
             troubles += _sentences(f"{type(scenario).__name__}.violations", found)
+            self.tables = tables_in(folder)
         if not troubles and machine.backups:
             troubles = await wrong_when_restored(machine, loop, given.audits)
         if not troubles:
