@@ -30,6 +30,8 @@ CLIENTS_MAX: Final = 64
 SEGMENTS: Final = 4
 # How long what somebody has sent who has left may keep a place, where it may have been late.
 LOST_S: Final = 60.0
+# How soon who is turned away is told so: 50 ms from his head's arrival, and the way there and back.
+REFUSED_S: Final = 0.1
 # How long a connection that was refused may rest, in terms of what its client was told.
 RESTS: Final = 2.0
 
@@ -131,9 +133,19 @@ class AdmissionOracle:
                 yield f"{len(pending)} {kind[1]} of {store} are in progress, of {self.most}"
 
     def answered(
-        self, who: str, request_id: str, method: str, target: str, kind: str, now_s: float
+        self,
+        who: str,
+        request_id: str,
+        method: str,
+        target: str,
+        kind: str,
+        now_s: float,
+        own_s: float = 0.0,
     ) -> Iterator[str]:
-        """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem."""
+        """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem.
+
+        It took the gateway `own_s` seconds, or less.
+        """
         if kind != OVERLOADED:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
@@ -141,6 +153,8 @@ class AdmissionOracle:
         self._rests_until_s[who] = now_s + RESTS * self._config.rest_s
         self._refused.add(request_id)
         what = f"{method} {target}"
+        if own_s > REFUSED_S:
+            yield f"{what} was refused after {own_s:.3f} s"
         if target.startswith(VITAL):
             yield f"{what} was refused, and keeps the system reachable"
         if request_id in self._begun:
