@@ -181,6 +181,11 @@ class EffectConfig(Section):
         )
 
 
+# What a system's section says of effects, by service and effect, where it has a key of this type
+# that is called `effects`: `[shop.effects.till.ChargeCard]` goes before what its author says.
+EffectTables = dict[str, dict[str, dict[str, Any]]]
+
+
 class BackupConfig(Section):
     hold_s_max: Positive
     retry_s: Positive
@@ -213,12 +218,19 @@ class AdmissionConfig(Section):
     in_progress_min: Count
     in_progress_begin: Count
     in_progress_max: Count
+    service_max: Count
     target_s: Positive
     window_s: Positive
     rest_s: Positive
+    rest_s_max: Positive
+    returns_per_s: Positive
 
     def rules(self) -> Iterable[Rule]:
         """Say what its keys must be to each other."""
+        yield (
+            self.rest_s <= self.rest_s_max,
+            "edge.admission.rest_s is at most rest_s_max",
+        )
         yield (
             self.in_progress_min <= self.in_progress_begin <= self.in_progress_max,
             "edge.admission.in_progress_begin is from in_progress_min to in_progress_max",
@@ -294,6 +306,12 @@ class Config(Section):
                 return section
         message = f"configuration: no system that is booted has a section {kind.__name__}"
         raise ConfigError(message)
+
+    def effect_tables(self) -> Iterator[tuple[str, EffectTables]]:
+        """Yield what sections say of effects, with the section's name."""
+        for name, section in self.sections():
+            if tables := getattr(section, "effects", None):
+                yield name, tables
 
     def named(self, name: str) -> Any:
         """Return the section of this name, whose type one need not know; None where there is none.

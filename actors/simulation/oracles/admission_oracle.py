@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # What such a refusal is called.
 OVERLOADED: Final = "overloaded"
+# And where so much is under way in the service.
+SERVICE_OVERLOADED: Final = "service-overloaded"
 # What keeps a system reachable is never refused so.
 VITAL: Final = ("/healthz", "/readyz", "/metrics", "/admin")
 # No run has more clients: where more may be in progress, nobody is refused.
@@ -32,8 +34,6 @@ SEGMENTS: Final = 4
 LOST_S: Final = 60.0
 # How soon who is turned away is told so: 50 ms from his head's arrival, and the way there and back.
 REFUSED_S: Final = 0.1
-# How long a connection that was refused may rest, in terms of what its client was told.
-RESTS: Final = 2.0
 
 # A message of a service.
 Kind = tuple[str, str]
@@ -65,6 +65,8 @@ class AdmissionOracle:
         self._fewest = self._fewest_of(config)
         # By the requests' ids: what clients have sent, and what services have begun of it.
         self._sent: dict[str, _Sent] = {}
+        # How many were ever sent: each may have left a saga behind, which outlives its process.
+        self._sent_ever = 0
         self._begun: dict[str, asyncio.Future[object]] = {}
         self._pending: dict[Kind, dict[str, asyncio.Future[object]]] = {}
         self._refused: set[str] = set()
@@ -101,6 +103,7 @@ class AdmissionOracle:
                 name: each for name, each in self._sent.items() if each.until_s + LOST_S > now_s
             }
         bounded = not as_operator and not target.startswith(VITAL)
+        self._sent_ever += bounded
         self._sent[request_id] = _Sent(_shape(method, target), bounded, now_s, float("inf"))
 
     def ended(self, request_id: str, until_s: float) -> None:
@@ -146,11 +149,11 @@ class AdmissionOracle:
 
         It took the gateway `own_s` seconds, or less.
         """
-        if kind != OVERLOADED:
+        if kind not in {OVERLOADED, SERVICE_OVERLOADED}:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
             return
-        self._rests_until_s[who] = now_s + RESTS * self._config.rest_s
+        self._rests_until_s[who] = now_s + self._config.rest_s_max
         self._refused.add(request_id)
         what = f"{method} {target}"
         if own_s > REFUSED_S:
@@ -159,6 +162,11 @@ class AdmissionOracle:
             yield f"{what} was refused, and keeps the system reachable"
         if request_id in self._begun:
             yield f"{what} was refused, and its service had it"
+        if kind == SERVICE_OVERLOADED:
+            most, service_max = self._sent_ever - 1, self._config.service_max
+            if most < service_max:
+                yield f"{what} was refused where {most} were ever asked, of {service_max}"
+            return
         present = self._present(request_id, now_s)
         if present < self._fewest:
             yield f"{what} was refused where {present} were in progress, of {self._fewest}"

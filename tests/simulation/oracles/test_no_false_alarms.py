@@ -56,6 +56,16 @@ def test_what_was_refused_in_its_turn_may_run_again() -> None:
     assert list(oracle.hear("bell", [_handled(seq=3), done])) != []
 
 
+def test_what_is_kept_may_go_before_what_is_asked() -> None:
+    """It is half done; but neither before its own kind."""
+    oracle = OrderOracle()
+    kept = [_handled(seq=seq, origin=TimerOrigin(seq)) for seq in (2, 4)]
+    asked = [_handled(seq=seq) for seq in (1, 3)]
+    assert list(oracle.hear("bell", [*kept, *asked])) == []
+    assert list(oracle.hear("bell", [_handled(seq=3, origin=TimerOrigin(3))])) != []
+    assert list(oracle.hear("bell", [_handled(seq=2)])) != []
+
+
 def _fired(oracle: TimerOracle, message: Any, at_s: float) -> list[str]:
     """Return what is said of a timer that fires an hour before it is due by the clock."""
     fired = _handled(message=message, origin=TimerOrigin(1), now_us=HOUR_US, at_s=at_s)
@@ -108,7 +118,7 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
     for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
         breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
         oracle = EffectOracle(config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()))
-        oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
+        oracle.limits["bell", what.type] = EffectLimits(2.0, 7, running_max=64, slow_s=0.0)
         for _ in range(breaker.calls_min):
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
         found = await asyncio.create_task(attempt(oracle, 1.0 + at_s, fails=False))
