@@ -32,6 +32,8 @@ CLIENTS_MAX: Final = 64
 SEGMENTS: Final = 4
 # How long what somebody has sent who has left may keep a place, where it may have been late.
 LOST_S: Final = 60.0
+# How soon who is turned away is told so: 50 ms from his head's arrival, and the way there and back.
+REFUSED_S: Final = 0.1
 
 # A message of a service.
 Kind = tuple[str, str]
@@ -134,9 +136,19 @@ class AdmissionOracle:
                 yield f"{len(pending)} {kind[1]} of {store} are in progress, of {self.most}"
 
     def answered(
-        self, who: str, request_id: str, method: str, target: str, kind: str, now_s: float
+        self,
+        who: str,
+        request_id: str,
+        method: str,
+        target: str,
+        kind: str,
+        now_s: float,
+        own_s: float = 0.0,
     ) -> Iterator[str]:
-        """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem."""
+        """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem.
+
+        It took the gateway `own_s` seconds, or less.
+        """
         if kind not in {OVERLOADED, SERVICE_OVERLOADED}:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
@@ -144,6 +156,8 @@ class AdmissionOracle:
         self._rests_until_s[who] = now_s + self._config.rest_s_max
         self._refused.add(request_id)
         what = f"{method} {target}"
+        if own_s > REFUSED_S:
+            yield f"{what} was refused after {own_s:.3f} s"
         if target.startswith(VITAL):
             yield f"{what} was refused, and keeps the system reachable"
         if request_id in self._begun:

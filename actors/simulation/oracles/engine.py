@@ -24,7 +24,7 @@ from actors.simulation.oracles.deadline_oracle import (
     LastAnswers,
     expired,
 )
-from actors.simulation.oracles.effect_oracle import EffectOracle
+from actors.simulation.oracles.effect_oracle import SILENCE, EffectOracle
 from actors.simulation.oracles.files_at_rest import check_files, left_running, letters_in
 from actors.simulation.oracles.http_contract import HttpContract
 from actors.simulation.oracles.key_ages import KeyAges
@@ -83,9 +83,10 @@ ORACLES: Final[Mapping[str, str]] = {
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
-    "many, is told when to come again, and nothing of it was begun; nobody keeps a place at rest",
+    "many, is told when to come again, at once, and nothing of it was begun; nobody keeps a place",
     "metrics": "what /metrics has counted is what clients were told, what was tried and restarted, "
-    "and what files hold; no counter goes back while its process runs",
+    "and what files hold; no counter goes back while its process runs; no breaker has opened where "
+    "some calls were always answered",
     "deadlines": "no answer comes late where the network is whole, nor never, for that the process "
     "ends in order; what is too late is not run, and what is not too late is",
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written; "
@@ -288,7 +289,7 @@ class Engine:
     def attempted(self, store: str, messages: Sequence[Any]) -> None:
         """Hear that an effect is about to ask the outside world: for several, if it takes lists."""
         now_s = self._clock.monotonic()
-        self.metrics.tried(store, type_name(type(messages[0])))
+        self.metrics.tried(store, type_name(type(messages[0])), now_s)
         self._add("effects", self._attempted(store, messages, now_s))
 
     def finished(
@@ -300,8 +301,12 @@ class Engine:
     ) -> None:
         """Hear what the outside world has said to it."""
         now_s = self._clock.monotonic()
+        what = type_name(type(messages[0]))
         if error is None:
-            self.metrics.succeeded(store, type_name(type(messages[0])))
+            self.metrics.succeeded(store, what, now_s)
+        else:
+            silence_s, silent = self.config.effect.silence_s, isinstance(error, SILENCE)
+            self.metrics.failed(store, what, now_s, silent=silent, silence_s=silence_s)
         self._add("effects", self.effects.finished(store, messages, now_s, values, error))
 
     def begun(self, store: str) -> None:
@@ -494,8 +499,14 @@ class Engine:
         said = seen.body if isinstance(seen.body, dict) and seen.status == NO_ROOM else {}
         kind = str(said.get("type")).rpartition("/")[2]
         now_s = self._clock.monotonic()
+        begun_s = now_s - seen.took_s
+        own_s = 0.0
+        # What has a body may be told before that is sent, and reads its answer behind it.
+        if seen.method == "GET" and self.deadlines.is_whole(who, begun_s):
+            own_s = seen.took_s - self.pauses.within(begun_s, now_s)
+            own_s -= self.admissions.rested_s(who, begun_s, now_s)
         found = self.admissions.answered(
-            who, seen.request_id, seen.method, seen.target, kind, now_s
+            who, seen.request_id, seen.method, seen.target, kind, now_s, own_s
         )
         return (f"{who}: {each}" for each in found)
 

@@ -41,6 +41,7 @@ REASONS: Final[dict[str, frozenset[str]]] = {
     "too-many-connections": frozenset({"no_place"}),
     "deadline-exceeded": frozenset({"deadline"}),
     "overloaded": frozenset({"overloaded"}),
+    "service-overloaded": frozenset({"service_overloaded"}),
     "mailbox-full": frozenset({"mailbox_full", "outbox_full", "other"}),
     "starting": frozenset({"starting"}),
     "actor-stopped": frozenset({"stopped"}),
@@ -159,13 +160,25 @@ class MetricsOracle:
         """Hear that an actor was started again."""
         self._restarts[actor] += 1
 
-    def succeeded(self, store: str, what: str) -> None:
-        """Hear that an attempt of an effect has succeeded, whose incarnation lives."""
+    def succeeded(self, store: str, what: str, now_s: float) -> None:
+        """Hear that an attempt of an effect has succeeded."""
         self._succeeded[store, what] += 1
+        self._answered_s[store, what] = now_s
 
-    def tried(self, store: str, what: str) -> None:
+    def tried(self, store: str, what: str, now_s: float) -> None:
         """Hear that an effect is about to ask the outside world."""
         self._tried[store, what] += 1
+        self._answered_s.setdefault((store, what), now_s)
+
+    def failed(
+        self, store: str, what: str, now_s: float, *, silent: bool, silence_s: float
+    ) -> None:
+        """Hear that an attempt has failed; it was `silent` where nothing was said to it.
+
+        Only who has said no, or nothing to anybody for half of `silence_s`, may be left alone.
+        """
+        if not silent or now_s - self._answered_s.get((store, what), -inf) > silence_s / 2:
+            self._may_open.add((store, what))
 
     def hear(self, store: str, batch: Sequence[Handled]) -> None:
         """Hear what was committed, of that what another service has sent too late."""
@@ -204,6 +217,10 @@ class MetricsOracle:
         self._last, self._last_s = scrape, now_s
         yield from self._requests(scrape, known, links_whole=links_whole)
         yield from self._sheds(scrape, known, links_whole=links_whole)
+        for labels, number in scrape.of("breaker_openings_total"):
+            key = labels["service"], labels["dependency"]
+            if number and key not in self._may_open:
+                yield f"{key[0]}: {key[1]} was left alone, though some of it was always answered"
         restarts = _sums(scrape, "actor_restarts_total", "actor")
         for actor, number in known.restarts.items():
             if restarts.get(actor, 0) < number:
@@ -235,6 +252,9 @@ class MetricsOracle:
         self._tried: Counter[Effect] = Counter()
         self._succeeded: Counter[Effect] = Counter()
         self._expired: Counter[str] = Counter()
+        # When each effect was answered last, or asked first; and whose breaker may have opened.
+        self._answered_s: dict[Effect, float] = {}
+        self._may_open: set[Effect] = set()
 
     def _requests(self, scrape: Scrape, known: Known, *, links_whole: bool) -> Iterator[str]:
         counted: Counter[Answers] = Counter()

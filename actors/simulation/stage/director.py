@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from actors.simulation.time.loop import SimulationLoop
     from actors.simulation.time.virtual_clock import VirtualClock
 
+# How long the outside world stays as it is at most, in virtual seconds: what asks it for ever would
+# do so, every other second, for as long as a client who comes back after days is away.
+WORLD_S_MAX: Final = 100.0
 # How long a crashed process stays away, in virtual seconds: whoever restarts it takes as long.
 REBOOT_S: Final = 0.2
 # What makes dead letters.
@@ -110,6 +113,11 @@ class Director:
         for step in schedule.steps:
             await asyncio.sleep(step.gap_us / 1_000_000)
             if not self._lifted or step.fault in ENDS:
+                await self.apply(step)
+        unended = [step for step in schedule.unended() if step.fault == "mend_world"]
+        if unended:
+            await asyncio.sleep(WORLD_S_MAX)
+            for step in unended:
                 await self.apply(step)
 
     def lift(self) -> None:

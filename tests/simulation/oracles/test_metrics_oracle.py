@@ -8,7 +8,7 @@ import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
-from actors.simulation.oracles.metrics_oracle import Scrape
+from actors.simulation.oracles.metrics_oracle import OURS, MetricsOracle, Scrape
 from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.oracles.metrics_plants import METRICS
 from tests.simulation.planting import PLANTED, config_of
@@ -56,6 +56,28 @@ def test_a_wrong_number_is_found(rehearse: Callable[[str, str], Rehearsal], name
     else:
         pytest.fail(f"not found in {SEEDS} seeds: {name}")
     assert rehearsal.play(script).troubles == ()
+
+
+def opened(*failures: tuple[float, bool]) -> list[str]:
+    """Return what is said of a breaker that has opened, where failures came so, of 60 s silence.
+
+    It was asked first at 0 s and answered at 100 s; each fails at a time, in silence or not.
+    """
+    oracle = MetricsOracle()
+    oracle.begin(frozenset(), 0.0)
+    oracle.tried("desk", "FetchPart", 0.0)
+    oracle.succeeded("desk", "FetchPart", 100.0)
+    for at_s, silent in failures:
+        oracle.failed("desk", "FetchPart", at_s, silent=silent, silence_s=60.0)
+    text = f'{OURS}breaker_openings_total{{service="desk",dependency="FetchPart"}} 1.0'
+    return list(oracle.scraped(text, oracle.known(), 200.0, 200.0, links_whole=True))
+
+
+def test_silence_beside_answers_opens_nothing() -> None:
+    """Nor does nothing at all; who says no, or nobody who is answered for long, may."""
+    told = ["desk: FetchPart was left alone, though some of it was always answered"]
+    assert opened() == opened((110.0, True), (129.0, True)) == told
+    assert opened((110.0, False)) == opened((110.0, True), (161.0, True)) == []
 
 
 def test_a_counter_that_goes_back_is_told() -> None:
