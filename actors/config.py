@@ -37,6 +37,7 @@ DEFAULTS = _PACKAGED if _PACKAGED.exists() else Path(__file__).parents[1] / "con
 # Thirty years in seconds, and what fits a C int: neither infinity nor a slip of the finger.
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 NotNegativeCount = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -158,7 +159,7 @@ class BackgroundConfig(Section):
     slice_messages: Count
     slice_s: Positive
     slice_wait_s_max: Positive
-    share_min: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    share_min: Share
     lag_s_max: Positive
 
 
@@ -190,10 +191,20 @@ class BackupConfig(Section):
 
 
 class BreakerConfig(Section):
-    failures_max: Count
+    window_calls: Count
+    calls_min: Count
+    failed_share: Share
+    slow_s: NotNegative
     open_s: Positive
     probes_max: Count
     probe_s_max: Positive
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield (
+            self.calls_min <= self.window_calls,
+            "breaker.calls_min is at most breaker.window_calls",
+        )
 
 
 class ListenerConfig(Section):

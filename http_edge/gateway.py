@@ -120,6 +120,7 @@ class Gateway:
             status = answer._head[9:12]  # noqa: SLF001 - a number made of it costs as much as to count
         else:
             status = str(answer.status)
+            self.counts.requests.streams(handler)
         ended = self.clock.monotonic()
         leave(control, begun, ended, status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.

@@ -26,8 +26,9 @@ _HOST: Final = re.compile(
 _HOST_FIELD: Final = hdrs.HOST
 _EXPECT_FIELD: Final = hdrs.EXPECT
 _TIMEOUT_FIELD: Final = istr("X-Request-Timeout")
-# Decimal seconds: not what float() also reads, such as "nan" or "1_0".
-_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+# Decimal seconds: not what float() also reads, such as "nan" or "1_0". Of any length: who passes on
+# what is left of his own time has seventeen digits of it.
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
 class HttpRequest(web.BaseRequest):

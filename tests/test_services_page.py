@@ -147,7 +147,7 @@ async def test_the_pager_calls_those_of_one_commit_together(folder: Path, tmp_pa
         return [int(order_id) for order_id in order_ids]
 
     services = {"pager": lambda: pager.Pager(page)}
-    async with office(tmp_path, services, clock=SteppingClock(), settings=[NO_BREAKER]) as run:
+    async with office(tmp_path, services, clock=SteppingClock(), settings=[*NO_BREAKER]) as run:
         await run.ask("pager", pager.CallGuests(order_ids=[*map(str, range(10)), "gone", "11"]))
         await run.until(lambda: run.count("pager", "called") == 11)
     assert calls[:4] == [[*map(str, range(10))], ["gone", "11"], ["gone"], ["11"]]

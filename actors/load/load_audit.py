@@ -9,17 +9,21 @@ What was acknowledged must also be there as it was answered.
 from __future__ import annotations
 
 import asyncio
+import math
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 import msgspec
 
 from actors.load.load_exchange import LoadExchange
+from actors.load.load_ledger import TOO_MANY
 from actors.load.load_plan import ANSWER
 from actors.load.request_maker import decoded
 from actors.load.template import filled, filled_path, names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from actors.kernel.clock import Clock
     from actors.load.connection_pool import ConnectionPool
@@ -27,9 +31,10 @@ if TYPE_CHECKING:
 
 # At once: enough to keep a server busy, few enough to overload none.
 READERS: Final = 16
-# A system that is still recovering is asked again, this often and after this long each time.
-ATTEMPTS_MAX: Final = 20
+# A system that is still recovering is asked again, this often and for so long: most recover within
+# a second. Once one question was given up, no other waits again: there may be ten thousand.
 RETRY_S: Final = 0.25
+PATIENCE_S: Final = 5.0
 # Pages of one list: a plan whose match is this wide matches too much.
 PAGES_MAX: Final = 1000
 OK, NOT_FOUND = 200, 404
@@ -54,7 +59,8 @@ class AuditFinding(msgspec.Struct, frozen=True, kw_only=True):
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an audit saw: `checked` writes of those in the ledger, and what is wrong with them.
 
-    `unreadable_by_plan` are those that its plan has no way to read back.
+    `unreadable_by_plan` are those that its plan has no way to read back. Those that are found
+    "unread" were not checked either.
     """
 
     acknowledged: int
@@ -83,6 +89,10 @@ class LoadAudit:
         self._pools = pools
         self._hosts = hosts
         self._clock = clock
+        self._patience_s = PATIENCE_S
+        # When each listener has answered last; and those that did not for longer than that.
+        self._answered_s = dict.fromkeys(hosts, -math.inf)
+        self._silent: dict[str, str] = {}
 
     async def audit(self, entries: Sequence[LedgerEntry]) -> AuditReport:
         """Return what is wrong; nothing is asked of the ledger's writes but reads."""
@@ -99,32 +109,33 @@ class LoadAudit:
             match = msgspec.json.encode([entry.request.name, filled(read.match, value_of)])
             groups.setdefault(place, {}).setdefault(match, []).append(entry)
         findings: list[AuditFinding] = []
+        unread: dict[tuple[str, str], tuple[str, list[LedgerEntry]]] = {}
         left = iter(groups.items())
 
         async def reader() -> None:
             for (listener, path, items), matches in left:
-                findings.extend(await self._judge(listener, path, items, matches.values()))
+                try:
+                    found = await self._items(listener, path, items)
+                except NoAnswer as error:
+                    for entry in chain.from_iterable(matches.values()):
+                        alike = unread.setdefault((entry.request.name, str(error)), (path, []))
+                        alike[1].append(entry)
+                else:
+                    for group in matches.values():
+                        findings.extend(_judged(group, found, path))
 
         await asyncio.gather(*(reader() for _ in range(READERS)))
+        for (_, said), (path, alike) in unread.items():
+            findings.append(_finding("unread", len(alike), alike, f"GET {path} {said}"))
         standings = [each.standing for each in entries]
         return AuditReport(
             acknowledged=standings.count("acknowledged"),
             refused=standings.count("refused"),
             unknown=standings.count("unknown"),
-            checked=len(entries) - skipped,
+            checked=len(entries) - skipped - sum(len(alike) for _, alike in unread.values()),
             unreadable_by_plan=skipped,
             findings=tuple(sorted(findings, key=lambda each: (each.kind, each.keys))),
         )
-
-    async def _judge(
-        self, listener: str, path: str, items: str | None, groups: Iterable[list[LedgerEntry]]
-    ) -> list[AuditFinding]:
-        try:
-            found = await self._items(listener, path, items)
-        except NoAnswer as error:
-            every = [each for group in groups for each in group]
-            return [_finding("unread", len(every), every, f"GET {path} {error}")]
-        return [each for group in groups for each in _judged(group, found, path)]
 
     async def _items(self, listener: str, path: str, items: str | None) -> list[Any]:
         """Return what is there: of a list all pages."""
@@ -143,32 +154,43 @@ class LoadAudit:
             following = answer.get("next") if isinstance(answer, dict) else None
             if following is None:
                 return found
-            after = f"{'&' if '?' in path else '?'}after={following}"
+            after = f"{'&' if '?' in path else '?'}after={quote(str(following), safe='')}"
         raise NoAnswer(f"has more than {PAGES_MAX} pages: read by something narrower")
 
     async def _get(self, listener: str, path: str) -> Any:
         """Return an answer's value, or None where there is no such thing. Raises NoAnswer."""
-        text = f"GET {path} HTTP/1.1\r\nHost: {self._hosts[listener]}\r\n\r\n"
-        said = ""
-        for attempt in range(ATTEMPTS_MAX):
-            if attempt:
-                await asyncio.sleep(RETRY_S)
-            ended: asyncio.Future[LoadExchange] = asyncio.get_running_loop().create_future()
-
-            def end(exchange: LoadExchange, ended: asyncio.Future[LoadExchange] = ended) -> None:
-                if not ended.done():  # nobody waits for it any more
-                    ended.set_result(exchange)
-
-            self._pools[listener].send(LoadExchange(text.encode(), self._clock.monotonic(), end))
-            exchange = await ended
+        begun_s = self._clock.monotonic()
+        while listener not in self._silent:
+            exchange = await self._ask(listener, path)
             if exchange.status == OK:
                 return decoded(exchange.body)
             if exchange.status == NOT_FOUND:
                 return None
             said = exchange.failure or f"says {exchange.status}"
-            if 400 <= exchange.status < 500:  # noqa: PLR2004 - asking again changes nothing
-                break
-        raise NoAnswer(said)
+            if 400 <= exchange.status < 500 and exchange.status != TOO_MANY:  # noqa: PLR2004 - 4xx
+                raise NoAnswer(said)  # asking again changes nothing
+            took_s = exchange.ended_s - begun_s
+            if took_s >= PATIENCE_S and self._answered_s[listener] < begun_s:
+                self._silent[listener] = said
+            if took_s >= self._patience_s:
+                self._patience_s = 0.0
+                raise NoAnswer(said)
+            await asyncio.sleep(RETRY_S)
+        raise NoAnswer(self._silent[listener])
+
+    async def _ask(self, listener: str, path: str) -> LoadExchange:
+        text = f"GET {path} HTTP/1.1\r\nHost: {self._hosts[listener]}\r\n\r\n"
+        ended: asyncio.Future[LoadExchange] = asyncio.get_running_loop().create_future()
+
+        def end(exchange: LoadExchange) -> None:
+            if not ended.done():  # nobody waits for it any more
+                ended.set_result(exchange)
+
+        self._pools[listener].send(LoadExchange(text.encode(), self._clock.monotonic(), end))
+        exchange = await ended
+        if exchange.status:
+            self._answered_s[listener] = exchange.ended_s
+        return exchange
 
 
 # --- Judging ---------------------------------------------------------------------------------
@@ -194,7 +216,7 @@ def _judged(group: list[LedgerEntry], found: list[Any], path: str) -> list[Audit
         findings.append(_finding("contradicted", more, group, f"refused, and {where}"))
     for entry in acknowledged:
         said = filled(read.compared, _value_of(entry))
-        if not any(_matches(each, said) for each in there):
+        if not any(_is_as(each, said) for each in there):
             detail = f"answered as {said}, and read back as {there[:2]}"
             findings.append(_finding("contradicted", 1, [entry], detail))
     return findings
@@ -206,6 +228,11 @@ def _matches(item: Any, wanted: Mapping[str, Any]) -> bool:
         _field(item, name) in value if isinstance(value, list) else _field(item, name) == value
         for name, value in wanted.items()
     )
+
+
+def _is_as(item: Any, said: Mapping[str, Any]) -> bool:
+    """Whether it has each field as it was said."""
+    return all(_field(item, name) == value for name, value in said.items())
 
 
 def _field(value: Any, name: str) -> Any:

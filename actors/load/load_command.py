@@ -92,19 +92,20 @@ async def _run(
 ) -> LoadOutcome:
     run = LoadRun(plan, urls, clock=clock, rng=rng, limits=options.limits, watcher=progress)
     try:
-        with _stopped_by_signal(run):
+        with _stopped_by_signal(run, progress):
             return await run.run(options.phases, audit=options.audits)
     finally:
         progress.close()
 
 
 @contextmanager
-def _stopped_by_signal(run: LoadRun) -> Iterator[None]:
+def _stopped_by_signal(run: LoadRun, progress: LoadProgress) -> Iterator[None]:
     """End the run in order at the first SIGINT or SIGTERM; a second one ends the process."""
     loop = asyncio.get_running_loop()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if run.outcome.stopped:
+            progress.show_cursor()
             os._exit(STOPPED)
         loop.call_soon_threadsafe(run.stop)
 

@@ -104,7 +104,8 @@ class LoadConnection(asyncio.Protocol):
 def _read(received: bytes, *, is_head: bool, ended: bool) -> tuple[int, bytes, bool] | None:
     """Return an answer's status, body, and whether the connection stays; None before its end.
 
-    Raises ValueError for what is no answer.
+    Raises ValueError for what is no answer. A connection on which more came than was asked for does
+    not stay: the rest would be taken for the next one's answer.
     """
     status, begin, head = 0, 0, b""
     while status < 200:  # noqa: PLR2004 - 100 and 103 come before the answer itself
@@ -112,21 +113,29 @@ def _read(received: bytes, *, is_head: bool, ended: bool) -> tuple[int, bytes, b
         if end < 0:
             return None
         head = received[begin:end].lower()
-        if not head.startswith(b"http/1."):
+        if not head.startswith(b"http/1.") or not head[9:12].isdigit():
             raise ValueError(head)
         status = int(head[9:12])
         begin = end + len(b"\r\n\r\n")
     stays = b"\r\nconnection: close" not in head and not head.startswith(b"http/1.0")
-    if is_head or status in NO_BODY:
-        return status, b"", stays
     length = _field(head, b"content-length")
-    if length is not None:
+    if is_head or status in NO_BODY:
+        body, whole = b"", begin
+    elif length is not None:
+        if not length.isdigit():
+            raise ValueError(length)
         whole = begin + int(length)
-        return None if len(received) < whole else (status, received[begin:whole], stays)
-    if _field(head, b"transfer-encoding") is not None:
-        body = _unchunked(received, begin)
-        return None if body is None else (status, body, stays)
-    return (status, received[begin:], False) if ended else None
+        if len(received) < whole:
+            return None
+        body = received[begin:whole]
+    elif _field(head, b"transfer-encoding") is not None:
+        found = _unchunked(received, begin)
+        if found is None:
+            return None
+        body, whole = found
+    else:
+        return (status, received[begin:], False) if ended else None
+    return status, body, stays and len(received) == whole
 
 
 def _field(head: bytes, name: bytes) -> bytes | None:
@@ -138,7 +147,8 @@ def _field(head: bytes, name: bytes) -> bytes | None:
     return head[begin : end if end >= 0 else None].strip()
 
 
-def _unchunked(received: bytes, at: int) -> bytes | None:
+def _unchunked(received: bytes, at: int) -> tuple[bytes, int] | None:
+    """Return the body, and where its answer ends; None before that."""
     parts: list[bytes] = []
     while True:
         line = received.find(b"\r\n", at)
@@ -149,8 +159,9 @@ def _unchunked(received: bytes, at: int) -> bytes | None:
             raise ValueError(size)
         at = line + 2
         if size == 0:  # no server of ours has trailers: what follows is one blank line, or those
-            is_whole = received.startswith(b"\r\n", at) or b"\r\n\r\n" in received[at:]
-            return b"".join(parts) if is_whole else None
+            end = line if received.startswith(b"\r\n", at) else received.find(b"\r\n\r\n", at)
+            whole = end + len(b"\r\n\r\n")
+            return (b"".join(parts), whole) if end >= 0 else None
         if len(received) < at + size + 2:
             return None
         parts.append(received[at : at + size])

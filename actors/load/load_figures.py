@@ -64,10 +64,14 @@ class Latencies:
             made._histogram.record_corrected_value(value, interval_us, count)
         return made
 
-    def as_json(self) -> dict[str, float]:
-        """Return the percentiles by name ("p99.9"), the mean and the longest, in seconds."""
+    def as_json(self) -> dict[str, float | None]:
+        """Return the percentiles by name ("p99.9"), the mean and the longest, in seconds.
+
+        Each is None of no latencies: 0 would meet every target.
+        """
         found = {f"p{each:g}": self.at(each) for each in PERCENTILES}
-        return {**found, "mean": self.mean_s, "max": self.max_s}
+        found |= {"mean": self.mean_s, "max": self.max_s}
+        return dict(found) if len(self) else dict.fromkeys(found)
 
 
 class LoadFigures:
@@ -95,7 +99,7 @@ class LoadFigures:
 
     @property
     def late_share(self) -> float:
-        """Which part of what was to be sent was sent late, or not at all."""
+        """Which part of what was to be sent was not sent when it was to be."""
         return self.late / self.planned if self.planned else 0.0
 
     @property

@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "they were meant to be sent; then read back what it was told to write. SYSTEM is as for "
         "`run`; its plan is its own, System(load=...), or --plan's.",
         epilog="Exit codes: 0 all well, 1 a write is lost, doubled or contradicted, a target is "
-        "missed, or nothing went well, 2 misuse, 3 stopped before its end.",
+        "missed, or nothing was sent or went well, 2 misuse, 3 stopped before its end.",
     )
     shape = parser.add_argument_group("what is sent")
     shape.add_argument("--plan", type=Path, metavar="FILE", help="a plan as TOML: docs/LOAD.md")

@@ -63,6 +63,10 @@ class LoadProgress:
             self._clear()
             self._bars.stop()
 
+    def show_cursor(self) -> None:
+        """Give the terminal what a bar takes from it: the process ends at once."""
+        self._console.show_cursor()
+
     def _draw(self) -> None:
         assert self._task is not None, "see began"
         result = None if self._sender is None else self._sender.result

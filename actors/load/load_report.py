@@ -33,11 +33,13 @@ def phase_line(result: PhaseResult) -> str:
 
 def phase_table(results: Sequence[PhaseResult]) -> Table:
     """Return a row for each phase, and below it one for each request, if there are several."""
-    table = Table(title="from the intended time; p99 sent: from the actual send")
+    # Without lines between them eleven columns fit into the eighty of a terminal.
+    title = "milliseconds from the intended time; p99 sent: from the actual send"
+    table = Table(title=title, box=None, padding=(0, 1, 0, 0))
     table.add_column("phase")
     for name in ("requests", "late", "well", "failed", "p50", "p90", "p99", "p99.9", "max"):
-        table.add_column(name, justify="right")
-    table.add_column("p99 sent", justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("p99 sent", justify="right", no_wrap=True)
     for result in results:
         table.add_row(str(result.phase), *_cells(result.total, result.interval_s))
         if len(result.by_request) > 1:
@@ -131,13 +133,21 @@ def _cells(figures: LoadFigures, interval_s: float | None) -> list[str]:
     counts = (figures.planned, figures.late, figures.well, figures.failed)
     latencies = [*(corrected.at(each) for each in (50.0, 90.0, 99.0, 99.9)), corrected.max_s]
     latencies.append(figures.from_sent.at(99.0))
-    return [str(each) for each in counts] + [_in_words(each) for each in latencies]
+    told = [_in_ms(each) for each in latencies] if figures.well else ["-"] * len(latencies)
+    return [str(each) for each in counts] + told
 
 
 def _percentiles(latencies: Latencies) -> str:
+    if not len(latencies):
+        return "none"
     found = [f"p{each:g} {_in_words(latencies.at(each))}" for each in (50.0, 99.0, 99.9)]
     return " ".join([*found, f"max {_in_words(latencies.max_s)}"])
 
 
 def _in_words(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+    return f"{_in_ms(seconds)} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def _in_ms(seconds: float) -> str:
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.3g}" if milliseconds < 1000 else f"{milliseconds:.0f}"  # noqa: PLR2004

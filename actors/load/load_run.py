@@ -118,7 +118,10 @@ class LoadRun:
             )
             for name, host in hosts.items()
         }
-        names = {name: f"{host}:{port}" for name, (host, port) in hosts.items()}
+        self._names = names = {
+            name: f"{f'[{host}]' if ':' in host else host}:{port}"
+            for name, (host, port) in hosts.items()
+        }
         self.outcome = LoadOutcome(LoadLedger())
         run_id = f"{clock.now_us():x}"
         maker = RequestMaker(plan, names, self.outcome.ledger, rng.fork("requests"), run_id)
@@ -187,9 +190,9 @@ class LoadRun:
             except OSError as error:
                 why = error.strerror or str(error) or f"not within {self._timeout_s:g} s"
                 raise LoadError(
-                    f"nobody answers at http://{host}:{port}, the listener {name}: boot the system "
-                    f"in another terminal, or say where it is with --url {name}=http://HOST:PORT "
-                    f"({why})"
+                    f"nobody answers at http://{self._names[name]}, the listener {name}: boot the "
+                    f"system in another terminal, or say where it is with --url "
+                    f"{name}=http://HOST:PORT ({why})"
                 ) from error
             writer.close()
 

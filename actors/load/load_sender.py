@@ -194,7 +194,8 @@ class LoadSender:
 
     def _take(self, made: MadeRequest, exchange: LoadExchange, figures: LoadFigures) -> None:
         sent_s = exchange.sent_s
-        if sent_s is None or sent_s - exchange.due_s > LATE_S:
+        # Of what was never sent: when that was known. Who refuses a connection at once is not late.
+        if (exchange.ended_s if sent_s is None else sent_s) - exchange.due_s > LATE_S:
             figures.late += 1
         if exchange.failure:
             figures.failed += 1

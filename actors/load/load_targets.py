@@ -22,10 +22,12 @@ class LoadTargets(msgspec.Struct, frozen=True, kw_only=True):
     def missed(self, figures: LoadFigures, corrected: Latencies) -> list[str]:
         """Return each target that is not met, with what was measured instead.
 
-        Without a word one is always to be met: that something goes well.
+        Without a word one is always to be met: that something is sent, and goes well.
         """
         lines = []
-        if figures.ended and not figures.well:
+        if not figures.planned:
+            lines.append("nothing was sent: take a higher rate, or a longer time with --for")
+        elif not figures.well:
             lines.append("nothing went well: look into the system's log, or mend --url or the plan")
         for name, target, percentile in (
             ("p50", self.p50, 50.0),

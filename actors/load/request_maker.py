@@ -102,7 +102,7 @@ def decoded(body: bytes) -> Any:
     """Return the value of a JSON text, or the text itself."""
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode("utf-8", "replace")
 
 

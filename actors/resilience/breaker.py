@@ -1,6 +1,6 @@
 """A circuit breaker: a dependency that keeps failing is left alone, then tried with care.
 
-M. Nygard, "Release It!", 2nd edition, 2018, "Circuit Breaker".
+M. Nygard, "Release It!", 2nd edition, 2018, "Circuit Breaker"; the window is resilience4j's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.config import BreakerConfig
     from actors.kernel.clock import Clock
 
@@ -19,19 +21,71 @@ log = structlog.get_logger()
 State = Literal["closed", "open", "half_open"]
 
 
+class Call:
+    """A call that its breaker has let in: say once how it ended, whatever happens.
+
+    What is said again, or when the breaker has changed its state meanwhile, says nothing.
+    """
+
+    __slots__ = ("_breaker", "begun_s", "period")
+
+    # Whether it asks if the dependency is back.
+    is_probe = False
+
+    def __init__(self, breaker: Breaker, period: int, begun_s: float) -> None:
+        """It begins now, in that period of the breaker's."""
+        self._breaker: Breaker | None = breaker
+        self.period = period
+        self.begun_s = begun_s
+
+    def succeeded(self) -> None:
+        """It had its answer: where that took `slow_s`, it has failed all the same."""
+        if (breaker := self._breaker) is not None:
+            self._breaker = None
+            breaker.ended(self, failed=False)
+
+    def failed(self) -> None:
+        """It had none, or one that says that the dependency does not work."""
+        if (breaker := self._breaker) is not None:
+            self._breaker = None
+            breaker.ended(self, failed=True)
+
+    def withdrawn(self) -> None:
+        """It was not made, or given up: it says nothing of the dependency."""
+        if (breaker := self._breaker) is not None:
+            self._breaker = None
+            breaker.ended(self, failed=None)
+
+
+class Probe(Call):
+    """A call of a breaker that is half open."""
+
+    __slots__ = ("cancel", "is_late")
+
+    is_probe = True
+
+    def __init__(self, breaker: Breaker, period: int, begun_s: float) -> None:
+        """It begins now."""
+        super().__init__(breaker, period, begun_s)
+        # What ends it once it has been out for too long, and whether it was asked to; whoever makes
+        # it sets the one.
+        self.cancel: Callable[[], None] | None = None
+        self.is_late = False
+
+
 class Breaker:
-    """Guards the calls to one dependency: `allow`, then `succeeded`, `failed` or `withdrawn`.
+    """Guards the calls to one dependency: `enter`, then the call says how it ended.
 
-    | state | `allow` | `succeeded` | `failed` |
+    | state | `enter` | a call of this state succeeded | failed |
     | --- | --- | --- | --- |
-    | closed | yes | the count starts over | open, if it is `failures_max` in a row |
-    | open | no; half_open after `open_s` | nothing | nothing |
-    | half_open | `probes_max` at a time | closed, if a probe is out | open, if a probe is out |
+    | closed | yes | is in the window | open, where `failed_share` of `calls_min` have |
+    | open | no; half open after `open_s` | | |
+    | half open | `probes_max` at a time | closed, with an empty window | open |
 
-    Reports carry no name: while a probe is out, one of a call from before counts as the probe's.
-    While none is out, such a report says nothing new and is ignored. A call that was not made, or
-    was given up, is `withdrawn`. One that is never reported costs nothing but, for a probe, its
-    slot for `probe_s_max` seconds.
+    The window is of the last `window_calls` that said yes or no. A call is of the state in which it
+    began: whoever is late changes nothing. A probe has its place until it has ended, also when the
+    breaker has opened again meanwhile: more than `probes_max` never run. One that is out for
+    `probe_s_max` is cancelled when another would come in.
     """
 
     def __init__(self, name: str, *, config: BreakerConfig, clock: Clock) -> None:
@@ -39,14 +93,23 @@ class Breaker:
         self.name = name
         self._config = config
         self._clock = clock
-        self._failures = 0
+        # 0.0: no answer is too slow, and when a call began need not be known.
+        self._slow_s = config.slow_s
         # How often it has opened.
         self.openings = 0
         self._state: State = "closed"
+        # The same, for who asks at every call.
+        self.is_closed = True
+        # How often it has changed its state: which calls are of this one.
+        self._period = 0
+        # Of the last calls whether they failed, and how many did.
+        self._window: deque[bool] = deque()
+        self._window_calls = config.window_calls
+        self._failures = 0
         # When `open` ends, in the clock's monotonic seconds.
         self._open_until_s = 0.0
-        # Until when each probe that is out may keep its slot from another; the oldest first.
-        self._slots_until_s: deque[float] = deque()
+        # The probes that run, of whichever period; the oldest first.
+        self._probes: list[Probe] = []
 
     @property
     def state(self) -> State:
@@ -56,64 +119,94 @@ class Breaker:
 
     @property
     def retry_after_s(self) -> float:
-        """Seconds until `allow` may say yes, unless a report comes first; 0.0: it would now."""
-        state, slots = self.state, self._slots_until_s
-        if state == "closed" or (state == "half_open" and len(slots) < self._config.probes_max):
-            return 0.0
-        until_s = self._open_until_s if state == "open" else slots[0]
-        return max(0.0, until_s - self._clock.monotonic())
-
-    def allow(self) -> bool:
-        """Whether a call may be made now. After a yes, say how the call ended."""
-        state = self.state
-        if state != "half_open":
-            return state == "closed"
-        if self._state == "open":
-            self._state = "half_open"
-            log.info("breaker half open", breaker=self.name)
-        now_s = self._clock.monotonic()
-        slots = self._slots_until_s
-        if len(slots) == self._config.probes_max:
-            if now_s < slots[0]:
-                return False
-            # Whoever called may have been killed; a probe that is merely late may still report.
-            slots.popleft()
-        slots.append(now_s + self._config.probe_s_max)
-        return True
-
-    def succeeded(self) -> None:
-        """A call that was allowed has succeeded."""
+        """Seconds until `enter` lets in, or cancels who is in its way; sooner, if a probe ends."""
         if self._state == "closed":
-            self._failures = 0
-        elif self._slots_until_s:
-            self._state = "closed"
-            self._failures = 0
-            self._slots_until_s.clear()
+            return 0.0
+        now_s = self._clock.monotonic()
+        until_s = self._open_until_s
+        if len(self._probes) >= self._config.probes_max:
+            # Those that are cancelled end in a moment, or nobody knows when.
+            late_s = [self._late_s(each) for each in self._probes if not each.is_late]
+            until_s = max(until_s, min(late_s, default=now_s + self._config.open_s))
+        return max(0.0, until_s - now_s)
+
+    def enter(self) -> Call | None:
+        """Return the call that may be made now, or None."""
+        if self.is_closed:
+            return Call(self, self._period, self._clock.monotonic() if self._slow_s else 0.0)
+        now_s = self._clock.monotonic()
+        if self._state == "open":
+            if now_s < self._open_until_s:
+                return None
+            self._change("half_open")
+            log.info("breaker half open", breaker=self.name)
+        if len(self._probes) >= self._config.probes_max:
+            self._cancel_late(now_s)
+            if len(self._probes) >= self._config.probes_max:
+                return None
+        probe = Probe(self, self._period, now_s)
+        self._probes.append(probe)
+        return probe
+
+    def ended(self, call: Call, *, failed: bool | None) -> None:
+        """Hear from the call, once, that it has ended: None, if that says nothing."""
+        if isinstance(call, Probe):
+            self._probes.remove(call)
+        if failed is None or call.period != self._period:
+            return
+        if self._slow_s and not failed:
+            failed = self._clock.monotonic() - call.begun_s >= self._slow_s
+        if self.is_closed:
+            window = self._window
+            if len(window) == self._window_calls:
+                if not failed and not self._failures:
+                    return  # as nearly always: all of them have succeeded, this one too
+                self._failures -= window.popleft()
+            window.append(failed)
+            # Who succeeds opens nothing, also where that makes the calls enough.
+            if failed:
+                self._failures += 1
+                self._judge()
+        elif failed:
+            self._open()
+        else:
+            self._change("closed")
             log.info("breaker closed", breaker=self.name)
 
-    def failed(self) -> None:
-        """A call that was allowed has failed."""
-        if self._state == "closed":
-            self._failures += 1
-            if self._failures >= self._config.failures_max:
-                self._open()
-        elif self._slots_until_s:
-            self._failures += 1
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        calls = len(self._window)
+        enough = calls >= self._config.calls_min
+        if enough and self._failures / calls >= self._config.failed_share:
             self._open()
 
-    def withdrawn(self) -> None:
-        """A call that was allowed says nothing; if it was a probe, another may be made now."""
-        if self._state == "half_open" and self._slots_until_s:
-            self._slots_until_s.pop()
-
     def _open(self) -> None:
-        self._state = "open"
+        failures, calls = self._failures, len(self._window)
+        self._change("open")
         self.openings += 1
-        self._slots_until_s.clear()
         self._open_until_s = self._clock.monotonic() + self._config.open_s
         log.warning(
             "breaker opened",
             breaker=self.name,
-            failures=self._failures,
+            failures=failures or 1,  # a probe's
+            calls=calls or 1,
             retry_after_s=self._config.open_s,
         )
+
+    def _change(self, state: State) -> None:
+        self._state = state
+        self.is_closed = state == "closed"
+        self._period += 1
+        self._window.clear()
+        self._failures = 0
+
+    def _late_s(self, probe: Probe) -> float:
+        return probe.begun_s + self._config.probe_s_max
+
+    def _cancel_late(self, now_s: float) -> None:
+        for probe in [each for each in self._probes if not each.is_late]:
+            if now_s >= self._late_s(probe):
+                probe.is_late = True
+                if probe.cancel is not None:
+                    probe.cancel()

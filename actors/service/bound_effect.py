@@ -85,7 +85,7 @@ class AttemptLimit:
     As `asyncio.timeout`, with one timer of the loop for all of them (see Deadlines).
     """
 
-    __slots__ = ("_at_s", "_cancelling", "_clock", "_task", "is_over", "slot")
+    __slots__ = ("_at_s", "_cancelling", "_cancels", "_clock", "_task", "is_over", "slot")
 
     def __init__(
         self,
@@ -99,6 +99,8 @@ class AttemptLimit:
         """It begins now, in `task`, which runs."""
         self._task = task
         self._cancelling = task.cancelling()
+        # How often it has cancelled the task.
+        self._cancels = 0
         self._clock = clock
         self._at_s = clock.monotonic() + limit_s
         self.slot: Slot | None = None
@@ -120,13 +122,24 @@ class AttemptLimit:
         if self.slot is not None:
             del self.slot[self]
             self.slot = None
-        elif self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            return
+        for _ in range(self._cancels):
+            self._task.uncancel()
+        if self._task.cancelling() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
     def expire(self, after_s: float, whom: str) -> None:
         """Its time is up."""
         del after_s, whom
+        self.end()
+
+    def end(self) -> None:
+        """Cancel it, as its time is up, also where it was and what runs has not ended for that."""
+        if self.slot is not None:
+            del self.slot[self]
+            self.slot = None
         self.is_over = True
+        self._cancels += 1
         self._task.cancel()
 
     def rest_s(self) -> float:

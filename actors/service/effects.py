@@ -13,6 +13,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name, type_of
 from actors.kernel.supervision.backoff import full_jitter_s
+from actors.resilience.breaker import Probe
 from actors.service.bound_effect import AttemptLimit
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
+    from actors.resilience.breaker import Call
     from actors.service.bound_effect import BoundEffect
     from actors.service.directory import Directory
     from actors.service.gate import Breakers
@@ -333,13 +335,9 @@ class Effects:
         timer, task = requests[0].timer, requests[0].task
         assert task is not None, "a task makes the attempt"
         gate = self._gate(timer.message_type, effect)
-        entered = gate.enter_at_once(first=first) or await self._enter(gate, requests, first=first)
-        if not entered:
-            return _Failed(TIME_UP, None)
-        if not self._is_within_budget(timer.message_type, first=first, is_alone=is_alone):
-            gate.withdrawn()
-            gate.leave(first=first)
-            return _Failed(SPENT, None)
+        call = await self._admitted(gate, requests, first=first, is_alone=is_alone)
+        if isinstance(call, _Failed):
+            return call
         limit_s = min(effect.limit_s, self._least_left_s(requests))
         limit = AttemptLimit(
             task,
@@ -348,6 +346,8 @@ class Effects:
             deadlines=self._deadlines,
             clock=self._clock,
         )
+        if isinstance(call, Probe):
+            call.cancel = limit.end
         outcomes: Sequence[Any]
         try:
             with limit:
@@ -357,22 +357,40 @@ class Effects:
                     messages = [each.timer.message for each in requests]
                     outcomes = effect.one_each(await effect.function(messages), len(requests))
         except Starting:
-            gate.withdrawn()
+            gate.withdrawn(call)
             if not first and not is_alone:
                 self._breakers.budget_of(timer.message_type).refund()
             return None
         except (Exception, asyncio.CancelledError) as error:
             if task.cancelling() > 0:  # by us, and not by what it awaited
-                gate.withdrawn()
+                gate.withdrawn(call)
                 raise
             silent = isinstance(error, TimeoutError | DeadlineExceeded)
             is_cut = silent and limit_s < effect.limit_s and limit.rest_s() <= LEFT_S_MIN
-            return _failed(gate, effect, error, is_cut=is_cut, is_over=limit.is_over)
+            if is_cut:
+                gate.withdrawn(call)
+                return _Failed(TIME_UP, line_at(error))
+            gate.failed(call, error)
+            return _failed(effect, error, is_over=limit.is_over)
         else:
-            gate.succeeded()
+            gate.succeeded(call)
             return outcomes
         finally:
             gate.leave(first=first)
+
+    async def _admitted(
+        self, gate: Gate, requests: Sequence[_Request], *, first: bool, is_alone: bool
+    ) -> Call | _Failed:
+        """Wait for a place; return the call that may be made, or why none may be."""
+        call = gate.enter_at_once(first=first) or await self._enter(gate, requests, first=first)
+        if call is None:
+            return _Failed(TIME_UP, None)
+        kind = requests[0].timer.message_type
+        if self._is_within_budget(kind, first=first, is_alone=is_alone):
+            return call
+        call.withdrawn()
+        gate.leave(first=first)
+        return _Failed(SPENT, None)
 
     def _is_within_budget(self, kind: str, *, first: bool, is_alone: bool) -> bool:
         """Whether it may be made, now that it is let in: who waits may wait for long."""
@@ -386,19 +404,19 @@ class Effects:
         counts.retries_refused += not may
         return may
 
-    async def _enter(self, gate: Gate, requests: Sequence[_Request], *, first: bool) -> bool:
-        """Wait for a place; return whether there was one before the time of any was up."""
+    async def _enter(self, gate: Gate, requests: Sequence[_Request], *, first: bool) -> Call | None:
+        """Wait for a place; return None where there was none before the time of any was up."""
         left_s = self._least_left_s(requests)
         try:
             async with asyncio.timeout(None if left_s == inf else left_s):
-                await gate.enter(first=first)
+                call = await gate.enter(first=first)
         except TimeoutError:
-            return False
+            return None
         if self._least_left_s(requests) > LEFT_S_MIN:
-            return True
-        gate.withdrawn()  # the wall clock was set meanwhile
+            return call
+        gate.withdrawn(call)  # the wall clock was set meanwhile
         gate.leave(first=first)
-        return False
+        return None
 
     def _least_left_s(self, requests: Sequence[_Request]) -> float:
         """Return how long it is until the first one's time is up."""
@@ -426,7 +444,13 @@ class Effects:
         if gate is None:
             breaker = self._breakers.of(name, effect.limit_s)
             counts = self._breakers.counts_of(name)
-            gate = self._gates[name] = Gate(breaker, counts, config=self._config, clock=self._clock)
+            gate = self._gates[name] = Gate(
+                breaker,
+                counts,
+                running_max=self._config.running_max,
+                silence_s=self._config.silence_s,
+                clock=self._clock,
+            )
         return gate
 
     def _delay_s(self, attempt: int) -> float:
@@ -468,15 +492,8 @@ class Effects:
         )
 
 
-def _failed(
-    gate: Gate, effect: BoundEffect, error: BaseException, *, is_cut: bool, is_over: bool
-) -> _Failed:
-    """Tell the gate, and return why; `is_cut` is of one that had less than a whole attempt."""
+def _failed(effect: BoundEffect, error: BaseException, *, is_over: bool) -> _Failed:
     at = line_at(error)
-    if is_cut:
-        gate.withdrawn()
-        return _Failed(TIME_UP, at)
-    gate.failed(error)
     if is_over and isinstance(error, TimeoutError):
         return _Failed(f"not done within {effect.limit_s:g} s ({effect.limit_name})", at)
     return _Failed(describe(error), at)

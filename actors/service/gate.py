@@ -10,11 +10,11 @@ import msgspec
 
 from actors.errors import DeadlineExceeded
 from actors.measures.effect_counts import EffectCounts
-from actors.resilience.breaker import Breaker
+from actors.resilience.breaker import Breaker, Call
 from actors.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
-    from actors.config import Config, EffectConfig
+    from actors.config import Config
     from actors.kernel.clock import Clock
 
 
@@ -73,19 +73,25 @@ class Gate:
     """
 
     def __init__(
-        self, breaker: Breaker, counts: EffectCounts, *, config: EffectConfig, clock: Clock
+        self,
+        breaker: Breaker,
+        counts: EffectCounts,
+        *,
+        running_max: int,
+        silence_s: float,
+        clock: Clock,
     ) -> None:
         """Nobody is inside."""
         self._breaker = breaker
         self._counts = counts
-        self._places = config.running_max
-        self._places_repeated = max(1, config.running_max // 2)
-        self._silence_s = config.silence_s
+        self._places = running_max
+        self._places_repeated = max(1, running_max // 2)
+        self._silence_s = silence_s
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         # Who waits, and how many are inside, of first attempts and of repeated ones.
-        self._first: deque[asyncio.Future[None]] = deque()
-        self._repeated: deque[asyncio.Future[None]] = deque()
+        self._first: deque[asyncio.Future[Call]] = deque()
+        self._repeated: deque[asyncio.Future[Call]] = deque()
         self._inside = 0
         self._inside_repeated = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -93,25 +99,28 @@ class Gate:
         self._tried_s = 0.0
         self._silent_since_s: float | None = None
 
-    def enter_at_once(self, *, first: bool) -> bool:
-        """Whether the attempt may be made now, as nobody waits; else wait by `enter`."""
-        if self._first or self._inside >= self._places or self._breaker.state != "closed":
-            return False
-        if not first and (self._repeated or self._inside_repeated >= self._places_repeated):
-            return False
-        self._let_in(first=first)
-        return True
+    def enter_at_once(self, *, first: bool) -> Call | None:
+        """Return the attempt's call, if it may be made now, as nobody waits; else wait by `enter`.
 
-    async def enter(self, *, first: bool) -> None:
+        Say how it ended, and `leave`.
+        """
+        if self._first or self._inside >= self._places or not self._breaker.is_closed:
+            return None
+        if not first and (self._repeated or self._inside_repeated >= self._places_repeated):
+            return None
+        self._let_in(first=first)
+        return self._breaker.enter()
+
+    async def enter(self, *, first: bool) -> Call:
         """Wait until the attempt may be made; then say how it ended, and `leave`."""
-        turn: asyncio.Future[None] = self._loop.create_future()
+        turn: asyncio.Future[Call] = self._loop.create_future()
         (self._first if first else self._repeated).append(turn)
         self._admit()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # it had been let in
-                self.withdrawn()
+                self.withdrawn(turn.result())
                 self.leave(first=first)
             raise
 
@@ -123,24 +132,26 @@ class Gate:
         if self._first or self._repeated:
             self._admit()
 
-    def succeeded(self) -> None:
+    def succeeded(self, call: Call) -> None:
         """The attempt inside has succeeded."""
         self._counts.attempts["succeeded"] += 1
         self._silent_since_s = None
-        self._breaker.succeeded()
+        call.succeeded()
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, call: Call, error: BaseException) -> None:
         """The attempt inside has failed with `error`."""
         timed_out = isinstance(error, TimeoutError | DeadlineExceeded)
         self._counts.attempts["timed_out" if timed_out else "failed"] += 1
         # To a breaker that asks whether the dependency is back, silence is a no as well.
-        if not timed_out or self._breaker.state != "closed" or self._is_silent():
-            self._breaker.failed()
+        if not timed_out or call.is_probe or self._is_silent():
+            call.failed()
+        else:
+            call.withdrawn()
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, call: Call) -> None:
         """The attempt inside was not made, or is given up."""
         self._counts.attempts["withdrawn"] += 1
-        self._breaker.withdrawn()
+        call.withdrawn()
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -155,17 +166,17 @@ class Gate:
             queue = self._next_queue()
             if queue is None:
                 return
-            probe = self._breaker.state != "closed"
-            if not self._breaker.allow():
+            call = self._breaker.enter()
+            if call is None:
                 if self._timer is None:
                     delay_s = self._breaker.retry_after_s
                     self._timer = self._loop.call_later(delay_s, self._look_again)
                 return
             self._let_in(first=queue is self._first)
-            turn = queue.pop() if probe and queue is self._first else queue.popleft()
-            turn.set_result(None)
+            turn = queue.pop() if call.is_probe and queue is self._first else queue.popleft()
+            turn.set_result(call)
 
-    def _next_queue(self) -> deque[asyncio.Future[None]] | None:
+    def _next_queue(self) -> deque[asyncio.Future[Call]] | None:
         """Return the queue whose first is next, or None; those who gave up waiting are gone."""
         for queue in (self._first, self._repeated):
             while queue and queue[0].done():

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from actors.measures.histogram import SECONDS, Histogram
 from http_edge.metrics.families import counter, gauge, histogram, observe
-from http_edge.metrics.request_counts import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,10 +72,10 @@ def _requests(counts: EdgeCounts) -> Iterator[Metric]:
     for listener, each in counts.listeners.items():
         # Handlers of one path and method may be several: other spellings of one address.
         numbers: dict[tuple[str, str, str, str], int] = {}
-        for route, method, status, counted in each.requests.items():
+        for route, method, status, counted, is_latency in each.requests.items():
             key = listener, route, method, status
             numbers[key] = numbers.get(key, 0) + sum(counted.counts)
-            if route != NOWHERE:
+            if is_latency:
                 of_class = listener, route, method, f"{status[0]}xx"
                 durations.setdefault(of_class, Histogram(SECONDS)).add(counted)
         for key, number in numbers.items():

@@ -23,11 +23,16 @@ class RequestCounts:
     def __init__(self) -> None:
         """Nobody has come yet."""
         self._paths: dict[Hashable, str] = {}
+        self._streams: set[Hashable] = set()
         self._counts: dict[tuple[Hashable, str, str], Histogram] = {}
 
     def knows(self, handler: Hashable, path: str) -> None:
         """Call what this handler answers by its address's path, as it is written in a table."""
         self._paths[handler] = path
+
+    def streams(self, handler: Hashable) -> None:
+        """What this handler answers lasts for as long as its client reads: that is no latency."""
+        self._streams.add(handler)
 
     def note(self, handler: Hashable, method: str, status: str, took_s: float) -> None:
         """Count a request that was answered; without a `handler` its address was not found."""
@@ -42,7 +47,9 @@ class RequestCounts:
         key = handler, method if method in METHODS else OTHER, status
         return self._counts.setdefault(key, Histogram(SECONDS))
 
-    def items(self) -> Iterator[tuple[str, str, str, Histogram]]:
-        """Yield path, method, status, and how often it took how long."""
+    def items(self) -> Iterator[tuple[str, str, str, Histogram, bool]]:
+        """Yield path, method, status, how often it took how long, and whether that is a latency."""
         for (handler, method, status), count in self._counts.items():
-            yield self._paths.get(handler, NOWHERE), method, status, count
+            path = self._paths.get(handler, NOWHERE)
+            lasts = handler in self._streams and status[0] == "2"
+            yield path, method, status, count, path != NOWHERE and not lasts

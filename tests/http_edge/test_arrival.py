@@ -97,7 +97,15 @@ async def test_a_flood_of_late_requests_is_no_flood_of_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wished", "left_s"), [("0.25", 0.25), ("3", 3.0), ("5.000", 5.0), ("60", DEADLINE_S)]
+    ("wished", "left_s"),
+    [
+        ("0.25", 0.25),
+        ("3", 3.0),
+        ("5.000", 5.0),
+        ("60", DEADLINE_S),
+        ("0.30000000000000004", 0.3),
+        ("9" * 400, DEADLINE_S),
+    ],
 )
 async def test_a_client_that_waits_for_less_says_so(wished: str, left_s: float) -> None:
     """X-Request-Timeout is the time of its request; nobody gets more than edge.deadline_s."""

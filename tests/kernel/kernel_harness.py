@@ -111,7 +111,7 @@ class Kernel:
         for actor in self.actors:
             mailbox = actor.actor_inbox
             queued = [e for lane in mailbox.lanes for e in (*lane.queue, *lane.in_flight)]
-            assert len({id(envelope) for envelope in queued}) == len(queued), "queued twice"
+            assert len(set(map(id, queued))) == len(queued), "queued twice"
             ended = mailbox.handled + mailbox.refused + mailbox.dead_lettered
             assert mailbox.accepted == ended + len(queued), actor.stats()
             assert actor.stats().mailbox_depth == len(queued)
@@ -151,9 +151,12 @@ async def running_kernel(
 
 
 async def turns(count: int = 50) -> None:
-    """Let the loop turn."""
+    """Let the loop turn, until nobody but the caller has anything to do: not for threads."""
+    loop = asyncio.get_running_loop()
     for _ in range(count):
         await asyncio.sleep(0)
+        if _is_idle(loop):
+            return
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -164,6 +167,12 @@ async def until(condition: Callable[[], Any]) -> None:
         await asyncio.sleep(0)
     message = "the condition did not come to hold"
     raise AssertionError(message)
+
+
+def _is_idle(loop: Any) -> bool:
+    # As the loop itself looks before it turns: who is called next, and whose time has come.
+    due_s = loop.time() + loop._clock_resolution
+    return not (loop._ready or (loop._scheduled and loop._scheduled[0].when() < due_s))
 
 
 def mailbox_config(**changes: Any) -> MailboxConfig:

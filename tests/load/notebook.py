@@ -40,6 +40,11 @@ PLAN = LoadPlan(
     ),
 )
 
+NOTE = msgspec.structs.replace(
+    PLAN.request[0], read=ReadBack(path="/notes/{answer.id}", same=("id", "text", "by"))
+)
+BY_ID = msgspec.structs.replace(PLAN, request=(NOTE,))
+
 
 class Notebook:
     """Answers POST /notes and GET /notes, two a page; a subclass does something wrong."""
@@ -48,6 +53,8 @@ class Notebook:
         self.notes: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.asked = 0
+        # None once it has left: it hangs up, and takes no connection any more.
+        self.listening: asyncio.Server | None = None
 
     def post(self, text: str) -> tuple[int, Any]:
         """Keep a note."""
@@ -72,10 +79,18 @@ class Notebook:
                     text = msgspec.json.encode(answer)
                     start = f"HTTP/1.1 {status} X\r\nContent-Length: {len(text)}\r\n\r\n"
                     writer.write(start.encode() + text)
+                if self.listening is None:
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
+
+    def leave(self) -> None:
+        """Answer once more."""
+        assert self.listening is not None
+        self.listening.close()
+        self.listening = None
 
     def answer(self, head: str, body: bytes) -> tuple[int, Any]:
         """Return a status and a value; status 0 answers nothing."""
@@ -86,6 +101,31 @@ class Notebook:
             return self.post(msgspec.json.decode(body)["text"])
         after = re.search(r"after=(\d+)", head)
         return self.page(int(after[1]) if after else 0)
+
+
+class ById(Notebook):
+    """It answers GET /notes/ID, and knows for how many seconds it was asked that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun_s = self.asked_s = 0.0
+
+    @property
+    def read_s(self) -> float:
+        """From the first such question to the last."""
+        return self.asked_s - self.begun_s
+
+    def answer(self, head: str, body: bytes) -> tuple[int, Any]:
+        """As it is asked."""
+        if head.startswith("POST "):
+            return super().answer(head, body)
+        self.asked_s = asyncio.get_running_loop().time()
+        self.begun_s = self.begun_s or self.asked_s
+        return self.one(int(head.split()[1].removeprefix("/notes/")))
+
+    def one(self, id_: int) -> tuple[int, Any]:
+        """Return a note."""
+        return 200, self.notes[id_]
 
 
 def virtually(main: Callable[[SimulationLoop], Coroutine[Any, Any, T]]) -> T:
@@ -111,6 +151,7 @@ def loaded(
     async def main(loop: SimulationLoop) -> LoadOutcome:
         with on_host("server"):
             listening = await asyncio.start_server(server.serve, "server", PORT)
+        server.listening = listening
         with on_host("client"):
             load = LoadRun(
                 plan,

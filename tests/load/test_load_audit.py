@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from actors.load.load_phase import OpenLoop
-from tests.load.notebook import Notebook, kinds, loaded
+from actors.load.load_run import LoadLimits
+from tests.load.notebook import BY_ID, ById, Notebook, kinds, loaded
 
 PHASE = OpenLoop(rate=20.0, duration_s=1.0, pace="constant")
 # The fifth of the twenty notes is the one that something happens to.
@@ -125,14 +126,84 @@ def test_a_system_that_does_not_answer_is_not_passed() -> None:
     assert kinds(loaded(Silent(), PHASE)) == [("unread", 20)]
 
 
-def test_a_system_that_recovers_is_read() -> None:
-    """As after a restart under load."""
+@pytest.mark.parametrize("refusal", [503, 429, 0])
+def test_a_system_that_recovers_is_read(refusal: int) -> None:
+    """As after a restart under load; or it is still busy with that."""
 
     class Recovering(Notebook):
         refused = 0
 
         def page(self, after: int) -> tuple[int, Any]:
             self.refused += 1
-            return super().page(after) if self.refused > 5 else (503, {})
+            return super().page(after) if self.refused > 5 else (refusal, {})
 
-    assert kinds(loaded(Recovering(), PHASE)) == []
+    assert kinds(loaded(Recovering(), PHASE, limits=LoadLimits(timeout_s=0.5))) == []
+
+
+@pytest.mark.parametrize(("failure", "said"), [(0, "timed out"), (503, "says 503")])
+def test_whoever_does_not_recover_is_waited_for_once(failure: int, said: str) -> None:
+    """And not again for each of a thousand writes; none of them counts as read back."""
+
+    class Gone(ById):
+        def one(self, id_: int) -> tuple[int, Any]:
+            del id_
+            return failure, {}
+
+    gone = Gone()
+    outcome = loaded(gone, OpenLoop(rate=100.0, duration_s=10.0), plan=BY_ID)
+    assert kinds(outcome) == [("unread", len(gone.notes))]
+    assert outcome.audit is not None
+    assert outcome.audit.checked == 0
+    (finding,) = outcome.audit.findings
+    assert finding.detail.endswith(said)
+    assert gone.read_s < 60.0
+
+
+def test_one_that_cannot_be_read_spoils_no_other() -> None:
+    """Whatever becomes of its connection."""
+
+    class Closing(ById):
+        def one(self, id_: int) -> tuple[int, Any]:
+            if id_ == FIFTH:
+                raise ConnectionResetError
+            return super().one(id_)
+
+    for limits in (None, LoadLimits(connections_max=1)):
+        outcome = loaded(Closing(), PHASE, plan=BY_ID, limits=limits)
+        assert kinds(outcome) == [("unread", 1)]
+
+
+def test_what_was_answered_as_a_list_is_compared_as_one() -> None:
+    """And not as one of several."""
+
+    class Tagging(ById):
+        tags = ["a", "b"]  # noqa: RUF012 - of a server of one test
+
+        def post(self, text: str) -> tuple[int, Any]:
+            status, note = super().post(text)
+            note["by"] = ["a", "b"]
+            return status, note
+
+        def one(self, id_: int) -> tuple[int, Any]:
+            return 200, {**self.notes[id_], "by": self.tags}
+
+    class Mixing(Tagging):
+        tags = ["b"]  # noqa: RUF012 - likewise
+
+    assert kinds(loaded(Tagging(), PHASE, plan=BY_ID)) == []
+    assert kinds(loaded(Mixing(), PHASE, plan=BY_ID)) == [("contradicted", 1)] * 20
+
+
+def test_where_a_page_goes_on_is_said_as_it_was_told() -> None:
+    """Also with what means something in a URL."""
+
+    class Opaque(Notebook):
+        def answer(self, head: str, body: bytes) -> tuple[int, Any]:
+            return super().answer(head.replace("after=a%26b%3D%20", "after="), body)
+
+        def page(self, after: int) -> tuple[int, Any]:
+            status, page = super().page(after)
+            following = None if page["next"] is None else f"a&b= {page['next']}"
+            return status, {**page, "next": following}
+
+    assert kinds(loaded(Opaque(), PHASE)) == []

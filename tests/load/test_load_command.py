@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +46,8 @@ path = "/notes"
 READ = PLAN.replace(
     '"{text}" }\n', '"{text}" }\nread = { path = "/notes/{text}", same = { text = "{text}" } }\n'
 )
+
+TERMINAL = {"TERM": "xterm", "COLUMNS": "80"}
 
 pytestmark = pytest.mark.real_time
 
@@ -94,11 +99,12 @@ def test_a_terminal_has_a_table(
 ) -> None:
     """And no line a phase; a bar is drawn while it runs."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     assert load(PLAN, tmp_path, url) == 0
     printed = capsys.readouterr().out
-    assert "p99.9" in printed
+    columns = "requests late well failed p50 p90 p99 p99.9 max p99 sent"
+    assert columns in " ".join(re.sub(r"\x1b\[[0-9;]*m", "", printed).split())
     assert "100/s poisson, 0." not in printed
     assert "━" in printed
 
@@ -126,6 +132,19 @@ def test_a_load_of_which_nothing_goes_well_is_none(
     """Whatever was to be met: its figures are those of nothing."""
     assert load(PLAN.replace('"/notes"', '"/notes"\nexpect = [204]'), tmp_path, url) == 1
     assert "MISSED: nothing went well" in capsys.readouterr().out
+
+
+def test_a_load_of_nothing_is_none(
+    tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would pass every target, and has shown nothing."""
+    told = tmp_path / "told.json"
+    assert load(PLAN, tmp_path, url, "--rate", "0.001", "--json", str(told)) == 1
+    printed = capsys.readouterr().out
+    assert "MISSED: nothing was sent" in printed
+    assert "corrected none; uncorrected none" in printed
+    (phase,) = json.loads(told.read_text())["phases"]
+    assert phase["corrected_s"]["p99"] is None
 
 
 def test_what_an_audit_finds_is_a_failure(
@@ -161,6 +180,30 @@ def test_ctrl_c_gives_the_figures_so_far(
     assert last == "stopped: these are the figures so far, and no write was read back"
 
 
+def test_a_second_ctrl_c_leaves_the_terminal_as_it_was(tmp_path: Path, url: str) -> None:
+    """It waits for nothing, and its cursor is there."""
+    (tmp_path / "plan.toml").write_text(PLAN)
+    words = ["load", "--plan", str(tmp_path / "plan.toml"), "--url", url, "--for", "1h"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "runtime.py", *words], cwd=ROOT, stdout=theirs, env=os.environ | TERMINAL
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        while b"50/s poisson" not in seen:
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)  # it gives what is under way half a second
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # the other side is closed
+            while more := os.read(ours, 4096):
+                seen += more
+        assert process.wait() == 3
+    os.close(ours)
+    assert b"\x1b[?25l" in seen
+    assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -174,6 +217,7 @@ def test_ctrl_c_gives_the_figures_so_far(
         (["--plan", "nowhere.toml"], "the plan nowhere.toml cannot be read"),
         ([], "several systems have a plan of a load: name "),
         (["hotel", "--url", "http://127.0.0.1:1"], "nobody answers at http://127.0.0.1:1"),
+        (["hotel", "--url", "http://[::1]:1"], "nobody answers at http://[::1]:1"),
         (["hotel", "--url", "ftp://127.0.0.1"], "is no listener's URL"),
         (["hotel", "--url", "http://a..b"], "is no listener's URL"),
         (["hotel", "--url", "gatway=http://127.0.0.1:1"], "--url: there is no listener 'gatway'"),

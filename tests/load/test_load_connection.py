@@ -78,6 +78,14 @@ def test_a_connection_that_closes_is_not_used_again() -> None:
     assert asked(answer) == [(503, b"no", "")] * 2
 
 
+@pytest.mark.parametrize("answer", [LENGTH, CHUNKED])
+def test_nobody_has_the_answer_to_what_was_not_asked(answer: bytes) -> None:
+    """Who answers twice has answered the first time, and the connection is given up."""
+    other = LENGTH.replace(b"abcde", b"other")
+    assert asked(answer + other) == [(200, b"abcde", "")] * 2
+    assert asked(answer + b"HTTP", step=1000) == [(200, b"abcde", "")] * 2
+
+
 def test_a_head_has_no_body() -> None:
     """Whatever length it says."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
@@ -89,6 +97,8 @@ def test_a_head_has_no_body() -> None:
     [
         (b"SSH-2.0-x\r\n\r\n", "no HTTP answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "no HTTP answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "no HTTP answer"),
+        (b"HTTP/1.1 -20 OK\r\nContent-Length: 5\r\n\r\nabcde", "no HTTP answer"),
         (b"HTTP/1.1 200 OK\r\n", "connection lost"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + b"SSH\r\n\r\n", "no HTTP answer"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-7\r\n", "no HTTP answer"),

@@ -137,6 +137,23 @@ def test_what_cannot_be_sent_in_time_is_not_sent() -> None:
     assert figures.late_share > 0.9
 
 
+def test_who_takes_no_connection_makes_nobody_late() -> None:
+    """It has failed: that the generator had too few connections would be no true word."""
+
+    class Leaving(Notebook):
+        def post(self, text: str) -> tuple[int, Any]:
+            if len(self.keys) == 20:
+                self.leave()
+            return super().post(text)
+
+    outcome = loaded(Leaving(), OpenLoop(rate=20.0, duration_s=2.0, pace="constant"))
+    figures = total(outcome)
+    assert (figures.planned, figures.well, figures.late) == (40, 20, 0)
+    ((failure, count),) = figures.failures.items()
+    assert failure.startswith("no connection: ")
+    assert count == 20
+
+
 def test_a_stop_gives_the_figures_so_far() -> None:
     """Within a second, whatever is under way; and no write is audited."""
     phase = OpenLoop(rate=100.0, duration_s=3600.0, pace="constant")

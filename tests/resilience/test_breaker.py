@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import pytest
 import structlog
 from hypothesis import given
@@ -12,35 +13,57 @@ from hypothesis import strategies as st
 from actors.config import BreakerConfig, load_config
 from actors.errors import ConfigError
 from actors.kernel.clock import ManualClock
-from actors.resilience.breaker import Breaker
+from actors.resilience.breaker import Breaker, Call, Probe, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+Report = Literal["succeeded", "failed", "withdrawn"]
+# "enter", seconds, or what the call of that number says, of those so far.
+Step = str | float | tuple[Report, int]
+
 # Quarters are exact in binary, so that "exactly open_s later" is exact as well.
 QUARTERS = st.integers(1, 12).map(lambda quarters: quarters / 4)
-CONFIGS = st.builds(
-    BreakerConfig,
-    failures_max=st.integers(1, 4),
-    open_s=QUARTERS,
-    probes_max=st.integers(1, 3),
-    probe_s_max=QUARTERS,
+CONFIGS = st.integers(1, 6).flatmap(
+    lambda calls: st.builds(
+        BreakerConfig,
+        window_calls=st.just(calls),
+        calls_min=st.integers(1, calls),
+        failed_share=st.sampled_from([0.25, 0.5, 0.95, 1.0]),
+        slow_s=st.sampled_from([0.0, 0.5, 100.0]),
+        open_s=QUARTERS,
+        probes_max=st.integers(1, 3),
+        probe_s_max=QUARTERS,
+    )
+)
+REPORTS = st.tuples(
+    st.sampled_from(["succeeded", "failed", "failed", "withdrawn"]), st.integers(0, 8)
 )
 STEPS = st.lists(
-    st.sampled_from(["allow", "allow", "succeeded", "failed", "withdrawn", 0.25, 0.5, 1.0, 3.0]),
-    max_size=80,
+    st.one_of(st.just("enter"), REPORTS, st.sampled_from([0.25, 0.5, 1.0, 3.0])), max_size=120
 )
+
+
+class Made(msgspec.Struct):
+    """A call of the model's: when it began, in which spell, and whether it runs."""
+
+    spell: tuple[str, int]
+    begun_s: float
+    runs: bool = True
+    cancelled: bool = False
 
 
 class Model:
-    """The same, from its whole history: the lengths of the spells and the grants in the last."""
+    """The same, from its whole history: every call that was made, and what they have said."""
 
     def __init__(self, config: BreakerConfig) -> None:
         self.config = config
         self.now_s = 0.0
-        self.failed_in_a_row = 0
+        self.openings = 0
         self.opened_s: float | None = None
-        self.probes_s: list[float] = []
+        self.made: list[Made] = []
+        # Of the closed spell: whether each failed.
+        self.said: list[bool] = []
 
     @property
     def state(self) -> str:
@@ -48,101 +71,205 @@ class Model:
             return "closed"
         return "open" if self.now_s - self.opened_s < self.config.open_s else "half_open"
 
-    def holding(self) -> list[float]:
-        """When those probes began that still hold a slot."""
-        return [at for at in self.probes_s if self.now_s - at < self.config.probe_s_max]
+    def probes(self) -> list[Made]:
+        return [each for each in self.made if each.runs and each.spell[0] == "half_open"]
 
-    def would_allow(self) -> bool:
+    def has_room(self) -> bool:
+        return self.state == "closed" or (
+            self.state == "half_open" and len(self.probes()) < self.config.probes_max
+        )
+
+    def is_one_late(self) -> bool:
+        late_s = self.now_s - self.config.probe_s_max
+        late = any(not each.cancelled and each.begun_s <= late_s for each in self.probes())
+        return self.state == "half_open" and late
+
+    def enter(self) -> bool:
+        if self.has_room():
+            self.made.append(Made((self.state, self.openings), self.now_s))
+            return True
         if self.state == "half_open":
-            return len(self.holding()) < self.config.probes_max
-        return self.state == "closed"
+            for each in self.probes():
+                each.cancelled |= self.now_s - each.begun_s >= self.config.probe_s_max
+        return False
 
-    def allow(self) -> bool:
-        allowed = self.would_allow()
-        if allowed and self.state == "half_open":
-            self.probes_s = [*self.probes_s, self.now_s][-self.config.probes_max :]
-        return allowed
-
-    def withdrawn(self) -> None:
-        self.probes_s = self.probes_s[:-1]
-
-    def succeeded(self) -> None:
-        if self.state == "closed" or self.probes_s:
-            self.failed_in_a_row, self.opened_s, self.probes_s = 0, None, []
+    def report(self, number: int, what: Report) -> None:
+        call = self.made[number]
+        is_new, call.runs = call.runs, False
+        if not is_new or what == "withdrawn" or call.spell != (self.state, self.openings):
+            return
+        if what == "failed" or 0.0 < self.config.slow_s <= self.now_s - call.begun_s:
+            self.failed()
+        elif self.state == "closed":
+            self.said.append(False)
+        else:
+            self.opened_s, self.said = None, []
 
     def failed(self) -> None:
-        if self.state == "closed":
-            self.failed_in_a_row += 1
-            if self.failed_in_a_row < self.config.failures_max:
-                return
-        elif not self.probes_s:
-            return
-        self.opened_s, self.probes_s = self.now_s, []
+        self.said.append(True)
+        window = self.said[-self.config.window_calls :]
+        share = sum(window) / len(window)
+        enough = len(window) >= self.config.calls_min and share >= self.config.failed_share
+        if self.state != "closed" or enough:
+            self.opened_s = self.now_s
+            self.openings += 1
+
+
+class Both:
+    """The breaker, its model, and the calls that either has let in."""
+
+    def __init__(self, config: BreakerConfig) -> None:
+        self.clock = ManualClock()
+        self.breaker = Breaker("cards", config=config, clock=self.clock)
+        self.model = Model(config)
+        self.calls: list[Call] = []
+        self.cancelled: list[int] = []
+
+    def step(self, step: Step) -> None:
+        if isinstance(step, float):
+            self.clock.advance(step)
+            self.model.now_s += step
+        elif isinstance(step, str):
+            call = self.breaker.enter()
+            assert (call is not None) == self.model.enter()
+            if call is not None:
+                number = len(self.calls)
+                if isinstance(call, Probe):
+                    call.cancel = lambda: self.cancelled.append(number)
+                self.calls.append(call)
+        elif self.calls:
+            what, number = step
+            # Of the latest: those of long ago have nothing to say.
+            number = max(0, len(self.calls) - 1 - number)
+            getattr(self.calls[number], what)()
+            self.model.report(number, what)
 
 
 @given(config=CONFIGS, steps=STEPS)
-def test_the_breaker_does_what_the_model_does(
-    config: BreakerConfig, steps: Sequence[str | float]
-) -> None:
-    """Whatever is called, reported or never reported, and however much time passes."""
-    clock, model = ManualClock(), Model(config)
-    breaker = Breaker("cards", config=config, clock=clock)
+def test_the_breaker_does_what_the_model_does(config: BreakerConfig, steps: Sequence[Step]) -> None:
+    """Whatever is called, reported, twice or late or never, and however much time passes."""
+    both = Both(config)
     for step in steps:
-        if isinstance(step, float):
-            clock.advance(step)
-            model.now_s += step
-        else:
-            assert getattr(breaker, step)() == getattr(model, step)(), step
-        assert breaker.state == model.state
-        assert (breaker.retry_after_s == 0.0) == model.would_allow()
-        slots = config.probes_max if model.state == "half_open" else 0
-        assert len(breaker._slots_until_s) <= slots
+        both.step(step)
+        breaker, model = both.breaker, both.model
+        assert (breaker.state, breaker.openings) == (model.state, model.openings), step
+        assert (breaker.retry_after_s == 0.0) == (model.has_room() or model.is_one_late())
+        assert len(model.probes()) <= config.probes_max
+        cancelled = [number for number, each in enumerate(model.made) if each.cancelled]
+        assert sorted(both.cancelled) == cancelled  # each once
+        assert len(breaker._window) <= config.window_calls
+        assert len(breaker._probes) <= config.probes_max
 
 
 @given(config=CONFIGS, steps=STEPS)
 def test_waiting_as_long_as_it_says_is_enough_and_no_less_is(
-    config: BreakerConfig, steps: Sequence[str | float]
+    config: BreakerConfig, steps: Sequence[Step]
 ) -> None:
-    """`allow` says yes after exactly `retry_after_s`: no caller is locked out for ever."""
-    clock = ManualClock()
-    breaker = Breaker("cards", config=config, clock=clock)
+    """It lets in after exactly `retry_after_s`, or once those that it cancels then have ended."""
+    both = Both(config)
     for step in steps:
-        if isinstance(step, float):
-            clock.advance(step)
-        else:
-            getattr(breaker, step)()
+        both.step(step)
+    breaker, clock = both.breaker, both.clock
     wait_s = breaker.retry_after_s
     assert 0.0 <= wait_s <= max(config.open_s, config.probe_s_max)
+    late = list(both.cancelled)
     if wait_s:
         clock.advance(wait_s - 0.125)
-        assert not breaker.allow()
+        assert breaker.enter() is None
+        assert both.cancelled == late
         clock.advance(0.125)
-    assert breaker.allow()
+    if breaker.enter() is None:
+        assert both.cancelled
+        for number in both.cancelled:
+            both.calls[number].withdrawn()
+        assert breaker.enter() is not None
 
 
-def breaker_of(clock: ManualClock, *, probes_max: int = 1) -> Breaker:
-    config = BreakerConfig(failures_max=3, open_s=5.0, probes_max=probes_max, probe_s_max=30.0)
-    return Breaker("cards", config=config, clock=clock)
+def breaker_of(clock: ManualClock, *, probes_max: int = 1, **changes: float) -> Breaker:
+    """Return one that opens after three failures in a row, whatever was before."""
+    config = BreakerConfig(
+        window_calls=3,
+        calls_min=3,
+        failed_share=1.0,
+        slow_s=0.0,
+        open_s=5.0,
+        probes_max=probes_max,
+        probe_s_max=30.0,
+    )
+    return Breaker("cards", config=msgspec.structs.replace(config, **changes), clock=clock)
+
+
+def state_of(breaker: Breaker) -> State:
+    return breaker.state
+
+
+def let_in(breaker: Breaker) -> Call:
+    call = breaker.enter()
+    assert call is not None
+    return call
+
+
+def probe_of(breaker: Breaker) -> Probe:
+    call = let_in(breaker)
+    assert isinstance(call, Probe)
+    return call
 
 
 def fail(breaker: Breaker, times: int) -> None:
     for _ in range(times):
-        assert breaker.allow()
-        breaker.failed()
+        let_in(breaker).failed()
 
 
-def test_only_failures_in_a_row_open_it(clock: ManualClock) -> None:
-    """A success in between starts the count over; the last one of the row opens."""
-    breaker = breaker_of(clock)
-    for _ in range(10):
-        fail(breaker, 2)
-        breaker.succeeded()
-    fail(breaker, 2)
-    before = breaker.state
+def succeed(breaker: Breaker, times: int) -> None:
+    for _ in range(times):
+        let_in(breaker).succeeded()
+
+
+def test_the_share_of_the_last_calls_opens_it(clock: ManualClock) -> None:
+    """Not those before the window, and not with fewer than calls_min."""
+    breaker = breaker_of(clock, window_calls=10, calls_min=5, failed_share=0.8)
+    fail(breaker, 4)
+    assert state_of(breaker) == "closed"
+    succeed(breaker, 10)
+    for _ in range(20):  # four of five, but seven of ten
+        succeed(breaker, 3)
+        fail(breaker, 7)
+    assert state_of(breaker) == "closed"
     fail(breaker, 1)
-    assert (before, breaker.state) == ("closed", "open")
-    assert not breaker.allow()
+    assert state_of(breaker) == "open"
+    assert breaker.enter() is None
     assert breaker.retry_after_s == 5.0
+
+
+def test_who_succeeds_opens_nothing(clock: ManualClock) -> None:
+    """Also where it is the one by which there are enough."""
+    breaker = breaker_of(clock, window_calls=10, calls_min=5, failed_share=0.8)
+    fail(breaker, 4)
+    succeed(breaker, 1)
+    assert state_of(breaker) == "closed"
+    fail(breaker, 1)
+    assert state_of(breaker) == "open"
+
+
+def test_an_answer_that_takes_too_long_is_a_failure(clock: ManualClock) -> None:
+    """A probe's, too; and one that says nothing stays what it is."""
+    breaker = breaker_of(clock, slow_s=2.0)
+    calls = [let_in(breaker) for _ in range(4)]
+    clock.advance(1.75)
+    calls.pop().succeeded()
+    clock.advance(0.25)
+    calls.pop().withdrawn()
+    for call in calls:
+        call.succeeded()
+    assert state_of(breaker) == "closed"
+    fail(breaker, 1)
+    assert state_of(breaker) == "open"
+    for took_s, state in ((2.0, "open"), (1.75, "closed")):
+        clock.advance(5.0)
+        probe = let_in(breaker)
+        clock.advance(took_s)
+        probe.succeeded()
+        assert state_of(breaker) == state
 
 
 def test_one_probe_decides(clock: ManualClock) -> None:
@@ -151,105 +278,147 @@ def test_one_probe_decides(clock: ManualClock) -> None:
     fail(breaker, 3)
     for _ in range(3):
         clock.advance(5.0)
-        before = breaker.state
-        assert [breaker.allow(), breaker.allow()] == [True, False]
-        breaker.failed()
-        assert (before, breaker.state) == ("half_open", "open")
+        before = state_of(breaker)
+        probe = let_in(breaker)
+        assert breaker.enter() is None
+        probe.failed()
+        assert (before, state_of(breaker)) == ("half_open", "open")
     clock.advance(5.0)
-    assert breaker.allow()
-    breaker.succeeded()
-    assert breaker.state == "closed"
+    let_in(breaker).succeeded()
+    assert state_of(breaker) == "closed"
     fail(breaker, 2)
-    assert breaker.state == "closed"
+    assert state_of(breaker) == "closed"
 
 
-def test_as_many_probes_as_it_may_have_are_out_at_a_time(clock: ManualClock) -> None:
-    """No more than probes_max until one of them reports."""
+def test_no_more_probes_run_than_may(clock: ManualClock) -> None:
+    """Those of before it opened again, and of before it closed, among them."""
     breaker = breaker_of(clock, probes_max=3)
     fail(breaker, 3)
     clock.advance(5.0)
-    assert [breaker.allow() for _ in range(5)] == [True, True, True, False, False]
-
-
-def test_a_probe_that_is_never_reported_holds_its_slot_for_probe_s_max(clock: ManualClock) -> None:
-    """Its caller was killed: the next one may probe, and still decides."""
-    breaker = breaker_of(clock)
+    first, second, third = let_in(breaker), let_in(breaker), let_in(breaker)
+    assert breaker.enter() is None
+    first.failed()
+    clock.advance(5.0)
+    fourth = let_in(breaker)
+    assert breaker.enter() is None
+    second.succeeded()  # of the time before: it says nothing, but has ended
+    assert state_of(breaker) == "half_open"
+    let_in(breaker).succeeded()
+    assert state_of(breaker) == "closed"
     fail(breaker, 3)
     clock.advance(5.0)
-    assert breaker.allow()
-    clock.advance(29.5)
-    assert not breaker.allow()
-    assert breaker.retry_after_s == 0.5
-    clock.advance(0.5)
-    assert [breaker.allow(), breaker.allow()] == [True, False]
-    breaker.succeeded()
-    assert breaker.state == "closed"
+    let_in(breaker)
+    assert breaker.enter() is None
+    third.withdrawn()
+    fourth.withdrawn()
+    let_in(breaker)
 
 
-def test_the_probe_that_has_been_out_longest_loses_its_slot_first(clock: ManualClock) -> None:
-    """Which is what the hint says, too; the slot is gone once, and not once a caller."""
+def test_a_probe_that_is_out_for_too_long_is_cancelled_and_has_its_place_until_it_ends(
+    clock: ManualClock,
+) -> None:
+    """When somebody else would come in, and once; the hint says when that is."""
     breaker = breaker_of(clock, probes_max=2)
+    cancelled: list[str] = []
     fail(breaker, 3)
     clock.advance(5.0)
-    assert breaker.allow()
+    first = probe_of(breaker)
+    first.cancel = lambda: cancelled.append("first")
     clock.advance(20.0)
-    assert breaker.allow()
+    second = probe_of(breaker)
+    second.cancel = lambda: cancelled.append("second")
     assert breaker.retry_after_s == 10.0
-    clock.advance(10.0)
-    assert [breaker.allow(), breaker.allow()] == [True, False]
-    assert breaker.retry_after_s == 20.0
+    clock.advance(9.75)
+    assert breaker.enter() is None
+    assert cancelled == []
+    clock.advance(0.25)
+    assert breaker.enter() is None
+    assert breaker.enter() is None
+    assert cancelled == ["first"]
+    assert breaker.retry_after_s == 20.0  # until the second one's time is up
+    clock.advance(20.0)
+    assert breaker.enter() is None
+    assert cancelled == ["first", "second"]
+    assert breaker.retry_after_s == 5.0  # nobody knows: not at once, again and again
+    first.withdrawn()
+    let_in(breaker).succeeded()
+    assert state_of(breaker) == "closed"
 
 
-def test_a_probe_that_was_not_made_leaves_its_slot_to_another(clock: ManualClock) -> None:
+def test_a_probe_that_was_not_made_leaves_its_place_to_another(clock: ManualClock) -> None:
     """It says neither yes nor no."""
     breaker = breaker_of(clock)
-    breaker.withdrawn()
     fail(breaker, 3)
     clock.advance(5.0)
-    assert [breaker.allow(), breaker.allow()] == [True, False]
-    breaker.withdrawn()
-    assert (breaker.state, breaker.retry_after_s) == ("half_open", 0.0)
-    assert [breaker.allow(), breaker.allow()] == [True, False]
-    breaker.succeeded()
-    assert breaker.state == "closed"
+    probe = let_in(breaker)
+    assert breaker.enter() is None
+    probe.withdrawn()
+    assert (state_of(breaker), breaker.retry_after_s) == ("half_open", 0.0)
+    probe = let_in(breaker)
+    assert breaker.enter() is None
+    probe.succeeded()
+    assert state_of(breaker) == "closed"
 
 
 def test_calls_that_are_never_reported_change_nothing_while_closed(clock: ManualClock) -> None:
-    """However many incarnations are killed in the middle of a call."""
+    """However many there are."""
     breaker = breaker_of(clock)
-    assert all(breaker.allow() for _ in range(1_000))
-    assert breaker.state == "closed"
+    assert all(breaker.enter() for _ in range(1_000))
+    assert state_of(breaker) == "closed"
 
 
-def test_a_report_from_before_changes_nothing_until_a_probe_is_out(clock: ManualClock) -> None:
-    """Calls that were under way when it opened neither close it nor keep it open longer."""
+def test_a_call_of_before_changes_nothing(clock: ManualClock) -> None:
+    """Those that were under way when it opened: while it is open, a probe is out, or it closed."""
     breaker = breaker_of(clock)
-    assert all(breaker.allow() for _ in range(3))
+    late = [let_in(breaker) for _ in range(8)]
     fail(breaker, 3)
     clock.advance(4.0)
-    breaker.succeeded()
-    breaker.failed()
-    assert (breaker.state, breaker.retry_after_s) == ("open", 1.0)
+    late.pop().succeeded()
+    late.pop().failed()
+    assert (state_of(breaker), breaker.retry_after_s) == ("open", 1.0)
     clock.advance(1.0)
-    breaker.failed()
-    breaker.succeeded()
-    assert breaker.state == "half_open"
-    assert breaker.allow()
+    late.pop().failed()
+    late.pop().succeeded()
+    assert state_of(breaker) == "half_open"
+    probe = let_in(breaker)
+    late.pop().failed()
+    late.pop().succeeded()
+    assert state_of(breaker) == "half_open"
+    probe.succeeded()
+    fail(breaker, 2)
+    late.pop().failed()
+    assert state_of(breaker) == "closed"
+    fail(breaker, 1)
+    assert state_of(breaker) == "open"
+
+
+def test_a_call_says_once_how_it_ended(clock: ManualClock) -> None:
+    """What it says after that is nothing."""
+    breaker = breaker_of(clock)
+    call = let_in(breaker)
+    for _ in range(10):
+        call.failed()
+    assert state_of(breaker) == "closed"
+    fail(breaker, 2)
+    clock.advance(5.0)
+    probe = let_in(breaker)
+    probe.withdrawn()
+    probe.succeeded()
+    assert state_of(breaker) == "half_open"
 
 
 def test_every_change_of_state_is_one_line(clock: ManualClock) -> None:
     """Opened is a warning with the hint; a refused or an ordinary call is no line at all."""
     breaker = breaker_of(clock)
     with structlog.testing.capture_logs() as logs:
-        breaker.allow()
-        breaker.succeeded()
+        succeed(breaker, 1)
         assert logs == []
         fail(breaker, 3)
-        breaker.allow()
+        breaker.enter()
         clock.advance(5.0)
-        breaker.allow()
-        breaker.allow()
-        breaker.succeeded()
+        probe = let_in(breaker)
+        breaker.enter()
+        probe.succeeded()
     assert [(line["log_level"], line["event"]) for line in logs] == [
         ("warning", "breaker opened"),
         ("info", "breaker half open"),
@@ -260,6 +429,7 @@ def test_every_change_of_state_is_one_line(clock: ManualClock) -> None:
         "log_level": "warning",
         "breaker": "cards",
         "failures": 3,
+        "calls": 3,
         "retry_after_s": 5.0,
     }
     assert {line["breaker"] for line in logs} == {"cards"}
@@ -268,16 +438,25 @@ def test_every_change_of_state_is_one_line(clock: ManualClock) -> None:
 def test_one_message_that_always_fails_does_not_open_the_shipped_breaker(
     clock: ManualClock,
 ) -> None:
-    """All its attempts, with nobody else's success in between; as many again do."""
+    """All its attempts, with nobody else's success in between; as many as calls_min do."""
     config = load_config()
     breaker = Breaker("cards", config=config.breaker, clock=clock)
     fail(breaker, config.effect.attempts_max)
-    before = breaker.state
-    fail(breaker, config.breaker.failures_max - config.effect.attempts_max)
-    assert (before, breaker.state) == ("closed", "open")
+    before = state_of(breaker)
+    fail(breaker, config.breaker.calls_min - config.effect.attempts_max)
+    assert (before, state_of(breaker)) == ("closed", "open")
 
 
-def test_a_probe_keeps_its_slot_for_as_long_as_an_effect_may_take() -> None:
-    """Numbers by which two probes would be out where one may be are refused, naming both."""
-    with pytest.raises(ConfigError, match=r"effect\.effect_s_max is at most breaker\.probe_s_max"):
-        load_config(settings=["breaker.probe_s_max=1"])
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        # By which a probe is cancelled that has time left.
+        ("breaker.probe_s_max=1", r"effect\.effect_s_max is at most breaker\.probe_s_max"),
+        # By which it never opens.
+        ("breaker.calls_min=51", r"breaker\.calls_min is at most breaker\.window_calls"),
+    ],
+)
+def test_numbers_that_do_not_fit_each_other_are_refused(setting: str, says: str) -> None:
+    """Naming both."""
+    with pytest.raises(ConfigError, match=says):
+        load_config(settings=[setting])

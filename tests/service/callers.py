@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     Answer = Callable[[str, int], Awaitable[Any]]
 
 # The breaker stays out of it but where it is what is tested.
-NO_BREAKER = "breaker.failures_max=1000000"
+NO_BREAKER = ("breaker.window_calls=1000000", "breaker.calls_min=1000000")
+
+
+def opens_after(failures: int) -> tuple[str, str]:
+    """Return the settings by which a breaker opens after so many failures in a row."""
+    return f"breaker.window_calls={failures}", f"breaker.calls_min={failures}"
 
 
 class Call(Command):

@@ -163,7 +163,7 @@ async def test_one_that_always_fails_takes_no_other_with_it(
     """Each is tried alone, at once; it has all of its own attempts, and ends as it would."""
     world.answer = world.but_the_bad
     async with office(
-        tmp_path, {"a": lambda: Giver(world)}, clock=clock, settings=[NO_BREAKER]
+        tmp_path, {"a": lambda: Giver(world)}, clock=clock, settings=[*NO_BREAKER]
     ) as run:
         with structlog.testing.capture_logs() as logs:
             await run.ask("a", calls("a", "bad", "c"))
@@ -189,7 +189,7 @@ async def test_a_list_is_an_attempt_of_one(
         return await world.doubled(labels)
 
     world.answer = answer
-    settings = [NO_BREAKER, "effect.effect_s_max=1.0", "effect.running_max=4"]
+    settings = [*NO_BREAKER, "effect.effect_s_max=1.0", "effect.running_max=4"]
     async with office(
         tmp_path, {"a": lambda: Lister(world)}, clock=clock, settings=settings
     ) as run:
@@ -243,7 +243,7 @@ async def test_outcomes_are_commands_of_its_own_too_or_none(
     world.answer = answer
     outside: Any = type("Outside", (), {"call": staticmethod(call)})
     services = {"a": lambda: Several(outside)}
-    async with office(tmp_path, services, clock=clock, settings=[NO_BREAKER]) as run:
+    async with office(tmp_path, services, clock=clock, settings=[*NO_BREAKER]) as run:
         await run.ask("a", calls("one", "mute", "refuse"))
         assert await applied(run) == ["one"]
         await run.ask("a", Do(what=[Ring(label=label) for label in "xy"]))
@@ -288,7 +288,7 @@ async def test_kills_lose_none_of_a_list_and_double_no_outcome(
         return await world.doubled(labels)
 
     world.answer = answer
-    settings = [NO_BREAKER, "effect.backoff_s_max=0.1", "effect.backoff_s_min=0.001"]
+    settings = [*NO_BREAKER, "effect.backoff_s_max=0.1", "effect.backoff_s_min=0.001"]
     settings += ["effect.together_max=4"]
     services = {"a": lambda: Stubborn(world)}
     async with office(

@@ -18,7 +18,17 @@ from actors.service.service import effect, on, outcome
 from actors.store.transaction import Transaction
 from tests.booting import app_of
 from tests.kernel.kernel_harness import turns
-from tests.service.callers import NO_BREAKER, Call, Caller, World, ask_for, calls, failing, never
+from tests.service.callers import (
+    NO_BREAKER,
+    Call,
+    Caller,
+    World,
+    ask_for,
+    calls,
+    failing,
+    never,
+    opens_after,
+)
 from tests.service.desks import Desk, HoppingStore, SteppingClock, note, office
 
 if TYPE_CHECKING:
@@ -73,7 +83,7 @@ async def test_attempts_have_the_limit_and_the_number_that_are_declared(
 ) -> None:
     """The configuration's are the others'; who reads the reason is told which limit it was."""
     world.answer = never
-    settings = [NO_BREAKER, "effect.backoff_s_min=0.1", "effect.backoff_s_max=0.1"]
+    settings = [*NO_BREAKER, "effect.backoff_s_min=0.1", "effect.backoff_s_max=0.1"]
     async with office(
         tmp_path, {"a": lambda: Bounded(world)}, clock=clock, settings=settings
     ) as run:
@@ -98,7 +108,7 @@ async def test_limit_of_the_configuration_is_named_in_the_reason(
         return await never(label, attempt)
 
     world.answer = answer
-    settings = [NO_BREAKER, "effect.attempts_max=1"]
+    settings = [*NO_BREAKER, "effect.attempts_max=1"]
     async with office(
         tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
     ) as run:
@@ -116,7 +126,7 @@ async def test_effect_that_never_gives_up_is_put_off_and_begins_anew(
     """Nobody is told of it but the log; among the timers it stands as one that is due later."""
     world.answer = fail_often
     async with office(
-        tmp_path, {"a": lambda: Stubborn(world)}, clock=clock, settings=[NO_BREAKER]
+        tmp_path, {"a": lambda: Stubborn(world)}, clock=clock, settings=[*NO_BREAKER]
     ) as run:
         with structlog.testing.capture_logs() as logs:
             await run.ask("a", calls("x"))
@@ -148,18 +158,18 @@ async def test_effect_that_is_put_off_outlives_the_process(
     world.answer = fail_often
     services = {"a": lambda: Stubborn(world)}
     (tmp_path / "first").mkdir()
-    async with office(tmp_path / "first", services, clock=clock, settings=[NO_BREAKER]) as run:
+    async with office(tmp_path / "first", services, clock=clock, settings=[*NO_BREAKER]) as run:
         await run.ask("a", calls("x"))
         await run.until(lambda: run.rows("a", "SELECT 1 FROM timer WHERE due_us > 0"))
         await killed(run, tmp_path / "second")
-    async with office(tmp_path / "second", services, clock=clock, settings=[NO_BREAKER]) as run:
+    async with office(tmp_path / "second", services, clock=clock, settings=[*NO_BREAKER]) as run:
         await run.advance(29.0, steps=10)
         assert world.calls == {"x": 3}
         await run.until(lambda: world.calls == {"x": 6})
         await run.until(lambda: run.rows("a", "SELECT 1 FROM timer WHERE due_us > 0"))
         await killed(run, tmp_path / "third")
     clock.step(1000.0)
-    async with office(tmp_path / "third", services, clock=clock, settings=[NO_BREAKER]) as run:
+    async with office(tmp_path / "third", services, clock=clock, settings=[*NO_BREAKER]) as run:
         await run.advance(1.0, steps=100)
         assert (world.calls, run.labels("a")) == ({"x": 8}, ["x"])
         await run.advance(100.0, steps=10)
@@ -177,7 +187,7 @@ async def test_kills_lose_no_effect_that_is_put_off_and_double_no_outcome(
             raise ConnectionError
 
     world.answer = answer
-    settings = [NO_BREAKER, "effect.backoff_s_max=0.1", "effect.backoff_s_min=0.001"]
+    settings = [*NO_BREAKER, "effect.backoff_s_max=0.1", "effect.backoff_s_min=0.001"]
     services = {"a": lambda: Stubborn(world, again_s=0.02)}
     seed = rng.getrandbits(32)
     async with office(
@@ -205,7 +215,7 @@ async def test_probe_within_its_effects_limit_keeps_its_slot(
     """Longer than breaker.probe_s_max, it is not taken for killed: no second one is let in."""
     world.answer = failing
     settings = [
-        "breaker.failures_max=1",
+        *opens_after(1),
         "breaker.open_s=1.0",
         "breaker.probes_max=1",
         "breaker.probe_s_max=2.0",

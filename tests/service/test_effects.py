@@ -30,6 +30,7 @@ from tests.service.callers import (
     calls,
     failing,
     never,
+    opens_after,
 )
 from tests.service.desks import (
     Desk,
@@ -125,7 +126,7 @@ async def test_outcome_is_applied_once_whenever_the_service_is_killed(
 
     world.answer = answer
     kills = 250 if store is HoppingStore else 100  # of threads each takes longer
-    settings = [NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
+    settings = [*NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
     async with office(
         tmp_path,
         {"a": lambda: Caller(world)},
@@ -225,7 +226,7 @@ async def test_retries_back_off_with_jitter_within_their_bounds(
         {"a": lambda: Listener(world)},
         clock=clock,
         seed=rng.getrandbits(32),
-        settings=[NO_BREAKER, *BACKOFF],
+        settings=[*NO_BREAKER, *BACKOFF],
     ) as run:
         delays = await attempts_of(run, clock, world, *labels)
     for each in delays.values():
@@ -244,7 +245,7 @@ async def test_shipped_numbers_ride_out_six_seconds_of_refused_connections(
     """But for one in a thousand: each attempt fails at once, and the last is not made before."""
     labels = [str(number) for number in range(20)]
     async with office(
-        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=[NO_BREAKER]
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=[*NO_BREAKER]
     ) as run:
         delays = await attempts_of(run, clock, world, *labels, step_s=COARSE)
     steps_s = max(len(each) for each in delays.values()) * COARSE
@@ -264,7 +265,7 @@ async def test_same_seed_draws_the_same_delays(tmp_path: Path, seed: int) -> Non
             {"a": lambda: Listener(world)},
             clock=clock,
             seed=seed,
-            settings=[NO_BREAKER, *BACKOFF],
+            settings=[*NO_BREAKER, *BACKOFF],
         ) as run:
             return await attempts_of(run, clock, world, "x", "y")
 
@@ -377,7 +378,7 @@ async def test_breaker_opens_waits_at_no_cost_and_closes(
 ) -> None:
     """While the other side is down it is left alone, and nobody's attempts are spent."""
     settings = [
-        "breaker.failures_max=3",
+        *opens_after(3),
         "breaker.open_s=5.0",
         "breaker.probes_max=1",
         "effect.attempts_max=3",
@@ -409,7 +410,7 @@ async def test_kinds_of_effects_have_a_breaker_each_and_it_outlives_the_incarnat
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
     """One dependency's outage is not the other's; a restart of ours does not end it."""
-    settings = ["breaker.failures_max=3", "breaker.open_s=50.0", "effect.attempts_max=3"]
+    settings = [*opens_after(3), "breaker.open_s=50.0", "effect.attempts_max=3"]
 
     async def answer(label: str, attempt: int) -> Any:
         return await (failing(label, attempt) if label == "call" else at_once(label, attempt))
@@ -539,7 +540,7 @@ async def test_stop_ends_every_effect_and_the_next_start_runs_them(
         return await (never(label, attempt) if label == "hangs" else failing(label, attempt))
 
     world.answer = answer
-    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", "breaker.failures_max=4"]
+    settings = ["effect.backoff_s_min=50", "effect.backoff_s_max=50", *opens_after(4)]
     async with office(
         tmp_path, {"a": lambda: Caller(world)}, clock=clock, settings=settings
     ) as run:

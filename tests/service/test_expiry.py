@@ -13,7 +13,16 @@ from actors.kernel.messages import Expired, GaveUp
 from actors.service.service import StatelessService, command, effect, on, query
 from actors.store.transaction import ReadTransaction, Transaction
 from tests.kernel.kernel_harness import turns
-from tests.service.callers import NO_BREAKER, Call, Called, Caller, World, failing, never
+from tests.service.callers import (
+    NO_BREAKER,
+    Call,
+    Called,
+    Caller,
+    World,
+    failing,
+    never,
+    opens_after,
+)
 from tests.service.callers import Listener as Told
 from tests.service.desks import Desk, Do, Labels, Note, SteppingClock, note, office
 
@@ -263,7 +272,7 @@ async def test_an_attempt_has_what_is_left_and_says_nothing_of_the_world_outside
     """It ends with its effect's time, and the breaker hears nothing of it."""
     world.answer = never
     services = {"a": lambda: Told(world, run_by(S // 2, "x"))}
-    settings = ["breaker.failures_max=1", "effect.silence_s=0.01"]
+    settings = [*opens_after(1), "effect.silence_s=0.01"]
     async with office(tmp_path, services, clock=clock, settings=settings) as run:
         begun_s = clock.monotonic()
         await run.through(run.ask("a", Do()))
@@ -283,7 +292,7 @@ async def test_what_waits_for_its_next_attempt_is_told_when_its_time_is_up(
     """And not when the next one would have been made."""
     world.answer = failing
     services = {"a": lambda: Told(world, run_by(3 * S, "x"))}
-    settings = [NO_BREAKER, "effect.backoff_s_min=1e6", "effect.backoff_s_max=1e6"]
+    settings = [*NO_BREAKER, "effect.backoff_s_min=1e6", "effect.backoff_s_max=1e6"]
     async with office(tmp_path, services, clock=clock, settings=settings) as run:
         begun_s = clock.monotonic()
         await run.through(run.ask("a", Do()))
@@ -303,7 +312,7 @@ async def test_what_waits_for_a_place_is_told_when_its_time_is_up(
         tx.run(Call(label="waits"), by_us=tx.now_us + S // 4)
 
     services = {"a": lambda: Told(world, do)}
-    settings = [NO_BREAKER, "effect.running_max=1", "effect.effect_s_max=1.0"]
+    settings = [*NO_BREAKER, "effect.running_max=1", "effect.effect_s_max=1.0"]
     async with office(tmp_path, services, clock=clock, settings=settings) as run:
         await run.through(run.ask("a", Do()))
         await run.until(lambda: run.labels("a"))
@@ -372,7 +381,7 @@ async def test_who_tries_for_as_long_as_it_takes_does_so_until_the_time_is_up(
             note(tx, event.reason)
 
     services = {"a": lambda: Patient(run_by(5 * S, "x"))}
-    async with office(tmp_path, services, clock=clock, settings=[NO_BREAKER]) as run:
+    async with office(tmp_path, services, clock=clock, settings=[*NO_BREAKER]) as run:
         begun_s = clock.monotonic()
         await run.through(run.ask("a", Do()))
         assert await ended(run) == ["its time was up"]

@@ -6,11 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from actors.config import load_config
 from actors.errors import DeadlineExceeded, Starting
 from actors.measures.effect_counts import EffectCounts
 from actors.resilience.breaker import Breaker
+from actors.resilience.breaker import Call as Attempted
 from actors.service.gate import Gate
 from tests.kernel.kernel_harness import turns
 from tests.service.callers import (
@@ -24,6 +26,7 @@ from tests.service.callers import (
     calls,
     failing,
     never,
+    opens_after,
 )
 from tests.service.desks import Do, SteppingClock, office
 
@@ -116,7 +119,7 @@ async def test_waiting_requests_beyond_their_bound_stay_in_the_table(
     settings = [
         "effect.running_max=2",
         "effect.waiting_max=6",
-        "breaker.failures_max=1",
+        *opens_after(1),
         "breaker.open_s=100",
     ]
     labels = [f"{number:02}" for number in range(50)]
@@ -146,7 +149,7 @@ async def test_what_waits_for_long_leaves_its_room_to_others(
 
     world.answer = answer
     settings = [
-        NO_BREAKER,
+        *NO_BREAKER,
         "effect.running_max=3",
         "effect.waiting_max=3",
         "effect.backoff_s_min=100000",
@@ -172,12 +175,18 @@ class Entrance:
         self.clock = clock
         config = load_config()
         breaker = msgspec.structs.replace(
-            config.breaker, failures_max=failures_max, open_s=1.0, probes_max=1
+            config.breaker,
+            window_calls=failures_max,
+            calls_min=failures_max,
+            open_s=1.0,
+            probes_max=1,
         )
         self.breaker = Breaker("test", config=breaker, clock=clock)
-        effect = msgspec.structs.replace(config.effect, running_max=places, silence_s=10.0)
-        self.gate = Gate(self.breaker, EffectCounts(), config=effect, clock=clock)
+        self.gate = Gate(
+            self.breaker, EffectCounts(), running_max=places, silence_s=10.0, clock=clock
+        )
         self.inside: list[str] = []
+        self.calls: dict[str, Attempted] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -189,7 +198,7 @@ class Entrance:
             self.tasks[name] = asyncio.ensure_future(self._enter(name, first=first))
 
     async def _enter(self, name: str, *, first: bool) -> None:
-        await self.gate.enter(first=first)
+        self.calls[name] = await self.gate.enter(first=first)
         self.inside.append(name)
 
     async def go(
@@ -197,9 +206,9 @@ class Entrance:
     ) -> None:
         self.inside.remove(name)
         if error is None:
-            self.gate.succeeded()
+            self.gate.succeeded(self.calls[name])
         else:
-            self.gate.failed(error)
+            self.gate.failed(self.calls[name], error)
         self.gate.leave(first=first)
         await turns()
 
@@ -317,6 +326,50 @@ async def test_probe_that_times_out_says_that_it_is_not_back(clock: SteppingCloc
     door.gate.close()
 
 
+async def test_a_probe_that_does_not_end_in_time_is_cancelled_before_another_is_let_in(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """Also one that goes on after its time: that was a time-out, and the next one is a probe."""
+    ends: list[float] = []
+
+    async def answer(label: str, attempt: int) -> Any:
+        if sum(world.calls.values()) != 2:
+            return await (failing if sum(world.calls.values()) == 1 else at_once)(label, attempt)
+        begun_s = clock.monotonic()
+        try:
+            await asyncio.sleep(1000.0)
+        except asyncio.CancelledError:  # its limit_s; it goes on
+            try:
+                await asyncio.sleep(1000.0)
+            except asyncio.CancelledError:
+                ends.append(clock.monotonic() - begun_s)
+                raise
+
+    world.answer = answer
+    settings = [
+        *opens_after(1),
+        "breaker.open_s=1.0",
+        "breaker.probes_max=1",
+        "breaker.probe_s_max=4.0",
+    ]
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        await run.ask("a", calls("x", "y"))
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert ends == [pytest.approx(4.0, abs=0.1)]
+        assert world.running_most == 1
+        assert sorted(run.labels("a")) == ["x", "y"]
+        # x, which opened it; the probe, which was cancelled and tried again; and the other.
+        assert sum(world.calls.values()) == 4
+        counts = run.hosted["a"].breakers.counts_of("Call")
+        assert {key: number for key, number in counts.attempts.items() if number} == {
+            "succeeded": 2,
+            "failed": 1,
+            "timed_out": 1,
+        }
+
+
 async def test_a_probe_that_meets_a_service_that_starts_is_made_again_at_once(
     tmp_path: Path, clock: SteppingClock, world: World
 ) -> None:
@@ -330,7 +383,7 @@ async def test_a_probe_that_meets_a_service_that_starts_is_made_again_at_once(
         return await at_once(label, attempt)
 
     world.answer = answer
-    settings = ["breaker.failures_max=1", "breaker.probes_max=1", "breaker.probe_s_max=1000"]
+    settings = [*opens_after(1), "breaker.probes_max=1", "breaker.probe_s_max=1000"]
     async with office(
         tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
     ) as run:

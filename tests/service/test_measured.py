@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.kernel.kernel_harness import turns
-from tests.service.callers import Called, Caller, Listener, World, calls, failing, never
+from tests.service.callers import (
+    Called,
+    Caller,
+    Listener,
+    World,
+    calls,
+    failing,
+    never,
+    opens_after,
+)
 from tests.service.desks import Desk, Note, SteppingClock, office
 
 if TYPE_CHECKING:
@@ -63,7 +72,7 @@ async def test_an_effect_that_never_succeeds_ends_as_its_service_hears_of_it(
 ) -> None:
     """Given up where it listens, a dead letter where it does not; its breaker has opened."""
     world.answer = failing
-    settings = ("effect.attempts_max=3", "breaker.failures_max=3")
+    settings = ("effect.attempts_max=3", *opens_after(3))
     async with office(
         tmp_path, {"a": lambda: service(world)}, clock=clock, settings=settings
     ) as run:

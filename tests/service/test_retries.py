@@ -37,7 +37,7 @@ REFUSED_S_MAX = 30.0
 
 def retries(*, kept_max: int, share: float = 0.0, s_min: float = 0.0) -> list[str]:
     return [
-        NO_BREAKER,
+        *NO_BREAKER,
         f"effect.retries_kept_max={kept_max}",
         f"effect.retries_share={share}",
         f"effect.retries_s_min={s_min}",

@@ -128,6 +128,6 @@ def test_what_answers_nothing_is_asked_a_fifth_more_often_at_most(
     tmp_path: Path, seed: int
 ) -> None:
     """Where it is asked much, with the shipped numbers; no breaker helps it."""
-    seen = played(tmp_path / "a", seed, NO_BREAKER, asked_a_s=150, outage_s=FOR_EVER_S)
+    seen = played(tmp_path / "a", seed, *NO_BREAKER, asked_a_s=150, outage_s=FOR_EVER_S)
     assert not seen.answered
     assert 1.05 <= share(seen.asked, seen.first, 0) <= 1.2, (seen.asked, seen.first)

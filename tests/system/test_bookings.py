@@ -35,7 +35,8 @@ pytestmark = pytest.mark.real_time
 # Each attempt after the first waits for the breaker: longer than the deadline, all together.
 SLOW_PAYMENT = (
     "effect.silence_s=0.000001",
-    "breaker.failures_max=1",
+    "breaker.window_calls=1",
+    "breaker.calls_min=1",
     "breaker.open_s=1",
 )
 

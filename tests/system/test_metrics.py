@@ -18,6 +18,8 @@ from tests.system.guests import BOOKINGS, at_rest, ended, new_customers, new_roo
 from tests.system.process import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from actors.testing.live_system import LiveSystem
     from tests.system.client import Client
 
@@ -181,10 +183,56 @@ def _labels(tables: str) -> dict[str, set[str]]:
 
 def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
     """As Prometheus reads them."""
+    done = _promtool("check", "rules", str(MONITORING / "alerts.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "14 rules found" in done.stdout
+
+
+def test_an_alert_is_of_ours_and_of_the_first_one_as_well(tmp_path: Path) -> None:
+    """A route's first 500, before which nobody has counted any; another program's files are not."""
+    errors = f'{OURS}http_requests_total{{listener="gateway",route="/x",method="GET",status="500"}}'
+    series = [
+        (errors, "_x8 1x40"),
+        ('process_open_fds{job="other"}', "90x48"),
+        ('process_max_fds{job="other"}', "100x48"),
+        ('process_open_fds{job="ours"}', "90x48"),
+        ('process_max_fds{job="ours"}', "100x48"),
+        (f'{OURS}asks_in_progress{{job="ours"}}', "0x48"),
+    ]
+    alerts = [
+        ("1m", "RequestsFailByABug", []),
+        ("3m", "RequestsFailByABug", [{"severity": "page", "route": "/x", "method": "GET"}]),
+        ("11m", "RequestsFailByABug", []),
+        ("11m", "DescriptorsNearlyOut", [{"severity": "ticket", "job": "ours"}]),
+    ]
+    rules = (MONITORING / "alerts.yml").read_text()
+    # What is said of them is no part of what is asked.
+    (tmp_path / "rules.yml").write_text(re.sub(r" +annotations:\n(?: {10}.+\n)+", "", rules))
+    asked = {
+        "rule_files": ["rules.yml"],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [{"series": name, "values": values} for name, values in series],
+                "alert_rule_test": [
+                    {
+                        "eval_time": at,
+                        "alertname": name,
+                        "exp_alerts": [{"exp_labels": each} for each in labels],
+                    }
+                    for at, name, labels in alerts
+                ],
+            }
+        ],
+    }
+    (tmp_path / "asked.yml").write_text(json.dumps(asked))
+    done = _promtool("test", "rules", str(tmp_path / "asked.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _promtool(*words: str) -> subprocess.CompletedProcess[str]:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed: it comes with Debian's prometheus")
-    words = [promtool, "check", "rules", str(MONITORING / "alerts.yml")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "14 rules found" in done.stdout
+    return subprocess.run([promtool, *words], capture_output=True, text=True, check=False)

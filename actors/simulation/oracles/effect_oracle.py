@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from actors.errors import DeadlineExceeded, Starting
 from actors.kernel.messages import EffectOutcome, GaveUp
 from actors.service.effects import EffectPutOff
+from actors.simulation.oracles.breaker_worlds import BreakerWorlds
 from actors.simulation.oracles.handled import Content, encode
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class EffectLimits(NamedTuple):
 class _Request:
     """One request of one incarnation, or several that are made as one: the attempts so far."""
 
-    __slots__ = ("attempts", "begun_s", "failed_s", "inside", "kind", "left_s", "task", "waited")
+    __slots__ = (
+        "attempts", "begun_s", "failed_s", "inside", "is_probe", "kind", "left_s", "task", "waited",
+    )  # fmt: skip
 
     def __init__(self, task: Any, kind: str) -> None:
         self.task = task  # kept, so that no other has its identity
@@ -52,6 +55,8 @@ class _Request:
         self.begun_s = 0.0
         self.failed_s: float | None = None
         self.inside = False
+        # Whether the attempt surely asks whether the dependency is back.
+        self.is_probe = False
         # How long it was until the time of the first of them was up, when the attempt began.
         self.left_s = inf
         # Whether an attempt was none, for a service of ours was starting.
@@ -68,27 +73,11 @@ class _Kind:
         self.left_s = 0.0
         # When somebody left a place for which others may have waited.
         self.full_s = 0.0
-        # Failures in a row: those that surely count, and those that may.
-        self.sure = self.most = 0
-        self.failed_s = 0.0
-        # Until when it is surely open; and whether it may be anything but closed.
-        self.open_until_s = 0.0
-        self.doubtful = False
+        self.breaker = BreakerWorlds()
 
     def probes(self) -> int:
-        """Return how many are inside since it was open, of which none has succeeded yet."""
-        if not self.open_until_s > 0.0:
-            return 0
-        return sum(
-            each.inside and each.begun_s >= self.open_until_s for each in self.requests.values()
-        )
-
-    def succeeded(self, begun_s: float) -> None:
-        """It is closed now, unless a failure since then has opened it."""
-        if not self.doubtful or begun_s > self.failed_s:
-            self.sure = self.most = 0
-            self.doubtful = False
-        self.open_until_s = 0.0
+        """Return how many are inside that were let in to ask whether it is back, ever."""
+        return sum(each.inside and each.is_probe for each in self.requests.values())
 
 
 class EffectOracle:
@@ -142,8 +131,6 @@ class EffectOracle:
             if name == store:
                 kind.requests.clear()
                 kind.inside = 0
-                if kind.most and not kind.doubtful:
-                    kind.doubtful, kind.open_until_s = True, 0.0
 
     def attempted(
         self,
@@ -173,13 +160,14 @@ class EffectOracle:
         request.attempts += 1
         request.begun_s = now_s
         request.inside = True
+        request.is_probe = kind.breaker.is_half_open(now_s)
         kind.inside += 1
         if len(messages) == 1:
             self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
         if kind.inside > self._config.running_max:
             yield f"{store}: {kind.inside} attempts of {what.type} run at once"
         probes = kind.probes()
-        if probes > self._breaker.probes_max:
+        if request.is_probe and probes > self._breaker.probes_max:
             yield f"{store}: {probes} attempts of {what.type} at once ask whether it is back"
 
     def finished(
@@ -197,7 +185,7 @@ class EffectOracle:
         if kind is None or request is None or not request.inside:
             # Of an incarnation that has ended: its breaker, which lives on, may hear of it.
             if kind is not None and not isinstance(error, asyncio.CancelledError):
-                kind.doubtful, kind.open_until_s = True, 0.0
+                kind.breaker.heard({None, True, error is not None}, None, now_s, self._breaker)
             return
         request.inside = False
         if kind.inside >= self._config.running_max // 2:  # repeated ones have half of the places
@@ -215,7 +203,9 @@ class EffectOracle:
                 told = self._returned.setdefault((store, Content.of(message)), set())
                 told.add(encode(value))
             kind.requests.pop(id(request.task))
-            kind.succeeded(request.begun_s)
+            slow_s = self._breaker.slow_s or inf
+            late = {took_s > slow_s - SLACK_S, took_s > slow_s + SLACK_S}
+            kind.breaker.heard(late, request.begun_s, now_s, self._breaker)
         elif isinstance(error, Starting):
             request.attempts -= 1
             request.waited = True
@@ -223,7 +213,8 @@ class EffectOracle:
             pass  # cut short for its time: it says nothing of the outside world
         elif took_s >= limit_s - SLACK_S or not isinstance(error, asyncio.CancelledError):
             request.failed_s = now_s
-            self._failed(kind, request, now_s, timed_out=isinstance(error, SILENCE))
+            said = {True, None} if isinstance(error, SILENCE) else {True}
+            kind.breaker.heard(said, request.begun_s, now_s, self._breaker)
 
     def hear(self, store: str, batch: Sequence[Handled]) -> Iterator[str]:
         """Yield what came of an effect that it did not return, or that was not tried enough."""
@@ -255,12 +246,13 @@ class EffectOracle:
     ) -> Iterator[str]:
         what = request.kind
         # Of several probes that were let in at one moment, one may fail before another begins.
-        let_in = self._breaker.probes_max > 1 and now_s == kind.failed_s
+        breaker = kind.breaker
+        let_in = self._breaker.probes_max > 1 and now_s == breaker.failed_s
         # And of two that end at one moment the first may make room for another, which is let in
         # before the second opens it.
-        let_in |= now_s == kind.failed_s == kind.full_s and request.failed_s != now_s
-        if now_s < kind.open_until_s and not let_in:
-            early_s = kind.open_until_s - now_s
+        let_in |= now_s == breaker.failed_s == kind.full_s and request.failed_s != now_s
+        if now_s < breaker.open_until_s and not let_in:
+            early_s = breaker.open_until_s - now_s
             yield f"{store}: {what} is tried {early_s:.3f} s too soon: its breaker is open"
         if request.attempts >= limits.attempts_max:
             yield f"{store}: {what} is tried for the {request.attempts + 1}th time"
@@ -272,7 +264,7 @@ class EffectOracle:
             self._short = self._short + 1 if is_short else 0
             if self._short == SHORT_IN_A_ROW:
                 yield f"{store}: {what} is tried again too soon, for the {self._short}th time"
-        alone = kind.inside == 0 and not kind.doubtful
+        alone = kind.inside == 0 and breaker.is_closed
         alone = alone and not self._retries.may_refuse(store, what, request.failed_s)
         due_s = max(request.failed_s + most_s, kind.left_s)
         late_s = now_s - due_s - self._pauses.within(request.failed_s, now_s)
@@ -283,16 +275,6 @@ class EffectOracle:
         """Return the longest pause after so many; the shortest is none."""
         config = self._config
         return min(config.backoff_s_max, config.backoff_s_min * 2.0 ** (attempts - 1))
-
-    def _failed(self, kind: _Kind, request: _Request, now_s: float, *, timed_out: bool) -> None:
-        kind.failed_s = now_s
-        kind.most += 1
-        kind.sure += not timed_out
-        limit = self._breaker.failures_max
-        probes = kind.doubtful and 0.0 < kind.open_until_s <= request.begun_s
-        if probes or (not kind.doubtful and kind.sure >= limit):
-            kind.open_until_s = now_s + self._breaker.open_s
-        kind.doubtful = kind.doubtful or kind.most >= limit
 
 
 def _left_s(message: Any, asked: Mapping[int, Any], now_us: int) -> float:

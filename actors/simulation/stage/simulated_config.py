@@ -73,5 +73,5 @@ def _simulated(config: Config) -> Config:
             retries_s_min=0.2,
         ),
         background=replace(config.background, requests_min=2, slice_messages=4),
-        breaker=replace(config.breaker, failures_max=4, open_s=2.0, probe_s_max=1.0),
+        breaker=replace(config.breaker, window_calls=8, calls_min=4, open_s=2.0, probe_s_max=1.0),
     )

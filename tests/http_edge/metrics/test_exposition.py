@@ -177,6 +177,18 @@ async def test_a_client_makes_up_no_label() -> None:
         }
 
 
+async def test_how_long_a_client_reads_is_no_latency() -> None:
+    """A stream is counted and has no duration; where it is refused that is an answer like any."""
+    async with serving() as served:
+        assert (await served.send("GET", "/all", "tweets")).status == 200
+        served.system.on_ask = _full
+        assert (await served.send("GET", "/all", "tweets")).status == 503
+        scraped = await _scrape(served)
+        assert scraped.by("http_requests_total", "status", route="/all") == {"200": 1, "503": 1}
+        duration = "http_request_duration_seconds_count"
+        assert scraped.by(duration, "status_class", route="/all") == {"5xx": 1}
+
+
 async def test_who_may_not_come_by_an_address_is_counted_there() -> None:
     """A page from elsewhere asked for what there is; the wrong host asked nobody here."""
     async with serving() as served:

@@ -57,7 +57,7 @@ async def test_as_many_ask_whether_it_is_back_as_its_breaker_lets_in() -> None:
         await attempt(now_s)
         assert not list(oracle.finished("desk", [WHAT], now_s, (), ValueError("no")))
 
-    for _ in range(breaker.failures_max):
+    for _ in range(breaker.calls_min):
         await asyncio.create_task(fail(1.0))
     back_s = 1.0 + breaker.open_s
     probes = [await asyncio.create_task(attempt(back_s)) for _ in range(breaker.probes_max + 1)]
