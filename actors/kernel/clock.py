@@ -25,9 +25,8 @@ class SystemClock:
         """Wall-clock microseconds since the Unix epoch."""
         return time.time_ns() // 1000
 
-    def monotonic(self) -> float:
-        """Seconds of `time.monotonic`."""
-        return time.monotonic()
+    # As it is, and not in a method of ours around it: a message asks some five times.
+    monotonic = staticmethod(time.monotonic)
 
 
 class ManualClock:

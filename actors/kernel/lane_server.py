@@ -257,8 +257,7 @@ class LaneServer:
         return task.result()
 
     def _settle(self, envelope: Envelope, outcome: Any) -> None:
-        mailbox = self.mailbox
-        future = envelope.reply_to
+        mailbox, future = self.mailbox, envelope.reply_to
         if isinstance(outcome, BaseException):
             if isinstance(outcome, DeadLettered):
                 mailbox.dead_lettered += 1

@@ -148,17 +148,23 @@ class Mailbox:
                 raise self._full()
         return None
 
-    def admit(self, envelope: Envelope) -> None:
-        """Accept a message that its sender keeps until it is applied; loop's thread only.
+    def admit(self, envelopes: Sequence[Envelope]) -> None:
+        """Accept messages that their sender keeps until they are applied; loop's thread only.
 
-        Beyond `capacity` too: what was acknowledged once goes before what may still be refused,
-        and its sender's window bounds it. Raises the reason where the mailbox is closed.
+        They are all of one lane. Beyond `capacity` too: what was acknowledged once goes before what
+        may still be refused, and its sender's window bounds it. Raises the reason where the mailbox
+        is closed.
         """
         if self.closed is not None:
             self.rejected += 1
             raise self.closed()
-        index = 0 if self._lane_of is None else self._lane_of(envelope.message)
-        self._accept(self.lanes[index], envelope)
+        lane = self.lanes[0 if self._lane_of is None else self._lane_of(envelopes[0].message)]
+        accepted_s = 0.0 if lane.measures is None else self._monotonic()
+        for number, envelope in enumerate(envelopes, self.accepted + 1):
+            envelope.seq, envelope.accepted_s = number, accepted_s
+        self.accepted += len(envelopes)
+        lane.queue.extend(envelopes)
+        self._wake(lane)
 
     def withdraw(self, wanted: Callable[[Envelope], bool]) -> int:
         """Take back queued messages whose sender will send them anew; return how many.
@@ -296,6 +302,9 @@ class Mailbox:
         if lane.measures is not None:
             envelope.accepted_s = self._monotonic()
         lane.queue.append(envelope)
+        self._wake(lane)
+
+    def _wake(self, lane: Lane) -> None:
         if self.asleep and lane.work is None:
             self.asleep = False
             self._call_soon(self._turn, context=self._ambient)

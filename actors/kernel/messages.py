@@ -133,11 +133,9 @@ def outcome_type(command: Any, value: Any = Any) -> Any:
 
 def type_name(message_type: Any) -> str:
     """Return the name under which messages of this type are stored, such as `Refused[HoldRoom]`."""
-    origin = getattr(message_type, "__origin__", None)
-    if origin is None:
-        name: str = message_type.__name__
-        return name
-    return f"{origin.__name__}[{message_type.__args__[0].__name__}]"
+    if isinstance(message_type, type):  # to ask a class for what it lacks costs a microsecond
+        return message_type.__name__
+    return f"{message_type.__origin__.__name__}[{message_type.__args__[0].__name__}]"
 
 
 def stored_names(message_type: Any) -> tuple[str, ...]:

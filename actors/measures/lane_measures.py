@@ -31,8 +31,12 @@ class LaneMeasures:
         """Note that they were taken together at `now_s`, of the clock that says `accepted_s`."""
         self.batches.note(len(batch))
         counts, total = self.wait_s.counts, 0.0
+        accepted_s, wait_s, place = now_s, 0.0, 0
         for each in batch:
-            wait_s = now_s - each.accepted_s
-            counts[bisect_left(SECONDS, wait_s)] += 1
+            if each.accepted_s != accepted_s:  # else it came with the one before
+                accepted_s = each.accepted_s
+                wait_s = now_s - accepted_s
+                place = bisect_left(SECONDS, wait_s)
+            counts[place] += 1
             total += wait_s
         self.wait_s.total += total

@@ -270,12 +270,13 @@ class Channel:
 
     def _remember(self, messages: Sequence[Outgoing], *, kib: int) -> None:
         """Keep them in memory as far as there is room: for a window, or for `kib`."""
-        memory, window = self._memory, self._config.window_messages
+        memory, window, size = self._memory, self._config.window_messages, self._memory_bytes
         for message in messages:
-            if len(memory) >= window and self._memory_bytes >= kib * 1024:
+            if size >= kib * 1024 and len(memory) >= window:
                 break
             memory.append(message)
-            self._memory_bytes += MESSAGE_BYTES + len(message.blob)
+            size += MESSAGE_BYTES + len(message.blob)
+        self._memory_bytes = size
 
     def _forget_first(self) -> int:
         message = self._memory.popleft()
@@ -288,13 +289,14 @@ class Channel:
         if self._retry is not None or self._last_one is not None or self._closed:
             return envelopes
         until = min(self._last, self.acknowledged + self._config.window_messages)
+        memory = self._memory
         while self._sent < until:
             if self._sent >= self._urgent and not self._granted and not self._ask_gate():
                 break
-            if not self._memory:
+            if not memory:
                 self._load()
                 break
-            envelope = self._envelope(self._memory[0])
+            envelope = self._envelope(memory[0])
             if envelope.message.__class__ is Unreadable and envelope.message.waits:
                 if self._sent > self.acknowledged:
                     break  # those before it come first
@@ -303,10 +305,10 @@ class Channel:
                     self._end()
                     break
             envelopes.append(envelope)
-            self._under_way.append(envelope)
             self._sent = self._forget_first()
             if self._sent > self._urgent:
                 self._granted -= 1
+        self._under_way.extend(envelopes)
         return envelopes
 
     def _ask_gate(self) -> int:

@@ -16,7 +16,7 @@ from actors.store.messaging.unheard import unheard_refusal
 from actors.store.messaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import msgspec
 
@@ -80,14 +80,15 @@ class Directory:
         """Every message goes through the router from now on."""
         self._router = router
 
-    def deliver(self, service: str, envelopes: Iterable[Envelope]) -> None:
-        """Put messages there that their sender keeps. Raises ActorError where none is taken."""
+    def deliver(self, service: str, envelopes: Sequence[Envelope]) -> None:
+        """Put messages there, no queries, that their sender keeps.
+
+        Raises ActorError where none is taken.
+        """
         if service in self._stateless:  # it had a store when this was sent
             message = f"{service} is stateless and would lose what it was sent; the sender keeps it"
             raise ServiceUnavailable(message, retry_after_s=1.0)
-        admit = self._mailbox(service).admit
-        for envelope in envelopes:
-            admit(envelope)
+        self._mailbox(service).admit(envelopes)
 
     def ask(self, service: str, envelope: Envelope) -> None:
         """Put a message there that may be refused. Raises ActorError, such as MailboxFull."""

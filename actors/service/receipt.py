@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from actors.errors import DeadLettered, MessageExpired
 
 if TYPE_CHECKING:
@@ -21,17 +23,16 @@ if TYPE_CHECKING:
             ...
 
 
-class Receipt:
-    """Settled by the receiver's actor as an AsyncioFuture is; nobody awaits it."""
+class Receipt(msgspec.Struct, eq=False):
+    """Settled by the receiver's actor as an AsyncioFuture is; nobody awaits it.
 
-    # One is made for each message: no closures.
-    __slots__ = ("about", "keeper", "number")
+    `keeper` has sent its message of that `number`, and knows what it is `about`. One is made for
+    each message: a struct, and no closures.
+    """
 
-    def __init__(self, keeper: Keeper, number: int, about: Any) -> None:
-        """`keeper` has sent its message of that `number`, and knows what it is `about`."""
-        self.keeper = keeper
-        self.number = number
-        self.about = about
+    keeper: Keeper
+    number: int
+    about: Any
 
     @property
     def ended(self) -> bool:

@@ -181,11 +181,12 @@ class ServiceHost(Behavior):
             hosted.commits.note()
         unwritable: StoreUnwritable | None = None
         for envelope, outcome in zip(batch, result.outcomes, strict=False):
-            if outcome.__class__ is Later:
+            kind = outcome.__class__
+            if kind is Later:
                 hosted.deferred.add(envelope, outcome)
-            elif outcome.__class__ is StoreUnwritable:  # of others it says what they had before
+            elif kind is StoreUnwritable:  # of others it says what they had before
                 unwritable = outcome
-            elif outcome.__class__ is MessageExpired and not outcome.is_told:
+            elif kind is MessageExpired and not outcome.is_told:
                 sender = getattr(envelope.origin, "sender", hosted.name)
                 hosted.directory.warn_expired(sender, type_name(type_of(envelope.message)))
             if envelope.origin.__class__ is TimerOrigin and _is_applied(outcome):

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 # For how many batches a service whose command was undone opens savepoints from the start: to run a
 # batch twice costs what its savepoints cost in some ten batches.
 UNDOING_BATCHES: Final = 64
+# How a message can end that stays where it is kept, and comes again.
+NOT_DONE: Final = (Busy, DeadlineExceeded)
 
 
 class GroupCommit:
@@ -320,14 +322,13 @@ class GroupCommit:
             return reply
         reply = self._find(envelope, handler) if may_be_known(envelope) else MISSING
         if reply is MISSING:
-            self._buffer.handles(envelope)
             # Those before it in the batch may have taken long.
             is_late = envelope.deadline is not None and envelope.deadline <= self._clock.monotonic()
             run = self._run_one
             reply = too_late(self._spec.name) if is_late else run(index, handler, tx, envelope)
             if envelope.urgent or reply.__class__ is Later:
                 self._buffer.hurry()
-        if settler is not None and not isinstance(reply, Busy | DeadlineExceeded):
+        if settler is not None and not isinstance(reply, NOT_DONE):
             settler.apply(origin)
         return reply
 
@@ -364,9 +365,8 @@ class GroupCommit:
         self, envelope: Envelope, told: Expired[Any], error: MessageExpired
     ) -> MessageExpired:
         """Tell its sender, if that wants to know."""
-        self._buffer.handles(envelope)
         for step in self._at_savepoint:
-            step()
+            step(envelope)
         error.is_told = self._buffer.tell_expired(envelope.origin.sender, told)
         if envelope.urgent:
             self._buffer.hurry()
@@ -381,10 +381,11 @@ class GroupCommit:
     ) -> Any:
         """Run a command, and keep its reply; where it is a no, nothing else is left of it."""
         for step in self._at_savepoint:
-            step()
+            step(envelope)
+        connection = self._connection
         if self._has_savepoints:
-            self._connection.execute("SAVEPOINT command")
-        changes, tx.has_executed = self._connection.total_changes, False
+            connection.execute("SAVEPOINT command")
+        changes, tx.has_executed = connection.total_changes, False
         try:
             reply = self._run(index, handler.function, tx, envelope.message)
             tx.check()
@@ -395,7 +396,7 @@ class GroupCommit:
                 self._keep(envelope, reply)
             if reply.__class__ is not Refusal:
                 if self._has_savepoints:
-                    self._connection.execute("RELEASE command")
+                    connection.execute("RELEASE command")
                 return reply
         except Busy as busy:  # an outbox is full: no crash of the handler's
             # Unless it looked away before: the next savepoint would be a transaction of its own.

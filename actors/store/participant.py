@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
 
 Step = Literal[
@@ -35,8 +36,8 @@ class Participant(ABC):
         """A batch begins, in a transaction of this time."""
 
     @abstractmethod
-    def savepoint(self) -> None:
-        """A command begins. What it does is either kept, or undone as one."""
+    def savepoint(self, envelope: Envelope, /) -> None:
+        """A command begins, in this envelope. What it does is either kept, or undone as one."""
 
     @abstractmethod
     def savepoint_undone(self) -> None:

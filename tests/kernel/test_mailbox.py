@@ -17,6 +17,7 @@ from actors.errors import (
     Starting,
 )
 from actors.kernel import lifecycle
+from actors.kernel.envelope import Envelope
 from tests.kernel.kernel_harness import mailbox_config, running_kernel, turns, until
 
 if TYPE_CHECKING:
@@ -233,6 +234,25 @@ async def test_each_lane_has_its_own_capacity() -> None:
             actor.ref.tell("write")
         actor.ref.tell("read")
         assert actor.stats().mailbox_depth == 2
+
+
+async def test_what_is_kept_comes_in_order_behind_what_waits_and_needs_no_room() -> None:
+    """All that is admitted at once stands as it was given, numbered on, and is handled."""
+    heard: list[int] = []
+    async with running_kernel() as kernel:
+        actor = await suspended(kernel, capacity=1, overflow="reject")
+        actor.ref.tell(lambda _: heard.append(1))
+        kept = [Envelope(lambda _, number=each: heard.append(number)) for each in (2, 3, 4)]
+        actor.actor_inbox.admit(kept)
+        assert [each.seq for each in kept] == [2, 3, 4]
+        assert (actor.stats().accepted, actor.stats().mailbox_depth) == (4, 4)
+        actor.ref.resume()
+        await until(lambda: actor.stats().handled == 4)
+        assert heard == [1, 2, 3, 4]
+        actor.crash(RuntimeError("over"))
+        with pytest.raises(ActorStopped):
+            actor.actor_inbox.admit(kept)
+        assert (actor.stats().accepted, actor.stats().rejected) == (4, 1)
 
 
 async def test_a_parked_mailbox_refuses_and_opens_again() -> None:

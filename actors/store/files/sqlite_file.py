@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# What a statement is given that is no number or text, sqlite3 asks for a form that SQLite takes, by
+# attributes that bytes and None lack: two errors made and dropped, half of what such a value costs.
+# Registered, they are their own form. It is the process's, and no answer is another than before.
+sqlite3.register_adapter(bytes, bytes)
+_nothing: dict[None, None] = {}
+sqlite3.register_adapter(type(None), _nothing.get)
+
 # Several times the distinct statements of the largest service, so that none is parsed twice.
 STATEMENTS_CACHED: Final = 256
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 UNKNOWN: Final = 2**63 - 1
 
 
-class ChannelOrigin(msgspec.Struct, frozen=True):
+class ChannelOrigin(msgspec.Struct, frozen=True, gc=False):
     """Number `number` of the channel from `sender`, whose file is `store`.
 
     `base` is the lowest number that was not acknowledged when this was sent: what lies below will
@@ -61,7 +61,7 @@ class Numbering(msgspec.Struct, frozen=True):
         return max([mark(self.store), *[min(mark(store), last) for store, last in self.former]])
 
 
-class TimerOrigin(msgspec.Struct, frozen=True):
+class TimerOrigin(msgspec.Struct, frozen=True, gc=False):
     """A row of the service's own timers: a command that is due, or an effect's end.
 
     `has_ended` says which: what has happened is told, however late.
@@ -71,7 +71,7 @@ class TimerOrigin(msgspec.Struct, frozen=True):
     has_ended: bool = False
 
 
-class LetterOrigin(msgspec.Struct, frozen=True):
+class LetterOrigin(msgspec.Struct, frozen=True, gc=False):
     """A dead letter that is run again; `sender` is that of the channel it once came by.
 
     `attempts` are those that were made of it before.

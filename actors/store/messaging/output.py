@@ -10,7 +10,7 @@ import msgspec
 AT_ONCE_US: Final = 0
 
 
-class Outgoing(msgspec.Struct, kw_only=True):
+class Outgoing(msgspec.Struct, kw_only=True, gc=False):
     """A message on a channel; `number` is given at the commit. `message` is None until decoded.
 
     `urgent`: a client waits for what it leads to. No table knows: see BackgroundGate. After
@@ -27,7 +27,7 @@ class Outgoing(msgspec.Struct, kw_only=True):
     by_us: int | None = None
 
 
-class Timer(msgspec.Struct, kw_only=True):
+class Timer(msgspec.Struct, kw_only=True, gc=False):
     """A message to the service itself, due at `due_us` or AT_ONCE_US; `seq` comes at the commit.
 
     `urgent` and `by_us` as of an Outgoing.
@@ -43,7 +43,7 @@ class Timer(msgspec.Struct, kw_only=True):
     by_us: int | None = None
 
 
-class Published(msgspec.Struct, kw_only=True):
+class Published(msgspec.Struct, kw_only=True, gc=False):
     """An event as it is kept for subscribers yet to come."""
 
     message_type: str

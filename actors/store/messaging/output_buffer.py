@@ -24,6 +24,8 @@ _encode = msgspec.json.Encoder().encode
 
 # What SQLite's integers, and so the table of timers, can hold.
 US_MAX: Final = 2**63 - 1
+# Where a command's own begins in an output that is empty.
+NOTHING_SENT: Final = (0, 0, 0, 0)
 
 
 class OutputBuffer(Participant):
@@ -45,7 +47,7 @@ class OutputBuffer(Participant):
         self._subscribers = catalog.subscribers()
         self._is_full = is_full
         self._now_us = 0
-        self._mark = (0, 0, 0, 0)
+        self._mark = NOTHING_SENT
         self.output = Output()
         # The present command, with its time; and the request that it came with.
         self.envelope: Envelope | None = None
@@ -59,10 +61,6 @@ class OutputBuffer(Participant):
         left_s = envelope.deadline - self._clock.monotonic()
         return self._clock.now_us() + round(left_s * 1_000_000)
 
-    def handles(self, envelope: Envelope) -> None:
-        """What is sent from now on follows from this one."""
-        self.envelope, self.trace = envelope, envelope.trace
-
     def send(self, service: str, message: Any, by_us: int | None = None) -> None:
         """Send a command to another service."""
         if service == self._name:
@@ -73,7 +71,8 @@ class OutputBuffer(Participant):
             raise TypeError(error)
         name = self._check(service, message)
         self._check_room(service)
-        self._add(service, name, message, _encode(message), self._until(by_us))
+        until_us = None if by_us is None else self._until(by_us)
+        self._add(service, name, message, _encode(message), until_us)
 
     def publish(self, event: Any) -> None:
         """Send the event to each subscriber, and keep it for later ones."""
@@ -164,9 +163,13 @@ class OutputBuffer(Participant):
         self._now_us = now_us
         self.output = Output()
 
-    def savepoint(self) -> None:
-        """Note where the command's own begins."""
+    def savepoint(self, envelope: Envelope) -> None:
+        """What is sent from now on follows from this one: note where that begins."""
+        self.envelope, self.trace = envelope, envelope.trace
         output = self.output
+        if not (output.messages or output.timers or output.events or output.replies):
+            self._mark = NOTHING_SENT  # as of most, in a service that sends little
+            return
         self._mark = (
             len(output.messages),
             len(output.timers),

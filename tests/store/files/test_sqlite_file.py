@@ -235,3 +235,12 @@ def test_verify_finds_a_reference_to_nothing(store: Path) -> None:
         connection.execute("INSERT INTO night VALUES ('no such room')")
         with pytest.raises(StoreCorrupt, match=r"row 1 of night .* room.*-wal \(keep it"):
             verify(connection)
+
+
+@pytest.mark.parametrize("value", [b"bytes", None])
+def test_bytes_and_nothing_are_bound_as_they_are(value: bytes | None) -> None:
+    """No adapter is looked for in them, which would cost more than to bind them."""
+    assert (type(value), sqlite3.PrepareProtocol) in sqlite3.adapters
+    with closing(sqlite3.connect(":memory:")) as connection:
+        (found,) = connection.execute("SELECT ?", (value,)).fetchone()
+    assert found == value
