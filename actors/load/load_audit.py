@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from actors.load.found_things import FoundThings, field_of
 from actors.load.load_exchange import LoadExchange
 from actors.load.load_ledger import TOO_MANY
 from actors.load.load_plan import ANSWER
@@ -121,8 +122,9 @@ class LoadAudit:
                         alike = unread.setdefault((entry.request.name, str(error)), (path, []))
                         alike[1].append(entry)
                 else:
+                    things = FoundThings(found)
                     for group in matches.values():
-                        findings.extend(_judged(group, found, path))
+                        findings.extend(_judged(group, things, path))
 
         await asyncio.gather(*(reader() for _ in range(READERS)))
         for (_, said), (path, alike) in unread.items():
@@ -147,7 +149,7 @@ class LoadAudit:
                 return found
             if items is None:
                 return [answer]
-            page = answer if items == "" else _field(answer, items)
+            page = answer if items == "" else field_of(answer, items)
             if not isinstance(page, list):
                 raise NoAnswer(f"has no list {items!r}: mend the plan's `items`")
             found += page
@@ -196,12 +198,12 @@ class LoadAudit:
 # --- Judging ---------------------------------------------------------------------------------
 
 
-def _judged(group: list[LedgerEntry], found: list[Any], path: str) -> list[AuditFinding]:
+def _judged(group: list[LedgerEntry], found: FoundThings, path: str) -> list[AuditFinding]:
     """Judge the writes that one question and match find."""
     read = group[0].request.read
     assert read is not None, "it is readable"
     match = filled(read.match, _value_of(group[0]))
-    there = [each for each in found if _matches(each, match)]
+    there = found.matching(match)
     acknowledged = [each for each in group if each.standing == "acknowledged"]
     unknown = [each for each in group if each.standing == "unknown"]
     where = f"GET {path} has {len(there)}" + (f" with {match}" if match else "")
@@ -222,24 +224,9 @@ def _judged(group: list[LedgerEntry], found: list[Any], path: str) -> list[Audit
     return findings
 
 
-def _matches(item: Any, wanted: Mapping[str, Any]) -> bool:
-    """Whether it has each field as wanted, or as one of those wanted."""
-    return all(
-        _field(item, name) in value if isinstance(value, list) else _field(item, name) == value
-        for name, value in wanted.items()
-    )
-
-
 def _is_as(item: Any, said: Mapping[str, Any]) -> bool:
     """Whether it has each field as it was said."""
-    return all(_field(item, name) == value for name, value in said.items())
-
-
-def _field(value: Any, name: str) -> Any:
-    """Return what is at `a.b` of a JSON value; None where it has no such field."""
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+    return all(field_of(item, name) == value for name, value in said.items())
 
 
 def _is_readable(entry: LedgerEntry) -> bool:
@@ -254,7 +241,7 @@ def _is_readable(entry: LedgerEntry) -> bool:
 def _value_of(entry: LedgerEntry) -> Callable[[str], Any]:
     def value_of(name: str) -> Any:
         if name.startswith(ANSWER):
-            return _field(entry.answer, name.removeprefix(ANSWER))
+            return field_of(entry.answer, name.removeprefix(ANSWER))
         return entry.values[name]
 
     return value_of

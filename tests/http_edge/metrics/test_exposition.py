@@ -27,6 +27,14 @@ ROOMS = "/api/v1/rooms"
 ODD = ("PROPFIND", "LOCK", "UNLOCK", "MKCOL", "COPY", "MOVE", "SEARCH", "REPORT", "PURGE", "TRACE")
 
 
+# What Prometheus 3 sends: names of any letters, where a text can have them.
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+
+
 async def _scrape(served: Served) -> Scraped:
     headers = {"Authorization": f"Bearer {served.token}", "Accept": OPENMETRICS}
     return Scraped(await served.send("GET", "/metrics", headers=headers))
@@ -50,7 +58,12 @@ async def test_it_wants_the_token_and_nothing_else() -> None:
         ("text/html", "text/plain; version=0.0.4; charset=utf-8"),
         ("application/openmetrics-text; version=abc", "text/plain; version=0.0.4; charset=utf-8"),
         (f"{OPENMETRICS},text/plain;version=0.0.4;q=0.3", "application/openmetrics-text;"),
-        ("text/plain;version=1.0.0", "text/plain; version=1.0.0; charset=utf-8"),
+        ("application/openmetrics-text; version=0.0.1,text/plain", "text/plain; version=0.0.4;"),
+        ("application/openmetrics-text; version=2.0.0", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text; version=2.0.0\udcff", "text/plain; version=0.0.4;"),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0;"),
+        ("text/plain;version=1.0.0", "text/plain; version=0.0.4; charset=utf-8"),
+        (PROMETHEUS_3, "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     ],
 )
 async def test_its_form_is_what_is_asked_for(accept: str | None, content_type: str) -> None:
