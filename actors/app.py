@@ -25,7 +25,7 @@ from actors.system import Wiring, each_service, listeners_of, services_of, unboo
 from http_edge.edge import Edge, check_listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -206,7 +206,8 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
             owners[name] = system
             if isinstance(made, Service):
                 check_schema(made.schema, type(made).__name__)
-                bound_effects(made, config.effect)  # what their options say, by functions too
+                bound_effects(name, made, config)  # what their options say, by functions too
+    _check_effect_tables(systems, owners, config)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
@@ -218,6 +219,22 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))
     return classes
+
+
+def _check_effect_tables(
+    systems: Sequence[System], owners: Mapping[str, System], config: Config
+) -> None:
+    """Raise ConfigError where a section speaks of effects of what is no service of its system's."""
+    for section, tables in config.effect_tables():
+        system = next(each for each in systems if section in each.config)
+        services = [name for name, owner in owners.items() if owner is system]
+        for service in tables:
+            if service not in services:
+                message = (
+                    f"{system.name}: configuration: [{section}.effects] has no service {service!r};"
+                    f" there are {', '.join(services)}"
+                )
+                raise ConfigError(message)
 
 
 def warn_of(classes: ServiceClasses) -> None:

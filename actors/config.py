@@ -184,6 +184,11 @@ class EffectConfig(Section):
         )
 
 
+# What a system's section says of effects, by service and effect, where it has a key of this type
+# that is called `effects`: `[shop.effects.till.ChargeCard]` goes before what its author says.
+EffectTables = dict[str, dict[str, dict[str, Any]]]
+
+
 class BackupConfig(Section):
     hold_s_max: Positive
     retry_s: Positive
@@ -297,6 +302,12 @@ class Config(Section):
                 return section
         message = f"configuration: no system that is booted has a section {kind.__name__}"
         raise ConfigError(message)
+
+    def effect_tables(self) -> Iterator[tuple[str, EffectTables]]:
+        """Yield what sections say of effects, with the section's name."""
+        for name, section in self.sections():
+            if tables := getattr(section, "effects", None):
+                yield name, tables
 
     def named(self, name: str) -> Any:
         """Return the section of this name, whose type one need not know; None where there is none.

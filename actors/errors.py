@@ -148,6 +148,10 @@ class NoSuchLetter(ActorError):
     """No dead letter has that id: it was replayed, discarded, or dropped for newer ones."""
 
 
+class NoSuchBreaker(ActorError):
+    """No breaker has that name."""
+
+
 class LetterNotReplayable(ActorError):
     """The dead letter is kept in memory only, as text: there is no message to run again."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
     from actors.measures.measured import Measured
+    from actors.resilience.breaker import Forced
 
 
 class Handling(Protocol):
@@ -70,6 +71,18 @@ class ServedSystem(Handling, Protocol):
 
     def background(self) -> object:
         """One frozen struct: whether what nobody waits for gives way, and what waits."""
+        ...
+
+    def breakers(self) -> Sequence[object]:
+        """One frozen struct a breaker."""
+        ...
+
+    def breaker(self, name: str, /) -> object:
+        """One frozen struct. Raises NoSuchBreaker."""
+        ...
+
+    def force_breaker(self, name: str, forced: Forced | None, /) -> object:
+        """Have it open or closed until None lifts that. Returns as `breaker` does, and raises."""
         ...
 
     async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:

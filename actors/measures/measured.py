@@ -42,11 +42,12 @@ class MeasuredActor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeasuredBreaker(msgspec.Struct, frozen=True, kw_only=True):
-    """One breaker: what it guards, and how often it has opened."""
+    """One breaker: what it guards, how often it has opened, and whether an operator forces it."""
 
     dependency: str
     state: str
     openings: int
+    forced: bool
 
 
 class MeasuredChannel(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,10 @@ M. Nygard, "Release It!", 2nd edition, 2018, "Circuit Breaker"; the window is re
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import structlog
 
 if TYPE_CHECKING:
@@ -19,6 +21,24 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 State = Literal["closed", "open", "half_open"]
+# What an operator may force it to be.
+Forced = Literal["closed", "open"]
+
+
+class BreakerStats(msgspec.Struct, frozen=True, kw_only=True):
+    """How a breaker stands: of `calls` in its window `failures` have failed.
+
+    `retry_after_s` is when it lets somebody in again; None: when the operator does who has forced
+    it open.
+    """
+
+    name: str
+    state: State
+    forced: Forced | None
+    calls: int
+    failures: int
+    openings: int
+    retry_after_s: float | None
 
 
 class Call:
@@ -86,6 +106,9 @@ class Breaker:
     began: whoever is late changes nothing. A probe has its place until it has ended, also when the
     breaker has opened again meanwhile: more than `probes_max` never run. One that is out for
     `probe_s_max` is cancelled when another would come in.
+
+    An operator may force it open or closed. Then nothing changes its state until he lifts that: one
+    that was open is half open then, one that was closed begins with an empty window.
     """
 
     def __init__(self, name: str, *, config: BreakerConfig, clock: Clock) -> None:
@@ -95,8 +118,10 @@ class Breaker:
         self._clock = clock
         # 0.0: no answer is too slow, and when a call began need not be known.
         self._slow_s = config.slow_s
-        # How often it has opened.
+        # How often it has opened; not by an operator.
         self.openings = 0
+        # What an operator has forced it to be.
+        self.forced: Forced | None = None
         self._state: State = "closed"
         # The same, for who asks at every call.
         self.is_closed = True
@@ -120,8 +145,10 @@ class Breaker:
     @property
     def retry_after_s(self) -> float:
         """Seconds until `enter` lets in, or cancels who is in its way; sooner, if a probe ends."""
-        if self._state == "closed":
+        if self.is_closed:
             return 0.0
+        if self.forced is not None:
+            return self._config.open_s  # look again: who has forced it may have thought better
         now_s = self._clock.monotonic()
         until_s = self._open_until_s
         if len(self._probes) >= self._config.probes_max:
@@ -129,6 +156,32 @@ class Breaker:
             late_s = [self._late_s(each) for each in self._probes if not each.is_late]
             until_s = max(until_s, min(late_s, default=now_s + self._config.open_s))
         return max(0.0, until_s - now_s)
+
+    def stats(self) -> BreakerStats:
+        """Return how it stands now."""
+        return BreakerStats(
+            name=self.name,
+            state=self.state,
+            forced=self.forced,
+            calls=len(self._window),
+            failures=self._failures,
+            openings=self.openings,
+            retry_after_s=None if self.forced == "open" else self.retry_after_s,
+        )
+
+    def force(self, forced: Forced | None) -> None:
+        """Have it open or closed until that is lifted, by None."""
+        if forced == self.forced:
+            return
+        log.warning("breaker forced", breaker=self.name, state=forced or "auto", was=self.state)
+        lifted, self.forced = self.forced, forced
+        if forced is not None:
+            self._change(forced)
+            self._open_until_s = inf
+        elif lifted == "open":
+            self._open_until_s = self._clock.monotonic()
+        else:
+            self._change("closed")
 
     def enter(self) -> Call | None:
         """Return the call that may be made now, or None."""
@@ -177,7 +230,7 @@ class Breaker:
 
     def _judge(self) -> None:
         calls = len(self._window)
-        enough = calls >= self._config.calls_min
+        enough = calls >= self._config.calls_min and self.forced is None
         if enough and self._failures / calls >= self._config.failed_share:
             self._open()
 

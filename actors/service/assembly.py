@@ -10,6 +10,7 @@ from actors.errors import (
     ConfigError,
     LetterNotReplayable,
     NoSuchActor,
+    NoSuchBreaker,
     NoSuchLetter,
     ServiceUnavailable,
     StoreError,
@@ -34,7 +35,7 @@ from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from actors.config import Config, StoreConfig
     from actors.kernel.clock import Clock
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.kernel.supervision.child_spec import ChildSpec
     from actors.resilience.background_gate import BackgroundStats
+    from actors.resilience.breaker import Breaker, BreakerStats, Forced
     from actors.service.backing_up import Aside, BackedUp
     from actors.service.channel import ChannelStats
     from actors.service.group import Group
@@ -251,6 +253,20 @@ class ServiceSystem(ActorSystem):
         """Return whether what nobody waits for gives way now, and what waits for how long."""
         return self._gate.stats()
 
+    def breakers(self) -> list[BreakerStats]:
+        """Return how each breaker stands: one a service and effect, of services that were up."""
+        return [each.stats() for each in self._breakers()]
+
+    def breaker(self, name: str) -> BreakerStats:
+        """Return how it stands. Raises NoSuchBreaker."""
+        return self._breaker(name).stats()
+
+    def force_breaker(self, name: str, forced: Forced | None) -> BreakerStats:
+        """Have it open or closed until None lifts that. Raises NoSuchBreaker."""
+        breaker = self._breaker(name)
+        breaker.force(forced)
+        return breaker.stats()
+
     async def let_messages_go(self, sender: str, receiver: str, message_type: str) -> None:
         """Have messages of this type that `receiver` cannot read become its dead letters.
 
@@ -291,6 +307,17 @@ class ServiceSystem(ActorSystem):
             holder = await self._holder(letter_id)
             await holder.discard(letter_id, timeout_s=self._deadline_s)
 
+    def _breakers(self) -> Iterator[Breaker]:
+        for hosted in self._hosted.values():
+            yield from hosted.breakers.by_effect.values()
+
+    def _breaker(self, name: str) -> Breaker:
+        for each in self._breakers():
+            if each.name == name:
+                return each
+        message = f"there is no breaker {name}; look at /admin/breakers"
+        raise NoSuchBreaker(message)
+
     def _operator(self, service: str) -> OperatorCalls:
         operator = self._operators.get(service)
         if operator is None:
@@ -327,7 +354,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     context: KernelContext,
     store: StoreType,
 ) -> HostedService:
-    bound_effects(made, config.effect)  # what its effects' options say is said before the start
+    bound_effects(name, made, config)  # what its effects' options say is said before the start
     spec = StoreSpec(
         name=name,
         path=folder.file_of(name),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from actors.kernel.messages import GaveUp, outcome_type
+from actors.kernel.messages import GaveUp, outcome_type, type_name
+from actors.service.effect_options import BOUNDS, EffectTable, effect_tables
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
-    from actors.config import EffectConfig
+    from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines, Slot
     from actors.service.handler_spec import HandlerSpec
@@ -39,6 +40,8 @@ class BoundEffect(msgspec.Struct, frozen=True, kw_only=True):
     attempts_max: int
     again_s: float | None
     together_max: int | None
+    running_max: int
+    slow_s: float
     has_outcome: bool
     is_told: bool
 
@@ -54,26 +57,46 @@ class BoundEffect(msgspec.Struct, frozen=True, kw_only=True):
         return returned
 
 
-def bound_effects(service: Service, config: EffectConfig) -> dict[Any, BoundEffect]:
-    """Return the service's effects by message type. Raises ConfigError for a wrong option."""
-    specs = type(service).handlers.values()
-    return {spec.message: _bound(service, spec, config) for spec in specs if spec.kind == "effect"}
+def bound_effects(name: str, service: Service, config: Config) -> dict[Any, BoundEffect]:
+    """Return the service's effects by message type; it goes by `name`.
+
+    Raises ConfigError for a wrong option, be it the author's or the configuration's.
+    """
+    specs = [spec for spec in type(service).handlers.values() if spec.kind == "effect"]
+    tables = effect_tables(config, name, {type_name(each.message): each.lists for each in specs})
+    return {
+        spec.message: _bound(
+            service, spec, config, tables.get(type_name(spec.message), EffectTable())
+        )
+        for spec in specs
+    }
 
 
-def _bound(service: Service, spec: HandlerSpec, config: EffectConfig) -> BoundEffect:
+def _bound(service: Service, spec: HandlerSpec, config: Config, table: EffectTable) -> BoundEffect:
     handlers = type(service).handlers
     gave_up: Any = GaveUp
     handler = f"{type(service).__name__}.{spec.function.__name__}"
-    limit_s = spec.options.value("limit_s", handler, service)
-    attempts_max = spec.options.value("attempts_max", handler, service)
-    together_max = spec.options.value("together_max", handler, service)
+    said = {option: spec.options.value(option, handler, service) for option in BOUNDS}
+    limit_name = "effect.effect_s_max" if said["limit_s"] is None else f"limit_s of {handler}"
+    for option in BOUNDS:
+        if (value := table.value(option)) is not None:
+            said[option] = value
+            if option == "limit_s":
+                limit_name = f"{table.where}.limit_s"
+    effect = config.effect
+
+    def chosen(option: str, default: Any) -> Any:
+        return default if said[option] is None else said[option]
+
     return BoundEffect(
         function=spec.function.__get__(service),
-        limit_s=config.effect_s_max if limit_s is None else limit_s,
-        limit_name="effect.effect_s_max" if limit_s is None else f"limit_s of {handler}",
-        attempts_max=config.attempts_max if attempts_max is None else attempts_max,
-        again_s=spec.options.value("again_s", handler, service),
-        together_max=(together_max or config.together_max) if spec.lists else None,
+        limit_s=chosen("limit_s", effect.effect_s_max),
+        limit_name=limit_name,
+        attempts_max=chosen("attempts_max", effect.attempts_max),
+        again_s=said["again_s"],
+        together_max=chosen("together_max", effect.together_max) if spec.lists else None,
+        running_max=chosen("running_max", effect.running_max),
+        slow_s=chosen("slow_s", config.breaker.slow_s),
         has_outcome=outcome_type(spec.message) in handlers,
         is_told=gave_up[spec.message] in handlers,
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
-    from actors.resilience.breaker import Call
+    from actors.resilience.breaker import Breaker, Call
     from actors.service.bound_effect import BoundEffect
     from actors.service.directory import Directory
     from actors.service.gate import Breakers
@@ -144,8 +144,9 @@ class Effects:
         # By kind: those that are given to it together in the loop's next turn.
         self._gathered: dict[str, list[_Request]] = {}
         self._crashed = False
-        for kind in kinds:
+        for kind, effect in kinds.items():
             breakers.counts_of(type_name(kind))
+            self._breaker(type_name(kind), effect)
 
     @property
     def running(self) -> int:
@@ -439,15 +440,18 @@ class Effects:
         ended = GaveUp(command=timer.message, reason=TIME_UP) if effect.is_told else EffectDone()
         return _end(timer, ended)
 
+    def _breaker(self, name: str, effect: BoundEffect) -> Breaker:
+        return self._breakers.of(name, limit_s=effect.limit_s, slow_s=effect.slow_s)
+
     def _gate(self, name: str, effect: BoundEffect) -> Gate:
         gate = self._gates.get(name)
         if gate is None:
-            breaker = self._breakers.of(name, effect.limit_s)
+            breaker = self._breaker(name, effect)
             counts = self._breakers.counts_of(name)
             gate = self._gates[name] = Gate(
                 breaker,
                 counts,
-                running_max=self._config.running_max,
+                running_max=effect.running_max,
                 silence_s=self._config.silence_s,
                 clock=self._clock,
             )

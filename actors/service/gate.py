@@ -25,7 +25,7 @@ class Breakers:
     """
 
     def __init__(self, service: str, config: Config, clock: Clock) -> None:
-        """None yet: each is made when its effect first runs."""
+        """None yet: each is made when its service first runs."""
         # How many incarnations have crashed during the effect of a timer, by its number.
         self.crashes: dict[int, int] = {}
         # What became of each kind.
@@ -36,13 +36,18 @@ class Breakers:
         self.by_effect: dict[str, Breaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
 
-    def of(self, effect: str, limit_s: float) -> Breaker:
-        """Return the breaker of that effect, whose attempts take `limit_s` at most."""
+    def of(self, effect: str, *, limit_s: float, slow_s: float) -> Breaker:
+        """Return the breaker of that effect, whose attempts take `limit_s` at most.
+
+        One that took `slow_s` has failed.
+        """
         breaker = self.by_effect.get(effect)
         if breaker is None:
             # A probe that may still answer was not killed.
             probe_s_max = max(self._config.breaker.probe_s_max, limit_s)
-            config = msgspec.structs.replace(self._config.breaker, probe_s_max=probe_s_max)
+            config = msgspec.structs.replace(
+                self._config.breaker, probe_s_max=probe_s_max, slow_s=slow_s
+            )
             breaker = self.by_effect[effect] = Breaker(
                 f"{self._service}.{effect}", config=config, clock=self._clock
             )

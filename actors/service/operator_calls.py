@@ -123,7 +123,12 @@ class OperatorCalls:
             effects=hosted.breakers.counts,
             effects_running=0 if running is None else running.effects.running,
             breakers=[
-                MeasuredBreaker(dependency=name, state=each.state, openings=each.openings)
+                MeasuredBreaker(
+                    dependency=name,
+                    state=each.state,
+                    openings=each.openings,
+                    forced=each.forced is not None,
+                )
                 for name, each in hosted.breakers.by_effect.items()
             ],
             channels=[

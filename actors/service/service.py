@@ -75,6 +75,8 @@ def effect(
     attempts_max: int | Callable[[Any], int] | None = None,
     again_s: float | Callable[[Any], float] | None = None,
     together_max: int | Callable[[Any], int] | None = None,
+    running_max: int | Callable[[Any], int] | None = None,
+    slow_s: float | Callable[[Any], float] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -86,6 +88,8 @@ def effect(
     attempts_max: int | Callable[[Any], int] | None = None,
     again_s: float | Callable[[Any], float] | None = None,
     together_max: int | Callable[[Any], int] | None = None,
+    running_max: int | Callable[[Any], int] | None = None,
+    slow_s: float | Callable[[Any], float] | None = None,
 ) -> F | Callable[[F], F]:
     """Mark `async (self, message) -> outcome` as what a command does to the outside world.
 
@@ -93,8 +97,10 @@ def effect(
     be idempotent by a key in the message. Raising is a failed attempt, and so is to take longer
     than `limit_s`; there are `attempts_max`, and as many as the configuration says without it. Then
     it gives up (see `on`) or, with `again_s`, begins anew after so long, for as long as it takes
-    or until its time is up (`tx.run(…, by_us=…)`).
-    Each is a number or a function of the service: `again_s=lambda self: self._config.retry_s`.
+    or until its time is up (`tx.run(…, by_us=…)`). `running_max` attempts run at once, and an
+    answer that took `slow_s` counts as a failure to its breaker.
+    Each is a number or a function of the service: `again_s=lambda self: self._config.retry_s`. What
+    the configuration says of the effect by name goes before it.
 
     What it returns goes to the `outcome` handler. Without one it is a command of this service, or
     None. Either is applied once, in the transaction that marks the effect done.
@@ -107,7 +113,12 @@ def effect(
     def mark(function: F) -> F:
         function.__handles__ = "effect"  # type: ignore[attr-defined]
         function.__options__ = EffectOptions(  # type: ignore[attr-defined]
-            limit_s=limit_s, attempts_max=attempts_max, again_s=again_s, together_max=together_max
+            limit_s=limit_s,
+            attempts_max=attempts_max,
+            again_s=again_s,
+            together_max=together_max,
+            running_max=running_max,
+            slow_s=slow_s,
         )
         return function
 

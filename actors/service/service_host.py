@@ -86,7 +86,7 @@ class ServiceHost(Behavior):
         )
         effects = Effects(
             hosted.name,
-            bound_effects(service, hosted.config.effect),
+            bound_effects(hosted.name, service, hosted.config),
             directory=hosted.directory,
             breakers=hosted.breakers,
             config=hosted.config.effect,

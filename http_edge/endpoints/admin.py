@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -13,6 +14,7 @@ from actors.errors import (
     LetterNotReplayable,
     LettersFull,
     NoSuchActor,
+    NoSuchBreaker,
     NoSuchLetter,
     NothingWaits,
 )
@@ -23,7 +25,7 @@ from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from actors.config import EdgeConfig
     from http_edge.served_system import ServedSystem
@@ -64,6 +66,12 @@ class LetTimersGoOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     service: Name
     message_type: Name
+
+
+class BreakerOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a breaker is to be until the next order; "auto": what its calls make of it."""
+
+    state: Literal["open", "closed", "auto"]
 
 
 def _tell(signal: Callable[[], object]) -> None:
@@ -206,6 +214,28 @@ async def _background(call: AdminCall) -> tuple[int, object]:
     return 200, call.system.background()
 
 
+async def _breaker(call: AdminCall) -> tuple[int, object]:
+    refuse_query(call.query)
+    with _named_breaker():
+        return 200, call.system.breaker(call.params["name"])
+
+
+async def _force_breaker(call: AdminCall) -> tuple[int, object]:
+    """200: it is so from now on, until the process ends or somebody orders otherwise."""
+    order = _order(call, BreakerOrder)
+    forced = None if order.state == "auto" else order.state
+    with _named_breaker():
+        return 200, call.system.force_breaker(call.params["name"], forced)
+
+
+@contextmanager
+def _named_breaker() -> Iterator[None]:
+    try:
+        yield
+    except NoSuchBreaker as error:
+        raise ProblemError(Kind.NO_SUCH_BREAKER, str(error), field="name") from error
+
+
 async def _dead_letters(call: AdminCall) -> tuple[int, object]:
     limit = _limit(call.query, call.config)
     return 200, _page(await call.system.dead_letters(limit=limit))
@@ -239,6 +269,7 @@ async def _with_letter(
 
 
 _ACTOR = "/admin/actors/{name}"
+_BREAKER = "/admin/breakers/{name}"
 _LETTER = "/admin/dead-letters/{id}"
 
 ADMIN: tuple[Address, ...] = (
@@ -261,6 +292,9 @@ ADMIN: tuple[Address, ...] = (
         admin(_let_timers_go, "give up what cannot be read", reads_body=True),
     ),
     Address("GET", "/admin/background", admin(_background, "what gives way to requests")),
+    Address("GET", "/admin/breakers", _listing(lambda system: system.breakers(), "breakers")),
+    Address("GET", _BREAKER, admin(_breaker, "one breaker")),
+    Address("POST", _BREAKER, admin(_force_breaker, "force it open or closed", reads_body=True)),
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
     Address("POST", f"{_LETTER}/replay", admin(_replay, "run it again")),
     Address("DELETE", _LETTER, admin(_discard, "forget it")),

@@ -125,12 +125,14 @@ def _breakers(services: Iterable[MeasuredService]) -> Iterator[Metric]:
     labels = ["service", "dependency"]
     state = gauge("breaker_state", "1 for the state that it is in.", [*labels, "state"])
     openings = counter("breaker_openings", "How often it opened.", labels)
+    forced = gauge("breaker_forced", "1 while an operator forces its state.", labels)
     for service in services:
         for each in service.breakers:
             values = [service.name, each.dependency]
             _one_of(state, values, get_args(BreakerState), each.state)
             openings.add_metric(values, each.openings)
-    yield from (state, openings)
+            forced.add_metric(values, float(each.forced))
+    yield from (state, openings, forced)
 
 
 def _one_of(

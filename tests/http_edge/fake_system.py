@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.config import load_config
 from actors.errors import (
     ActorError,
     BackupRefused,
@@ -14,6 +15,7 @@ from actors.errors import (
     LetterNotReplayable,
     LettersFull,
     NoSuchActor,
+    NoSuchBreaker,
     NoSuchLetter,
     NothingWaits,
 )
@@ -21,6 +23,7 @@ from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
 from actors.measures.measured import Measured
+from actors.resilience.breaker import Breaker
 from actors.systems.hotel import messages as hotel
 from actors.systems.hotel.system import HOTEL
 from actors.systems.tweets import messages as tweets
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.kernel.messages import Message
+    from actors.resilience.breaker import BreakerStats, Forced
 
 
 # What a command makes, and what of it the command does not say.
@@ -126,6 +130,8 @@ class FakeSystem:
         self.seen: list[Seen] = []
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
+        config = load_config().breaker
+        self.the_breaker = Breaker("room.CallGuest", config=config, clock=self.clock)
         self.signals: list[tuple[str, str]] = []
         # What replaying each dead letter ends in: an outcome, or an error that keeps it.
         self.letters: dict[str, str | Exception] = {
@@ -246,6 +252,20 @@ class FakeSystem:
 
     def background(self) -> FakeBackground:
         return FakeBackground(state="open")
+
+    def breakers(self) -> list[BreakerStats]:
+        return [self.the_breaker.stats()]
+
+    def breaker(self, name: str, /) -> BreakerStats:
+        if name != self.the_breaker.name:
+            message = f"there is no breaker {name}"
+            raise NoSuchBreaker(message)
+        return self.the_breaker.stats()
+
+    def force_breaker(self, name: str, forced: Forced | None, /) -> BreakerStats:
+        self.breaker(name)
+        self.the_breaker.force(forced)
+        return self.the_breaker.stats()
 
     async def let_messages_go(self, sender: str, receiver: str, message_type: str, /) -> None:
         self._let_go(f"let go to {receiver}: {message_type}", sender)

@@ -20,6 +20,8 @@ LISTINGS = (
     "/admin/channels",
     "/admin/timers",
     "/admin/background",
+    "/admin/breakers",
+    "/admin/breakers/room.CallGuest",
     "/admin/dead-letters",
 )
 REPLAY = "/admin/dead-letters/{}/replay"
@@ -41,6 +43,7 @@ async def test_no_admin_address_answers_without_the_token() -> None:
             "Bearer é",
         ]
         actions = [("POST", f"/admin/actors/room/{name}") for name in ("kill", "restart")]
+        actions += [("POST", "/admin/breakers/room.CallGuest")]
         actions += [("POST", REPLAY.format("letter-0")), ("DELETE", LETTER.format("letter-0"))]
         for header in wrong:
             headers = {} if header is None else {"Authorization": header}
@@ -113,6 +116,30 @@ async def test_a_bad_limit_is_named(limit: str) -> None:
     async with serving() as served:
         reply = await served.admin("GET", f"/admin/dead-letters?limit={limit}")
         is_problem(reply, 422, "limit")
+
+
+async def test_a_breaker_is_forced_until_that_is_lifted() -> None:
+    """Each order is answered with how it stands; what is no state, or no breaker, is named."""
+    path = "/admin/breakers/room.CallGuest"
+    async with serving() as served:
+        as_it_was = (await served.admin("GET", path)).json
+        assert (as_it_was["state"], as_it_was["forced"]) == ("closed", None)
+        assert as_it_was["retry_after_s"] == 0.0
+        assert (await served.admin("GET", "/admin/breakers")).json["items"] == [as_it_was]
+        for state in ("open", "closed"):
+            reply = await served.admin("POST", path, json={"state": state})
+            assert (reply.status, reply.json["forced"]) == (200, state)
+            assert reply.json["state"] == state
+            assert (await served.admin("GET", path)).json == reply.json
+        assert (await served.admin("POST", path, json={"state": "auto"})).json == as_it_was
+        wrong: list[Any] = [{"state": "half_open"}, {"state": "open", "for_s": 1}, {}, []]
+        for body in wrong:
+            reply = await served.admin("POST", path, json=body)
+            assert reply.status in {400, 422}
+        is_problem(await served.admin("GET", "/admin/breakers/room"), 404, "name")
+        nobody = await served.admin("POST", "/admin/breakers/room", json={"state": "open"})
+        is_problem(nobody, 404, "name")
+        assert (await served.admin("GET", path)).json == as_it_was
 
 
 @pytest.mark.parametrize("action", ["kill", "restart", "suspend", "resume"])

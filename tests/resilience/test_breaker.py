@@ -407,6 +407,63 @@ def test_a_call_says_once_how_it_ended(clock: ManualClock) -> None:
     assert state_of(breaker) == "half_open"
 
 
+@pytest.mark.parametrize("before", ["closed", "open", "half_open"])
+def test_an_operator_holds_it_open_until_he_lifts_that(clock: ManualClock, before: State) -> None:
+    """Nobody is let in, whatever those say that were; then it is tried with care."""
+    breaker = breaker_of(clock)
+    late = [let_in(breaker) for _ in range(4)]
+    if before != "closed":
+        fail(breaker, 3)
+    if before == "half_open":
+        clock.advance(5.0)
+        late.append(let_in(breaker))
+    openings = breaker.openings
+    breaker.force("open")
+    clock.advance(1e6)
+    for call in late:
+        call.succeeded()
+    assert (breaker.enter(), state_of(breaker)) == (None, "open")
+    stats = breaker.stats()
+    assert (stats.forced, stats.retry_after_s, stats.openings) == ("open", None, openings)
+    assert breaker.retry_after_s == 5.0  # who waits looks again
+    breaker.force(None)
+    assert (state_of(breaker), breaker.retry_after_s) == ("half_open", 0.0)
+    probe = let_in(breaker)
+    assert breaker.enter() is None
+    probe.succeeded()
+    assert state_of(breaker) == "closed"
+
+
+def test_an_operator_holds_it_closed_until_he_lifts_that(clock: ManualClock) -> None:
+    """Everybody is let in, whatever they say; it begins with an empty window then."""
+    breaker = breaker_of(clock)
+    fail(breaker, 3)
+    breaker.force("closed")
+    fail(breaker, 100)
+    assert (state_of(breaker), breaker.retry_after_s) == ("closed", 0.0)
+    assert (breaker.stats().forced, breaker.stats().failures) == ("closed", 3)
+    late = let_in(breaker)
+    breaker.force(None)
+    late.failed()
+    fail(breaker, 2)
+    assert state_of(breaker) == "closed"
+    fail(breaker, 1)
+    assert state_of(breaker) == "open"
+
+
+def test_what_an_operator_forces_is_logged_once(clock: ManualClock) -> None:
+    """As what it is, and what it was; to say the same again is nothing."""
+    breaker = breaker_of(clock)
+    with structlog.testing.capture_logs() as logs:
+        for forced in ("open", "open", None, None):
+            breaker.force(forced)
+    said = {"event": "breaker forced", "log_level": "warning", "breaker": "cards"}
+    assert logs == [
+        {**said, "state": "open", "was": "closed"},
+        {**said, "state": "auto", "was": "open"},
+    ]
+
+
 def test_every_change_of_state_is_one_line(clock: ManualClock) -> None:
     """Opened is a warning with the hint; a refused or an ordinary call is no line at all."""
     breaker = breaker_of(clock)

@@ -7,23 +7,31 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import structlog
 
-from actors.config import load_config
+from actors.app import look_through
+from actors.config import EffectTables, Section, load_config
 from actors.errors import ConfigError
 from actors.kernel.lifecycle import Crashed
 from actors.kernel.messages import GaveUp
+from actors.service.bound_effect import BoundEffect, bound_effects
 from actors.service.service import effect, on, outcome
 from actors.store.transaction import Transaction
+from actors.system import System
+from actors.systems import SYSTEMS
 from tests.booting import app_of
 from tests.kernel.kernel_harness import turns
 from tests.service.callers import (
     NO_BREAKER,
     Call,
+    Called,
     Caller,
+    Mail,
     World,
     ask_for,
+    at_once,
     calls,
     failing,
     never,
@@ -293,3 +301,117 @@ async def test_what_an_effect_asks_may_take_as_long_as_its_attempt(tmp_path: Pat
         assert limits == [2.0]
     finally:
         await app.stop()
+
+
+class Throttled(Caller):
+    """Its author has said something of each option."""
+
+    @effect(limit_s=3.0, attempts_max=2, running_max=lambda _: 3, slow_s=1.5)
+    async def call(self, cmd: Call) -> Called | None:
+        outcome: Called | None = await self.world.call(cmd.label)
+        return outcome
+
+
+class OfficeConfig(Section):
+    """As a system's."""
+
+    effects: EffectTables = msgspec.field(default_factory=dict)
+
+
+OFFICE = System(name="office", services={}, config={"office": OfficeConfig})
+
+
+def bound(clock: SteppingClock, *settings: str) -> BoundEffect:
+    """Return the throttled one, of a service called a."""
+    config = load_config(settings=[f"office.effects.{each}" for each in settings], systems=[OFFICE])
+    return bound_effects("a", Throttled(World(clock)), config)[Call]
+
+
+def test_what_the_configuration_says_of_an_effect_goes_before_its_author(
+    clock: SteppingClock,
+) -> None:
+    """By the names of service and effect; what it does not say stays as it was."""
+    mine = bound(clock)
+    assert (mine.limit_s, mine.attempts_max, mine.running_max, mine.slow_s) == (3.0, 2, 3, 1.5)
+    other = bound(clock, "a.Call.running_max=8", "a.Call.limit_s=4", "a.Call.slow_s=0", "b.X.y=1")
+    assert (other.limit_s, other.attempts_max, other.running_max, other.slow_s) == (4.0, 2, 8, 0.0)
+    assert other.limit_name == "office.effects.a.Call.limit_s"
+    assert (mine.again_s, bound(clock, "a.Call.again_s=7").again_s) == (None, 7.0)
+    shipped = load_config()
+    (mail,) = (
+        each
+        for message, each in bound_effects("a", Throttled(World(clock)), shipped).items()
+        if message is Mail
+    )
+    assert mail.running_max == shipped.effect.running_max
+    assert mail.slow_s == shipped.breaker.slow_s
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("a.Cull.limit_s=1", r"\[office\.effects\.a\.Cull\] is of no effect: a has Call, Mail"),
+        (
+            "a.Call.limits=1",
+            r"\[office\.effects\.a\.Call\] has no key 'limits'; it has limit_s, .*, slow_s",
+        ),
+        (
+            "a.Call.running_max=0",
+            r"office\.effects\.a\.Call\.running_max is 0: Expected `int` >= 1",
+        ),
+        ("a.Call.limit_s=soon", r"office\.effects\.a\.Call\.limit_s is 'soon': Expected `float`"),
+        ("a.Call.together_max=2", r"is for an effect that takes a list; remove it"),
+        ("a.Call=1", r"configuration: office\.effects"),
+    ],
+)
+def test_what_the_configuration_gets_wrong_of_an_effect_is_told(
+    clock: SteppingClock, setting: str, says: str
+) -> None:
+    """By where it stands, and with what may stand there."""
+    with pytest.raises(ConfigError, match=says):
+        bound(clock, setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        (
+            "hotel.effects.paymint.ChargeCard.limit_s=1",
+            r"no service 'paymint'; there are .*payment",
+        ),
+        # Another system's.
+        ("hotel.effects.tweets.ScoreTweet.limit_s=1", r"no service 'tweets'; there are .*payment"),
+        (
+            "hotel.effects.payment.ChargeCart.limit_s=1",
+            r"payment has ChargeCard, VoidCharge, Refund",
+        ),
+    ],
+)
+def test_what_the_configuration_says_of_no_effect_is_told_before_the_start(
+    tmp_path: Path, setting: str, says: str
+) -> None:
+    """With those that its system has."""
+    config = load_config(settings=[setting], systems=SYSTEMS)
+    with pytest.raises(ConfigError, match=says):
+        look_through(SYSTEMS, config, tmp_path)
+
+
+async def test_no_more_run_at_once_than_its_author_has_it(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """And what its breaker takes for too slow is its own as well."""
+
+    async def slow(label: str, attempt: int) -> Any:
+        await asyncio.sleep(2.0)
+        return await at_once(label, attempt)
+
+    world.answer = slow
+    async with office(
+        tmp_path, {"a": lambda: Throttled(world)}, clock=clock, settings=opens_after(3)
+    ) as run:
+        await run.ask("a", calls("p", "q", "r", "s"))
+        await run.advance(1.0, steps=10)
+        assert world.running == 3
+        await run.until(lambda: run.count("a", "timer") == 0)
+        assert run.system.breaker("a.Call").openings == 1
+        assert world.running_most == 3

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from actors.config import load_config
-from actors.errors import DeadlineExceeded, Starting
+from actors.errors import DeadlineExceeded, NoSuchBreaker, Starting
 from actors.measures.effect_counts import EffectCounts
 from actors.resilience.breaker import Breaker
 from actors.resilience.breaker import Call as Attempted
@@ -324,6 +324,29 @@ async def test_probe_that_times_out_says_that_it_is_not_back(clock: SteppingCloc
     await door.go("b")
     assert (door.state, door.inside) == ("closed", ["d", "e"])
     door.gate.close()
+
+
+async def test_what_an_operator_holds_back_goes_on_when_he_lifts_that(
+    tmp_path: Path, clock: SteppingClock, world: World
+) -> None:
+    """It costs no attempt, and who begins meanwhile waits as well; whoever asks is told."""
+    settings = ["breaker.open_s=1.0"]
+    async with office(
+        tmp_path, {"a": lambda: Listener(world)}, clock=clock, settings=settings
+    ) as run:
+        assert [each.name for each in run.system.breakers()] == ["a.Call", "a.Mail"]
+        assert run.system.force_breaker("a.Call", "open").state == "open"
+        await run.ask("a", calls("x", "y"))
+        await run.advance(100.0, steps=200)
+        run.system.kill("a")
+        await run.advance(100.0, steps=200)
+        assert (world.calls, run.system.breaker("a.Call").forced) == ({}, "open")
+        run.system.force_breaker("a.Call", None)
+        await run.advance(1.1, steps=20)
+        assert sorted(run.labels("a")) == ["x", "y"]
+        assert run.system.breaker("a.Call").state == "closed"
+        with pytest.raises(NoSuchBreaker, match=r"a\.Cull; look at /admin/breakers"):
+            run.system.force_breaker("a.Cull", "closed")
 
 
 async def test_a_probe_that_does_not_end_in_time_is_cancelled_before_another_is_let_in(

@@ -82,7 +82,8 @@ async def test_an_effect_that_never_succeeds_ends_as_its_service_hears_of_it(
         counts = measured.effects["Call"]
         assert {key: number for key, number in counts.ends.items() if number} == {end: 1}
         assert (counts.attempts["failed"], counts.retries) == (3, 2)
-        (breaker,) = measured.breakers
+        breaker, other = measured.breakers
+        assert (other.dependency, other.state, other.forced) == ("Mail", "closed", False)
         assert (breaker.dependency, breaker.openings) == ("Call", 1)
         assert breaker.state in {"open", "half_open"}
         assert measured.letters == (1 if end == "dead_lettered" else 0)

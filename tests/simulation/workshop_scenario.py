@@ -96,7 +96,7 @@ class WorkshopScenario(Scenario):
             service=replace(config.service, batch_messages_max=3, dead_letters_max=3),
             channel=replace(config.channel, window_messages=2),
             timer=replace(config.timer, window_timers=2),
-            effect=replace(config.effect, running_max=2, waiting_max=2, retries_kept_max=2),
+            effect=replace(config.effect, running_max=2, waiting_max=2),
         )
 
     async def furnish(self, system: ServiceSystem) -> None:

@@ -35,10 +35,15 @@ SHORT_IN_A_ROW: Final = 4
 
 
 class EffectLimits(NamedTuple):
-    """What one kind of effect may take: of one attempt in seconds, and how many attempts."""
+    """What one kind of effect may take: of one attempt in seconds, and how many attempts.
+
+    So many of these may run at once, and an answer that took `slow_s` is a failure; 0.0: none is.
+    """
 
     limit_s: float
     attempts_max: int
+    running_max: int
+    slow_s: float
 
 
 class _Request:
@@ -164,7 +169,7 @@ class EffectOracle:
         kind.inside += 1
         if len(messages) == 1:
             self._tried[store, what] = max(request.attempts, self._tried.get((store, what), 0))
-        if kind.inside > self._config.running_max:
+        if kind.inside > limits.running_max:
             yield f"{store}: {kind.inside} attempts of {what.type} run at once"
         probes = kind.probes()
         if request.is_probe and probes > self._breaker.probes_max:
@@ -188,12 +193,13 @@ class EffectOracle:
                 kind.breaker.heard({None, True, error is not None}, None, now_s, self._breaker)
             return
         request.inside = False
-        if kind.inside >= self._config.running_max // 2:  # repeated ones have half of the places
+        limits = self.limits[store, what.type]
+        if kind.inside >= limits.running_max // 2:  # repeated ones have half of the places
             kind.full_s = now_s
         kind.inside -= 1
         kind.left_s = now_s
         took_s = now_s - request.begun_s
-        limit_s = self.limits[store, what.type].limit_s
+        limit_s = limits.limit_s
         paused_s = self._pauses.within(request.begun_s, now_s)
         limit_s = min(limit_s, request.left_s)
         if took_s - paused_s > limit_s + SLACK_S:
@@ -203,7 +209,7 @@ class EffectOracle:
                 told = self._returned.setdefault((store, Content.of(message)), set())
                 told.add(encode(value))
             kind.requests.pop(id(request.task))
-            slow_s = self._breaker.slow_s or inf
+            slow_s = limits.slow_s or inf
             late = {took_s > slow_s - SLACK_S, took_s > slow_s + SLACK_S}
             kind.breaker.heard(late, request.begun_s, now_s, self._breaker)
         elif isinstance(error, Starting):

@@ -66,7 +66,7 @@ def with_effect_points(
         if engine is not None:
             for spec in kind.handlers.values():
                 if spec.kind == "effect":
-                    limits = _limits(spec, service, engine)
+                    limits = _limits(name, spec, service, engine)
                     engine.effects.limits[name, type_name(spec.message)] = limits
         service.__class__ = kinds[name, kind]
         return service
@@ -160,11 +160,19 @@ def _heard(
     return run
 
 
-def _limits(spec: HandlerSpec, service: Service, engine: Engine) -> EffectLimits:
-    limit_s = spec.options.value("limit_s", spec.function.__name__, service)
-    attempts_max = spec.options.value("attempts_max", spec.function.__name__, service)
-    config = engine.config.effect
+def _limits(name: str, spec: HandlerSpec, service: Service, engine: Engine) -> EffectLimits:
+    config = engine.config
+    of_system: dict[str, Any] = {}
+    for _, tables in config.effect_tables():
+        of_system = of_system or tables.get(name, {}).get(type_name(spec.message), {})
+
+    def limit(option: str, default: Any) -> Any:
+        said = spec.options.value(option, spec.function.__name__, service)
+        return of_system.get(option, default if said is None else said)
+
     return EffectLimits(
-        config.effect_s_max if limit_s is None else limit_s,
-        config.attempts_max if attempts_max is None else attempts_max,
+        limit("limit_s", config.effect.effect_s_max),
+        limit("attempts_max", config.effect.attempts_max),
+        limit("running_max", config.effect.running_max),
+        limit("slow_s", config.breaker.slow_s),
     )

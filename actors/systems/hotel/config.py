@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from actors.config import Positive, Section
+from actors.config import EffectTables, Positive, Section
 from actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class HotelConfig(Section):
     refund_full_days: Annotated[int, msgspec.Meta(ge=0, le=36_600)] = 7
     # Later than that, but before the day of check-in; from then on nothing comes back.
     refund_late_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 50
+    # By service and effect, what goes before its @effect: [hotel.effects.payment.ChargeCard] with
+    # running_max = 8, where the processor takes no more at once.
+    effects: EffectTables = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise ConfigError where there is no such time zone."""

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from actors.systems.tweets.messages import ActionStatus, TweetScored
     from actors.systems.tweets.x.x_errors import XLater
 
+# Likes at X at once, and replies: all count against one account, which more of them would not
+# speed up; a burst waits here, where it is not refused.
+WRITES_MAX: Final = 16
 # Of a tweet that was edited one version is acted on: the first that there was reason to.
 BEGIN = (
     "INSERT INTO action (external_id, tweet_id, status, text, detail, begun_us)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from actors.config import Count, NotNegativeCount, Positive, Section
+from actors.config import Count, EffectTables, NotNegativeCount, Positive, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,6 +76,8 @@ class TweetsConfig(Section):
     reply_s_max: Positive = 43_200.0
     # Ids the reader knows again; X sends no older tweet twice.
     seen_kept_s: Positive = 86_400.0
+    # By service and effect, what goes before its @effect: [tweets.effects.responder.PostReply].
+    effects: EffectTables = msgspec.field(default_factory=dict)
 
     def rules(self) -> Iterable[Rule]:
         """Say what its keys must be to each other."""

@@ -9,7 +9,7 @@ from actors.kernel.messages import Command, GaveUp, Refusal
 from actors.service.service import command, effect, on
 from actors.store.transaction import Transaction
 from actors.systems.tweets import actions
-from actors.systems.tweets.actions import ActingService, Outcome, RetryAfter
+from actors.systems.tweets.actions import WRITES_MAX, ActingService, Outcome, RetryAfter
 from actors.systems.tweets.messages import RequeueAction, Requeued, TweetScored
 from actors.systems.tweets.x.x_errors import XLater, XRefused
 
@@ -88,7 +88,7 @@ class FavouriterService(ActingService):
             return f"it names a failure: {named} (tweets.like_never)"
         return self._bounds.reached(tx, event)
 
-    @effect
+    @effect(running_max=WRITES_MAX)
     async def like(self, cmd: LikeTweet) -> RecordLike | PostponeLike:
         """Like it at X; a second time changes nothing there."""
         outcome = Outcome(status="done")

@@ -11,7 +11,13 @@ from actors.kernel.messages import Command, GaveUp, Refusal
 from actors.service.service import command, effect, on
 from actors.store.transaction import Transaction
 from actors.systems.tweets import actions
-from actors.systems.tweets.actions import TOO_LATE, ActingService, Outcome, RetryAfter
+from actors.systems.tweets.actions import (
+    TOO_LATE,
+    WRITES_MAX,
+    ActingService,
+    Outcome,
+    RetryAfter,
+)
 from actors.systems.tweets.messages import RequeueAction, Requeued, TweetScored
 from actors.systems.tweets.reply_text import is_handle
 from actors.systems.tweets.x.x_errors import XLater, XRefused
@@ -142,7 +148,7 @@ class ResponderService(ActingService):
         elif actions.begin(tx, event, "pending"):
             actions.end(tx, external_id, Outcome(status="refused", detail=NOBODY))
 
-    @effect
+    @effect(running_max=WRITES_MAX)
     async def post(self, cmd: PostReply) -> RecordReply | PostponeReply:
         """Post it at X."""
         begun = ReplyBegun(has_time=True, is_first=True)

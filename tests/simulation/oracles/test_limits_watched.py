@@ -47,7 +47,7 @@ async def test_as_many_ask_whether_it_is_back_as_its_breaker_lets_in() -> None:
     oracle = EffectOracle(
         config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()), RetryOracle(config.effect)
     )
-    oracle.limits["desk", "ListTweets"] = EffectLimits(limit_s=60.0, attempts_max=100)
+    oracle.limits["desk", "ListTweets"] = EffectLimits(60.0, 100, running_max=64, slow_s=0.0)
     asked = {1: Set(0, Content.of(WHAT))}
 
     async def attempt(now_s: float) -> list[str]:

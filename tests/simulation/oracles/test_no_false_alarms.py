@@ -115,7 +115,7 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
             ExpiryOracle(Past(), ()),
             RetryOracle(config.effect),
         )
-        oracle.limits["bell", what.type] = EffectLimits(2.0, 7)
+        oracle.limits["bell", what.type] = EffectLimits(2.0, 7, running_max=64, slow_s=0.0)
         for _ in range(breaker.calls_min):
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
         found = await asyncio.create_task(attempt(oracle, 1.0 + at_s, fails=False))

@@ -76,8 +76,8 @@ class House:
         self._services = makers
         self._again_s = {
             message: effect.again_s
-            for service in makers.values()
-            for message, effect in bound_effects(service, load_config().effect).items()
+            for name, service in makers.items()
+            for message, effect in bound_effects(name, service, load_config()).items()
         }
         self._seq = 0
         self.channels: defaultdict[Channel, deque[Any]] = defaultdict(deque)

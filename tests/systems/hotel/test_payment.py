@@ -183,7 +183,7 @@ async def test_a_void_of_nothing_refunds_nothing(tmp_path: Path) -> None:
 
 def test_what_is_not_settled_is_tried_again() -> None:
     """For ever: it is somebody's money. A charge is not: whoever books waits for it."""
-    effects = bound_effects(service(Processor()), load_config().effect)
+    effects = bound_effects("payment", service(Processor()), load_config())
     again_s = {message: each.again_s for message, each in effects.items()}
     assert again_s == {ChargeCard: None, VoidCharge: 30.0, RefundCard: 30.0}
 

@@ -96,7 +96,7 @@ async def test_the_bounds_are_vaders_own(tmp_path: Path, score: float, sentiment
 def test_a_score_that_nobody_gives_is_asked_for_again() -> None:
     """However often all attempts have failed: no tweet stays without."""
     service = TweetsService(TweetsConfig(retry_s=7.0), Scorer().ask)
-    assert bound_effects(service, load_config().effect)[ScoreTweet].again_s == 7.0
+    assert bound_effects("tweets", service, load_config())[ScoreTweet].again_s == 7.0
 
 
 async def test_an_error_of_the_replicas_is_a_failed_attempt(tmp_path: Path) -> None:
