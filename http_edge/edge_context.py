@@ -33,7 +33,7 @@ class EdgeContext:
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.admissions = self.counts.admissions = Admissions(self.config)
+        self.admissions = self.counts.admissions = Admissions(self.config, self.system.left_behind)
 
     def on_drain(self, callback: Callable[[], None]) -> None:
         """Call this when the edge drains, to end what has no end; said again, it is the same."""
