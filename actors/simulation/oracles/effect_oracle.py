@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from actors.errors import DeadlineExceeded, Starting
 from actors.kernel.messages import EffectOutcome, GaveUp
 from actors.service.effects import EffectPutOff
-from actors.simulation.oracles.breaker_worlds import BreakerWorlds
 from actors.simulation.oracles.handled import Content, encode
+from actors.simulation.oracles.outside.breaker_worlds import BreakerWorlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from actors.config import BreakerConfig, EffectConfig
     from actors.simulation.oracles.deadline_oracle import ExpiryOracle
     from actors.simulation.oracles.handled import Handled
-    from actors.simulation.oracles.retry_oracle import RetryOracle
+    from actors.simulation.oracles.outside.retry_oracle import RetryOracle
     from actors.simulation.oracles.standstills import Standstills
 
 # What a breaker that is closed may count as a failure, or not.

@@ -34,8 +34,8 @@ from actors.simulation.oracles.letter_oracle import LetterOracle
 from actors.simulation.oracles.metrics_oracle import MetricsOracle
 from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.outside.retry_oracle import RetryOracle
 from actors.simulation.oracles.restart_delay_oracle import RestartDelayOracle
-from actors.simulation.oracles.retry_oracle import RetryOracle
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.supervision_oracle import (
     RestartBudget,

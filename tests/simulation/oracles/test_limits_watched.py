@@ -11,8 +11,8 @@ from actors.simulation.oracles.channel_oracle import ChannelOracle
 from actors.simulation.oracles.deadline_oracle import ExpiryOracle
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content
+from actors.simulation.oracles.outside.retry_oracle import RetryOracle
 from actors.simulation.oracles.past import Past
-from actors.simulation.oracles.retry_oracle import RetryOracle
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.timer_oracle import Set
 from actors.store.messaging.origin import ChannelOrigin

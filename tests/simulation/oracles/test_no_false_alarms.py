@@ -22,8 +22,8 @@ from actors.simulation.oracles.key_ages import KeyAges
 from actors.simulation.oracles.key_oracle import DeferredOracle
 from actors.simulation.oracles.once_oracle import PoisonOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.outside.retry_oracle import RetryOracle
 from actors.simulation.oracles.past import Past
-from actors.simulation.oracles.retry_oracle import RetryOracle
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.timer_oracle import Set, TimerOracle
 from actors.simulation.time.virtual_clock import VirtualClock
