@@ -214,8 +214,16 @@ async def _background(call: AdminCall) -> tuple[int, object]:
     return 200, call.system.background()
 
 
+async def _breakers(call: AdminCall) -> tuple[int, object]:
+    """200: those of effects, and those of what this edge asks."""
+    refuse_query(call.query)
+    return 200, _page([*call.system.breakers(), *(each.breaker.stats() for each in call.asks)])
+
+
 async def _breaker(call: AdminCall) -> tuple[int, object]:
     refuse_query(call.query)
+    if (asked := call.asks.named(call.params["name"])) is not None:
+        return 200, asked.stats()
     with _named_breaker():
         return 200, call.system.breaker(call.params["name"])
 
@@ -224,6 +232,9 @@ async def _force_breaker(call: AdminCall) -> tuple[int, object]:
     """200: it is so from now on, until the process ends or somebody orders otherwise."""
     order = _order(call, BreakerOrder)
     forced = None if order.state == "auto" else order.state
+    if (asked := call.asks.named(call.params["name"])) is not None:
+        asked.force(forced)
+        return 200, asked.stats()
     with _named_breaker():
         return 200, call.system.force_breaker(call.params["name"], forced)
 
@@ -292,7 +303,7 @@ ADMIN: tuple[Address, ...] = (
         admin(_let_timers_go, "give up what cannot be read", reads_body=True),
     ),
     Address("GET", "/admin/background", admin(_background, "what gives way to requests")),
-    Address("GET", "/admin/breakers", _listing(lambda system: system.breakers(), "breakers")),
+    Address("GET", "/admin/breakers", admin(_breakers, "breakers")),
     Address("GET", _BREAKER, admin(_breaker, "one breaker")),
     Address("POST", _BREAKER, admin(_force_breaker, "force it open or closed", reads_body=True)),
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
