@@ -218,12 +218,19 @@ class AdmissionConfig(Section):
     in_progress_min: Count
     in_progress_begin: Count
     in_progress_max: Count
+    service_max: Count
     target_s: Positive
     window_s: Positive
     rest_s: Positive
+    rest_s_max: Positive
+    returns_per_s: Positive
 
     def rules(self) -> Iterable[Rule]:
         """Say what its keys must be to each other."""
+        yield (
+            self.rest_s <= self.rest_s_max,
+            "edge.admission.rest_s is at most rest_s_max",
+        )
         yield (
             self.in_progress_min <= self.in_progress_begin <= self.in_progress_max,
             "edge.admission.in_progress_begin is from in_progress_min to in_progress_max",

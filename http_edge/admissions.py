@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from actors.resilience.admission_control import AdmissionControl
+from actors.resilience.bulkhead import Bulkhead
+from actors.resilience.return_times import ReturnTimes
 from http_edge.problems import Kind, Overload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actors.config import EdgeConfig
     from http_edge.http_request import HttpRequest
 
 # What a request comes to that has no answer by its deadline.
 _TOO_LATE: Final = frozenset({"202", "504"})
-# In so many parts do refused connections come again, the last after twice the time they were told.
-_SPREAD: Final = 32
+
+
+class WayIn:
+    """What requests at one address have to pass: the bound of their service, and of their kind."""
+
+    __slots__ = ("bulkhead", "control", "writes")
+
+    def __init__(self, bulkhead: Bulkhead, control: AdmissionControl, *, writes: bool) -> None:
+        """`writes` is whether such a request may begin something that outlives its answer."""
+        self.bulkhead = bulkhead
+        self.control = control
+        self.writes = writes
 
 
 class Admissions:
-    """The bounds of one edge: one for each kind of request, at whatever addresses it is made."""
+    """The bounds of one edge: one for each kind of request, at whatever addresses it is made.
 
-    def __init__(self, config: EdgeConfig) -> None:
-        """Nothing is in progress."""
+    And one for each service that is asked.
+    """
+
+    def __init__(self, config: EdgeConfig, left_behind: Callable[[str], int]) -> None:
+        """Nothing is in progress; `left_behind` says how many sagas of a service nobody awaits."""
         self._config = config
+        self._left_behind = left_behind
+        self._returns = ReturnTimes(config.admission)
         self._controls: dict[str, AdmissionControl] = {}
+        self._bulkheads: dict[str, Bulkhead] = {}
 
-    def of(self, kind: str) -> AdmissionControl:
-        """Return what bounds how many requests of that kind are in progress."""
+    def of(self, kind: str, service: str, *, writes: bool) -> WayIn:
+        """Return what bounds how many requests of that kind of that service are in progress."""
         control = self._controls.get(kind)
+        config = self._config
         if control is None:
-            config = self._config
             control = AdmissionControl(kind, config.admission, deadline_s=config.deadline_s)
             self._controls[kind] = control
-        return control
+        bulkhead = self._bulkheads.get(service)
+        if bulkhead is None:
+            left_behind = partial(self._left_behind, service)
+            bulkhead = Bulkhead(service, config.admission.service_max, left_behind)
+            self._bulkheads[service] = bulkhead
+        return WayIn(bulkhead, control, writes=writes)
 
-    def all(self) -> list[AdmissionControl]:
-        """Return all bounds, by kind, in the order of the tables of addresses."""
+    def controls(self) -> list[AdmissionControl]:
+        """Return all bounds of kinds, in the order of the tables of addresses."""
         return list(self._controls.values())
 
-    def enter(
-        self, control: AdmissionControl | None, request: HttpRequest, now_s: float
-    ) -> AdmissionControl | None:
+    def bulkheads(self) -> list[Bulkhead]:
+        """Return all bounds of services, in the same order."""
+        return list(self._bulkheads.values())
+
+    def enter(self, way: WayIn | None, request: HttpRequest, now_s: float) -> WayIn | None:
         """Let it in and return what it has to leave, or raise a 503 and have its connection rest.
 
         Who comes again at once would take the time of those who were let in. None bounds nothing.
         """
-        if control is None or control.enters(now_s):
-            return control
-        rest_s = self._config.admission.rest_s
-        # Not all at once, either: thousands that were refused together would be read together.
-        longer_s = rest_s * (control.refused % _SPREAD) / _SPREAD
-        request.protocol.rest(rest_s + longer_s)  # type: ignore[attr-defined]  # it is an HttpConnection
-        detail = "more is asked than can be answered in time; come again, later each time"
-        raise Overload(Kind.OVERLOADED, detail, retry_after_s=rest_s)
+        if way is None:
+            return None
+        if not way.bulkhead.has_room(now_s, writes=way.writes):
+            detail = (
+                f"{way.bulkhead.name} has as much under way as it may have, with what goes on after"
+                " a 202; come again, later each time"
+            )
+            raise self._refusal(Kind.SERVICE_OVERLOADED, detail, request, now_s)
+        if not way.control.enters(now_s):
+            detail = "more is asked than can be answered in time; come again, later each time"
+            raise self._refusal(Kind.OVERLOADED, detail, request, now_s)
+        way.bulkhead.in_progress += 1
+        return way
+
+    def _refusal(self, kind: Kind, detail: str, request: HttpRequest, now_s: float) -> Overload:
+        rest_s = self._returns.rest_s(now_s)
+        rested_s = request.protocol.rest(rest_s)  # type: ignore[attr-defined]  # it is an HttpConnection
+        return Overload(kind, detail, retry_after_s=rested_s)
 
 
-def leave(control: AdmissionControl | None, entered_s: float, now_s: float, status: str) -> None:
+def leave(way: WayIn | None, entered_s: float, now_s: float, status: str) -> None:
     """One that was let in was answered with that status; with "", nobody waits for it any more.
 
     `entered_s` is what `enter` was told: a sample is of those who entered in its time, and the one
     that begins it arrived before that.
     """
-    if control is not None:
+    if way is not None:
         served, too_late = status.startswith("2"), status in _TOO_LATE
-        control.leaves(entered_s, now_s, served=served, too_late=too_late)
+        way.bulkhead.in_progress -= 1
+        way.control.leaves(entered_s, now_s, served=served, too_late=too_late)

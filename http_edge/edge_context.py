@@ -35,7 +35,7 @@ class EdgeContext:
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.admissions = self.counts.admissions = Admissions(self.config)
+        self.admissions = self.counts.admissions = Admissions(self.config, self.system.left_behind)
         self.asks = self.counts.asks = AskBreakers(self.system, self.config)
 
     def on_drain(self, callback: Callable[[], None]) -> None:

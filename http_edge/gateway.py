@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from aiohttp.http_parser import RawRequestMessage
 
-    from actors.resilience.admission_control import AdmissionControl
     from http_edge.address import Address, HttpHandler
+    from http_edge.admissions import WayIn
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
 
@@ -68,7 +68,7 @@ class Gateway:
         self.counts = ListenerCounts()
         self._count = self.counts.requests.note
         # What is let in only while there is not too much of its kind.
-        self._bounds: dict[HttpHandler, AdmissionControl] = {}
+        self._bounds: dict[HttpHandler, WayIn] = {}
         self._admissions = context.admissions
         self._table = AddressTable(heads=self.serves_heads)
         for address in addresses:
@@ -96,7 +96,7 @@ class Gateway:
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
         handler: HttpHandler | None = None
-        control: AdmissionControl | None = None
+        control: WayIn | None = None
         try:
             request.check_deadline_and_head(begun)
             handler, params, query = self._find_handler(request, message)
@@ -198,8 +198,10 @@ class Gateway:
             self._open.add(handler)
         elif endpoint.asked is not None:
             self._service_of[handler] = endpoint.asked
-        if endpoint.admitted_as is not None:
-            self._bounds[handler] = self._admissions.of(endpoint.admitted_as)
+        if endpoint.admitted_as is not None and endpoint.asked is not None:
+            self._bounds[handler] = self._admissions.of(
+                endpoint.admitted_as, endpoint.asked, writes=endpoint.writes
+            )
 
     def _find_handler(
         self, request: HttpRequest, message: RawRequestMessage

@@ -152,16 +152,21 @@ class HttpConnection(web.RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
-    def rest(self, for_s: float) -> None:
+    def rest(self, for_s: float) -> float:
         """Read nothing for so long: what a client that was refused sends meanwhile waits outside.
 
-        The rest of a body is read: the client waits for that before it reads the refusal.
+        The rest of a body is read: the client waits for that before it reads the refusal. Returns
+        for how long nothing is read, which may have begun before, else for how long it had better
+        not ask.
         """
+        if self._rests is not None:
+            return self._rests.when() - self._loop.time()
         if self.transport is None:  # it has gone: a timer would outlive it
-            return
-        if self._rests is None and (self._body is None or self._body.is_eof()):
+            return for_s
+        if self._body is None or self._body.is_eof():
             self._pause_transport_reading()
             self._rests = self._loop.call_later(for_s, self._end_rest)
+        return for_s
 
     def _end_rest(self) -> None:
         self._rests = None

@@ -65,6 +65,7 @@ class Kind(Enum):
     STORE_UNAVAILABLE = (503, "The service's store is in trouble")
     NOT_ANSWERING = (503, "The service answers nothing")
     OVERLOADED = (503, "More is asked than can be answered in time")
+    SERVICE_OVERLOADED = (503, "The service has as much under way as it may have")
     TOO_MANY_CONNECTIONS = (503, "There are as many connections as there may be", True)
     NOT_READY = (503, "Not every service is up")
     DEADLINE_EXCEEDED = (504, "The service did not answer in time")

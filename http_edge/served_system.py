@@ -138,6 +138,10 @@ class ServedSystem(Handling, Protocol):
 
     def resume(self, name: str, /) -> object: ...
 
+    def left_behind(self, service: str, /) -> int:
+        """How many requests the service has put off that have no answer, and no client waits."""
+        ...
+
     def unhealthy(self) -> Sequence[str]:
         """Names of the services that are not up."""
         ...

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from actors.errors import ActorCrashed, DeadLettered, DeadlineExceeded, MessageExpired
 from actors.kernel.exit import CRASHES
@@ -19,6 +19,7 @@ from actors.kernel.messages import Refusal
 from actors.kernel.ref import waiting_path
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Coroutine, Sequence
 
     from actors.kernel.behavior import BatchResult
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
         def on_signal(self, signal: Signal, argument: Any) -> None: ...
 
         def crash(self, error: BaseException, *, culprit: Envelope | None = None) -> None: ...
+
+
+# What part of a batch is for the next in the queue, however much is half done.
+NEW_SHARE: Final = 0.25
 
 
 class LaneServer:
@@ -196,6 +201,8 @@ class LaneServer:
         mailbox = self.mailbox
         now = self._actor.context.clock.monotonic()
         batch: list[Envelope] = []
+        if len(lane.queue) > self._batch_max:
+            _half_done_first(lane.queue, self._batch_max)
         while lane.queue and len(batch) < self._batch_max:
             envelope = lane.queue.popleft()
             if envelope.deadline is not None and envelope.deadline <= now:
@@ -276,3 +283,20 @@ class LaneServer:
             mailbox.handled += 1
         if future is not None:
             future.settle(outcome)
+
+
+def _half_done_first(queue: deque[Envelope], batch_max: int) -> None:
+    """Let what is on its way already go before what begins, in all but a share of the batch.
+
+    Behind a crowd of new requests no step of a saga would come in time, and none of them would end.
+    What has an origin keeps its order, and so does what has none.
+    """
+    half_done = [each for each in queue if each.origin is not None]
+    del half_done[batch_max - int(batch_max * NEW_SHARE) :]
+    if not half_done:
+        return
+    ahead = {each.seq for each in half_done}
+    others = [each for each in queue if each.seq not in ahead]
+    queue.clear()
+    queue.extend(half_done)
+    queue.extend(others)

@@ -125,7 +125,9 @@ class LoadRun:
         self.outcome = LoadOutcome(LoadLedger())
         run_id = f"{clock.now_us():x}"
         maker = RequestMaker(plan, names, self.outcome.ledger, rng.fork("requests"), run_id)
-        self._sender = LoadSender(maker, self._pools, clock, rng.fork("times"))
+        self._sender = LoadSender(
+            maker, self._pools, clock, rng.fork("times"), timeout_s=limits.timeout_s
+        )
         self._audit = LoadAudit(self._pools, names, clock)
         self._watcher: Watcher = watcher or Unwatched()
         self._closing: asyncio.Task[None] | None = None

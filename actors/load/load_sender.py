@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.load.connection_pool import UNSENT
 from actors.load.load_exchange import LoadExchange
 from actors.load.load_figures import LoadFigures
 from actors.load.load_phase import ClosedLoop
@@ -68,13 +69,20 @@ class LoadSender:
     """Runs phases, one after the other, over the listeners' `pools`."""
 
     def __init__(
-        self, maker: RequestMaker, pools: Mapping[str, ConnectionPool], clock: Clock, rng: Rng
+        self,
+        maker: RequestMaker,
+        pools: Mapping[str, ConnectionPool],
+        clock: Clock,
+        rng: Rng,
+        *,
+        timeout_s: float,
     ) -> None:
-        """`rng` draws times; what is sent is drawn by the maker's own."""
+        """`rng` draws times, the maker's own what is sent; `timeout_s` is the pools'."""
         self._maker = maker
         self._pools = pools
         self._clock = clock
         self._rng = rng
+        self._timeout_s = timeout_s
         self._under_way = 0
         self._all_ended = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -132,7 +140,21 @@ class LoadSender:
                 await asyncio.sleep(0)
             if self._stopping.is_set():
                 return
-            self._send(arrival.request, due_s, result, None)
+            if -ahead_s > self._timeout_s:
+                self._leave_out(arrival.request, result)
+            else:
+                self._send(arrival.request, due_s, result, None)
+
+    def _leave_out(self, name: str | None, result: PhaseResult) -> None:
+        """Count one that a pool would not send any more.
+
+        What this machine cannot send in a phase's time must not take it many times that.
+        """
+        figures = result.of(self._maker.choose(name).name)
+        figures.planned += 1
+        figures.late += 1
+        figures.failed += 1
+        figures.failures[UNSENT] += 1
 
     async def _pause(self, seconds: float) -> None:
         if seconds < 1.0:  # until it is stopped no more than that passes
@@ -177,7 +199,7 @@ class LoadSender:
     def _send(
         self, name: str | None, due_s: float, result: PhaseResult, answered: asyncio.Event | None
     ) -> None:
-        made = self._maker.make(name)
+        made = self._maker.make(self._maker.choose(name))
         figures = result.of(made.request.name)
         figures.planned += 1
         self._under_way += 1

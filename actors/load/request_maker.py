@@ -55,12 +55,14 @@ class RequestMaker:
         }
         self._read_names = {each.name: _read_names(each) for each in plan.request}
 
-    def make(self, name: str | None = None) -> MadeRequest:
-        """Make the request of that name, or one by the weights. Raises LoadError."""
+    def choose(self, name: str | None = None) -> PlannedRequest:
+        """Return the request of that name, or one by the weights."""
         if name is None:
-            request = self._rng.choices(self._drawn, self._weights)[0]
-        else:
-            request = self._requests[name]
+            return self._rng.choices(self._drawn, self._weights)[0]
+        return self._requests[name]
+
+    def make(self, request: PlannedRequest) -> MadeRequest:
+        """Make one. Raises LoadError."""
         self._made += 1
         unique = f"{self._run_id}-{self._made}"
         draws = Draws(self._plan.values, self._rng, unique=unique, answers=self._answers_of)

@@ -11,12 +11,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-import structlog
+from actors.resilience.refusals import Refusals
 
 if TYPE_CHECKING:
     from actors.config import AdmissionConfig
-
-log = structlog.get_logger()
 
 # As many of a sample as must be in time: the quick ones among them, such as a first answer that is
 # given again under its key, say nothing of those that wait, and some never get an answer.
@@ -32,8 +30,6 @@ USUAL_FACTOR: Final = 2.0
 DEADLINE_SHARE: Final = 0.8
 # How fast what is usual follows what is seen.
 USUAL_WEIGHT: Final = 0.125
-# Without a refusal for so long, the next begins a new spell, which the log tells.
-SPELL_S: Final = 10.0
 
 
 class AdmissionControl:
@@ -49,7 +45,7 @@ class AdmissionControl:
         self.name = name
         self.in_progress = 0
         self.in_progress_max = min(config.in_progress_begin, config.in_progress_max)
-        self.refused = 0
+        self.refusals = Refusals("more come than are answered in time; see edge.admission")
         self._config = config
         self._deadline_s = deadline_s
         # What an answer takes when little is in progress; not known at first.
@@ -61,7 +57,6 @@ class AdmissionControl:
         self._answered_s = -math.inf
         # Since it began: how many were served at all, and were in progress at most.
         self._served = self._peak = 0
-        self._refused_s = -math.inf
 
     @property
     def late_s(self) -> float:
@@ -74,7 +69,8 @@ class AdmissionControl:
         if now_s >= self._until_s:
             self._judge(now_s)
         if self.in_progress >= self.in_progress_max:
-            self._refuse(now_s)
+            late_s = round(self.late_s, 3)
+            self.refusals.note(now_s, kind=self.name, in_progress=self.in_progress, late_s=late_s)
             return False
         self.in_progress += 1
         self._peak = max(self._peak, self.in_progress)
@@ -102,18 +98,6 @@ class AdmissionControl:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    def _refuse(self, now_s: float) -> None:
-        self.refused += 1
-        if now_s - self._refused_s >= SPELL_S:
-            log.warning(
-                "requests refused",
-                kind=self.name,
-                in_progress=self.in_progress,
-                late_s=round(self.late_s, 3),
-                advice="more come than are answered in time; see edge.admission",
-            )
-        self._refused_s = now_s
-
     def _judge(self, now_s: float) -> None:
         """Once it is known whether the sample was in time, move the bound and begin the next."""
         took_s = now_s - self._from_s
@@ -122,12 +106,13 @@ class AdmissionControl:
             return
         if in_time:
             took_s = self._answered_s - self._from_s
-        if self._peak <= self._config.in_progress_min:
-            if self._size:
-                self._learn(took_s)
-        elif not in_time:
-            self._move(self._lower(took_s))
-        elif self._size and self._peak >= self.in_progress_max:
+        is_little = self._peak <= self._config.in_progress_min
+        if is_little and self._size:
+            self._learn(took_s)
+        if not in_time:
+            if not is_little:
+                self._move(self._lower(took_s))
+        elif self._size and self._peak >= self.in_progress_max and took_s < self.late_s:
             self._move(self._higher(took_s))
         self._from_s, self._until_s = now_s, now_s + self._config.window_s
         self._size = self._answered = self._served = 0

@@ -194,6 +194,11 @@ class ServiceSystem(ActorSystem):
         """Ask for an effect or a `run`, for which as a rule no client waits; else likewise."""
         return super().ask(service, message, timeout_s=timeout_s)
 
+    def left_behind(self, service: str) -> int:
+        """Return how many requests the service has put off for which no client waits any more."""
+        hosted = self._hosted.get(service)
+        return 0 if hosted is None else hosted.deferred.left_behind
+
     def handles(self, service: str, message_type: type[Message]) -> bool:
         """Whether the service can be asked such a message. Raises NoSuchActor."""
         return self._classes.handles(service, message_type)

@@ -13,7 +13,7 @@ from actors.kernel.messages import Refusal, type_of
 from actors.store.messaging.deferred_replies import find_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Later
@@ -37,9 +37,21 @@ class DeferredCallers:
     def __init__(self) -> None:
         """Start with nobody."""
         self._waiters: dict[str, list[DeferredCaller]] = {}
+        # All requests that have no answer, whether anybody waits or not.
+        self._open: set[str] = set()
+
+    @property
+    def left_behind(self) -> int:
+        """How many requests go on that nobody waits for."""
+        return max(0, len(self._open) - len(self._waiters))
+
+    def opened(self, requests: Iterable[str]) -> None:
+        """Hear from the store of a new incarnation which requests have no answer."""
+        self._open = set(requests)
 
     def add(self, envelope: Envelope, later: Later) -> None:
         """Let the message's caller wait, if there is one."""
+        self._open.add(later.request)
         future = envelope.reply_to
         if not isinstance(future, AsyncioFuture) or future.ended:
             return
@@ -51,6 +63,7 @@ class DeferredCallers:
 
     def answer(self, request: str, value: Any) -> None:
         """Give the answer to whoever waits for it."""
+        self._open.discard(request)
         for waiter in self._waiters.pop(request, ()):
             waiter.future.settle(value)
 

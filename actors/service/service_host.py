@@ -131,6 +131,7 @@ class ServiceHost(Behavior):
         hosted.suspicious = False
         hosted.opened = True
         hosted.reopened = 0
+        hosted.deferred.opened(self._store.backlog.requests)
         await hosted.deferred.catch_up(self._store, self._handlers)
         hosted.current = self._running
         hosted.commits.note()  # the last incarnation may have died of one unheard

@@ -29,7 +29,7 @@ from actors.store.messaging.dead_letter_table import (
     dead_lettered,
     no_handler,
 )
-from actors.store.messaging.deferred_replies import DeferredReplies, put_off
+from actors.store.messaging.deferred_replies import DeferredReplies, open_requests, put_off
 from actors.store.messaging.idempotency import (
     find_reply,
     is_keyed,
@@ -192,6 +192,7 @@ class GroupCommit:
             channels=self.outbox.backlog(),
             timer_us=self._connection.execute(FIRST).fetchone()[0],
             timer_seq=self.outbox.timer_seq,
+            requests=open_requests(self._connection),
         )
 
     def _write(

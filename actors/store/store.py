@@ -90,12 +90,14 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """What a store had to do when it was opened: its own identity, messages on their way, timers.
 
     `timer_us` is when its first timer is due, or was; `timer_seq` is its last timer's number.
+    `requests` are the names of those whose answer was put off, and has not come.
     """
 
     store: str = ""
     channels: dict[str, ChannelBacklog] = {}
     timer_us: int | None = None
     timer_seq: int = 0
+    requests: frozenset[str] = frozenset()
 
 
 class Store(Protocol):

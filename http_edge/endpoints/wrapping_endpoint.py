@@ -27,6 +27,10 @@ class WrappingEndpoint(Endpoint):
     def asked(self) -> str | None:
         return self.inner.asked
 
+    @property
+    def admitted_as(self) -> str | None:
+        return self.inner.admitted_as
+
     def describe(self) -> str:
         return self.inner.describe()
 

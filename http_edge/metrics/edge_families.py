@@ -54,10 +54,18 @@ def edge_families(counts: EdgeCounts) -> Iterator[Metric]:
 def _admitted(counts: EdgeCounts) -> Iterator[Metric]:
     admitted = gauge("admitted_in_progress", "Requests let in, without an answer yet.", ["kind"])
     admitted_max = gauge("admitted_in_progress_max", "As many may be, at present.", ["kind"])
-    for each in () if counts.admissions is None else counts.admissions.all():
-        admitted.add_metric([each.name], each.in_progress)
-        admitted_max.add_metric([each.name], each.in_progress_max)
-    yield from (admitted, admitted_max)
+    service = gauge(
+        "service_in_progress",
+        "Requests that a service was let have, and its sagas that no client waits for.",
+        ["service"],
+    )
+    if counts.admissions is not None:
+        for each in counts.admissions.controls():
+            admitted.add_metric([each.name], each.in_progress)
+            admitted_max.add_metric([each.name], each.in_progress_max)
+        for found in counts.admissions.bulkheads():
+            service.add_metric([found.name], found.in_progress + found.left_behind())
+    yield from (admitted, admitted_max, service)
 
 
 def _requests(counts: EdgeCounts) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ KINDS: Final = {
     Kind.TOO_MANY_CONNECTIONS.type: "no_place",
     Kind.DEADLINE_EXCEEDED.type: "deadline",
     Kind.OVERLOADED.type: "overloaded",
+    Kind.SERVICE_OVERLOADED.type: "service_overloaded",
 }
 # What an ask ends in, the most specific first. Whoever brings another limit gives it a row; until
 # then it is "other".

@@ -20,9 +20,14 @@ from tests.benchmarks.edge_suite import EdgeSuite
 from tests.benchmarks.effort import QUICK, Effort
 from tests.benchmarks.kernel_suite import run_kernel_suite
 from tests.benchmarks.machine import describe
+from tests.benchmarks.overload.overload_suite import (
+    OVERLOAD,
+    OVERLOAD_PARTS,
+    run_overload_suite,
+)
 from tests.benchmarks.placement import FREE, one_core_each
 from tests.benchmarks.report import markdown, plain, plain_table, write_report
-from tests.benchmarks.result import Result
+from tests.benchmarks.result import joined
 from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR, run_simulation_suite
@@ -32,9 +37,12 @@ from tests.benchmarks.wrk import ensure_wrk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SUITES = ("kernel", "edge", "saga", "tweets", "simulation")
-# Without a server to load.
-LOADLESS = ("kernel", "simulation")
+    from tests.benchmarks.result import Result
+
+SUITES = ("kernel", "edge", "saga", "tweets", "simulation", OVERLOAD)
+ROWS_OF_OVERLOAD = tuple(f"{OVERLOAD}.{part}" for part in OVERLOAD_PARTS)
+# Without wrk.
+LOADLESS = ("kernel", "simulation", *(each for each in ROWS_OF_OVERLOAD if "chain" not in each))
 # Of the same tree against itself a single pair differs by some percent; nine pairs' median by one.
 PAIRS = 9
 REPORT = ROOT / "docs" / "BENCHMARKS.md"
@@ -89,20 +97,16 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
         "saga": lambda: SagaSuite(effort, folder).run(),
         "tweets": lambda: TweetsSuite(effort, folder).run(),
         "simulation": lambda: run_simulation_suite(effort),
+        OVERLOAD: lambda: run_overload_suite(effort, folder, only),
     }
-    found = [run() for name, run in suites.items() if only in {None, name}]
-    return Result(
-        rows=[row for result in found for row in result.rows],
-        tables=[table for result in found for table in result.tables],
-        notes={name: note for result in found for name, note in result.notes.items()},
-        absent=[each for result in found for each in result.absent],
-    )
+    suite = None if only is None else only.partition(".")[0]
+    return joined([run() for name, run in suites.items() if suite in {None, name}])
 
 
 def _compare(options: argparse.Namespace, effort: Effort, folder: Path) -> None:
     """Print what has changed since the other tree, part by part as it is known."""
     placement = one_core_each() if options.pinned else FREE
-    for name in [options.only] if options.only else SUITES:
+    for name in [options.only] if options.only else PARTS:
         part = PARTS[name](effort, placement)
         pairs = 1 if options.quick else options.rounds or PAIRS
         found = compare(
@@ -122,7 +126,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="seconds instead of minutes; no report"
     )
-    parser.add_argument("--only", choices=SUITES, help="a part of it; no report")
+    parser.add_argument(
+        "--only", choices=(*SUITES, *ROWS_OF_OVERLOAD), help="a part of it; no report"
+    )
     parser.add_argument(
         "--against", type=Path, help="instead: compare with another checkout, in pairs; no report"
     )

@@ -21,6 +21,11 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     messages: int = 10_000
     tweets: int = 5_000
     schedules: int = 50
+    # Of overload: a load of it, its pairs of few and many clients, and rounds with and without
+    # what looks after it.
+    overload_s: float = 10.0
+    overload_rounds: int = 3
+    chain_rounds: int = 5
     # Whether to warm up, and to measure pinned as well.
     thorough: bool = True
 
@@ -38,5 +43,8 @@ QUICK = Effort(
     messages=1_000,
     tweets=300,
     schedules=3,
+    overload_s=2.0,
+    overload_rounds=1,
+    chain_rounds=1,
     thorough=False,
 )

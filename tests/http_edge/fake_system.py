@@ -130,6 +130,8 @@ class FakeSystem:
         self.seen: list[Seen] = []
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
+        # Sagas that go on of each service.
+        self.sagas: dict[str, int] = {}
         config = load_config().breaker
         self.the_breaker = Breaker("room.CallGuest", config=config, clock=self.clock)
         self.signals: list[tuple[str, str]] = []
@@ -152,6 +154,9 @@ class FakeSystem:
 
     def reply_type(self, _service: str, message_type: type[Message], /) -> Any:
         return self.replies.get(message_type, Any)
+
+    def left_behind(self, service: str, /) -> int:
+        return self.sagas.get(service, 0)
 
     async def backup(self, target: Path) -> FakeReplayed:
         raise BackupRefused(f"{target} is not empty")

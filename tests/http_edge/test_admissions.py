@@ -19,7 +19,9 @@ from tests.http_edge.serving import hang_up, is_problem, serving
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from actors.resilience.admission_control import AdmissionControl
     from tests.http_edge.fake_system import Seen
+    from tests.http_edge.serving import Served
 
 ROOM = "/api/v1/rooms/r1"
 GET = f"GET {ROOM} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -27,6 +29,11 @@ POST = b"POST /api/v1/tweets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 28\r
 BODY = b'{"author":"ada","text":"hi"}'
 SHIPPED = load_config(None, [], ()).edge.admission
 FEW = msgspec.structs.replace(SHIPPED, in_progress_min=2, in_progress_begin=3, rest_s=0.05)
+
+
+def control_of(served: Served, kind: str) -> AdmissionControl:
+    (found,) = (each for each in served.edge._context.admissions.controls() if each.name == kind)
+    return found
 
 
 class Holding(FakeSystem):
@@ -69,6 +76,41 @@ async def test_one_too_many_of_a_kind_is_refused_and_other_kinds_are_not() -> No
         assert (await served.send("GET", ROOM)).status == 200
 
 
+async def test_one_too_many_of_a_service_is_refused_whatever_its_kind() -> None:
+    """503 of its own name; another service's are let in, and when one has left, so is the next."""
+    system = Holding("room")
+    few = msgspec.structs.replace(FEW, service_max=4)
+    async with serving(system, admission=few) as served:
+        kinds = (ROOM, "/api/v1/rooms", ROOM, "/api/v1/rooms?limit=1")
+        held = [asyncio.ensure_future(served.send("GET", kind)) for kind in kinds]
+        await system.holds(4)
+        reply = await served.send("GET", "/api/v1/rooms?limit=2")
+        is_problem(reply, 503)
+        assert reply.json["type"] == "/problems/service-overloaded"
+        assert reply.headers["Retry-After"] == "1"
+        assert served.edge._context.counts.listeners["gateway"].sheds["service_overloaded"] == 1
+        assert (await served.send("GET", "/api/v1/tweets")).status == 200
+        system.go.set()
+        await asyncio.gather(*held)
+        assert (await served.send("GET", ROOM)).status == 200
+        assert all(not each.in_progress for each in served.edge._context.admissions.bulkheads())
+
+
+async def test_sagas_whose_clients_were_told_to_look_later_count_as_well() -> None:
+    """What would begin another is refused; whoever looks how one has ended is not, nor an admin."""
+    system = FakeSystem()
+    few = msgspec.structs.replace(FEW, service_max=3)
+    room = {"type": "suite", "rate": {"amount": 1, "currency": "EUR"}}
+    async with serving(system, admission=few) as served:
+        for sagas, status in ((2, 201), (3, 503), (2, 201)):
+            system.sagas["room"] = sagas
+            assert (await served.send("POST", "/api/v1/rooms", json=room)).status == status
+            assert (await served.send("GET", "/api/v1/rooms")).status == 200
+        system.sagas["favouriter"] = 3
+        system.on_ask = lambda seen: True if seen.service == "favouriter" else None
+        assert (await served.admin("POST", "/admin/likes/requeue")).status == 200
+
+
 async def test_a_kind_is_counted_at_all_its_addresses_and_whoever_leaves() -> None:
     """A client that hangs up gives its place back once its request has ended."""
     system = Holding("room")
@@ -105,6 +147,48 @@ async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again
         assert answer.status == 200
         assert loop.time() - began_s > 0.25
         await hang_up(writer)
+        system.go.set()
+        await asyncio.gather(*held)
+
+
+async def test_whoever_is_refused_is_told_how_long_his_connection_rests() -> None:
+    """And not what the shortest rest is: before that time nothing that he sends is read."""
+    system = Holding("room")
+    rest = msgspec.structs.replace(FEW, rest_s=8.0, returns_per_s=1.0)
+    async with serving(system, admission=rest) as served:
+        loop = asyncio.get_running_loop()
+        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]
+        await system.holds(3)
+        told: list[int] = []
+        rests: list[float] = []
+        for _ in range(8):
+            before = set(served.edge._factories["gateway"].connections)
+            reader, writer = await served.connect()
+            writer.write(GET)
+            answer = await read_answer(reader)
+            assert answer is not None
+            told.append(int(answer.headers["retry-after"]))
+            (connection,) = set(served.edge._factories["gateway"].connections) - before
+            assert isinstance(connection, HttpConnection)
+            assert connection._rests is not None
+            rests.append(connection._rests.when() - loop.time())
+            await hang_up(writer)
+        assert [0 <= said - rest_s < 2 for said, rest_s in zip(told, rests, strict=True)] == (
+            [True] * 8
+        )
+        assert len(set(told)) > 1
+        system.go.set()
+        await asyncio.gather(*held)
+
+
+async def test_what_is_parked_is_asked_within_its_bound() -> None:
+    """An address that says of a service that it is parked is bounded as any other."""
+    system = Holding("reader")
+    async with serving(system, admission=FEW) as served:
+        path = "/api/v1/reader"
+        held = [asyncio.ensure_future(served.send("GET", path)) for _ in range(3)]
+        await system.holds(3)
+        is_problem(await served.send("GET", path), 503)
         system.go.set()
         await asyncio.gather(*held)
 
@@ -165,7 +249,7 @@ async def test_one_request_at_a_time_is_never_late(found: bool, status: int) -> 
         for _ in range(20):
             assert (await served.send("GET", ROOM)).status == status
             clock.advance(1.0)
-        control = served.edge._context.admissions.of("GetRoom of room")
+        control = control_of(served, "GetRoom of room")
         assert control.late_s == SHIPPED.target_s
 
 
@@ -180,7 +264,7 @@ async def test_answers_that_come_late_lower_the_bound() -> None:
         clock.advance(3.0)
         system.go.set()
         await asyncio.gather(*held)
-        control = served.edge._context.admissions.of("GetRoom of room")
+        control = control_of(served, "GetRoom of room")
         assert control.in_progress == 0
         assert control.in_progress_max == 4
 
@@ -213,5 +297,5 @@ async def test_who_waits_for_less_than_others_lowers_no_bound(
             system.go.set()
             assert [reply.status for reply in await replies] == [504] * 8
             system.go.clear()
-        control = served.edge._context.admissions.of("GetRoom of room")
+        control = control_of(served, "GetRoom of room")
         assert control.in_progress_max == bound

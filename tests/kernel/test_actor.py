@@ -18,6 +18,7 @@ from actors.errors import (
 )
 from actors.kernel import lifecycle
 from actors.kernel.behavior import BatchResult, Behavior
+from actors.kernel.envelope import Envelope
 from actors.kernel.messages import Refusal
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from tests.kernel.kernel_harness import (
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from actors.kernel.actor import AsyncioActor
     from actors.kernel.actor_system import ActorSystem
     from actors.kernel.clock import ManualClock
-    from actors.kernel.envelope import Envelope
     from tests.kernel.kernel_harness import Kernel
 
 FOREVER = 1_000_000.0
@@ -1094,6 +1094,26 @@ async def test_a_batch_of_one_is_a_batch() -> None:
         assert await child.ref.ask("a", block=False) == "a"
         assert await child.ref.ask("b", block=False) == "b"
         assert world == [[("a", 0, False)], [("b", 0, False)]]
+
+
+async def test_what_is_half_done_goes_before_what_begins() -> None:
+    """Where not all fit into a batch; each has its order, and what begins a share of the batch."""
+    world: list[Any] = []
+    async with running_kernel() as kernel:
+        _, child = await supervised(kernel, lambda: Batching(world), batch_messages_max=4)
+        child.ref.suspend()
+        await turns()
+        for number in range(6):
+            child.actor_inbox.put(Envelope(f"new {number}"))
+        for number in range(5):
+            child.actor_inbox.admit([Envelope(f"half done {number}", origin="a channel")])
+        child.ref.resume()
+        await until(lambda: sum(map(len, world)) == 11)
+        assert [[entry[0] for entry in batch] for batch in world] == [
+            ["half done 0", "half done 1", "half done 2", "new 0"],
+            ["half done 3", "half done 4", "new 1", "new 2"],
+            ["new 3", "new 4", "new 5"],
+        ]
 
 
 async def test_a_killed_batch_comes_back_whole_and_unblamed() -> None:

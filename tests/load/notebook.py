@@ -145,13 +145,20 @@ def loaded(
     plan: LoadPlan = PLAN,
     limits: LoadLimits | None = None,
     stop_s: float | None = None,
+    halts_s: tuple[float, float] | None = None,
 ) -> LoadOutcome:
-    """Return what comes of a load on the server, which is stopped after `stop_s`."""
+    """Return what comes of a load on the server, which is stopped after `stop_s`.
+
+    The client's machine halts from one of `halts_s` until the other.
+    """
 
     async def main(loop: SimulationLoop) -> LoadOutcome:
         with on_host("server"):
             listening = await asyncio.start_server(server.serve, "server", PORT)
         server.listening = listening
+        if halts_s is not None:
+            loop.call_later(halts_s[0], loop.pause, "client")
+            loop.call_later(halts_s[1], loop.go_on, "client")
         with on_host("client"):
             load = LoadRun(
                 plan,

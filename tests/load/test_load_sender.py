@@ -137,6 +137,17 @@ def test_what_cannot_be_sent_in_time_is_not_sent() -> None:
     assert figures.late_share > 0.9
 
 
+def test_what_the_generator_cannot_send_in_time_it_leaves_out() -> None:
+    """Else a rate that is ten times too high for it takes ten times as long."""
+    server = Notebook()
+    outcome = loaded(server, NOW, limits=LoadLimits(timeout_s=3.0), halts_s=(1.0, 4.5))
+    figures = total(outcome)
+    assert figures.planned == figures.well + figures.failed == 200
+    assert 40 < figures.failures["not sent in time"] == figures.failed < 60
+    assert figures.late == pytest.approx(100, abs=2)
+    assert len(server.keys) == figures.well == len(outcome.ledger)
+
+
 def test_who_takes_no_connection_makes_nobody_late() -> None:
     """It has failed: that the generator had too few connections would be no true word."""
 

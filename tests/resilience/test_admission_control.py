@@ -157,7 +157,7 @@ def test_what_is_slow_by_itself_is_not_taken_for_late(rng: Rng) -> None:
     """Two seconds of work with nobody waiting: nobody is refused."""
     shop = Shop(3.0, servers=8, service_s=2.0).run(rng)
     assert shop.admission is not None
-    assert shop.admission.refused == 0
+    assert shop.admission.refusals.count == 0
     assert shop.admission.in_progress_max == CONFIG.in_progress_begin
     assert 3.0 < shop.admission.late_s <= 0.8 * DEADLINE_S
 
@@ -203,6 +203,29 @@ def test_recovery_forgets_the_overload(rng: Rng) -> None:
     assert tick < 500
 
 
+def test_a_bound_that_came_down_to_its_minimum_goes_up_again() -> None:
+    """Where as many as may always be in progress are answered in good time, more are let in."""
+    admission = AdmissionControl("x", CONFIG, deadline_s=DEADLINE_S)
+    now_s = 0.0
+
+    def round_of(took_s: float) -> None:
+        nonlocal now_s
+        entered_s = now_s
+        entered = 0
+        while admission.enters(entered_s):
+            entered += 1
+        now_s += took_s
+        for _ in range(entered):
+            admission.leaves(entered_s, now_s, served=True, too_late=False)
+
+    for _ in range(20):
+        round_of(4.0)
+    assert admission.in_progress_max == CONFIG.in_progress_min
+    for _ in range(200):
+        round_of(0.2)
+    assert admission.in_progress_max > 2 * CONFIG.in_progress_min
+
+
 def test_the_log_tells_of_a_spell_once() -> None:
     """A flood of refusals is no flood of lines; after a time without any it is news again."""
     admission = AdmissionControl("CreateBooking of booking", CONFIG, deadline_s=DEADLINE_S)
@@ -216,7 +239,7 @@ def test_the_log_tells_of_a_spell_once() -> None:
             for _ in range(entered):
                 admission.leaves(at_s, at_s, served=False, too_late=False)
     assert [each["kind"] for each in logs] == ["CreateBooking of booking"] * 2
-    assert admission.refused == 404
+    assert admission.refusals.count == 404
     assert admission.in_progress == 0
 
 

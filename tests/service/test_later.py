@@ -92,6 +92,29 @@ async def test_answer_may_come_in_the_same_batch_or_in_a_later_one(
             assert run.labels("a").count("applied later") == 1
 
 
+async def test_what_was_put_off_and_has_no_answer_is_left_behind_until_it_has(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Once its caller waits no longer; through kills, and in the next process."""
+    async with office(tmp_path, {"a": Clerk}, clock=clock) as run:
+        asked = [run.ask("a", Apply(request=each), timeout_s=1.0) for each in ("1", "2")]
+        await run.advance(0.5)
+        assert run.system.left_behind("a") == 0
+        await run.advance(1.0)
+        assert [type(each.result()) for each in asked] == [Accepted, Accepted]
+        assert run.system.left_behind("a") == 2
+        run.system.kill("a")
+        await run.ask("a", Note(label="is up"))
+        assert run.system.left_behind("a") == 2
+        await run.ask("a", Decide(request="1"))
+        assert run.system.left_behind("a") == 1
+    async with office(tmp_path, {"a": Clerk}, clock=clock) as run:
+        await run.ask("a", Note(label="is up"))
+        assert run.system.left_behind("a") == 1
+        await run.ask("a", Decide(request="2"))
+        assert run.system.left_behind("a") == 0
+
+
 async def test_handler_may_answer_what_it_puts_off(tmp_path: Path, clock: SteppingClock) -> None:
     """All in one transaction: the answer is the reply."""
 

@@ -29,6 +29,7 @@ WRITES = {
     "a row": lambda tx: tx.execute(ADD, "x"),
     "a row that it returns": lambda tx: tx.one(f"{ADD} RETURNING seq", "x"),
     "rows that it returns": lambda tx: tx.all(f"{ADD} RETURNING seq", "x"),
+    "a row that nobody reads": lambda tx: tx.execute(f"{ADD} RETURNING seq", "x"),
     "a table": lambda tx: tx.execute("CREATE TABLE more (x)"),
     "a table, as if it asked": lambda tx: tx.all("CREATE TABLE more (x)"),
     "another table, as if it asked": lambda tx: tx.one("CREATE TABLE more (x)"),
@@ -128,6 +129,18 @@ async def test_what_a_no_wrote_is_undone(ledger: Ledger, writes: str, ending: st
         assert counting.runs == ["a", "no", "a", "no", "b"]
         assert ledger.query(STATE) == [("x,x", tables, version)]
         assert sent(ledger) == ["a", "b"]
+
+
+async def test_rows_that_nobody_reads_hold_nothing_up(ledger: Ledger) -> None:
+    """A statement that has more to give would be at work still, and let nobody open a savepoint."""
+    batch = [do("a row that nobody reads", "replies", name) for name in ("a", "b")]
+    async with ledger.opened() as store:
+        await store.write(ledger.batch(do("a row", "refuses", "no")), handlers(Counting()))
+        said = statements(store)
+        result = await store.write(ledger.batch(*batch), handlers(Counting()))
+        assert (result.crash, result.outcomes) == (None, ["a", "b"])
+    assert said.count("SAVEPOINT command") == 2
+    assert ledger.labels() == ["x", "x"]
 
 
 async def test_a_sender_is_told_once_of_a_no_that_was_undone(ledger: Ledger) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # What such a refusal is called.
 OVERLOADED: Final = "overloaded"
+# And where so much is under way in the service.
+SERVICE_OVERLOADED: Final = "service-overloaded"
 # What keeps a system reachable is never refused so.
 VITAL: Final = ("/healthz", "/readyz", "/metrics", "/admin")
 # No run has more clients: where more may be in progress, nobody is refused.
@@ -30,8 +32,6 @@ CLIENTS_MAX: Final = 64
 SEGMENTS: Final = 4
 # How long what somebody has sent who has left may keep a place, where it may have been late.
 LOST_S: Final = 60.0
-# How long a connection that was refused may rest, in terms of what its client was told.
-RESTS: Final = 2.0
 
 # A message of a service.
 Kind = tuple[str, str]
@@ -63,6 +63,8 @@ class AdmissionOracle:
         self._fewest = self._fewest_of(config)
         # By the requests' ids: what clients have sent, and what services have begun of it.
         self._sent: dict[str, _Sent] = {}
+        # How many were ever sent: each may have left a saga behind, which outlives its process.
+        self._sent_ever = 0
         self._begun: dict[str, asyncio.Future[object]] = {}
         self._pending: dict[Kind, dict[str, asyncio.Future[object]]] = {}
         self._refused: set[str] = set()
@@ -97,6 +99,7 @@ class AdmissionOracle:
                 name: each for name, each in self._sent.items() if each.until_s + LOST_S > now_s
             }
         bounded = not as_operator and not target.startswith(VITAL)
+        self._sent_ever += bounded
         self._sent[request_id] = _Sent(_shape(method, target), bounded, now_s, float("inf"))
 
     def ended(self, request_id: str, until_s: float) -> None:
@@ -132,17 +135,22 @@ class AdmissionOracle:
         self, who: str, request_id: str, method: str, target: str, kind: str, now_s: float
     ) -> Iterator[str]:
         """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem."""
-        if kind != OVERLOADED:
+        if kind not in {OVERLOADED, SERVICE_OVERLOADED}:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
             return
-        self._rests_until_s[who] = now_s + RESTS * self._config.rest_s
+        self._rests_until_s[who] = now_s + self._config.rest_s_max
         self._refused.add(request_id)
         what = f"{method} {target}"
         if target.startswith(VITAL):
             yield f"{what} was refused, and keeps the system reachable"
         if request_id in self._begun:
             yield f"{what} was refused, and its service had it"
+        if kind == SERVICE_OVERLOADED:
+            most, service_max = self._sent_ever - 1, self._config.service_max
+            if most < service_max:
+                yield f"{what} was refused where {most} were ever asked, of {service_max}"
+            return
         present = self._present(request_id, now_s)
         if present < self._fewest:
             yield f"{what} was refused where {present} were in progress, of {self._fewest}"

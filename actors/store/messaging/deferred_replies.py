@@ -21,6 +21,7 @@ OPEN = (
 )
 BY_CLIENT_KEY = "SELECT request FROM later WHERE client_key = ?"
 BY_EDGE_SEQ = "SELECT request FROM later WHERE edge_seq = ?"
+ALL_OPEN = "SELECT request FROM later"
 IS_OPEN = "SELECT 1 FROM later WHERE request = ?"
 CLOSE = "DELETE FROM later WHERE request = ? RETURNING client_key, edge_seq"
 ANSWER_CLIENT = "UPDATE client_key SET refused = ?, reply = ? WHERE key = ?"
@@ -37,6 +38,11 @@ def put_off(connection: sqlite3.Connection, envelope: Envelope, later: Later) ->
             "tx.reply could not tell them apart; take a new name each time, such as tx.new_id()"
         )
         raise ValueError(message)
+
+
+def open_requests(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of the requests that wait for an answer."""
+    return frozenset(request for (request,) in connection.execute(ALL_OPEN))
 
 
 def still_open(connection: sqlite3.Connection, envelope: Envelope) -> str | None:

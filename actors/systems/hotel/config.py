@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from actors.config import EffectTables, Positive, Section
+from actors.config import Count, EffectTables, Positive, Section
 from actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class HotelConfig(Section):
     hold_s: Positive = 300.0
     # Then a booking without its answers is undone: several times what a payment's attempts take.
     booking_s_max: Positive = 120.0
+    # What a charge takes at the card processor; the sandbox answers at once. With so many at a time
+    # there are charges_max / charge_s a second, and no more bookings: 30 at 0.2 s are 150.
+    charge_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
+    # At a time, where a charge takes any: as many as the payment service asks for at once.
+    charges_max: Count = 64
     # A refund that failed is tried again this often, for ever: it is the guest's money.
     settle_retry_s: Positive = 30.0
     # Cancelled this many days before check-in, or earlier, all of the price comes back.

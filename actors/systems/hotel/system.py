@@ -52,7 +52,8 @@ def card_processor(wiring: Wiring) -> CardProcessorClient:
 
     It is a service of this process, live and simulated; a real processor's client goes here.
     """
-    return CardProcessorClient(wiring.ask)
+    config = wiring.config.section(HotelConfig)
+    return CardProcessorClient(wiring.ask, charge_s=config.charge_s, charges_max=config.charges_max)
 
 
 def _scenario() -> Callable[[], Scenario]:

@@ -72,6 +72,19 @@ def test_who_is_refused_meets_as_many_of_its_kind() -> None:
     assert "of 2" in refused(sent(2, "a", "b"), "b")[0]
 
 
+def test_a_service_refuses_what_is_one_too_many_of_all_that_was_asked() -> None:
+    """Those before may all go on, whatever became of their clients and of the process."""
+    for others, found in (("a", "was refused where 1 were ever asked, of 2"), ("ab", "")):
+        few = msgspec.structs.replace(admission(9), service_max=2)
+        oracle = AdmissionOracle(few)
+        for name in (*others, "c"):
+            oracle.sends(name, "POST", PATH, 1.0, as_operator=False)
+            oracle.ended(name, 1.0)
+        oracle.begin(few)
+        said = list(oracle.answered("c", "c", "POST", PATH, "service-overloaded", 2.0))
+        assert said == ([f"POST {PATH} {found}"] if found else [])
+
+
 async def test_another_kind_is_no_reason() -> None:
     """Once it is known which message is asked at an address."""
     oracle = sent(1, "a", "b")

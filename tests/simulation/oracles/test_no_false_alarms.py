@@ -56,6 +56,16 @@ def test_what_was_refused_in_its_turn_may_run_again() -> None:
     assert list(oracle.hear("bell", [_handled(seq=3), done])) != []
 
 
+def test_what_is_kept_may_go_before_what_is_asked() -> None:
+    """It is half done; but neither before its own kind."""
+    oracle = OrderOracle()
+    kept = [_handled(seq=seq, origin=TimerOrigin(seq)) for seq in (2, 4)]
+    asked = [_handled(seq=seq) for seq in (1, 3)]
+    assert list(oracle.hear("bell", [*kept, *asked])) == []
+    assert list(oracle.hear("bell", [_handled(seq=3, origin=TimerOrigin(3))])) != []
+    assert list(oracle.hear("bell", [_handled(seq=2)])) != []
+
+
 def _fired(oracle: TimerOracle, message: Any, at_s: float) -> list[str]:
     """Return what is said of a timer that fires an hour before it is due by the clock."""
     fired = _handled(message=message, origin=TimerOrigin(1), now_us=HOUR_US, at_s=at_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from actors.kernel.messages import Refusal
@@ -35,15 +36,23 @@ class CardProcessorClient:
     lost answer is one whose time is over.
     """
 
-    def __init__(self, ask: Ask) -> None:
-        """`ask(service, message)` is the network."""
+    def __init__(self, ask: Ask, *, charge_s: float = 0.0, charges_max: int = 1) -> None:
+        """`ask(service, message)` is the network.
+
+        Where a charge takes `charge_s`, there are `charges_max` at a time: others wait.
+        """
         self._ask = ask
+        self._charge_s = charge_s
+        self._room = asyncio.Semaphore(charges_max)
 
     async def charge(
         self, key: str, card_number: str, *, amount: int, currency: str
     ) -> ChargeApproved | ChargeRefused:
         """Charge the card once for each key, and return what the processor decided."""
         message = Charge(key=key, card_number=card_number, amount=amount, currency=currency)
+        if self._charge_s:
+            async with self._room:
+                await asyncio.sleep(self._charge_s)
         answer: ChargeApproved | ChargeRefused = await self._request(message)
         return answer
 

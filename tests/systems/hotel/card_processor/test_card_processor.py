@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,3 +229,23 @@ async def test_a_lost_answer_is_a_time_out_and_a_refusal_an_error(tmp_path: Path
         assert await client.void("k") == Voided(refunded=7)
         with pytest.raises(ProcessorError, match="another charge"):
             await client.charge("k", card, amount=11, currency="EUR")
+
+
+@pytest.mark.real_time
+async def test_charges_that_take_time_are_so_many_at_a_time() -> None:
+    """Two at a time of 20 ms each: six take 60 at least, and a void waits for none of them."""
+    ended: list[str] = []
+
+    async def ask(service: str, message: Any) -> Any:
+        del service
+        ended.append(message.key)
+        return ChargeApproved(charge_id="c")
+
+    client = CardProcessorClient(ask, charge_s=0.02, charges_max=2)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    charges = [client.charge(str(number), "4", amount=1, currency="EUR") for number in range(6)]
+    await asyncio.gather(*charges, client.void("void"))
+    assert loop.time() - began_s >= 0.06
+    assert ended[0] == "void"
+    assert sorted(ended[1:3]) == ["0", "1"]
