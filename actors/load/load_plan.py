@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GATEWAY: Final = "gateway"
 # A field of a request's own answer, in what reads it back.
 ANSWER: Final = "answer."
-SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS: Final = ("GET", "HEAD")
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -63,7 +63,7 @@ class PlannedRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     body: Any = None  # sent as JSON
     weight: float = 1.0
     expect: tuple[int, ...] = ()
-    # Whether it changes something; without a word, what is no GET, HEAD or OPTIONS.
+    # Whether it changes something; without a word, what is no GET or HEAD.
     write: bool | None = None
     read: ReadBack | None = None
 

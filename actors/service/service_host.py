@@ -122,13 +122,16 @@ class ServiceHost(Behavior):
     async def on_start(self) -> None:
         """Open the store, and take up what is on its way. Raises StoreError: a failed start."""
         hosted = self._hosted
-        await self._store.open(verify=hosted.suspicious, first=not hosted.opened)
+        first = not hosted.opened
+        await self._store.open(verify=hosted.suspicious, first=first)
         if self._store.unwritable is not None:
             # Queries alone, and nothing goes on its way: what happens next could not be kept.
             hosted.current = self._running
             self._degrade(self._store.unwritable)
             return
         hosted.suspicious = False
+        if first:
+            hosted.check.opened()
         hosted.opened = True
         hosted.reopened = 0
         hosted.deferred.opened(self._store.backlog.requests)

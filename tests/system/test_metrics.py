@@ -124,7 +124,8 @@ async def test_what_is_drawn_and_alerted_on_is_there(standing: LiveSystem) -> No
         await _tweet_and_wait(client, process)
         scraped = await _scrape(client, process)
     dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
-    drawn = [target["expr"] for panel in dashboard["panels"] for target in _targets(panel)]
+    targets = [target for panel in dashboard["panels"] for target in _targets(panel)]
+    drawn = [each["expr"] for each in targets]
     assert len(drawn) > 20
     rules = (MONITORING / "alerts.yml").read_text()
     named = _names("\n".join(drawn))
@@ -132,6 +133,11 @@ async def test_what_is_drawn_and_alerted_on_is_there(standing: LiveSystem) -> No
     named |= _names(rules)
     # An alert's text names a histogram, and not its buckets.
     assert named - scraped.names <= _histograms(scraped)
+    alerts = rules.split("- alert: ")[1:]
+    for text in [f"{each['expr']} {each['legendFormat']}" for each in targets] + alerts:
+        names = _names(text)
+        there = {label for each in scraped.samples if each.name in names for label in each.labels}
+        assert _named_labels(text) <= there | {"job", "instance"}, text
     documented = set(re.findall(r"^\| `(\w+)` \|", _documented("at the edge"), re.MULTILINE))
     families = {
         each.name.removeprefix(OURS) + ("_total" if each.type == "counter" else "")
@@ -161,6 +167,14 @@ def _targets(panel: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _names(text: str) -> set[str]:
     return set(re.findall(rf"\b(?:{OURS}|process_|python_)\w+", text))
+
+
+def _named_labels(text: str) -> set[str]:
+    """Return those of an expression, and of what is written beside it."""
+    selected = re.findall(r'(\w+)(?:=~|!=|=)"', text)
+    lists = re.findall(r"\b(?:by|on) \(([^)]*)\)", text)
+    told = re.findall(r"{{ ?(?:\$labels\.)?(\w+) ?}}", text)
+    return {*selected, *told, *(each.strip() for listed in lists for each in listed.split(","))}
 
 
 def _documented(until: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -145,5 +146,7 @@ def _syncs(writer: sqlite3.Connection | None) -> bool:
     return writer is not None and writer.execute(SYNCHRONOUS).fetchone()[0] >= FULL
 
 
+# At each commit: whoever makes such a path anew pays as much as for reading the file.
+@lru_cache(maxsize=64)
 def _log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")

@@ -58,15 +58,14 @@ def find_end(log: Path, known: LogEnd = LogEnd()) -> LogEnd:  # noqa: B008 - it 
             return LogEnd()
         salts, frame_bytes = header[SALTS], _frame_bytes(header)
         end = known if known.salts == salts else LogEnd(salts)
-        frames, size = end.frames, file.seek(0, 2)
-        while (at := HEADER_BYTES + frames * frame_bytes) + frame_bytes <= size:
-            file.seek(at)
-            frame = file.read(FRAME_HEADER_BYTES)
-            if frame[FRAME_SALTS] != salts:
-                break
-            frames += 1
-            if frame[FRAME_COMMIT] != NO_COMMIT:
-                end = LogEnd(salts, frames, end.commits + 1)
+        file.seek(HEADER_BYTES + end.frames * frame_bytes)
+        rest = file.read()
+    for frames, at in enumerate(range(0, len(rest) - frame_bytes + 1, frame_bytes), end.frames + 1):
+        frame = rest[at : at + FRAME_HEADER_BYTES]
+        if frame[FRAME_SALTS] != salts:
+            break
+        if frame[FRAME_COMMIT] != NO_COMMIT:
+            end = LogEnd(salts, frames, end.commits + 1)
     return end
 
 

@@ -46,14 +46,25 @@ def note_generators(trace: Trace, generators: Iterable[Rng]) -> None:
     trace.add("generators", "", str(len(drawn)), drawn)
 
 
-def note_tables(trace: Trace, folder: Path) -> None:
-    """Add a line a table: its rows in the order of its own key. Nobody has the files open."""
+def tables_in(folder: Path) -> list[tuple[str, str, Any]]:
+    """Return each table's service, what there is of it, and its rows in the order of its own key.
+
+    Nobody writes to the files.
+    """
+    found: list[tuple[str, str, Any]] = []
     for path in sorted(folder.glob("*.db")):
         try:
             for table, rows in _tables(path):
-                trace.add("table", path.stem, f"{table}: {len(rows)} rows", rows)
+                found.append((path.stem, f"{table}: {len(rows)} rows", rows))
         except sqlite3.Error as error:
-            trace.add("table", path.stem, f"{type(error).__name__}: {error}")
+            found.append((path.stem, f"{type(error).__name__}: {error}", None))
+    return found
+
+
+def note_tables(trace: Trace, tables: Iterable[tuple[str, str, Any]]) -> None:
+    """Add a line a table, as `tables_in` returns them."""
+    for service, what, rows in tables:
+        trace.add("table", service, what, rows)
 
 
 def _tables(path: Path) -> Iterator[tuple[str, list[Any]]]:

@@ -27,7 +27,7 @@ from actors.simulation.script.workload import CLIENTS
 from actors.simulation.sealed.escapes import forbid
 from actors.simulation.stage.author_line import at_place, short_place
 from actors.simulation.stage.director import links_of
-from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables
+from actors.simulation.stage.final_state import NotedRng, note_generators, note_tables, tables_in
 from actors.simulation.stage.machine import Machine
 from actors.simulation.stage.playwright import Playwright
 from actors.simulation.stage.scenario import asserts, audit_of, scenario_of
@@ -215,7 +215,7 @@ class Rehearsal:
             place = "" if at is None else f"{short_place(at)}: "
             staging.troubles.append(f"{place}{type(error).__name__}: {error}")
         staging.troubles += dict.fromkeys(assertions.broken)
-        note_tables(trace, folder)
+        note_tables(trace, staging.tables or tables_in(folder))
         for trouble in staging.troubles:
             trace.add("trouble", "", trouble)
         return Played(

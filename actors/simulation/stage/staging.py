@@ -21,6 +21,7 @@ from actors.simulation.script.script import Script  # noqa: TC001 - a field's ty
 from actors.simulation.stage.client import Client
 from actors.simulation.stage.director import Director
 from actors.simulation.stage.edge_host import EDGE_HOST
+from actors.simulation.stage.final_state import tables_in
 from actors.simulation.stage.mishaps import ask_as_operator, have_mishap, wrong_when_restored
 from actors.simulation.stage.onlooker import Scene
 from actors.simulation.stage.rest import come_to_rest, get_well
@@ -94,7 +95,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 class Staging:
     """One run of a script, on a machine of its own, with what is to be noted of it.
 
-    `troubles` are what was wrong: also of a run that was ended in the middle.
+    `troubles` are what was wrong: also of a run that was ended in the middle. `tables` are what it
+    has left in the files, once it has come to its end.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Staging:
         self.requests = 0
         self.virtual_s = 0.0
         self.early = 0
+        self.tables: list[tuple[str, str, Any]] = []
 
     async def perform(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
         """Do all of it; nothing is left running and no file open, unless it raises."""
@@ -180,6 +183,7 @@ class Staging:
                 troubles += _sentences(getattr(audit, "__name__", str(audit)), found)
             found = scenario.violations(folder, machine.config, loop.clock, history)
             troubles += _sentences(f"{type(scenario).__name__}.violations", found)
+            self.tables = tables_in(folder)
         if not troubles and machine.backups:
             troubles = await wrong_when_restored(machine, loop, given.audits)
         if not troubles:

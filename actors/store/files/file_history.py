@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from actors.store.files.manifest import Manifest, ManifestEntry
 
 TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
-COLUMNS = "SELECT name FROM pragma_table_info('epoch')"
 # The service whose tables the file had first: files were not stamped from the beginning.
 FIRST_SCHEMA = "SELECT schema FROM migration WHERE schema <> 'store' ORDER BY rowid LIMIT 1"
-EPOCH = "SELECT value FROM epoch"
-STAMP = "SELECT folder, service, store FROM epoch"
+# With whatever a file of an earlier version has.
+EPOCH = "SELECT value, * FROM epoch"
 IDENTITY = "SELECT store FROM identity"
 LAST = "SELECT receiver, last FROM channel WHERE receiver <> ''"
 FIRST = "SELECT receiver, min(number) FROM outbox GROUP BY receiver"
@@ -189,12 +188,12 @@ def history_of(connection: sqlite3.Connection) -> tuple[FileHistory, str | None]
     tables = {name for (name,) in connection.execute(TABLES).fetchall()}
     if not {"migration", "epoch"} <= tables:
         return NO_HISTORY, None
-    (epoch,) = connection.execute(EPOCH).fetchone()
-    (service,) = connection.execute(FIRST_SCHEMA).fetchone() or (None,)
-    folder = stamped = None
-    if "folder" in {name for (name,) in connection.execute(COLUMNS).fetchall()}:
-        folder, owner, stamped = connection.execute(STAMP).fetchone()
-        service = owner or service
+    found = connection.execute(EPOCH)
+    stamp = dict(zip([name for name, *_ in found.description], found.fetchone(), strict=True))
+    epoch, folder, stamped = stamp["value"], stamp.get("folder"), stamp.get("store")
+    service = stamp.get("service")
+    if service is None:
+        (service,) = connection.execute(FIRST_SCHEMA).fetchone() or (None,)
     if "identity" not in tables:  # from before there were channels
         return FileHistory(service=service, epoch=epoch), None
     (store,) = connection.execute(IDENTITY).fetchone() or (None,)

@@ -47,15 +47,21 @@ class IntegrityCheck:
         # The later, the higher; no times, for a wall clock may be ahead for a while.
         self._whole: dict[str, int] = {}
         self._left: list[str] | None = None
+        self._opened_whole: frozenset[str] = frozenset()
         self._noted_s = 0.0
+
+    def opened(self) -> None:
+        """Leave out what was looked at when the process opened the file: a moment ago."""
+        self._opened_whole = frozenset(OWN_TABLES)
 
     def is_done(self) -> bool:
         """Whether every table has been found whole since the pass began."""
         return self._left == []
 
     def again(self) -> None:
-        """Begin anew: damage was seen."""
+        """Begin anew, and leave out nothing: damage was seen."""
         self._left = None
+        self._opened_whole = frozenset()
 
     def next_table(self, connection: sqlite3.Connection) -> str | None:
         """Return the table to look at; the one looked at longest ago, or never, comes first."""
@@ -66,7 +72,10 @@ class IntegrityCheck:
                 names = [name for (name,) in connection.execute(TABLES)]
             except UNREADABLE as error:
                 raise as_damage(error, self._path) from error
-            self._left = sorted(names, key=lambda name: (self._whole.get(name, 0), name))
+            self._whole.update(dict.fromkeys(self._opened_whole, self._latest()))
+            self._left = sorted(
+                {*names} - self._opened_whole, key=lambda name: (self._whole.get(name, 0), name)
+            )
         return self._left[0] if self._left else None
 
     def look_at(self, connection: sqlite3.Connection, table: str) -> None:
@@ -82,7 +91,7 @@ class IntegrityCheck:
             raise
         with suppress(ValueError):  # the thread of a dead incarnation was not to be stopped
             (self._left or []).remove(table)
-        self._whole[table] = 1 + max(self._whole.values(), default=0)
+        self._whole[table] = self._latest()
         now_s = self._clock.monotonic()
         if now_s - self._noted_s >= NOTED_S or (not self._left and self._file.exists()):
             self._noted_s = now_s
@@ -92,6 +101,9 @@ class IntegrityCheck:
         """Return the tables that were not found whole by the latest pass: the likeliest damaged."""
         whole = _read(self._file)
         return [name for (name,) in connection.execute(TABLES) if name not in whole]
+
+    def _latest(self) -> int:
+        return 1 + max(self._whole.values(), default=0)
 
     def _note(self) -> None:
         draft = self._file.with_name(f".{self._file.name}.{os.getpid()}.new")

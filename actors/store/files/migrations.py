@@ -214,20 +214,23 @@ def pending_migrations(
         return migrations
     query = "SELECT number, name, checksum FROM migration WHERE schema = ? ORDER BY number"
     applied = connection.execute(query, (schema,)).fetchall()
-    where = f"schema {schema} in {database_path(connection)}"
+
+    def where() -> str:
+        return f"schema {schema} in {database_path(connection)}"
+
     if applied and applied[-1][0] > len(migrations):
         message = (
-            f"{where} is at {applied[-1][1]}, but this program ends at {len(migrations):04}; "
+            f"{where()} is at {applied[-1][1]}, but this program ends at {len(migrations):04}; "
             f"run the version that wrote it, or a later one"
         )
         raise SchemaError(message)
     for migration, (number, name, checksum) in zip(migrations, applied, strict=False):
         if number != migration.number:
-            message = f"{where} lacks {migration.name} but has {name}; restore a backup"
+            message = f"{where()} lacks {migration.name} but has {name}; restore a backup"
             raise SchemaError(message)
         if checksum not in migration.checksums:
             message = (
-                f"{where}: {migration.name} was altered after it was applied (as {name}); "
+                f"{where()}: {migration.name} was altered after it was applied (as {name}); "
                 f"restore its text and put the change into a new migration"
             )
             raise SchemaError(message)

@@ -70,6 +70,23 @@ def test_every_table_is_looked_at_once(file: Path, connection: sqlite3.Connectio
     assert len(look_at(check, connection)) == len(TABLES) + 1
 
 
+def test_what_the_open_has_looked_at_is_left_out(
+    file: Path, connection: sqlite3.Connection
+) -> None:
+    """Until damage is seen; to the next process it was found whole, as what came after it."""
+    connection.execute("CREATE TABLE epoch (value INTEGER) STRICT")
+    clock = ManualClock()
+    check = IntegrityCheck(file, clock)
+    check.opened()
+    assert sorted(look_at(check, connection, 4)) == sorted({*TABLES})
+    clock.advance(2.0)
+    assert look_at(check, connection) == ["sqlite_schema"]
+    assert check.suspects(connection) == []
+    assert look_at(IntegrityCheck(file, clock), connection)[0] == "epoch"
+    check.again()
+    assert "epoch" in look_at(check, connection)
+
+
 def test_the_next_incarnation_goes_on(file: Path, connection: sqlite3.Connection) -> None:
     """What one has looked at the next leaves out, on a connection of its own."""
     check = IntegrityCheck(file, ManualClock())
