@@ -58,6 +58,9 @@ def main() -> int:
     if whole and options.against is None and not (HAS_RIVAL and HAS_SIMULATOR):
         print("for all of it, DBOS and detangle are needed: use `make bench`", file=sys.stderr)
         return 2
+    if options.against is not None and options.only not in {None, *PARTS}:
+        print(f"--against compares {', '.join(PARTS)}, and not {options.only}", file=sys.stderr)
+        return 2
     if options.only not in LOADLESS:
         ensure_wrk()
     effort = QUICK if options.quick else Effort()

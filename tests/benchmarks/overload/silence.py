@@ -56,12 +56,16 @@ def measure_silence(effort: Effort, folder: Path) -> Result:
         path = f"/api/v1/rooms/{room}"
         operator = server.operator()
         opened_s = closed_s = PATIENCE_S
+        before, charges = 0.0, 0
 
         def load(for_s: float, words: str, *, silent: bool = False) -> None:
-            nonlocal opened_s
+            nonlocal opened_s, before, charges
             with Onlooker(other, [path]) as onlooker:
                 running = Load(other, plan, "--rate", str(RATE), seconds=for_s)
                 if silent:
+                    _wait_until_asked(operator)
+                    before, charges = _attempts(operator), _charges(server)
+                    operator.request("POST", f"/admin/actors/{PROCESSOR}/suspend", 202)
                     opened_s = _wait_for(operator, "open")
                 figures = running.figures()
             others_ms.append(at_percentile(onlooker.took_s[path], 99) * 1e3)
@@ -72,10 +76,8 @@ def measure_silence(effort: Effort, folder: Path) -> Result:
 
         load(seconds, "answered")
         load(seconds, "answered, again")
-        before, charges = _attempts(operator), _charges(server)
-        operator.request("POST", f"/admin/actors/{PROCESSOR}/suspend", 202)
         load(silent_s, "silent", silent=True)
-        amplification = (_attempts(operator) - before) / (_charges(server) - charges)
+        amplification = (_attempts(operator) - before) / max(1, _charges(server) - charges)
         operator.request("POST", f"/admin/actors/{PROCESSOR}/resume", 202)
         running = Load(other, plan, "--rate", str(RATE), seconds=seconds)
         closed_s = _wait_for(operator, "closed")
@@ -111,6 +113,14 @@ def _row(key: str, name: str, limit: float, unit: str, judged: float) -> Row:
 
 def _attempts(operator: Client) -> float:
     return Scrape(operator).total("effect_attempts_total", service="payment")
+
+
+def _wait_until_asked(operator: Client) -> None:
+    """Wait until the load is under way, whose clients begin a while after its process."""
+    before = _attempts(operator)
+    ends_s = time.perf_counter() + PATIENCE_S
+    while _attempts(operator) < before + RATE / 4 and time.perf_counter() < ends_s:
+        time.sleep(LOOK_S)
 
 
 def _charges(server: HotelServer) -> int:

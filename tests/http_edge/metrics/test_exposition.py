@@ -10,6 +10,8 @@ import pytest
 from actors import errors
 from actors.kernel.mailbox import PLACES
 from actors.measures.measured import Measured, MeasuredActor
+from http_edge.metrics.edge_counts import EdgeCounts
+from http_edge.metrics.exposition import UNBROKEN_BYTES, Exposition
 from http_edge.metrics.shed_counts import REASONS
 from http_edge.metrics.system_families import system_families
 from http_edge.problems import Kind, Overload
@@ -130,6 +132,25 @@ async def test_what_expires_is_counted_where_it_did(monkeypatch: pytest.MonkeyPa
     ]
     counted = {each.labels["place"]: each.value for each in family.samples}
     assert counted == expired
+
+
+async def test_others_have_their_turn_while_it_is_written_and_not_too_many() -> None:
+    """A scrape of a busy system must not hold it up, nor wait for it once a family."""
+    actors = [
+        MeasuredActor(
+            name=f"actor-{number}", state="running", lanes=[], handled=0, refused=0,
+            dead_lettered=0, rejected=0, expired=dict.fromkeys(PLACES, 0), restarts={},
+        )
+        for number in range(200)
+    ]  # fmt: skip
+    measured = Measured(actors=actors, services=[], asks=0, background_share=1.0)
+    writing = asyncio.ensure_future(Exposition(EdgeCounts()).write(measured, ""))
+    turns = 0
+    while not writing.done():
+        turns += 1
+        await asyncio.sleep(0)
+    _, text = writing.result()
+    assert 3 <= turns - 1 <= len(text) / UNBROKEN_BYTES + 1
 
 
 def _full(_: object) -> None:
