@@ -60,6 +60,11 @@ FaultName = Literal[
     "slow_handler",
     "late_effect",
     "twice_effect",
+    "down_world",
+    "slow_world",
+    "silent_world",
+    "mend_world",
+    "crowd",
 ]
 Scope = Literal[
     "service",
@@ -290,6 +295,29 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
         ),
         "twice_effect": FaultKind(
             scope="effect", text="set a trap: the next time, {target} asks the outside world twice"
+        ),
+        # For a while, and to whoever asks: what breakers, retries and deadlines are for.
+        "down_world": FaultKind(
+            scope="effect", text="the outside world refuses {target}", ended_by="mend_world"
+        ),
+        "slow_world": FaultKind(
+            scope="effect",
+            text="the outside world takes {seconds} more for {target}",
+            amounts_ms=(1_000, 10_000),
+            ended_by="mend_world",
+        ),
+        # It does what it is asked, and says nothing.
+        "silent_world": FaultKind(
+            scope="effect", text="the outside world answers {target} nothing", ended_by="mend_world"
+        ),
+        "mend_world": FaultKind(
+            scope="effect", text="the outside world answers {target} again, and at once"
+        ),
+        # More than anybody has room for, where room is small.
+        "crowd": FaultKind(
+            scope="process",
+            text="let a crowd of clients ask the {target}, for {seconds}",
+            amounts_ms=(100, 1_000, 5_000),
         ),
     }
 )

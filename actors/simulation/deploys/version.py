@@ -14,6 +14,7 @@ from actors.simulation.deploys.parts import Parts
 from actors.simulation.errors import NotRead
 from actors.simulation.oracles.subscriptions import Subscriber
 from actors.system import System, services_of
+from http_edge.listener import GATEWAY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     `messages` are the types that each service handles, by (service, stored name), and `groups` are
     those in which actors stand; `specs` are these, by their names. `parts` are what its next
-    version may have a mistake in.
+    version may have a mistake in, `routes` the path and method of all that its gateway answers.
     """
 
     systems: tuple[System, ...]
@@ -37,6 +38,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     specs: dict[str, Group]
     messages: dict[tuple[str, str], Any]
     parts: Parts
+    routes: frozenset[tuple[str, str]]
 
     @classmethod
     def of(cls, systems: Sequence[System], wiring: Wiring) -> Self:
@@ -58,6 +60,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             specs={group.name: group for system in systems for group in system.supervision},
             messages=messages,
             parts=Parts(systems, wiring),
+            routes=frozenset(_routes_of(systems, wiring)),
         )
 
     def read(self, service: str, message: Message) -> Message:
@@ -97,6 +100,15 @@ class Interpreted:
 def _services(factories: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, factory in factories.items():
         yield name, factory.factory() if isinstance(factory, Replicas) else factory()
+
+
+def _routes_of(systems: Sequence[System], wiring: Wiring) -> Iterator[tuple[str, str]]:
+    """Yield path and method of all that the gateway answers; what answers GET answers HEAD."""
+    for system in systems:
+        for row in system.addresses_in(wiring).get(GATEWAY, ()):
+            yield row.path, row.method
+            if row.method == "GET":
+                yield row.path, "HEAD"
 
 
 def _groups_of(systems: Sequence[System], factories: Mapping[str, Any]) -> dict[str, str]:

@@ -32,6 +32,8 @@ CLIENTS_MAX: Final = 64
 SEGMENTS: Final = 4
 # How long what somebody has sent who has left may keep a place, where it may have been late.
 LOST_S: Final = 60.0
+# How soon who is turned away is told so: 50 ms from his head's arrival, and the way there and back.
+REFUSED_S: Final = 0.1
 
 # A message of a service.
 Kind = tuple[str, str]
@@ -73,6 +75,8 @@ class AdmissionOracle:
         self._rests_until_s: dict[str, float] = {}
         # One request of each shape that was answered.
         self.samples: dict[Shape, Sample] = {}
+        # And one that has read something, of each shape.
+        self.reads: dict[Shape, Sample] = {}
 
     @property
     def watches(self) -> bool:
@@ -132,9 +136,19 @@ class AdmissionOracle:
                 yield f"{len(pending)} {kind[1]} of {store} are in progress, of {self.most}"
 
     def answered(
-        self, who: str, request_id: str, method: str, target: str, kind: str, now_s: float
+        self,
+        who: str,
+        request_id: str,
+        method: str,
+        target: str,
+        kind: str,
+        now_s: float,
+        own_s: float = 0.0,
     ) -> Iterator[str]:
-        """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem."""
+        """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem.
+
+        It took the gateway `own_s` seconds, or less.
+        """
         if kind not in {OVERLOADED, SERVICE_OVERLOADED}:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
@@ -142,6 +156,8 @@ class AdmissionOracle:
         self._rests_until_s[who] = now_s + self._config.rest_s_max
         self._refused.add(request_id)
         what = f"{method} {target}"
+        if own_s > REFUSED_S:
+            yield f"{what} was refused after {own_s:.3f} s"
         if target.startswith(VITAL):
             yield f"{what} was refused, and keeps the system reachable"
         if request_id in self._begun:
@@ -154,6 +170,11 @@ class AdmissionOracle:
         present = self._present(request_id, now_s)
         if present < self._fewest:
             yield f"{what} was refused where {present} were in progress, of {self._fewest}"
+
+    def read(self, target: str) -> None:
+        """Hear that somebody has read what is there."""
+        if not target.startswith(VITAL):
+            self.reads.setdefault(_shape("GET", target), Sample("GET", target))
 
     def rested_s(self, who: str, begun_s: float, now_s: float) -> float:
         """Return how long what he sent may not have been read, since he was refused before."""

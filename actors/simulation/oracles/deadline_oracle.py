@@ -45,6 +45,11 @@ class DeadlineOracle:
         # Of each host: when something was done to its link last.
         self._touched_s: dict[str, float] = {}
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever done to any link."""
+        return not self._touched_s
+
     def breaks(self, link: str, now_s: float) -> None:
         """Hear that something is done to it that lasts."""
         self._broken.add(link)

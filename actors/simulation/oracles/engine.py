@@ -12,6 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.kernel import lifecycle
+from actors.kernel.messages import type_name
 from actors.simulation.oracles.admission_oracle import LOST_S, AdmissionOracle
 from actors.simulation.oracles.calm_oracle import NO_ROOM, CalmOracle
 from actors.simulation.oracles.channel_oracle import ChannelOracle
@@ -23,13 +24,14 @@ from actors.simulation.oracles.deadline_oracle import (
     LastAnswers,
     expired,
 )
-from actors.simulation.oracles.effect_oracle import EffectOracle
+from actors.simulation.oracles.effect_oracle import SILENCE, EffectOracle
 from actors.simulation.oracles.files_at_rest import check_files, left_running, letters_in
 from actors.simulation.oracles.http_contract import HttpContract
 from actors.simulation.oracles.key_ages import KeyAges
 from actors.simulation.oracles.key_oracle import DeferredOracle, KeyOracle
 from actors.simulation.oracles.left_timers import LeftTimers
 from actors.simulation.oracles.letter_oracle import LetterOracle
+from actors.simulation.oracles.metrics_oracle import MetricsOracle
 from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
 from actors.simulation.oracles.restart_delay_oracle import RestartDelayOracle
@@ -44,6 +46,7 @@ from actors.simulation.oracles.timer_oracle import TimerOracle
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from actors.config import Config, EdgeConfig
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from actors.simulation.oracles.handled import Handled
     from actors.simulation.oracles.http_contract import HttpAnswer
     from actors.simulation.oracles.letter_oracle import LetGo
+    from actors.simulation.oracles.metrics_oracle import Known
     from actors.simulation.oracles.past import Past
     from actors.simulation.oracles.subscriptions import Subscriber
     from actors.simulation.time.virtual_clock import VirtualClock
@@ -79,7 +83,10 @@ ORACLES: Final[Mapping[str, str]] = {
     "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
-    "many, is told when to come again, and nothing of it was begun; nobody keeps a place at rest",
+    "many, is told when to come again, at once, and nothing of it was begun; nobody keeps a place",
+    "metrics": "what /metrics has counted is what clients were told, what was tried and restarted, "
+    "and what files hold; no counter goes back while its process runs; no breaker has opened where "
+    "some calls were always answered",
     "deadlines": "no answer comes late where the network is whole, nor never, for that the process "
     "ends in order; what is too late is not run, and what is not too late is",
     "bounds": "what is left at rest is what configuration allows, and what was seen to be written; "
@@ -115,6 +122,7 @@ class Engine:
         self.deadlines = DeadlineOracle()
         self.last_answers = LastAnswers()
         self.admissions = AdmissionOracle(config.edge.admission)
+        self.metrics = MetricsOracle()
         # How all actors of the process that is up stand; nobody where none is.
         self.actors: Callable[[], Sequence[ActorStats]] = tuple
         # Which services the process that is up says not to be up; nobody where none is.
@@ -186,10 +194,11 @@ class Engine:
         subscribers: Sequence[Subscriber],
         groups: Mapping[str, str],
         specs: Mapping[str, Group],
+        routes: AbstractSet[tuple[str, str]],
     ) -> None:
         """Hear that another process begins, how it is configured, and who listens to what there.
 
-        `groups` are by actor, `specs` the groups, by their names.
+        `groups` are by actor, `specs` the groups, by their names; `routes` the gateway's addresses.
         """
         if config != self.config:
             self._configure(config)
@@ -198,6 +207,7 @@ class Engine:
         self._siblings.begin(groups, specs)
         self._delays.begin(alone=not groups)
         self.admissions.begin(config.edge.admission)
+        self.metrics.begin(routes, self._clock.monotonic())
         self._order.begin()
         self._replies.begin()
         self.timers.begin()
@@ -225,6 +235,7 @@ class Engine:
             self.deferred.up(event.name, now_s)
         if isinstance(event, lifecycle.Restarted):
             self._poison.up(event.name)
+            self.metrics.restarted(event.name)
         self.counted(self.actors())
 
     def disturbed(self) -> None:
@@ -278,6 +289,7 @@ class Engine:
     def attempted(self, store: str, messages: Sequence[Any]) -> None:
         """Hear that an effect is about to ask the outside world: for several, if it takes lists."""
         now_s = self._clock.monotonic()
+        self.metrics.tried(store, type_name(type(messages[0])), now_s)
         self._add("effects", self._attempted(store, messages, now_s))
 
     def finished(
@@ -289,6 +301,12 @@ class Engine:
     ) -> None:
         """Hear what the outside world has said to it."""
         now_s = self._clock.monotonic()
+        what = type_name(type(messages[0]))
+        if error is None:
+            self.metrics.succeeded(store, what, now_s)
+        else:
+            silence_s, silent = self.config.effect.silence_s, isinstance(error, SILENCE)
+            self.metrics.failed(store, what, now_s, silent=silent, silence_s=silence_s)
         self._add("effects", self.effects.finished(store, messages, now_s, values, error))
 
     def begun(self, store: str) -> None:
@@ -356,6 +374,7 @@ class Engine:
         """Hear that a client is about to ask the gateway."""
         now_s = self._clock.monotonic()
         self.admissions.sends(request_id, method, target, now_s, as_operator=as_operator)
+        self.metrics.sends(request_id, method, target)
 
     def ended(self, who: str, request_id: str, begun_s: float, *, answered: bool) -> None:
         """Hear that it has its answer, or that its client waits no longer: it goes on then."""
@@ -370,7 +389,10 @@ class Engine:
         """Hear a whole answer."""
         if exchange.port is None:
             self._add("admission", self._admitted(who, exchange))
+            if (exchange.method, exchange.status) == ("GET", 200):
+                self.admissions.read(exchange.target)
         begun_s = self._clock.monotonic() - exchange.took_s
+        self.metrics.answered(exchange, begun_s)
         found: list[str] = []
         for since_s, config in reversed(self._configs):
             found = list(self._contract.violations(exchange, config.edge))
@@ -380,6 +402,21 @@ class Engine:
         if (exchange.target, exchange.status) == (READY, 200) and self.unready() is not None:
             down = sorted(self.calm.down_since(begun_s) & self._epochs.keys())
             self._add("supervision", [f"{READY} is 200, and {each} was not up" for each in down])
+
+    def scraped(self, text: str, known: Known, begun_s: float, *, at_rest: bool) -> None:
+        """Hear what `/metrics` has said to who asked then, when so much was known of it.
+
+        At rest, nothing follows it.
+        """
+        found = self.metrics.scraped(
+            text,
+            known,
+            begun_s,
+            self._clock.monotonic(),
+            links_whole=self.deadlines.untouched,
+            at_rest=at_rest,
+        )
+        self._add("metrics", found)
 
     def is_calm_since(self, host: str, begun_s: float) -> bool:
         """Whether nothing has been done to system and link since then, nor just before."""
@@ -452,7 +489,9 @@ class Engine:
             answers_gone=self._letters.may_lack,
         )
         self._add("bounds", found)
-        self._add("letters", self._letters.left(letters_in(folder)))
+        letters = letters_in(folder)
+        self._add("letters", self._letters.left(letters))
+        self._add("metrics", self.metrics.left(letters))
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -460,8 +499,14 @@ class Engine:
         said = seen.body if isinstance(seen.body, dict) and seen.status == NO_ROOM else {}
         kind = str(said.get("type")).rpartition("/")[2]
         now_s = self._clock.monotonic()
+        begun_s = now_s - seen.took_s
+        own_s = 0.0
+        # What has a body may be told before that is sent, and reads its answer behind it.
+        if seen.method == "GET" and self.deadlines.is_whole(who, begun_s):
+            own_s = seen.took_s - self.pauses.within(begun_s, now_s)
+            own_s -= self.admissions.rested_s(who, begun_s, now_s)
         found = self.admissions.answered(
-            who, seen.request_id, seen.method, seen.target, kind, now_s
+            who, seen.request_id, seen.method, seen.target, kind, now_s, own_s
         )
         return (f"{who}: {each}" for each in found)
 
@@ -540,6 +585,7 @@ class Engine:
         self._add("effects", self.effects.hear(store, batch))
         self._add("letters", self._letters.hear(store, batch))
         self.deferred.hear(store, batch)
+        self.metrics.hear(store, batch)
         self._add("poison", self._poison.hear(store, batch))
         if since_s is not None:
             self._unrest += self.calm.batch(store, batch)

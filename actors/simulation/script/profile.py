@@ -119,6 +119,19 @@ HANDLERS: Final[Mapping[FaultName, int]] = {
     "kill": 2,
 }
 
+OVERLOAD: Final[Mapping[FaultName, int]] = {
+    "crowd": 6,
+    "down_world": 3,
+    "slow_world": 3,
+    "silent_world": 4,
+    # Who is slow has much to do, and so has who was away.
+    "slow_store": 3,
+    "slow_handler": 2,
+    "suspend": 1,
+    "pause": 1,
+    "kill": 1,
+}
+
 # Half of all chances stay unused, so that short schedules are common: they are quick and readable.
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
@@ -128,6 +141,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "disk": Profile(weights=DISK, nothing=18, knobs=True, backups=24),
         "power": Profile(weights=POWER, nothing=24, knobs=True, backups=24),
         "handlers": Profile(weights=HANDLERS, nothing=24, traps_locks=3, knobs=True, breaks=3),
+        "overload": Profile(weights=OVERLOAD, nothing=24, knobs=True),
         "chaos": Profile(
             weights={**POWER, **HANDLERS, **NETWORK, **DISK, **KILLS, "step_clock": 4},
             nothing=90,

@@ -61,6 +61,7 @@ STATUS: Final[Mapping[Any, int]] = MappingProxyType({Accepted: 202, Refusal: 409
 
 # Below it is what disturbs a service; a system's own addresses for operators are what it serves.
 ACTORS: Final = "/admin/actors/"
+METRICS: Final = "/metrics"
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 AUTHORIZATION: Final = "Authorization"
 REQUEST_ID: Final = "X-Request-ID"
@@ -277,6 +278,15 @@ class Client:
                     self._done.append(Repeatable(asked, reply, asyncio.get_running_loop().time()))
                 return reply
         return ClientReply(0)
+
+    async def scrape(self, *, at_rest: bool = False) -> None:
+        """Look at `/metrics` as Prometheus does; at rest nothing is to happen any more."""
+        begun_s = asyncio.get_running_loop().time()
+        headers = {AUTHORIZATION: f"Bearer {ADMIN_TOKEN}"}
+        known = None if self._engine is None else self._engine.metrics.known()
+        reply = await self._once("GET", METRICS, None, headers, None)
+        if self._engine is not None and known is not None and reply.status == OK:
+            self._engine.scraped(str(reply.body), known, begun_s, at_rest=at_rest)
 
     async def ask_oddly(self, rng: Rng) -> None:
         """Ask as no careful client does, of what was asked last; none of it has an effect."""

@@ -27,7 +27,7 @@ from actors.simulation.stage.edge_host import EDGE_HOST
 from actors.simulation.stage.wished_letters import replay_in_vain, replay_wished
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from actors.faults.fault_kinds import FaultName
     from actors.simulation.files.write_ahead_log import Loss
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from actors.simulation.time.loop import SimulationLoop
     from actors.simulation.time.virtual_clock import VirtualClock
 
+# How long the outside world stays as it is at most, in virtual seconds: what asks it for ever would
+# do so, every other second, for as long as a client who comes back after days is away.
+WORLD_S_MAX: Final = 100.0
 # How long a crashed process stays away, in virtual seconds: whoever restarts it takes as long.
 REBOOT_S: Final = 0.2
 # What makes dead letters.
@@ -88,7 +91,8 @@ class Director:
         # One at a time ends the process, and starts it again.
         self._ending = asyncio.Lock()
         self._cuts: list[asyncio.Task[None]] = []
-        self._backups: list[asyncio.Task[None]] = []
+        # Backups and crowds.
+        self._begun: list[asyncio.Task[None]] = []
         # Where it is itself: not on a host that ends.
         self._outside = contextvars.copy_context()
         self._outside.run(CURRENT_HOST.set, CURRENT_HOST.get())
@@ -110,6 +114,11 @@ class Director:
             await asyncio.sleep(step.gap_us / 1_000_000)
             if not self._lifted or step.fault in ENDS:
                 await self.apply(step)
+        unended = [step for step in schedule.unended() if step.fault == "mend_world"]
+        if unended:
+            await asyncio.sleep(WORLD_S_MAX)
+            for step in unended:
+                await self.apply(step)
 
     def lift(self) -> None:
         """Let no fault come from now on, and disarm every trap; what lasts ends as planned."""
@@ -126,7 +135,7 @@ class Director:
         """
         self._machine.cuts.clear()
         self._machine.locks.clear()  # who is parked of one is so for long
-        for each in (*self._cuts, *self._backups):
+        for each in (*self._cuts, *self._begun):
             await each
         await self._machine.paused.over()
         for step in schedule.unended():
@@ -224,6 +233,8 @@ class Director:
                 self._machine.refusals.add(target)
             case "pause":
                 self._machine.pause(amount_s)
+            case "crowd":
+                self._begin(self._machine.crowd(amount_s))
             case _:
                 await self._to_process(fault, target)
 
@@ -233,7 +244,7 @@ class Director:
             case "crash" | "crash_with" | "cut_power":
                 await self._reboot(self._machine.crash, CUTS.get(fault), setting=setting)
             case "back_up":
-                self._back_up()
+                self._begin(self._machine.back_up())
             case "terminate" | "terminate_with":
                 await self._machine.paused.over()
                 await self._reboot(self._machine.stop, setting=setting)
@@ -274,10 +285,9 @@ class Director:
         reboot = self._reboot(self._machine.crash, loss)
         self._cuts.append(self._loop.create_task(reboot, context=self._outside.copy()))
 
-    def _back_up(self) -> None:
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
         """Have it begun, and go on: something may happen beside it."""
-        made = self._machine.back_up()
-        self._backups.append(self._loop.create_task(made, context=self._outside.copy()))
+        self._begun.append(self._loop.create_task(work, context=self._outside.copy()))
 
     def _to_disk(self, fault: FaultName, target: str, amount_s: float) -> None:
         disk = self._machine.disk
@@ -321,6 +331,20 @@ class Director:
                 handlers.late_s[target] = amount_s
             case "twice_effect":
                 handlers.twice.add(target)
+            case _:
+                self._to_world(fault, target, amount_s)
+
+    def _to_world(self, fault: FaultName, target: str, amount_s: float) -> None:
+        handlers = self._machine.disk.handlers
+        match fault:
+            case "down_world":
+                handlers.refused.add(target)
+            case "slow_world":
+                handlers.world_s[target] = amount_s
+            case "silent_world":
+                handlers.unanswered.add(target)
+            case "mend_world":
+                handlers.mend_world(target)
 
     def _to_network(self, fault: FaultName, target: str, amount_s: float) -> None:
         match fault:

@@ -129,12 +129,11 @@ def _around_effect(
     async def run(service: Service, given: Any) -> Any:
         messages = given if spec.lists else (given,)
         await point("before", messages)
+        faults.knock(name, message_type)
         outcome = await ask(service, given)
         if faults.is_doubled(name, message_type):
             outcome = await ask(service, given)
-        late_s = faults.lateness_s(name, message_type)
-        if late_s:
-            await asyncio.sleep(late_s)
+        await faults.hear_back(name, message_type)
         await point("after", messages)
         return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +60,10 @@ class HandlerFaults:
         self.slow_s: dict[str, float] = {}
         self.late_s: dict[str, float] = {}
         self.twice: set[str] = set()
+        # Of effects: whom the outside world refuses, whom it makes wait, and whom it says nothing.
+        self.refused: set[str] = set()
+        self.world_s: dict[str, float] = {}
+        self.unanswered: set[str] = set()
         # What should have come to an end, and did not.
         self.troubles: list[str] = []
         self._strikes: Counter[str] = Counter()
@@ -91,6 +96,8 @@ class HandlerFaults:
         self.slow_s.clear()
         self.late_s.clear()
         self.twice.clear()
+        for effect in {*self.refused, *self.world_s, *self.unanswered}:
+            self.mend_world(effect)
         self._overrun.clear()
 
     def strike(self, service: str, message_type: str, phase: str, message: Any) -> None:
@@ -141,13 +148,28 @@ class HandlerFaults:
             self._overrun.add(handler)
         return min(slow_s, budget_s)
 
-    def lateness_s(self, service: str, message_type: str) -> float:
-        """Return how much later the outside world's next answer is heard."""
-        handler = f"{service}.{message_type}"
-        late_s = self.late_s.pop(handler, 0.0)
+    def mend_world(self, effect: str) -> None:
+        """Let the outside world answer it as ever."""
+        self.refused.discard(effect)
+        self.world_s.pop(effect, None)
+        self.unanswered.discard(effect)
+
+    def knock(self, service: str, message_type: str) -> None:
+        """Raise, where the outside world refuses it."""
+        effect = f"{service}.{message_type}"
+        if effect in self.refused:
+            self._raise(service, f"{effect} is refused by the outside world")
+
+    async def hear_back(self, service: str, message_type: str) -> None:
+        """Return when the outside world answers what it has done: late, or never."""
+        effect = f"{service}.{message_type}"
+        late_s = self.world_s.get(effect, 0.0) + self.late_s.pop(effect, 0.0)
+        if effect in self.unanswered:
+            self._trace.add("fault", service, f"{effect} is not answered")
+            await asyncio.get_running_loop().create_future()  # its time ends it
         if late_s:
-            self._trace.add("fault", service, f"{handler} is answered late")
-        return late_s
+            self._trace.add("fault", service, f"{effect} is answered late")
+            await asyncio.sleep(late_s)
 
     def is_doubled(self, service: str, message_type: str) -> bool:
         """Whether the outside world hears the next request twice."""

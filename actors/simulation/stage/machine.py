@@ -32,7 +32,7 @@ from actors.store.files.directory_lock import DirectoryLock
 from http_edge.admin_token import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
 
     from actors.config import Config
@@ -116,6 +116,8 @@ class Machine:
         self.backups = RunningBackups(folder)
         # Who asks as an operator does: (method, path, body).
         self.operator: Operator
+        # Has a crowd of clients ask for so many seconds.
+        self.crowd: Callable[[float], Coroutine[None, None, None]]
         self.scenario = scenario
         self._trace = trace
         self._rng = rng
@@ -172,7 +174,9 @@ class Machine:
         self.disk.lost = False
         if self.engine is not None:
             version = self.version
-            self.engine.booted(self.config, version.subscribers, version.groups, version.specs)
+            self.engine.booted(
+                self.config, version.subscribers, version.groups, version.specs, version.routes
+            )
         if self._lock is not None:
             self._lock.acquire(holder=EDGE_HOST)
         with on_host(EDGE_HOST):

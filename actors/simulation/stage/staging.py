@@ -41,8 +41,14 @@ if TYPE_CHECKING:
 
 # After one in so many requests its client asks something oddly as well.
 ODD_ONE_IN: Final = 3
+# In one of so many runs somebody looks at `/metrics`, once amid its requests and once at rest: each
+# look takes as long as some forty requests.
+SCRAPED_ONE_IN: Final = 4
 # Who comes when all is at rest.
 VISITOR: Final = "visitor"
+# Of a crowd so many ask at once, so often: several times what the smallest bounds let in.
+CROWD: Final = 12
+CROWD_ROUNDS: Final = 4
 # Longer than any ask may take, in virtual seconds.
 LINGER_S: Final = 15.0
 
@@ -123,6 +129,11 @@ class Staging:
         self.virtual_s = 0.0
         self.early = 0
         self.tables: list[tuple[str, str, Any]] = []
+        self._crowds = 0
+        # Behind which request somebody looks at `/metrics`; None where nobody does.
+        rng = Rng(f"{script.seed} metrics")
+        looks = rng.randrange(SCRAPED_ONE_IN) == 0
+        self._scraped_after = rng.randrange(max(1, len(script.workload))) if looks else None
 
     async def perform(self, machine: Machine, network: Network, loop: SimulationLoop) -> None:
         """Do all of it; nothing is left running and no file open, unless it raises."""
@@ -157,6 +168,7 @@ class Staging:
         scenario.configs = machine.configs
         scenario.was_disturbed = engine.calm.was_disturbed
         machine.operator = partial(ask_as_operator, machine, loop)
+        machine.crowd = partial(self._come, machine, engine)
         machine.is_earlier = script.schedule.begins_with("previous_version")
         await machine.boot()
         await _together(
@@ -202,18 +214,37 @@ class Staging:
         return list(dict.fromkeys([placeless(each, folder) for each in troubles]))
 
     async def _visit(self, machine: Machine, engine: Engine) -> None:
-        """Ask for as much of each kind as may be in progress: nobody keeps a place; then more."""
+        """Ask for as much of each kind as may be in progress: nobody keeps a place; then more.
+
+        And look at what was counted.
+        """
         admissions, port = engine.admissions, machine.config.edge.gateway.port
-        if not admissions.samples or not admissions.watches:
+        samples = tuple(admissions.samples.values()) if admissions.watches else ()
+        if not samples and self._scraped_after is None:
             return
         with on_host(VISITOR):
             async with Client(
                 VISITOR, machine, port, self._trace, self._given.services, engine
             ) as client:
-                samples = tuple(admissions.samples.values())
                 for count in (admissions.most, admissions.most + 1):
                     for sample in samples:
                         await client.ask_at_once(sample, count)
+                if self._scraped_after is not None:
+                    await client.scrape(at_rest=True)
+
+    async def _come(self, machine: Machine, engine: Engine, seconds: float) -> None:
+        """Have many clients ask at once for what was read so far, in rounds within that time."""
+        self._crowds += 1
+        name, port = f"crowd-{self._crowds}", machine.config.edge.gateway.port
+        with on_host(name):
+            async with Client(
+                name, machine, port, self._trace, self._given.services, engine
+            ) as client:
+                for number in range(CROWD_ROUNDS):
+                    reads = tuple(engine.admissions.reads.values())
+                    if reads:
+                        await client.ask_at_once(reads[number % len(reads)], CROWD)
+                    await asyncio.sleep(seconds / CROWD_ROUNDS)
 
     async def _client(
         self, number: int, scenario: Scenario, history: History, machine: Machine
@@ -237,6 +268,8 @@ class Staging:
                             message = f"{what} is no `async def`: it returned {performed!r}"
                             raise NoScenario(message)
                         await performed
+                        if index == self._scraped_after:
+                            await client.scrape()
                         if rng.randrange(ODD_ONE_IN) == 0:
                             await client.ask_oddly(rng)
                 self.requests += client.requests

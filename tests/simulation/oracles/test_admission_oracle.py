@@ -110,3 +110,11 @@ async def test_nothing_of_what_is_refused_is_begun() -> None:
 def test_what_keeps_a_system_reachable_is_never_refused() -> None:
     for target in ("/healthz", "/readyz", "/admin/actors"):
         assert "keeps" in refused(sent(1, "a", "b", target=target), "b", target)[0]
+
+
+def test_who_is_refused_is_told_at_once() -> None:
+    """Not behind those that were let in: 50 ms, and the way there and back."""
+    for own_s, found in ((0.09, []), (0.2, [f"POST {PATH} was refused after 0.200 s"])):
+        oracle = sent(1, "a", "b")
+        said = oracle.answered("c", "b", "POST", PATH, "overloaded", 2.0, own_s)
+        assert list(said) == found
