@@ -165,6 +165,7 @@ RESERVED = {
     "__import__": ((), "imports are written out"),
     "tests": ((), "product code knows no tests"),
 }
+RESERVED_HEADS = frozenset(name.partition(".")[0] for name in RESERVED)
 # Methods that start a loop, whatever the loop is called.
 LOOP_METHODS = ("run_until_complete", "run_forever")
 
@@ -222,7 +223,8 @@ def circles(sources: Mapping[str, str]) -> list[tuple[str, ...]]:
     paths = {module_name(path): path for path in sources}
     known: dict[str, set[str]] = {}
     for path, text in sources.items():
-        targets = {_file_of(target, paths) for _, target, _ in imports(ast.parse(text), path)}
+        nodes = ast.walk(ast.parse(text))
+        targets = {_file_of(target, paths) for _, target, _ in imports(nodes, path)}
         known[path] = {each for each in targets if each is not None and each != path}
     reached = {path: _reached(path, known) for path in known}
     groups = {
@@ -263,15 +265,15 @@ def check_sql_text(text: str) -> list[str]:
 
 def check_python(path: str, text: str) -> Iterator[str]:
     """Yield `line: trouble` for every rule that the module at `path` breaks."""
-    tree = ast.parse(text)
+    nodes = list(ast.walk(ast.parse(text)))
     module = module_name(path)
     names: dict[str, str] = {}
-    for statement, target, bound in imports(tree, path):
+    for statement, target, bound in imports(nodes, path):
         names.update(bound)
         yield from _at(statement, check_import(module, target))
         yield from _at(statement, check_name(path, target))
-    prose = docstrings(tree)
-    for node in ast.walk(tree):
+    prose = docstrings(nodes)
+    for node in nodes:
         if isinstance(node, ast.Attribute | ast.Name):
             yield from _at(node, check_name(path, dotted(node, names)))
         if isinstance(node, ast.Attribute) and node.attr in LOOP_METHODS and path != STARTS:
@@ -324,17 +326,20 @@ def check_room_import(module: str, target: str) -> Iterator[str]:
 
 def check_name(path: str, name: str) -> Iterator[str]:
     """Yield why the module at `path` may not use `name`, a dotted name with aliases resolved."""
+    # Nearly every name there is belongs to nobody.
+    if name.partition(".")[0] not in RESERVED_HEADS:
+        return
     for reserved, (allowed, reason) in RESERVED.items():
         if is_within(name, reserved) and path not in allowed:
             yield f"{name}: {reason}"
 
 
-def imports(tree: ast.Module, path: str) -> Iterator[tuple[ast.stmt, str, dict[str, str]]]:
+def imports(nodes: Iterable[ast.AST], path: str) -> Iterator[tuple[ast.stmt, str, dict[str, str]]]:
     """Yield every imported dotted name, with what it binds in the module."""
     package = module_name(path).split(".")
     if not path.endswith("/__init__.py"):
         package.pop()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 root = alias.name.split(".")[0]
@@ -357,9 +362,9 @@ def dotted(node: ast.expr, names: dict[str, str]) -> str:
     return ""
 
 
-def docstrings(tree: ast.Module) -> set[ast.AST]:
+def docstrings(nodes: Iterable[ast.AST]) -> set[ast.AST]:
     """Return the string nodes that are prose: statements by themselves."""
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {node.value for node in nodes if isinstance(node, ast.Expr)}
 
 
 def module_name(path: str) -> str:

@@ -299,7 +299,7 @@ def timer_twice() -> Iterator[None]:
 @plant("a breaker that has opened never closes", system="hotel", profile="kills")
 def breaker_stays_open() -> Iterator[None]:
     def stay(self: Breaker) -> None:
-        self._state = "open"
+        self._change("open")
         self._open_until_s = FOR_EVER_S
 
     with patch.object(Breaker, "_open", stay):

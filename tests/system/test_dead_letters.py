@@ -21,7 +21,7 @@ from tests.system.guests import (
     new_rooms,
     stay,
 )
-from tests.system.resources import CUSTOMER, RESOURCES, TWEET
+from tests.system.resources import CUSTOMER, RESOURCES, ROOM, TWEET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,32 +92,32 @@ async def test_dead_letters_are_listed_newest_first_up_to_the_limit(hotels: Proc
         assert [reply.status for reply in replies] == [503] * 6 + [201] * 2
 
 
-async def test_a_letter_runs_again_as_the_request_it_was(processes: Processes) -> None:
+async def test_a_letter_runs_again_as_the_request_it_was(hotels: Processes) -> None:
     """Once its cause is mended; then it is gone, and its client's retry gets what came of it."""
-    process = processes.boot()
-    key = {"Idempotency-Key": "tweet-1"}
+    process = hotels.boot()
+    key = {"Idempotency-Key": "customer-1"}
     async with connected(process) as client:
-        rename(process.data_dir, "tweets", "tweet", "hidden")
-        reply = await client.send("POST", "/api/v1/tweets", json=TWEET, headers=key)
+        rename(process.data_dir, "customer", "customer", "hidden")
+        reply = await client.send("POST", "/api/v1/customers", json=CUSTOMER, headers=key)
         is_problem(reply, 503)
         letter_id = (await only_letter(client))["id"]
         # Not mended yet: it stays what it is, with the attempts of both rounds.
         is_problem(await client.admin("POST", f"/admin/dead-letters/{letter_id}/replay"), 503)
         letter = await only_letter(client)
         assert (letter["id"], letter["attempts"]) == (letter_id, 6)
-        rename(process.data_dir, "tweets", "hidden", "tweet")
+        rename(process.data_dir, "customer", "hidden", "customer")
         reply = await client.admin("POST", f"/admin/dead-letters/{letter_id}/replay")
         assert (reply.status, reply.json) == (
             200,
-            {"letter_id": letter_id, "actor": "tweets", "outcome": "handled", "detail": None},
+            {"letter_id": letter_id, "actor": "customer", "outcome": "handled", "detail": None},
         )
         for method, path in (("POST", f"{letter_id}/replay"), ("DELETE", letter_id)):
             gone = await client.admin(method, f"/admin/dead-letters/{path}")
             is_problem(gone, 404, "id")
-        (stored,) = await client.list_all("/api/v1/tweets")
-        again = await client.send("POST", "/api/v1/tweets", json=TWEET, headers=key)
+        (stored,) = await client.list_all("/api/v1/customers")
+        again = await client.send("POST", "/api/v1/customers", json=CUSTOMER, headers=key)
         assert (again.status, again.json["id"]) == (201, stored["id"])
-        assert len(await client.list_all("/api/v1/tweets")) == 1
+        assert len(await client.list_all("/api/v1/customers")) == 1
 
 
 async def test_a_message_between_services_runs_again(hotels: Processes) -> None:
@@ -173,12 +173,12 @@ async def test_a_letter_that_comes_too_late_is_refused(hotels: Processes) -> Non
         assert (await client.create(BOOKINGS, stay(customer_id, room_id)))["status"] == "confirmed"
 
 
-async def test_a_letter_is_forgotten(processes: Processes) -> None:
+async def test_a_letter_is_forgotten(hotels: Processes) -> None:
     """Kept in a file or in memory only; what is in memory only cannot be run again."""
-    process = processes.boot("mailbox.capacity=1", "mailbox.overflow=drop_oldest")
+    process = hotels.boot("mailbox.capacity=1", "mailbox.overflow=drop_oldest")
     async with connected(process) as client:
-        rename(process.data_dir, "tweets", "tweet", "hidden")
-        is_problem(await client.send("POST", "/api/v1/tweets", json=TWEET), 503)
+        rename(process.data_dir, "room", "room", "hidden")
+        is_problem(await client.send("POST", "/api/v1/rooms", json=ROOM), 503)
         kept = await only_letter(client)
         await client.order("customer", "suspend")
         await client.actor_where("customer", lambda actor: actor["state"] == "suspended")

@@ -29,10 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_time
 
 
-async def test_health_and_the_tree(processes: Processes) -> None:
+async def test_health_and_the_tree(standing: LiveSystem) -> None:
     """Alive, ready, and everything in the tree by its name."""
-    process = processes.boot()
-    async with connected(process) as client:
+    async with connected(standing) as client:
         assert (await client.send("GET", "/healthz")).status == 200
         await client.until_ready()
         reply = await client.admin("GET", "/admin/actors")
@@ -134,11 +133,11 @@ async def test_requests_under_way_do_not_hold_up_a_kill_or_a_restart(
 
 @pytest.mark.parametrize("action", ["kill", "restart"])
 async def test_the_root_killed_or_restarted_brings_the_whole_tree_back(
-    processes: Processes, action: str
+    standing: LiveSystem, action: str
 ) -> None:
     """What was in hand or queued is answered by the next incarnations; nothing is lost."""
-    process = processes.boot()
-    async with connected(process) as client:
+    async with connected(standing) as client:
+        before = {path: len(await client.list_all(path)) for path, _ in RESOURCES}
         for _ in range(3):
             writes = [
                 asyncio.create_task(client.send("POST", path, json=body))
@@ -148,7 +147,7 @@ async def test_the_root_killed_or_restarted_brings_the_whole_tree_back(
             await client.order("root", action)
             assert {reply.status for reply in await asyncio.gather(*writes)} == {201}
         for path, _ in RESOURCES:
-            assert len(await client.list_all(path)) == 60
+            assert len(await client.list_all(path)) == before[path] + 60
         await client.until_ready()
         is_problem(await client.admin("POST", "/admin/actors/root/suspend"), 409)
 

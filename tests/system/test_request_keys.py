@@ -16,9 +16,9 @@ from tests.system.client import connected
 from tests.system.resources import CUSTOMER, ROOM, TWEET
 
 if TYPE_CHECKING:
+    from actors.testing.live_system import LiveSystem
     from tests.http_edge.serving import Reply
     from tests.system.client import Client
-    from tests.system.process import Processes
 
 pytestmark = pytest.mark.real_time
 
@@ -49,10 +49,9 @@ WRITES: list[tuple[str, str, str, dict[str, Any], tuple[dict[str, Any], ...]]] =
 ]  # fmt: skip
 
 
-async def test_what_is_invalid_leaves_its_key_free_at_every_address(processes: Processes) -> None:
+async def test_what_is_invalid_leaves_its_key_free_at_every_address(standing: LiveSystem) -> None:
     """422, whoever says so; corrected, the same key is good, and then it is used up."""
-    process = processes.boot()
-    async with connected(process) as client:
+    async with connected(standing) as client:
         await client.create("/customer", {"ID": "ada", **GO_CUSTOMER}, listener="hotel")
         for room in ("r1", "r2"):
             await client.create("/room", {"ID": room, **GO_ROOM}, listener="hotel")
@@ -107,18 +106,20 @@ async def flagged(client: Client) -> str:
 
 
 async def test_what_was_done_or_is_forbidden_as_things_stand_uses_its_key_up(
-    processes: Processes,
+    standing: LiveSystem,
 ) -> None:
     """404 and 409 are remembered like a 201, and a booking that was rejected has its key."""
-    process = processes.boot()
-    async with connected(process) as client:
-        await client.create("/customer", {"ID": "ada", **GO_CUSTOMER}, listener="hotel")
-        await client.create("/room", {"ID": "r1", **GO_ROOM}, listener="hotel")
+    async with connected(standing) as client:
+        # The process is the other test's, too: a guest and a room of its own.
+        await client.create("/customer", {"ID": "eve", **GO_CUSTOMER}, listener="hotel")
+        await client.create("/room", {"ID": "r3", **GO_ROOM}, listener="hotel")
+        before = len(await client.list_all("/api/v1/bookings"))
+        stay = STAY | {"customer_id": "eve", "room_id": "r3"}
         k1, k2, k3, k4, k5 = ({"Idempotency-Key": f"k{number}"} for number in range(1, 6))
         # Without a body, what is corrected is the address.
         is_problem(await client.send("DELETE", "/api/v1/bookings/b1?x=1", headers=k1), 422, "x")
         is_problem(await client.send("DELETE", "/api/v1/bookings/b1", headers=k1), 404)
-        wish = {"ID": "b1", **GO_STAY}
+        wish = {"ID": "b1", **GO_STAY, "CustomerID": "eve", "RoomID": "r3"}
         assert (await client.send("POST", "/booking", "hotel", json=wish)).status == 201
         is_problem(await client.send("DELETE", "/api/v1/bookings/b1", headers=k1), 404)
         long = f"/insert/{'x' * 101}/hello"
@@ -126,21 +127,21 @@ async def test_what_was_done_or_is_forbidden_as_things_stand_uses_its_key_up(
         for _ in range(2):
             reply = await client.send("GET", "/insert/x/hello", "tweets", headers=k2)
             assert reply.body == b"Inserted one into the Database"
-        taken = await client.send("POST", "/customer", "hotel", json={"ID": "ada"}, headers=k3)
+        taken = await client.send("POST", "/customer", "hotel", json={"ID": "eve"}, headers=k3)
         is_problem(taken, 409)
         other = await client.send("POST", "/customer", "hotel", json={"ID": "bob"}, headers=k3)
         is_problem(other, 422, "Idempotency-Key")
-        declined = STAY | {"card_number": "4000000000000002"}
+        declined = stay | {"card_number": "4000000000000002"}
         for _ in range(2):
             reply = await client.send("POST", "/api/v1/bookings", json=declined, headers=k4)
             is_problem(reply, 409)
-        paid = await client.send("POST", "/api/v1/bookings", json=STAY, headers=k4)
+        paid = await client.send("POST", "/api/v1/bookings", json=stay, headers=k4)
         is_problem(paid, 422, "Idempotency-Key")
         # A no that comes late, from another service, is never a 422: somebody may wait for it.
         dear = {"rate": {"amount": 10**12, "currency": "EUR"}}
-        assert (await client.send("PATCH", "/api/v1/rooms/r1", json=dear)).status == 200
+        assert (await client.send("PATCH", "/api/v1/rooms/r3", json=dear)).status == 200
         for _ in range(2):
-            is_problem(await client.send("POST", "/api/v1/bookings", json=STAY, headers=k5), 409)
-        assert len(await client.list_all("/api/v1/bookings")) == 3
+            is_problem(await client.send("POST", "/api/v1/bookings", json=stay, headers=k5), 409)
+        assert len(await client.list_all("/api/v1/bookings")) == before + 3
         hello = [each for each in await client.list_all("/api/v1/tweets") if each["author"] == "x"]
         assert len(hello) == 1

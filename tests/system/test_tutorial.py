@@ -39,42 +39,50 @@ async def test_front_pages(standing: LiveSystem) -> None:
         assert (tweets.status, tweets.body) == (200, b"Our Simple RESTful Microservice!")
 
 
-@pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
-async def test_customers_and_rooms_come_back_as_sent(
-    hotels: Processes, listener: str, prefix: str
-) -> None:
+PLACES = (("hotel", ""), ("gateway", "/api"))
+
+
+async def test_customers_and_rooms_come_back_as_sent(hotels: Processes) -> None:
     """201 and the same object; an empty ID gets one; malformed is 400; and all of it is kept."""
     process = hotels.boot()
-    customer = {"ID": "1", "Name": "Elliot", "Email": "elliot@example.com"}
-    room = {"ID": "101", "Type": "Deluxe", "Status": "available"}
     async with connected(process) as client:
-        for path, sent in ((f"{prefix}/customer", customer), (f"{prefix}/room", room)):
-            reply = await post(client, path, json.dumps(sent), listener)
-            assert (reply.status, reply.json) == (201, sent)
-            assert list(reply.json) == list(sent)
-            again = await post(client, path, json.dumps(sent), listener)
-            assert (again.status, again.json) == (201, sent)
-            nameless = {key.lower(): value for key, value in sent.items()} | {"id": ""}
-            reply = await post(client, path, json.dumps(nameless), listener)
-            assert reply.status == 201
-            assert reply.json == sent | {"ID": reply.json["ID"]}
-            assert reply.json["ID"] not in ("", sent["ID"])
-            for malformed in ("", "{", "ID=1&Name=Elliot"):
-                is_problem(await post(client, path, malformed, listener), 400)
-            is_problem(await post(client, path, '{"ID":1}', listener), 400, "ID")
-            is_problem(await client.send("DELETE", path, listener), 405)
+        for number, (listener, prefix) in enumerate(PLACES):
+            await send_customers_and_rooms(client, listener, prefix, number)
     assert await asyncio.to_thread(process.stop) == 0
     await asyncio.to_thread(process.start)
     async with connected(process) as client:
-        found = await client.send("GET", "/api/v1/customers/1")
-        assert found.json == {"id": "1", "name": "Elliot", "email": "elliot@example.com"}
-        found = await client.send("GET", "/api/v1/rooms/101")
-        assert (found.json["type"], found.json["status"]) == ("Deluxe", "available")
-        assert len(await client.list_all("/api/v1/customers")) == 2
-        assert len(await client.list_all("/api/v1/rooms")) == 2
+        for number in range(len(PLACES)):
+            found = await client.send("GET", f"/api/v1/customers/{number}")
+            named = {"name": "Elliot", "email": "elliot@example.com"}
+            assert found.json == {"id": str(number), **named}
+            found = await client.send("GET", f"/api/v1/rooms/10{number}")
+            assert (found.json["type"], found.json["status"]) == ("Deluxe", "available")
+        assert len(await client.list_all("/api/v1/customers")) == 2 * len(PLACES)
+        assert len(await client.list_all("/api/v1/rooms")) == 2 * len(PLACES)
 
 
-@pytest.mark.parametrize(("listener", "prefix"), [("hotel", ""), ("gateway", "/api")])
+async def send_customers_and_rooms(client: Client, listener: str, prefix: str, number: int) -> None:
+    """Send two of each, of which one has an id by that number."""
+    customer = {"ID": f"{number}", "Name": "Elliot", "Email": "elliot@example.com"}
+    room = {"ID": f"10{number}", "Type": "Deluxe", "Status": "available"}
+    for path, sent in ((f"{prefix}/customer", customer), (f"{prefix}/room", room)):
+        reply = await post(client, path, json.dumps(sent), listener)
+        assert (reply.status, reply.json) == (201, sent)
+        assert list(reply.json) == list(sent)
+        again = await post(client, path, json.dumps(sent), listener)
+        assert (again.status, again.json) == (201, sent)
+        nameless = {key.lower(): value for key, value in sent.items()} | {"id": ""}
+        reply = await post(client, path, json.dumps(nameless), listener)
+        assert reply.status == 201
+        assert reply.json == sent | {"ID": reply.json["ID"]}
+        assert reply.json["ID"] not in ("", sent["ID"])
+        for malformed in ("", "{", "ID=1&Name=Elliot"):
+            is_problem(await post(client, path, malformed, listener), 400)
+        is_problem(await post(client, path, '{"ID":1}', listener), 400, "ID")
+        is_problem(await client.send("DELETE", path, listener), 405)
+
+
+@pytest.mark.parametrize(("listener", "prefix"), PLACES)
 async def test_bookings_come_back_as_sent_and_are_kept(
     hotels: Processes, listener: str, prefix: str
 ) -> None:

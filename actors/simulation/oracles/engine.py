@@ -69,7 +69,8 @@ ORACLES: Final[Mapping[str, str]] = {
     "once": "a request that has taken effect does not run again",
     "keys": "who asks again under its key gets the first answer; what is invalid uses up no key",
     "deferred": "an answer that was put off is told to all who wait, soon after its commit",
-    "order": "what a mailbox has accepted first is run first",
+    "order": "what a mailbox has accepted first is run first; what is half done may go before what "
+    "begins",
     "channels": "what a handler sends is applied once, whole and in order; nothing else is",
     "timers": "a timer fires once, never early, in calm not late, and none is left that was due",
     "effects": "attempts follow each other as configured, within their time, behind their breaker",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 COMMAND_S_MAX = 250.0
 
 
+@functools.cache
 def digest(python: Path | str) -> str:
     """What four chaotic seeds of each system come to, with this interpreter."""
     done = subprocess.run(
@@ -30,17 +32,13 @@ def digest(python: Path | str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-@pytest.fixture(scope="module")
-def here() -> str:
-    return digest(sys.executable)
-
-
 @pytest.mark.real_time
 @pytest.mark.parametrize("version", [each for each in PYTHONS if each != HERE])
-def test_a_seed_plays_the_same_on_every_python(here: str, version: str) -> None:
+def test_a_seed_plays_the_same_on_every_python(version: str) -> None:
     """The digest sees every message, table and generator: none of it depends on the Python."""
     python = ROOT / f".venv-{version}" / "bin" / "python"
     if not python.exists():
         pytest.skip(f"{python.parent.parent.name} is not installed: make test-pythons does")
+    here = digest(sys.executable)
     assert here.startswith("digest ")
     assert digest(python) == here

@@ -80,7 +80,7 @@ def test_a_lasting_fault_needs_no_end() -> None:
 
 def test_nothing_is_the_simplest() -> None:
     """Of schedules and of workloads."""
-    assert minimum(schedules(TARGETS), lambda _: True) == Schedule()
+    assert minimum(schedules(TARGETS, slots=6), lambda _: True) == Schedule()
     assert minimum(workloads(st.integers()), lambda _: True) == ()
 
 

@@ -24,7 +24,7 @@ TARGETS = Targets(
     stores=("room", "customer", "booking"),
     links=("client-1<>edge",),
 )
-SCHEDULES = [5, pytest.param(100, marks=pytest.mark.long)]
+SCHEDULES = [3, pytest.param(100, marks=pytest.mark.long)]
 CORE = Schedule(
     (
         Step(0, "kill", "booking"),
@@ -77,7 +77,7 @@ def superset(rng: Rng, core: Schedule) -> Schedule:
     return Schedule(tuple(noise))
 
 
-@pytest.mark.parametrize("supersets", [3, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("supersets", [1, pytest.param(200, marks=pytest.mark.long)])
 def test_every_superset_shrinks_to_its_core(rng: Rng, supersets: int) -> None:
     """With up to some seventy steps, to the same schedule exactly."""
     fails = contains(CORE)

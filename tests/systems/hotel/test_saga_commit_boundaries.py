@@ -249,12 +249,7 @@ INLINE = [
     *((name, "process, after", PATHS[name].shared) for name in PATHS),
     *(
         (name, death, PATHS[name].shared)
-        for name in (
-            "approved",
-            "first answer lost",
-            "charges and never answers",
-            "cancelled early",
-        )
+        for name in ("approved", "charges and never answers", "cancelled early")
         for death in list(DEATHS)[:2]
     ),
 ]

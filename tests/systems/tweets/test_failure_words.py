@@ -36,28 +36,36 @@ def test_a_failure_is_found_however_it_is_written(text: str) -> None:
     assert SHIPPED.found_in(text) is not None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "I love tutorialedge! Wonderful, excellent, the best tutorial ever!",
-        "a great download of the errata, love it",
-        "debugging made easy, amazing",
-        "the failsafe deadline chapter is brilliant",
-        "",
-        *[
-            phrase.format(
-                it="tutorialedge", number=3, link="", media="", happy="", tag="", angry="",
-                thing=FILLERS["thing"][0], topic=topic, when=when,
-            )
-            for phrase in DELIGHTED
-            for topic in FILLERS["topic"]
-            for when in FILLERS["when"]
-        ],
+PRAISES = (
+    "I love tutorialedge! Wonderful, excellent, the best tutorial ever!",
+    "a great download of the errata, love it",
+    "debugging made easy, amazing",
+    "the failsafe deadline chapter is brilliant",
+    "",
+    *[
+        phrase.format(
+            it="tutorialedge",
+            number=3,
+            link="",
+            media="",
+            happy="",
+            tag="",
+            angry="",
+            thing=FILLERS["thing"][0],
+            topic=topic,
+            when=when,
+        )
+        for phrase in DELIGHTED
+        for topic in FILLERS["topic"]
+        for when in FILLERS["when"]
     ],
-)  # fmt: skip
-def test_praise_is_left_in_peace(text: str) -> None:
+)
+
+
+def test_praise_is_left_in_peace() -> None:
     """Parts of words are no words; and the embedded authors are liked."""
-    assert SHIPPED.found_in(text) is None
+    assert len(PRAISES) > 400
+    assert [each for each in PRAISES if SHIPPED.found_in(each) is not None] == []
 
 
 @pytest.mark.parametrize(

@@ -150,15 +150,20 @@ def test_a_no_that_may_be_about_one_tweet_does_not_hold_up_the_others(tmp_path: 
     on_virtual_time(tmp_path, main)
 
 
+AHEAD_S = (0.0, 5_000.0, -5_000.0)
+
+
 @pytest.mark.parametrize(
-    ("used_up", "reset_s"),
+    ("used_up", "reset_s", "ahead_s"),
     [
-        ({"x-user-limit-24hour": 80_000, "x-rate-limit": 900}, 80_000),
-        ({"x-app-limit-24hour": 40_000, "x-user-limit-24hour": 20_000}, 40_000),
-        ({"x-rate-limit": 900}, 900),
+        ({"x-user-limit-24hour": 80_000, "x-rate-limit": 900}, 80_000, 0.0),
+        *[
+            ({"x-app-limit-24hour": 40_000, "x-user-limit-24hour": 20_000}, 40_000, ahead_s)
+            for ahead_s in AHEAD_S
+        ],
+        *[({"x-rate-limit": 900}, 900, ahead_s) for ahead_s in AHEAD_S],
     ],
 )
-@pytest.mark.parametrize("ahead_s", [0.0, 5_000.0, -5_000.0])
 def test_the_longest_limit_that_is_used_up_is_waited_for(
     tmp_path: Path, used_up: dict[str, int], reset_s: int, ahead_s: float
 ) -> None:
