@@ -168,6 +168,9 @@ class EffectConfig(Section):
     attempts_max: Count
     backoff_s_min: NotNegative
     backoff_s_max: NotNegative
+    retries_share: NotNegative
+    retries_s_min: NotNegative
+    retries_kept_max: Count
     running_max: Count
     waiting_max: Count
     together_max: Count

@@ -14,13 +14,14 @@ ENDS: Final = ("done", "put_off", "given_up", "dead_lettered", "expired")
 class EffectCounts:
     """One kind's, over all incarnations of its service. One of a list counts once, as one attempt.
 
-    `retries` are the attempts that follow one that has failed.
+    `retries` are the attempts that follow one that has failed; `retries_refused` are those that
+    were not made, as the budget was spent.
     """
 
-    __slots__ = ("attempts", "ends", "retries")
+    __slots__ = ("attempts", "ends", "retries", "retries_refused")
 
     def __init__(self) -> None:
         """Nothing yet."""
         self.attempts = dict.fromkeys(ATTEMPTS, 0)
         self.ends = dict.fromkeys(ENDS, 0)
-        self.retries = 0
+        self.retries = self.retries_refused = 0

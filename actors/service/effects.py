@@ -39,6 +39,8 @@ log = structlog.get_logger()
 
 # Why an effect has ended that was asked for until a time.
 TIME_UP: Final = "its time was up"
+# Why an attempt was not made; it has failed all the same.
+SPENT: Final = "the budget of retries was spent (effect.retries_share)"
 # With less than that left it is up: nobody could be asked in it, and clocks round.
 LEFT_S_MIN: Final = 0.001
 
@@ -90,12 +92,13 @@ class Effects:
     """One incarnation's effects under way, at least once each.
 
     An attempt has a time limit. One that fails is tried again with growing, jittered delays, and
-    `attempts_max` times at most; while its breaker is open, or what it asks is a service of ours
-    that is starting, it waits, which costs no attempt. One that a crash of its service interrupts
-    begins anew: after such a delay, where that was not the first. Then it is put off, in a commit,
-    where it has `again_s`. Else the service is told by GaveUp, or where it does not listen to that,
-    the request becomes a dead letter. Who waits, for whatever reason, holds no place among the
-    `running_max` (see Gate).
+    `attempts_max` times at most; where the budget of retries is spent, it has failed without being
+    made. While its breaker is open, or what it asks is a service of ours that is starting, it
+    waits, which costs no attempt. One that a crash of its service interrupts begins anew: after
+    such a delay, where that was not the first. Then it is put off, in a commit, where it has
+    `again_s`. Else the service is told by GaveUp, or where it does not listen to that, the request
+    becomes a dead letter. Who waits, for whatever reason, holds no place among the `running_max`
+    (see Gate).
 
     Where its time is up (`tx.run(…, by_us=…)`) it ends at once, whatever it does or waits for: an
     attempt has what is left of it, and one cut short for that says nothing of the outside world.
@@ -261,9 +264,15 @@ class Effects:
         """Make its attempts; return what is to be applied in the end."""
         timer = request.timer
         effect = self.kinds[type_of(timer.message)]
-        attempt = waits = 0
+        attempt = refused = waits = 0
+        reason = SPENT
         while not self._is_over(timer):
-            ended = await self._attempt([request], effect, first=first and attempt == 0)
+            ended = await self._attempt(
+                [request],
+                effect,
+                first=first and attempt == 0,
+                is_alone=not first and attempt == 0,
+            )
             if ended is None:
                 waits += 1
                 await self._pause(timer, self._delay_s(waits))
@@ -273,6 +282,8 @@ class Effects:
             if ended.reason is TIME_UP:
                 break
             attempt += 1
+            refused += ended.reason is SPENT
+            reason = reason if ended.reason is SPENT else ended.reason
             (log.info if self._directory.leaving else log.warning)(
                 "effect failed",
                 actor=self._name,
@@ -283,7 +294,9 @@ class Effects:
                 **ended.fields(),
             )
             if attempt >= effect.attempts_max and not self._is_over(timer):
-                return self._ended(timer, effect, attempt, ended.reason)
+                if refused:
+                    reason = f"{reason}; of {attempt} attempts {refused} were not made: {SPENT}"
+                return self._ended(timer, effect, attempt - refused, reason)
             await self._pause(timer, self._delay_s(attempt))
         return self._too_late(request, effect)
 
@@ -308,18 +321,24 @@ class Effects:
         return None
 
     async def _attempt(
-        self, requests: list[_Request], effect: BoundEffect, *, first: bool
+        self,
+        requests: list[_Request],
+        effect: BoundEffect,
+        *,
+        first: bool,
+        is_alone: bool = False,
     ) -> Sequence[Any] | _Failed | None:
         """Return the outcomes; or None where a service of ours was starting.
 
-        That was not asked, so that was no attempt.
+        That was not asked, so that was no attempt. `is_alone`: it is the first since it failed
+        together with others.
         """
         timer, task = requests[0].timer, requests[0].task
         assert task is not None, "a task makes the attempt"
         gate = self._gate(timer.message_type, effect)
-        call = gate.enter_at_once(first=first) or await self._enter(gate, requests, first=first)
-        if call is None:
-            return _Failed(TIME_UP, None)
+        call = await self._admitted(gate, requests, first=first, is_alone=is_alone)
+        if isinstance(call, _Failed):
+            return call
         limit_s = min(effect.limit_s, self._least_left_s(requests))
         limit = AttemptLimit(
             task,
@@ -340,6 +359,8 @@ class Effects:
                     outcomes = effect.one_each(await effect.function(messages), len(requests))
         except Starting:
             gate.withdrawn(call)
+            if not first and not is_alone:
+                self._breakers.budget_of(timer.message_type).refund()
             return None
         except (Exception, asyncio.CancelledError) as error:
             if task.cancelling() > 0:  # by us, and not by what it awaited
@@ -357,6 +378,32 @@ class Effects:
             return outcomes
         finally:
             gate.leave(first=first)
+
+    async def _admitted(
+        self, gate: Gate, requests: Sequence[_Request], *, first: bool, is_alone: bool
+    ) -> Call | _Failed:
+        """Wait for a place; return the call that may be made, or why none may be."""
+        call = gate.enter_at_once(first=first) or await self._enter(gate, requests, first=first)
+        if call is None:
+            return _Failed(TIME_UP, None)
+        kind = requests[0].timer.message_type
+        if self._is_within_budget(kind, first=first, is_alone=is_alone):
+            return call
+        call.withdrawn()
+        gate.leave(first=first)
+        return _Failed(SPENT, None)
+
+    def _is_within_budget(self, kind: str, *, first: bool, is_alone: bool) -> bool:
+        """Whether it may be made, now that it is let in: who waits may wait for long."""
+        budget, counts = self._breakers.budget_of(kind), self._breakers.counts_of(kind)
+        if first:
+            budget.deposit()
+            return True
+        # That it has failed may be another's fault, and must not be that of who spends the budget.
+        may = is_alone or budget.withdraw()
+        counts.retries += may
+        counts.retries_refused += not may
+        return may
 
     async def _enter(self, gate: Gate, requests: Sequence[_Request], *, first: bool) -> Call | None:
         """Wait for a place; return None where there was none before the time of any was up."""

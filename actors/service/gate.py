@@ -11,16 +11,20 @@ import msgspec
 from actors.errors import DeadlineExceeded
 from actors.measures.effect_counts import EffectCounts
 from actors.resilience.breaker import Breaker, Call
+from actors.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
-    from actors.config import BreakerConfig
+    from actors.config import Config
     from actors.kernel.clock import Clock
 
 
 class Breakers:
-    """One breaker for each kind of effect; they outlive incarnations, as the outside world does."""
+    """A breaker and a budget of retries for each kind of effect.
 
-    def __init__(self, service: str, config: BreakerConfig, clock: Clock) -> None:
+    They outlive incarnations, as the outside world does.
+    """
+
+    def __init__(self, service: str, config: Config, clock: Clock) -> None:
         """None yet: each is made when its service first runs."""
         # How many incarnations have crashed during the effect of a timer, by its number.
         self.crashes: dict[int, int] = {}
@@ -30,6 +34,7 @@ class Breakers:
         self._config = config
         self._clock = clock
         self.by_effect: dict[str, Breaker] = {}
+        self._budgets: dict[str, RetryBudget] = {}
 
     def of(self, effect: str, *, limit_s: float, slow_s: float) -> Breaker:
         """Return the breaker of that effect, whose attempts take `limit_s` at most.
@@ -39,12 +44,21 @@ class Breakers:
         breaker = self.by_effect.get(effect)
         if breaker is None:
             # A probe that may still answer was not killed.
-            probe_s_max = max(self._config.probe_s_max, limit_s)
-            config = msgspec.structs.replace(self._config, probe_s_max=probe_s_max, slow_s=slow_s)
+            probe_s_max = max(self._config.breaker.probe_s_max, limit_s)
+            config = msgspec.structs.replace(
+                self._config.breaker, probe_s_max=probe_s_max, slow_s=slow_s
+            )
             breaker = self.by_effect[effect] = Breaker(
                 f"{self._service}.{effect}", config=config, clock=self._clock
             )
         return breaker
+
+    def budget_of(self, effect: str) -> RetryBudget:
+        """Return the budget of that effect's retries."""
+        budget = self._budgets.get(effect)
+        if budget is None:
+            budget = self._budgets[effect] = RetryBudget(self._config.effect, self._clock)
+        return budget
 
     def counts_of(self, effect: str) -> EffectCounts:
         """Return the counts of that effect."""
@@ -182,7 +196,6 @@ class Gate:
         self._inside += 1
         if not first:
             self._inside_repeated += 1
-            self._counts.retries += 1
         now_s = self._clock.monotonic()
         if self._silent_since_s is None or now_s - self._tried_s > self._silence_s:
             self._silent_since_s = now_s

@@ -67,7 +67,7 @@ class HostedService:
 
     def __post_init__(self) -> None:
         """Make what outlives the incarnations."""
-        self.breakers = Breakers(self.name, self.config.breaker, self.clock)
+        self.breakers = Breakers(self.name, self.config, self.clock)
         self.deferred = DeferredCallers()
         self.commits = Commits(self.name)
         self.check = IntegrityCheck(self.path, self.clock)

@@ -105,6 +105,9 @@ def _effects(services: Iterable[MeasuredService]) -> Iterator[Metric]:
     ends = counter("effects", "Effects that ended.", [*labels, "outcome"])
     attempts = counter("effect_attempts", "Attempts of effects.", [*labels, "outcome"])
     retries = counter("effect_retries", "Attempts that follow a failed one.", labels)
+    refused = counter(
+        "effect_retries_refused", "Such that were not made, as their budget was spent.", labels
+    )
     for service in services:
         running.add_metric([service.name], service.effects_running)
         for effect, counts in service.effects.items():
@@ -114,7 +117,8 @@ def _effects(services: Iterable[MeasuredService]) -> Iterator[Metric]:
             for outcome, number in counts.attempts.items():
                 attempts.add_metric([*values, outcome], number)
             retries.add_metric(values, counts.retries)
-    yield from (running, ends, attempts, retries)
+            refused.add_metric(values, counts.retries_refused)
+    yield from (running, ends, attempts, retries, refused)
 
 
 def _breakers(services: Iterable[MeasuredService]) -> Iterator[Metric]:

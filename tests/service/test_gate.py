@@ -68,7 +68,7 @@ async def test_requests_that_never_answer_hold_up_the_others_for_seconds_only(
         assert found[-1] <= 2 * EFFECT_S_MAX + 0.1, found[-20:]
         # Once the last first attempt is over, nobody waits for anybody.
         assert sum(each > 0.1 for each in found) <= 2 * EFFECT_S_MAX / 0.1
-        assert max(world.calls.values()) == load_config().effect.attempts_max
+        assert max(world.calls.values()) <= load_config().effect.attempts_max
         assert len([label for label in run.labels("a") if label.startswith("gave up bad")]) == 128
         assert world.running_most == 64
 

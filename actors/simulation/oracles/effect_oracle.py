@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from actors.errors import DeadlineExceeded, Starting
 from actors.kernel.messages import EffectOutcome, GaveUp
 from actors.service.effects import EffectPutOff
-from actors.simulation.oracles.breaker_worlds import BreakerWorlds
 from actors.simulation.oracles.handled import Content, encode
+from actors.simulation.oracles.outside.breaker_worlds import BreakerWorlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from actors.config import BreakerConfig, EffectConfig
     from actors.simulation.oracles.deadline_oracle import ExpiryOracle
     from actors.simulation.oracles.handled import Handled
+    from actors.simulation.oracles.outside.retry_oracle import RetryOracle
     from actors.simulation.oracles.standstills import Standstills
 
 # What a breaker that is closed may count as a failure, or not.
@@ -97,12 +98,14 @@ class EffectOracle:
         breaker: BreakerConfig,
         pauses: Standstills,
         times: ExpiryOracle,
+        retries: RetryOracle,
     ) -> None:
         """Nothing was attempted yet; in `pauses` no time is anybody's doing.
 
-        `times` knows whose is up.
+        `times` knows whose is up, `retries` when one more may have been refused.
         """
         self._times = times
+        self._retries = retries
         self._pauses = pauses
         self._config = effect
         self._breaker = breaker
@@ -110,6 +113,8 @@ class EffectOracle:
         # By (service, request): how often an incarnation has tried since it was asked for, at most,
         # and what it was told.
         self._tried: dict[tuple[str, Content], int] = {}
+        # And since when any of them has.
+        self._since_s: dict[tuple[str, Content], float] = {}
         # What was given up for its time was up.
         self._late: set[tuple[str, Content]] = set()
         # How many pauses in a row, of whatever kind, were so short.
@@ -156,6 +161,7 @@ class EffectOracle:
         if request.left_s <= 0.0:
             yield f"{store}: {what.type} is tried {-request.left_s:.6f} s after its time was up"
         yield from self._in_time(store, kind, request, limits, now_s)
+        self._since_s.setdefault((store, what), now_s)
         request.attempts += 1
         request.begun_s = now_s
         request.inside = True
@@ -233,6 +239,9 @@ class EffectOracle:
                 what = Content.of(message.command)
                 tried = self._tried.pop((store, what), 0)
                 most = self.limits[store, what.type].attempts_max
+                since_s = self._since_s.pop((store, what), inf)
+                if tried < most and self._retries.may_refuse(store, what.type, since_s):
+                    continue
                 if tried != most and (store, what) not in self._late:
                     yield f"{store}: {what.type} was given up after {tried} attempts, of {most}"
 
@@ -262,6 +271,7 @@ class EffectOracle:
             if self._short == SHORT_IN_A_ROW:
                 yield f"{store}: {what} is tried again too soon, for the {self._short}th time"
         alone = kind.inside == 0 and breaker.is_closed
+        alone = alone and not self._retries.may_refuse(store, what, request.failed_s)
         due_s = max(request.failed_s + most_s, kind.left_s)
         late_s = now_s - due_s - self._pauses.within(request.failed_s, now_s)
         if alone and late_s > SLACK_S:

@@ -34,6 +34,7 @@ from actors.simulation.oracles.letter_oracle import LetterOracle
 from actors.simulation.oracles.metrics_oracle import MetricsOracle
 from actors.simulation.oracles.once_oracle import OnceOracle, PoisonOracle, ReplyOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.outside.retry_oracle import RetryOracle
 from actors.simulation.oracles.restart_delay_oracle import RestartDelayOracle
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.supervision_oracle import (
@@ -74,6 +75,7 @@ ORACLES: Final[Mapping[str, str]] = {
     "channels": "what a handler sends is applied once, whole and in order; nothing else is",
     "timers": "a timer fires once, never early, in calm not late, and none is left that was due",
     "effects": "attempts follow each other as configured, within their time, behind their breaker",
+    "retries": "a dependency is asked again no more often than its first attempts and time allow",
     "letters": "what was given up is one letter, and kept until it has run again, or is let go",
     "fencing": "a dead incarnation commits nothing; each has an epoch of its own",
     "poison": "what crashes its handler runs attempts_max times, and is a dead letter then",
@@ -156,7 +158,10 @@ class Engine:
         self._siblings = SiblingOracle(budget)
         self._delays = RestartDelayOracle(supervisor, self.pauses)
         self.calm = CalmOracle(roomy=roomy)
-        self.effects = EffectOracle(config.effect, config.breaker, self.pauses, self._times)
+        self.retries = RetryOracle(config.effect)
+        self.effects = EffectOracle(
+            config.effect, config.breaker, self.pauses, self._times, self.retries
+        )
         self.effects.limits = limits
         self._keys = KeyOracle(config.store.client_keys_kept_s, past.keys)
         self.ages = KeyAges()
@@ -213,6 +218,7 @@ class Engine:
         self._replies.begin()
         self.timers.begin()
         self.effects.begin()
+        self.retries.begin()
         self._poison.begin()
 
     def serves(self, actors: Sequence[ActorStats]) -> None:
@@ -230,6 +236,7 @@ class Engine:
         if isinstance(event, lifecycle.Crashed):
             self._poison.ended(event.name, event.message_type)
             self.effects.ended(event.name)
+            self.retries.ended(event.name)
         if isinstance(event, lifecycle.Crashed | lifecycle.Suspended):
             self.deferred.up(event.name, None)
         elif isinstance(event, lifecycle.Started | lifecycle.Restarted | lifecycle.Resumed):
@@ -292,6 +299,7 @@ class Engine:
         now_s = self._clock.monotonic()
         self.metrics.tried(store, type_name(type(messages[0])), now_s)
         self._add("effects", self._attempted(store, messages, now_s))
+        self._add("retries", self.retries.attempted(store, messages, now_s))
 
     def finished(
         self,
@@ -309,6 +317,7 @@ class Engine:
             silence_s, silent = self.config.effect.silence_s, isinstance(error, SILENCE)
             self.metrics.failed(store, what, now_s, silent=silent, silence_s=silence_s)
         self._add("effects", self.effects.finished(store, messages, now_s, values, error))
+        self.retries.finished(store, messages, now_s, error)
 
     def begun(self, store: str) -> None:
         """Hear that an incarnation is made."""
@@ -542,6 +551,7 @@ class Engine:
         self._supervision.budget = self._siblings.budget = budget
         self._delays.config = supervisor
         self.effects.configure(config.effect, config.breaker)
+        self.retries.config = config.effect
 
     def _wrote(
         self,

@@ -29,6 +29,7 @@ LIMITS: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
         "timer.window_timers": (2, 1),
         "effect.running_max": (2, 1),
         "effect.waiting_max": (2, 1),
+        "effect.retries_kept_max": (2, 1),
         "store.prune_rows_max": (1,),
         "supervisor.intensity": (1,),
         "edge.page_items_default": (2, 1),

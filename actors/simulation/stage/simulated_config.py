@@ -65,7 +65,13 @@ def _simulated(config: Config) -> Config:
         config,
         edge=edge,
         timer=replace(config.timer, poll_s_max=20.0),
-        effect=replace(config.effect, effect_s_max=0.5, attempts_max=3, silence_s=0.001),
+        effect=replace(
+            config.effect,
+            effect_s_max=0.5,
+            attempts_max=3,
+            silence_s=0.001,
+            retries_s_min=0.2,
+        ),
         background=replace(config.background, requests_min=2, slice_messages=4),
         breaker=replace(config.breaker, window_calls=8, calls_min=4, open_s=2.0, probe_s_max=1.0),
     )

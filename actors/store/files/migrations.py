@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sqlite3
 from contextlib import contextmanager
@@ -88,7 +89,7 @@ def load_migrations(schema: Path | str) -> tuple[Migration, ...]:
         return _load_single("schema", schema, where="schema (a str is SQL itself)", trimmed=True)
     try:
         if schema.is_file():
-            return _load_single(schema.name, _read(schema), where=str(schema))
+            return _load_single(schema.name, _text(_read(str(schema))), where=str(schema))
         return _load_folder(schema)
     except (OSError, UnicodeDecodeError) as error:
         message = (
@@ -110,8 +111,8 @@ def _load_folder(folder: Path) -> tuple[Migration, ...]:
     Anything else in the folder, hidden files apart, is a SchemaError: a misnamed migration would
     otherwise be skipped in silence.
     """
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    migrations = tuple(_load(path) for path in paths)
+    names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 - at each boot
+    migrations = tuple(_load(f"{folder}{os.sep}{name}", name) for name in names)
     if not migrations:
         message = f"{folder} holds no migration; the first is named 0001_NAME.sql"
         raise SchemaError(message)
@@ -153,23 +154,30 @@ def migrate(
             return len(pending)
 
 
-def _load(path: Path) -> Migration:
-    match = _NAME.fullmatch(path.name)
+def _load(path: str, name: str) -> Migration:
+    match = _NAME.fullmatch(name)
     if match is None:
         message = f"{path} is not named like a migration: NNNN_name.sql, in lower case"
         raise SchemaError(message)
-    return _migration(int(match[1]), path.name, _read(path), where=str(path))
+    return _migration(int(match[1]), name, _read(path), where=path)
 
 
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig")  # universal newlines, so \r\n is \n from here on
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - at each boot, some dozens of them
+        return file.read()
+
+
+def _text(content: bytes) -> str:
+    text = content.decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 # Every boot reads its migrations again, and a simulation boots twice a run.
 @lru_cache(maxsize=256)
 def _migration(
-    number: int, name: str, text: str, *, where: str, trimmed: bool = False
+    number: int, name: str, content: str | bytes, *, where: str, trimmed: bool = False
 ) -> Migration:
+    text = content if isinstance(content, str) else _text(content)
     whole, bare = [hashlib.sha256(each.encode()).hexdigest() for each in (text, text.strip())]
     return Migration(
         number=number,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
 from actors.resilience.breaker import Breaker, Call
-from actors.simulation.oracles.breaker_worlds import BreakerWorlds
+from actors.simulation.oracles.outside.breaker_worlds import BreakerWorlds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

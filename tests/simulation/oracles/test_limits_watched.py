@@ -11,6 +11,7 @@ from actors.simulation.oracles.channel_oracle import ChannelOracle
 from actors.simulation.oracles.deadline_oracle import ExpiryOracle
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content
+from actors.simulation.oracles.outside.retry_oracle import RetryOracle
 from actors.simulation.oracles.past import Past
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.timer_oracle import Set
@@ -43,7 +44,9 @@ async def test_as_many_ask_whether_it_is_back_as_its_breaker_lets_in() -> None:
     """Of those that begin when it has been open, each is told that is one too many."""
     config = load_config()
     breaker = config.breaker
-    oracle = EffectOracle(config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()))
+    oracle = EffectOracle(
+        config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()), RetryOracle(config.effect)
+    )
     oracle.limits["desk", "ListTweets"] = EffectLimits(60.0, 100, running_max=64, slow_s=0.0)
     asked = {1: Set(0, Content.of(WHAT))}
 

@@ -22,6 +22,7 @@ from actors.simulation.oracles.key_ages import KeyAges
 from actors.simulation.oracles.key_oracle import DeferredOracle
 from actors.simulation.oracles.once_oracle import PoisonOracle
 from actors.simulation.oracles.order_oracle import OrderOracle
+from actors.simulation.oracles.outside.retry_oracle import RetryOracle
 from actors.simulation.oracles.past import Past
 from actors.simulation.oracles.standstills import Standstills
 from actors.simulation.oracles.timer_oracle import Set, TimerOracle
@@ -117,7 +118,13 @@ async def test_a_probe_that_was_let_in_with_one_that_fails_is_not_too_soon() -> 
 
     for probes, at_s, too_soon in ((2, 0.0, False), (2, 0.001, True), (1, 0.0, True)):
         breaker = msgspec.structs.replace(config.breaker, probes_max=probes)
-        oracle = EffectOracle(config.effect, breaker, Standstills(), ExpiryOracle(Past(), ()))
+        oracle = EffectOracle(
+            config.effect,
+            breaker,
+            Standstills(),
+            ExpiryOracle(Past(), ()),
+            RetryOracle(config.effect),
+        )
         oracle.limits["bell", what.type] = EffectLimits(2.0, 7, running_max=64, slow_s=0.0)
         for _ in range(breaker.calls_min):
             assert await asyncio.create_task(attempt(oracle, 1.0, fails=True)) == ""
