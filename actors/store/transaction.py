@@ -119,7 +119,7 @@ class Transaction(ReadTransaction):
     has applied it, and takes effect once, whatever crashes.
     """
 
-    __slots__ = ("_buffer", "_cursor", "rng")
+    __slots__ = ("_buffer", "rng")
 
     def __init__(
         self, connection: sqlite3.Connection, now_us: int, rng: Rng, buffer: OutputBuffer
@@ -127,8 +127,6 @@ class Transaction(ReadTransaction):
         """`rng` is the store's own, so that one service's draws do not shift another's."""
         super().__init__(connection, now_us)
         self.rng = rng
-        # One for all that it runs: to make one was a seventh of a statement.
-        self._cursor = connection.cursor()
         self._buffer = buffer
 
     def execute(self, sql: str, *params: Any) -> int:
@@ -138,10 +136,7 @@ class Transaction(ReadTransaction):
             if self._revoked or not self._connection.in_transaction:
                 raise self._over()
             self.has_executed = True
-            cursor = self._cursor.execute(sql, params)
-            if cursor.description is not None:  # rows that nobody reads would keep it at work
-                self._cursor = self._connection.cursor()
-            return cursor.rowcount
+            return self._connection.execute(sql, params).rowcount
         finally:
             self._is_at_work = False
 
