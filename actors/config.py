@@ -240,6 +240,22 @@ class AdmissionConfig(Section):
         )
 
 
+class EdgeBreakerConfig(Section):
+    window_calls: Count
+    calls_min: Count
+    failed_share: Share
+    patience_s: Positive
+    open_s: Positive
+    probes_max: Count
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        yield (
+            self.calls_min <= self.window_calls,
+            "edge.breaker.calls_min is at most edge.breaker.window_calls",
+        )
+
+
 class EdgeConfig(Section):
     deadline_s: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     head_s_max: Positive
@@ -261,6 +277,7 @@ class EdgeConfig(Section):
     loop_lag_period_s: Positive
     gateway: ListenerConfig
     admission: AdmissionConfig
+    breaker: EdgeBreakerConfig
 
     def listener(self, name: str) -> ListenerConfig:
         """Return where the listener of this name listens: the gateway, or one of a system's."""
@@ -279,6 +296,8 @@ class EdgeConfig(Section):
             self.page_items_default <= self.page_items_max,
             "edge.page_items_default is at most edge.page_items_max",
         )
+        yield from self.admission.rules()
+        yield from self.breaker.rules()
 
 
 class Config(Section):

@@ -106,6 +106,10 @@ class Starting(Busy):
     """The service is not up yet: it starts, or its last start failed. Nothing was accepted."""
 
 
+class NotAnswering(Busy):
+    """The service has answered nothing for a while: it was not asked, and is in a moment."""
+
+
 class NoSuchActor(ActorError):
     """Nothing is registered under that name."""
 

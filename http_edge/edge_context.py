@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from http_edge.admissions import Admissions
+from http_edge.ask_breakers import AskBreakers
 from http_edge.metrics.edge_counts import EdgeCounts
 from http_edge.turnstile import Turnstile
 
@@ -28,12 +29,14 @@ class EdgeContext:
     counts: EdgeCounts = field(default_factory=EdgeCounts)
     log_requests: bool = False
     admissions: Admissions = field(init=False)
+    asks: AskBreakers = field(init=False)
     turnstile: Turnstile = field(default_factory=Turnstile)
     draining: bool = False
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.admissions = self.counts.admissions = Admissions(self.config, self.system.left_behind)
+        self.asks = self.counts.asks = AskBreakers(self.system, self.config)
 
     def on_drain(self, callback: Callable[[], None]) -> None:
         """Call this when the edge drains, to end what has no end; said again, it is the same."""

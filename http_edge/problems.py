@@ -63,6 +63,7 @@ class Kind(Enum):
     DEAD_LETTERED = (503, "The request crashed the service each time and was set aside")
     STORE_REFUSED = (503, "The service could not write")
     STORE_UNAVAILABLE = (503, "The service's store is in trouble")
+    NOT_ANSWERING = (503, "The service answers nothing")
     OVERLOADED = (503, "More is asked than can be answered in time")
     SERVICE_OVERLOADED = (503, "The service has as much under way as it may have")
     TOO_MANY_CONNECTIONS = (503, "There are as many connections as there may be", True)
@@ -141,6 +142,7 @@ _REFUSALS = {"not_found": Kind.NOT_FOUND, "conflict": Kind.CONFLICT, "invalid": 
 _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.MailboxFull, Kind.MAILBOX_FULL),
     (errors.Starting, Kind.STARTING),
+    (errors.NotAnswering, Kind.NOT_ANSWERING),
     (errors.Busy, Kind.SERVICE_UNAVAILABLE),
     (errors.NoSuchActor, Kind.SERVICE_UNAVAILABLE),
     (errors.DeadlineExceeded, Kind.DEADLINE_EXCEEDED),
@@ -161,6 +163,7 @@ _TOLD = {
         "{} takes nothing at present; try again later, and whoever runs it sees why at"
         " /admin/actors"
     ),
+    Kind.NOT_ANSWERING: "{} has answered nothing for a while, and was not asked; try again later",
     Kind.DEADLINE_EXCEEDED: (
         "{} did not answer in time, and may yet do what it was asked; " + _AGAIN
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -25,7 +24,7 @@ from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from actors.config import EdgeConfig
     from http_edge.served_system import ServedSystem
@@ -214,24 +213,38 @@ async def _background(call: AdminCall) -> tuple[int, object]:
     return 200, call.system.background()
 
 
+async def _breakers(call: AdminCall) -> tuple[int, object]:
+    """200: those of effects, and those of what this edge asks."""
+    refuse_query(call.query)
+    return 200, _page([*call.system.breakers(), *(each.breaker.stats() for each in call.asks)])
+
+
 async def _breaker(call: AdminCall) -> tuple[int, object]:
     refuse_query(call.query)
-    with _named_breaker():
-        return 200, call.system.breaker(call.params["name"])
+    return 200, _breaker_of(call)
 
 
 async def _force_breaker(call: AdminCall) -> tuple[int, object]:
     """200: it is so from now on, until the process ends or somebody orders otherwise."""
+    name = call.params["name"]
+    refuse_query(call.query)
+    _breaker_of(call)  # a name of none is told before what is wrong with the order
     order = _order(call, BreakerOrder)
     forced = None if order.state == "auto" else order.state
-    with _named_breaker():
-        return 200, call.system.force_breaker(call.params["name"], forced)
+    if (asked := call.asks.named(name)) is not None:
+        asked.force(forced)
+    else:
+        call.system.force_breaker(name, forced)
+    return 200, _breaker_of(call)
 
 
-@contextmanager
-def _named_breaker() -> Iterator[None]:
+def _breaker_of(call: AdminCall) -> object:
+    """Return how the breaker that the path names stands."""
+    name = call.params["name"]
+    if (asked := call.asks.named(name)) is not None:
+        return asked.stats()
     try:
-        yield
+        return call.system.breaker(name)
     except NoSuchBreaker as error:
         raise ProblemError(Kind.NO_SUCH_BREAKER, str(error), field="name") from error
 
@@ -292,7 +305,7 @@ ADMIN: tuple[Address, ...] = (
         admin(_let_timers_go, "give up what cannot be read", reads_body=True),
     ),
     Address("GET", "/admin/background", admin(_background, "what gives way to requests")),
-    Address("GET", "/admin/breakers", _listing(lambda system: system.breakers(), "breakers")),
+    Address("GET", "/admin/breakers", admin(_breakers, "breakers")),
     Address("GET", _BREAKER, admin(_breaker, "one breaker")),
     Address("POST", _BREAKER, admin(_force_breaker, "force it open or closed", reads_body=True)),
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from actors.config import EdgeConfig
     from http_edge.address import HttpHandler
+    from http_edge.ask_breakers import AskBreakers
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
@@ -34,6 +35,7 @@ class AdminCall(NamedTuple):
     """What an operator asks; `params` are decoded, `query` is raw."""
 
     system: ServedSystem
+    asks: AskBreakers
     config: EdgeConfig
     params: dict[str, str]
     query: str
@@ -60,6 +62,7 @@ class AdminEndpoint(Endpoint):
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         del method, path
         act, reads_body, system, config = self.act, self.reads_body, context.system, context.config
+        asks = context.asks
         token = context.admin_token.encode()
         reader = BodyReader(config)
         encode = msgspec.json.Encoder().encode
@@ -74,7 +77,7 @@ class AdminEndpoint(Endpoint):
             limit = asyncio.timeout(None if takes_long else request.look_again())
             try:
                 async with limit:
-                    status, said = await act(AdminCall(system, config, params, query, body))
+                    status, said = await act(AdminCall(system, asks, config, params, query, body))
             except TimeoutError:
                 if not limit.expired():  # it is the call's own
                     raise

@@ -101,7 +101,7 @@ class ServiceEndpoint(Endpoint):
 
     def _from_address(self, context: EdgeContext, respond: Respond) -> HttpHandler:
         config = context.config
-        service, writes, ask = self.service, self.writes, context.system.ask
+        writes, ask = self.writes, context.asks.of(self.service, self.message).ask
         decode = UrlDecoder(
             self.message, items_default=config.page_items_default, items_max=config.page_items_max
         ).decode
@@ -112,13 +112,13 @@ class ServiceEndpoint(Endpoint):
             key = request.headers.get(IDEMPOTENCY_KEY) if writes else None
             if key is not None:
                 _check_key(key, request.headers)
-            reply = await ask(service, message, timeout_s=timeout_s, key=key)
+            reply = await ask(message, timeout_s=timeout_s, key=key)
             return respond(reply, params)
 
         return answer
 
     def _from_body(self, path: str, context: EdgeContext, respond: Respond) -> HttpHandler:
-        service, writes, ask = self.service, self.writes, context.system.ask
+        writes, ask = self.writes, context.asks.of(self.service, self.message).ask
         body_of = self.body(self.message)
         limit = body_bytes_max(self.message, without=tuple(parameters_of(path)))
         reader = BodyReader(context.config, bytes_max=limit)
@@ -144,7 +144,7 @@ class ServiceEndpoint(Endpoint):
             key = headers.get(IDEMPOTENCY_KEY) if writes else None
             if key is not None:
                 _check_key(key, headers)
-            reply = await ask(service, message, timeout_s=timeout_s, key=key)
+            reply = await ask(message, timeout_s=timeout_s, key=key)
             return respond(reply, params)
 
         return answer

@@ -59,13 +59,13 @@ class StreamEndpoint(Endpoint):
 
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         del method, path
-        ask, config = context.system.ask, context.config
+        ask, config = context.asks.of(self.service, self.message).ask, context.config
         decode = UrlDecoder(
             self.message, items_default=config.page_items_max, items_max=config.page_items_max
         ).decode
 
         async def page_of(params: dict[str, str], *, timeout_s: float = config.deadline_s) -> Any:
-            reply = await ask(self.service, decode(params, ""), timeout_s=timeout_s)
+            reply = await ask(decode(params, ""), timeout_s=timeout_s)
             if isinstance(reply, Refusal):
                 raise from_refusal(reply)
             return reply

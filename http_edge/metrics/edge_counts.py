@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sized
+    from collections.abc import Iterable, Sized
 
     from http_edge.admissions import Admissions
+    from http_edge.ask_breakers import AskBreaker
     from http_edge.metrics.listener_counts import ListenerCounts
     from http_edge.metrics.loop_lag import LoopLag
 
@@ -32,3 +33,4 @@ class EdgeCounts:
     listeners: dict[str, ListenerCounts] = field(default_factory=dict)
     connected: dict[str, Connected] = field(default_factory=dict)
     admissions: Admissions | None = None
+    asks: Iterable[AskBreaker] = ()

@@ -75,7 +75,7 @@ class Exposition:
 
     def _families(self, measured: Measured) -> Iterator[Metric]:
         yield from edge_families(self._counts)
-        yield from system_families(measured)
+        yield from system_families(measured, self._counts.asks)
         yield from self._process.collect()
 
 

@@ -21,6 +21,7 @@ ERRORS: Final[tuple[tuple[type[errors.DressRehearsalError], str], ...]] = (
     (errors.OutboxFull, "outbox_full"),
     (errors.Starting, "starting"),
     (errors.ServiceUnavailable, "parked"),
+    (errors.NotAnswering, "not_answering"),
     (errors.Busy, "other"),
     (errors.DeadlineExceeded, "deadline"),
     (errors.ActorStopped, "stopped"),

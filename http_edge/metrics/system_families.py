@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily, Metric
 
     from actors.measures.measured import Measured, MeasuredActor, MeasuredLane, MeasuredService
+    from http_edge.ask_breakers import AskBreaker
 
 # A service with a store has a lane for each; where there is one, all have it.
 LANES: Final = ("command", "query")
 
 
-def system_families(measured: Measured) -> Iterator[Metric]:
-    """Yield the system's."""
-    asks = gauge("asks_in_progress", "Asks of clients that have no answer yet.")
-    asks.add_metric([], measured.asks)
-    yield asks
+def system_families(measured: Measured, asks: Iterable[AskBreaker] = ()) -> Iterator[Metric]:
+    """Yield the system's, and the breakers of what its edge `asks`."""
+    asked = gauge("asks_in_progress", "Asks of clients that have no answer yet.")
+    asked.add_metric([], measured.asks)
+    yield asked
     share = gauge(
         "background_share_ratio",
         "The part of the work that what no client waits for may have; 1: it gives way to nobody.",
@@ -34,7 +35,7 @@ def system_families(measured: Measured) -> Iterator[Metric]:
     yield from _lanes(measured.actors)
     yield from _stores(measured.services)
     yield from _effects(measured.services)
-    yield from _breakers(measured.services)
+    yield from _breakers(measured.services, asks)
 
 
 def _actors(actors: Iterable[MeasuredActor]) -> Iterator[Metric]:
@@ -121,17 +122,19 @@ def _effects(services: Iterable[MeasuredService]) -> Iterator[Metric]:
     yield from (running, ends, attempts, retries, refused)
 
 
-def _breakers(services: Iterable[MeasuredService]) -> Iterator[Metric]:
+def _breakers(services: Iterable[MeasuredService], asks: Iterable[AskBreaker]) -> Iterator[Metric]:
     labels = ["service", "dependency"]
     state = gauge("breaker_state", "1 for the state that it is in.", [*labels, "state"])
     openings = counter("breaker_openings", "How often it opened.", labels)
     forced = gauge("breaker_forced", "1 while an operator forces its state.", labels)
-    for service in services:
-        for each in service.breakers:
-            values = [service.name, each.dependency]
-            _one_of(state, values, get_args(BreakerState), each.state)
-            openings.add_metric(values, each.openings)
-            forced.add_metric(values, float(each.forced))
+    for name, each in [
+        *((service.name, each) for service in services for each in service.breakers),
+        *((ask.service, ask.measured()) for ask in asks),
+    ]:
+        values = [name, each.dependency]
+        _one_of(state, values, get_args(BreakerState), each.state)
+        openings.add_metric(values, each.openings)
+        forced.add_metric(values, float(each.forced))
     yield from (state, openings, forced)
 
 

@@ -44,7 +44,8 @@ PROBLEMS: Final[Mapping[int, frozenset[str]]] = MappingProxyType(
             {
                 "mailbox-full", "starting", "service-unavailable", "actor-crashed",
                 "actor-stopped", "dead-lettered", "store-refused", "store-unavailable",
-                "too-many-connections", "overloaded", "service-overloaded", "not-ready",
+                "too-many-connections", "overloaded", "service-overloaded", "not-answering",
+                "not-ready",
             }
         ),
         504: frozenset({"deadline-exceeded"}),
@@ -54,7 +55,7 @@ PROBLEMS: Final[Mapping[int, frozenset[str]]] = MappingProxyType(
 SAYS_WHEN: Final = frozenset(
     {
         "mailbox-full", "starting", "service-unavailable", "store-refused", "store-unavailable",
-        "too-many-connections", "overloaded", "service-overloaded",
+        "too-many-connections", "overloaded", "service-overloaded", "not-answering",
     }
 )  # fmt: skip
 SUCCESSES: Final = frozenset({200, 201, 202})

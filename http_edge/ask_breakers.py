@@ -1,0 +1,110 @@
+"""Who asks a service that answers nothing is told so at once, and not when his time is up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from actors.config import BreakerConfig
+from actors.errors import ActorCrashed, DeadLettered, DeadlineExceeded, NotAnswering
+from actors.kernel.messages import Command
+from actors.measures.measured import MeasuredBreaker
+from actors.resilience.breaker import Breaker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actors.config import EdgeConfig
+    from actors.kernel.messages import Message
+    from http_edge.served_system import ServedSystem
+
+
+class AskBreaker:
+    """What one edge asks of a service, its queries or its commands.
+
+    It has failed where there was no answer in time, or the service has crashed over it. To be
+    refused is an answer; and who is starting, parked, full or without room says so at once himself,
+    which is neither.
+    """
+
+    def __init__(self, system: ServedSystem, service: str, kind: str, config: EdgeConfig) -> None:
+        """It lets in."""
+        self.service = service
+        self.kind = kind
+        self._ask = system.ask
+        # Nobody's time is longer than deadline_s, and some of it is gone when he asks.
+        self._patience_s = min(config.breaker.patience_s, config.deadline_s / 2)
+        self.breaker = Breaker(
+            f"{service}.{kind}",
+            # A probe ends by its deadline, whoever asks.
+            config=BreakerConfig(
+                window_calls=config.breaker.window_calls,
+                calls_min=config.breaker.calls_min,
+                failed_share=config.breaker.failed_share,
+                slow_s=0.0,
+                open_s=config.breaker.open_s,
+                probes_max=config.breaker.probes_max,
+                probe_s_max=config.deadline_s,
+            ),
+            clock=system.clock,
+        )
+
+    def measured(self) -> MeasuredBreaker:
+        """Return what it is now."""
+        return MeasuredBreaker(
+            dependency=self.kind,
+            state=self.breaker.state,
+            openings=self.breaker.openings,
+            forced=self.breaker.forced is not None,
+        )
+
+    async def ask(self, message: Message, *, timeout_s: float, key: str | None = None) -> Any:
+        """As `ServedSystem.ask`. Raises NotAnswering, too, and then the service was not asked."""
+        call = self.breaker.enter()
+        if call is None:
+            raise NotAnswering(
+                f"{self.service} has answered nothing for a while, and is left alone",
+                retry_after_s=self.breaker.retry_after_s,
+            )
+        try:
+            reply = await self._ask(self.service, message, timeout_s=timeout_s, key=key)
+        except DeadlineExceeded:
+            # Whoever has no patience says nothing of the service.
+            if timeout_s >= self._patience_s:
+                call.failed()
+            else:
+                call.withdrawn()
+            raise
+        except (ActorCrashed, DeadLettered):
+            call.failed()
+            raise
+        except BaseException:
+            call.withdrawn()
+            raise
+        call.succeeded()
+        return reply
+
+
+class AskBreakers:
+    """One edge's."""
+
+    def __init__(self, system: ServedSystem, config: EdgeConfig) -> None:
+        """None yet: those that its addresses ask are made with these."""
+        self._system = system
+        self._config = config
+        self._found: dict[tuple[str, str], AskBreaker] = {}
+
+    def of(self, service: str, message: type[Message]) -> AskBreaker:
+        """Return what asks the service such messages."""
+        kind = "commands" if issubclass(message, Command) else "queries"
+        found = self._found.get((service, kind))
+        if found is None:
+            found = AskBreaker(self._system, service, kind, self._config)
+            self._found[service, kind] = found
+        return found
+
+    def __iter__(self) -> Iterator[AskBreaker]:
+        return iter(self._found.values())
+
+    def named(self, name: str) -> Breaker | None:
+        """Return the one of that name, or None."""
+        return next((each.breaker for each in self if each.breaker.name == name), None)
