@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from actors.errors import ConfigError
+from http_edge.sockets.acceptor import PASS_CONNECTIONS_MAX
 
 if TYPE_CHECKING:
     from actors.config import EdgeConfig
@@ -18,6 +19,10 @@ FILES_A_STORE: Final = 10
 # The loop, the lock, the log, the clients in this process, and what SQLite keeps of connections
 # that were closed (of each file as many as were ever open at once): some 25 at rest.
 FILES_OTHER: Final = 48
+# One too many is closed four passes of the loop after it was accepted, and its listener goes on
+# accepting; crowds come hardly to more than two listeners at once. What waits in the kernel's queue
+# has no descriptor.
+AT_ONCE: Final = 2 * 4 * PASS_CONNECTIONS_MAX
 # With fewer connections a listener, a browser and an operator shut each other out.
 CONNECTIONS_MIN: Final = 8
 
@@ -38,8 +43,7 @@ def fit(config: EdgeConfig, *, stores: int, listeners: int) -> Fit:
     Raises ConfigError where too few are left for connections.
     """
     kept = FILES_OTHER + stores * FILES_A_STORE
-    # Those that come at once are all accepted before any is refused; hardly on all listeners.
-    at_once = config.backlog_connections
+    at_once = AT_ONCE
     wanted = kept + at_once + listeners * (config.connections_max + config.connections_reserved)
     limit = raise_limit(wanted)
     if limit >= wanted:
@@ -62,7 +66,6 @@ def fit(config: EdgeConfig, *, stores: int, listeners: int) -> Fit:
         config,
         connections_max=min(config.connections_max, part - reserved),
         connections_reserved=reserved,
-        backlog_connections=at_once,
     )
     return Fit(reduced, limit, limit - kept // 2)
 
