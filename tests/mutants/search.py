@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-PROFILES: Final = ("calm", "kills", "network", "disk", "power", "handlers", "chaos")
+PROFILES: Final = ("calm", "kills", "network", "disk", "power", "handlers", "overload", "chaos")
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

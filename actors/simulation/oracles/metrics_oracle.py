@@ -41,6 +41,7 @@ REASONS: Final[dict[str, frozenset[str]]] = {
     "too-many-connections": frozenset({"no_place"}),
     "deadline-exceeded": frozenset({"deadline"}),
     "overloaded": frozenset({"overloaded"}),
+    "service-overloaded": frozenset({"service_overloaded"}),
     "mailbox-full": frozenset({"mailbox_full", "outbox_full", "other"}),
     "starting": frozenset({"starting"}),
     "not-answering": frozenset({"not_answering"}),
