@@ -23,6 +23,7 @@ def test_every_kind_has_its_name_and_its_end() -> None:
     assert ends == {
         "resume",
         "mend_store",
+        "mend_world",
         "free_disk",
         "heal",
         "cure",

@@ -27,8 +27,8 @@ WORKERS = 8
 WORK_S = 0.08
 LIMIT_S = 0.25
 # From when to when it stands still, and until when it is looked at.
-OUTAGE_S = (10, 12)
-END_S = 45
+OUTAGE_S = (5, 7)
+END_S = 30
 FOR_EVER_S = (0, 1_000)
 # So long after the outage all must be well again.
 BACK_S = 10

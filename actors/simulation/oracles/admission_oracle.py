@@ -173,7 +173,7 @@ class AdmissionOracle:
 
     def read(self, target: str) -> None:
         """Hear that somebody has read what is there."""
-        if not target.startswith(VITAL):
+        if target.startswith("/") and not target.startswith(VITAL):
             self.reads.setdefault(_shape("GET", target), Sample("GET", target))
 
     def rested_s(self, who: str, begun_s: float, now_s: float) -> float:
