@@ -83,7 +83,8 @@ class TweetsDeeds:
     def _may_speak_of_it(self, tweet: Row, written: Row, said: Utterance) -> bool:
         """Whether it did, or does in what it quotes: X takes that for its own words."""
         quoted = self._kept.x_tweets.get(str(written["quoted"]), {"text": ""})
-        return not said.is_off or KEYWORD in quoted["text"] or self._is_edited(tweet)
+        speaks = KEYWORD in quoted["text"].casefold()  # as X reads it
+        return not said.is_off or speaks or self._is_edited(tweet)
 
     def _is_edited(self, tweet: Row) -> bool:
         written = self._kept.at_x(tweet)

@@ -99,6 +99,14 @@ def test_what_is_upset_later_excuses_nothing_before(
     assert rehearsal.play(script).troubles == ()
 
 
+def test_what_quotes_capitals_speaks_of_it(stage: Callable[[str], Rehearsal]) -> None:
+    """X minds no case: whoever quotes "Week 68 with Tutorialedge" is read, whatever he says."""
+    calls = TweetsCall("compose"), TweetsCall("answer", off=True, number=1)
+    workload = tuple(ClientRequest(0, 0, call) for call in calls)
+    script = Script(seed=0, workload=workload, schedule=Schedule())
+    assert stage("calm").play(script).troubles == ()
+
+
 # Each search takes seconds: a third of them in every run, all of them among the long tests.
 @pytest.mark.parametrize(
     "name",
