@@ -289,10 +289,14 @@ def _half_done_first(queue: deque[Envelope], batch_max: int) -> None:
     """Let what is on its way already go before what begins, in all but a share of the batch.
 
     Behind a crowd of new requests no step of a saga would come in time, and none of them would end.
-    What has an origin keeps its order, and so does what has none.
+    What has an origin keeps its order, and so does what has none. A batch too small to be shared is
+    the next in the queue: else what begins would wait for as long as anything is half done.
     """
+    new = int(batch_max * NEW_SHARE)
+    if not new:
+        return
     half_done = [each for each in queue if each.origin is not None]
-    del half_done[batch_max - int(batch_max * NEW_SHARE) :]
+    del half_done[batch_max - new :]
     if not half_done:
         return
     ahead = {each.seq for each in half_done}

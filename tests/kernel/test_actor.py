@@ -1116,6 +1116,22 @@ async def test_what_is_half_done_goes_before_what_begins() -> None:
         ]
 
 
+@pytest.mark.parametrize("batch_max", [1, 3])
+async def test_a_batch_too_small_to_be_shared_starves_nobody(batch_max: int) -> None:
+    """Else what begins would wait for as long as anything is half done."""
+    world: list[Any] = []
+    async with running_kernel() as kernel:
+        _, child = await supervised(kernel, lambda: Batching(world), batch_messages_max=batch_max)
+        child.ref.suspend()
+        await turns()
+        child.actor_inbox.put(Envelope("new"))
+        for number in range(5):
+            child.actor_inbox.admit([Envelope(f"half done {number}", origin="a channel")])
+        child.ref.resume()
+        await until(lambda: sum(map(len, world)) == 6)
+        assert world[0][0][0] == "new"
+
+
 async def test_a_killed_batch_comes_back_whole_and_unblamed() -> None:
     """Kill in the middle of a batch: all of it is delivered again, in order, ahead of the queue."""
     world: list[Any] = []

@@ -171,13 +171,13 @@ async def test_what_waits_for_long_leaves_its_room_to_others(
 class Entrance:
     """A gate and who is inside."""
 
-    def __init__(self, clock: SteppingClock, *, places: int, failures_max: int = 4) -> None:
+    def __init__(self, clock: SteppingClock, *, places: int, opens_at: int = 4) -> None:
         self.clock = clock
         config = load_config()
         breaker = msgspec.structs.replace(
             config.breaker,
-            window_calls=failures_max,
-            calls_min=failures_max,
+            window_calls=opens_at,
+            calls_min=opens_at,
             open_s=1.0,
             probes_max=1,
         )
@@ -300,7 +300,7 @@ async def test_silence_while_nobody_tries_says_nothing(clock: SteppingClock) -> 
 
 async def test_probe_that_times_out_says_that_it_is_not_back(clock: SteppingClock) -> None:
     """Silence is an answer to the question that a probe asks; a success closes the breaker."""
-    door = Entrance(clock, places=8, failures_max=1)
+    door = Entrance(clock, places=8, opens_at=1)
     door.come("a")
     await turns()
     await door.go("a", ConnectionError())
