@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import structlog
@@ -12,6 +13,7 @@ from multidict import istr
 
 from actors.errors import Busy, DressRehearsalError, NoSuchActor
 from actors.log import request_id
+from actors.tracing.tracing import context_of
 from http_edge.address_table import AddressMatch, AddressTable
 from http_edge.admissions import leave
 from http_edge.answer import TEXT, Answer, make_head
@@ -19,7 +21,7 @@ from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.failure_log import FailureLog
 from http_edge.metrics.listener_counts import ListenerCounts
-from http_edge.metrics.request_counts import OTHER
+from http_edge.metrics.request_counts import METHODS, OTHER
 from http_edge.problems import Kind, Overload, ProblemError, from_error
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from aiohttp.http_parser import RawRequestMessage
 
+    from actors.tracing.trace_span import TraceSpan
     from http_edge.address import Address, HttpHandler
     from http_edge.admissions import WayIn
     from http_edge.edge_context import EdgeContext
@@ -36,6 +39,7 @@ log = structlog.get_logger()
 
 _HOST = istr("Host")
 _X_REQUEST_ID = istr("X-Request-ID")
+_TRACEPARENT = istr("traceparent")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
@@ -87,6 +91,8 @@ class Gateway:
         self._log_requests = context.log_requests
         self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
+        self._tracing = context.system.tracing
+        self._traces = self._tracing.share > 0
 
     async def __call__(self, request: HttpRequest) -> web.StreamResponse:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
@@ -95,6 +101,8 @@ class Gateway:
         begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
+        is_traced = self._traces or _TRACEPARENT in headers
+        span = self._trace(request, message, given) if is_traced else None
         handler: HttpHandler | None = None
         control: WayIn | None = None
         try:
@@ -116,7 +124,7 @@ class Gateway:
             answer = self._failed(request, error, handler)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
-            answer.stamp(given, self._date())
+            answer.stamp(given if span is None else _with_trace(given, span), self._date())
             status = answer._head[9:12]  # noqa: SLF001 - a number made of it costs as much as to count
         else:
             status = str(answer.status)
@@ -127,6 +135,8 @@ class Gateway:
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         self._count(handler, message.method, status, ended - request.arrived)
+        if span is not None:
+            self._tracing.ended(span, outcome=status, duration_s=ended - request.arrived)
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
@@ -178,6 +188,21 @@ class Gateway:
         self._count(None, OTHER, str(answer.status), 0.0)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
+
+    def _trace(
+        self, request: HttpRequest, message: RawRequestMessage, given: str
+    ) -> TraceSpan | None:
+        """Return the request's span if it is to be traced; what it leads to is, from now on."""
+        caller = message.headers.get(_TRACEPARENT)
+        handler: HttpHandler | None = None
+        with suppress(ProblemError):
+            handler, _, _ = self._find_handler(request, message)
+        method = message.method if message.method in METHODS else OTHER
+        name = f"{method} {self.counts.requests.path_of(handler)}"
+        span = self._tracing.begin(caller, given, name=name, arrived_s=request.arrived)
+        if span is not None:
+            request_id.set(context_of(span, given))
+        return span
 
     def _id_of(self, given: str | None) -> str:
         if given is None or not _SANE_ID(given):
@@ -288,6 +313,14 @@ class Gateway:
         except NoSuchActor:
             state = ""
         return from_error(error, service=service or "the service", state=state)
+
+
+def _with_trace(given: str, span: TraceSpan) -> str:
+    """Return the request's id, and behind it a line that says where its trace is found.
+
+    As the draft of W3C Trace Context Level 2 calls it.
+    """
+    return f"{given}\r\nTraceresponse: 00-{span.trace_id}-{span.span_id}-01"
 
 
 def _are_we_cancelled(error: BaseException) -> bool:

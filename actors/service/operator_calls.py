@@ -33,13 +33,16 @@ from actors.store.messaging.unreadable import (
     find_unreadable,
     unreadable_timers,
 )
+from actors.store.spans import slowest_requests, spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import sqlite3
+    from collections.abc import Callable, Sequence
 
     from actors.kernel.dead_letters import DeadLetter
     from actors.service.channel import ChannelStats
     from actors.service.hosted_service import HostedService, Running
+    from actors.tracing.trace_span import TraceSpan
 
 
 class TimerStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +103,16 @@ class OperatorCalls:
             state="unreadable" if unreadable else "open",
             unreadable=unreadable,
         )
+
+    async def spans_of(self, trace_id: str, limit: int) -> list[TraceSpan] | None:
+        """Return up to `limit` spans of the trace; None while it is down or cannot read them."""
+        return await self._spans(
+            partial(spans_of, service=self._hosted.name, trace_id=trace_id, limit=limit)
+        )
+
+    async def slowest_requests(self, limit: int) -> list[TraceSpan] | None:
+        """Return up to `limit` requests whose first step was here; None likewise."""
+        return await self._spans(partial(slowest_requests, service=self._hosted.name, limit=limit))
 
     async def measured(self, limit_s: float) -> MeasuredService:
         """Return what the service has counted; its store has `limit_s` seconds for its part."""
@@ -220,6 +233,15 @@ class OperatorCalls:
             raise NoSuchLetter(reply.detail)
 
     # --- Inside ------------------------------------------------------------------------------
+
+    async def _spans(
+        self, look: Callable[[sqlite3.Connection], list[TraceSpan]]
+    ) -> list[TraceSpan] | None:
+        book = self._hosted.tracing.book_of(self._hosted.name)
+        try:
+            return book.complete(await self._up().store.look(look))
+        except (StoreError, ServiceUnavailable):
+            return None
 
     def _read(self, message_type: str, blob: bytes) -> Any:
         return self._hosted.directory.decode(self._hosted.name, message_type, blob)

@@ -148,7 +148,11 @@ class ServiceHost(Behavior):
             result = await self._store.write(batch, self._handlers)
             self._let_out(batch, result)
             return result
-        return await self._store.read(batch, self._handlers)
+        hosted = self._hosted
+        begun_s = hosted.clock.monotonic()
+        answers = await self._store.read(batch, self._handlers)
+        hosted.tracing.answered(hosted.name, batch, answers.outcomes, begun_s)
+        return answers
 
     async def on_stop(self) -> None:
         """Close the store."""

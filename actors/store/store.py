@@ -11,6 +11,7 @@ from actors.kernel.behavior import BatchResult
 from actors.measures.histogram import SECONDS, Histogram
 from actors.store.messaging.service_catalog import ServiceCatalog
 from actors.store.messaging.untold_replies import UntoldReplies
+from actors.tracing.span_book import SpanBook
 
 if TYPE_CHECKING:
     import asyncio
@@ -78,6 +79,7 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     untold: UntoldReplies = msgspec.field(default_factory=UntoldReplies)
     # How long each commit took.
     commit_s: Histogram = msgspec.field(default_factory=partial(Histogram, SECONDS))
+    spans: SpanBook = msgspec.field(default_factory=SpanBook)
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):
