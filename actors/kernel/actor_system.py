@@ -74,7 +74,6 @@ class ActorSystem:
             handover=self._handover,
             standings=self.standings,
             family_of=lambda actor: self._families[actor.parent or ""],
-            forget=self._restarts.forget,
             leave_s_max=supervisor.shutdown_s,
         )
         self._root = self._make_supervisor(root, parent=None).actor

@@ -233,8 +233,11 @@ class Mailbox:
 
     def busy_since_s(self, now_s: float) -> float:
         """Since when the oldest work in hand has been there; `now_s` where none is."""
-        busy = [lane.since_s for lane in self.lanes if lane.work is not None]
-        return min(busy, default=now_s)
+        since_s = now_s
+        for lane in self.lanes:  # a router looks at each replica of each message's
+            if lane.work is not None and lane.since_s < since_s:
+                since_s = lane.since_s
+        return since_s
 
     def oldest_s(self, now_s: float) -> float:
         """Since when the oldest message has been there, where that is measured; else `now_s`."""
@@ -254,6 +257,15 @@ class Mailbox:
                 continue
             admitted.set_result(None)
             self._accept(lane, envelope)
+
+    def count_on(self, before: Mailbox) -> None:
+        """Count on where the mailbox of one that was called so, and is gone, has ended."""
+        for name in ("handled", "refused", "dead_lettered", "handed_over", "rejected"):
+            setattr(self, name, getattr(before, name))
+        self.expired = before.expired
+        self.accepted = self.handled + self.refused + self.dead_lettered + self.handed_over
+        for lane, its in zip(self.lanes, before.lanes, strict=True):
+            lane.measures = its.measures
 
     def put_back(self, lane: Lane) -> None:
         """Return what was in hand to the lane's head, in its old order."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from actors.kernel.discovery.balance import Candidate, LeastLoaded, balance_of
 from actors.kernel.discovery.replica_health import (
     RANKS,
+    SLOW_SHARE,
     STALLED_RANK,
     health_of,
     stuck_s,
     weight_of,
 )
+from actors.kernel.state_machine import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +40,8 @@ class Router:
         self._clock = clock
         self._stalled_s = stalled_s
         self._balances: dict[str, Balance] = {}
+        # By service: its replicas, and as candidates where all of them are well.
+        self._well: dict[str, tuple[list[AsyncioActor], list[Candidate]]] = {}
         # Told of a service of several replicas, each time that one is given something.
         self.on_pick: Callable[[str], None] = lambda _: None
 
@@ -58,12 +62,34 @@ class Router:
         if balance is None:
             balance = self._balances[service] = LeastLoaded()
         self.on_pick(service)
-        return balance.pick(self._rotation(replicas, now_s), message, now_s).actor.ref
+        among = self._all_well(service, replicas, now_s) or self._rotation(replicas, now_s)
+        return balance.pick(among, message, now_s).actor.ref
 
     def in_rotation(self, service: str) -> list[AsyncioActor]:
         """Return the replicas that get messages now. Raises NoSuchActor."""
         replicas = self._registry.replicas(service)
         return [each.actor for each in self._rotation(replicas, self._clock.monotonic())]
+
+    def _all_well(
+        self, service: str, replicas: list[AsyncioActor], now_s: float
+    ) -> list[Candidate] | None:
+        """Return them all, where all are well: as a rule, so that it has to be quick."""
+        slow_s = now_s - self._stalled_s * SLOW_SHARE
+        for actor in replicas:
+            mailbox = actor.actor_inbox
+            if (
+                actor.machine.phase is not RUNNING
+                or mailbox.closed is not None
+                or mailbox.busy_since_s(now_s) <= slow_s
+            ):
+                return None
+        known, well = self._well.get(service, (None, []))
+        if known != replicas:
+            well = [
+                Candidate(place, len(replicas), each, 1.0) for place, each in enumerate(replicas)
+            ]
+            self._well[service] = list(replicas), well
+        return well
 
     def _rotation(self, replicas: Sequence[AsyncioActor], now_s: float) -> list[Candidate]:
         stalled_s = self._stalled_s

@@ -41,15 +41,12 @@ class LeastLoaded:
     def pick(self, among: Sequence[Candidate], message: Any, now_s: float) -> Candidate:
         """Return one of them."""
         del message, now_s
-        turn = self._turn
-        # Of equals the first from whose turn it is.
-        chosen = min(
-            among,
-            key=lambda each: (
-                each.actor.actor_inbox.depth / each.weight,
-                (each.place - turn) % each.of,
-            ),
-        )
+        turn, chosen, least = self._turn, among[0], None
+        for each in among:
+            # Of equals the first from whose turn it is.
+            load = each.actor.actor_inbox.depth / each.weight, (each.place - turn) % each.of
+            if least is None or load < least:
+                chosen, least = each, load
         self._turn = chosen.place + 1
         return chosen
 
@@ -93,7 +90,10 @@ class TwoChoices:
         del message
         if len(among) == 1:
             return among[0]
-        one, other = self._rng.sample(among, 2)
+        count = len(among)
+        first = self._rng.randrange(count)
+        second = self._rng.randrange(count - 1)
+        one, other = among[first], among[second + (second >= first)]
         return one if _cost(one, now_s) <= _cost(other, now_s) else other
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actors.kernel.actor import AsyncioActor
     from actors.kernel.discovery.handover import Handover
     from actors.kernel.discovery.standings import Standings
+    from actors.kernel.mailbox import Mailbox
     from actors.kernel.registry import Registry
     from actors.kernel.supervision.child import Child
     from actors.kernel.supervision.child_spec import ChildSpec
@@ -41,10 +42,9 @@ class Scaling:
         handover: Handover,
         standings: Standings,
         family_of: Callable[[AsyncioActor], Family],
-        forget: Callable[[str], None],
         leave_s_max: float,
     ) -> None:
-        """`family_of` says where a replica has its siblings; `forget` is told whose name is free.
+        """`family_of` says where a replica has its siblings.
 
         Who is to go has `leave_s_max` seconds for what it has in hand, and then for its queue.
         """
@@ -52,11 +52,12 @@ class Scaling:
         self._handover = handover
         self._standings = standings
         self._family_of = family_of
-        self._forget = forget
         self._leave_s_max = leave_s_max
         self._specs: dict[str, tuple[Callable[[str], ChildSpec], int]] = {}
         self._one_at_a_time = asyncio.Lock()
         self._leaving: dict[AsyncioActor, asyncio.Task[None]] = {}
+        # By name: whoever is called so next counts on, for no counter goes back.
+        self._gone: dict[str, Mailbox] = {}
 
     def allow(self, service: str, spec: Callable[[str], ChildSpec], *, replicas_max: int) -> None:
         """Let there be other numbers of its replicas; `spec` makes one's by its name."""
@@ -103,6 +104,8 @@ class Scaling:
         names = [next(name for name in free if name not in taken) for _ in range(more)]
         for name in names:
             child = family.make(spec(name))
+            if name in self._gone:
+                child.actor.actor_inbox.count_on(self._gone.pop(name))
             try:
                 await family.supervisor.ref.ask(Join(child), block=False)
             except BaseException:
@@ -132,5 +135,5 @@ class Scaling:
         actor.terminate()
         await actor.settled()
         self._registry.remove(actor)
-        self._forget(actor.name)
+        self._gone[actor.name] = actor.actor_inbox
         self._standings.note(actor.name)

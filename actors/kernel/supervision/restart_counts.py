@@ -24,11 +24,6 @@ class RestartCounts:
         """Return the actor's restarts by cause: each of CAUSES is there."""
         return self._counts.setdefault(name, dict.fromkeys(CAUSES, 0))
 
-    def forget(self, name: str) -> None:
-        """Count anew whoever is called so next."""
-        self._causes.pop(name, None)
-        self._counts.pop(name, None)
-
     def hear(self, event: lifecycle.LifecycleEvent) -> None:
         """Take note of it."""
         if isinstance(event, lifecycle.Crashed):
