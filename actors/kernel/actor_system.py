@@ -170,7 +170,9 @@ class ActorSystem:
         else:
             actors = list(self.registry.replicas(service))
         limit_s = self._supervisor.shutdown_s + self._supervisor.start_stall_s_max
-        return await restart_in_turn(actors, self.standings, self.clock, up_s_max=limit_s)
+        return await restart_in_turn(
+            actors, self.standings, self.clock, stays=self._scaling.stays, up_s_max=limit_s
+        )
 
     # --- Observation -------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class Scaling:
             message = f"{service} can have from 1 to {replicas_max} replicas (service.replicas_max)"
             raise NotScalable(message)
         async with self._one_at_a_time:
-            there = [each for each in self._registry.replicas(service) if self._stays(each)]
+            there = [each for each in self._registry.replicas(service) if self.stays(each)]
             if replicas > len(there):
                 await self._grow(service, there[0], replicas - len(there))
             for actor in reversed(there[replicas:]):
@@ -90,10 +90,11 @@ class Scaling:
         while self._leaving:
             await asyncio.wait(self._leaving.values())
 
-    # --- Inside ------------------------------------------------------------------------------
+    def stays(self, actor: AsyncioActor) -> bool:
+        """Whether it is neither gone nor to go."""
+        return actor not in self._leaving and not actor.machine.is_set()
 
-    def _stays(self, actor: AsyncioActor) -> bool:
-        return actor not in self._leaving
+    # --- Inside ------------------------------------------------------------------------------
 
     async def _grow(self, service: str, sibling: AsyncioActor, more: int) -> None:
         family = self._family_of(sibling)

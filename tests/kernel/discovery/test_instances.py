@@ -359,6 +359,26 @@ async def test_all_restart_one_after_another_and_all_is_answered() -> None:
         assert await system.restart_in_turn("other") == ["other"]
 
 
+async def test_who_leaves_meanwhile_is_not_waited_for() -> None:
+    """Nor is it restarted."""
+    async with running_kernel() as kernel:
+        system = await replicated(kernel, 3)
+        done = asyncio.Event()
+        held = system.registry.actor("s-1").ref.ask(hold(done), block=False)
+        hung = system.registry.actor("s-3").ref.ask(hold(done), block=False)
+        await turns()
+        rolling = asyncio.ensure_future(system.restart_in_turn("s"))
+        await turns()
+        await system.scale("s", 1)
+        await kernel.advance(1.0)
+        assert "s-2" not in seen(system)
+        done.set()
+        await turns()
+        assert await rolling == ["s-1"]
+        assert {await held, await hung} == {"s-1", "s-3"}
+        assert [each.name for each in kernel.events_of(Restarted)] == ["s-1"]
+
+
 async def test_where_one_does_not_come_up_the_others_are_left_alone() -> None:
     """And who asked is told which."""
     async with running_kernel() as kernel:
