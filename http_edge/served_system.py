@@ -99,7 +99,7 @@ class ServedSystem(Handling, Protocol):
         ...
 
     async def trace(self, trace_id: str, /, *, spans_max: int) -> object | None:
-        """One frozen struct: what is known of the trace, of each service so many spans; or None."""
+        """One frozen struct: what is known of the trace, its first spans; or None."""
         ...
 
     async def slowest_requests(self, limit: int, /) -> object:

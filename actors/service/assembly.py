@@ -271,24 +271,19 @@ class ServiceSystem(ActorSystem):
         )
 
     async def trace(self, trace_id: str, *, spans_max: int) -> TraceTree | None:
-        """Return what is known of the trace, `spans_max` spans a service at most; None of none."""
+        """Return what is known of the trace, its first `spans_max` spans; None of none."""
         found = await asyncio.gather(
-            *(each.spans_of(trace_id, spans_max) for each in self._operators.values())
+            *(each.spans_of(trace_id) for each in self._operators.values())
         )
         spans = self.tracing.spans_of(trace_id)
         for kept in found:
             spans += kept or ()
-        return tree_of(
-            trace_id,
-            spans,
-            unread=self._unread(found),
-            cut=any(kept is not None and len(kept) >= spans_max for kept in found),
-        )
+        return tree_of(trace_id, spans, unread=self._unread(found), spans_max=spans_max)
 
     async def slowest_requests(self, limit: int) -> TracedRequests:
         """Return the traced requests whose clients waited longest, without an answer first."""
         found = await asyncio.gather(
-            *(each.slowest_requests(limit) for each in self._operators.values())
+            *(each.traced_requests(limit) for each in self._operators.values())
         )
         spans = self.tracing.requests()
         for kept in found:

@@ -33,7 +33,8 @@ from actors.store.messaging.unreadable import (
     find_unreadable,
     unreadable_timers,
 )
-from actors.store.spans import slowest_requests, spans_of
+from actors.store.spans import requests_in, spans_of
+from actors.tracing.trace_tree import slowest_first
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,6 +68,7 @@ class OperatorCalls:
     def __init__(self, hosted: HostedService) -> None:
         """Call it at any time."""
         self._hosted = hosted
+        self._book = hosted.tracing.book_of(hosted.name)
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the service's latest dead letters; none while it is down or cannot read them."""
@@ -104,15 +106,17 @@ class OperatorCalls:
             unreadable=unreadable,
         )
 
-    async def spans_of(self, trace_id: str, limit: int) -> list[TraceSpan] | None:
-        """Return up to `limit` spans of the trace; None while it is down or cannot read them."""
-        return await self._spans(
-            partial(spans_of, service=self._hosted.name, trace_id=trace_id, limit=limit)
-        )
+    async def spans_of(self, trace_id: str) -> list[TraceSpan] | None:
+        """Return the service's spans of the trace; None while it is down or cannot read them."""
+        return await self._spans(partial(spans_of, trace_id=trace_id, book=self._book))
 
-    async def slowest_requests(self, limit: int) -> list[TraceSpan] | None:
-        """Return up to `limit` requests whose first step was here; None likewise."""
-        return await self._spans(partial(slowest_requests, service=self._hosted.name, limit=limit))
+    async def traced_requests(self, limit: int) -> list[TraceSpan] | None:
+        """Return the slowest requests that are traced whose first step was here; None likewise."""
+
+        def look(connection: sqlite3.Connection) -> list[TraceSpan]:
+            return slowest_first(requests_in(connection, book=self._book))[:limit]
+
+        return await self._spans(look)
 
     async def measured(self, limit_s: float) -> MeasuredService:
         """Return what the service has counted; its store has `limit_s` seconds for its part."""
@@ -237,9 +241,8 @@ class OperatorCalls:
     async def _spans(
         self, look: Callable[[sqlite3.Connection], list[TraceSpan]]
     ) -> list[TraceSpan] | None:
-        book = self._hosted.tracing.book_of(self._hosted.name)
         try:
-            return book.complete(await self._up().store.look(look))
+            return await self._up().store.look(look)
         except (StoreError, ServiceUnavailable):
             return None
 

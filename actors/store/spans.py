@@ -4,39 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from actors.errors import Busy, DeadLettered, MessageExpired
 from actors.kernel.messages import Later, Refusal, type_name, type_of
 from actors.log import request_id
-from actors.store.messaging.many_rows import ManyRows
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
 from actors.store.participant import Participant, nothing
 from actors.tracing.trace_context import Place, is_traced, read_place, span_id_of
-from actors.tracing.trace_span import FIELDS, REQUEST, OpenedContext, TraceSpan
+from actors.tracing.trace_span import REQUEST, OpenedContext, TraceSpan
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
     from contextvars import Token
 
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
-    from actors.tracing.span_book import End, SpanBook
+    from actors.tracing.span_book import SpanBook
 
-PUT_MANY = ManyRows(
-    f"INSERT INTO trace_span (seq, {', '.join(FIELDS)})"  # noqa: S608 - names of ours
-    f" VALUES ({', '.join('?' * (len(FIELDS) + 1))})"
-)
-END = "UPDATE trace_span SET duration_us = ?, outcome = ? WHERE seq = ?"
-COMMITTED = "UPDATE trace_span SET commit_us = ?3 WHERE seq BETWEEN ?1 AND ?2"
+PUT = "INSERT INTO trace_span (seq, commit_us, spans) VALUES (?, ?, ?)"
 PRUNE = "DELETE FROM trace_span WHERE seq <= ?"
 LAST = "SELECT coalesce(max(seq), 0) FROM trace_span"
-OF_TRACE = "SELECT * FROM trace_span WHERE trace_id = ? ORDER BY seq LIMIT ?"
-# Who has no answer comes first: nothing took longer.
-SLOWEST = (
-    "SELECT * FROM trace_span WHERE kind = ?"
-    " ORDER BY duration_us IS NOT NULL, duration_us DESC, seq DESC LIMIT ?"
-)
+# With how long the commit took: the row behind it says so.
+ROWS = "SELECT seq, spans, lead(commit_us) OVER (ORDER BY seq) AS commit_us FROM trace_span"
+OF_TRACE = f"SELECT * FROM ({ROWS}) WHERE instr(spans, ?)"  # noqa: S608 - SQL of ours
+# Of how many spans too many are pruned together: to look for them costs as much as to add one.
+PRUNED_SHARE: Final = 1 / 16
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[TraceSpan]).decode
 # What is neither of these was handled.
 OUTCOMES: Final = {
     Refusal: "refused",
@@ -65,12 +62,14 @@ class Spans(Participant):
         self.at_work: TraceSpan | None = None
         self._begun_s = 0.0
         self._logged: Token[str | None] | None = None
-        # Those that lead to steps of this batch and have no row yet; and the steps.
+        # Those that lead to steps of this batch and are in no row yet; and the steps.
         self._opened: list[TraceSpan] = []
         self._steps: list[TraceSpan] = []
-        self._ends: list[End] = []
+        # How many of those that had ended late stand in the row that is written, if one is.
+        self._late = 0
         self._writes = False
-        self._last = self._next = 0
+        # The number of the last row: that of its last span. And up to where all were pruned.
+        self._last = self._next = self._pruned = 0
 
     def step(self, envelope: Envelope) -> str | None:
         """Begin the step of a traced message; return what is to travel with what it sends."""
@@ -121,6 +120,7 @@ class Spans(Participant):
     def opened(self) -> None:
         """Go on from the last number."""
         self._last = self._connection.execute(LAST).fetchone()[0]
+        self._book.committed = None
 
     def begin(self, now_us: int) -> None:
         """Nothing was done yet."""
@@ -128,47 +128,37 @@ class Spans(Participant):
         self._forget()
 
     def before_commit(self, output: Output) -> None:
-        """Write the steps, with what led to them; and what the last commits could not know."""
+        """Write the steps in one row, with what led to them and what has ended since the last."""
         del output
         book = self._book
-        self._writes = bool(self._steps or book.ends or book.committed)
+        self._writes = bool(self._steps or book.late)
         if not self._writes:
             return
-        execute = self._connection.execute
-        if book.committed is not None:
-            execute(COMMITTED, book.committed)
-        if book.ends:
-            self._ends = list(book.ends)
-            self._connection.executemany(END, self._ends)
-        self._next = self._last
-        if self._steps:
-            opened = {each.span_id: each for each in self._opened if each.kept_by is None}
-            spans = [*opened.values(), *self._steps]
-            PUT_MANY.insert(
-                self._connection,
-                [each.row(number) for number, each in enumerate(spans, self._last + 1)],
-            )
-            self._opened, self._next = list(opened.values()), self._last + len(spans)
-            if self._next > book.rows_max:
-                execute(PRUNE, (self._next - book.rows_max,))
+        late = list(book.late)
+        self._late = len(late)
+        self._opened = list({each.span_id: each for each in self._opened}.values())
+        spans = [*late, *self._opened, *self._steps]
+        self._next = self._last + len(spans)
+        commit_us = None if book.committed is None else book.committed[1]
+        self._connection.execute(PUT, (self._next, commit_us, _encode(spans).decode()))
+        if self._next - self._pruned > book.rows_max * (1 + PRUNED_SHARE):
+            self._pruned = self._next - book.rows_max
+            self._connection.execute(PRUNE, (self._pruned,))
         self._begun_s = self._clock.monotonic()
 
     def committed(self) -> None:
         """Note how long that took; and where the requests' ends are to be written."""
         if not self._writes:
             return
-        book, first = self._book, self._last + 1
-        for _ in self._ends:
-            book.ends.popleft()
-        book.committed = None
-        if self._next >= first:
-            commit_us = round((self._clock.monotonic() - self._begun_s) * 1e6)
-            book.committed = (first, self._next, commit_us)
-        for seq, each in enumerate(self._opened, first):
-            each.seq, each.kept_by = seq, self._name
-            if each.kind == REQUEST and each.duration_us is not None:
-                book.ended(each)  # the client had its answer before this began
-        self._last = self._next
+        book, self._last = self._book, self._next
+        for _ in range(self._late):
+            book.late.popleft()
+        book.committed = self._last, round((self._clock.monotonic() - self._begun_s) * 1e6)
+        for each in self._opened:
+            if each.kind == REQUEST:
+                each.kept_by = self._name
+                if each.duration_us is not None:
+                    book.ended(each)  # the client had its answer before this began
         self._forget()
 
     def rolled_back(self) -> None:
@@ -180,9 +170,9 @@ class Spans(Participant):
     # --- Inside ------------------------------------------------------------------------------
 
     def _forget(self) -> None:
-        if self._steps or self._opened or self._ends or self.at_work is not None:
+        if self._steps or self._opened or self.at_work is not None:
             self._leave()
-            self._opened, self._steps, self._ends = [], [], []
+            self._opened, self._steps = [], []
 
     def _log_as(self, trace: str) -> None:
         if self._logged is not None:
@@ -208,20 +198,23 @@ def _origin_of(envelope: Envelope) -> tuple[str, object]:
     return "command", envelope.seq
 
 
-def spans_of(
-    connection: sqlite3.Connection, *, service: str, trace_id: str, limit: int
-) -> list[TraceSpan]:
-    """Return the first `limit` spans of the trace that the service's file holds."""
-    rows = connection.execute(OF_TRACE, (trace_id, limit)).fetchall()
-    return _read(rows, service)
+def spans_of(connection: sqlite3.Connection, *, trace_id: str, book: SpanBook) -> list[TraceSpan]:
+    """Return the spans of the trace that the service's file holds, or is to hold."""
+    rows = connection.execute(OF_TRACE, (trace_id,))
+    return [each for each in _read(rows, book) if each.trace_id == trace_id]
 
 
-def slowest_requests(
-    connection: sqlite3.Connection, *, service: str, limit: int
-) -> list[TraceSpan]:
-    """Return the requests whose clients waited longest, of those the service's file holds."""
-    return _read(connection.execute(SLOWEST, (REQUEST, limit)).fetchall(), service)
+def requests_in(connection: sqlite3.Connection, *, book: SpanBook) -> list[TraceSpan]:
+    """Return the traced requests that the service's file holds, or is to hold."""
+    return [each for each in _read(connection.execute(ROWS), book) if each.kind == REQUEST]
 
 
-def _read(rows: Sequence[Any], service: str) -> list[TraceSpan]:
-    return [TraceSpan.of_row(row, service) for row in rows]
+def _read(rows: Iterable[Any], book: SpanBook) -> Iterator[TraceSpan]:
+    last, last_us = book.committed or (0, None)
+    for row in rows:
+        commit_us = last_us if row["seq"] == last else row["commit_us"]
+        for span in _decode(row["spans"]):
+            if span.kind not in {REQUEST, "effect"}:
+                span.commit_us = commit_us
+            yield span
+    yield from list(book.late)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-# The columns of the table trace_span behind its number, in their order.
-FIELDS: Final = (
-    "trace_id", "span_id", "parent_id", "kind", "name", "start_us", "wait_us", "duration_us",
-    "commit_us", "outcome", "attempts", "request_id",
-)  # fmt: skip
-
-
-class TraceSpan(msgspec.Struct, kw_only=True, eq=False):
+class TraceSpan(msgspec.Struct, kw_only=True, eq=False, array_like=True):
     """Times in microseconds, `start_us` since the epoch by the wall clock.
 
     kind         request | command | message | timer | letter | outcome | effect | query
@@ -30,7 +21,7 @@ class TraceSpan(msgspec.Struct, kw_only=True, eq=False):
     attempts     how often it was tried
     request_id   of a request
 
-    `seq` is its number in the file of the service `kept_by`; 0 where it is in none.
+    `kept_by` is the service whose file has a request's beginning; None where none has.
     """
 
     trace_id: str
@@ -46,24 +37,7 @@ class TraceSpan(msgspec.Struct, kw_only=True, eq=False):
     outcome: str | None = None
     attempts: int = 1
     request_id: str | None = None
-    seq: int = 0
     kept_by: str | None = None
-
-    def row(self, seq: int) -> tuple[Any, ...]:
-        """Return it as a row of that number."""
-        return (
-            seq, self.trace_id, self.span_id, self.parent_id, self.kind, self.name, self.start_us,
-            self.wait_us, self.duration_us, self.commit_us, self.outcome, self.attempts,
-            self.request_id,
-        )  # fmt: skip
-
-    @classmethod
-    def of_row(cls, row: Mapping[str, Any], service: str) -> TraceSpan:
-        """Return what the row in the service's file says."""
-        fields = {name: row[name] for name in FIELDS}
-        # A request's row stands in the file of the first step that it led to.
-        done_by = EDGE if row["kind"] == REQUEST else service
-        return cls(**fields, service=done_by, seq=row["seq"], kept_by=service)
 
 
 REQUEST: Final = "request"

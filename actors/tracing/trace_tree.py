@@ -71,16 +71,16 @@ class TracedRequests(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def tree_of(
-    trace_id: str, spans: Iterable[TraceSpan], *, unread: Sequence[str], cut: bool
+    trace_id: str, spans: Iterable[TraceSpan], *, unread: Sequence[str], spans_max: int
 ) -> TraceTree | None:
-    """Return the tree of the spans, or None where there are none.
+    """Return the tree of the first `spans_max` of the spans, or None where there are none.
 
     A request's parent is its caller's, which may be among them: one listener of ours asks another.
     """
     found = {each.span_id: each for each in sorted(spans, key=_how_far_known)}
     if not found:
         return None
-    order = sorted(found.values(), key=lambda each: (each.start_us, each.seq))
+    order = sorted(found.values(), key=lambda each: each.start_us)[:spans_max]
     nodes = {each.span_id: _node(each) for each in order}
     roots = []
     for span in order:
@@ -97,15 +97,20 @@ def tree_of(
         request_id=next((each.request_id for each in order if each.request_id), None),
         start_us=start_us,
         duration_us=max(each.start_us + (each.duration_us or 0) for each in order) - start_us,
-        cut=cut,
+        cut=len(found) > spans_max,
         unread=unread,
         spans=roots,
     )
 
 
-def slowest_of(spans: Iterable[TraceSpan], limit: int) -> list[TracedRequest]:
-    """Return the `limit` requests whose clients waited longest, those without an answer first."""
-    found = {each.span_id: each for each in sorted(spans, key=_how_far_known)}
+def slowest_first(requests: Iterable[TraceSpan]) -> list[TraceSpan]:
+    """Order them by how long their clients waited, those without an answer first."""
+    found = {each.span_id: each for each in sorted(requests, key=_how_far_known)}
+    return sorted(found.values(), key=_least_known)
+
+
+def slowest_of(requests: Iterable[TraceSpan], limit: int) -> list[TracedRequest]:
+    """Return the first `limit` of them as they are listed."""
     return [
         TracedRequest(
             trace_id=each.trace_id,
@@ -115,7 +120,7 @@ def slowest_of(spans: Iterable[TraceSpan], limit: int) -> list[TracedRequest]:
             duration_us=each.duration_us,
             outcome=each.outcome,
         )
-        for each in sorted(found.values(), key=_least_known)[:limit]
+        for each in slowest_first(requests)[:limit]
     ]
 
 

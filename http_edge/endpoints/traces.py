@@ -9,7 +9,7 @@ from http_edge.endpoints.admin_endpoint import AdminCall, admin, limit_of
 from http_edge.problems import Kind, ProblemError
 from http_edge.target import refuse_query
 
-# Spans that are shown of one trace, of each service: some 300 KB of an answer.
+# Spans that are shown of one trace: some 300 KB of an answer.
 SPANS_MAX: Final = 1000
 
 

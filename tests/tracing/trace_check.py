@@ -5,6 +5,7 @@ It knows the table and what travels with messages, and none of the code that wri
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ROWS = "SELECT trace_id, span_id, parent_id, kind, name FROM trace_span"
+ROWS = "SELECT spans FROM trace_span ORDER BY seq"
 
 
 class Row(NamedTuple):
@@ -42,7 +43,8 @@ def rows_in(folder: Path) -> list[Row]:
     found = []
     for path in sorted(folder.glob("*.db")):
         with closing(sqlite3.connect(path)) as connection:
-            found += [Row(path.stem, *row) for row in connection.execute(ROWS)]
+            for (spans,) in connection.execute(ROWS).fetchall():
+                found += [Row(path.stem, *span[:5]) for span in json.loads(spans)]
     return found
 
 
