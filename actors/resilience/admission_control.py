@@ -55,6 +55,8 @@ class AdmissionControl:
         self._size = self._answered = 0
         # When the last of these answers was given: it may be long until somebody comes and judges.
         self._answered_s = -math.inf
+        # Whether the bound was reached while it entered: else its answers say nothing of that.
+        self._is_of_the_bound = False
         # Since it began: how many were served at all, and were in progress at most.
         self._served = self._peak = 0
 
@@ -76,6 +78,7 @@ class AdmissionControl:
         self._peak = max(self._peak, self.in_progress)
         if now_s < self._until_s:
             self._size += 1
+            self._is_of_the_bound |= self.in_progress >= self.in_progress_max
         return True
 
     def leaves(self, entered_s: float, now_s: float, *, served: bool, too_late: bool) -> None:
@@ -112,10 +115,11 @@ class AdmissionControl:
         if not in_time:
             if not is_little:
                 self._move(self._lower(took_s))
-        elif self._size and self._peak >= self.in_progress_max and took_s < self.late_s:
+        elif self._size and self._is_of_the_bound and took_s < self.late_s:
             self._move(self._higher(took_s))
         self._from_s, self._until_s = now_s, now_s + self._config.window_s
         self._size = self._answered = self._served = 0
+        self._is_of_the_bound = False
         self._peak = self.in_progress
 
     def _learn(self, took_s: float) -> None:
