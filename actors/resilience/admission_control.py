@@ -66,13 +66,16 @@ class AdmissionControl:
         usual_s = USUAL_FACTOR * self._usual_s
         return min(max(self._config.target_s, usual_s), DEADLINE_SHARE * self._deadline_s)
 
-    def enters(self, now_s: float) -> bool:
-        """Whether one more may be worked on, which then has to leave."""
+    def is_full(self, now_s: float) -> bool:
+        """Whether one more may not be worked on."""
         if now_s >= self._until_s:
             self._judge(now_s)
-        if self.in_progress >= self.in_progress_max:
-            late_s = round(self.late_s, 3)
-            self.refusals.note(now_s, kind=self.name, in_progress=self.in_progress, late_s=late_s)
+        return self.in_progress >= self.in_progress_max
+
+    def enters(self, now_s: float) -> bool:
+        """Whether one more may be worked on, which then has to leave; who may not is counted."""
+        if self.is_full(now_s):
+            self.refuse(now_s)
             return False
         self.in_progress += 1
         self._peak = max(self._peak, self.in_progress)
@@ -80,6 +83,11 @@ class AdmissionControl:
             self._size += 1
             self._is_of_the_bound |= self.in_progress >= self.in_progress_max
         return True
+
+    def refuse(self, now_s: float) -> None:
+        """Count one that is not worked on, for it is full."""
+        late_s = round(self.late_s, 3)
+        self.refusals.note(now_s, kind=self.name, in_progress=self.in_progress, late_s=late_s)
 
     def leaves(self, entered_s: float, now_s: float, *, served: bool, too_late: bool) -> None:
         """One that was let in at `entered_s` has its answer.
