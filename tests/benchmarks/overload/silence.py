@@ -49,9 +49,9 @@ class BookedLoad:
         """Return after its end; in one that is `silent` the processor is, from its beginning on."""
         running = Load(hotel.url, hotel.plan, "--rate", str(RATE), seconds=for_s + EDGE_S)
         hotel.wait_until_asked()
-        before = hotel.asked()
         if silent:
             hotel.operator.request("POST", f"{PROCESSOR}/suspend", 202)
+        before = hotel.asked()
         with Onlooker(hotel.url, [hotel.path]) as onlooker:
             self.opened_s = hotel.look(for_s)
         figures = running.figures()
