@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import structlog
@@ -103,15 +104,19 @@ class Gateway:
             if handler in self._changing:
                 self._check_source(request)
             control = self._admissions.enter(self._bounds.get(handler), request, begun)
+            if control is not None and not request.content.is_eof():
+                control = self._until_it_is_there(request, handler, control, begun)
             if not self._turnstile.passes() and not _is_vital(message.path):
                 await self._turnstile.wait(request.left_s)
                 request.check_deadline(self.clock.monotonic())
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
+                request.come_in()
             answer = await handler(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
-                leave(control, begun, self.clock.monotonic(), "")
+                way, entered_s = request.place or (control, begun)
+                leave(way, entered_s, self.clock.monotonic(), "")
                 raise
             answer = self._failed(request, error, handler)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
@@ -122,7 +127,8 @@ class Gateway:
             status = str(answer.status)
             self.counts.requests.streams(handler)
         ended = self.clock.monotonic()
-        leave(control, begun, ended, status)
+        way, entered_s = request.place or (control, begun)
+        leave(way, entered_s, ended, status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
@@ -130,6 +136,24 @@ class Gateway:
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
+
+    def _until_it_is_there(
+        self, request: HttpRequest, handler: HttpHandler, way: WayIn, now_s: float
+    ) -> WayIn | None:
+        """Give its place back until its body is there, where that is waited for.
+
+        Whoever holds his body back must keep out nobody.
+        """
+        if request.method not in BODY_METHODS and handler not in self._bodiless:
+            return way
+        leave(way, now_s, now_s, "")
+        request.let_in = partial(self._let_in, request, way)
+        return None
+
+    def _let_in(self, request: HttpRequest, way: WayIn) -> tuple[WayIn, float]:
+        now_s = self.clock.monotonic()
+        self._admissions.enter(way, request, now_s)
+        return way, now_s
 
     def bound_to(self, addresses: Iterable[str]) -> None:
         """Answer to these as well, which the listener got by the name it was told."""

@@ -12,9 +12,12 @@ from multidict import istr
 from http_edge.problems import Kind, Overload, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp.http_parser import RawRequestMessage
 
     from actors.kernel.clock import Clock
+    from http_edge.admissions import WayIn
 
 # RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
 _HOST: Final = re.compile(
@@ -40,20 +43,32 @@ class HttpRequest(web.BaseRequest):
     `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the
     connection is one more than there are places, so that only what keeps the system reachable is
     answered on it.
+
+    `let_in` is what lets it in once its body is there, where that comes behind its head; `place`
+    is what it has to leave then, and when it was let in.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | {"beyond", "arrived", "deadline", "left_s"}
+    ATTRS = web.BaseRequest.ATTRS | {
+        "beyond", "arrived", "deadline", "left_s", "let_in", "place"
+    }  # fmt: skip
 
     arrived: float
     deadline: float
     left_s: float
     beyond: bool
+    let_in: Callable[[], tuple[WayIn, float]] | None = None
+    place: tuple[WayIn, float] | None = None
 
     def look_again(self) -> float:
         """Bring `left_s` up to date, and return it."""
         clock: Clock = self._protocol.clock  # type: ignore[attr-defined]  # an HttpConnection's
         self.left_s = self.deadline - clock.monotonic()
         return self.left_s
+
+    def come_in(self) -> None:
+        """Be let in now that its body is there, where it was not at its head; or raise why not."""
+        if self.let_in is not None:
+            self.place = self.let_in()
 
     def check_deadline(self, now: float) -> None:
         """Raise a 504 if nothing is left of its time, else bring `left_s` up to date."""
