@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
 from multidict import istr
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from aiohttp.http_parser import RawRequestMessage
 
     from actors.kernel.clock import Clock
-    from http_edge.admissions import WayIn
 
 # RFC 3986's host, and a port: a registered name, or an address, which has brackets if it is IPv6's.
 _HOST: Final = re.compile(
@@ -56,8 +55,9 @@ class HttpRequest(web.BaseRequest):
     deadline: float
     left_s: float
     beyond: bool
-    let_in: Callable[[], tuple[WayIn, float]] | None = None
-    place: tuple[WayIn, float] | None = None
+    # A WayIn, which knows of requests.
+    let_in: Callable[[], tuple[Any, float]] | None = None
+    place: tuple[Any, float] | None = None
 
     def look_again(self) -> float:
         """Bring `left_s` up to date, and return it."""
