@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import structlog
@@ -114,17 +115,18 @@ class Gateway:
             handler, params, query = self._find_handler(request, message)
             if handler in self._changing:
                 self._check_source(request)
-            rest = None if message.should_close else request.protocol.rest  # type: ignore[attr-defined]  # it is an HttpConnection
-            control = self._admissions.enter(self._bounds.get(handler), rest, begun)
+            control = self._enter(request, handler, begun)
             if not self._turnstile.passes() and not _is_vital(message.path):
                 await self._turnstile.wait(request.left_s)
                 request.check_deadline(self.clock.monotonic())
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
+                request.come_in()
             answer = await handler(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
-                leave(control, begun, self.clock.monotonic(), "")
+                way, entered_s = request.place or (control, begun)
+                leave(way, entered_s, self.clock.monotonic(), "")
                 raise
             answer = self._failed(request, error, handler)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
@@ -135,7 +137,8 @@ class Gateway:
             status = str(answer.status)
             self.counts.requests.streams(handler)
         ended = self.clock.monotonic()
-        leave(control, begun, ended, status)
+        way, entered_s = request.place or (control, begun)
+        leave(way, entered_s, ended, status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
@@ -145,6 +148,27 @@ class Gateway:
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
+
+    def _enter(self, request: HttpRequest, handler: HttpHandler, now_s: float) -> WayIn | None:
+        """Let it in and return what it has to leave, or raise why not.
+
+        Where its body is waited for, it is let in when that is there: whoever holds his back must
+        keep out nobody.
+        """
+        rest = None if request._message.should_close else request.protocol.rest  # type: ignore[attr-defined]  # noqa: SLF001 - it is an HttpConnection
+        way = self._admissions.enter(self._bounds.get(handler), rest, now_s)
+        if way is None or request.content.is_eof():
+            return way
+        if request.method not in BODY_METHODS and handler not in self._bodiless:
+            return way
+        leave(way, now_s, now_s, "")
+        request.let_in = partial(self._let_in, way, rest)
+        return None
+
+    def _let_in(self, way: WayIn, rest: Rest | None) -> tuple[WayIn, float]:
+        now_s = self.clock.monotonic()
+        self._admissions.enter(way, rest, now_s)
+        return way, now_s
 
     def turns_away(
         self, message: RawRequestMessage, payload: StreamReader, arrived: float, rest: Rest
