@@ -41,7 +41,8 @@ def system_families(measured: Measured, asks: Iterable[AskBreaker] = ()) -> Iter
     yield from _lanes(measured.actors)
     yield from _stores(measured.services)
     yield from _effects(measured.services)
-    yield from _remotes(measured.remotes)
+    if measured.remotes:
+        yield from _remotes(measured.remotes)
     yield from _breakers(measured, asks)
 
 
