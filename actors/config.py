@@ -229,6 +229,7 @@ class AdmissionConfig(Section):
     in_progress_begin: Count
     in_progress_max: Count
     service_max: Count
+    saga_s_max: Positive
     target_s: Positive
     window_s: Positive
     rest_s: Positive

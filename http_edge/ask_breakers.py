@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.config import BreakerConfig
-from actors.errors import ActorCrashed, DeadLettered, DeadlineExceeded, NotAnswering
+from actors.errors import ActorCrashed, DeadlineExceeded, NotAnswering
 from actors.kernel.messages import Command
 from actors.measures.measured import MeasuredBreaker
 from actors.resilience.breaker import Breaker
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class AskBreaker:
     """What one edge asks of a service, its queries or its commands.
 
-    It has failed where there was no answer in time, or the service has crashed over it. To be
-    refused is an answer; and who is starting, parked, full or without room says so at once himself,
-    which is neither.
+    It has failed where there was no answer in time, or the service is gone over it. To be refused
+    is an answer; and who is starting, parked, full or without room says so at once himself, which
+    is neither. Nor is a message that crashed it each time and was set aside: that one is to blame,
+    the next proceeds, and whoever sends such must not close the service to all others.
     """
 
     def __init__(self, system: ServedSystem, service: str, kind: str, config: EdgeConfig) -> None:
@@ -74,7 +75,7 @@ class AskBreaker:
             else:
                 call.withdrawn()
             raise
-        except (ActorCrashed, DeadLettered):
+        except ActorCrashed:
             call.failed()
             raise
         except BaseException:

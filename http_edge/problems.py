@@ -165,7 +165,10 @@ _TOLD = {
         "{} takes nothing at present; try again later, and whoever runs it sees why at"
         " /admin/actors"
     ),
-    Kind.NOT_ANSWERING: "{} has answered nothing for a while, and was not asked; try again later",
+    Kind.NOT_ANSWERING: (
+        "{} has answered nothing for a while, or its operator says so, and was not asked; try again"
+        " later"
+    ),
     Kind.REMOTE_FAILED: "{} runs elsewhere and gave no proper answer; " + _AGAIN,
     Kind.DEADLINE_EXCEEDED: (
         "{} did not answer in time, and may yet do what it was asked; " + _AGAIN

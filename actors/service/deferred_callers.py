@@ -13,8 +13,9 @@ from actors.kernel.messages import Refusal, type_of
 from actors.store.messaging.deferred_replies import find_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
+    from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.messages import Later
     from actors.store.store import BoundHandler, Store
@@ -34,24 +35,39 @@ class DeferredCaller(msgspec.Struct, eq=False):
 class DeferredCallers:
     """Callers by the name of the request they wait for; at its deadline one is told so_far."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, saga_s_max: float) -> None:
         """Start with nobody."""
+        self._clock = clock
+        self._saga_s_max = saga_s_max
         self._waiters: dict[str, list[DeferredCaller]] = {}
-        # All requests that have no answer, whether anybody waits or not.
-        self._open: set[str] = set()
+        # Requests that have no answer, whether anybody waits or not: since when, the oldest first;
+        # and those of longer ago than `saga_s_max`.
+        self._open: dict[str, float] = {}
+        self._long: set[str] = set()
 
     @property
     def left_behind(self) -> int:
-        """How many requests go on that nobody waits for."""
+        """How many requests go on that nobody waits for, and were put off lately.
+
+        What takes longer waits for somebody, or its author has forgotten to reply.
+        """
+        since_s = self._clock.monotonic() - self._saga_s_max
+        while self._open and (oldest := next(iter(self._open.items())))[1] <= since_s:
+            del self._open[oldest[0]]
+            self._long.add(oldest[0])
         return max(0, len(self._open) - len(self._waiters))
 
-    def opened(self, requests: Iterable[str]) -> None:
+    def opened(self, requests: frozenset[str]) -> None:
         """Hear from the store of a new incarnation which requests have no answer."""
-        self._open = set(requests)
+        now_s = self._clock.monotonic()
+        self._long &= requests
+        known = {each: at_s for each, at_s in self._open.items() if each in requests}
+        self._open = known | dict.fromkeys(requests - known.keys() - self._long, now_s)
 
     def add(self, envelope: Envelope, later: Later) -> None:
         """Let the message's caller wait, if there is one."""
-        self._open.add(later.request)
+        if later.request not in self._long:  # else somebody asks again
+            self._open.setdefault(later.request, self._clock.monotonic())
         future = envelope.reply_to
         if not isinstance(future, AsyncioFuture) or future.ended:
             return
@@ -63,7 +79,8 @@ class DeferredCallers:
 
     def answer(self, request: str, value: Any) -> None:
         """Give the answer to whoever waits for it."""
-        self._open.discard(request)
+        self._open.pop(request, None)
+        self._long.discard(request)
         for waiter in self._waiters.pop(request, ()):
             waiter.future.settle(value)
 

@@ -68,6 +68,6 @@ class HostedService:
     def __post_init__(self) -> None:
         """Make what outlives the incarnations."""
         self.breakers = Breakers(self.name, self.config, self.clock)
-        self.deferred = DeferredCallers()
+        self.deferred = DeferredCallers(self.clock, self.config.edge.admission.saga_s_max)
         self.commits = Commits(self.name)
         self.check = IntegrityCheck(self.path, self.clock)

@@ -196,7 +196,7 @@ def _order(call: AdminCall, kind: type[Order]) -> Order:
     try:
         return msgspec.json.decode(call.body, type=kind)
     except (ValueError, RecursionError) as error:
-        explain(call.body, error)
+        explain(call.body, error, kind)
 
 
 async def _let_go(asked: Awaitable[object], field: str) -> object:

@@ -47,6 +47,8 @@ class Exposition:
     def __init__(self, counts: EdgeCounts) -> None:
         """Of a simulated process nothing is told but what it has counted itself."""
         self._counts = counts
+        # One at a time: a hundred together would each have their part in the same pass of the loop.
+        self._writing = asyncio.Lock()
         self._process = CollectorRegistry()
         if counts.loop_lag is not None:
             ProcessCollector(registry=self._process)
@@ -62,12 +64,13 @@ class Exposition:
         is_open = any(_is_openmetrics(each) for each in accept.split(","))
         write = openmetrics.generate_latest if is_open else generate_latest
         parts, unbroken = [], 0
-        for family in self._families(measured):
-            if unbroken > UNBROKEN_BYTES:
-                unbroken = 0
-                await asyncio.sleep(0)
-            parts.append(write(_Alone(family)))
-            unbroken += len(parts[-1])
+        async with self._writing:
+            for family in self._families(measured):
+                if unbroken > UNBROKEN_BYTES:
+                    unbroken = 0
+                    await asyncio.sleep(0)
+                parts.append(write(_Alone(family)))
+                unbroken += len(parts[-1])
         text = b"".join(part.removesuffix(END) for part in parts)
         if is_open:
             return openmetrics.CONTENT_TYPE_LATEST, text + END

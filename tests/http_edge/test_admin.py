@@ -137,6 +137,8 @@ async def test_a_breaker_is_forced_until_that_is_lifted() -> None:
         for body in wrong:
             reply = await served.admin("POST", path, json=body)
             assert reply.status in {400, 422}
+        reply = await served.admin("POST", path, json={"state": "half_open"})
+        assert reply.json["detail"].endswith('one of "auto", "closed", "open"')
         is_problem(await served.admin("GET", "/admin/breakers/room"), 404, "name")
         nobody = await served.admin("POST", "/admin/breakers/room", json={"state": "open"})
         is_problem(nobody, 404, "name")

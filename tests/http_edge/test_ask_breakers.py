@@ -65,7 +65,8 @@ async def ask(breakers: AskBreakers, message: Any, *, timeout_s: float = PATIENC
         (DeadlineExceeded("late"), True),
         (MessageExpired("late", place="command"), True),
         (ActorCrashed("over this"), True),
-        (DeadLettered("three times"), True),
+        # That message is to blame: the next proceeds.
+        (DeadLettered("three times"), False),
         # An answer.
         (Refusal.not_found("no such room"), False),
         (Accepted(value=None), False),

@@ -115,6 +115,32 @@ async def test_what_was_put_off_and_has_no_answer_is_left_behind_until_it_has(
         assert run.system.left_behind("a") == 0
 
 
+async def test_what_goes_on_for_long_is_not_left_behind_any_more(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Nobody may ever answer it: it must not close its service, also where it is asked again."""
+    async with office(
+        tmp_path, {"a": Clerk}, clock=clock, settings=["edge.admission.saga_s_max=60.0"]
+    ) as run:
+        asked = run.ask("a", Apply(request="forgotten"), key="k", timeout_s=1.0)
+        await run.advance(50.0, steps=100)
+        also = run.ask("a", Apply(request="later"), timeout_s=1.0)
+        await run.advance(9.0, steps=18)
+        assert [type(each.result()) for each in (asked, also)] == [Accepted, Accepted]
+        assert run.system.left_behind("a") == 2
+        await run.advance(2.0)
+        assert run.system.left_behind("a") == 1
+        again = run.ask("a", Apply(request="forgotten"), key="k", timeout_s=1.0)
+        await run.advance(2.0, steps=4)
+        assert type(again.result()) is Accepted
+        run.system.kill("a")
+        await run.ask("a", Note(label="is up"))
+        assert run.system.left_behind("a") == 1
+        await run.ask("a", Decide(request="forgotten"))
+        await run.ask("a", Decide(request="later"))
+        assert run.system.left_behind("a") == 0
+
+
 async def test_handler_may_answer_what_it_puts_off(tmp_path: Path, clock: SteppingClock) -> None:
     """All in one transaction: the answer is the reply."""
 
