@@ -56,8 +56,10 @@ class Orders(actors.Service):
 def services(wiring: actors.Wiring) -> dict[str, Any]:
     """Where the stock is, the configuration says."""
     url = wiring.config.section(ShopConfig).stock_url
-    routes = {FindStock: ("GET /stock/{sku}", Stock), TakeStock: "POST /stock/{sku}/taken"}
-    return {"orders": Orders, "stock": actors.Remote(url, routes)}
+    stock = actors.Remote(
+        url, {FindStock: ("GET /stock/{sku}", Stock), TakeStock: "POST /stock/{sku}/taken"}
+    )
+    return {"orders": Orders, "stock": stock}
 
 
 SHOP = actors.System(

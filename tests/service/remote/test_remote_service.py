@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 S = 1_000_000
 
 
-def always(status: int, body: Any = None, **header: str) -> Outside:
+def always(status: int, body: Any = None, **header: str | None) -> Outside:
     """Return who says the same to everybody."""
 
     async def answers(_request: RemoteRequest) -> RemoteAnswer:
@@ -56,7 +56,8 @@ def in_turn(*answers: RemoteAnswer | str) -> Outside:
 
 
 async def never(_request: RemoteRequest) -> RemoteAnswer:
-    return await asyncio.get_running_loop().create_future()
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
 
 
 PLENTY = {"sku": "a b", "count": 7, "of no use": True}
