@@ -40,6 +40,7 @@ class MeasuredActor(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     expired: Mapping[str, int]
     restarts: Mapping[str, int]
+    handed_over: int = 0
 
 
 class MeasuredBreaker(msgspec.Struct, frozen=True, kw_only=True):

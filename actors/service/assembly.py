@@ -16,6 +16,8 @@ from actors.errors import (
     StoreError,
 )
 from actors.kernel.actor_system import ActorSystem
+from actors.kernel.discovery.balance import KEY
+from actors.kernel.messages import type_name
 from actors.kernel.supervision.child_spec import SupervisorSpec
 from actors.measures.measured import Measured
 from actors.resilience.background_gate import BackgroundGate
@@ -32,7 +34,7 @@ from actors.service.service import Service, StatelessService
 from actors.service.service_host import service_child
 from actors.service.stateless.replicas import Replicas, actor_names
 from actors.service.stateless.runner import RunnerSpec
-from actors.service.stateless.stateless_host import stateless_children
+from actors.service.stateless.stateless_host import stateless_child
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
@@ -143,6 +145,7 @@ class ServiceSystem(ActorSystem):
         self._hosted: dict[str, HostedService] = {}
         self._remotes: dict[str, RemoteService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
+        stateless: dict[str, Callable[[str], ChildSpec]] = {}
         for name, service in services.items():
             first = made[name]
             if isinstance(service, Remote):
@@ -159,13 +162,14 @@ class ServiceSystem(ActorSystem):
                 children[name] = [remote_child(remote)]
                 continue
             if isinstance(first, StatelessService):
-                children[name] = _make_replicas(
+                stateless[name] = child = _make_stateless(
                     name,
                     cast("Callable[[], StatelessService] | Replicas", service),
                     config=config,
                     context=context,
                     runner=runner,
                 )
+                children[name] = [child(each) for each in actor_names({name: service})]
                 continue
             hosted = self._hosted[name] = _make_hosted(
                 name,
@@ -198,6 +202,10 @@ class ServiceSystem(ActorSystem):
             supervisor=config.supervisor,
             letter_sources=[each.dead_letters for each in self._operators.values()],
         )
+        for name, child in stateless.items():
+            self.allow_scaling(name, child, replicas_max=config.service.replicas_max)
+            if isinstance(service := services[name], Replicas):
+                self.router.balance(name, service.balance, context.rng)
         directory.connect(self.router)
         self._directory = directory
 
@@ -230,6 +238,7 @@ class ServiceSystem(ActorSystem):
     def leave(self) -> None:
         """Note that the process ends: what it is cut off from now is not to be warned of."""
         self._directory.leaving = True
+        self.standings.close()
 
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
@@ -414,14 +423,14 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     )
 
 
-def _make_replicas(
+def _make_stateless(
     name: str,
     service: Callable[[], StatelessService] | Replicas,
     *,
     config: Config,
     context: KernelContext,
     runner: RunnerType,
-) -> list[ChildSpec]:
+) -> Callable[[str], ChildSpec]:
     def make_runner(replica: str) -> Runner:
         spec = RunnerSpec(
             name=replica,
@@ -430,9 +439,8 @@ def _make_replicas(
         )
         return runner(spec, clock=context.clock, rng=context.rng.fork(replica))
 
-    return stateless_children(
+    return stateless_child(
         name,
-        actor_names({name: service}),
         service.factory if isinstance(service, Replicas) else service,
         make_runner,
         config=config.service,
@@ -464,6 +472,9 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService | Remo
             f"of one, or a function that returns one"
         )
         raise ConfigError(error)
+    if isinstance(service, Replicas) and (fault := _fault_of_key(service.balance, made)):
+        error = f"service {name!r}: {fault}"
+        raise ConfigError(error)
     if isinstance(made, Service) and not isinstance(getattr(made, "schema", None), str | Path):
         error = (
             f"service {name!r}: {kind} has no `schema`: write its tables' SQL there, or the Path "
@@ -487,3 +498,12 @@ def _stub_of(name: str, remote: Remote) -> RemoteStub:
                 )
                 raise ConfigError(error)
     return stub
+
+
+def _fault_of_key(balance: str, made: Service | StatelessService) -> str | None:
+    """Return what is wrong with balancing this service by a key, if something is."""
+    field = balance.removeprefix(KEY)
+    for message in type(made).handlers if field != balance else ():
+        if field not in getattr(message, "__struct_fields__", ()):
+            return f"its balance is {balance}, and {type_name(message)} has no field {field!r}"
+    return None

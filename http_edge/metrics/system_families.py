@@ -61,6 +61,7 @@ def _actors(actors: Iterable[MeasuredActor]) -> Iterator[Metric]:
         messages.add_metric([each.name, "handled"], each.handled)
         messages.add_metric([each.name, "refused"], each.refused)
         messages.add_metric([each.name, "dead_lettered"], each.dead_lettered)
+        messages.add_metric([each.name, "handed_over"], each.handed_over)
         rejected.add_metric([each.name], each.rejected)
         for place, number in each.expired.items():
             expired.add_metric([each.name, place], number)

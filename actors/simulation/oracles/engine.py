@@ -83,7 +83,8 @@ ORACLES: Final[Mapping[str, str]] = {
     "at once, or after a pause that grows with its crashes and not in stable times; siblings are "
     "started again as their group has it, and nobody else is; who was resumed runs, who is "
     "suspended is so for his time; nobody who is down is said to be up",
-    "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
+    "accounts": "accepted = handled + refused + dead-lettered + handed over + queued, of every "
+    "actor",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
     "many, is told when to come again, at once, and nothing of it was begun; nobody keeps a place",
@@ -453,7 +454,8 @@ class Engine:
     def counted(self, actors: Iterable[ActorStats]) -> None:
         """Hear how actors count their messages, at any moment."""
         for each in actors:
-            ended = each.handled + each.refused + each.dead_lettered + each.mailbox_depth
+            ended = each.handled + each.refused + each.dead_lettered + each.handed_over
+            ended += each.mailbox_depth
             if ended != each.accepted and each.name not in self._miscounted:
                 self._miscounted.add(each.name)
                 self._add("accounts", [f"{each.name} has accepted {each.accepted}, not {ended}"])
