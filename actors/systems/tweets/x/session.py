@@ -15,6 +15,7 @@ import msgspec
 from actors.systems.tweets.x.access import X_HOST, check_loopback
 from actors.systems.tweets.x.limit_headers import reset_of, wait_until
 from actors.systems.tweets.x.x_errors import OutsideAddress, XStatus, XUnreachable
+from actors.tracing.trace_context import trace_headers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -96,6 +97,9 @@ class XSession:
             if self._is_simulator:
                 check_loopback(self._base_url)
             url = self._rebase(url)
+            # Not to X itself, which has no use for our ids.
+            if found := trace_headers():
+                options["headers"] = {**(options.get("headers") or {}), **found}
         return self._session.request(method, url, allow_redirects=False, **options)
 
     async def close(self) -> None:

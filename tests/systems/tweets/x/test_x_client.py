@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tweepy.asynchronous import AsyncClient
 
+from actors.log import request_id
 from actors.systems.tweets.x.access import XAccess
 from actors.systems.tweets.x.session import XSession
 from actors.systems.tweets.x.x_client import XWriter
@@ -21,6 +22,7 @@ from actors.systems.tweets.x.x_errors import (
     XStatus,
     XUnreachable,
 )
+from actors.tracing.trace_context import Place
 from tests.systems.tweets.reading.reading_stage import CREDENTIALS
 from tests.systems.tweets.rough_x import Stage, answers, rough_x, sends
 
@@ -152,6 +154,18 @@ async def test_nothing_goes_elsewhere_than_to_the_x_that_is_there() -> None:
         with pytest.raises(OutsideAddress):
             session.request("GET", "https://api.twitter.com/2/users/me")
         assert x.requests == []
+
+
+async def test_a_trace_goes_on_at_the_x_that_is_there() -> None:
+    """What an effect asks of it for a traced request says so; of any other, nothing."""
+    place = Place("my-request", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", 3)
+    async with rough_x() as x:
+        for trace in ("my-request", place.context()):
+            token = request_id.set(trace)
+            await writer_at(x).like("7")
+            request_id.reset(token)
+        said = [request.headers.get("traceparent") for request in x.requests]
+        assert said == [None, f"00-{place.trace_id}-{place.span_id}-01"]
 
 
 async def test_a_redirect_is_not_followed() -> None:
