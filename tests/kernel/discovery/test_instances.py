@@ -142,13 +142,21 @@ async def test_what_has_crashed_one_replica_is_not_handed_to_the_next() -> None:
 
 
 async def test_nothing_runs_for_who_is_asked_nothing() -> None:
-    """No timer is left that would look at idle replicas."""
+    """No timer is left that would look at idle replicas; what waits is given away by an event."""
     async with running_kernel() as kernel:
         system = await replicated(kernel)
         assert await ask(system, "who?") == "s-1"
         await kernel.advance(STALLED_S)
+        assert system._handover._timers == {}
+        for name in ("s-1", "s-2", "s-3"):
+            system.suspend(name)
+        await turns()
+        waits = [ask(system, "who?") for _ in range(3)]
         await kernel.advance(STALLED_S)
         assert system._handover._timers == {}
+        system.resume("s-2")
+        await kernel.advance(0.0)
+        assert [await each for each in waits] == ["s-2"] * 3
 
 
 # --- How all stands ---------------------------------------------------------------------------
