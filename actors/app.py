@@ -228,6 +228,9 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))
+    kept = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.unforgotten()]
+    if kept:
+        raise ConfigError("\n  ".join(["these answers would be kept too long:", *kept]))
     return classes
 
 

@@ -141,6 +141,12 @@ class StoreConfig(Section):
     warned_kinds_max: Count
 
 
+class CacheConfig(Section):
+    entries_max: Count
+    kib_max: Count
+    refused_share: Share
+
+
 class ChannelConfig(Section):
     window_messages: Count
     memory_kib: Count
@@ -321,6 +327,7 @@ class Config(Section):
     supervisor: SupervisorConfig
     service: ServiceConfig
     store: StoreConfig
+    cache: CacheConfig
     backup: BackupConfig
     channel: ChannelConfig
     timer: TimerConfig

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+import msgspec
+
 from actors.errors import (
     ConfigError,
     LetterNotReplayable,
@@ -19,6 +21,7 @@ from actors.kernel.actor_system import ActorSystem
 from actors.kernel.discovery.balance import KEY
 from actors.kernel.messages import type_name
 from actors.kernel.supervision.child_spec import SupervisorSpec
+from actors.measures.cache_counts import CacheCounts
 from actors.measures.measured import Measured
 from actors.resilience.background_gate import BackgroundGate
 from actors.service.backing_up import Backups, Threads
@@ -383,13 +386,19 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     )
     rng = context.rng.fork(name)
 
-    def make_store() -> Any:
-        return store(spec, config.store, clock=context.clock, rng=rng.fork("store"))
+    def make_store(hearer: Any = None) -> Any:
+        its = spec if hearer is None else msgspec.structs.replace(spec, hearer=hearer)
+        return store(its, config.store, clock=context.clock, rng=rng.fork("store"))
 
     return HostedService(
         name=name,
         make_service=service,
         make_store=make_store,
+        cache_counts={
+            spec.message.__name__: CacheCounts()
+            for spec in made.handlers.values()
+            if spec.cache is not None
+        },
         directory=directory,
         gate=gate,
         config=config,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.kernel import lifecycle
 from actors.kernel.messages import type_name
 from actors.simulation.oracles.admission_oracle import LOST_S, AdmissionOracle
+from actors.simulation.oracles.answers.cache_oracle import CacheOracle, TimelessTransaction
 from actors.simulation.oracles.calm_oracle import NO_ROOM, CalmOracle
 from actors.simulation.oracles.channel_oracle import ChannelOracle
 from actors.simulation.oracles.commit_watch import CommitWatch
@@ -85,6 +86,8 @@ ORACLES: Final[Mapping[str, str]] = {
     "suspended is so for his time; nobody who is down is said to be up",
     "accounts": "accepted = handled + refused + dead-lettered + handed over + queued, of every "
     "actor",
+    "caches": "an answer that was kept is what its query says at that moment; who ask together "
+    "are read for once; no more is kept than may be",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
     "many, is told when to come again, at once, and nothing of it was begun; nobody keeps a place",
@@ -170,6 +173,7 @@ class Engine:
         self.deferred = DeferredOracle(clock.monotonic, self._told, self.pauses)
         self._answered: list[str] = []
         self._replies = ReplyOracle(self._answered)
+        self._caches = CacheOracle()
         self._letters = LetterOracle(config.service.dead_letters_max)
         self._order = OrderOracle()
         self._epochs: dict[str, int] = {}
@@ -380,8 +384,22 @@ class Engine:
     def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
         """Hear what was found for those who asked a question."""
         self._add("admission", self.admissions.given(store, batch))
+        self._add("caches", self._caches.read(store, batch, outcomes))
         for envelope, outcome in zip(batch, outcomes, strict=False):
             self._replies.watch(store, envelope, outcome)
+
+    def known(
+        self,
+        store: str,
+        hit: tuple[Envelope, Any],
+        ask: Callable[[TimelessTransaction], Any],
+        tx: TimelessTransaction,
+    ) -> None:
+        """Hear what was told without reading it; `ask` has its handler read it now."""
+        envelope, told = hit
+        self._add("admission", self.admissions.given(store, [envelope]))
+        self._replies.watch(store, envelope, told)
+        self._add("caches", self._caches.known(store, envelope.message, told, ask, tx))
 
     def sends(self, request_id: str, method: str, target: str, *, as_operator: bool) -> None:
         """Hear that a client is about to ask the gateway."""
@@ -430,6 +448,7 @@ class Engine:
             at_rest=at_rest,
         )
         self._add("metrics", found)
+        self._add("caches", self._caches.counted(text, self.config.cache))
 
     def is_calm_since(self, host: str, begun_s: float) -> bool:
         """Whether nothing has been done to system and link since then, nor just before."""

@@ -35,9 +35,13 @@ HEAD: Final = ("connections", "201/s", "server CPU ms a booking", "202", "503", 
 
 
 class Crowd(msgspec.Struct, frozen=True):
-    """What so many clients saw; `over_ms` is by how much an answer exceeded its deadline."""
+    """What so many clients saw; `over_ms` is by how much an answer exceeded its deadline.
+
+    `statuses` are those of the time, `booked` counts the last answers as well, as `cpu_s` does.
+    """
 
     statuses: dict[str, int]
+    booked: int
     over_ms: float
     broken: int
     unanswered: int
@@ -110,7 +114,7 @@ def measure_crowd(effort: Effort, folder: Path) -> Result:
         (
             f"{connections:,}",
             short(each.per_second),
-            short(each.cpu_s * 1e3 / max(1, each.statuses.get("201", 0))),
+            short(each.cpu_s * 1e3 / max(1, each.booked)),
             *(f"{each.statuses.get(status, 0):,}" for status in ("202", "503", "504")),
             short(max(0.0, each.over_ms)),
         )
