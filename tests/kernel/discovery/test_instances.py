@@ -312,6 +312,20 @@ async def test_what_a_suspended_or_killed_one_has_left_is_its_siblings() -> None
         assert list(seen(system)) == ["s-1", "other"]
 
 
+async def test_who_leaves_before_it_is_done_has_it_done_all_the_same() -> None:
+    """And nothing is left half made."""
+    async with running_kernel() as kernel:
+        system = await replicated(kernel, 2)
+        for replicas in (5, 1):
+            asking = asyncio.ensure_future(system.scale("s", replicas))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await turns()
+            assert len(system.registry.replicas("s")) == replicas
+        await kernel.advance(1.0)
+        assert await ask(system, "who?") == "s-1"
+
+
 async def test_a_wrong_number_is_refused_and_a_service_with_one_writer() -> None:
     """With how many there may be."""
     async with running_kernel() as kernel:
