@@ -29,14 +29,17 @@ class Stage:
     """A hotel of which a share of the requests is traced, played again and again."""
 
     def __init__(self, place: Path, share: float) -> None:
-        found: list[list[Row]] = []
+        found: list[tuple[list[Row], set[Sent]]] = []
+        self._found = found
+        self._sent: set[Sent] = set()
+        stage = self
 
         class Observed(HotelScenario):
             def violations(self, folder: Path, *rest: Any) -> list[str]:
-                found.append(rows_in(folder))
+                # At rest: timers that are due later come when this was looked at.
+                found.append((rows_in(folder), set(stage._sent)))
                 return super().violations(folder, *rest)
 
-        self._found = found
         config = load_config(None, [f"trace.sample_share={share}"], [HOTEL])
         place.mkdir()
         self._stage = Rehearsal(replace(HOTEL, scenario=lambda: Observed), config, place)
@@ -44,10 +47,10 @@ class Stage:
     def play(self, seed: int) -> tuple[Played, list[Row], set[Sent]]:
         """Return the run, the spans that it has left, and what was sent in it."""
         self._found.clear()
-        with noting() as sent:
+        with noting() as self._sent:
             run = self._stage.play(self._stage.script(seed))
         assert not run.troubles, (seed, run.troubles)
-        (rows,) = self._found
+        ((rows, sent),) = self._found
         return run, rows, sent
 
 
