@@ -88,7 +88,6 @@ class Gateway:
         self._turnstile = context.turnstile
         self.clock = context.system.clock
         self._date = context.date
-        self._log_requests = context.log_requests
         self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
 
@@ -132,7 +131,7 @@ class Gateway:
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         self._count(handler, message.method, status, ended - request.arrived)
-        if self._log_requests:
+        if self._context.log_requests:
             self._log(request, answer, begun)
         return answer
 
@@ -169,7 +168,7 @@ class Gateway:
             or not (payload.is_eof() if payload is not EMPTY_PAYLOAD else message.method == "GET")
             or any(field in headers for field in _LOOKED_AT)
             or self._context.draining
-            or self._log_requests
+            or self._context.log_requests
         )
 
     def bound_to(self, addresses: Iterable[str]) -> None:

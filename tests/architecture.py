@@ -31,7 +31,7 @@ ROWS = (
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.kernel",),
-    ("actors.log", "actors.shared_options"),
+    ("actors.live_config", "actors.log", "actors.shared_options"),
     ("actors.config",),
     (
         "actors.config_faults",
