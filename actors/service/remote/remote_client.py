@@ -12,6 +12,7 @@ from actors.errors import DeadlineExceeded, NotAnswering, RemoteFailed
 from actors.kernel.messages import Refusal
 from actors.kernel.supervision.backoff import full_jitter_s
 from actors.service.remote.transport import NoAnswerCame, RemoteRequest
+from actors.tracing.trace_context import is_traced, read_place
 
 if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
@@ -194,8 +195,13 @@ def _headers(
         headers["Content-Type"] = "application/json"
     if key is not None:
         headers["Idempotency-Key"] = key
-    if envelope.trace is not None:
-        headers["X-Request-ID"] = envelope.trace
+    trace = envelope.trace
+    if is_traced(trace):
+        place = read_place(trace)
+        headers["X-Request-ID"] = place.request_id
+        headers["traceparent"] = f"00-{place.trace_id}-{place.span_id}-01"
+    elif trace is not None:
+        headers["X-Request-ID"] = trace
     return headers
 
 

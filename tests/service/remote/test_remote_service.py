@@ -11,7 +11,9 @@ import pytest
 
 from actors.errors import ActorCrashed, DeadlineExceeded, NotAnswering, RemoteFailed
 from actors.kernel.messages import Refusal
+from actors.log import request_id
 from actors.service.remote.transport import NoAnswerCame
+from actors.tracing.trace_context import Place
 from tests.kernel.kernel_harness import turns
 from tests.service.callers import opens_after
 from tests.service.desks import Labels, Note
@@ -89,6 +91,21 @@ async def test_a_command_has_a_body_and_its_askers_key(tmp_path: Path) -> None:
     assert msgspec.json.decode(first.body or b"") == {"count": 2}
     assert first.headers["Idempotency-Key"] == "one"
     assert len(second.headers["Idempotency-Key"]) > 20  # made here: it may be tried again
+
+
+async def test_a_trace_goes_on_there(tmp_path: Path) -> None:
+    """By W3C's header, and under the id that the request has in our log."""
+    outside = always(200, PLENTY)
+    place = Place("request-1", "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", 0)
+    async with shop(tmp_path, outside) as run:
+        for trace in (place.context(), "request-2"):
+            token = request_id.set(trace)
+            await run.through(run.ask("depot", FindStock(sku="a")))
+            request_id.reset(token)
+    traced, other = (each.headers for each in outside.requests)
+    assert (traced["X-Request-ID"], other["X-Request-ID"]) == ("request-1", "request-2")
+    assert traced["traceparent"] == f"00-{place.trace_id}-{place.span_id}-01"
+    assert "traceparent" not in other
 
 
 PROBLEM = {"type": "/x", "title": "No", "detail": "none left", "field": "sku"}
