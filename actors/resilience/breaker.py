@@ -180,8 +180,9 @@ class Breaker:
     def reconfigured(self, config: BreakerConfig) -> None:
         """Have other limits from now on; it stays as it is until the next call has ended."""
         self._config = config
-        self._slow_s, self._window_calls = config.slow_s, config.window_calls
-        while len(self._window) > self._window_calls:
+        self._slow_s, self.probes_max = config.slow_s, config.probes_max
+        self.window_calls = config.window_calls
+        while len(self._window) > self.window_calls:
             self._failures -= self._window.popleft()
 
     def enter(self) -> Call | None:

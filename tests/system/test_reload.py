@@ -163,6 +163,9 @@ def test_a_new_deadline_counts_from_the_next_request_on(live: Live) -> None:
 
 @pytest.mark.real_time
 @pytest.mark.skipif(_has_terminal(), reason="with a terminal a process ends that loses it")
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, reason="nohup has it ignored"
+)
 def test_a_hangup_reads_the_file_anew(live: Live, tmp_path: Path) -> None:
     """One that is wrong says why in the log, and the process goes on as it was."""
     own = tmp_path / "own.toml"
