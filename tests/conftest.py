@@ -40,6 +40,11 @@ hypothesis.settings.register_profile(
     deadline=None,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    max_examples=30,
+)
+# As `make test-long` has them again.
+hypothesis.settings.register_profile(
+    "thorough", parent=hypothesis.settings.get_profile("rehearsal"), max_examples=200
 )
 hypothesis.settings.load_profile("rehearsal")
 # Nor are the constants drawn of all that is imported: each worker would read five hundred files for

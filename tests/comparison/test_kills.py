@@ -2,7 +2,8 @@
 
     python -m pytest tests/comparison -m "long or not long"
 
-Ours always; the others by `make test-long` alone: DBOS where `make bench` has installed it; Restate where its server and its package are:
+Ours always; the others in `make test-long` alone: DBOS where `make bench` has installed it;
+Restate where its server and its package are:
 `npm install -g @restatedev/restate-server`, `pip install restate_sdk hypercorn`.
 """
 

@@ -181,7 +181,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return Tree(tmp_path_factory.mktemp("tree"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_time
 def test_a_hunt_tells_how_it_ended(tree: Tree) -> None:
     """Found by what it does; not found; not to be booted; out of time: and no change is left."""

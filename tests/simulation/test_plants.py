@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,7 +75,7 @@ def test_all_starts_end_in_one_script(nursery: Nursery) -> None:
 def test_what_is_found_is_found_again(nursery: Nursery) -> None:
     """A failing script fails in the same way each time."""
     plant = PLANTS["outbox_in_memory"]
-    for played in islice(nursery.failures(plant), 3):
-        with plant.planted():
-            again = nursery.rehearsal(plant).play(played.script)
-        assert (again.digest, again.troubles) == (played.digest, played.troubles)
+    played = next(nursery.failures(plant))
+    with plant.planted():
+        again = nursery.rehearsal(plant).play(played.script)
+    assert (again.digest, again.troubles) == (played.digest, played.troubles)

@@ -22,7 +22,7 @@ from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems.tweets.scenario.scenario import TweetsScenario
 from tests.simulation.oracles.engine_plants import PLANTED, SCRIPTED, poison, shifted
 from tests.simulation.planting import PLANTED as SYSTEMS
-from tests.simulation.planting import config_of
+from tests.simulation.planting import Stages, config_of
 from tests.simulation.tally import TallyCall, TallyScenario, tally
 from tests.simulation.workshop_scenario import WorkshopCall
 from tests.systems.tweets.scenario.mutants import MUTANTS
@@ -39,23 +39,24 @@ if TYPE_CHECKING:
 GUARANTEES = Path(__file__).parents[3] / "docs" / "GUARANTEES.md"
 ROW = re.compile(r"^\| ([HB]?\d+) \| .* \| ([^|]+) \|$", re.MULTILINE)
 SEEDS = 60
-CONTROLS = 6
+CONTROLS = 3
 
 
 @pytest.fixture(scope="module")
 def rehearse() -> Iterator[Rehearse]:
-    """Return what furnishes a system under a profile, once."""
-    made: dict[Any, Rehearsal] = {}
+    """Return what furnishes a system once, or one that is given."""
+    made: list[System] = []
 
     def rehearsal(name: str, profile: str, system: System | None = None) -> Rehearsal:
-        key = (name, profile, system is None)
-        if key not in made:
-            folder = place / f"{len(made)}"
-            folder.mkdir()
-            made[key] = Rehearsal(system or SYSTEMS[name], config_of(name), folder, profile=profile)
-        return made[key]
+        if system is None:
+            return stages.rehearsal(name, profile)
+        made.append(system)
+        folder = place / f"given-{len(made)}"
+        folder.mkdir()
+        return Rehearsal(system, config_of(name), folder, profile=profile)
 
     with scratch_folder() as place, without_logs():
+        stages = Stages(place)
         yield rehearsal
 
 
