@@ -208,6 +208,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
                 check_schema(made.schema, type(made).__name__)
                 bound_effects(name, made, config)  # what their options say, by functions too
     _check_effect_tables(systems, owners, config)
+    _check_instances(classes, config)
     groups: list[Group] = []
     for system in systems:
         groups += system.supervision
@@ -218,6 +219,9 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))
+    kept = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.unforgotten()]
+    if kept:
+        raise ConfigError("\n  ".join(["these answers would be kept too long:", *kept]))
     return classes
 
 
@@ -233,6 +237,18 @@ def _check_effect_tables(
                 message = (
                     f"{system.name}: configuration: [{section}.effects] has no service {service!r};"
                     f" there are {', '.join(services)}"
+                )
+                raise ConfigError(message)
+
+
+def _check_instances(classes: ServiceClasses, config: Config) -> None:
+    """Raise ConfigError where replicas, or a balance, are wanted of what is no service."""
+    for key, names in (("replicas", config.service.replicas), ("balance", config.service.balance)):
+        for name in names:
+            if name not in classes:
+                message = (
+                    f"configuration: service.{key}: there is no service {name!r}; "
+                    f"there are {', '.join(classes)}"
                 )
                 raise ConfigError(message)
 

@@ -112,6 +112,16 @@ class ServiceConfig(Section):
     handler_s_max: Annotated[float, msgspec.Meta(ge=0.01, le=1e9)]
     batch_messages_max: Count
     dead_letters_max: Count
+    replicas_max: Count
+    # By a service's name, before what its system says.
+    replicas: dict[str, Count]
+    balance: dict[str, str]
+
+    def rules(self) -> Iterable[Rule]:
+        """Say what its keys must be to each other."""
+        for name, replicas in self.replicas.items():
+            rule = f"service.replicas.{name} is at most service.replicas_max"
+            yield replicas <= self.replicas_max, rule
 
 
 class StoreConfig(Section):
@@ -129,6 +139,12 @@ class StoreConfig(Section):
     events_kept_max: Count
     listed_rows_max: Count
     warned_kinds_max: Count
+
+
+class CacheConfig(Section):
+    entries_max: Count
+    kib_max: Count
+    refused_share: Share
 
 
 class ChannelConfig(Section):
@@ -274,6 +290,7 @@ class EdgeConfig(Section):
     page_items_default: Count
     hosts: tuple[HostName, ...]
     suspend_s_max: Positive
+    registry_wait_s_max: Positive
     metrics_look_s_max: Positive
     loop_lag_period_s: Positive
     gateway: ListenerConfig
@@ -310,6 +327,7 @@ class Config(Section):
     supervisor: SupervisorConfig
     service: ServiceConfig
     store: StoreConfig
+    cache: CacheConfig
     backup: BackupConfig
     channel: ChannelConfig
     timer: TimerConfig

@@ -114,6 +114,14 @@ class NoSuchActor(ActorError):
     """Nothing is registered under that name."""
 
 
+class NotScalable(ActorError):
+    """There can be no other number of replicas; the message says why."""
+
+
+class NotRestarted(ActorError):
+    """One of several that were to restart in turn did not come up; those after it were left."""
+
+
 class DeadlineExceeded(ActorError, Timeout):
     """The deadline passed first. A command may still have been applied: ask again with its key."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from actors.config import NAME
 from actors.errors import ConfigError, declared
 from actors.service.group import ROOT
+from actors.service.stateless.replicas import as_configured
 from http_edge.address import Address, Endpoint
 from http_edge.gateway import Gateway
 from http_edge.listener import GATEWAY, Listener
@@ -204,7 +205,7 @@ def each_service(
                 message = f"{system.name}: another system has a service {name!r} already"
                 raise ConfigError(message)
             found.add(name)
-            yield system, name, service
+            yield system, name, as_configured(name, service, wiring.config.service)
 
 
 def places_of(systems: Sequence[System], config: Config) -> list[Listener]:

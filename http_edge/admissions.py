@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors.config import EdgeConfig
-    from http_edge.http_request import HttpRequest
+
+    # Has a connection rest for so many seconds; returns for how long it does.
+    Rest = Callable[[float], float]
 
 # What a request comes to that has no answer by its deadline.
 _TOO_LATE: Final = frozenset({"202", "504"})
@@ -68,10 +70,11 @@ class Admissions:
         """Return all bounds of services, in the same order."""
         return list(self._bulkheads.values())
 
-    def enter(self, way: WayIn | None, request: HttpRequest, now_s: float) -> WayIn | None:
-        """Let it in and return what it has to leave, or raise a 503 and have its connection rest.
+    def enter(self, way: WayIn | None, rest: Rest | None, now_s: float) -> WayIn | None:
+        """Let one in and return what it has to leave, or raise a 503 and have its connection rest.
 
-        Who comes again at once would take the time of those who were let in. None bounds nothing.
+        Who comes again at once would take the time of those who were let in; one whose connection
+        ends with this answer has no `rest`. A `way` that is None bounds nothing.
         """
         if way is None:
             return None
@@ -80,16 +83,20 @@ class Admissions:
                 f"{way.bulkhead.name} has as much under way as it may have, with what goes on after"
                 " a 202; come again, later each time"
             )
-            raise self._refusal(Kind.SERVICE_OVERLOADED, detail, request, now_s)
+            raise self._refusal(Kind.SERVICE_OVERLOADED, detail, rest, now_s)
         if not way.control.enters(now_s):
-            detail = "more is asked than can be answered in time; come again, later each time"
-            raise self._refusal(Kind.OVERLOADED, detail, request, now_s)
+            raise self.overload(rest, now_s)
         way.bulkhead.in_progress += 1
         return way
 
-    def _refusal(self, kind: Kind, detail: str, request: HttpRequest, now_s: float) -> Overload:
+    def overload(self, rest: Rest | None, now_s: float) -> Overload:
+        """Return the 503 for one of a kind that is full, and have its connection rest."""
+        detail = "more is asked than can be answered in time; come again, later each time"
+        return self._refusal(Kind.OVERLOADED, detail, rest, now_s)
+
+    def _refusal(self, kind: Kind, detail: str, rest: Rest | None, now_s: float) -> Overload:
         rest_s = self._returns.rest_s(now_s)
-        rested_s = request.protocol.rest(rest_s)  # type: ignore[attr-defined]  # it is an HttpConnection
+        rested_s = rest_s if rest is None else rest(rest_s)
         return Overload(kind, detail, retry_after_s=rested_s)
 
 

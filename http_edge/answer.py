@@ -76,9 +76,10 @@ class Answer(web.StreamResponse):
         self._payload_writer = writer = request.writer
         return writer
 
-    def whole(self) -> bytes:
-        """Return the bytes, for a connection that is closed before it has asked anything."""
-        end = f"Connection: close\r\nContent-Length: {len(self._bytes)}\r\n\r\n"
+    def whole(self, *, closes: bool = True) -> bytes:
+        """Return the bytes, for a connection on which they are all; else it stays (HTTP/1.1)."""
+        connection = "Connection: close\r\n" if closes else ""
+        end = f"{connection}Content-Length: {len(self._bytes)}\r\n\r\n"
         return (self._head + self._stamp + end).encode("latin-1") + self._bytes
 
     async def write_eof(self, data: bytes = b"") -> None:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 import structlog
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
 from multidict import istr
 
 from actors.errors import Busy, DressRehearsalError, NoSuchActor
@@ -18,6 +18,7 @@ from http_edge.answer import TEXT, Answer, make_head
 from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.failure_log import FailureLog
+from http_edge.http_request import TIMEOUT_FIELD
 from http_edge.metrics.listener_counts import ListenerCounts
 from http_edge.metrics.request_counts import OTHER
 from http_edge.problems import Kind, Overload, ProblemError, from_error
@@ -25,10 +26,11 @@ from http_edge.problems import Kind, Overload, ProblemError, from_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aiohttp import StreamReader
     from aiohttp.http_parser import RawRequestMessage
 
     from http_edge.address import Address, HttpHandler
-    from http_edge.admissions import WayIn
+    from http_edge.admissions import Rest, WayIn
     from http_edge.edge_context import EdgeContext
     from http_edge.http_request import HttpRequest
 
@@ -40,6 +42,8 @@ _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
 _READING = frozenset({"GET", "HEAD"})
+# Fields that may ask for another answer than a 503.
+_LOOKED_AT = (TIMEOUT_FIELD, hdrs.EXPECT, SEC_FETCH_SITE, ORIGIN, REFERER)
 # What keeps the system reachable when all places are taken.
 _VITAL = ("/healthz", "/readyz", "/admin/", "/metrics")
 
@@ -102,7 +106,8 @@ class Gateway:
             handler, params, query = self._find_handler(request, message)
             if handler in self._changing:
                 self._check_source(request)
-            control = self._admissions.enter(self._bounds.get(handler), request, begun)
+            rest = None if message.should_close else request.protocol.rest  # type: ignore[attr-defined]  # it is an HttpConnection
+            control = self._admissions.enter(self._bounds.get(handler), rest, begun)
             if not self._turnstile.passes() and not _is_vital(message.path):
                 await self._turnstile.wait(request.left_s)
                 request.check_deadline(self.clock.monotonic())
@@ -130,6 +135,42 @@ class Gateway:
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
+
+    def turns_away(
+        self, message: RawRequestMessage, payload: StreamReader, arrived: float, rest: Rest
+    ) -> Answer | None:
+        """Return the 503 for a request of whose kind as many are in progress as may be.
+
+        As a call does, but before a task is begun for it: of a flood most are refused, and what
+        that takes is taken from those who were let in. None where it may come in, or where there
+        may be more to be said of it.
+        """
+        found = self._static.get(message.path)
+        handler = None if found is None else found.methods.get(message.method)
+        way = None if handler is None else self._bounds.get(handler)
+        if way is None or not way.control.is_full(arrived) or self._is_unusual(message, payload):
+            return None
+        way.control.refuse(arrived)
+        problem = self._admissions.overload(None if message.should_close else rest, arrived)
+        self.counts.sheds.note(problem)
+        answer = self.refusal(problem, None)
+        answer.stamp(self._id_of(message.headers.get(_X_REQUEST_ID)), self._date())
+        self._count(handler, message.method, str(answer.status), 0.0)
+        return answer
+
+    def _is_unusual(self, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Whether there is more to look at than whether there is room."""
+        headers = message.headers
+        return (
+            headers.get(_HOST) not in self._known_hosts
+            or message.version is not HttpVersion11
+            or message.upgrade
+            or message.chunked
+            or not (payload.is_eof() if payload is not EMPTY_PAYLOAD else message.method == "GET")
+            or any(field in headers for field in _LOOKED_AT)
+            or self._context.draining
+            or self._log_requests
+        )
 
     def bound_to(self, addresses: Iterable[str]) -> None:
         """Answer to these as well, which the listener got by the name it was told."""

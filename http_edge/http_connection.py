@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_parser import RawRequestMessage
 
 if TYPE_CHECKING:
     import asyncio
@@ -127,7 +128,12 @@ class HttpConnection(web.RequestHandler):
                 return
         before = self._request_count
         body_bytes = 0 if self._body is None else self._body.total_bytes
-        super().data_received(data)
+        # aiohttp would wake its task for each message: one that is turned away needs none.
+        waiter, self._waiter = self._waiter, None
+        try:
+            super().data_received(data)
+        finally:
+            self._waiter = waiter
         count = self._request_count - before
         if count:
             self._arrivals.append(self.heard_s)
@@ -140,8 +146,41 @@ class HttpConnection(web.RequestHandler):
                 self._body_begins(data if count == 1 else b"")
             if data and self._messages[-1][1] is EMPTY_PAYLOAD:
                 self._what_follows(data)
+            self._come_to_its_turn()
         elif data:
             self._goes_on(data, body_bytes)
+
+    def _come_to_its_turn(self) -> None:
+        """Wake the task that answers, if it waits and there is something to answer."""
+        # It has not begun to wait where the first request is already there.
+        is_first = self._waiter is None and self._request_count == 1
+        if not (is_first or self._is_idle) or self._is_turned_away():
+            return
+        if self._waiter is not None:
+            self._waiter.set_result(None)
+
+    def _is_turned_away(self) -> bool:
+        """Whether the one request that has come was refused at once."""
+        message, payload = self._messages[0]
+        # What is no message has the parser's error, and the bytes of half a next one are read on.
+        if len(self._messages) > 1 or not isinstance(message, RawRequestMessage):
+            return False
+        if self._body is not None or self._head_bytes or self.beyond or self.writing_paused:
+            return False
+        answer = self._gateway.turns_away(message, payload, self.heard_s, self.rest)
+        if answer is None:
+            return False
+        assert self.transport is not None
+        assert self._parser is not None
+        self._messages.clear()
+        self._arrivals.clear()
+        self._parser.message_consumed()
+        self.transport.write(answer.whole(closes=message.should_close))
+        if message.should_close:
+            self.force_close()
+        else:  # as after any answer
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's
         """Read on, where that was paused.

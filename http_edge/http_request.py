@@ -25,7 +25,7 @@ _HOST: Final = re.compile(
 
 _HOST_FIELD: Final = hdrs.HOST
 _EXPECT_FIELD: Final = hdrs.EXPECT
-_TIMEOUT_FIELD: Final = istr("X-Request-Timeout")
+TIMEOUT_FIELD: Final = istr("X-Request-Timeout")
 # Decimal seconds: not what float() also reads, such as "nan" or "1_0". Of any length: who passes on
 # what is left of his own time has seventeen digits of it.
 _SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
@@ -65,8 +65,8 @@ class HttpRequest(web.BaseRequest):
         """Raise the problem with its head or its age, if there is one. Each request comes by."""
         message = self._message
         headers = message.headers
-        if _TIMEOUT_FIELD in headers:
-            self._shorten(headers.getall(_TIMEOUT_FIELD))
+        if TIMEOUT_FIELD in headers:
+            self._shorten(headers.getall(TIMEOUT_FIELD))
         self.check_deadline(now)
         host = headers.get(_HOST_FIELD)
         if host is not None and not valid_host(host):
@@ -88,7 +88,7 @@ class HttpRequest(web.BaseRequest):
         wished_s = 0.0 if found is None or len(values) > 1 else float(values[0])
         if wished_s == 0.0:
             detail = "X-Request-Timeout is one header of decimal seconds above 0, such as 0.25"
-            raise ProblemError(Kind.INVALID, detail, field=_TIMEOUT_FIELD)
+            raise ProblemError(Kind.INVALID, detail, field=TIMEOUT_FIELD)
         self.deadline = min(self.deadline, self.arrived + wished_s)
 
     def _check_body(self) -> None:

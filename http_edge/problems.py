@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -89,8 +90,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     services: Sequence[str] | None = None
 
 
+def _written(problem: Problem, headers: tuple[tuple[str, str], ...]) -> tuple[str, bytes]:
+    return make_head(problem.status, PROBLEM, *headers), msgspec.json.encode(problem)
+
+
 class ProblemError(Exception):
     """Ends a request with a problem of `kind`."""
+
+    _written = staticmethod(_written)
 
     def __init__(
         self,
@@ -118,8 +125,7 @@ class ProblemError(Exception):
 
     def answer(self) -> Answer:
         """Return it as a response."""
-        head = make_head(self.problem.status, PROBLEM, *self._headers)
-        answer = Answer(head, msgspec.json.encode(self.problem))
+        answer = Answer(*self._written(self.problem, self._headers))
         if self.closes:
             answer.force_close()
         return answer
@@ -127,6 +133,9 @@ class ProblemError(Exception):
 
 class Overload(ProblemError):
     """There was no room or no time left; a flood of these must not become a flood of lines."""
+
+    # Nor be written again and again: each reason with each Retry-After, once.
+    _written = staticmethod(lru_cache(maxsize=256)(_written))
 
 
 def _printable(text: str, chars_max: int) -> str:

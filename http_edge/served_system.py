@@ -53,6 +53,31 @@ class ServedSystem(Handling, Protocol):
         """One frozen struct a service, with its replicas."""
         ...
 
+    def registry_version(self) -> int:
+        """How many changes there have been of what `registry_snapshot` shows."""
+        ...
+
+    async def registry_changed(self, after: int, wait_s: float, /) -> object:
+        """Wait until the version is another than `after`, for at most so many seconds.
+
+        Raises ActorStopped where the system ends first.
+        """
+        ...
+
+    async def scale(self, service: str, replicas: int, /) -> int:
+        """Have so many replicas of the service; returns how many there were.
+
+        Raises NoSuchActor, NotScalable, ServiceUnavailable.
+        """
+        ...
+
+    async def restart_in_turn(self, service: str | None, /) -> Sequence[str]:
+        """Restart the replicas of one service, or of all, one after another; returns their names.
+
+        Raises NoSuchActor, NotRestarted, ActorStopped.
+        """
+        ...
+
     async def dead_letters(self, *, limit: int) -> Sequence[object]:
         """At most `limit` dead letters."""
         ...

@@ -176,6 +176,7 @@ class Mistake:
 
 
 FIND = "def find(self, tx: ReadTransaction, question: FindNote) -> Note | Refusal:"
+QUERY = f"@query\n    {FIND}"
 ADD = "def add(self, tx: Transaction, cmd: AddNote) -> Note:"
 FORGET = "def forget(self, tx: Transaction, cmd: Forget) -> None:"
 SENT = "def sent(self, tx: Transaction, cmd: MailSent) -> None:"
@@ -291,6 +292,24 @@ AT_CLASS_TIME: Final = (
         FIND,
         "def find(self, tx: ReadTransaction, question: FindNote) -> Note | Later:",
     ),
+    Mistake("answers that are kept for no time", QUERY, f"@query(cache_s=0)\n    {FIND}"),
+    Mistake(
+        "answers sorted by what a question has not",
+        QUERY,
+        f'@query(cache_s=60.0, by="id", forget=[Noted])\n    {FIND}',
+    ),
+    Mistake("answers sorted for no event", QUERY, f'@query(cache_s=60.0, by="text")\n    {FIND}'),
+    Mistake(
+        "answers forgotten by a command",
+        QUERY,
+        f"@query(cache_s=60.0, forget=[AddNote])\n    {FIND}",
+    ),
+    Mistake("answers forgotten and not kept", QUERY, f"@query(forget=[Noted])\n    {FIND}"),
+    Mistake(
+        "answers kept that are computed",
+        f"@query\n    {COUNT}",
+        f"@query(cache_s=60.0)\n    {COUNT}",
+    ),
 )
 # ... when the system is looked through, before any file is made, ...
 AT_BOOT: Final = (
@@ -324,6 +343,11 @@ AT_BOOT: Final = (
     Mistake("an effect of another service", PUBLISH, "tx.run(SendMail(text=cmd.text))"),
     Mistake("a send to itself", RUN, 'tx.send("mails", SendMail(text=event.text))'),
     Mistake("a command that is published", PUBLISH, "tx.publish(Forget(text=cmd.text))"),
+    Mistake(
+        "answers forgotten by what never comes",
+        QUERY,
+        f"@query(cache_s=60.0, forget=[GaveUp[SendMail]])\n    {FIND}",
+    ),
     Mistake(
         "an address to nobody", POST, 'Address("POST", "/notes", service("note", AddNote, 201))'
     ),

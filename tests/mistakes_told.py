@@ -105,6 +105,31 @@ TOLD: Final = {
         "notes.py cannot be imported: TypeError: Notes.find returns Later: only a @command "
         "may, and it says what its reply will be; mend notes.py, line 84"
     ),
+    "answers that are kept for no time": (
+        "notes.py cannot be imported: TypeError: Notes.find: @query(cache_s=…) is 0: Expected "
+        "`float` > 0.0; mend notes.py, line 84"
+    ),
+    "answers sorted by what a question has not": (
+        "notes.py cannot be imported: TypeError: Notes.find: @query(by='id'): FindNote has no "
+        "such field, but text; mend notes.py, line 84"
+    ),
+    "answers sorted for no event": (
+        "notes.py cannot be imported: TypeError: Notes.find: @query(by='text') says which "
+        "answers an event is about: say which events, by forget=[SomeEvent]; mend notes.py, line 84"
+    ),
+    "answers forgotten by a command": (
+        "notes.py cannot be imported: TypeError: Notes.find: @query(forget=…) is a list of "
+        "events, as in forget=[RoomHeld]; mend notes.py, line 84"
+    ),
+    "answers forgotten and not kept": (
+        "notes.py cannot be imported: TypeError: Notes.find: @query(by=…, forget=…) are of "
+        "what is kept: say cache_s=…, too; mend notes.py, line 84"
+    ),
+    "answers kept that are computed": (
+        "notes.py cannot be imported: TypeError: Words.count is @query(cache_s=…), which is for "
+        "answers that are read from a file: a stateless service computes them, and may remember "
+        "them itself, by functools.lru_cache; mend notes.py, line 107"
+    ),
     "a service without a schema": (
         "notes: service 'notes': Notes has no `schema`: write its tables' SQL there, or the "
         'Path of a .sql file or of a folder of them; "" if it has no table'
@@ -162,6 +187,11 @@ TOLD: Final = {
     "a command that is published": (
         "these lines would send what nobody takes:\n  notes: notes publishes Forget, which is "
         "no Event: send it to a service (notes.py, line 76)"
+    ),
+    "answers forgotten by what never comes": (
+        "these answers would be kept too long:\n  notes: notes forgets the answers of find by "
+        "GaveUp[SendMail], which it neither publishes nor hears: name what it does, or write an "
+        "@on for it"
     ),
     "an address to nobody": (
         "these addresses cannot be served:\n  gateway POST /notes: no service is called "
@@ -233,7 +263,7 @@ TOLD: Final = {
     ),
     "a section that is not there": (
         "configuration: no system that is booted has a section 'note'; there are runtime, "
-        "log, mailbox, supervisor, service, store, backup, channel, timer, background, "
+        "log, mailbox, supervisor, service, store, cache, backup, channel, timer, background, "
         "effect, breaker, edge, notes"
     ),
     "a value in place of a section": (

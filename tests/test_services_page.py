@@ -134,6 +134,23 @@ async def test_a_code_is_told_as_long_as_it_is_good(folder: Path, tmp_path: Path
     assert told == ["1"]
 
 
+async def test_a_price_is_read_once_until_it_changes(folder: Path, tmp_path: Path) -> None:
+    """And another's stays known meanwhile; the list goes with any of them."""
+    prices: Any = importlib.import_module("prices")
+    assert folder in Path(prices.__file__).parents
+    async with office(tmp_path, {"a": prices.Prices}, clock=SteppingClock()) as run:
+        for cents in (90, 100):
+            for drink in ("tea", "milk") if cents == 90 else ("tea",):
+                await run.ask("a", prices.SetPrice(drink=drink, cents=cents))
+            for _ in range(3):
+                assert await run.ask("a", prices.FindPrice(drink="tea")) == cents
+                assert await run.ask("a", prices.FindPrice(drink="milk")) == 90
+                listed = await run.ask("a", prices.ListPrices(cents_max=95))
+                assert len(listed) == {90: 2, 100: 1}[cents]
+        misses = {name: each.misses for name, each in run.hosted["a"].cache_counts.items()}
+    assert misses == {"FindPrice": 3, "ListPrices": 2}
+
+
 async def test_the_pager_calls_those_of_one_commit_together(folder: Path, tmp_path: Path) -> None:
     """Ten at a time; and alone, where one of them cannot be called."""
     pager: Any = importlib.import_module("pager")

@@ -125,6 +125,11 @@ class AsyncioActor(pykka.Actor):
         """What is shown of where it stands."""
         return self.machine.state
 
+    @property
+    def last_error(self) -> str | None:
+        """What an incarnation of it last ended by, or is degraded by."""
+        return self._last_error
+
     def stats(self) -> ActorStats:
         """Return a frozen snapshot."""
         mailbox, machine = self.actor_inbox, self.machine
@@ -148,6 +153,7 @@ class AsyncioActor(pykka.Actor):
             rejected=mailbox.rejected,
             expired=dict(mailbox.expired),
             resumes_in_s=resumes_in_s,
+            handed_over=mailbox.handed_over,
         )
 
     # --- Signals -----------------------------------------------------------------------------

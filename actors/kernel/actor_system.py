@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from actors.errors import ActorError
 from actors.kernel.actor import AsyncioActor
+from actors.kernel.discovery.handover import Handover
+from actors.kernel.discovery.rolling_restart import restart_in_turn
+from actors.kernel.discovery.scaling import Family, Scaling
+from actors.kernel.discovery.standings import Standings
 from actors.kernel.measuring import measure
 from actors.kernel.registry import Registry
 from actors.kernel.router import Router
 from actors.kernel.supervision.child import Child
 from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 from actors.kernel.supervision.restart_counts import RestartCounts
-from actors.kernel.supervision.supervisor import Supervisor
+from actors.kernel.supervision.supervisor import Supervisor, room_for
 from actors.log import request_id
 
 if TYPE_CHECKING:
@@ -25,10 +30,10 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.dead_letters import DeadLetter
+    from actors.kernel.discovery.standings import Registration
     from actors.kernel.exit import Exit
     from actors.kernel.mailbox import Signal
     from actors.kernel.messages import Message
-    from actors.kernel.registry import Registration
     from actors.kernel.rng import Rng
     from actors.kernel.stats import ActorStats
     from actors.measures.measured import MeasuredActor
@@ -54,12 +59,23 @@ class ActorSystem:
         """
         self.context = context
         self.registry = Registry()
-        self.router = Router(self.registry, clock=context.clock, stalled_s=mailbox.stalled_s)
+        stalled_s = mailbox.stalled_s
+        self.router = Router(self.registry, clock=context.clock, stalled_s=stalled_s)
+        self.standings = Standings(self.registry, self.router, context, stalled_s=stalled_s)
+        self._handover = Handover(self.registry, self.router, context, stalled_s=stalled_s)
+        self._families: dict[str, Family] = {}
         self._letter_sources = letter_sources
         self._mailbox = mailbox
         self._supervisor = supervisor
         self._restarts = RestartCounts()
         context.lifecycle.subscribe(self._restarts.hear)
+        self._scaling = Scaling(
+            self.registry,
+            handover=self._handover,
+            standings=self.standings,
+            family_of=lambda actor: self._families[actor.parent or ""],
+            leave_s_max=supervisor.shutdown_s,
+        )
         self._root = self._make_supervisor(root, parent=None).actor
         self._root.supervisor = self._keeper = _RootKeeper()
 
@@ -85,7 +101,10 @@ class ActorSystem:
     async def stop(self) -> None:
         """Stop the tree in reverse order, draining each mailbox; no task of it is left."""
         self._keeper.stopping = True
+        self.standings.close()
         await self._root.end(drain=True)
+        await self._scaling.stop()
+        self._handover.stop()
         for actor in reversed(self.registry.actors()):
             actor.terminate()
         for actor in self.registry.actors():
@@ -106,7 +125,7 @@ class ActorSystem:
         Ends within `timeout_s` seconds, with DeadlineExceeded at the latest. Raises what
         ActorRef.ask raises, and NoSuchActor. `key` makes a command's retry harmless.
         """
-        ref = self.router.pick(service)
+        ref = self.router.pick(service, message)
         reply: Awaitable[Any] = ref.ask(
             message, block=False, timeout=timeout_s, key=key, trace=request_id.get()
         )
@@ -131,6 +150,30 @@ class ActorSystem:
         """Let the actor handle messages again. Raises NoSuchActor."""
         self._signal(name, "resume")
 
+    def allow_scaling(
+        self, service: str, spec: Callable[[str], ChildSpec], *, replicas_max: int
+    ) -> None:
+        """Let the service have other numbers of replicas; `spec` makes one's by its name."""
+        self._scaling.allow(service, spec, replicas_max=replicas_max)
+
+    async def scale(self, service: str, replicas: int) -> int:
+        """Have so many replicas of the service; returns how many there were. See Scaling.scale."""
+        return await self._scaling.scale(service, replicas)
+
+    async def restart_in_turn(self, service: str | None = None) -> list[str]:
+        """Restart the service's replicas, or all services', each once the one before it is up.
+
+        Returns their names. Raises NoSuchActor, NotRestarted.
+        """
+        if service is None:
+            actors = [each for _, replicas in self.registry.services() for each in replicas]
+        else:
+            actors = list(self.registry.replicas(service))
+        limit_s = self._supervisor.shutdown_s + self._supervisor.start_stall_s_max
+        return await restart_in_turn(
+            actors, self.standings, self.clock, stays=self._scaling.stays, up_s_max=limit_s
+        )
+
     # --- Observation -------------------------------------------------------------------------
 
     def actors(self) -> list[ActorStats]:
@@ -143,7 +186,15 @@ class ActorSystem:
 
     def registry_snapshot(self) -> list[Registration]:
         """Return the services with their replicas and health."""
-        return self.registry.snapshot()
+        return self.standings.snapshot()
+
+    def registry_version(self) -> int:
+        """Return how many changes there have been of what `registry_snapshot` shows."""
+        return self.standings.version
+
+    async def registry_changed(self, after: int, wait_s: float) -> int:
+        """Return the version once it is not `after`; see Standings.changed."""
+        return await self.standings.changed(after, wait_s)
 
     def unhealthy(self) -> list[str]:
         """Return the names of the services that do not serve."""
@@ -194,15 +245,16 @@ class ActorSystem:
                 spec, children, self.context, self._supervisor, parks=parent is None
             ),
             context=self.context,
-            # Room for every child's exit and restart twice over: an exit must never be refused.
             mailbox=msgspec.structs.replace(
-                self._mailbox, capacity=16 + 8 * len(spec.children), overflow="reject"
+                self._mailbox, capacity=room_for(len(spec.children)), overflow="reject"
             ),
             name=spec.name,
             kind="supervisor",
             parent=parent,
         )
         self.registry.add(actor)
+        make = partial(self._make, parent=spec.name)
+        self._families[spec.name] = Family(make, actor, children)
         children.extend(self._make(child, parent=spec.name) for child in spec.children)
         return Child(spec, actor, below=children)
 

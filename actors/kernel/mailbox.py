@@ -49,15 +49,16 @@ class Lane:
 class Mailbox:
     """Holds at most `capacity` messages a lane; every one accepted is accounted for.
 
-    accepted = handled + refused + dead_lettered + queued, at any moment. A lane is a queue of its
-    own (a service's queries never wait behind its commands). Signals go before all messages and
-    need no room: a full mailbox must still be stoppable.
+    accepted = handled + refused + dead_lettered + handed_over + queued, at any moment. A lane is a
+    queue of its own (a service's queries never wait behind its commands). Signals go before all
+    messages and need no room: a full mailbox must still be stoppable.
     """
 
     __slots__ = (
         "_ambient", "_call_soon", "_context", "_lane_of", "_monotonic", "_name", "_overflow",
         "_retry_after_s", "_thread", "_turn", "accepted", "asleep", "capacity", "closed",
-        "dead_lettered", "expired", "handled", "lanes", "refused", "rejected", "signals",
+        "dead_lettered", "expired", "handed_over", "handled", "lanes", "refused", "rejected",
+        "signals",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +90,7 @@ class Mailbox:
         # True while no turn is scheduled and one would have something to do with a new message.
         self.asleep = False
         self.accepted = self.handled = self.refused = self.dead_lettered = self.rejected = 0
+        self.handed_over = 0
         # How much was not run, for its time was up, by PLACES.
         self.expired = dict.fromkeys(PLACES, 0)
 
@@ -181,6 +183,26 @@ class Mailbox:
         self.refused += count
         return count
 
+    def has_room(self) -> bool:
+        """Whether it accepts a message, in whichever lane."""
+        return self.closed is None and all(len(each.queue) < self.capacity for each in self.lanes)
+
+    def hand_over(self, give: Callable[[Envelope], bool], *, whatever: bool) -> None:
+        """Let another mailbox have what is queued, as far as `give` says that it has taken it.
+
+        What has crashed an incarnation stays, as it shall not take one sibling after the other
+        along, unless it is to go `whatever` it is.
+        """
+        for lane in self.lanes:
+            queued = list(lane.queue)
+            lane.queue.clear()
+            for envelope in queued:
+                if (envelope.attempt and not whatever) or not give(envelope):
+                    lane.queue.append(envelope)
+                else:
+                    self.handed_over += 1
+            self.admit_waiting(lane)
+
     def signal(self, signal: Signal, argument: Any = None) -> None:
         """Deliver a signal ahead of every message, from any thread."""
         if get_ident() != self._thread:
@@ -211,8 +233,19 @@ class Mailbox:
 
     def busy_since_s(self, now_s: float) -> float:
         """Since when the oldest work in hand has been there; `now_s` where none is."""
-        busy = [lane.since_s for lane in self.lanes if lane.work is not None]
-        return min(busy, default=now_s)
+        since_s = now_s
+        for lane in self.lanes:  # a router looks at each replica of each message's
+            if lane.work is not None and lane.since_s < since_s:
+                since_s = lane.since_s
+        return since_s
+
+    def oldest_s(self, now_s: float) -> float:
+        """Since when the oldest message has been there, where that is measured; else `now_s`."""
+        oldest = self.busy_since_s(now_s)
+        for lane in self.lanes:
+            if lane.queue and lane.measures is not None:
+                oldest = min(oldest, lane.queue[0].accepted_s)
+        return oldest
 
     # --- The actor's side --------------------------------------------------------------------
 
@@ -224,6 +257,15 @@ class Mailbox:
                 continue
             admitted.set_result(None)
             self._accept(lane, envelope)
+
+    def count_on(self, before: Mailbox) -> None:
+        """Count on where the mailbox of one that was called so, and is gone, has ended."""
+        for name in ("handled", "refused", "dead_lettered", "handed_over", "rejected"):
+            setattr(self, name, getattr(before, name))
+        self.expired = before.expired
+        self.accepted = self.handled + self.refused + self.dead_lettered + self.handed_over
+        for lane, its in zip(self.lanes, before.lanes, strict=True):
+            lane.measures = its.measures
 
     def put_back(self, lane: Lane) -> None:
         """Return what was in hand to the lane's head, in its old order."""

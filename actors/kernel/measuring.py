@@ -34,4 +34,5 @@ def measure(actor: AsyncioActor, restarts: Mapping[str, int]) -> MeasuredActor:
         rejected=mailbox.rejected,
         expired=dict(mailbox.expired),
         restarts=restarts,
+        handed_over=mailbox.handed_over,
     )

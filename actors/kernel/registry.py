@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from actors.errors import NoSuchActor
 
 if TYPE_CHECKING:
+    from collections.abc import ItemsView
+
     from actors.kernel.actor import AsyncioActor
-    from actors.kernel.stats import ActorState
-
-
-class Replica(msgspec.Struct, frozen=True, kw_only=True):
-    """One actor of a service. It is healthy where it handles messages now."""
-
-    name: str
-    healthy: bool
-    state: ActorState
-
-
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """A service and the replicas that answer for it."""
-
-    name: str
-    replicas: list[Replica]
 
 
 class Registry:
@@ -35,6 +19,7 @@ class Registry:
         """Start empty."""
         self._actors: dict[str, AsyncioActor] = {}
         self._services: dict[str, list[AsyncioActor]] = {}
+        self._service_of: dict[str, str] = {}
 
     def add(self, actor: AsyncioActor, *, service: str | None = None) -> None:
         """Register the actor, and as a replica of `service` if it is one. Names are unique."""
@@ -44,6 +29,7 @@ class Registry:
         self._actors[actor.name] = actor
         if service is not None:
             self._services.setdefault(service, []).append(actor)
+            self._service_of[actor.name] = service
 
     def actor(self, name: str) -> AsyncioActor:
         """Return the actor of that name. Raises NoSuchActor, naming those there are."""
@@ -65,18 +51,20 @@ class Registry:
         """Return every actor in the order of registration: parents first."""
         return list(self._actors.values())
 
-    def snapshot(self) -> list[Registration]:
-        """Return a frozen picture of the services and their health."""
-        return [
-            Registration(
-                name=name,
-                replicas=[
-                    Replica(name=actor.name, healthy=actor.state == "running", state=actor.state)
-                    for actor in actors
-                ],
-            )
-            for name, actors in self._services.items()
-        ]
+    def services(self) -> ItemsView[str, list[AsyncioActor]]:
+        """Return each service with its replicas."""
+        return self._services.items()
+
+    def service_of(self, name: str) -> str | None:
+        """Return the service that the actor of this name answers for, if it does for one."""
+        return self._service_of.get(name)
+
+    def remove(self, actor: AsyncioActor) -> None:
+        """Forget the actor, whose service has other replicas: its name is free."""
+        del self._actors[actor.name]
+        service = self._service_of.pop(actor.name, None)
+        if service is not None:
+            self._services[service].remove(actor)
 
     def unhealthy(self) -> list[str]:
         """Return the names of the services that have no replica running."""

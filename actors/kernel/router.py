@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
+
+from actors.kernel.discovery.balance import Candidate, LeastLoaded, balance_of
+from actors.kernel.discovery.replica_health import (
+    RANKS,
+    SLOW_SHARE,
+    STALLED_RANK,
+    health_of,
+    stuck_s,
+    weight_of,
+)
+from actors.kernel.state_machine import RUNNING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from actors.kernel.actor import AsyncioActor
     from actors.kernel.clock import Clock
+    from actors.kernel.discovery.balance import Balance
     from actors.kernel.ref import ActorRef
     from actors.kernel.registry import Registry
-    from actors.kernel.stats import ActorState
-
-# Who is preferred, by state: the lower the better. One that starts will answer soon; one that is
-# suspended may not for long; one that is parked or stopped accepts nothing.
-RANKS: Final[dict[ActorState, int]] = {
-    "running": 0,
-    "degraded": 1,
-    "starting": 2,
-    "restarting": 2,
-    "suspended": 3,
-    "stopping": 3,
-    "parked": 4,
-    "stopped": 4,
-}
-STALLED_RANK: Final = 1
+    from actors.kernel.rng import Rng
 
 
 class Router:
-    """Picks a running replica, the least loaded first, and in turns among equals.
+    """Picks among the replicas in the rotation, by the service's policy: the least loaded, if none.
 
-    The load is what is queued and in hand. A replica that has had the same work in hand for
-    `stalled_s` seconds counts as stalled: it gets nothing more while another runs.
+    A replica that has had the same work in hand for half of `stalled_s` seconds is slow and gets
+    less; after `stalled_s` it is out, and gets nothing more while another runs. Never more than
+    half are out for that: were all that are slow, the others would be next.
     """
 
     def __init__(self, registry: Registry, *, clock: Clock, stalled_s: float) -> None:
@@ -38,33 +39,76 @@ class Router:
         self._registry = registry
         self._clock = clock
         self._stalled_s = stalled_s
-        self._turns: dict[str, int] = {}
+        self._balances: dict[str, Balance] = {}
+        # By service: its replicas, and as candidates where all of them are well.
+        self._well: dict[str, tuple[list[AsyncioActor], list[Candidate]]] = {}
+        # Told of a service of several replicas, each time that one is given something.
+        self.on_pick: Callable[[str], None] = lambda _: None
 
-    def pick(self, service: str) -> ActorRef:
+    def balance(self, service: str, policy: str, rng: Rng) -> None:
+        """Pick so for this service from now on. Raises ValueError where there is no such policy."""
+        self._balances[service] = balance_of(policy, rng)
+
+    def pick(self, service: str, message: Any = None) -> ActorRef:
         """Return the replica for the next message. Raises NoSuchActor.
 
         Where none accepts messages, the one whose turn it is says why itself.
         """
         replicas = self._registry.replicas(service)
-        count = len(replicas)
-        if count == 1:
+        if len(replicas) == 1:
             return replicas[0].ref
-        turn = self._turns.get(service, 0)
         now_s = self._clock.monotonic()
-        # The index of equals counts from whose turn it is, so that the smallest is the next.
-        _, _, ahead = min(
-            (*self._rank_and_load(replicas[(turn + step) % count], now_s), step)
-            for step in range(count)
-        )
-        chosen = (turn + ahead) % count
-        self._turns[service] = (chosen + 1) % count
-        return replicas[chosen].ref
+        balance = self._balances.get(service)
+        if balance is None:
+            balance = self._balances[service] = LeastLoaded()
+        self.on_pick(service)
+        among = self._all_well(service, replicas, now_s) or self._rotation(replicas, now_s)
+        return balance.pick(among, message, now_s).actor.ref
 
-    def _rank_and_load(self, actor: AsyncioActor, now_s: float) -> tuple[int, int]:
-        mailbox = actor.actor_inbox
-        rank = RANKS[actor.state]
-        if mailbox.closed is not None:  # also while it drains, or is parked and being started
-            rank = RANKS["parked"]
-        elif rank == 0 and mailbox.busy_since_s(now_s) <= now_s - self._stalled_s:
-            rank = STALLED_RANK
-        return rank, mailbox.depth
+    def in_rotation(self, service: str) -> list[AsyncioActor]:
+        """Return the replicas that get messages now. Raises NoSuchActor."""
+        replicas = self._registry.replicas(service)
+        return [each.actor for each in self._rotation(replicas, self._clock.monotonic())]
+
+    def _all_well(
+        self, service: str, replicas: list[AsyncioActor], now_s: float
+    ) -> list[Candidate] | None:
+        """Return them all, where all are well: as a rule, so that it has to be quick."""
+        slow_s = now_s - self._stalled_s * SLOW_SHARE
+        for actor in replicas:
+            mailbox = actor.actor_inbox
+            if (
+                actor.machine.phase is not RUNNING
+                or mailbox.closed is not None
+                or mailbox.busy_since_s(now_s) <= slow_s
+            ):
+                return None
+        known, well = self._well.get(service, (None, []))
+        if known != replicas:
+            well = [
+                Candidate(place, len(replicas), each, 1.0) for place, each in enumerate(replicas)
+            ]
+            self._well[service] = list(replicas), well
+        return well
+
+    def _rotation(self, replicas: Sequence[AsyncioActor], now_s: float) -> list[Candidate]:
+        stalled_s = self._stalled_s
+        stuck = [stuck_s(each, now_s) for each in replicas]
+        ranks = []
+        for place, actor in enumerate(replicas):
+            # Closed is also who drains, or is parked and being started.
+            closed = actor.actor_inbox.closed is not None
+            ranks.append(RANKS["parked" if closed else health_of(actor, stuck[place], stalled_s)])
+        running = [place for place, rank in enumerate(ranks) if rank == 0]
+        stalled = [place for place in running if stuck[place] >= stalled_s]
+        if len(stalled) < len(running):  # else all are as slow
+            worst = sorted(stalled, key=lambda place: -stuck[place])
+            for place in worst[: len(running) // 2]:
+                ranks[place] = STALLED_RANK
+        best = min(ranks)
+        count = len(replicas)
+        return [
+            Candidate(place, count, replicas[place], weight_of(stuck[place], stalled_s))
+            for place, rank in enumerate(ranks)
+            if rank == best
+        ]

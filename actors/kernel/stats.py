@@ -12,9 +12,11 @@ ActorState = Literal[
 
 
 class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
-    """One actor at one moment. accepted = handled + refused + dead_lettered + mailbox_depth.
+    """One actor at one moment.
 
-    `mailbox_depth` counts the messages in hand too; `rejected` ones were never accepted.
+    accepted = handled + refused + dead_lettered + handed_over + mailbox_depth.
+    `mailbox_depth` counts the messages in hand too; `rejected` ones were never accepted;
+    `handed_over` are those that siblings were given instead.
     `resumes_in_s` is how long a suspension that ends by itself still lasts, in seconds.
     `expired` is what was not run for its time was up, by where that was noticed: see PLACES.
     `incarnation` counts from 1, `restarts` the incarnations after the first that came up.
@@ -36,3 +38,4 @@ class ActorStats(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     expired: dict[str, int]
     resumes_in_s: float | None = None
+    handed_over: int = 0

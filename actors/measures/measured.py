@@ -9,6 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from actors.measures.cache_counts import CacheCounts
     from actors.measures.effect_counts import EffectCounts
     from actors.measures.histogram import Histogram
     from actors.measures.lane_measures import LaneMeasures
@@ -39,6 +40,7 @@ class MeasuredActor(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     expired: Mapping[str, int]
     restarts: Mapping[str, int]
+    handed_over: int = 0
 
 
 class MeasuredBreaker(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class MeasuredService(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     answered: bool
     commit_s: Histogram
+    caches: Mapping[str, CacheCounts]
     effects: Mapping[str, EffectCounts]
     effects_running: int
     breakers: Sequence[MeasuredBreaker]

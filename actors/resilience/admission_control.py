@@ -55,6 +55,8 @@ class AdmissionControl:
         self._size = self._answered = 0
         # When the last of these answers was given: it may be long until somebody comes and judges.
         self._answered_s = -math.inf
+        # Whether the bound was reached while it entered: else its answers say nothing of that.
+        self._is_of_the_bound = False
         # Since it began: how many were served at all, and were in progress at most.
         self._served = self._peak = 0
 
@@ -64,19 +66,28 @@ class AdmissionControl:
         usual_s = USUAL_FACTOR * self._usual_s
         return min(max(self._config.target_s, usual_s), DEADLINE_SHARE * self._deadline_s)
 
-    def enters(self, now_s: float) -> bool:
-        """Whether one more may be worked on, which then has to leave."""
+    def is_full(self, now_s: float) -> bool:
+        """Whether one more may not be worked on."""
         if now_s >= self._until_s:
             self._judge(now_s)
-        if self.in_progress >= self.in_progress_max:
-            late_s = round(self.late_s, 3)
-            self.refusals.note(now_s, kind=self.name, in_progress=self.in_progress, late_s=late_s)
+        return self.in_progress >= self.in_progress_max
+
+    def enters(self, now_s: float) -> bool:
+        """Whether one more may be worked on, which then has to leave; who may not is counted."""
+        if self.is_full(now_s):
+            self.refuse(now_s)
             return False
         self.in_progress += 1
         self._peak = max(self._peak, self.in_progress)
         if now_s < self._until_s:
             self._size += 1
+            self._is_of_the_bound |= self.in_progress >= self.in_progress_max
         return True
+
+    def refuse(self, now_s: float) -> None:
+        """Count one that is not worked on, for it is full."""
+        late_s = round(self.late_s, 3)
+        self.refusals.note(now_s, kind=self.name, in_progress=self.in_progress, late_s=late_s)
 
     def leaves(self, entered_s: float, now_s: float, *, served: bool, too_late: bool) -> None:
         """One that was let in at `entered_s` has its answer.
@@ -112,10 +123,11 @@ class AdmissionControl:
         if not in_time:
             if not is_little:
                 self._move(self._lower(took_s))
-        elif self._size and self._peak >= self.in_progress_max and took_s < self.late_s:
+        elif self._size and self._is_of_the_bound and took_s < self.late_s:
             self._move(self._higher(took_s))
         self._from_s, self._until_s = now_s, now_s + self._config.window_s
         self._size = self._answered = self._served = 0
+        self._is_of_the_bound = False
         self._peak = self.in_progress
 
     def _learn(self, took_s: float) -> None:

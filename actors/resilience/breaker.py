@@ -263,3 +263,9 @@ class Breaker:
                 probe.is_late = True
                 if probe.cancel is not None:
                     probe.cancel()
+                    # Its own limit has not ended it, either.
+                    log.warning(
+                        "probe does not end",
+                        breaker=self.name,
+                        advice="it keeps its place until it does: let CancelledError through",
+                    )

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+import msgspec
+
 from actors.errors import (
     ConfigError,
     LetterNotReplayable,
@@ -16,7 +18,10 @@ from actors.errors import (
     StoreError,
 )
 from actors.kernel.actor_system import ActorSystem
+from actors.kernel.discovery.balance import KEY
+from actors.kernel.messages import type_name
 from actors.kernel.supervision.child_spec import SupervisorSpec
+from actors.measures.cache_counts import CacheCounts
 from actors.measures.measured import Measured
 from actors.resilience.background_gate import BackgroundGate
 from actors.service.backing_up import Backups, Threads
@@ -29,7 +34,7 @@ from actors.service.service import Service, StatelessService
 from actors.service.service_host import service_child
 from actors.service.stateless.replicas import Replicas, actor_names
 from actors.service.stateless.runner import RunnerSpec
-from actors.service.stateless.stateless_host import stateless_children
+from actors.service.stateless.stateless_host import stateless_child
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
@@ -136,16 +141,18 @@ class ServiceSystem(ActorSystem):
         )
         self._hosted: dict[str, HostedService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
+        stateless: dict[str, Callable[[str], ChildSpec]] = {}
         for name, service in services.items():
             first = made[name]
             if isinstance(first, StatelessService):
-                children[name] = _make_replicas(
+                stateless[name] = child = _make_stateless(
                     name,
                     cast("Callable[[], StatelessService] | Replicas", service),
                     config=config,
                     context=context,
                     runner=runner,
                 )
+                children[name] = [child(each) for each in actor_names({name: service})]
                 continue
             hosted = self._hosted[name] = _make_hosted(
                 name,
@@ -178,6 +185,10 @@ class ServiceSystem(ActorSystem):
             supervisor=config.supervisor,
             letter_sources=[each.dead_letters for each in self._operators.values()],
         )
+        for name, child in stateless.items():
+            self.allow_scaling(name, child, replicas_max=config.service.replicas_max)
+            if isinstance(service := services[name], Replicas):
+                self.router.balance(name, service.balance, context.rng)
         directory.connect(self.router)
         self._directory = directory
 
@@ -210,6 +221,7 @@ class ServiceSystem(ActorSystem):
     def leave(self) -> None:
         """Note that the process ends: what it is cut off from now is not to be warned of."""
         self._directory.leaving = True
+        self.standings.close()
 
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
@@ -374,13 +386,19 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     )
     rng = context.rng.fork(name)
 
-    def make_store() -> Any:
-        return store(spec, config.store, clock=context.clock, rng=rng.fork("store"))
+    def make_store(hearer: Any = None) -> Any:
+        its = spec if hearer is None else msgspec.structs.replace(spec, hearer=hearer)
+        return store(its, config.store, clock=context.clock, rng=rng.fork("store"))
 
     return HostedService(
         name=name,
         make_service=service,
         make_store=make_store,
+        cache_counts={
+            spec.message.__name__: CacheCounts()
+            for spec in made.handlers.values()
+            if spec.cache is not None
+        },
         directory=directory,
         gate=gate,
         config=config,
@@ -392,14 +410,14 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     )
 
 
-def _make_replicas(
+def _make_stateless(
     name: str,
     service: Callable[[], StatelessService] | Replicas,
     *,
     config: Config,
     context: KernelContext,
     runner: RunnerType,
-) -> list[ChildSpec]:
+) -> Callable[[str], ChildSpec]:
     def make_runner(replica: str) -> Runner:
         spec = RunnerSpec(
             name=replica,
@@ -408,9 +426,8 @@ def _make_replicas(
         )
         return runner(spec, clock=context.clock, rng=context.rng.fork(replica))
 
-    return stateless_children(
+    return stateless_child(
         name,
-        actor_names({name: service}),
         service.factory if isinstance(service, Replicas) else service,
         make_runner,
         config=config.service,
@@ -440,6 +457,9 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService:
             f"of one, or a function that returns one"
         )
         raise ConfigError(error)
+    if isinstance(service, Replicas) and (fault := _fault_of_key(service.balance, made)):
+        error = f"service {name!r}: {fault}"
+        raise ConfigError(error)
     if isinstance(made, Service) and not isinstance(getattr(made, "schema", None), str | Path):
         error = (
             f"service {name!r}: {kind} has no `schema`: write its tables' SQL there, or the Path "
@@ -447,3 +467,12 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService:
         )
         raise ConfigError(error)
     return made
+
+
+def _fault_of_key(balance: str, made: Service | StatelessService) -> str | None:
+    """Return what is wrong with balancing this service by a key, if something is."""
+    field = balance.removeprefix(KEY)
+    for message in type(made).handlers if field != balance else ():
+        if field not in getattr(message, "__struct_fields__", ()):
+            return f"its balance is {balance}, and {type_name(message)} has no field {field!r}"
+    return None

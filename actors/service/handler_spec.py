@@ -32,6 +32,7 @@ from actors.store.transaction import ReadTransaction, Transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from actors.service.caching.cache_options import CacheOptions
     from actors.store.messaging.service_catalog import Start
 
 Kind = Literal["command", "query", "event", "effect", "outcome"]
@@ -53,8 +54,9 @@ class HandlerSpec(msgspec.Struct, frozen=True):
     """A handler as declared: its kind, the function, the message and the reply it is typed for.
 
     `defers` is whether it may return Later; `start` is an event's, see `on`; `options` are an
-    effect's. An outcome's `value` is the type of what its effect returns. An effect that `lists` is
-    given a list of messages and returns one of outcomes: `message` and `reply` are of one of them.
+    effect's; `cache` is of a query whose answers are kept. An outcome's `value` is the type of what
+    its effect returns. An effect that `lists` is given a list of messages and returns one of
+    outcomes: `message` and `reply` are of one of them.
     """
 
     kind: Kind
@@ -66,6 +68,7 @@ class HandlerSpec(msgspec.Struct, frozen=True):
     options: EffectOptions = EffectOptions()
     value: Any = None
     lists: bool = False
+    cache: CacheOptions | None = None
 
     @property
     def stored(self) -> Any:
@@ -131,7 +134,10 @@ def read_handler(name: str, kind: Kind, function: Callable[..., Any]) -> Handler
         raise TypeError(error)
     reply = _reply_type(reply)
     _check_readable(name, "reply", reply)
-    return HandlerSpec(kind, function, message, reply, defers, start)
+    cache: CacheOptions | None = getattr(function, "__cache__", None)
+    if cache is not None:
+        cache.check(name, message)
+    return HandlerSpec(kind, function, message, reply, defers, start, cache=cache)
 
 
 @contextmanager
@@ -211,6 +217,12 @@ def _read_stateless(name: str, kind: Kind, function: Callable[..., Any]) -> Hand
         error = (
             f"{name} is {called}, and a stateless service could lose what it is sent: it answers "
             f"queries only. Make it a @query that others ask from an @effect, or a Service"
+        )
+        raise TypeError(error)
+    if hasattr(function, "__cache__"):
+        error = (
+            f"{name} is @query(cache_s=…), which is for answers that are read from a file: a "
+            f"stateless service computes them, and may remember them itself, by functools.lru_cache"
         )
         raise TypeError(error)
     (message,), reply = _read_types(name, function, STATELESS_SHAPE, parameters=1)

@@ -11,13 +11,14 @@ from actors.service.gate import Breakers
 from actors.store.files.integrity import IntegrityCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
+    from actors.measures.cache_counts import CacheCounts
     from actors.measures.histogram import Histogram
     from actors.resilience.background_gate import BackgroundGate
     from actors.service.directory import Directory
@@ -42,7 +43,10 @@ class HostedService:
 
     name: str
     make_service: Callable[[], Service]
-    make_store: Callable[[], Store]
+    # Given who else hears of its commits, where somebody does; see StoreSpec.
+    make_store: Callable[..., Store]
+    # By each cached query's name.
+    cache_counts: Mapping[str, CacheCounts]
     directory: Directory
     gate: BackgroundGate
     config: Config

@@ -120,6 +120,7 @@ class OperatorCalls:
             name=hosted.name,
             answered=letters is not None,
             commit_s=hosted.commit_s,
+            caches=hosted.cache_counts,
             effects=hosted.breakers.counts,
             effects_running=0 if running is None else running.effects.running,
             breakers=[

@@ -101,6 +101,24 @@ class Sends:
                 if issubclass(event, Event) and event not in published:
                     yield name, type_name(event)
 
+    def unforgotten(self) -> Iterator[tuple[str, str]]:
+        """Yield each event that answers are forgotten by and that never comes, as `faults` does.
+
+        Of a service that publishes what is not known there are none.
+        """
+        for name, service in self._services.items():
+            published = {one.message for one in self._sent[name] if one.verb == "publish"}
+            for spec in service.handlers.values() if None not in published else ():
+                events = () if spec.cache is None else spec.cache.forget
+                for event in events:
+                    if event not in published and event not in service.handlers:
+                        fault = (
+                            f"forgets the answers of {spec.function.__name__} by "
+                            f"{type_name(event)}, which it neither publishes nor hears: name what "
+                            f"it does, or write an @on for it"
+                        )
+                        yield name, fault
+
 
 # By class: a process looks at the same ones again and again, and reading is most of a look.
 _sent_by: WeakKeyDictionary[ServiceClass, tuple[Sent, ...]] = WeakKeyDictionary()

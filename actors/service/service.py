@@ -10,11 +10,12 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, outcome_type, type_name
+from actors.service.caching.cache_options import CacheOptions
 from actors.service.effect_options import EffectOptions
 from actors.service.handler_spec import at_line_of, members, read_handlers, read_stateless_handlers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from actors.kernel.messages import Message
     from actors.service.handler_spec import HandlerSpec
@@ -40,10 +41,42 @@ def command(function: F) -> F:
     return function
 
 
-def query(function: F) -> F:
-    """Mark `(self, tx: ReadTransaction, message) -> reply | Refusal` as a read handler."""
-    function.__handles__ = "query"  # type: ignore[attr-defined]
-    return function
+@overload
+def query(function: F, /) -> F: ...
+
+
+@overload
+def query(
+    *, cache_s: float, by: str | None = None, forget: Sequence[Any] = ()
+) -> Callable[[F], F]: ...
+
+
+def query(
+    function: F | None = None,
+    /,
+    *,
+    cache_s: float | None = None,
+    by: str | None = None,
+    forget: Sequence[Any] = (),
+) -> F | Callable[[F], F]:
+    """Mark `(self, tx: ReadTransaction, message) -> reply | Refusal` as a read handler.
+
+    With `cache_s` its answers are kept for so many seconds, and forgotten before anyone can see a
+    commit that changes a row of this service. With `forget`, only by a command that publishes one
+    of these events, is one of them, or changes rows and has no event at all; and with `by`, a field
+    of the query's, only those answers for which it is what the event's field of that name says.
+    Who is given an answer that is kept must not change it: it is everybody's.
+    """
+
+    def mark(function: F) -> F:
+        function.__handles__ = "query"  # type: ignore[attr-defined]
+        if cache_s is not None or by is not None or forget:
+            function.__cache__ = CacheOptions(  # type: ignore[attr-defined]
+                cache_s=cache_s, by=by, forget=forget
+            )
+        return function
+
+    return mark if function is None else mark(function)
 
 
 def on(event: Any, *, start: Start = "now") -> Callable[[F], F]:

@@ -22,6 +22,7 @@ from actors.kernel.messages import Expired, Later, Query, type_name, type_of
 from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.background import Background
 from actors.service.bound_effect import bound_effects
+from actors.service.caching.query_caches import QueryCaches
 from actors.service.channel import RemoveApplied
 from actors.service.dispatcher import Dispatcher
 from actors.service.effects import EffectDone, EffectPutOff, Effects, put_effect_off
@@ -72,9 +73,16 @@ class ServiceHost(Behavior):
     def __init__(self, hosted: HostedService) -> None:
         """Make the service and its store; the store is opened by `on_start`."""
         self._hosted = hosted
-        store = hosted.make_store()
         service = hosted.make_service()
         specs = type(service).handlers.values()
+        self._caches: QueryCaches | None = None
+        if hosted.cache_counts:
+            self._caches = QueryCaches(
+                specs, hosted.cache_counts, hosted.config.cache, hosted.clock
+            )
+            store = hosted.make_store(self._caches.forgetting)
+        else:
+            store = hosted.make_store()
         self._handlers = {spec.message: spec.bind(service) for spec in specs}
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
         self._handlers[RemoveApplied] = _builtin(lambda _tx, _message: None)
@@ -148,6 +156,8 @@ class ServiceHost(Behavior):
             result = await self._store.write(batch, self._handlers)
             self._let_out(batch, result)
             return result
+        if self._caches is not None:
+            return await self._caches.read(batch, self._store, self._handlers)
         return await self._store.read(batch, self._handlers)
 
     async def on_stop(self) -> None:

@@ -127,7 +127,9 @@ class GroupCommit:
         }
         # In the order in which they write: a put off reply goes where the request's key stands,
         # and the outbox gives the timers their numbers.
+        others = () if spec.hearer is None else (spec.hearer(connection, self._buffer),)
         self.participants: tuple[Participant, ...] = (
+            *others,
             self._buffer,
             self._keys,
             DeferredReplies(connection),

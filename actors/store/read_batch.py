@@ -40,7 +40,7 @@ def read_batch(
     What a file that is gone still says is no answer: nobody could find it again. Without `files`
     nobody writes there.
     """
-    if (lost := _lost(files, spec.lock)) is not None:
+    if (lost := why_lost(files, spec.lock)) is not None:
         return BatchResult(outcomes=[lost] * len(batch), crash=lost)
     outcomes: list[Any] = []
     index = 0
@@ -73,14 +73,8 @@ def read_batch(
     return BatchResult(outcomes=outcomes)
 
 
-def _unrun(spec: StoreSpec, envelope: Envelope, handler: BoundHandler | None) -> ActorError:
-    if handler is not None and envelope.attempt < spec.attempts_max:
-        return too_late(spec.name)  # those before it took long
-    envelope.error = envelope.error or no_handler(envelope)
-    return dead_lettered(spec.name, envelope, None)
-
-
-def _lost(files: FileWatch | None, lock: DirectoryLock | None) -> StoreLost | None:
+def why_lost(files: FileWatch | None, lock: DirectoryLock | None) -> StoreLost | None:
+    """Return why nothing of the file is an answer any more; None where it is there and ours."""
     try:
         if files is not None:
             files.check()
@@ -89,3 +83,10 @@ def _lost(files: FileWatch | None, lock: DirectoryLock | None) -> StoreLost | No
     except StoreLost as lost:
         return lost
     return None
+
+
+def _unrun(spec: StoreSpec, envelope: Envelope, handler: BoundHandler | None) -> ActorError:
+    if handler is not None and envelope.attempt < spec.attempts_max:
+        return too_late(spec.name)  # those before it took long
+    envelope.error = envelope.error or no_handler(envelope)
+    return dead_lettered(spec.name, envelope, None)

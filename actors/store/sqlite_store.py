@@ -9,7 +9,7 @@ from actors.store.files.sqlite_file import open_reader
 from actors.store.messaging.idempotency import refuse_new
 from actors.store.messaging.request_keys import RequestKeys
 from actors.store.opening import open_degraded, open_for_writing
-from actors.store.read_batch import read_batch
+from actors.store.read_batch import read_batch, why_lost
 from actors.store.store import Backlog
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actors.kernel.clock import Clock
     from actors.kernel.envelope import Envelope
     from actors.kernel.rng import Rng
+    from actors.store.files.file_watch import FileWatch
     from actors.store.group_commit import GroupCommit, Run
     from actors.store.store import BoundHandler, StoreSpec, WriteResult
 
@@ -59,7 +60,17 @@ class SqliteStore:
         outbox.acknowledged[receiver] = number
         return number - outbox.removed.get(receiver, 0)
 
+    def vouches(
+        self, _hits: Sequence[tuple[Envelope, Any]], _handlers: Mapping[Any, BoundHandler]
+    ) -> bool:
+        """Whether these questions may have answers that were read before."""
+        return why_lost(self._files, self._spec.lock) is None
+
     # --- For subclasses ----------------------------------------------------------------------
+
+    @property
+    def _files(self) -> FileWatch | None:
+        return None if self._commit is None else self._commit.epoch.files
 
     def _opened(self) -> GroupCommit:
         assert self._commit is not None, "open() comes first"
@@ -106,7 +117,7 @@ class SqliteStore:
             clock=self._clock,
             run=run,
             abandoned=lambda: self._abandoned,
-            files=None if self._commit is None else self._commit.epoch.files,
+            files=self._files,
         )
 
     def _refuse(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from actors.store.files.integrity import IntegrityCheck
     from actors.store.messaging.outbox import ChannelBacklog
     from actors.store.messaging.output import Output
+    from actors.store.messaging.output_buffer import OutputBuffer
+    from actors.store.participant import Participant
 
 T = TypeVar("T")
 
@@ -76,6 +78,8 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     lock: DirectoryLock | None = None
     last_epoch: LastEpoch = msgspec.field(default_factory=LastEpoch)
     untold: UntoldReplies = msgspec.field(default_factory=UntoldReplies)
+    # Makes who else hears of a writer's commits, from its connection and what it publishes.
+    hearer: Callable[[sqlite3.Connection, OutputBuffer], Participant] | None = None
     # How long each commit took.
     commit_s: Histogram = msgspec.field(default_factory=partial(Histogram, SECONDS))
 
@@ -153,6 +157,15 @@ class Store(Protocol):
         self, batch: Sequence[Envelope], handlers: Mapping[Any, BoundHandler]
     ) -> BatchResult:
         """Run queries on one snapshot, without waiting for a commit."""
+        ...
+
+    def vouches(
+        self, hits: Sequence[tuple[Envelope, Any]], handlers: Mapping[Any, BoundHandler]
+    ) -> bool:
+        """Whether these questions may have answers that were read before: the file is still there.
+
+        Where it is not, `read` says so.
+        """
         ...
 
     def look(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:

@@ -20,6 +20,7 @@ from actors.errors import (
 from http_edge.address import Address
 from http_edge.decoding.blame import explain
 from http_edge.endpoints.admin_endpoint import AdminCall, AdminEndpoint, admin
+from http_edge.endpoints.admin_services import ADMIN_SERVICES
 from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
@@ -287,11 +288,7 @@ _LETTER = "/admin/dead-letters/{id}"
 
 ADMIN: tuple[Address, ...] = (
     Address("GET", "/admin/actors", _listing(lambda system: system.actors(), "every actor")),
-    Address(
-        "GET",
-        "/admin/registry",
-        _listing(lambda system: system.registry_snapshot(), "every service, its replicas"),
-    ),
+    *ADMIN_SERVICES,
     Address("GET", "/admin/channels", _listing(lambda system: system.channels(), "channels")),
     Address(
         "POST",

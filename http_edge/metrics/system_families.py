@@ -34,6 +34,7 @@ def system_families(measured: Measured, asks: Iterable[AskBreaker] = ()) -> Iter
     yield from _actors(measured.actors)
     yield from _lanes(measured.actors)
     yield from _stores(measured.services)
+    yield from _caches(measured.services)
     yield from _effects(measured.services)
     yield from _breakers(measured.services, asks)
 
@@ -53,6 +54,7 @@ def _actors(actors: Iterable[MeasuredActor]) -> Iterator[Metric]:
         messages.add_metric([each.name, "handled"], each.handled)
         messages.add_metric([each.name, "refused"], each.refused)
         messages.add_metric([each.name, "dead_lettered"], each.dead_lettered)
+        messages.add_metric([each.name, "handed_over"], each.handed_over)
         rejected.add_metric([each.name], each.rejected)
         for place, number in each.expired.items():
             expired.add_metric([each.name, place], number)
@@ -98,6 +100,26 @@ def _stores(services: Iterable[MeasuredService]) -> Iterator[Metric]:
             if channel.age_s is not None:
                 age.add_metric([each.name, channel.receiver], channel.age_s)
     yield from (answered, commit, letters, outbox, age)
+
+
+def _caches(services: Iterable[MeasuredService]) -> Iterator[Metric]:
+    labels = ["service", "query"]
+    asked = counter("cache_questions", "Questions of cached queries.", [*labels, "outcome"])
+    gone = counter("cache_forgotten", "Answers that were not kept on.", [*labels, "reason"])
+    entries = gauge("cache_entries", "Answers that are kept.", labels)
+    entry_bytes = gauge("cache_bytes", "Of them and their questions, packed.", labels)
+    for service in services:
+        for query, counts in service.caches.items():
+            values = [service.name, query]
+            asked.add_metric([*values, "hit"], counts.hits)
+            asked.add_metric([*values, "miss"], counts.misses)
+            asked.add_metric([*values, "waited"], counts.waits)
+            gone.add_metric([*values, "changed"], counts.forgotten)
+            gone.add_metric([*values, "evicted"], counts.evicted)
+            gone.add_metric([*values, "overtaken"], counts.overtaken)
+            entries.add_metric(values, counts.entries)
+            entry_bytes.add_metric(values, counts.entry_bytes)
+    yield from (asked, gone, entries, entry_bytes)
 
 
 def _effects(services: Iterable[MeasuredService]) -> Iterator[Metric]:

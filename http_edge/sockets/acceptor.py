@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Connections that are taken in a pass of the loop: some 10 ms. uvloop's server takes one, so that
-# the last of a crowd waits for thousands of passes, each full of the requests of those before it;
-# asyncio's takes all, and the requests of those who were there have to wait.
-PASS_CONNECTIONS_MAX: Final = 128
+# Connections that are taken in a pass of the loop: some 3 ms, and as much and more for what each of
+# them asks. uvloop's server takes one, so that the last of a crowd waits for thousands of passes,
+# each full of the requests of those before it; asyncio's takes all, and the requests of those who
+# were there have to wait.
+PASS_CONNECTIONS_MAX: Final = 32
 # The kernel has no descriptor or no memory for one more: it looks again so much later.
 _SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _SHORT_S: Final = 0.1

@@ -18,6 +18,7 @@ from actors.errors import (
     NoSuchBreaker,
     NoSuchLetter,
     NothingWaits,
+    NotScalable,
 )
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
@@ -242,6 +243,24 @@ class FakeSystem:
 
     def registry_snapshot(self) -> list[FakeStats]:
         return [FakeStats(name="room", state="running")]
+
+    def registry_version(self) -> int:
+        return 7
+
+    async def registry_changed(self, after: int, wait_s: float, /) -> int:
+        self.signals.append(("changed", f"{after} {wait_s:g}"))
+        return 7
+
+    async def scale(self, service: str, replicas: int, /) -> int:
+        if replicas > 64:
+            message = f"{service} can have from 1 to 64 replicas"
+            raise NotScalable(message)
+        self._signal(f"scale to {replicas}", service)
+        return 2
+
+    async def restart_in_turn(self, service: str | None, /) -> list[str]:
+        self._signal("restart in turn", service or "room")
+        return [service or "room"]
 
     async def dead_letters(self, *, limit: int) -> list[FakeStats]:
         return [FakeStats(name=f"letter-{number}", state="dead") for number in range(limit)]

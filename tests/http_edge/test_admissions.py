@@ -58,22 +58,97 @@ class Holding(FakeSystem):
             await self._held.acquire()
 
 
-async def test_one_too_many_of_a_kind_is_refused_and_other_kinds_are_not() -> None:
+@pytest.mark.parametrize("path", [ROOM, "/api/v1/rooms"])
+async def test_one_too_many_of_a_kind_is_refused_and_other_kinds_are_not(path: str) -> None:
     """503 with Retry-After, before anything of it is done; when one has left, the next comes in."""
     system = Holding("room")
     async with serving(system, admission=FEW) as served:
-        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]
+        held = [asyncio.ensure_future(served.send("GET", path)) for _ in range(3)]
         await system.holds(3)
-        reply = await served.send("GET", ROOM)
+        reply = await served.send("GET", path)
         is_problem(reply, 503)
         assert reply.json["type"] == "/problems/overloaded"
         assert reply.headers["Retry-After"] == "1"
         assert len(system.seen) == 3
-        for path in ("/api/v1/customers/c1", "/api/v1/tweets", "/healthz", "/admin/actors"):
-            assert (await served.send("GET", path)).status != 503, path
+        for other in ("/api/v1/customers/c1", "/api/v1/tweets", "/healthz", "/admin/actors"):
+            assert (await served.send("GET", other)).status != 503, other
         system.go.set()
         await asyncio.gather(*held)
-        assert (await served.send("GET", ROOM)).status == 200
+        assert (await served.send("GET", path)).status == 200
+
+
+# An address without parameters is refused as soon as it is read, but for what needs a look.
+LOOKED_AT = "GET /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\nX-Request-Timeout: 5\r\n"
+AT_ONCE = "GET /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def test_whoever_is_refused_is_told_the_same_however_soon() -> None:
+    """Before a task is begun for him or after; he is counted, and his connection kept or not."""
+    system = Holding("room")
+    async with serving(system, admission=FEW) as served:
+        held = [asyncio.ensure_future(served.send("GET", "/api/v1/rooms")) for _ in range(3)]
+        await system.holds(3)
+        factory = served.edge._factories["gateway"]
+        told: list[object] = []
+        tasks: list[int] = []
+        for head in (LOOKED_AT, AT_ONCE):
+            before = factory.requests_count
+            reader, writer = await served.connect()
+            for connection in ("", "Connection: close\r\n"):
+                writer.write(f"{head}X-Request-ID: mine\r\n{connection}\r\n".encode())
+                answer = await read_answer(reader)
+                assert answer is not None
+                assert answer.headers.pop("date")
+                told.append((answer.status, answer.body, answer.headers))
+            assert await reader.read() == b""
+            await hang_up(writer)
+            tasks.append(factory.requests_count - before)
+        assert tasks == [2, 0]
+        assert told[:2] == told[2:]
+        counts = served.edge._context.counts.listeners["gateway"]
+        answered = {
+            (path, status): sum(took.counts) for path, _, status, took, _ in counts.requests.items()
+        }
+        control = control_of(served, "ListRooms of room")
+        assert counts.sheds["overloaded"] == control.refusals.count == 4
+        assert answered["/api/v1/rooms", "503"] == 4
+        assert control.in_progress == 3
+        system.go.set()
+        assert {reply.status for reply in await asyncio.gather(*held)} == {200}
+        assert control.in_progress == 0
+
+
+WRONG = {
+    "GET /api/v1/rooms HTTP/1.1\r\nHost: elsewhere\r\n": 421,
+    "GET /api/v1/rooms HTTP/1.1\r\n": 400,
+    "PUT /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\n": 405,
+    f"{AT_ONCE}X-Request-Timeout: soon\r\n": 422,
+    f"{AT_ONCE}Expect: all\r\n": 417,
+    f"{AT_ONCE}X: {'x' * 20_000}\r\n": 400,
+    "POST /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\nOrigin: http://elsewhere\r\n": 403,
+}
+
+
+async def test_what_is_wrong_is_said_though_there_is_no_room() -> None:
+    """Refused as one too many he would come again, in vain."""
+    system = Holding("room")
+    async with serving(system, admission=FEW) as served:
+        room = {"type": "suite", "rate": {"amount": 1, "currency": "EUR"}}
+        held = [asyncio.ensure_future(served.send("GET", "/api/v1/rooms")) for _ in range(3)]
+        held += [
+            asyncio.ensure_future(served.send("POST", "/api/v1/rooms", json=room)) for _ in range(3)
+        ]
+        await system.holds(6)
+        found: dict[str, int] = {}
+        for head in WRONG:
+            reader, writer = await served.connect()
+            writer.write(f"{head}\r\n".encode())
+            answer = await read_answer(reader)
+            found[head] = 0 if answer is None else answer.status
+            await hang_up(writer)
+        assert found == WRONG
+        system.go.set()
+        await asyncio.gather(*held)
 
 
 async def test_one_too_many_of_a_service_is_refused_whatever_its_kind() -> None:
@@ -125,16 +200,17 @@ async def test_a_kind_is_counted_at_all_its_addresses_and_whoever_leaves() -> No
         assert (await served.send("GET", ROOM)).status == 200
 
 
-async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again() -> None:
+@pytest.mark.parametrize("path", [ROOM, "/api/v1/rooms"])
+async def test_a_connection_that_was_refused_is_not_read_until_it_may_come_again(path: str) -> None:
     """Its next request waits outside, and is answered then; nobody else's waits."""
     system = Holding("room")
     rest = msgspec.structs.replace(FEW, rest_s=0.3)
     async with serving(system, admission=rest) as served:
         loop = asyncio.get_running_loop()
-        held = [asyncio.ensure_future(served.send("GET", ROOM)) for _ in range(3)]
+        held = [asyncio.ensure_future(served.send("GET", path)) for _ in range(3)]
         await system.holds(3)
         reader, writer = await served.connect()
-        writer.write(GET)
+        writer.write(GET.replace(ROOM.encode(), path.encode()))
         answer = await read_answer(reader)
         assert answer is not None
         assert answer.status == 503

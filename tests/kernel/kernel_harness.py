@@ -107,12 +107,13 @@ class Kernel:
         return system
 
     def check_accounts(self) -> None:
-        """accepted = handled + refused + dead_lettered + queued, the queued ones counted here."""
+        """accepted = all that has ended or was handed over, and what is queued, counted here."""
         for actor in self.actors:
             mailbox = actor.actor_inbox
             queued = [e for lane in mailbox.lanes for e in (*lane.queue, *lane.in_flight)]
             assert len(set(map(id, queued))) == len(queued), "queued twice"
             ended = mailbox.handled + mailbox.refused + mailbox.dead_lettered
+            ended += mailbox.handed_over
             assert mailbox.accepted == ended + len(queued), actor.stats()
             assert actor.stats().mailbox_depth == len(queued)
 

@@ -133,7 +133,7 @@ async def test_a_replica_that_does_not_come_to_an_end_gets_nothing_more() -> Non
             actor.ref.tell(hold(done))
             actor.ref.tell(hold(done))
         await turns()
-        assert router.pick("three").name == "a"
+        assert "a" in {each.name for each in router.in_rotation("three")}
         await kernel.advance(0.01)
         assert {router.pick("three").name for _ in range(6)} == {"b", "c"}
         await kernel.advance(STALLED_S)  # now all are as slow

@@ -14,7 +14,9 @@ ROOT: Final = Path(__file__).parents[2]
 TABLE: Final = Path(__file__).parent / "table"
 # What is planted while the code runs, in tests/simulation/plants.py.
 PLANTED: Final = "planted"
-KINDS: Final = ("engine", PLANTED, "hotel", "tweets", "x_platform", "edge", "overload")
+KINDS: Final = (
+    *("engine", PLANTED, "caches", "hotel", "tweets", "x_platform", "edge", "overload"),
+)
 
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):

@@ -125,6 +125,17 @@ def test_overload_costs_no_goodput(times: int, rng: Rng) -> None:
     assert shop.too_late == 0
 
 
+@pytest.mark.parametrize(("servers", "service_s"), [(SERVERS, SERVICE_S), (30, 0.2)])
+@pytest.mark.parametrize("times", [2, 4, 10])
+def test_nobody_is_late_before_the_bound_has_moved(
+    times: int, servers: int, service_s: float, rng: Rng
+) -> None:
+    """What was let in while nothing was known yet is answered in time as well."""
+    shop = Shop(times * CAPACITY, servers=servers, service_s=service_s).run(rng, until_s=5.0)
+    late = [took_s for _, took_s in shop.answers if took_s > 2 * CONFIG.target_s]
+    assert len(late) <= 0.01 * len(shop.answers)
+
+
 @pytest.mark.parametrize(("quick", "wrong"), [(0.4, 0.0), (0.0, 0.4), (0.2, 0.2)])
 def test_quick_answers_hide_no_queue(quick: float, wrong: float, rng: Rng) -> None:
     """Answers that need nothing of what is overloaded do not speak for those that wait."""
@@ -151,6 +162,16 @@ def test_a_bound_that_is_reached_while_answers_come_at_once_goes_up(rng: Rng) ->
     assert shop.most > 1.5 * CONFIG.in_progress_begin
     assert shop.admission is not None
     assert shop.too_late == 0
+
+
+def test_who_came_before_a_bound_was_reached_does_not_raise_it() -> None:
+    """That few were answered at once says nothing of how long the many after them will wait."""
+    admission = AdmissionControl("x", CONFIG, deadline_s=DEADLINE_S)
+    assert admission.enters(0.0)
+    while admission.enters(CONFIG.window_s):
+        pass
+    admission.leaves(0.0, CONFIG.window_s, served=True, too_late=False)
+    assert admission.in_progress_max == CONFIG.in_progress_begin
 
 
 def test_what_is_slow_by_itself_is_not_taken_for_late(rng: Rng) -> None:

@@ -332,9 +332,11 @@ def test_a_probe_that_is_out_for_too_long_is_cancelled_and_has_its_place_until_i
     assert breaker.enter() is None
     assert cancelled == []
     clock.advance(0.25)
-    assert breaker.enter() is None
-    assert breaker.enter() is None
+    with structlog.testing.capture_logs() as logs:
+        assert breaker.enter() is None
+        assert breaker.enter() is None
     assert cancelled == ["first"]
+    assert [line["event"] for line in logs] == ["probe does not end"]
     assert breaker.retry_after_s == 20.0  # until the second one's time is up
     clock.advance(20.0)
     assert breaker.enter() is None

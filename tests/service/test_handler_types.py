@@ -16,6 +16,7 @@ from actors.kernel.messages import (
     Refusal,
     Refused,
 )
+from actors.service.caching.cache_options import CacheOptions
 from actors.service.service import Service, command, effect, on, query
 from actors.store.transaction import ReadTransaction, Transaction
 
@@ -43,6 +44,27 @@ class People(Service):
     @command
     def rename(self, tx: Transaction, cmd: Rename) -> Found | Refusal:
         return Found(cmd.name)
+
+
+class FoundOut(Event):
+    name: int
+
+
+class FindAll(Query):
+    names: list[str]
+
+
+@pytest.mark.parametrize(
+    ("asked", "by", "words"),
+    [
+        (Find, "name", r"FoundOut.name is of another type than Find.name"),
+        (FindAll, "names", r"FindAll.names is another thing"),
+    ],
+)
+def test_answers_are_sorted_by_what_an_event_can_say(asked: Any, by: str, words: str) -> None:
+    """What would never be equal, or has no hash, sorts nothing."""
+    with pytest.raises(TypeError, match=words):
+        CacheOptions(cache_s=1.0, by=by, forget=(FoundOut,)).check("People.find", asked)
 
 
 def test_subclass_overrides_by_name() -> None:

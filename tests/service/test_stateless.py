@@ -348,3 +348,48 @@ async def test_commit_of_a_service_without_a_store_cannot_be_waited_for(
     async with office(tmp_path, {"a": Desk, "count": Counts}, clock=clock) as run:
         with pytest.raises(NoSuchActor, match=r"there are a$"):
             run.system.committed("count")
+
+
+async def test_configuration_says_how_many_there_are_and_who_of_them_is_asked(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """Before what the system says; one that had no replicas is called as one of several."""
+    settings = [
+        "service.replicas.count=4",
+        'service.balance.count="key:text"',
+        "service.replicas.single=2",
+    ]
+    services: dict[str, AnyService] = {"count": Replicas(Lengths, 2), "single": Lengths}
+    async with office(tmp_path, services, clock=clock, settings=settings) as run:
+        names = [each.name for each in run.system.actors()[1:]]
+        assert names == ["count-1", "count-2", "count-3", "count-4", "single-1", "single-2"]
+        for _ in range(8):
+            await run.ask("count", Length(text="x"))
+        handled = [each.handled for each in run.system.actors()[1:5]]
+        assert sorted(handled) == [0, 0, 0, 8]
+        assert await run.system.scale("count", 5) == 4
+        assert (await run.ask("count", Length(text="ab"))).count == 2
+
+
+class Lengths(StatelessService):
+    @query
+    def length(self, question: Length) -> Characters:
+        return Characters(count=len(question.text))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("service.replicas.nobody=2", "there is no service 'nobody'; there are count"),
+        ("service.replicas.count=65", "service.replicas.count is at most service.replicas_max"),
+        ('service.balance.count="fastest"', "no balance 'fastest': choose least_loaded, "),
+        ('service.balance.count="key:size"', "Length has no field 'size'"),
+    ],
+)
+async def test_what_the_configuration_cannot_have_boots_nothing(
+    tmp_path: Path, clock: SteppingClock, setting: str, said: str
+) -> None:
+    """The key is named, and what there is."""
+    with pytest.raises(ConfigError, match=said):
+        async with office(tmp_path, {"count": Lengths}, clock=clock, settings=[setting]):
+            pass

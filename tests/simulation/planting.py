@@ -24,6 +24,7 @@ from actors.simulation.shrink.minimise import minimise
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
 from tests.simulation.bakery.bakery import BAKERY
+from tests.simulation.board import BOARD
 from tests.simulation.couriers import COURIERS
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TALLY
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from actors.simulation.stage.staging import Played
     from tests.simulation.plants import Plant
 
-OURS: Final = {each.name: each for each in (TALLY, WORKSHOP, BAKERY, COURIERS)}
+OURS: Final = {each.name: each for each in (TALLY, WORKSHOP, BAKERY, COURIERS, BOARD)}
 PLANTED: Final = {each.name: each for each in (*SYSTEMS, *OURS.values()) if each.scenario}
 SCHEDULES_MAX: Final = 2_000
 STARTS: Final = 20

@@ -44,10 +44,10 @@ class Client:
         created: dict[str, Any] = reply.json
         return created
 
-    async def admin(self, method: str, path: str) -> Reply:
+    async def admin(self, method: str, path: str, **options: Any) -> Reply:
         """Send the request with the operator's token."""
         headers = {"Authorization": f"Bearer {self._process.token}"}
-        return await self.send(method, path, headers=headers)
+        return await self.send(method, path, headers=headers, **options)
 
     async def order(self, name: str, action: str) -> None:
         """Kill, restart, suspend or resume the actor; it is done soon after."""

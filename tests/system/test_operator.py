@@ -45,9 +45,14 @@ async def test_health_and_the_tree(standing: LiveSystem) -> None:
             assert (item["state"], item["incarnation"], item["restarts"]) == ("running", 1, 0)
             assert item["last_error"] is None
         reply = await client.admin("GET", "/admin/registry")
-        assert {item["name"]: item["replicas"] for item in reply.json["items"]} == {
+        assert reply.json["version"] > 0
+        known = ("name", "healthy", "state", "health", "in_rotation", "why")
+        assert {
+            item["name"]: [{key: each[key] for key in known} for each in item["replicas"]]
+            for item in reply.json["items"]
+        } == {
             name: [
-                {"name": replica, "healthy": True, "state": "running"}
+                dict(zip(known, (replica, True, "running", "up", True, None), strict=True))
                 for replica in (REPLICAS if name == "sentiment" else [name])
             ]
             for name in SERVICES

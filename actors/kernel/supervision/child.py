@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
@@ -56,3 +58,15 @@ class Child:
         for child in self.below:
             yield from child.family()
         yield self
+
+
+class Join(msgspec.Struct, frozen=True):
+    """Have the child among the supervisor's own from now on, and start it."""
+
+    child: Child
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """Do not look after the child any more; whoever says so ends it."""
+
+    child: Child

@@ -23,6 +23,7 @@ import msgspec
 from actors.kernel.behavior import Behavior
 from actors.kernel.exit import Escalation, Exit, Overrun, describe
 from actors.kernel.supervision.backoff import full_jitter_s
+from actors.kernel.supervision.child import Join, Leave
 from actors.kernel.supervision.restart_window import RestartWindow
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from actors.kernel.actor import AsyncioActor
     from actors.kernel.context import KernelContext
     from actors.kernel.supervision.child import Child
-    from actors.kernel.supervision.child_spec import SupervisorSpec
+    from actors.kernel.supervision.child_spec import ChildSpec, SupervisorSpec
 
 
 class _Exited(msgspec.Struct, frozen=True):
@@ -47,6 +48,14 @@ class _RestartDue(msgspec.Struct, frozen=True):
 
 class _RestartRequested(msgspec.Struct, frozen=True):
     child: Child
+
+
+def room_for(children: int) -> int:
+    """Return a mailbox's capacity for so many: each one's exit and restart twice over.
+
+    An exit must never be refused.
+    """
+    return 16 + 8 * children
 
 
 class Supervisor(Behavior):
@@ -94,6 +103,10 @@ class Supervisor(Behavior):
                 return self._restart(child)
             case _RestartRequested(child):
                 return self._on_restart_requested(child)
+            case Join(child):
+                return self._join(child)
+            case Leave(child):
+                self._leave(child)
         return None
 
     async def on_stop(self) -> None:
@@ -193,6 +206,24 @@ class Supervisor(Behavior):
         if child in self._children and not child.running:
             child.failures = child.starts_failed = 0
             await self._restart(child)
+
+    async def _join(self, child: Child) -> None:
+        if child in self._children:
+            return  # an incarnation that ended over it, and the next has started all
+        siblings = [each.spec for each in self._children]
+        last = max(place for place, each in enumerate(siblings) if _answer_alike(each, child.spec))
+        self._children.insert(last + 1, child)
+        child.actor.supervisor = self
+        self.actor_ref.actor_inbox.capacity = room_for(len(self._children))
+        await self._start([child])
+
+    def _leave(self, child: Child) -> None:
+        if child in self._children:
+            child.forget_restart()
+            child.running = False
+            child.actor.supervisor = _NOBODY
+            self._children.remove(child)
+            self._windows.pop(child.spec.name, None)
 
     def _window(self, child: Child) -> RestartWindow:
         apart = self._parks and self._spec.strategy == "one_for_one"
@@ -302,6 +333,11 @@ class Supervisor(Behavior):
     def _hears(self) -> bool:
         """Whether the supervisor still accepts events; one that stops its children does not."""
         return self.actor_ref.actor_inbox.closed is None
+
+
+def _answer_alike(one: ChildSpec | SupervisorSpec, other: ChildSpec | SupervisorSpec) -> bool:
+    service = getattr(other, "service", None)
+    return getattr(one, "service", None) == service
 
 
 class _Nobody:

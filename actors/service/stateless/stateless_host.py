@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 class StatelessHost(Behavior):
     """One incarnation of one replica.
 
-    What it had in hand when it died its next incarnation answers: handlers are pure, so a second
-    run does no harm, and the next is there at once, for neither a kill nor a crash that a message
-    caused is delayed. To hand it to a sibling would gain nothing, and would let a message that
-    crashes its handler take one replica after the other. An asker whose patience ends first and
-    who asks again comes to a sibling anyway.
+    What it had in hand when it died a sibling answers, or its next incarnation where there is
+    none: handlers are pure, so a second run does no harm. A message that has crashed its handler
+    stays: it shall not take one replica after the other along.
     """
 
     redelivers: ClassVar[bool] = True
@@ -53,15 +51,14 @@ class StatelessHost(Behavior):
         await self._runner.abandon()
 
 
-def stateless_children(
+def stateless_child(
     name: str,
-    replicas: Sequence[str],
     make_service: Callable[[], StatelessService],
     make_runner: Callable[[str], Runner],
     *,
     config: ServiceConfig,
-) -> list[ChildSpec]:
-    """Return the replicas of the service `name`, by their own names, as a supervisor's children."""
+) -> Callable[[str], ChildSpec]:
+    """Return what makes a replica of the service `name`, by its own name, a supervisor's child."""
 
     def child(replica: str) -> ChildSpec:
         return ChildSpec(
@@ -72,4 +69,4 @@ def stateless_children(
             batch_messages_max=config.batch_messages_max,
         )
 
-    return [child(replica) for replica in replicas]
+    return child

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
 import actors
 from actors.service.service import Service, outcome
 from actors.service.stateless.replicas import Replicas
@@ -154,4 +156,6 @@ def _made_by(factory: Any, make: Callable[[AnyClass], type[Any]]) -> Any:
 
 def replace_factory(factory: Any, made: Callable[[], Any]) -> Any:
     """Return it, or as many replicas of it as there were."""
-    return Replicas(made, factory.count) if isinstance(factory, Replicas) else made
+    if not isinstance(factory, Replicas):
+        return made
+    return msgspec.structs.replace(factory, factory=made)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from actors.kernel import lifecycle
 from actors.kernel.messages import type_name
 from actors.simulation.oracles.admission_oracle import LOST_S, AdmissionOracle
+from actors.simulation.oracles.answers.cache_oracle import CacheOracle, TimelessTransaction
 from actors.simulation.oracles.calm_oracle import NO_ROOM, CalmOracle
 from actors.simulation.oracles.channel_oracle import ChannelOracle
 from actors.simulation.oracles.commit_watch import CommitWatch
@@ -83,7 +84,10 @@ ORACLES: Final[Mapping[str, str]] = {
     "at once, or after a pause that grows with its crashes and not in stable times; siblings are "
     "started again as their group has it, and nobody else is; who was resumed runs, who is "
     "suspended is so for his time; nobody who is down is said to be up",
-    "accounts": "accepted = handled + refused + dead-lettered + queued, of every actor",
+    "accounts": "accepted = handled + refused + dead-lettered + handed over + queued, of every "
+    "actor",
+    "caches": "an answer that was kept is what its query says at that moment; who ask together "
+    "are read for once; no more is kept than may be",
     "http": "every answer has the status, the headers and the form that its request is to get",
     "admission": "no more of a kind is in progress than may be; who is refused for that meets so "
     "many, is told when to come again, at once, and nothing of it was begun; nobody keeps a place",
@@ -169,6 +173,7 @@ class Engine:
         self.deferred = DeferredOracle(clock.monotonic, self._told, self.pauses)
         self._answered: list[str] = []
         self._replies = ReplyOracle(self._answered)
+        self._caches = CacheOracle()
         self._letters = LetterOracle(config.service.dead_letters_max)
         self._order = OrderOracle()
         self._epochs: dict[str, int] = {}
@@ -377,8 +382,22 @@ class Engine:
     def read(self, store: str, batch: Sequence[Envelope], outcomes: Sequence[Any]) -> None:
         """Hear what was found for those who asked a question."""
         self._add("admission", self.admissions.given(store, batch))
+        self._add("caches", self._caches.read(store, batch, outcomes))
         for envelope, outcome in zip(batch, outcomes, strict=False):
             self._replies.watch(store, envelope, outcome)
+
+    def known(
+        self,
+        store: str,
+        hit: tuple[Envelope, Any],
+        ask: Callable[[TimelessTransaction], Any],
+        tx: TimelessTransaction,
+    ) -> None:
+        """Hear what was told without reading it; `ask` has its handler read it now."""
+        envelope, told = hit
+        self._add("admission", self.admissions.given(store, [envelope]))
+        self._replies.watch(store, envelope, told)
+        self._add("caches", self._caches.known(store, envelope.message, told, ask, tx))
 
     def sends(self, request_id: str, method: str, target: str, *, as_operator: bool) -> None:
         """Hear that a client is about to ask the gateway."""
@@ -427,6 +446,7 @@ class Engine:
             at_rest=at_rest,
         )
         self._add("metrics", found)
+        self._add("caches", self._caches.counted(text, self.config.cache))
 
     def is_calm_since(self, host: str, begun_s: float) -> bool:
         """Whether nothing has been done to system and link since then, nor just before."""
@@ -453,7 +473,8 @@ class Engine:
     def counted(self, actors: Iterable[ActorStats]) -> None:
         """Hear how actors count their messages, at any moment."""
         for each in actors:
-            ended = each.handled + each.refused + each.dead_lettered + each.mailbox_depth
+            ended = each.handled + each.refused + each.dead_lettered + each.handed_over
+            ended += each.mailbox_depth
             if ended != each.accepted and each.name not in self._miscounted:
                 self._miscounted.add(each.name)
                 self._add("accounts", [f"{each.name} has accepted {each.accepted}, not {ended}"])

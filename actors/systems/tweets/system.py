@@ -46,7 +46,10 @@ def services(wiring: Wiring) -> Mapping[str, AnyService]:
     return {
         "tweets": lambda: TweetsService(config, wiring.ask),
         "sentiment": Replicas(
-            lambda: SentimentService(chars_max=config.scored_chars_max), config.sentiment_replicas
+            lambda: SentimentService(chars_max=config.scored_chars_max),
+            config.sentiment_replicas,
+            # Texts differ in length, and so do the questions' costs: of two the less busy one.
+            balance="two_choices",
         ),
         "flagger": FlaggerService,
         **acting(wiring, config, writer, user_id=access.user_id),

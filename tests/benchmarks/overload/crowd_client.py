@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 DEADLINE_S = 5.0
+BOOKED = 201
 REFUSED = 503
 FIRST_DAY = date(2050, 1, 1)
 DAYS = 100_000
@@ -36,6 +37,7 @@ class Client(asyncio.Protocol):
     """One connection."""
 
     statuses: ClassVar[Counter[int]] = Counter()
+    booked: ClassVar[int] = 0
     over_s: ClassVar[float] = -DEADLINE_S
     broken: ClassVar[int] = 0
     ends_s: ClassVar[float] = 0.0
@@ -81,6 +83,7 @@ class Client(asyncio.Protocol):
         status, now_s = int(head[9:12]), time.monotonic()
         if now_s <= self.ends_s:
             Client.statuses[status] += 1
+        Client.booked += status == BOOKED
         Client.over_s = max(Client.over_s, now_s - self._asked_s - self._rests_s - DEADLINE_S)
         self._rests_s = float(lines.get(b"retry-after", 0)) if status == REFUSED else 0.0
         if now_s < self.ends_s:
@@ -117,6 +120,7 @@ async def main(url: str, connections: int, seconds: float) -> None:
         json.dumps(
             {
                 "statuses": {str(status): count for status, count in Client.statuses.items()},
+                "booked": Client.booked,
                 "over_ms": Client.over_s * 1e3,
                 "broken": Client.broken,
                 "unanswered": Client.waiting,

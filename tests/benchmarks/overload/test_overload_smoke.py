@@ -36,7 +36,7 @@ KEYS = {
         "overload_admin_actors",
         "overload_resident",
     ],
-    "crowd": ["overload_crowd_share", "overload_crowd_over"],
+    "crowd": ["overload_crowd_share", "overload_crowd_over", "overload_crowd_refused"],
     "silence": [
         "overload_silent_p99",
         "overload_silent_amplification",

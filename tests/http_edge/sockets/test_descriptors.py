@@ -58,7 +58,7 @@ def test_what_is_allowed_fits_or_is_refused(soft: int, more: int, stores: int) -
         assert limit == limits.soft
     each = config.connections_max + config.connections_reserved
     # A crowd that is accepted before any of it is refused: 128 a pass, for eight passes.
-    at_once = min(1024, (limit - kept) // 2)
+    at_once = min(256, (limit - kept) // 2)
     assert LISTENERS * each + at_once + kept <= limit
     assert 8 <= config.connections_max <= CONFIG.connections_max
     assert config.connections_reserved >= 1
