@@ -189,7 +189,8 @@ class Gateway:
         self.counts.sheds.note(problem)
         answer = self.refusal(problem, None)
         answer.stamp(self._id_of(message.headers.get(_X_REQUEST_ID)), self._date())
-        self._count(handler, message.method, str(answer.status), 0.0)
+        took_s = self.clock.monotonic() - arrived
+        self._count(handler, message.method, str(answer.status), took_s)
         return answer
 
     def _is_unusual(self, message: RawRequestMessage, payload: StreamReader) -> bool:
