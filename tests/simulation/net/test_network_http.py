@@ -60,7 +60,7 @@ def test_http_survives_any_cut(seed: int) -> None:
     """Heads and bodies that arrive three bytes at a time, or one, are the same requests."""
     shreds = Link(latency_s=0.0, jitter_s=0.01, chunk_bytes_max=3, cut_chance=0.5, window_bytes=50)
     outcome = simulate(seed, requests=100, link=shreds)
-    assert len(outcome.statuses) == 200
+    assert len(outcome.statuses) == 100
     assert set(outcome.statuses) == {200, 201, 404}
 
 
