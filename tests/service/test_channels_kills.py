@@ -87,7 +87,9 @@ def journal(town: Town, name: str) -> list[tuple[str, int, int, int]]:
 
 
 @pytest.mark.parametrize("kills", [60, pytest.param(200, marks=pytest.mark.long)])
-async def test_fifty_messages_a_kill(tmp_path: Path, rng: Rng, kills: int) -> None:
+async def test_messages_arrive_once_and_in_order_in_a_storm_of_kills(
+    tmp_path: Path, rng: Rng, kills: int
+) -> None:
     """Round three services in a ring: 0 lost, 0 duplicated, each channel in its order."""
     total = kills * TOKENS_PER_KILL * HOPS
     services: Services = {name: partial(Relay, name) for name in NEXT}
