@@ -200,6 +200,13 @@ class EffectConfig(Section):
         )
 
 
+class RemoteConfig(Section):
+    command_s_max: Positive
+    running_max: Count
+    reply_bytes_max: Count
+    rest_s_max: NotNegative
+
+
 # What a system's section says of effects, by service and effect, where it has a key of this type
 # that is called `effects`: `[shop.effects.till.ChargeCard]` goes before what its author says.
 EffectTables = dict[str, dict[str, dict[str, Any]]]
@@ -226,6 +233,16 @@ class BreakerConfig(Section):
             self.calls_min <= self.window_calls,
             "breaker.calls_min is at most breaker.window_calls",
         )
+
+
+class TraceConfig(Section):
+    sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    rows_max: Count
+    hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    memory_spans_max: Count
+    recent_s: Positive
+    recent_requests_max: Count
+    errors_max: Count
 
 
 class ListenerConfig(Section):
@@ -334,6 +351,8 @@ class Config(Section):
     background: BackgroundConfig
     effect: EffectConfig
     breaker: BreakerConfig
+    remote: RemoteConfig
+    trace: TraceConfig
     edge: EdgeConfig
 
     def sections(self) -> Iterator[tuple[str, Section]]:

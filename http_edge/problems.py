@@ -43,6 +43,7 @@ class Kind(Enum):
     NO_SUCH_ACTOR = (404, "There is no such actor")
     NO_SUCH_LETTER = (404, "There is no such dead letter")
     NO_SUCH_BREAKER = (404, "There is no such breaker")
+    NO_SUCH_TRACE = (404, "There is no such trace")
     METHOD_NOT_ALLOWED = (405, "The address does not take this method")
     HEAD_TOO_SLOW = (408, "The request took too long to arrive", True)
     BODY_TOO_SLOW = (408, "The body took too long to arrive", True)
@@ -65,6 +66,7 @@ class Kind(Enum):
     STORE_REFUSED = (503, "The service could not write")
     STORE_UNAVAILABLE = (503, "The service's store is in trouble")
     NOT_ANSWERING = (503, "The service answers nothing")
+    REMOTE_FAILED = (503, "The service, which runs elsewhere, gave no proper answer")
     OVERLOADED = (503, "More is asked than can be answered in time")
     SERVICE_OVERLOADED = (503, "The service has as much under way as it may have")
     TOO_MANY_CONNECTIONS = (503, "There are as many connections as there may be", True)
@@ -152,6 +154,7 @@ _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.MailboxFull, Kind.MAILBOX_FULL),
     (errors.Starting, Kind.STARTING),
     (errors.NotAnswering, Kind.NOT_ANSWERING),
+    (errors.RemoteFailed, Kind.REMOTE_FAILED),
     (errors.Busy, Kind.SERVICE_UNAVAILABLE),
     (errors.NoSuchActor, Kind.SERVICE_UNAVAILABLE),
     (errors.DeadlineExceeded, Kind.DEADLINE_EXCEEDED),
@@ -176,6 +179,7 @@ _TOLD = {
         "{} has answered nothing for a while, or its operator says so, and was not asked; try again"
         " later"
     ),
+    Kind.REMOTE_FAILED: "{} runs elsewhere and gave no proper answer; " + _AGAIN,
     Kind.DEADLINE_EXCEEDED: (
         "{} did not answer in time, and may yet do what it was asked; " + _AGAIN
     ),

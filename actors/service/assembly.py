@@ -30,6 +30,9 @@ from actors.service.directory import Directory
 from actors.service.group import ROOT, grouped
 from actors.service.hosted_service import HostedService
 from actors.service.operator_calls import OperatorCalls
+from actors.service.remote.remote import Remote, RemoteStub, stub_of
+from actors.service.remote.remote_host import remote_child
+from actors.service.remote.remote_service import RemoteService
 from actors.service.service import Service, StatelessService
 from actors.service.service_host import service_child
 from actors.service.stateless.replicas import Replicas, actor_names
@@ -38,6 +41,8 @@ from actors.service.stateless.stateless_host import stateless_child
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
+from actors.tracing.trace_tree import TracedRequests, slowest_of, tree_of
+from actors.tracing.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -55,12 +60,15 @@ if TYPE_CHECKING:
     from actors.service.group import Group
     from actors.service.letters import Replayed
     from actors.service.operator_calls import TimerStats
+    from actors.service.remote.transport import TransportType
     from actors.service.send_check import Sends
     from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
+    from actors.tracing.trace_span import TraceSpan
+    from actors.tracing.trace_tree import TraceTree
 
-    AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
+    AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas | Remote
 
     class StoreType(Protocol):
         """Makes a store that is not open yet."""
@@ -73,7 +81,7 @@ if TYPE_CHECKING:
 THREADS: Final = Threads()
 
 
-class ServiceClasses(dict[str, type[Service | StatelessService]]):
+class ServiceClasses(dict[str, type[Service | StatelessService | RemoteStub]]):
     """The services' classes by name: what can be asked of them, though none runs.
 
     `sends` is what they send, once that was looked at.
@@ -111,15 +119,17 @@ class ServiceSystem(ActorSystem):
         context: KernelContext,
         store: StoreType,
         runner: RunnerType = ThreadRunner,
+        transport: TransportType | None = None,
         lock: DirectoryLock | None = None,
         groups: Sequence[Group] = (),
         aside: Aside = THREADS,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
-        `runner` is where those run that remember nothing, `aside` where backups are made; `lock` is
-        what this process holds on `data_dir`, where others might come. Services in none of the
-        `groups` restart by themselves. Raises ConfigError as `made_of` and `check_groups`.
+        `runner` is where those run that remember nothing, `transport` how remote ones are reached,
+        `aside` where backups are made; `lock` is what this process holds on `data_dir`, where
+        others might come. Services in none of the `groups` restart by themselves. Raises
+        ConfigError as `made_of` and `check_groups`.
         """
         made = {name: made_of(name, service) for name, service in services.items()}
         classes = ServiceClasses({name: type(each) for name, each in made.items()})
@@ -139,11 +149,26 @@ class ServiceSystem(ActorSystem):
             loop=context.loop,
             ambient=context.ambient,
         )
+        self.tracing = Tracing(config.trace, clock=context.clock, rng=context.rng.aside("tracing"))
         self._hosted: dict[str, HostedService] = {}
+        self._remotes: dict[str, RemoteService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
         stateless: dict[str, Callable[[str], ChildSpec]] = {}
         for name, service in services.items():
             first = made[name]
+            if isinstance(service, Remote):
+                assert transport is not None, "who has remote services reaches them somehow"
+                remote = self._remotes[name] = RemoteService(
+                    name,
+                    service,
+                    config=config,
+                    directory=directory,
+                    transport=transport,
+                    clock=context.clock,
+                    rng=context.rng.fork(name),
+                )
+                children[name] = [remote_child(remote)]
+                continue
             if isinstance(first, StatelessService):
                 stateless[name] = child = _make_stateless(
                     name,
@@ -151,13 +176,14 @@ class ServiceSystem(ActorSystem):
                     config=config,
                     context=context,
                     runner=runner,
+                    tracing=self.tracing,
                 )
                 children[name] = [child(each) for each in actor_names({name: service})]
                 continue
             hosted = self._hosted[name] = _make_hosted(
                 name,
                 cast("Callable[[], Service]", service),
-                first,
+                cast("Service", first),
                 directory=directory,
                 gate=self._gate,
                 config=config,
@@ -165,6 +191,7 @@ class ServiceSystem(ActorSystem):
                 lock=lock,
                 context=context,
                 store=store,
+                tracing=self.tracing,
             )
             children[name] = [service_child(hosted)]
         self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
@@ -262,16 +289,43 @@ class ServiceSystem(ActorSystem):
         return Measured(
             actors=self.measured_actors(),
             services=services,
+            remotes=[each.measured() for each in self._remotes.values()],
             asks=gate.requests,
             background_share=gate.share,
         )
+
+    async def trace(self, trace_id: str, *, spans_max: int) -> TraceTree | None:
+        """Return what is known of the trace, its first `spans_max` spans; None of none."""
+        found = await asyncio.gather(
+            *(each.spans_of(trace_id) for each in self._operators.values())
+        )
+        spans = self.tracing.spans_of(trace_id)
+        for kept in found:
+            spans += kept or ()
+        return tree_of(
+            trace_id,
+            spans,
+            unread=self._unread(found),
+            spans_max=spans_max,
+            sampled=self.tracing.is_sampled(trace_id),
+        )
+
+    async def slowest_requests(self, limit: int) -> TracedRequests:
+        """Return the traced requests whose clients waited longest, without an answer first."""
+        found = await asyncio.gather(
+            *(each.traced_requests(limit) for each in self._operators.values())
+        )
+        spans = self.tracing.requests()
+        for kept in found:
+            spans += kept or ()
+        return TracedRequests(items=slowest_of(spans, limit), unread=self._unread(found))
 
     def background(self) -> BackgroundStats:
         """Return whether what nobody waits for gives way now, and what waits for how long."""
         return self._gate.stats()
 
     def breakers(self) -> list[BreakerStats]:
-        """Return how each breaker stands: one a service and effect, of services that were up."""
+        """Return how each breaker stands: one a remote service, one a service and effect."""
         return [each.stats() for each in self._breakers()]
 
     def breaker(self, name: str) -> BreakerStats:
@@ -324,9 +378,13 @@ class ServiceSystem(ActorSystem):
             holder = await self._holder(letter_id)
             await holder.discard(letter_id, timeout_s=self._deadline_s)
 
+    def _unread(self, found: Sequence[Sequence[TraceSpan] | None]) -> list[str]:
+        return [name for name, kept in zip(self._operators, found, strict=True) if kept is None]
+
     def _breakers(self) -> Iterator[Breaker]:
         for hosted in self._hosted.values():
             yield from hosted.breakers.by_effect.values()
+        yield from (remote.breaker for remote in self._remotes.values())
 
     def _breaker(self, name: str) -> Breaker:
         for each in self._breakers():
@@ -370,6 +428,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     lock: DirectoryLock | None,
     context: KernelContext,
     store: StoreType,
+    tracing: Tracing,
 ) -> HostedService:
     bound_effects(name, made, config)  # what its effects' options say is said before the start
     spec = StoreSpec(
@@ -383,6 +442,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         catalog=directory.catalog,
         folder=folder,
         lock=lock,
+        spans=tracing.book_of(name),
     )
     rng = context.rng.fork(name)
 
@@ -407,6 +467,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         rng=rng,
         deadlines=context.deadlines,
         commit_s=spec.commit_s,
+        tracing=tracing,
     )
 
 
@@ -417,6 +478,7 @@ def _make_stateless(
     config: Config,
     context: KernelContext,
     runner: RunnerType,
+    tracing: Tracing,
 ) -> Callable[[str], ChildSpec]:
     def make_runner(replica: str) -> Runner:
         spec = RunnerSpec(
@@ -431,11 +493,14 @@ def _make_stateless(
         service.factory if isinstance(service, Replicas) else service,
         make_runner,
         config=config.service,
+        tracing=tracing,
     )
 
 
-def made_of(name: str, service: AnyService) -> Service | StatelessService:
+def made_of(name: str, service: AnyService) -> Service | StatelessService | RemoteStub:
     """Make what stands under that name, to look at it: it never runs. Raises ConfigError."""
+    if isinstance(service, Remote):
+        return _stub_of(name, service)
     make: Any = service.factory if isinstance(service, Replicas) else service
     if not callable(make):
         error = (
@@ -467,6 +532,22 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService:
         )
         raise ConfigError(error)
     return made
+
+
+def _stub_of(name: str, remote: Remote) -> RemoteStub:
+    """Return what a remote service takes, which its stand-in takes, too. Raises ConfigError."""
+    stub = stub_of(name, remote)
+    if remote.stand_in is not None:
+        played = type(made_of(name, remote.stand_in))
+        for message, spec in stub.handlers.items():
+            there = played.handlers.get(message)
+            if there is None or there.kind != spec.kind:
+                error = (
+                    f"service {name!r}: its stand-in {played.__name__} has no @{spec.kind} for "
+                    f"{message.__name__}, which the remote one takes: write it"
+                )
+                raise ConfigError(error)
+    return stub
 
 
 def _fault_of_key(balance: str, made: Service | StatelessService) -> str | None:

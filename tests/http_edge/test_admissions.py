@@ -105,13 +105,21 @@ async def test_whoever_is_refused_is_told_the_same_however_soon() -> None:
             tasks.append(factory.requests_count - before)
         assert tasks == [2, 0]
         assert told[:2] == told[2:]
+        # Who wants to know what became of him is told, of this as well.
+        reader, writer = await served.connect()
+        writer.write(f"{AT_ONCE}traceparent: 00-{'1' * 32}-{'2' * 16}-01\r\n\r\n".encode())
+        answer = await read_answer(reader)
+        assert answer is not None
+        assert answer.status == 503
+        assert "traceresponse" in answer.headers
+        await hang_up(writer)
         counts = served.edge._context.counts.listeners["gateway"]
         answered = {
             (path, status): sum(took.counts) for path, _, status, took, _ in counts.requests.items()
         }
         control = control_of(served, "ListRooms of room")
-        assert counts.sheds["overloaded"] == control.refusals.count == 4
-        assert answered["/api/v1/rooms", "503"] == 4
+        assert counts.sheds["overloaded"] == control.refusals.count == 5
+        assert answered["/api/v1/rooms", "503"] == 5
         assert control.in_progress == 3
         system.go.set()
         assert {reply.status for reply in await asyncio.gather(*held)} == {200}
@@ -305,6 +313,41 @@ async def test_a_refused_body_that_is_on_its_way_is_read() -> None:
         await hang_up(writer)
         system.go.set()
         await asyncio.gather(*held)
+
+
+async def test_whoever_holds_his_body_back_has_no_place_before_it_is_there() -> None:
+    """He keeps out nobody, and is let in, or refused, when it has come."""
+    system = Holding("tweets")
+    async with serving(system, admission=FEW) as served:
+        clients = [await served.connect() for _ in range(4)]
+        for _, writer in clients:
+            writer.write(POST)
+        factory = served.edge._factories["gateway"]
+        for _ in range(10_000):
+            if factory.in_progress() == 4:
+                break
+            await asyncio.sleep(0.001)
+        control = control_of(served, "StoreTweet of tweets")
+        (bulkhead,) = (
+            each for each in served.edge._context.admissions.bulkheads() if each.name == "tweets"
+        )
+        assert (control.in_progress, bulkhead.in_progress) == (0, 0)
+        for _, writer in clients[:3]:
+            writer.write(BODY)
+        await system.holds(3)
+        assert (control.in_progress, bulkhead.in_progress) == (3, 3)
+        clients[3][1].write(BODY)
+        answer = await read_answer(clients[3][0])
+        assert answer is not None
+        assert answer.status == 503
+        system.go.set()
+        for reader, _ in clients[:3]:
+            answer = await read_answer(reader)
+            assert answer is not None
+            assert answer.status != 503
+        assert (control.in_progress, bulkhead.in_progress) == (0, 0)
+        for _, writer in clients:
+            await hang_up(writer)
 
 
 class Ticking(ManualClock):
