@@ -80,7 +80,13 @@ def killed(program: Program) -> Seen:
         program.stop()
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(each, marks=[] if each == IN_THE_EFFECT else pytest.mark.long)
+        for each in POINTS
+    ],
+)
 def test_ours(tmp_path: Path, point: str) -> None:
     """What was not committed has not happened; what was goes on; asked again, it is done once."""
     seen = killed(Ours(tmp_path, point))

@@ -66,9 +66,16 @@ FIRST = {
     "what was in hand at a crash goes behind what waits": 12,
     "whoever waits when the process ends is cut off": 13,
     "a suspension ends when the one before it is over": 6,
-    "after a crash the edge knows nothing to say": 30,
-    "nobody is told that the time is up": 33,
+    "after a crash the edge knows nothing to say": 35,
+    "nobody is told that the time is up": 35,
     "the edge says that all are ready, whoever is down": 72,
+    "an effect is tried again at once": 18,
+    "events of who was refused are kept": 5,
+    "who asks under a used key for something else gets its answer": 5,
+    "of two who wait for one answer the second is not told": 20,
+    "a channel does not try again": 5,
+    "restarts of an hour ago are counted": 7,
+    "a backoff is never over": 15,
 }
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SEEDS = 60
 # Where the search begins, near what it finds.
-FIRST = {"workshop": 7, "hotel": 4}
+FIRST = 4
+LATE = {"of an effect the first success alone is counted": 7}
 TEXT = """# HELP dress_rehearsal_sheds_total Turned away.
 # TYPE dress_rehearsal_sheds_total counter
 dress_rehearsal_sheds_total{listener="gateway",reason="other"} 2.0
@@ -41,7 +42,7 @@ def test_a_wrong_number_is_found(rehearse: Callable[[str, str], Rehearsal], name
     """Within sixty seeds; without the mistake, what found it finds nothing."""
     words, system, profile, planted = METRICS[name]
     rehearsal = rehearse(system, profile)
-    for seed in range(FIRST[system], SEEDS + 1):
+    for seed in range(LATE.get(name, FIRST), SEEDS + 1):
         script = rehearsal.script(seed)
         with planted():
             found = rehearsal.play(script).troubles
