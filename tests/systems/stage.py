@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 # What a service's file is before anything is in it: to migrate it takes a third of a small test.
-_MIGRATED: dict[tuple[str, Path], bytes] = {}
+_MIGRATED: dict[tuple[str, str], bytes] = {}
 
 
 class Stage:
@@ -159,7 +159,7 @@ async def stage(
         catalog=directory.catalog,
     )
     store = InlineStore(spec, load_config().store, clock=clock, rng=Rng(1))
-    key = (name, service.schema)
+    key = (name, str(service.schema))
     if key not in _MIGRATED:
         await store.open(verify=True, first=True)
         await store.close()
