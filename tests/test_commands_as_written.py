@@ -91,7 +91,7 @@ HOW: tuple[tuple[str, Way], ...] = (
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
     (r"PYTHONPATH=", Left("it is for a folder of the reader's own: test_documentation.py")),
     (r"curl ", Left("tests/test_services_page.py asks the running café")),
-    (r"(PUT|POST) /admin", Left("a request, and no command: tests/system/test_instances_live.py")),
+    (r"async with ", Left("a line of Python, and no command")),
 )
 SIMULATE = re.compile(r"python runtime\.py simulate (\S+\.py )?(?P<options>-.*)")
 ALL = [written for page in PAGES for written in commands_of(page)]
