@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
 import structlog
@@ -41,22 +41,20 @@ class BreakerStats(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """A call that its breaker has let in: say once how it ended, whatever happens.
 
     What is said again, or when the breaker has changed its state meanwhile, says nothing.
     """
 
-    __slots__ = ("_breaker", "begun_s", "period")
+    # None once it has ended.
+    _breaker: Breaker | None
+    # Of the breaker's.
+    period: int
+    begun_s: float
 
     # Whether it asks if the dependency is back.
-    is_probe = False
-
-    def __init__(self, breaker: Breaker, period: int, begun_s: float) -> None:
-        """It begins now, in that period of the breaker's."""
-        self._breaker: Breaker | None = breaker
-        self.period = period
-        self.begun_s = begun_s
+    is_probe: ClassVar[bool] = False
 
     def succeeded(self) -> None:
         """It had its answer: where that took `slow_s`, it has failed all the same."""
@@ -77,20 +75,15 @@ class Call:
             breaker.ended(self, failed=None)
 
 
-class Probe(Call):
+class Probe(Call, eq=False):
     """A call of a breaker that is half open."""
 
-    __slots__ = ("cancel", "is_late")
+    # What ends it once it has been out for too long, and whether it was asked to; whoever makes
+    # it sets the one.
+    cancel: Callable[[], None] | None = None
+    is_late: bool = False
 
-    is_probe = True
-
-    def __init__(self, breaker: Breaker, period: int, begun_s: float) -> None:
-        """It begins now."""
-        super().__init__(breaker, period, begun_s)
-        # What ends it once it has been out for too long, and whether it was asked to; whoever makes
-        # it sets the one.
-        self.cancel: Callable[[], None] | None = None
-        self.is_late = False
+    is_probe: ClassVar[bool] = True
 
 
 class Breaker:
@@ -114,6 +107,8 @@ class Breaker:
     def __init__(self, name: str, *, config: BreakerConfig, clock: Clock) -> None:
         """Start closed. `name` is the dependency's, for the log."""
         self.name = name
+        self.window_calls = config.window_calls
+        self.probes_max = config.probes_max
         self._config = config
         self._clock = clock
         # 0.0: no answer is too slow, and when a call began need not be known.
@@ -129,7 +124,6 @@ class Breaker:
         self._period = 0
         # Of the last calls whether they failed, and how many did.
         self._window: deque[bool] = deque()
-        self._window_calls = config.window_calls
         self._failures = 0
         # When `open` ends, in the clock's monotonic seconds.
         self._open_until_s = 0.0
@@ -151,7 +145,7 @@ class Breaker:
             return self._config.open_s  # look again: who has forced it may have thought better
         now_s = self._clock.monotonic()
         until_s = self._open_until_s
-        if len(self._probes) >= self._config.probes_max:
+        if len(self._probes) >= self.probes_max:
             # Those that are cancelled end in a moment, or nobody knows when.
             late_s = [self._late_s(each) for each in self._probes if not each.is_late]
             until_s = max(until_s, min(late_s, default=now_s + self._config.open_s))
@@ -193,9 +187,9 @@ class Breaker:
                 return None
             self._change("half_open")
             log.info("breaker half open", breaker=self.name)
-        if len(self._probes) >= self._config.probes_max:
+        if len(self._probes) >= self.probes_max:
             self._cancel_late(now_s)
-            if len(self._probes) >= self._config.probes_max:
+            if len(self._probes) >= self.probes_max:
                 return None
         probe = Probe(self, self._period, now_s)
         self._probes.append(probe)
@@ -203,7 +197,7 @@ class Breaker:
 
     def ended(self, call: Call, *, failed: bool | None) -> None:
         """Hear from the call, once, that it has ended: None, if that says nothing."""
-        if isinstance(call, Probe):
+        if self._probes and isinstance(call, Probe):
             self._probes.remove(call)
         if failed is None or call.period != self._period:
             return
@@ -211,7 +205,7 @@ class Breaker:
             failed = self._clock.monotonic() - call.begun_s >= self._slow_s
         if self.is_closed:
             window = self._window
-            if len(window) == self._window_calls:
+            if len(window) == self.window_calls:
                 if not failed and not self._failures:
                     return  # as nearly always: all of them have succeeded, this one too
                 self._failures -= window.popleft()

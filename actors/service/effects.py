@@ -452,6 +452,7 @@ class Effects:
                 breaker,
                 counts,
                 running_max=effect.running_max,
+                limit_s=effect.limit_s,
                 silence_s=self._config.silence_s,
                 clock=self._clock,
             )

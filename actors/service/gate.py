@@ -74,7 +74,10 @@ class Gate:
     Whoever waits holds no place. First attempts go before repeated ones, each in order, and the
     repeated have half of the places at most: requests that never get an answer must not stop those
     that would. For the same reason a time-out counts as the dependency's failure only where
-    nothing has succeeded for `silence_s` seconds of trying.
+    nothing has succeeded for `silence_s` seconds of trying; those since the last success do then.
+
+    Where nothing has succeeded for as long as an attempt may take, `limit_s`, whoever asks again
+    only finds out whether it is back: no more do so at a time than a breaker has probes.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Gate:
         counts: EffectCounts,
         *,
         running_max: int,
+        limit_s: float,
         silence_s: float,
         clock: Clock,
     ) -> None:
@@ -91,6 +95,8 @@ class Gate:
         self._counts = counts
         self._places = running_max
         self._places_repeated = max(1, running_max // 2)
+        self._places_silent = min(breaker.probes_max, self._places_repeated)
+        self._limit_s = limit_s
         self._silence_s = silence_s
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -103,6 +109,8 @@ class Gate:
         # When the last attempt was let in, and the first since one succeeded or tries were rare.
         self._tried_s = 0.0
         self._silent_since_s: float | None = None
+        # Of the attempts since then those that had no answer, of which the breaker was not told.
+        self._unsaid: deque[Call] = deque(maxlen=breaker.window_calls)
 
     def enter_at_once(self, *, first: bool) -> Call | None:
         """Return the attempt's call, if it may be made now, as nobody waits; else wait by `enter`.
@@ -111,7 +119,7 @@ class Gate:
         """
         if self._first or self._inside >= self._places or not self._breaker.is_closed:
             return None
-        if not first and (self._repeated or self._inside_repeated >= self._places_repeated):
+        if not first and (self._repeated or not self._has_room_again()):
             return None
         self._let_in(first=first)
         return self._breaker.enter()
@@ -147,11 +155,14 @@ class Gate:
         """The attempt inside has failed with `error`."""
         timed_out = isinstance(error, TimeoutError | DeadlineExceeded)
         self._counts.attempts["timed_out" if timed_out else "failed"] += 1
+        if self._is_silent(self._silence_s):
+            while self._unsaid:
+                self._unsaid.popleft().failed()
         # To a breaker that asks whether the dependency is back, silence is a no as well.
-        if not timed_out or call.is_probe or self._is_silent():
-            call.failed()
-        else:
-            call.withdrawn()
+        elif timed_out and not call.is_probe:
+            self._unsaid.append(call)
+            return
+        call.failed()
 
     def withdrawn(self, call: Call) -> None:
         """The attempt inside was not made, or is given up."""
@@ -188,7 +199,7 @@ class Gate:
                 queue.popleft()
             while queue and queue[-1].done():
                 queue.pop()
-            if queue and (queue is self._first or self._inside_repeated < self._places_repeated):
+            if queue and (queue is self._first or self._has_room_again()):
                 return queue
         return None
 
@@ -199,12 +210,17 @@ class Gate:
         now_s = self._clock.monotonic()
         if self._silent_since_s is None or now_s - self._tried_s > self._silence_s:
             self._silent_since_s = now_s
+            self._unsaid.clear()
         self._tried_s = now_s
 
     def _look_again(self) -> None:
         self._timer = None
         self._admit()
 
-    def _is_silent(self) -> bool:
+    def _has_room_again(self) -> bool:
+        silent = self._is_silent(self._limit_s)
+        return self._inside_repeated < (self._places_silent if silent else self._places_repeated)
+
+    def _is_silent(self, for_s: float) -> bool:
         since_s = self._silent_since_s
-        return since_s is not None and self._clock.monotonic() - since_s >= self._silence_s
+        return since_s is not None and self._clock.monotonic() - since_s >= for_s

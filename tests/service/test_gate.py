@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from actors.store.transaction import Transaction
 
 EFFECT_S_MAX = load_config().effect.effect_s_max
+# What an attempt at the gate itself may take.
+LIMIT_S = 2.0
 
 
 async def hanging_or_fine(label: str, attempt: int) -> Any:
@@ -183,7 +185,12 @@ class Entrance:
         )
         self.breaker = Breaker("test", config=breaker, clock=clock)
         self.gate = Gate(
-            self.breaker, EffectCounts(), running_max=places, silence_s=10.0, clock=clock
+            self.breaker,
+            EffectCounts(),
+            running_max=places,
+            limit_s=LIMIT_S,
+            silence_s=10.0,
+            clock=clock,
         )
         self.inside: list[str] = []
         self.calls: dict[str, Attempted] = {}
@@ -260,7 +267,7 @@ async def test_who_leaves_the_queue_takes_no_place(clock: SteppingClock) -> None
 async def test_time_outs_open_the_breaker_only_where_nothing_succeeds(
     clock: SteppingClock,
 ) -> None:
-    """For silence_s of trying; other failures open it at once."""
+    """For silence_s of trying: then all since the last success count. Others open it at once."""
     door = Entrance(clock, places=4)
     for _ in range(50):
         for _ in range(9):
@@ -272,8 +279,7 @@ async def test_time_outs_open_the_breaker_only_where_nothing_succeeds(
     for _ in range(9):
         await door.time_out()
     assert door.state == "closed"
-    for _ in range(4):
-        await door.time_out()
+    await door.time_out()
     assert door.state == "open"
 
     fresh = Entrance(clock, places=8)
@@ -282,6 +288,45 @@ async def test_time_outs_open_the_breaker_only_where_nothing_succeeds(
     for name in "abcd":
         await fresh.go(name, ConnectionError())
     assert fresh.state == "open"
+
+
+async def test_time_outs_before_a_success_never_count(clock: SteppingClock) -> None:
+    """However long the silence is that follows: only its own."""
+    door = Entrance(clock, places=4, opens_at=8)
+    for _ in range(9):
+        await door.time_out()
+    door.come("good")
+    await turns()
+    await door.go("good")
+    door.come("slow")
+    await turns()
+    clock.advance(10.0)
+    for _ in range(6):
+        await door.time_out()
+    await door.go("slow", TimeoutError())
+    assert door.state == "closed"
+    await door.time_out()
+    assert door.state == "open"
+
+
+async def test_in_silence_no_more_ask_again_than_a_breaker_has_probes(
+    clock: SteppingClock,
+) -> None:
+    """That is: when nothing has succeeded for as long as an attempt may take."""
+    door = Entrance(clock, places=8)
+    door.come("f1", "f2")
+    await turns()
+    clock.advance(LIMIT_S)
+    door.come("r1", "r2", "r3", "r4", first=False)
+    door.come("f3", "f4")
+    await turns()
+    assert door.inside == ["f1", "f2", "r1", "f3", "f4"]
+    assert door.gate.enter_at_once(first=False) is None
+    await door.go("r1", TimeoutError(), first=False)
+    assert door.inside == ["f1", "f2", "f3", "f4", "r2"]
+    await door.go("f1")
+    assert door.inside == ["f2", "f3", "f4", "r2", "r3", "r4"]
+    door.gate.close()
 
 
 async def test_silence_while_nobody_tries_says_nothing(clock: SteppingClock) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
+from actors.config import load_config
 from actors.kernel.rng import Rng
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.time.loop import SimulationLoop
@@ -118,7 +119,8 @@ def test_a_retry_storm_outlives_its_cause_without_the_budget_and_not_with_it(
     asked = Counter(dict.fromkeys(range(END_S), ASKED_A_S))
     storm = played(tmp_path / "without", seed, NO_BUDGET, asked_a_s=ASKED_A_S, outage_s=OUTAGE_S)
     assert share(storm.answered, asked, 0, begun_s) > 0.85
-    assert share(storm.answered, asked, ended_s) < 0.05, storm.answered
+    # Some are, for now and then all are late, and who asks again into silence are few.
+    assert share(storm.answered, asked, ended_s) < 0.3, storm.answered
     calm = played(tmp_path / "with", seed, asked_a_s=ASKED_A_S, outage_s=OUTAGE_S)
     assert share(calm.answered, asked, 0, begun_s) > 0.85
     assert share(calm.answered, asked, ended_s + BACK_S) > 0.85, calm.answered
@@ -131,3 +133,16 @@ def test_what_answers_nothing_is_asked_a_fifth_more_often_at_most(
     seen = played(tmp_path / "a", seed, *NO_BREAKER, asked_a_s=150, outage_s=FOR_EVER_S)
     assert not seen.answered
     assert 1.05 <= share(seen.asked, seen.first, 0) <= 1.2, (seen.asked, seen.first)
+
+
+def test_what_is_silent_is_asked_a_fifth_more_often_at_most_and_left_alone_in_time(
+    tmp_path: Path, seed: int
+) -> None:
+    """Also where it is asked little, with the shipped numbers."""
+    effect = load_config().effect
+    limit_s = f"effect.effect_s_max={effect.effect_s_max}"
+    seen = played(tmp_path / "a", seed, limit_s, asked_a_s=15, outage_s=FOR_EVER_S)
+    assert share(seen.asked, seen.first, 0) <= 1.2, (seen.asked, seen.first)
+    # From then on there are only probes.
+    left_alone_s = int(effect.silence_s + effect.effect_s_max) + 1
+    assert share(seen.asked, Counter(dict.fromkeys(range(END_S), 1)), left_alone_s) <= 2.0
