@@ -228,6 +228,13 @@ class BreakerConfig(Section):
         )
 
 
+class TraceConfig(Section):
+    sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    rows_max: Count
+    hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    memory_spans_max: Count
+
+
 class ListenerConfig(Section):
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Port
@@ -334,6 +341,7 @@ class Config(Section):
     background: BackgroundConfig
     effect: EffectConfig
     breaker: BreakerConfig
+    trace: TraceConfig
     edge: EdgeConfig
 
     def sections(self) -> Iterator[tuple[str, Section]]:

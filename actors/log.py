@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from actors.config import LogConfig
 
-# Set by the edge for the span of a request; every line logged within it carries the id.
+# Set by the edge for the span of a request; every line logged within it carries the id. Where the
+# request is traced it is what its messages carry, see actors/tracing/trace_context.py.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -196,8 +197,18 @@ def _shown(value: object) -> str:
 
 def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     if (current := request_id.get()) is not None:
-        event.setdefault("request_id", current)
+        for name, value in ids_of(current).items():
+            event.setdefault(name, value)
     return event
+
+
+def ids_of(trace: str | None) -> dict[str, str | None]:
+    """Return the ids by which lines about a message are found: its request's and its trace's."""
+    request, _, context = (trace or "").partition(" ")
+    ids: dict[str, str | None] = {"request_id": request or None}
+    if context:
+        ids["trace_id"] = context.partition("-")[0]
+    return ids
 
 
 def _json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import structlog
@@ -12,6 +14,7 @@ from multidict import istr
 
 from actors.errors import Busy, DressRehearsalError, NoSuchActor
 from actors.log import request_id
+from actors.tracing.tracing import context_of
 from http_edge.address_table import AddressMatch, AddressTable
 from http_edge.admissions import leave
 from http_edge.answer import TEXT, Answer, make_head
@@ -20,7 +23,7 @@ from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
 from http_edge.failure_log import FailureLog
 from http_edge.http_request import TIMEOUT_FIELD
 from http_edge.metrics.listener_counts import ListenerCounts
-from http_edge.metrics.request_counts import OTHER
+from http_edge.metrics.request_counts import METHODS, OTHER
 from http_edge.problems import Kind, Overload, ProblemError, from_error
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from aiohttp import StreamReader
     from aiohttp.http_parser import RawRequestMessage
 
+    from actors.tracing.trace_span import TraceSpan
     from http_edge.address import Address, HttpHandler
     from http_edge.admissions import Rest, WayIn
     from http_edge.edge_context import EdgeContext
@@ -38,6 +42,7 @@ log = structlog.get_logger()
 
 _HOST = istr("Host")
 _X_REQUEST_ID = istr("X-Request-ID")
+_TRACEPARENT = istr("traceparent")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
@@ -91,6 +96,8 @@ class Gateway:
         self._log_requests = context.log_requests
         self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
+        self._tracing = context.system.tracing
+        self._traces = self._tracing.share > 0
 
     async def __call__(self, request: HttpRequest) -> web.StreamResponse:
         message = request._message  # noqa: SLF001 - each of its properties costs a call more
@@ -99,6 +106,8 @@ class Gateway:
         begun = self.clock.monotonic()
         # aiohttp runs each request in a task of its own, so there is nothing to reset.
         request_id.set(given)
+        is_traced = self._traces or _TRACEPARENT in headers
+        span = self._trace(request, message, given) if is_traced else None
         handler: HttpHandler | None = None
         control: WayIn | None = None
         try:
@@ -106,35 +115,60 @@ class Gateway:
             handler, params, query = self._find_handler(request, message)
             if handler in self._changing:
                 self._check_source(request)
-            rest = None if message.should_close else request.protocol.rest  # type: ignore[attr-defined]  # it is an HttpConnection
-            control = self._admissions.enter(self._bounds.get(handler), rest, begun)
+            control = self._enter(request, handler, begun)
             if not self._turnstile.passes() and not _is_vital(message.path):
                 await self._turnstile.wait(request.left_s)
                 request.check_deadline(self.clock.monotonic())
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
+                request.come_in()
             answer = await handler(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
-                leave(control, begun, self.clock.monotonic(), "")
+                way, entered_s = request.place or (control, begun)
+                leave(way, entered_s, self.clock.monotonic(), "")
                 raise
             answer = self._failed(request, error, handler)
         request.protocol.answered = True  # type: ignore[attr-defined]  # it is an HttpConnection
         if isinstance(answer, Answer):
-            answer.stamp(given, self._date())
+            answer.stamp(given if span is None else _with_trace(given, span), self._date())
             status = answer._head[9:12]  # noqa: SLF001 - a number made of it costs as much as to count
         else:
             status = str(answer.status)
             self.counts.requests.streams(handler)
         ended = self.clock.monotonic()
-        leave(control, begun, ended, status)
+        way, entered_s = request.place or (control, begun)
+        leave(way, entered_s, ended, status)
         # We never change protocols; what follows an Upgrade, or a CONNECT, is not read as HTTP.
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         self._count(handler, message.method, status, ended - request.arrived)
+        if span is not None:
+            self._tracing.ended(span, outcome=status, duration_s=ended - request.arrived)
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
+
+    def _enter(self, request: HttpRequest, handler: HttpHandler, now_s: float) -> WayIn | None:
+        """Let it in and return what it has to leave, or raise why not.
+
+        Where its body is waited for, it is let in when that is there: whoever holds his back must
+        keep out nobody.
+        """
+        rest = None if request._message.should_close else request.protocol.rest  # type: ignore[attr-defined]  # noqa: SLF001 - it is an HttpConnection
+        way = self._admissions.enter(self._bounds.get(handler), rest, now_s)
+        if way is None or request.content.is_eof():
+            return way
+        if request.method not in BODY_METHODS and handler not in self._bodiless:
+            return way
+        leave(way, now_s, now_s, "")
+        request.let_in = partial(self._let_in, way, rest)
+        return None
+
+    def _let_in(self, way: WayIn, rest: Rest | None) -> tuple[WayIn, float]:
+        now_s = self.clock.monotonic()
+        self._admissions.enter(way, rest, now_s)
+        return way, now_s
 
     def turns_away(
         self, message: RawRequestMessage, payload: StreamReader, arrived: float, rest: Rest
@@ -219,6 +253,21 @@ class Gateway:
         self._count(None, OTHER, str(answer.status), 0.0)
         answer.stamp(f"{self._random_bits(64):016x}", self._date())
         return answer
+
+    def _trace(
+        self, request: HttpRequest, message: RawRequestMessage, given: str
+    ) -> TraceSpan | None:
+        """Return the request's span if it is to be traced; what it leads to is, from now on."""
+        caller = message.headers.get(_TRACEPARENT)
+        handler: HttpHandler | None = None
+        with suppress(ProblemError):
+            handler, _, _ = self._find_handler(request, message)
+        method = message.method if message.method in METHODS else OTHER
+        name = f"{method} {self.counts.requests.path_of(handler)}"
+        span = self._tracing.begin(caller, given, name=name, arrived_s=request.arrived)
+        if span is not None:
+            request_id.set(context_of(span, given))
+        return span
 
     def _id_of(self, given: str | None) -> str:
         if given is None or not _SANE_ID(given):
@@ -329,6 +378,14 @@ class Gateway:
         except NoSuchActor:
             state = ""
         return from_error(error, service=service or "the service", state=state)
+
+
+def _with_trace(given: str, span: TraceSpan) -> str:
+    """Return the request's id, and behind it a line that says where its trace is found.
+
+    As the draft of W3C Trace Context Level 2 calls it.
+    """
+    return f"{given}\r\nTraceresponse: 00-{span.trace_id}-{span.span_id}-01"
 
 
 def _are_we_cancelled(error: BaseException) -> bool:

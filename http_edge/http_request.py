@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs, web
 from multidict import istr
@@ -12,6 +12,8 @@ from multidict import istr
 from http_edge.problems import Kind, Overload, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp.http_parser import RawRequestMessage
 
     from actors.kernel.clock import Clock
@@ -40,20 +42,33 @@ class HttpRequest(web.BaseRequest):
     `left_s` is what was left of it when its turn came: the time that its service has. `beyond`: the
     connection is one more than there are places, so that only what keeps the system reachable is
     answered on it.
+
+    `let_in` is what lets it in once its body is there, where that comes behind its head; `place`
+    is what it has to leave then, and when it was let in.
     """
 
-    ATTRS = web.BaseRequest.ATTRS | {"beyond", "arrived", "deadline", "left_s"}
+    ATTRS = web.BaseRequest.ATTRS | {
+        "beyond", "arrived", "deadline", "left_s", "let_in", "place"
+    }  # fmt: skip
 
     arrived: float
     deadline: float
     left_s: float
     beyond: bool
+    # A WayIn, which knows of requests.
+    let_in: Callable[[], tuple[Any, float]] | None = None
+    place: tuple[Any, float] | None = None
 
     def look_again(self) -> float:
         """Bring `left_s` up to date, and return it."""
         clock: Clock = self._protocol.clock  # type: ignore[attr-defined]  # an HttpConnection's
         self.left_s = self.deadline - clock.monotonic()
         return self.left_s
+
+    def come_in(self) -> None:
+        """Be let in now that its body is there, where it was not at its head; or raise why not."""
+        if self.let_in is not None:
+            self.place = self.let_in()
 
     def check_deadline(self, now: float) -> None:
         """Raise a 504 if nothing is left of its time, else bring `left_s` up to date."""

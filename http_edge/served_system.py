@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actors.kernel.rng import Rng
     from actors.measures.measured import Measured
     from actors.resilience.breaker import Forced
+    from actors.tracing.tracing import Tracing
 
 
 class Handling(Protocol):
@@ -35,6 +36,9 @@ class ServedSystem(Handling, Protocol):
 
     @property
     def rng(self) -> Rng: ...
+
+    @property
+    def tracing(self) -> Tracing: ...
 
     def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
@@ -92,6 +96,14 @@ class ServedSystem(Handling, Protocol):
 
     async def measured(self, *, look_s_max: float) -> Measured:
         """What was counted; what a store does not say in `look_s_max` seconds is left out."""
+        ...
+
+    async def trace(self, trace_id: str, /, *, spans_max: int) -> object | None:
+        """One frozen struct: what is known of the trace, its first spans; or None."""
+        ...
+
+    async def slowest_requests(self, limit: int, /) -> object:
+        """One frozen struct: the traced requests whose clients waited longest."""
         ...
 
     def background(self) -> object:

@@ -30,6 +30,7 @@ ROWS = (
     ("http_edge",),
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
+    ("actors.tracing",),
     ("actors.kernel",),
     ("actors.log", "actors.shared_options"),
     ("actors.config",),

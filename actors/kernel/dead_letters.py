@@ -9,6 +9,7 @@ import msgspec
 
 from actors.kernel import lifecycle
 from actors.kernel.messages import type_name, type_of
+from actors.log import ids_of
 
 if TYPE_CHECKING:
     from actors.errors import DeadLettered
@@ -65,7 +66,7 @@ class DeadLetters:
             at_us=self._clock.now_us(),
             durable=False,
             request_key=envelope.key,
-            request_id=envelope.trace,
+            request_id=ids_of(envelope.trace)["request_id"],
         )
         self._letters.append(letter)
         self._announce(actor, envelope, reason, letter.id)

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from actors.kernel import lifecycle
+from actors.log import ids_of
 
 if TYPE_CHECKING:
     from actors.kernel.lifecycle import LifecycleEvent
@@ -32,7 +33,7 @@ def log_lifecycle(event: LifecycleEvent) -> None:
     if fields.pop("again", False):  # where it is was told at the first attempt
         fields.pop("traceback", None)
     if (trace := fields.pop("trace", None)) is not None:
-        fields["request_id"] = trace
+        fields |= ids_of(trace)
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(event).__name__).lower()
     if fields.pop("parks", False) or (
         isinstance(event, lifecycle.Stopped) and not event.dead_lettered

@@ -15,6 +15,12 @@ class Rng(random.Random):
         """
         return Rng(f"{label}:{self.getrandbits(128):032x}")
 
+    def aside(self, label: str) -> Rng:
+        """Derive one without a draw: what is chosen by it shifts nobody's choices."""
+        twin = Rng(0)
+        twin.setstate(self.getstate())
+        return twin.fork(label)
+
     def new_id(self, now_us: int) -> str:
         """Return a UUIDv7 (RFC 9562 section 5.7) of 36 characters; `now_us` is epoch microseconds.
 

@@ -38,6 +38,8 @@ from actors.service.stateless.stateless_host import stateless_child
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.files.data_folder import DataFolder
 from actors.store.store import StoreSpec
+from actors.tracing.trace_tree import TracedRequests, slowest_of, tree_of
+from actors.tracing.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
+    from actors.tracing.trace_span import TraceSpan
+    from actors.tracing.trace_tree import TraceTree
 
     AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
 
@@ -139,6 +143,7 @@ class ServiceSystem(ActorSystem):
             loop=context.loop,
             ambient=context.ambient,
         )
+        self.tracing = Tracing(config.trace, clock=context.clock, rng=context.rng.aside("tracing"))
         self._hosted: dict[str, HostedService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
         stateless: dict[str, Callable[[str], ChildSpec]] = {}
@@ -151,6 +156,7 @@ class ServiceSystem(ActorSystem):
                     config=config,
                     context=context,
                     runner=runner,
+                    tracing=self.tracing,
                 )
                 children[name] = [child(each) for each in actor_names({name: service})]
                 continue
@@ -165,6 +171,7 @@ class ServiceSystem(ActorSystem):
                 lock=lock,
                 context=context,
                 store=store,
+                tracing=self.tracing,
             )
             children[name] = [service_child(hosted)]
         self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
@@ -266,6 +273,26 @@ class ServiceSystem(ActorSystem):
             background_share=gate.share,
         )
 
+    async def trace(self, trace_id: str, *, spans_max: int) -> TraceTree | None:
+        """Return what is known of the trace, its first `spans_max` spans; None of none."""
+        found = await asyncio.gather(
+            *(each.spans_of(trace_id) for each in self._operators.values())
+        )
+        spans = self.tracing.spans_of(trace_id)
+        for kept in found:
+            spans += kept or ()
+        return tree_of(trace_id, spans, unread=self._unread(found), spans_max=spans_max)
+
+    async def slowest_requests(self, limit: int) -> TracedRequests:
+        """Return the traced requests whose clients waited longest, without an answer first."""
+        found = await asyncio.gather(
+            *(each.traced_requests(limit) for each in self._operators.values())
+        )
+        spans = self.tracing.requests()
+        for kept in found:
+            spans += kept or ()
+        return TracedRequests(items=slowest_of(spans, limit), unread=self._unread(found))
+
     def background(self) -> BackgroundStats:
         """Return whether what nobody waits for gives way now, and what waits for how long."""
         return self._gate.stats()
@@ -324,6 +351,9 @@ class ServiceSystem(ActorSystem):
             holder = await self._holder(letter_id)
             await holder.discard(letter_id, timeout_s=self._deadline_s)
 
+    def _unread(self, found: Sequence[Sequence[TraceSpan] | None]) -> list[str]:
+        return [name for name, kept in zip(self._operators, found, strict=True) if kept is None]
+
     def _breakers(self) -> Iterator[Breaker]:
         for hosted in self._hosted.values():
             yield from hosted.breakers.by_effect.values()
@@ -370,6 +400,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     lock: DirectoryLock | None,
     context: KernelContext,
     store: StoreType,
+    tracing: Tracing,
 ) -> HostedService:
     bound_effects(name, made, config)  # what its effects' options say is said before the start
     spec = StoreSpec(
@@ -383,6 +414,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         catalog=directory.catalog,
         folder=folder,
         lock=lock,
+        spans=tracing.book_of(name),
     )
     rng = context.rng.fork(name)
 
@@ -407,6 +439,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         rng=rng,
         deadlines=context.deadlines,
         commit_s=spec.commit_s,
+        tracing=tracing,
     )
 
 
@@ -417,6 +450,7 @@ def _make_stateless(
     config: Config,
     context: KernelContext,
     runner: RunnerType,
+    tracing: Tracing,
 ) -> Callable[[str], ChildSpec]:
     def make_runner(replica: str) -> Runner:
         spec = RunnerSpec(
@@ -431,6 +465,7 @@ def _make_stateless(
         service.factory if isinstance(service, Replicas) else service,
         make_runner,
         config=config.service,
+        tracing=tracing,
     )
 
 

@@ -13,10 +13,13 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.exit import describe
 from actors.kernel.messages import Command, EffectOutcome, GaveUp, type_name, type_of
 from actors.kernel.supervision.backoff import full_jitter_s
+from actors.log import ids_of, request_id
 from actors.resilience.breaker import Probe
 from actors.service.bound_effect import AttemptLimit
 from actors.service.gate import Gate
 from actors.store.messaging.origin import TimerOrigin
+from actors.tracing.effect_span import EffectSpan
+from actors.tracing.trace_context import is_traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +67,7 @@ def put_effect_off(tx: Transaction, cmd: EffectPutOff) -> None:
 class _Request:
     """One effect under way: its timer, what sends the outcome, and the task that sees to it."""
 
-    __slots__ = ("is_over", "is_settled", "send", "task", "timer")
+    __slots__ = ("is_over", "is_settled", "send", "span", "task", "timer")
 
     def __init__(self, timer: Timer, send: Send) -> None:
         # None until it begins. One may see to several.
@@ -75,6 +78,8 @@ class _Request:
         self.is_settled = False
         # Whether its time was up before it was done.
         self.is_over = False
+        # What its trace is told of it, if its request is traced.
+        self.span: EffectSpan | None = None
 
 
 class _Failed(NamedTuple):
@@ -156,6 +161,10 @@ class Effects:
     def start(self, timer: Timer, send: Send) -> None:
         """Run the effect; `send` is given the envelope of its outcome."""
         request = self._requests[timer.seq] = _Request(timer, send)
+        if is_traced(timer.trace):
+            request.span = EffectSpan(
+                self._name, timer.seq, timer.message_type, timer.trace, self._clock
+            )
         effect = self.kinds[type_of(timer.message)]
         # One during which the service has crashed goes alone: it may be its doing. So does one that
         # has less than a whole attempt: it would cut short those of the others.
@@ -204,6 +213,7 @@ class Effects:
     # --- Inside ------------------------------------------------------------------------------
 
     async def _run(self, request: _Request, *, first: bool = True) -> None:
+        _trace([request])
         # What it asks of its own service may be what crashes that, again and again.
         seq, crashes = request.timer.seq, self._breakers.crashes
         try:
@@ -229,6 +239,7 @@ class Effects:
             request.task = task
 
     async def _run_together(self, requests: list[_Request]) -> None:
+        _trace(requests)
         try:
             outcomes = await self._try_together(requests)
         except asyncio.CancelledError:
@@ -258,6 +269,8 @@ class Effects:
             self._breakers.counts_of(request.timer.message_type).ends[end] += 1
             if request.is_over:
                 self._expired()
+            if request.span is not None:
+                ended.trace = request.span.ended(end)
             request.send(ended)
 
     async def _try(self, request: _Request, *, first: bool) -> Envelope:
@@ -290,7 +303,7 @@ class Effects:
                 effect=timer.message_type,
                 attempt=attempt,
                 attempts_max=effect.attempts_max,
-                request_id=timer.trace,
+                **ids_of(timer.trace),
                 **ended.fields(),
             )
             if attempt >= effect.attempts_max and not self._is_over(timer):
@@ -388,6 +401,9 @@ class Effects:
             return _Failed(TIME_UP, None)
         kind = requests[0].timer.message_type
         if self._is_within_budget(kind, first=first, is_alone=is_alone):
+            for each in requests:
+                if each.span is not None:
+                    each.span.attempts += 1
             return call
         call.withdrawn()
         gate.leave(first=first)
@@ -483,7 +499,7 @@ class Effects:
                 effect=timer.message_type,
                 again_s=effect.again_s,
                 reason=reason,
-                request_id=timer.trace,
+                **ids_of(timer.trace),
             )
             return _end(timer, EffectPutOff(command=timer.message, again_s=effect.again_s))
         if effect.is_told:
@@ -495,6 +511,14 @@ class Effects:
             attempt=max(attempt, self._letter_attempts),
             error=f"the effect failed {attempt} times: {reason}",
         )
+
+
+def _trace(requests: Sequence[_Request]) -> None:
+    """Let what this task asks and logs be the first one's that is traced: a list has one caller."""
+    for each in requests:
+        if each.span is not None:
+            request_id.set(each.span.context)
+            return
 
 
 def _failed(effect: BoundEffect, error: BaseException, *, is_over: bool) -> _Failed:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from actors.service.effects import Effects
     from actors.service.service import Service
     from actors.store.store import Store
+    from actors.tracing.tracing import Tracing
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,7 @@ class HostedService:
     deadlines: Deadlines
     # How long each commit of its store took.
     commit_s: Histogram
+    tracing: Tracing
 
     breakers: Breakers = field(init=False)
     deferred: DeferredCallers = field(init=False)

@@ -33,13 +33,17 @@ from actors.store.messaging.unreadable import (
     find_unreadable,
     unreadable_timers,
 )
+from actors.store.spans import requests_in, spans_of
+from actors.tracing.trace_tree import slowest_first
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import sqlite3
+    from collections.abc import Callable, Sequence
 
     from actors.kernel.dead_letters import DeadLetter
     from actors.service.channel import ChannelStats
     from actors.service.hosted_service import HostedService, Running
+    from actors.tracing.trace_span import TraceSpan
 
 
 class TimerStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +68,7 @@ class OperatorCalls:
     def __init__(self, hosted: HostedService) -> None:
         """Call it at any time."""
         self._hosted = hosted
+        self._book = hosted.tracing.book_of(hosted.name)
 
     async def dead_letters(self, limit: int) -> list[DeadLetter]:
         """Return the service's latest dead letters; none while it is down or cannot read them."""
@@ -100,6 +105,18 @@ class OperatorCalls:
             state="unreadable" if unreadable else "open",
             unreadable=unreadable,
         )
+
+    async def spans_of(self, trace_id: str) -> list[TraceSpan] | None:
+        """Return the service's spans of the trace; None while it is down or cannot read them."""
+        return await self._spans(partial(spans_of, trace_id=trace_id, book=self._book))
+
+    async def traced_requests(self, limit: int) -> list[TraceSpan] | None:
+        """Return the slowest requests that are traced whose first step was here; None likewise."""
+
+        def look(connection: sqlite3.Connection) -> list[TraceSpan]:
+            return slowest_first(requests_in(connection, book=self._book))[:limit]
+
+        return await self._spans(look)
 
     async def measured(self, limit_s: float) -> MeasuredService:
         """Return what the service has counted; its store has `limit_s` seconds for its part."""
@@ -221,6 +238,14 @@ class OperatorCalls:
             raise NoSuchLetter(reply.detail)
 
     # --- Inside ------------------------------------------------------------------------------
+
+    async def _spans(
+        self, look: Callable[[sqlite3.Connection], list[TraceSpan]]
+    ) -> list[TraceSpan] | None:
+        try:
+            return await self._up().store.look(look)
+        except (StoreError, ServiceUnavailable):
+            return None
 
     def _read(self, message_type: str, blob: bytes) -> Any:
         return self._hosted.directory.decode(self._hosted.name, message_type, blob)

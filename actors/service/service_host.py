@@ -156,9 +156,14 @@ class ServiceHost(Behavior):
             result = await self._store.write(batch, self._handlers)
             self._let_out(batch, result)
             return result
-        if self._caches is not None:
-            return await self._caches.read(batch, self._store, self._handlers)
-        return await self._store.read(batch, self._handlers)
+        hosted, caches = self._hosted, self._caches
+        begun_s = hosted.clock.monotonic()
+        if caches is not None:
+            answers = await caches.read(batch, self._store, self._handlers)
+        else:
+            answers = await self._store.read(batch, self._handlers)
+        hosted.tracing.answered(hosted.name, batch, answers.outcomes, begun_s)
+        return answers
 
     async def on_stop(self) -> None:
         """Close the store."""

@@ -44,6 +44,7 @@ from actors.store.messaging.request_keys import MISSING, RequestKeys, is_corrigi
 from actors.store.messaging.timers import FIRST, Timers
 from actors.store.messaging.unreadable import Unreadable
 from actors.store.participant import NEW, Participant, Settler, hearing
+from actors.store.spans import Spans
 from actors.store.store import Backlog, WriteResult
 from actors.store.transaction import Transaction
 
@@ -114,8 +115,13 @@ class GroupCommit:
         # Who has an outcome of the last batch: it was told by the time when the next one comes.
         self._answered: Sequence[Envelope] = ()
         self.outbox = Outbox(connection, spec.catalog, config, clock)
+        self._spans = Spans(connection, spec.name, clock, spec.spans)
         self._buffer = OutputBuffer(
-            spec.name, spec.catalog, clock=clock, is_full=self.outbox.is_full
+            spec.name,
+            spec.catalog,
+            clock=clock,
+            is_full=self.outbox.is_full,
+            begin_step=self._spans.step,
         )
         self._keys = RequestKeys(connection, spec, config, clock)
         inbox, self._timers = Inbox(connection, spec.name), Timers(connection)
@@ -137,6 +143,7 @@ class GroupCommit:
             inbox,
             self._timers,
             letters,
+            self._spans,
         )
         self._at_opened = hearing(self.participants, "opened")
         self._at_begin = hearing(self.participants, "begin")
@@ -288,6 +295,8 @@ class GroupCommit:
                 self.epoch.fence()
             try:
                 outcomes.append(self._handle(index, handlers, tx, envelope))
+                if self._spans.at_work is not None:
+                    self._spans.done(outcomes[-1])
             except BaseException as error:
                 if isinstance(error, sqlite3.Error) and translate(error, self._spec.path):
                     raise  # the file is to blame
@@ -349,6 +358,7 @@ class GroupCommit:
             envelope.message = told
             return NEW
         self._settlers[origin.__class__].apply(origin)
+        self._spans.unrun(envelope)
         error = f"{name} was not to be run so late by {self._spec.name}"
         if origin.__class__ is TimerOrigin:
             return MessageExpired(error, place="timer")
@@ -442,7 +452,10 @@ class GroupCommit:
         reply = MISSING
         if handler is not None and may_be_known(envelope):
             reply = self._find(envelope, handler)
-        return self._bury(envelope, now_us) if reply is MISSING else reply
+        if reply is not MISSING:
+            return reply
+        self._spans.unrun(envelope)
+        return self._bury(envelope, now_us)
 
     def _waits(self, message: Unreadable) -> bool:
         if message.let_go:

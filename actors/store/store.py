@@ -11,6 +11,7 @@ from actors.kernel.behavior import BatchResult
 from actors.measures.histogram import SECONDS, Histogram
 from actors.store.messaging.service_catalog import ServiceCatalog
 from actors.store.messaging.untold_replies import UntoldReplies
+from actors.tracing.span_book import SpanBook
 
 if TYPE_CHECKING:
     import asyncio
@@ -82,6 +83,7 @@ class StoreSpec(msgspec.Struct, frozen=True, kw_only=True):
     hearer: Callable[[sqlite3.Connection, OutputBuffer], Participant] | None = None
     # How long each commit took.
     commit_s: Histogram = msgspec.field(default_factory=partial(Histogram, SECONDS))
+    spans: SpanBook = msgspec.field(default_factory=SpanBook)
 
 
 class WriteResult(BatchResult, frozen=True, kw_only=True):

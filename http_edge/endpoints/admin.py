@@ -19,8 +19,9 @@ from actors.errors import (
 )
 from http_edge.address import Address
 from http_edge.decoding.blame import explain
-from http_edge.endpoints.admin_endpoint import AdminCall, AdminEndpoint, admin
+from http_edge.endpoints.admin_endpoint import AdminCall, AdminEndpoint, admin, limit_of
 from http_edge.endpoints.admin_services import ADMIN_SERVICES
+from http_edge.endpoints.traces import TRACES
 from http_edge.problems import Kind, ProblemError, from_error
 from http_edge.target import parse_query, refuse_query
 
@@ -106,18 +107,6 @@ def _for_s(body: bytes, config: EdgeConfig) -> float | None:
         detail = f"for_s is at most edge.suspend_s_max, {config.suspend_s_max:g} seconds"
         raise ProblemError(Kind.INVALID, detail, field="for_s")
     return for_s
-
-
-def _limit(query: str, config: EdgeConfig) -> int:
-    fields = parse_query(query)
-    text = fields.pop("limit", str(config.page_items_default))
-    for name in fields:
-        raise ProblemError(Kind.INVALID, f"unknown query parameter {name}", field=name)
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(config.page_items_max))
-    if not digits or not 1 <= int(text) <= config.page_items_max:
-        detail = f"limit is a whole number from 1 to {config.page_items_max}"
-        raise ProblemError(Kind.INVALID, detail, field="limit")
-    return int(text)
 
 
 # --- The addresses ---------------------------------------------------------------------------
@@ -251,8 +240,7 @@ def _breaker_of(call: AdminCall) -> object:
 
 
 async def _dead_letters(call: AdminCall) -> tuple[int, object]:
-    limit = _limit(call.query, call.config)
-    return 200, _page(await call.system.dead_letters(limit=limit))
+    return 200, _page(await call.system.dead_letters(limit=limit_of(call)))
 
 
 async def _replay(call: AdminCall) -> tuple[int, object]:
@@ -305,6 +293,7 @@ ADMIN: tuple[Address, ...] = (
     Address("GET", "/admin/breakers", admin(_breakers, "breakers")),
     Address("GET", _BREAKER, admin(_breaker, "one breaker")),
     Address("POST", _BREAKER, admin(_force_breaker, "force it open or closed", reads_body=True)),
+    *TRACES,
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
     Address("POST", f"{_LETTER}/replay", admin(_replay, "run it again")),
     Address("DELETE", _LETTER, admin(_discard, "forget it")),

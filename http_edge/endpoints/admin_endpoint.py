@@ -14,6 +14,8 @@ from http_edge.admin_token import authorize
 from http_edge.answer import JSON, Answer, make_head
 from http_edge.body_reader import BodyReader, refuse_body
 from http_edge.endpoints.wrapping_endpoint import WrappingEndpoint
+from http_edge.problems import Kind, ProblemError
+from http_edge.target import parse_query
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -114,3 +116,16 @@ class GuardedEndpoint(WrappingEndpoint):
 # As a table says it.
 admin = AdminEndpoint
 guarded = GuardedEndpoint
+
+
+def limit_of(call: AdminCall, name: str = "limit") -> int:
+    """Return how many the query asks for, by its one parameter. Raises a 422."""
+    fields, config = parse_query(call.query), call.config
+    text = fields.pop(name, str(config.page_items_default))
+    for other in fields:
+        raise ProblemError(Kind.INVALID, f"unknown query parameter {other}", field=other)
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(config.page_items_max))
+    if not digits or not 1 <= int(text) <= config.page_items_max:
+        detail = f"{name} is a whole number from 1 to {config.page_items_max}"
+        raise ProblemError(Kind.INVALID, detail, field=name)
+    return int(text)

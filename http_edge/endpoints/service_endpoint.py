@@ -140,6 +140,7 @@ class ServiceEndpoint(Endpoint):
                 # Only a body that is still on its way costs a timer and looks at the clock.
                 body = await reader.read(request)
                 timeout_s = request.look_again()
+            request.come_in()
             message = body_of.decode(body, params)
             key = headers.get(IDEMPOTENCY_KEY) if writes else None
             if key is not None:

@@ -30,6 +30,10 @@ class RequestCounts:
         """Call what this handler answers by its address's path, as it is written in a table."""
         self._paths[handler] = path
 
+    def path_of(self, handler: Hashable) -> str:
+        """Return what it is called by."""
+        return self._paths.get(handler, NOWHERE)
+
     def streams(self, handler: Hashable) -> None:
         """What this handler answers lasts for as long as its client reads: that is no latency."""
         self._streams.add(handler)
@@ -50,6 +54,6 @@ class RequestCounts:
     def items(self) -> Iterator[tuple[str, str, str, Histogram, bool]]:
         """Yield path, method, status, how often it took how long, and whether that is a latency."""
         for (handler, method, status), count in self._counts.items():
-            path = self._paths.get(handler, NOWHERE)
+            path = self.path_of(handler)
             lasts = handler in self._streams and status[0] == "2"
             yield path, method, status, count, path != NOWHERE and not lasts

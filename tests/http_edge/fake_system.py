@@ -29,6 +29,7 @@ from actors.systems.hotel import messages as hotel
 from actors.systems.hotel.system import HOTEL
 from actors.systems.tweets import messages as tweets
 from actors.systems.tweets.system import TWEETS
+from actors.tracing.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +129,7 @@ class FakeSystem:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.rng = Rng(1)
+        self.tracing = Tracing(load_config().trace, clock=self.clock, rng=Rng(2))
         self.seen: list[Seen] = []
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
@@ -273,6 +275,13 @@ class FakeSystem:
 
     async def measured(self, *, look_s_max: float) -> Measured:
         return Measured(actors=[], services=[], asks=0, background_share=1.0)
+
+    async def trace(self, trace_id: str, /, *, spans_max: int) -> FakeStats | None:
+        known = spans_max and trace_id == "1" * 32
+        return FakeStats(name=trace_id, state="answered") if known else None
+
+    async def slowest_requests(self, limit: int, /) -> list[FakeStats]:
+        return [FakeStats(name=f"request-{number}", state="answered") for number in range(limit)]
 
     def background(self) -> FakeBackground:
         return FakeBackground(state="open")

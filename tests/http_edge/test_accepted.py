@@ -149,7 +149,9 @@ async def answer(method: str, path: str, endpoint: Endpoint, **params: str) -> A
     context = EdgeContext(system=system, config=config, date=date, admin_token="")
     content = SimpleNamespace(is_eof=lambda: True, read_nowait=lambda: b"{}")
     headers = CIMultiDictProxy(CIMultiDict[str]())
-    request: Any = SimpleNamespace(headers=headers, content=content, left_s=5.0)
+    request: Any = SimpleNamespace(
+        headers=headers, content=content, left_s=5.0, come_in=lambda: None
+    )
     reply: Any = await endpoint.bind(method, path, context)(request, params, "")
     return reply  # type: ignore[no-any-return]
 

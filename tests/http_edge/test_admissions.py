@@ -307,6 +307,41 @@ async def test_a_refused_body_that_is_on_its_way_is_read() -> None:
         await asyncio.gather(*held)
 
 
+async def test_whoever_holds_his_body_back_has_no_place_before_it_is_there() -> None:
+    """He keeps out nobody, and is let in, or refused, when it has come."""
+    system = Holding("tweets")
+    async with serving(system, admission=FEW) as served:
+        clients = [await served.connect() for _ in range(4)]
+        for _, writer in clients:
+            writer.write(POST)
+        factory = served.edge._factories["gateway"]
+        for _ in range(10_000):
+            if factory.in_progress() == 4:
+                break
+            await asyncio.sleep(0.001)
+        control = control_of(served, "StoreTweet of tweets")
+        (bulkhead,) = (
+            each for each in served.edge._context.admissions.bulkheads() if each.name == "tweets"
+        )
+        assert (control.in_progress, bulkhead.in_progress) == (0, 0)
+        for _, writer in clients[:3]:
+            writer.write(BODY)
+        await system.holds(3)
+        assert (control.in_progress, bulkhead.in_progress) == (3, 3)
+        clients[3][1].write(BODY)
+        answer = await read_answer(clients[3][0])
+        assert answer is not None
+        assert answer.status == 503
+        system.go.set()
+        for reader, _ in clients[:3]:
+            answer = await read_answer(reader)
+            assert answer is not None
+            assert answer.status != 503
+        assert (control.in_progress, bulkhead.in_progress) == (0, 0)
+        for _, writer in clients:
+            await hang_up(writer)
+
+
 class Ticking(ManualClock):
     """Each look at it takes a hundredth of a second: what comes later is later."""
 

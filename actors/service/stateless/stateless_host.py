@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.service.service import StatelessService
     from actors.service.stateless.runner import Runner
+    from actors.tracing.tracing import Tracing
 
 
 class StatelessHost(Behavior):
@@ -27,8 +28,12 @@ class StatelessHost(Behavior):
 
     redelivers: ClassVar[bool] = True
 
-    def __init__(self, service: StatelessService, runner: Runner) -> None:
-        """`runner` is opened by `on_start`."""
+    def __init__(
+        self, name: str, service: StatelessService, runner: Runner, tracing: Tracing
+    ) -> None:
+        """`name` is the replica's; `runner` is opened by `on_start`."""
+        self._name = name
+        self._tracing = tracing
         specs = type(service).handlers.values()
         self._handlers = {spec.message: spec.function.__get__(service) for spec in specs}
         self._runner = runner
@@ -39,7 +44,10 @@ class StatelessHost(Behavior):
 
     async def on_batch(self, lane: int, batch: Sequence[Envelope]) -> BatchResult:  # noqa: ARG002 - there is one lane
         """Answer a batch."""
-        return await self._runner.answer(batch, self._handlers)
+        begun_s = self._tracing.clock.monotonic()
+        answers = await self._runner.answer(batch, self._handlers)
+        self._tracing.answered(self._name, batch, answers.outcomes, begun_s)
+        return answers
 
     async def on_stop(self) -> None:
         """End the runner."""
@@ -57,13 +65,14 @@ def stateless_child(
     make_runner: Callable[[str], Runner],
     *,
     config: ServiceConfig,
+    tracing: Tracing,
 ) -> Callable[[str], ChildSpec]:
     """Return what makes a replica of the service `name`, by its own name, a supervisor's child."""
 
     def child(replica: str) -> ChildSpec:
         return ChildSpec(
             name=replica,
-            factory=lambda: StatelessHost(make_service(), make_runner(replica)),
+            factory=lambda: StatelessHost(replica, make_service(), make_runner(replica), tracing),
             kind="service",
             service=name,
             batch_messages_max=config.batch_messages_max,

@@ -117,7 +117,7 @@ class AdmissionOracle:
         if not self.watches:
             return
         for each in batch:
-            name = each.trace or ""
+            name = (each.trace or "").partition(" ")[0]  # behind it stands its place in a trace
             future = inner_of(each.reply_to)
             sent = self._sent.get(name)
             if sent is None or not sent.bounded or future is None or name in self._begun:

@@ -10,6 +10,7 @@ import structlog
 from actors.errors import DeadLettered, NoSuchLetter
 from actors.kernel.dead_letters import DeadLetter
 from actors.kernel.messages import type_name, type_of
+from actors.log import ids_of
 from actors.store.messaging.unreadable import Unreadable
 from actors.store.participant import NEW, Settler, nothing
 
@@ -109,7 +110,7 @@ def latest(connection: sqlite3.Connection, service: str, limit: int) -> list[Dea
             durable=True,
             request_key=row["request_key"],
             sender=row["sender"],
-            request_id=row["trace"],
+            request_id=ids_of(row["trace"])["request_id"],
         )
         for row in rows
     ]

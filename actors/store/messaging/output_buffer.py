@@ -12,6 +12,7 @@ from actors.kernel.messages import type_name, type_of
 from actors.store.messaging.output import AT_ONCE_US, Outgoing, Output, Published, Timer
 from actors.store.messaging.unheard import unheard_name
 from actors.store.participant import Participant, nothing
+from actors.tracing.trace_context import is_traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,14 +39,19 @@ class OutputBuffer(Participant):
         *,
         clock: Clock,
         is_full: Callable[[str], bool],
+        begin_step: Callable[[Envelope], str | None],
     ) -> None:
-        """`name` is the service's own; `is_full` says whether a receiver's outbox takes no more."""
+        """`name` is the service's own; `is_full` says whether a receiver's outbox takes no more.
+
+        `begin_step` says what travels with what a traced message leads to.
+        """
         self._clock = clock
         self._name = name
         self._handled = catalog.handled
         self._effects = catalog.effects.get(name, frozenset())
         self._subscribers = catalog.subscribers()
         self._is_full = is_full
+        self._begin_step = begin_step
         self._now_us = 0
         self._mark = NOTHING_SENT
         self.output = Output()
@@ -166,6 +172,8 @@ class OutputBuffer(Participant):
     def savepoint(self, envelope: Envelope) -> None:
         """What is sent from now on follows from this one: note where that begins."""
         self.envelope, self.trace = envelope, envelope.trace
+        if is_traced(envelope.trace):
+            self.trace = self._begin_step(envelope)
         output = self.output
         if not (output.messages or output.timers or output.events or output.replies):
             self._mark = NOTHING_SENT  # as of most, in a service that sends little

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import HttpVersion11, hdrs, web
 
 from actors.errors import DressRehearsalError
-from actors.log import request_id
+from actors.log import ids_of, request_id
 from actors.systems.x_platform.api.outlet import Outlet
 from actors.systems.x_platform.api.rendering import Renderer
 from actors.systems.x_platform.api.x_endpoint import SERVICE
@@ -126,7 +126,7 @@ class ClientStream:
                 hdrs.DATE: self._context.date(),
                 hdrs.SERVER: "Dress Rehearsal",
                 "X-Content-Type-Options": "nosniff",
-                "X-Request-ID": request_id.get() or "",
+                "X-Request-ID": ids_of(request_id.get())["request_id"] or "",
                 **dict(self._call.quota.headers()),
             }
         )

@@ -1,0 +1,130 @@
+"""Decides at the edge which requests are traced, and keeps of them what no transaction does."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import DeadlineExceeded
+from actors.kernel.messages import Refusal, type_name, type_of
+from actors.tracing.span_book import SpanBook
+from actors.tracing.trace_context import (
+    Place,
+    is_traced,
+    read_place,
+    read_traceparent,
+    span_id_of,
+)
+from actors.tracing.trace_span import EDGE, REQUEST, OpenedContext, TraceSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actors.config import TraceConfig
+    from actors.kernel.clock import Clock
+    from actors.kernel.envelope import Envelope
+    from actors.kernel.rng import Rng
+
+
+class Tracing:
+    """One a system, on the loop.
+
+    A request is traced where its caller's traceparent says so or, without one, by chance: so the
+    decision is made once (head sampling). What it leads to is traced with it, and by nothing else.
+
+    Steps that are committed are rows of their services' files. What commits nothing, queries and
+    requests that led to no step, stays here in memory, up to `trace.memory_spans_max`.
+    """
+
+    def __init__(self, config: TraceConfig, *, clock: Clock, rng: Rng) -> None:
+        """`rng` decides, and makes ids; nobody else draws from it."""
+        self._config = config
+        self.clock = clock
+        self._rng = rng
+        self._memory: deque[TraceSpan] = deque(maxlen=config.memory_spans_max)
+        self.books: dict[str, SpanBook] = {}
+
+    @property
+    def share(self) -> float:
+        """How many of the requests are traced that bring no traceparent."""
+        return self._config.sample_share
+
+    def book_of(self, service: str) -> SpanBook:
+        """Return what is between the loop and the service's file."""
+        book = self.books.get(service)
+        if book is None:
+            book = self.books[service] = SpanBook(self._config)
+        return book
+
+    def begin(
+        self, traceparent: str | None, given: str, *, name: str, arrived_s: float
+    ) -> TraceSpan | None:
+        """Return the request's span if it is to be traced. It arrived at `arrived_s`, monotonic."""
+        caller = None if traceparent is None else read_traceparent(traceparent)
+        if caller is None:
+            if self._rng.random() >= self.share:
+                return None
+        elif not caller.sampled:
+            return None
+        waited_s = self.clock.monotonic() - arrived_s
+        return TraceSpan(
+            trace_id=f"{self._rng.getrandbits(128):032x}" if caller is None else caller.trace_id,
+            span_id=f"{self._rng.getrandbits(64):016x}",
+            parent_id=None if caller is None else caller.span_id,
+            kind=REQUEST,
+            name=name,
+            service=EDGE,
+            start_us=self.clock.now_us() - round(waited_s * 1e6),
+            wait_us=round(waited_s * 1e6),
+            request_id=given,
+        )
+
+    def ended(self, request: TraceSpan, *, outcome: str, duration_s: float) -> None:
+        """Note the end of a request that was traced."""
+        request.duration_us, request.outcome = round(duration_s * 1e6), outcome
+        if request.kept_by is None:
+            self._memory.append(request)
+        else:
+            self.books[request.kept_by].ended(request)
+
+    def answered(
+        self, service: str, batch: Sequence[Envelope], outcomes: Sequence[Any], begun_s: float
+    ) -> None:
+        """Note the queries of a batch that were asked for requests that are traced."""
+        for envelope, outcome in zip(batch, outcomes, strict=False):
+            if is_traced(envelope.trace):
+                self._memory.append(self._query(service, envelope, outcome, begun_s))
+
+    def spans_of(self, trace_id: str) -> list[TraceSpan]:
+        """Return those of the trace that are kept in memory."""
+        return [each for each in self._memory if each.trace_id == trace_id]
+
+    def requests(self) -> list[TraceSpan]:
+        """Return the requests that are kept in memory."""
+        return [each for each in self._memory if each.kind == REQUEST]
+
+    def _query(self, service: str, envelope: Envelope, outcome: Any, begun_s: float) -> TraceSpan:
+        assert envelope.trace is not None, "is_traced was asked"
+        place, now_s = read_place(envelope.trace), self.clock.monotonic()
+        duration_us, accepted_s = round((now_s - begun_s) * 1e6), envelope.accepted_s
+        said = "refused" if outcome.__class__ is Refusal else "handled"
+        if isinstance(outcome, BaseException):
+            said = "expired" if isinstance(outcome, DeadlineExceeded) else "failed"
+        return TraceSpan(
+            trace_id=place.trace_id,
+            span_id=span_id_of(place.span_id, service, "query", envelope.seq),
+            parent_id=place.span_id,
+            kind="query",
+            name=type_name(type_of(envelope.message)),
+            service=service,
+            start_us=self.clock.now_us() - duration_us,
+            wait_us=round((begun_s - accepted_s) * 1e6) if accepted_s else None,
+            duration_us=duration_us,
+            outcome=said,
+            attempts=envelope.attempt + 1,
+        )
+
+
+def context_of(opened: TraceSpan, given: str) -> OpenedContext:
+    """Return what travels with the messages of a request or an effect, of the request `given`."""
+    return OpenedContext.of(Place(given, opened.trace_id, opened.span_id, 0).context(), opened)

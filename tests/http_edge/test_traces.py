@@ -1,0 +1,82 @@
+"""Traces at the edge: a caller's traceparent, chance, and what an operator is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from actors.config import load_config
+from actors.kernel.rng import Rng
+from actors.log import ids_of, request_id
+from actors.tracing.tracing import Tracing
+from tests.http_edge.fake_system import FakeSystem
+from tests.http_edge.serving import is_problem, serving
+
+if TYPE_CHECKING:
+    from actors.tracing.trace_span import TraceSpan
+    from tests.http_edge.serving import Served
+
+GET = "/api/v1/customers/c1"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-"
+
+
+def requests(served: Served) -> list[TraceSpan]:
+    return served.system.tracing.requests()
+
+
+@pytest.mark.parametrize(("flags", "traced"), [("01", True), ("00", False), ("zz", False)])
+async def test_a_callers_traceparent_decides(flags: str, *, traced: bool) -> None:
+    """By its flag; the answer says where the trace is found, and what is asked goes on with it."""
+    async with serving() as served:
+        known: list[str | None] = []
+        served.system.on_ask = lambda _: known.append(request_id.get())
+        headers = {"traceparent": PARENT + flags, "X-Request-ID": "mine"}
+        reply = await served.send("GET", GET, headers=headers)
+        assert reply.headers["X-Request-ID"] == "mine"
+        assert [ids_of(each)["request_id"] for each in known] == ["mine"]
+        assert ("Traceresponse" in reply.headers) == traced == bool(requests(served))
+        if not traced:
+            return
+        (span,) = requests(served)
+        assert reply.headers["Traceresponse"] == f"00-{TRACE}-{span.span_id}-01"
+        assert ids_of(known[0])["trace_id"] == span.trace_id == TRACE
+        assert (span.name, span.outcome) == ("GET /api/v1/customers/{customer_id}", "404")
+        assert span.duration_us is not None
+        assert span.parent_id == "00f067aa0ba902b7"
+
+
+async def test_a_share_of_the_others_is_traced() -> None:
+    """By a generator of its own: the ids that requests get are those they would have had."""
+    made: list[list[str]] = []
+    for share in (0.0, 0.5):
+        system = FakeSystem()
+        config = msgspec.structs.replace(load_config().trace, sample_share=share)
+        system.tracing = Tracing(config, clock=system.clock, rng=Rng(3))
+        async with serving(system) as served:
+            replies = [await served.send("GET", path) for path in [GET, "/nothing"] * 8]
+            made.append([reply.headers["X-Request-ID"] for reply in replies])
+            traced = [reply for reply in replies if "Traceresponse" in reply.headers]
+            assert len(traced) == len(requests(served))
+            assert 0 < len(traced) < 16 if share else not traced
+            names = {each.name for each in requests(served)}
+            assert names == (
+                {"GET /api/v1/customers/{customer_id}", "GET none"} if share else set()
+            )
+    assert made[0] == made[1]
+
+
+async def test_an_operator_is_shown_traces() -> None:
+    """The slowest requests, as many as he asks for; and one trace by its id."""
+    async with serving() as served:
+        reply = await served.admin("GET", "/admin/traces?slowest=3")
+        assert (reply.status, len(reply.json)) == (200, 3)
+        for wrong in ("0", "x", "1001"):
+            reply = await served.admin("GET", f"/admin/traces?slowest={wrong}")
+            is_problem(reply, 422, "slowest")
+        is_problem(await served.admin("GET", "/admin/traces?limit=3"), 422, "limit")
+        assert (await served.admin("GET", f"/admin/traces/{'1' * 32}")).status == 200
+        for none in ("2" * 32, "%C3%A9", "x"):
+            is_problem(await served.admin("GET", f"/admin/traces/{none}"), 404, "id")

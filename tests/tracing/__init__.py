@@ -1,0 +1,1 @@
+"""Traces: what travels with messages, what is kept of it, and what kills leave of that."""
