@@ -47,8 +47,8 @@ _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
 _READING = frozenset({"GET", "HEAD"})
-# Fields that may ask for another answer than a 503.
-_LOOKED_AT = (TIMEOUT_FIELD, hdrs.EXPECT, SEC_FETCH_SITE, ORIGIN, REFERER)
+# Fields that may ask for another answer than a 503, or for more than one.
+_LOOKED_AT = (TIMEOUT_FIELD, hdrs.EXPECT, SEC_FETCH_SITE, ORIGIN, REFERER, _TRACEPARENT)
 # What keeps the system reachable when all places are taken.
 _VITAL = ("/healthz", "/readyz", "/admin/", "/metrics")
 
@@ -189,7 +189,8 @@ class Gateway:
         self.counts.sheds.note(problem)
         answer = self.refusal(problem, None)
         answer.stamp(self._id_of(message.headers.get(_X_REQUEST_ID)), self._date())
-        self._count(handler, message.method, str(answer.status), 0.0)
+        took_s = self.clock.monotonic() - arrived
+        self._count(handler, message.method, str(answer.status), took_s)
         return answer
 
     def _is_unusual(self, message: RawRequestMessage, payload: StreamReader) -> bool:
@@ -204,6 +205,7 @@ class Gateway:
             or any(field in headers for field in _LOOKED_AT)
             or self._context.draining
             or self._log_requests
+            or self._traces
         )
 
     def bound_to(self, addresses: Iterable[str]) -> None:

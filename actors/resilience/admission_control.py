@@ -120,6 +120,10 @@ class AdmissionControl:
         is_little = self._peak <= self._config.in_progress_min
         if is_little and self._size:
             self._learn(took_s)
+        elif self._size:
+            # With little in progress it would take no longer: that it once did, in a slow spell,
+            # must not keep what is late from being so for as long as the overload goes on.
+            self._usual_s = min(self._usual_s, took_s)
         if not in_time:
             if not is_little:
                 self._move(self._lower(took_s))

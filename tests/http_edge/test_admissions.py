@@ -105,13 +105,21 @@ async def test_whoever_is_refused_is_told_the_same_however_soon() -> None:
             tasks.append(factory.requests_count - before)
         assert tasks == [2, 0]
         assert told[:2] == told[2:]
+        # Who wants to know what became of him is told, of this as well.
+        reader, writer = await served.connect()
+        writer.write(f"{AT_ONCE}traceparent: 00-{'1' * 32}-{'2' * 16}-01\r\n\r\n".encode())
+        answer = await read_answer(reader)
+        assert answer is not None
+        assert answer.status == 503
+        assert "traceresponse" in answer.headers
+        await hang_up(writer)
         counts = served.edge._context.counts.listeners["gateway"]
         answered = {
             (path, status): sum(took.counts) for path, _, status, took, _ in counts.requests.items()
         }
         control = control_of(served, "ListRooms of room")
-        assert counts.sheds["overloaded"] == control.refusals.count == 4
-        assert answered["/api/v1/rooms", "503"] == 4
+        assert counts.sheds["overloaded"] == control.refusals.count == 5
+        assert answered["/api/v1/rooms", "503"] == 5
         assert control.in_progress == 3
         system.go.set()
         assert {reply.status for reply in await asyncio.gather(*held)} == {200}

@@ -42,6 +42,8 @@ class Shop:
     quick: float = 0.0
     # The share that is refused at once by the service.
     wrong: float = 0.0
+    # From when until when its work takes so many times as long.
+    spell: tuple[float, float, float] = (0.0, 0.0, 1.0)
     admission: AdmissionControl | None = None
     # When each was answered, after how long; how many came to no answer; who was turned away.
     answers: list[tuple[float, float]] = field(default_factory=list)
@@ -79,7 +81,10 @@ class Shop:
             while queue and busy < self.servers:
                 busy += 1
                 request = queue.popleft()
-                at(now_s + self.service_s * (0.75 + rng.random() / 2), done(request))
+                takes_s = self.service_s * (0.75 + rng.random() / 2)
+                begins_s, ends_s, times = self.spell
+                takes_s *= times if begins_s <= now_s < ends_s else 1.0
+                at(now_s + takes_s, done(request))
 
         def done(request: list[float]) -> Callable[[float], None]:
             def call(now_s: float) -> None:
@@ -134,6 +139,15 @@ def test_nobody_is_late_before_the_bound_has_moved(
     shop = Shop(times * CAPACITY, servers=servers, service_s=service_s).run(rng, until_s=5.0)
     late = [took_s for _, took_s in shop.answers if took_s > 2 * CONFIG.target_s]
     assert len(late) <= 0.01 * len(shop.answers)
+
+
+@pytest.mark.parametrize("times", [3.0, 5.0])
+def test_a_slow_spell_is_forgotten_while_the_overload_goes_on(times: float, rng: Rng) -> None:
+    """What took long with little in progress is not usual any more once more of it takes less."""
+    shop = Shop(3 * CAPACITY, servers=30, service_s=0.2, spell=(3.0, 13.0, times)).run(rng)
+    took = sorted(took_s for at_s, took_s in shop.answers if at_s > 20.0)
+    assert took[int(len(took) * 0.99)] <= 1.5 * CONFIG.target_s
+    assert len(took) >= 0.9 * 150.0 * (RUN_S - 20.0)
 
 
 @pytest.mark.parametrize(("quick", "wrong"), [(0.4, 0.0), (0.0, 0.4), (0.2, 0.2)])
