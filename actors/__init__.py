@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Refused,
     )
     from actors.service.group import Group
+    from actors.service.remote.remote import Remote
     from actors.service.service import (
         Service,
         StatelessService,
@@ -62,6 +63,7 @@ __all__ = [
     "ReadTransaction",
     "Refusal",
     "Refused",
+    "Remote",
     "Replicas",
     "Scenario",
     "Section",
@@ -88,6 +90,7 @@ _HOMES = {
     "actors.errors": "Busy StoreError",
     "actors.kernel.messages": "Command Event Expired GaveUp Later Query Refusal Refused",
     "actors.service.group": "Group",
+    "actors.service.remote.remote": "Remote",
     "actors.service.service": "Service StatelessService command effect on outcome query",
     "actors.service.stateless.replicas": "Replicas",
     "actors.simulation.stage.scenario": "Scenario",

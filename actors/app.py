@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from actors.aiohttp_transport import AiohttpTransport
 from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from actors.service.assembly import AnyService, StoreType
     from actors.service.backing_up import Aside
     from actors.service.group import Group
+    from actors.service.remote.transport import TransportType
     from actors.service.stateless.runner import RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import Ask, System
@@ -61,6 +63,7 @@ class App:
         rng: Rng,
         store: StoreType = AiosqliteStore,
         runner: RunnerType = ThreadRunner,
+        transport: TransportType = AiohttpTransport,
         aside: Aside = THREADS,
         lock: DirectoryLock | None = None,
         simulated: bool = False,
@@ -116,6 +119,7 @@ class App:
             context=context,
             store=store,
             runner=runner,
+            transport=transport,
             aside=aside,
             lock=lock,
             groups=[group for system in systems for group in system.supervision],

@@ -200,6 +200,13 @@ class EffectConfig(Section):
         )
 
 
+class RemoteConfig(Section):
+    command_s_max: Positive
+    running_max: Count
+    reply_bytes_max: Count
+    rest_s_max: NotNegative
+
+
 # What a system's section says of effects, by service and effect, where it has a key of this type
 # that is called `effects`: `[shop.effects.till.ChargeCard]` goes before what its author says.
 EffectTables = dict[str, dict[str, dict[str, Any]]]
@@ -341,6 +348,7 @@ class Config(Section):
     background: BackgroundConfig
     effect: EffectConfig
     breaker: BreakerConfig
+    remote: RemoteConfig
     trace: TraceConfig
     edge: EdgeConfig
 

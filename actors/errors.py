@@ -110,6 +110,18 @@ class NotAnswering(Busy):
     """The service has answered nothing for a while: it was not asked, and is in a moment."""
 
 
+class RemoteFailed(Busy):
+    """A remote service gave no proper answer, or none at all; it may have done what it was asked.
+
+    `status` is what it answered with; None where no whole answer came.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float, status: int | None = None) -> None:
+        """Keep what it answered with."""
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.status = status
+
+
 class NoSuchActor(ActorError):
     """Nothing is registered under that name."""
 

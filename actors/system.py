@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from actors.config import NAME
 from actors.errors import ConfigError, declared
+from actors.service.assembly import made_of
 from actors.service.group import ROOT
+from actors.service.remote.remote import Remote
 from actors.service.stateless.replicas import as_configured
 from http_edge.address import Address, Endpoint
 from http_edge.gateway import Gateway
@@ -181,6 +183,29 @@ def with_outside(systems: Sequence[System], wiring: Wiring, *, simulated: bool) 
 def services_of(systems: Sequence[System], wiring: Wiring) -> dict[str, AnyService]:
     """Return the services of all systems by name. Raises ConfigError as `each_service`."""
     return {name: service for _, name, service in each_service(systems, wiring)}
+
+
+def played(system: System) -> System:
+    """Return the system as a simulation plays it: with the stand-ins of its remote services.
+
+    Where one has none, ConfigError is raised when its services are made.
+    """
+
+    def services(wiring: Wiring) -> Services:
+        found = dict(system.services_in(wiring))
+        for name, service in found.items():
+            if isinstance(service, Remote):
+                if service.stand_in is None:
+                    message = (
+                        f"{system.name}: service {name!r} is a process of its own, which no "
+                        f"simulation runs: say what plays it, Remote(..., stand_in=SomeService)"
+                    )
+                    raise ConfigError(message)
+                made_of(name, service)
+                found[name] = service.stand_in
+        return found
+
+    return replace(system, services=services)
 
 
 def each_service(

@@ -66,6 +66,7 @@ class Kind(Enum):
     STORE_REFUSED = (503, "The service could not write")
     STORE_UNAVAILABLE = (503, "The service's store is in trouble")
     NOT_ANSWERING = (503, "The service answers nothing")
+    REMOTE_FAILED = (503, "The service, which runs elsewhere, gave no proper answer")
     OVERLOADED = (503, "More is asked than can be answered in time")
     SERVICE_OVERLOADED = (503, "The service has as much under way as it may have")
     TOO_MANY_CONNECTIONS = (503, "There are as many connections as there may be", True)
@@ -153,6 +154,7 @@ _ERRORS: tuple[tuple[type[errors.DressRehearsalError], Kind], ...] = (
     (errors.MailboxFull, Kind.MAILBOX_FULL),
     (errors.Starting, Kind.STARTING),
     (errors.NotAnswering, Kind.NOT_ANSWERING),
+    (errors.RemoteFailed, Kind.REMOTE_FAILED),
     (errors.Busy, Kind.SERVICE_UNAVAILABLE),
     (errors.NoSuchActor, Kind.SERVICE_UNAVAILABLE),
     (errors.DeadlineExceeded, Kind.DEADLINE_EXCEEDED),
@@ -177,6 +179,7 @@ _TOLD = {
         "{} has answered nothing for a while, or its operator says so, and was not asked; try again"
         " later"
     ),
+    Kind.REMOTE_FAILED: "{} runs elsewhere and gave no proper answer; " + _AGAIN,
     Kind.DEADLINE_EXCEEDED: (
         "{} did not answer in time, and may yet do what it was asked; " + _AGAIN
     ),

@@ -27,7 +27,7 @@ ROWS = (
     ("actors.simulation", "actors.load"),
     ("actors.app",),
     ("actors.system",),
-    ("http_edge",),
+    ("http_edge", "actors.aiohttp_transport"),
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.tracing",),

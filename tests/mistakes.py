@@ -24,6 +24,7 @@ from actors import (
     Query,
     ReadTransaction,
     Refusal,
+    Remote,
     Replicas,
     Scenario,
     Section,
@@ -382,6 +383,36 @@ AT_BOOT: Final = (
         SERVICES,
         'services={"notes": Replicas(Notes, 2), "mails": Mails}',
     ),
+    Mistake(
+        "a remote service whose url is none",
+        SERVICES,
+        'services={"notes": Remote("localhost:80", {FindNote: ("GET /{text}", Note)})}',
+    ),
+    Mistake(
+        "a route of a remote service that is none",
+        SERVICES,
+        'services={"notes": Remote("http://a.example", {AddNote: "/notes"})}',
+    ),
+    Mistake(
+        "a misspelt field in such a route",
+        SERVICES,
+        'services={"notes": Remote("http://a.example", {AddNote: "PUT /notes/{txt}"})}',
+    ),
+    Mistake(
+        "a query of a remote service that nothing answers",
+        SERVICES,
+        'services={"notes": Remote("http://a.example", {FindNote: "GET /notes/{text}"})}',
+    ),
+    Mistake(
+        "an event for a remote service",
+        SERVICES,
+        'services={"notes": Remote("http://a.example", {Noted: "POST /noted"})}',
+    ),
+    Mistake(
+        "a stand-in that lacks a handler",
+        SERVICES,
+        'services={"notes": Remote("http://a.example", {AddNote: "POST /notes"}, Mails)}',
+    ),
     Mistake("a group of nobody", GROUP, 'Group(name="mailing", services=("notes", "mailer"))'),
     Mistake(
         "something outside that cannot be made",
@@ -399,6 +430,12 @@ AT_BOOT: Final = (
 )
 # ... and when it is rehearsed.
 AT_REHEARSAL: Final = (
+    Mistake(
+        "a remote service that nothing stands in for",
+        '"words": Replicas(Words, 2)}',
+        '"words": Remote("http://a.example", {CountWords: ("GET /words/{text}", int)})}',
+        simulated=True,
+    ),
     Mistake(
         "a scenario that is not handed out",
         "scenario=lambda: NotesScenario",

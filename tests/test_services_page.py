@@ -34,12 +34,13 @@ def test_every_name_is_told_of_and_used() -> None:
     assert unused == {"App", "GaveUp"}  # of them a sentence tells
 
 
-def test_every_block_is_a_file_and_the_first_is_the_example() -> None:
+def test_every_block_is_a_file_and_three_are_examples() -> None:
     """With its name in its first line, so that a reader knows where it goes."""
     code = [block for kind, block in FENCED.findall(read(PAGE)) if kind in {"python", "sql"}]
     assert [block for block in code if not NAMED.match(block)] == []
-    example = (ROOT / "docs" / "examples" / "notes.py").read_text(encoding="utf-8")
-    assert files_of(PAGE)["notes.py"] == f"# notes.py\n{example}"
+    for name in ("notes.py", "shop.py", "stock_server.py"):
+        example = (ROOT / "docs" / "examples" / name).read_text(encoding="utf-8")
+        assert files_of(PAGE)[name] == f"# {name}\n{example}"
 
 
 # --- As processes ------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ import pytest
 from actors.config import load_config
 from actors.errors import ConfigError
 from actors.kernel.messages import Query
+from actors.service.remote.remote import Remote
 from actors.service.service import StatelessService, query
-from actors.system import ListenerSpec, System, listeners_of, services_of, unbooted
+from actors.system import ListenerSpec, System, listeners_of, played, services_of, unbooted
 from http_edge.address import Address
 from http_edge.endpoints.service_endpoint import service
 
@@ -45,6 +46,15 @@ def test_what_depends_on_nothing_needs_no_function(
     assert services_of([system], wiring) == {"counter": Counter}
     (gateway,) = listeners_of([system], wiring)
     assert gateway.addresses == (CUPS,)
+
+
+def test_a_simulation_plays_what_stands_in_for_a_remote_service(tmp_path: Path) -> None:
+    """Where nothing does it is refused (docs/MISTAKES.md)."""
+    cups = Remote("http://127.0.0.1:8080", {CountCups: ("GET /cups", int)}, stand_in=Counter)
+    system = System(name="tea", services={"counter": cups}, addresses=[CUPS])
+    wiring = unbooted([system], load_config(systems=[system]), tmp_path)
+    assert services_of([system], wiring) == {"counter": cups}
+    assert services_of([played(system)], wiring) == {"counter": Counter}
 
 
 def test_addresses_at_another_listener_are_by_its_name(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actors.measures.effect_counts import EffectCounts
     from actors.measures.histogram import Histogram
     from actors.measures.lane_measures import LaneMeasures
+    from actors.measures.remote_counts import RemoteCounts
 
 
 class MeasuredLane(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,10 +79,19 @@ class MeasuredService(msgspec.Struct, frozen=True, kw_only=True):
     letters: int | None
 
 
+class MeasuredRemote(msgspec.Struct, frozen=True, kw_only=True):
+    """One remote service."""
+
+    name: str
+    counts: RemoteCounts
+    breaker: MeasuredBreaker
+
+
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """A whole system; `background_share` is 1.0 where nothing gives way to requests."""
 
     actors: Sequence[MeasuredActor]
     services: Sequence[MeasuredService]
+    remotes: Sequence[MeasuredRemote] = ()
     asks: int
     background_share: float

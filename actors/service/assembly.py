@@ -30,6 +30,9 @@ from actors.service.directory import Directory
 from actors.service.group import ROOT, grouped
 from actors.service.hosted_service import HostedService
 from actors.service.operator_calls import OperatorCalls
+from actors.service.remote.remote import Remote, RemoteStub, stub_of
+from actors.service.remote.remote_host import remote_child
+from actors.service.remote.remote_service import RemoteService
 from actors.service.service import Service, StatelessService
 from actors.service.service_host import service_child
 from actors.service.stateless.replicas import Replicas, actor_names
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from actors.service.group import Group
     from actors.service.letters import Replayed
     from actors.service.operator_calls import TimerStats
+    from actors.service.remote.transport import TransportType
     from actors.service.send_check import Sends
     from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
@@ -64,7 +68,7 @@ if TYPE_CHECKING:
     from actors.tracing.trace_span import TraceSpan
     from actors.tracing.trace_tree import TraceTree
 
-    AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas
+    AnyService = Callable[[], Service] | Callable[[], StatelessService] | Replicas | Remote
 
     class StoreType(Protocol):
         """Makes a store that is not open yet."""
@@ -77,7 +81,7 @@ if TYPE_CHECKING:
 THREADS: Final = Threads()
 
 
-class ServiceClasses(dict[str, type[Service | StatelessService]]):
+class ServiceClasses(dict[str, type[Service | StatelessService | RemoteStub]]):
     """The services' classes by name: what can be asked of them, though none runs.
 
     `sends` is what they send, once that was looked at.
@@ -115,15 +119,17 @@ class ServiceSystem(ActorSystem):
         context: KernelContext,
         store: StoreType,
         runner: RunnerType = ThreadRunner,
+        transport: TransportType | None = None,
         lock: DirectoryLock | None = None,
         groups: Sequence[Group] = (),
         aside: Aside = THREADS,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
-        `runner` is where those run that remember nothing, `aside` where backups are made; `lock` is
-        what this process holds on `data_dir`, where others might come. Services in none of the
-        `groups` restart by themselves. Raises ConfigError as `made_of` and `check_groups`.
+        `runner` is where those run that remember nothing, `transport` how remote ones are reached,
+        `aside` where backups are made; `lock` is what this process holds on `data_dir`, where
+        others might come. Services in none of the `groups` restart by themselves. Raises
+        ConfigError as `made_of` and `check_groups`.
         """
         made = {name: made_of(name, service) for name, service in services.items()}
         classes = ServiceClasses({name: type(each) for name, each in made.items()})
@@ -145,10 +151,24 @@ class ServiceSystem(ActorSystem):
         )
         self.tracing = Tracing(config.trace, clock=context.clock, rng=context.rng.aside("tracing"))
         self._hosted: dict[str, HostedService] = {}
+        self._remotes: dict[str, RemoteService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
         stateless: dict[str, Callable[[str], ChildSpec]] = {}
         for name, service in services.items():
             first = made[name]
+            if isinstance(service, Remote):
+                assert transport is not None, "who has remote services reaches them somehow"
+                remote = self._remotes[name] = RemoteService(
+                    name,
+                    service,
+                    config=config,
+                    directory=directory,
+                    transport=transport,
+                    clock=context.clock,
+                    rng=context.rng.fork(name),
+                )
+                children[name] = [remote_child(remote)]
+                continue
             if isinstance(first, StatelessService):
                 stateless[name] = child = _make_stateless(
                     name,
@@ -163,7 +183,7 @@ class ServiceSystem(ActorSystem):
             hosted = self._hosted[name] = _make_hosted(
                 name,
                 cast("Callable[[], Service]", service),
-                first,
+                cast("Service", first),
                 directory=directory,
                 gate=self._gate,
                 config=config,
@@ -269,6 +289,7 @@ class ServiceSystem(ActorSystem):
         return Measured(
             actors=self.measured_actors(),
             services=services,
+            remotes=[each.measured() for each in self._remotes.values()],
             asks=gate.requests,
             background_share=gate.share,
         )
@@ -298,7 +319,7 @@ class ServiceSystem(ActorSystem):
         return self._gate.stats()
 
     def breakers(self) -> list[BreakerStats]:
-        """Return how each breaker stands: one a service and effect, of services that were up."""
+        """Return how each breaker stands: one a remote service, one a service and effect."""
         return [each.stats() for each in self._breakers()]
 
     def breaker(self, name: str) -> BreakerStats:
@@ -357,6 +378,7 @@ class ServiceSystem(ActorSystem):
     def _breakers(self) -> Iterator[Breaker]:
         for hosted in self._hosted.values():
             yield from hosted.breakers.by_effect.values()
+        yield from (remote.breaker for remote in self._remotes.values())
 
     def _breaker(self, name: str) -> Breaker:
         for each in self._breakers():
@@ -469,8 +491,10 @@ def _make_stateless(
     )
 
 
-def made_of(name: str, service: AnyService) -> Service | StatelessService:
+def made_of(name: str, service: AnyService) -> Service | StatelessService | RemoteStub:
     """Make what stands under that name, to look at it: it never runs. Raises ConfigError."""
+    if isinstance(service, Remote):
+        return _stub_of(name, service)
     make: Any = service.factory if isinstance(service, Replicas) else service
     if not callable(make):
         error = (
@@ -502,6 +526,22 @@ def made_of(name: str, service: AnyService) -> Service | StatelessService:
         )
         raise ConfigError(error)
     return made
+
+
+def _stub_of(name: str, remote: Remote) -> RemoteStub:
+    """Return what a remote service takes, which its stand-in takes, too. Raises ConfigError."""
+    stub = stub_of(name, remote)
+    if remote.stand_in is not None:
+        played = type(made_of(name, remote.stand_in))
+        for message, spec in stub.handlers.items():
+            there = played.handlers.get(message)
+            if there is None or there.kind != spec.kind:
+                error = (
+                    f"service {name!r}: its stand-in {played.__name__} has no @{spec.kind} for "
+                    f"{message.__name__}, which the remote one takes: write it"
+                )
+                raise ConfigError(error)
+    return stub
 
 
 def _fault_of_key(balance: str, made: Service | StatelessService) -> str | None:

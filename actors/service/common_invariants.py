@@ -116,6 +116,11 @@ def _unapplied(
     files: Mapping[str, Tables], sender: str, lasts: dict[str, int], channel: Row
 ) -> Iterator[str]:
     receiver, last = channel["receiver"], channel["last"]
+    if receiver not in files:  # it runs elsewhere, and says so to nobody's file but its sender's
+        left = sum(row["receiver"] == receiver for row in files[sender]["outbox"])
+        if left:
+            yield f"{sender} has {left} messages that {receiver} has not answered"
+        return
     # Of each identity that the sender's file has had, up to where that one gave numbers.
     applied = max(
         [

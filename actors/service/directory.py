@@ -10,6 +10,7 @@ import structlog
 from actors.errors import ServiceUnavailable
 from actors.kernel.messages import stored_names, type_name
 from actors.service.json_types import decoder_of
+from actors.service.remote.remote import RemoteStub
 from actors.service.service import StatelessService
 from actors.store.messaging.service_catalog import ServiceCatalog, Subscription
 from actors.store.messaging.unheard import unheard_refusal
@@ -34,7 +35,9 @@ class Directory:
     """Made before the services' stores, from their classes; `connect` comes before any starts."""
 
     def __init__(
-        self, services: Mapping[str, type[Service | StatelessService]], config: StoreConfig
+        self,
+        services: Mapping[str, type[Service | StatelessService | RemoteStub]],
+        config: StoreConfig,
     ) -> None:
         """`services` are the classes by name."""
         stored = {
@@ -67,6 +70,9 @@ class Directory:
         )
         self._stateless = frozenset(
             name for name, service in services.items() if issubclass(service, StatelessService)
+        )
+        self._remote = frozenset(
+            name for name, service in services.items() if issubclass(service, RemoteStub)
         )
         self._router: Router | None = None
         # Held by the service whose file is read whole: all files are on one disk.
@@ -110,8 +116,9 @@ class Directory:
         return taken
 
     def takes(self, service: str) -> bool:
-        """Whether there is a service of that name that can be sent anything durable."""
-        return service in self._decoders and service not in self._stateless
+        """Whether there is a service of that name that could keep what it is sent."""
+        kept = service not in self._stateless and service not in self._remote
+        return service in self._decoders and kept
 
     def decode(self, service: str, message_type: str, blob: bytes) -> Any:
         """Return the stored message, or Unreadable where the service's code cannot read it.

@@ -22,6 +22,7 @@ ERRORS: Final[tuple[tuple[type[errors.DressRehearsalError], str], ...]] = (
     (errors.Starting, "starting"),
     (errors.ServiceUnavailable, "parked"),
     (errors.NotAnswering, "not_answering"),
+    (errors.RemoteFailed, "remote_failed"),
     (errors.Busy, "other"),
     (errors.DeadlineExceeded, "deadline"),
     (errors.ActorStopped, "stopped"),

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import GaugeMetricFamily, Metric
 
-    from actors.measures.measured import Measured, MeasuredActor, MeasuredLane, MeasuredService
+    from actors.measures.measured import (
+        Measured,
+        MeasuredActor,
+        MeasuredLane,
+        MeasuredRemote,
+        MeasuredService,
+    )
     from http_edge.ask_breakers import AskBreaker
 
 # A service with a store has a lane for each; where there is one, all have it.
@@ -36,7 +42,9 @@ def system_families(measured: Measured, asks: Iterable[AskBreaker] = ()) -> Iter
     yield from _stores(measured.services)
     yield from _caches(measured.services)
     yield from _effects(measured.services)
-    yield from _breakers(measured.services, asks)
+    if measured.remotes:
+        yield from _remotes(measured.remotes)
+    yield from _breakers(measured, asks)
 
 
 def _actors(actors: Iterable[MeasuredActor]) -> Iterator[Metric]:
@@ -144,13 +152,32 @@ def _effects(services: Iterable[MeasuredService]) -> Iterator[Metric]:
     yield from (running, ends, attempts, retries, refused)
 
 
-def _breakers(services: Iterable[MeasuredService], asks: Iterable[AskBreaker]) -> Iterator[Metric]:
+def _remotes(remotes: Iterable[MeasuredRemote]) -> Iterator[Metric]:
+    requests = counter(
+        "remote_requests", "Requests to remote services that ended.", ["service", "outcome"]
+    )
+    duration = histogram("remote_request_duration_seconds", "Of those that were made.", ["service"])
+    retries = counter("remote_retries", "Requests that follow a failed one.", ["service"])
+    refused = counter(
+        "remote_retries_refused", "Such that were not made: their budget was spent.", ["service"]
+    )
+    for each in remotes:
+        for outcome, number in each.counts.outcomes.items():
+            requests.add_metric([each.name, outcome], number)
+        observe(duration, [each.name], each.counts.request_s)
+        retries.add_metric([each.name], each.counts.retries)
+        refused.add_metric([each.name], each.counts.retries_refused)
+    yield from (requests, duration, retries, refused)
+
+
+def _breakers(measured: Measured, asks: Iterable[AskBreaker]) -> Iterator[Metric]:
     labels = ["service", "dependency"]
     state = gauge("breaker_state", "1 for the state that it is in.", [*labels, "state"])
     openings = counter("breaker_openings", "How often it opened.", labels)
     forced = gauge("breaker_forced", "1 while an operator forces its state.", labels)
     for name, each in [
-        *((service.name, each) for service in services for each in service.breakers),
+        *((service.name, each) for service in measured.services for each in service.breakers),
+        *((remote.name, remote.breaker) for remote in measured.remotes),
         *((ask.service, ask.measured()) for ask in asks),
     ]:
         values = [name, each.dependency]

@@ -279,6 +279,7 @@ async def office(
     seed: int = 1,
     settings: Sequence[str] = (),
     store: type[AiosqliteStore | InlineStore] = InlineStore,
+    **options: Any,
 ) -> AsyncIterator[Office]:
     """Run the services, in this folder, from the process's start to its end in order."""
     config = load_config(None, [*SETTINGS, *settings])
@@ -296,6 +297,7 @@ async def office(
         store=store,
         runner=InlineRunner if issubclass(store, InlineStore) else ThreadRunner,
         heard=events.append,
+        **options,
     ).tree
     try:
         await system.start()

@@ -60,8 +60,8 @@ class Parts:
         self.classes: dict[str, AnyClass] = {}
         self._owner: dict[str, int] = {}
         for system, name, factory in each_service(systems, wiring):
-            made: Any = factory.factory() if isinstance(factory, Replicas) else factory()
-            self.classes[name] = type(made)
+            make: Any = factory.factory if isinstance(factory, Replicas) else factory
+            self.classes[name] = type(make())
             self._owner[name] = self.systems.index(system)
         stored = [name for name, each in self.classes.items() if issubclass(each, Service)]
         self.stored = tuple(stored)

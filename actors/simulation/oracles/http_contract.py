@@ -45,7 +45,7 @@ PROBLEMS: Final[Mapping[int, frozenset[str]]] = MappingProxyType(
                 "mailbox-full", "starting", "service-unavailable", "actor-crashed",
                 "actor-stopped", "dead-lettered", "store-refused", "store-unavailable",
                 "too-many-connections", "overloaded", "service-overloaded", "not-answering",
-                "not-ready",
+                "remote-failed", "not-ready",
             }
         ),
         504: frozenset({"deadline-exceeded"}),
@@ -56,6 +56,7 @@ SAYS_WHEN: Final = frozenset(
     {
         "mailbox-full", "starting", "service-unavailable", "store-refused", "store-unavailable",
         "too-many-connections", "overloaded", "service-overloaded", "not-answering",
+        "remote-failed",
     }
 )  # fmt: skip
 SUCCESSES: Final = frozenset({200, 201, 202})

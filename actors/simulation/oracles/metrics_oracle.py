@@ -45,6 +45,7 @@ REASONS: Final[dict[str, frozenset[str]]] = {
     "mailbox-full": frozenset({"mailbox_full", "outbox_full", "other"}),
     "starting": frozenset({"starting"}),
     "not-answering": frozenset({"not_answering"}),
+    "remote-failed": frozenset({"remote_failed"}),
     "actor-stopped": frozenset({"stopped"}),
     "store-refused": frozenset({"store_full"}),
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.kernel.messages import type_name
+from actors.service.remote.remote import Remote
 from actors.service.service import StatelessService
 from actors.service.stateless.replicas import Replicas
 from actors.simulation.oracles.effect_oracle import EffectLimits
@@ -52,7 +53,7 @@ def with_effect_points(
     handlers, and `engine` hears of its effects' attempts. A stateless service has no effects, and
     stays as it is. `kinds` are the classes that do so, made once a run: what is not there is added.
     """
-    if isinstance(service, Replicas):
+    if isinstance(service, Replicas | Remote):
         return service
     factory = service
 

@@ -39,7 +39,7 @@ from actors.simulation.time.collector import uncollected
 from actors.simulation.time.loop import SimulationLoop
 from actors.simulation.time.run import run
 from actors.simulation.time.virtual_clock import START_US
-from actors.system import services_of, unbooted
+from actors.system import played, services_of, unbooted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -80,7 +80,7 @@ class Rehearsal:
         Raises SimulationError where the furnishing fails.
         """
         self._scenario = scenario = scenario_of(system)
-        self._systems = tuple(scenario().systems(system))
+        self._systems = tuple(played(each) for each in scenario().systems(system))
         audits = [audit_of(each) for each in self._systems if each.audit is not None]
         self.asserts = asserts(scenario(), audits)
         with declared(system.name, "scenario's configure"):
@@ -294,7 +294,7 @@ class Rehearsal:
         with declared(system.name, "scenario's earlier version"):
             earlier = scenario.earlier(system)
         if earlier is not None:
-            systems = scenario.systems(earlier)
+            systems = [played(each) for each in scenario.systems(earlier)]
             wiring = unbooted(systems, self._config, place)
             yield Version.of(systems, wiring)
 
