@@ -240,6 +240,9 @@ class TraceConfig(Section):
     rows_max: Count
     hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
     memory_spans_max: Count
+    recent_s: Positive
+    recent_requests_max: Count
+    errors_max: Count
 
 
 class ListenerConfig(Section):

@@ -46,6 +46,7 @@ _TRACEPARENT = istr("traceparent")
 _SANE_ID = re.compile(r"[\x21-\x7e]{1,64}").fullmatch
 _ABSOLUTE_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^?#]*).*", re.DOTALL)
 _STATUS_5XX = 500
+_ERRORS = "500"
 _READING = frozenset({"GET", "HEAD"})
 # Fields that may ask for another answer than a 503, or for more than one.
 _LOOKED_AT = (TIMEOUT_FIELD, hdrs.EXPECT, SEC_FETCH_SITE, ORIGIN, REFERER, _TRACEPARENT)
@@ -143,8 +144,8 @@ class Gateway:
         if self._context.draining or request.beyond or message.upgrade:
             answer.force_close()
         self._count(handler, message.method, status, ended - request.arrived)
-        if span is not None:
-            self._tracing.ended(span, outcome=status, duration_s=ended - request.arrived)
+        if span is not None or (self._traces and status >= _ERRORS):
+            self._note_end(span, request, given, status, ended - request.arrived)
         if self._log_requests:
             self._log(request, answer, begun)
         return answer
@@ -261,15 +262,39 @@ class Gateway:
     ) -> TraceSpan | None:
         """Return the request's span if it is to be traced; what it leads to is, from now on."""
         caller = message.headers.get(_TRACEPARENT)
+        span = self._tracing.begin(caller, given, arrived_s=request.arrived)
+        if span is not None:
+            span.name = self._name_of(request, message)
+            request_id.set(context_of(span, given))
+        return span
+
+    def _note_end(
+        self,
+        span: TraceSpan | None,
+        request: HttpRequest,
+        given: str,
+        status: str,
+        duration_s: float,
+    ) -> None:
+        """Note how a request has ended that is traced, or that has erred."""
+        if span is not None:
+            self._tracing.ended(span, outcome=status, duration_s=duration_s)
+            return
+        self._tracing.erred(
+            given,
+            name=self._name_of(request, request._message),  # noqa: SLF001 - as above
+            arrived_s=request.arrived,
+            outcome=status,
+            duration_s=duration_s,
+        )
+
+    def _name_of(self, request: HttpRequest, message: RawRequestMessage) -> str:
+        """Return the request's method and address, as a table has it: they are few."""
         handler: HttpHandler | None = None
         with suppress(ProblemError):
             handler, _, _ = self._find_handler(request, message)
         method = message.method if message.method in METHODS else OTHER
-        name = f"{method} {self.counts.requests.path_of(handler)}"
-        span = self._tracing.begin(caller, given, name=name, arrived_s=request.arrived)
-        if span is not None:
-            request_id.set(context_of(span, given))
-        return span
+        return f"{method} {self.counts.requests.path_of(handler)}"
 
     def _id_of(self, given: str | None) -> str:
         if given is None or not _SANE_ID(given):

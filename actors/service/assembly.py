@@ -302,7 +302,13 @@ class ServiceSystem(ActorSystem):
         spans = self.tracing.spans_of(trace_id)
         for kept in found:
             spans += kept or ()
-        return tree_of(trace_id, spans, unread=self._unread(found), spans_max=spans_max)
+        return tree_of(
+            trace_id,
+            spans,
+            unread=self._unread(found),
+            spans_max=spans_max,
+            sampled=self.tracing.is_sampled(trace_id),
+        )
 
     async def slowest_requests(self, limit: int) -> TracedRequests:
         """Return the traced requests whose clients waited longest, without an answer first."""

@@ -152,12 +152,14 @@ class ServiceHost(Behavior):
 
     async def on_batch(self, lane: int, batch: Sequence[Envelope]) -> BatchResult:
         """Run a batch in the store; its replies are the kernel's to send, after the commit."""
+        hosted, caches = self._hosted, self._caches
+        begun_s = hosted.clock.monotonic()
         if lane == COMMANDS:
             result = await self._store.write(batch, self._handlers)
             self._let_out(batch, result)
+            if hosted.tracing.recent is not None:
+                hosted.tracing.recent.note(hosted.name, "command", batch, result.outcomes, begun_s)
             return result
-        hosted, caches = self._hosted, self._caches
-        begun_s = hosted.clock.monotonic()
         if caches is not None:
             answers = await caches.read(batch, self._store, self._handlers)
         else:

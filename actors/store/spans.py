@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from actors.errors import Busy, DeadLettered, MessageExpired
-from actors.kernel.messages import Later, Refusal, type_name, type_of
+from actors.errors import Busy
+from actors.kernel.messages import type_name, type_of
 from actors.log import request_id
 from actors.store.messaging.origin import ChannelOrigin, LetterOrigin, TimerOrigin
 from actors.store.participant import Participant, nothing
-from actors.tracing.trace_context import Place, is_traced, read_place, span_id_of
-from actors.tracing.trace_span import REQUEST, OpenedContext, TraceSpan
+from actors.tracing.trace_context import is_traced, read_place, span_id_of
+from actors.tracing.trace_span import OUTCOMES, REQUEST, OpenedContext, TraceSpan
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,13 +34,6 @@ OF_TRACE = f"SELECT * FROM ({ROWS}) WHERE instr(spans, ?)"  # noqa: S608 - SQL o
 PRUNED_SHARE: Final = 1 / 16
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[TraceSpan]).decode
-# What is neither of these was handled.
-OUTCOMES: Final = {
-    Refusal: "refused",
-    Later: "later",
-    MessageExpired: "expired",
-    DeadLettered: "dead_letter",
-}
 
 
 class Spans(Participant):
@@ -95,7 +88,7 @@ class Spans(Participant):
             self._opened.append(trace.opened)
         if place.hops >= self._book.hops_max:  # a timer that sets itself again would never end
             return place.request_id
-        return Place(place.request_id, place.trace_id, span.span_id, place.hops + 1).context()
+        return f"{place.request_id} {place.trace_id}-{span.span_id}-{place.hops + 1:02x}"
 
     def done(self, outcome: Any) -> None:
         """Hear how the step at work has ended, which is committed with all that it did."""

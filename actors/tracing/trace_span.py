@@ -6,6 +6,9 @@ from typing import Final
 
 import msgspec
 
+from actors.errors import DeadLettered, MessageExpired
+from actors.kernel.messages import Later, Refusal
+
 
 class TraceSpan(msgspec.Struct, kw_only=True, eq=False, array_like=True):
     """Times in microseconds, `start_us` since the epoch by the wall clock.
@@ -40,6 +43,13 @@ class TraceSpan(msgspec.Struct, kw_only=True, eq=False, array_like=True):
     kept_by: str | None = None
 
 
+# What is neither of these was handled.
+OUTCOMES: Final[dict[type, str]] = {
+    Refusal: "refused",
+    Later: "later",
+    MessageExpired: "expired",
+    DeadLettered: "dead_letter",
+}
 REQUEST: Final = "request"
 EDGE: Final = "edge"
 

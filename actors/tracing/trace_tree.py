@@ -38,14 +38,17 @@ class TraceNode(msgspec.Struct, kw_only=True):
 class TraceTree(msgspec.Struct, kw_only=True, frozen=True):
     """One trace.
 
-    `duration_us` is from the beginning of its first span to the end of its last one. `unread` names
-    the services whose files could not be asked, `cut` whether there is more than is shown.
+    `sampled`: it was traced from its beginning; else it was kept from memory for its error, its
+    steps stand below the request, in their order, and some may be missing. `duration_us` is from
+    the beginning of its first span to the end of its last one. `unread` names the services whose
+    files could not be asked, `cut` says that there are more spans than are shown.
     """
 
     trace_id: str
     request_id: str | None
     start_us: int
     duration_us: int
+    sampled: bool
     cut: bool
     unread: Sequence[str]
     spans: list[TraceNode]
@@ -71,7 +74,12 @@ class TracedRequests(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def tree_of(
-    trace_id: str, spans: Iterable[TraceSpan], *, unread: Sequence[str], spans_max: int
+    trace_id: str,
+    spans: Iterable[TraceSpan],
+    *,
+    unread: Sequence[str],
+    spans_max: int,
+    sampled: bool,
 ) -> TraceTree | None:
     """Return the tree of the first `spans_max` of the spans, or None where there are none.
 
@@ -97,6 +105,7 @@ def tree_of(
         request_id=next((each.request_id for each in order if each.request_id), None),
         start_us=start_us,
         duration_us=max(each.start_us + (each.duration_us or 0) for each in order) - start_us,
+        sampled=sampled,
         cut=len(found) > spans_max,
         unread=unread,
         spans=roots,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadlineExceeded
 from actors.kernel.messages import Refusal, type_name, type_of
+from actors.tracing.recent_steps import RecentStep, RecentSteps
 from actors.tracing.span_book import SpanBook
 from actors.tracing.trace_context import (
     Place,
@@ -15,7 +16,7 @@ from actors.tracing.trace_context import (
     read_traceparent,
     span_id_of,
 )
-from actors.tracing.trace_span import EDGE, REQUEST, OpenedContext, TraceSpan
+from actors.tracing.trace_span import EDGE, OUTCOMES, REQUEST, OpenedContext, TraceSpan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,9 @@ class Tracing:
 
     Steps that are committed are rows of their services' files. What commits nothing, queries and
     requests that led to no step, stays here in memory, up to `trace.memory_spans_max`.
+
+    Where some are traced by chance, what is done for the others is remembered for a while, in
+    memory too; and kept, up to `trace.errors_max` requests, where the answer is an error of ours.
     """
 
     def __init__(self, config: TraceConfig, *, clock: Clock, rng: Rng) -> None:
@@ -43,6 +47,8 @@ class Tracing:
         self._rng = rng
         self._memory: deque[TraceSpan] = deque(maxlen=config.memory_spans_max)
         self.books: dict[str, SpanBook] = {}
+        self.recent = RecentSteps(config, clock) if config.sample_share > 0 else None
+        self._erred: deque[tuple[TraceSpan, list[RecentStep]]] = deque(maxlen=config.errors_max)
 
     @property
     def share(self) -> float:
@@ -57,7 +63,7 @@ class Tracing:
         return book
 
     def begin(
-        self, traceparent: str | None, given: str, *, name: str, arrived_s: float
+        self, traceparent: str | None, given: str, *, arrived_s: float, name: str = ""
     ) -> TraceSpan | None:
         """Return the request's span if it is to be traced. It arrived at `arrived_s`, monotonic."""
         caller = None if traceparent is None else read_traceparent(traceparent)
@@ -94,14 +100,68 @@ class Tracing:
         for envelope, outcome in zip(batch, outcomes, strict=False):
             if is_traced(envelope.trace):
                 self._memory.append(self._query(service, envelope, outcome, begun_s))
+        if self.recent is not None:
+            self.recent.note(service, "query", batch, outcomes, begun_s)
+
+    def erred(
+        self, given: str, *, name: str, arrived_s: float, outcome: str, duration_s: float
+    ) -> None:
+        """Keep what was done for the request `given`, which was not traced: its answer says 5xx."""
+        steps = None if self.recent is None else self.recent.of(given)
+        if not steps:
+            return
+        now_s = self.clock.monotonic()
+        span = TraceSpan(
+            trace_id=f"{self._rng.getrandbits(128):032x}",
+            span_id=f"{self._rng.getrandbits(64):016x}",
+            kind=REQUEST,
+            name=name,
+            service=EDGE,
+            start_us=self.clock.now_us() - round((now_s - arrived_s) * 1e6),
+            duration_us=round(duration_s * 1e6),
+            outcome=outcome,
+            request_id=given,
+        )
+        self._erred.append((span, steps))
 
     def spans_of(self, trace_id: str) -> list[TraceSpan]:
         """Return those of the trace that are kept in memory."""
-        return [each for each in self._memory if each.trace_id == trace_id]
+        found = [each for each in self._memory if each.trace_id == trace_id]
+        for request, steps in self._erred:
+            if request.trace_id == trace_id:
+                found += [request, *self._remembered(request, steps)]
+        return found
 
     def requests(self) -> list[TraceSpan]:
         """Return the requests that are kept in memory."""
-        return [each for each in self._memory if each.kind == REQUEST]
+        traced = [each for each in self._memory if each.kind == REQUEST]
+        return traced + [request for request, _ in self._erred]
+
+    def is_sampled(self, trace_id: str) -> bool:
+        """Whether it was traced from its beginning, as far as is known here."""
+        return not any(request.trace_id == trace_id for request, _ in self._erred)
+
+    def _remembered(self, request: TraceSpan, steps: Sequence[RecentStep]) -> list[TraceSpan]:
+        """Return the steps as spans below their request: what led to them was not written down."""
+        before_us = self.clock.now_us() - round(self.clock.monotonic() * 1e6)
+        return [
+            TraceSpan(
+                trace_id=request.trace_id,
+                span_id=span_id_of(request.span_id, number),
+                parent_id=request.span_id,
+                kind=each.kind,
+                name=each.message.__name__,
+                service=each.service,
+                start_us=before_us + round(each.begun_s * 1e6),
+                wait_us=(
+                    round((each.begun_s - each.accepted_s) * 1e6) if each.accepted_s else None
+                ),
+                duration_us=round((each.ended_s - each.begun_s) * 1e6),
+                outcome=OUTCOMES.get(each.outcome, "handled"),
+                attempts=each.attempts,
+            )
+            for number, each in enumerate(steps)
+        ]
 
     def _query(self, service: str, envelope: Envelope, outcome: Any, begun_s: float) -> TraceSpan:
         assert envelope.trace is not None, "is_traced was asked"

@@ -32,6 +32,7 @@ from tests.benchmarks.result import joined
 from tests.benchmarks.saga_suite import HAS_RIVAL, SagaSuite
 from tests.benchmarks.server_process import ROOT
 from tests.benchmarks.simulation_suite import HAS_SIMULATOR, run_simulation_suite
+from tests.benchmarks.tracing_suite import TracingSuite
 from tests.benchmarks.tweets_suite import TweetsSuite
 from tests.benchmarks.wrk import ensure_wrk
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.result import Result
 
-SUITES = ("kernel", "caches", "edge", "saga", "tweets", "simulation", OVERLOAD)
+SUITES = ("kernel", "caches", "edge", "saga", "tweets", "tracing", "simulation", OVERLOAD)
 ROWS_OF_OVERLOAD = tuple(f"{OVERLOAD}.{part}" for part in OVERLOAD_PARTS)
 # Without wrk.
 LOADLESS = (
@@ -106,6 +107,7 @@ def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
         "edge": lambda: EdgeSuite(effort, folder).run(),
         "saga": lambda: SagaSuite(effort, folder).run(),
         "tweets": lambda: TweetsSuite(effort, folder).run(),
+        "tracing": lambda: TracingSuite(effort, folder).run(),
         "simulation": lambda: run_simulation_suite(effort),
         OVERLOAD: lambda: run_overload_suite(effort, folder, only),
     }

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.kernel.envelope import Envelope
 from actors.kernel.rng import Rng
 from actors.log import ids_of, request_id
 from actors.tracing.tracing import Tracing
@@ -66,6 +67,24 @@ async def test_a_share_of_the_others_is_traced() -> None:
                 {"GET /api/v1/customers/{customer_id}", "GET none"} if share else set()
             )
     assert made[0] == made[1]
+
+
+async def test_an_error_of_ours_is_kept_where_some_are_traced() -> None:
+    """By its request's id, with what was done for it; an error of the client's is none."""
+    system = FakeSystem()
+    config = msgspec.structs.replace(load_config().trace, sample_share=1e-9)
+    system.tracing = Tracing(config, clock=system.clock, rng=Rng(3))
+    assert system.tracing.recent is not None
+    async with serving(system) as served:
+        for given in ("missing", "broken"):
+            envelope = Envelope(None, trace=given)
+            system.tracing.recent.note("room", "query", [envelope], [None], 0.0)
+            if given == "broken":
+                system.on_ask = lambda _: 1 / 0
+            await served.send("GET", GET, headers={"X-Request-ID": given})
+        (span,) = requests(served)
+        assert (span.request_id, span.outcome) == ("broken", "500")
+        assert span.name == "GET /api/v1/customers/{customer_id}"
 
 
 async def test_an_operator_is_shown_traces() -> None:

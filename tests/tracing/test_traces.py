@@ -83,6 +83,7 @@ async def test_a_step_is_kept_below_the_request_that_it_was_done_for(
     async with running(tmp_path, seed, "a") as run:
         await ask_traced(run, 1, Add(label="x"))
         tree = await tree_of(run, 1)
+        assert tree.sampled
         (request,) = tree.spans
         assert told(request) == ("edge", "request", "POST /entries", "201", 1)
         assert (request.parent_id, request.duration_us) == (CALLER, 500_000)
@@ -135,6 +136,34 @@ async def test_a_query_is_kept_in_memory_alone(tmp_path: Path, seed: int) -> Non
         (request,) = (await tree_of(run, 3)).spans
         assert [told(each) for each in request.spans] == [("a", "query", "Labels", "handled", 1)]
         assert await run.system.trace(f"{1:032x}", spans_max=100) is None, "the oldest go"
+    assert query_file(tmp_path / "a.db", ROWS) == []
+
+
+async def test_what_erred_is_kept_from_memory(tmp_path: Path, seed: int) -> None:
+    """Of a request that was not traced, for as long as it is remembered, and after that."""
+    config = {"sample_share": 1e-9, "recent_requests_max": 2, "errors_max": 1}
+    async with running(tmp_path, seed, "a", trace=config) as run:
+        tracing, now_s = run.system.tracing, run.system.clock.monotonic()
+        for given in ("one", "two", "three"):
+            request_id.set(given)
+            await run.ask("a", Add(label="x"))
+            await run.ask("a", Labels())
+            if given == "three":
+                await run.ask("a", Add(label=""))
+        end: dict[str, Any] = {"arrived_s": now_s, "outcome": "503", "duration_s": 0.5}
+        for given in ("one", "two", "three", "four"):  # of these the first is forgotten
+            tracing.erred(given, name="POST /entries", **end)
+        (listed,) = (await run.system.slowest_requests(5)).items
+        assert (listed.request_id, listed.outcome) == ("three", "503")
+        tree = await run.system.trace(listed.trace_id, spans_max=100)
+        assert tree is not None
+        assert not tree.sampled
+        (request,) = tree.spans
+        assert [(each.name, each.outcome) for each in request.spans] == [
+            ("Add", "handled"),
+            ("Labels", "handled"),
+            ("Add", "refused"),
+        ]
     assert query_file(tmp_path / "a.db", ROWS) == []
 
 
