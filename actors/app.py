@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from actors.config import Config, EdgeConfig
     from actors.kernel.clock import Clock
+    from actors.kernel.discovery.standings import Registration
     from actors.kernel.lifecycle import LifecycleEvent
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
@@ -182,6 +183,14 @@ class App:
         await self._listening.wait()
         await self.tree.registry.actor(service).first_start()
         return loopback(self._urls[listener])
+
+    async def registry(
+        self, *, after: int | None = None, wait_s: float = 0.0
+    ) -> tuple[int, Sequence[Registration]]:
+        """Return how all services stand, once that is not version `after`; see Process."""
+        if after is not None:
+            await self.tree.registry_changed(after, wait_s)
+        return self.tree.registry_version(), self.tree.registry_snapshot()
 
     def _ask(self, service: str, message: Message) -> Awaitable[Any]:
         # Of an effect, until its attempt ends, as long as its author lets it take; of a `run`,

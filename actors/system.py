@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config, Rule, Section
+    from actors.kernel.discovery.standings import Registration
     from actors.kernel.messages import Message
     from actors.service.assembly import AnyService
     from actors.service.group import Group
@@ -46,6 +47,16 @@ class Process(Protocol):
 
     async def url_of(self, listener: str, *, service: str) -> str:
         """Return where this process itself reaches its listener, once `service` is up."""
+        ...
+
+    async def registry(
+        self, *, after: int | None = None, wait_s: float = 0.0
+    ) -> tuple[int, Sequence[Registration]]:
+        """Return how all services stand, and of which version that is.
+
+        Once it is another version than `after`, or `wait_s` seconds are over. Raises ActorStopped
+        where the system ends first.
+        """
         ...
 
 
@@ -146,6 +157,12 @@ class _NoProcess:
 
     async def url_of(self, listener: str, *, service: str) -> str:
         raise LookupError(f"nothing runs: {service} is not at {listener}")
+
+    async def registry(
+        self, *, after: int | None = None, wait_s: float = 0.0
+    ) -> tuple[int, Sequence[Registration]]:
+        del after, wait_s
+        return 0, ()
 
 
 def _ask_nobody(service: str, message: Message) -> Any:

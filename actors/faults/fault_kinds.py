@@ -19,6 +19,7 @@ FaultName = Literal[
     "suspend",
     "resume",
     "flap",
+    "scale",
     "crash",
     "terminate",
     "terminate_with",
@@ -68,6 +69,7 @@ FaultName = Literal[
 ]
 Scope = Literal[
     "service",
+    "replicas",
     "point",
     "commit",
     "process",
@@ -126,6 +128,8 @@ FAULTS: Final[Mapping[FaultName, FaultKind]] = MappingProxyType(
             text=f"let {{target}} crash by itself {FLAPS} times, now and {{seconds}} after a start",
             amounts_ms=(100, 7_000, 12_000),
         ),
+        # Some come, or go with what they have in hand; whatever else happens to them meanwhile.
+        "scale": FaultKind(scope="replicas", text="have as many replicas: {target}"),
         # kill -9: everything in memory is lost, files stay as they were committed.
         "crash": FaultKind(scope="process", text="crash the process"),
         # SIGTERM: it answers what it has begun, closes its files, and is started again.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from actors.kernel.rng import Rng
     from actors.service.assembly import AnyService
+    from actors.system import Process
     from tests.service.desks import Office
 
 HANDLER_S_MAX = 0.2
@@ -393,3 +394,35 @@ async def test_what_the_configuration_cannot_have_boots_nothing(
     with pytest.raises(ConfigError, match=said):
         async with office(tmp_path, {"count": Lengths}, clock=clock, settings=[setting]):
             pass
+
+
+async def test_a_service_hears_who_answers(tmp_path: Path, clock: SteppingClock) -> None:
+    """By the process that it is wired to: each change once, until its time is over."""
+    heard: list[dict[str, str]] = []
+
+    class Watcher(Desk):
+        def __init__(self, process: Process) -> None:
+            super().__init__(lambda tx, cmd: None)
+            self._process = process
+
+        async def run(self) -> None:
+            version = None
+            while True:
+                version, services = await self._process.registry(after=version, wait_s=60.0)
+                rows = [each for row in services if row.name == "count" for each in row.replicas]
+                heard.append({each.name: each.health for each in rows})
+
+    services: Any = lambda wiring: {  # noqa: E731
+        "count": Replicas(Lengths, 2),
+        "watcher": lambda: Watcher(wiring.process),
+    }
+    async with office(tmp_path, services, clock=clock) as run:
+        await turns()
+        assert heard[-1] == {"count-1": "up", "count-2": "up"}
+        run.system.suspend("count-2")
+        await turns()
+        assert heard[-1] == {"count-1": "up", "count-2": "suspended"}
+        await run.system.scale("count", 1)
+        await turns()
+        assert heard[-1] == {"count-1": "up"}
+        assert len(heard) < 12

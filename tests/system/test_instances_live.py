@@ -26,6 +26,15 @@ pytestmark = [pytest.mark.real_time]
 RATE = 500.0
 DURATION_S = [1.2, pytest.param(60.0, marks=[pytest.mark.long, pytest.mark.slow])]
 EVERY_S = 0.2
+# A slower machine answers fewer in time, kills or no kills: nobody is turned away for that.
+PATIENCE = (
+    "edge.deadline_s=60",
+    "edge.admission.target_s=60",
+    "edge.admission.in_progress_begin=100000",
+    "edge.admission.in_progress_max=100000",
+    "edge.admission.service_max=100000",
+    "mailbox.capacity=100000",
+)
 REPLICAS = "/admin/services/measurer/replicas"
 # Most ask who remembers nothing; the others write.
 PLAN = LoadPlan(
@@ -56,7 +65,7 @@ async def restart_all(client: Client, chance: random.Random) -> None:
 @pytest.mark.parametrize("duration_s", DURATION_S)
 async def test_nobody_notices(live: Live, seed: int, report: Report, duration_s: float) -> None:
     """Each is done five times a second, or as soon as the last is over: 0 failed."""
-    process = live(MEASURERS)
+    process = live(MEASURERS, *PATIENCE)
     chance = random.Random(seed)
     async with connected(process) as client:
         for disturb in (kill_one, scale, restart_all):
@@ -73,7 +82,7 @@ async def test_nobody_notices(live: Live, seed: int, report: Report, duration_s:
                 f"{total.failed} failed, p99 {latencies.at(99.0) * 1e3:.1f} ms, "
                 f"longest {latencies.max_s * 1e3:.0f} ms"
             )
-            assert total.failed == 0, total.failures
+            assert total.failed == 0, (total.statuses, total.failures)
             assert total.ended > RATE * duration_s * 0.8
             await client.admin("PUT", REPLICAS, json={"replicas": 4})
         await client.until_ready()

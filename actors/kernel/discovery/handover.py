@@ -18,12 +18,22 @@ if TYPE_CHECKING:
 # Of `mailbox.stalled_s`: who stalls is seen by then, and no sooner can anything be done about it.
 LOOK_SHARE: Final = 0.4
 
+# After these another replica than before may be the one to answer.
+_MOVES: Final = (
+    lifecycle.Crashed,
+    lifecycle.Suspended,
+    lifecycle.Started,
+    lifecycle.Restarted,
+    lifecycle.Resumed,
+    lifecycle.Recovered,
+)
+
 
 class Handover:
-    """Looks at a service's replicas when one of them ends, and while they have something to do.
+    """Looks at a service's replicas when something becomes of one, and while one has work in hand.
 
     Only services of several replicas are looked at, which remember nothing: any of them can answer.
-    While nothing is asked of one, no timer of it runs.
+    While none of them works, no timer runs: what waits then waits for an event.
     """
 
     def __init__(
@@ -68,7 +78,7 @@ class Handover:
     # --- Inside ------------------------------------------------------------------------------
 
     def _hear(self, event: lifecycle.LifecycleEvent) -> None:
-        if isinstance(event, lifecycle.Crashed | lifecycle.Suspended):
+        if isinstance(event, _MOVES):
             service = self._registry.service_of(event.name)
             if service is not None and len(self._registry.replicas(service)) > 1:
                 # Not now: what it has in hand comes back to its queue after this event.
@@ -89,5 +99,6 @@ class Handover:
     def _look_again(self, service: str) -> None:
         del self._timers[service]
         self.look(service)
-        if any(each.actor_inbox.depth for each in self._registry.replicas(service)):
+        replicas = self._registry.replicas(service)
+        if any(lane.in_flight for each in replicas for lane in each.actor_inbox.lanes):
             self._expect(service)

@@ -6,7 +6,7 @@ import asyncio
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from actors.errors import NotScalable
+from actors.errors import ActorError, NotScalable
 from actors.kernel.supervision.child import Join, Leave
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Scaling:
         self._leave_s_max = leave_s_max
         self._specs: dict[str, tuple[Callable[[str], ChildSpec], int]] = {}
         self._one_at_a_time = asyncio.Lock()
+        self._at_work: set[asyncio.Task[int]] = set()
         self._leaving: dict[AsyncioActor, asyncio.Task[None]] = {}
         # By name: whoever is called so next counts on, for no counter goes back.
         self._gone: dict[str, Mailbox] = {}
@@ -67,7 +68,8 @@ class Scaling:
         """Have so many of it; returns how many there were. Those that come are up, or have failed.
 
         Who is to go gets nothing more, and is gone when it has ended what it has; meanwhile its
-        name is its own. Raises NoSuchActor, NotScalable; ServiceUnavailable where they are parked.
+        name is its own. It is done, too, where nobody waits for it any more. Raises NoSuchActor,
+        NotScalable; ServiceUnavailable where they are parked.
         """
         self._registry.replicas(service)
         if service not in self._specs:
@@ -77,6 +79,28 @@ class Scaling:
         if not 1 <= replicas <= replicas_max:
             message = f"{service} can have from 1 to {replicas_max} replicas (service.replicas_max)"
             raise NotScalable(message)
+        # Not by whoever asks, who may leave: a child that is half made would be nobody's.
+        task = asyncio.get_running_loop().create_task(self._scale(service, replicas))
+        self._at_work.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """Wait for those that are to come, and to go."""
+        while tasks := [*self._at_work, *self._leaving.values()]:
+            await asyncio.wait(tasks)
+
+    def stays(self, actor: AsyncioActor) -> bool:
+        """Whether it is neither gone nor to go."""
+        return actor not in self._leaving and not actor.machine.is_set()
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _done(self, task: asyncio.Task[int]) -> None:
+        self._at_work.discard(task)
+        task.cancelled() or task.exception()  # whoever waits for it is told
+
+    async def _scale(self, service: str, replicas: int) -> int:
         async with self._one_at_a_time:
             there = [each for each in self._registry.replicas(service) if self.stays(each)]
             if replicas > len(there):
@@ -84,17 +108,6 @@ class Scaling:
             for actor in reversed(there[replicas:]):
                 await self._let_go(service, actor)
         return len(there)
-
-    async def stop(self) -> None:
-        """Wait for those that are to go."""
-        while self._leaving:
-            await asyncio.wait(self._leaving.values())
-
-    def stays(self, actor: AsyncioActor) -> bool:
-        """Whether it is neither gone nor to go."""
-        return actor not in self._leaving and not actor.machine.is_set()
-
-    # --- Inside ------------------------------------------------------------------------------
 
     async def _grow(self, service: str, sibling: AsyncioActor, more: int) -> None:
         family = self._family_of(sibling)
@@ -109,8 +122,9 @@ class Scaling:
                 child.actor.actor_inbox.count_on(self._gone.pop(name))
             try:
                 await family.supervisor.ref.ask(Join(child), block=False)
-            except BaseException:
+            except ActorError:  # the supervisor is parked, or ends
                 self._registry.remove(child.actor)
+                self._gone[name] = child.actor.actor_inbox
                 raise
             await child.actor.first_start()
 

@@ -249,6 +249,8 @@ class Engine:
         if isinstance(event, lifecycle.Restarted):
             self._poison.up(event.name)
             self.metrics.restarted(event.name)
+        if isinstance(event, lifecycle.Stopped):
+            self.metrics.left_for_good(event.name)
         self.counted(self.actors())
 
     def disturbed(self) -> None:

@@ -91,12 +91,17 @@ class Scrape:
             if sample.name == name:
                 yield dict(sample.labels), value
 
-    def fallen(self, earlier: Scrape) -> Iterator[str]:
-        """Yield what is less than it was, or gone, of what only grows."""
-        for sample, before in earlier.samples.items():
+    def fallen(self, earlier: Mapping[Series, float], left: AbstractSet[str]) -> Iterator[str]:
+        """Yield what is less than it was, or gone, of what only grows.
+
+        Of actors that have `left` it may be gone.
+        """
+        for sample, before in earlier.items():
             if not sample.name.endswith(GROWING):
                 continue
             now = self.samples.get(sample)
+            if now is None and dict(sample.labels).get("actor") in left:
+                continue
             if now is None:
                 yield f"{sample} was {before:g}, and is gone"
             elif now < before:
@@ -130,6 +135,9 @@ class MetricsOracle:
         self._last: Scrape | None = None
         self._last_s = inf
         self._at_rest: Scrape | None = None
+        # Actors that are gone while their process goes on, and what they had counted.
+        self._gone: set[str] = set()
+        self._gone_at: dict[Series, float] = {}
         self._clear()
 
     def begin(self, routes: AbstractSet[Route], now_s: float) -> None:
@@ -137,7 +145,13 @@ class MetricsOracle:
         self._since_s = now_s
         self._routes = routes
         self._last = self._at_rest = None
+        self._gone.clear()
+        self._gone_at.clear()
         self._clear()
+
+    def left_for_good(self, actor: str) -> None:
+        """Hear that it is gone, while its process goes on; another may be called so."""
+        self._gone.add(actor)
 
     def sends(self, request_id: str, method: str, target: str) -> None:
         """Hear that a client is about to ask the gateway."""
@@ -218,7 +232,11 @@ class MetricsOracle:
             return
         scrape = Scrape(text)
         if self._last is not None and self._last_s <= begun_s:
-            yield from scrape.fallen(self._last)
+            # Whoever is called as one that has left counts on where that one ended.
+            earlier = {**self._gone_at, **self._last.samples}
+            yield from scrape.fallen(earlier, self._gone)
+            lost = earlier.keys() - scrape.samples.keys()
+            self._gone_at = {each: earlier[each] for each in lost}
         self._last, self._last_s = scrape, now_s
         yield from self._requests(scrape, known, links_whole=links_whole)
         yield from self._sheds(scrape, known, links_whole=links_whole)

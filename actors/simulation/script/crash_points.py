@@ -15,6 +15,7 @@ from actors.simulation.script.schedule import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
 PHASES: Final = ("before", "after")
 # What a service is told only once something has failed: it is passed in few runs.
@@ -101,6 +102,19 @@ def message_name(message: Any) -> str:
     if isinstance(message, EffectPutOff):
         return _put_off(type(message.command))
     return type_name(type_of(message))
+
+
+def numbers_of_replicas(factories: Mapping[str, Any], groups: AbstractSet[str]) -> tuple[str, ...]:
+    """Return `service=number` for each that there may be of what has replicas: up to two more.
+
+    Who stands in one of the `groups`, which restart together, has as many as at first.
+    """
+    return tuple(
+        f"{name}={number}"
+        for name, factory in factories.items()
+        if isinstance(factory, Replicas) and not groups & {*factory.names(name)}
+        for number in range(1, factory.count + 3)
+    )
 
 
 def handlers_of(

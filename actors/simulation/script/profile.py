@@ -26,6 +26,9 @@ GAP_US_LIMIT: Final = 100_000_000
 
 SLOTS: Final = 12
 
+# How often one schedule has other numbers of replicas, at most.
+SCALES_MAX: Final = 4
+
 # How long a backup is under way, about.
 BACKUP_US: Final = 20_000
 # Of these some are deploys.
@@ -48,7 +51,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     draw small limits. Where it is above 0, by `deploys` one crash in so many is the deploy of a
     version with a mistake, and of ends in order all but one; by `backups` one seed in so many has a
     backup amid its requests; and by `breaks` one handler in so many that raise after their work
-    breaks a constraint at the commit instead.
+    breaks a constraint at the commit instead; by `scales` one seed in so many has other numbers of
+    replicas amid its requests.
     """
 
     weights: Mapping[FaultName, int]
@@ -61,6 +65,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     deploys: int = 0
     backups: int = 0
     breaks: int = 0
+    scales: int = 0
 
 
 KILLS: Final[Mapping[FaultName, int]] = {
@@ -136,7 +141,15 @@ OVERLOAD: Final[Mapping[FaultName, int]] = {
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "calm": Profile(weights={}, nothing=1),
-        "kills": Profile(weights=KILLS, nothing=20, traps=8, traps_seldom=6, deploys=4, backups=24),
+        "kills": Profile(
+            weights=KILLS,
+            nothing=20,
+            traps=8,
+            traps_seldom=6,
+            deploys=4,
+            backups=24,
+            scales=4,
+        ),
         "network": Profile(weights=NETWORK, nothing=12, knobs=True),
         "disk": Profile(weights=DISK, nothing=18, knobs=True, backups=24),
         "power": Profile(weights=POWER, nothing=24, knobs=True, backups=24),
@@ -149,6 +162,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
             deploys=4,
             backups=24,
             breaks=3,
+            scales=4,
         ),
     }
 )
@@ -255,6 +269,29 @@ def backed_up(choose: Chooser, schedule: Schedule, due_us: Sequence[int], one_in
     if faults_us:
         amid_us = faults_us[choose(len(faults_us))] - choose(BACKUP_US)
         moments.insert(0, (max(0, amid_us), Step(0, "back_up", PROCESS)))
+    return Schedule.at([*schedule.moments(), *moments])
+
+
+def scaled(
+    choose: Chooser,
+    schedule: Schedule,
+    due_us: Sequence[int],
+    replicas: Sequence[str],
+    one_in: int,
+) -> Schedule:
+    """Let services have other numbers of replicas, in one of so many schedules, some times.
+
+    `due_us` is when each request is due; each comes as long after one of them as any gap.
+    """
+    if choose(one_in):
+        return schedule
+    moments = [
+        (
+            (due_us[choose(len(due_us))] if due_us else 0) + choose_gap(choose),
+            Step(0, "scale", replicas[choose(len(replicas))]),
+        )
+        for _ in range(1 + choose(SCALES_MAX))
+    ]
     return Schedule.at([*schedule.moments(), *moments])
 
 

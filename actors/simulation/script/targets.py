@@ -20,12 +20,13 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     A point is named service.Message.before or .after, of the commit that holds the message. A
     handler is named service.Message, and so is an effect. A link is named `client-1>edge`, one
     direction, or `client-1<>edge`, both; a saying is one of the scenario's garblings. A setting is
-    a `key=value` of the configuration, a mistake what the next version has. The process and the
-    wall clock are always there; `versions` is the process again, where there is another version of
-    it. A commit is known by the point after it.
+    a `key=value` of the configuration, and so many replicas are a `service=number`; a mistake is
+    what the next version has. The process and the wall clock are always there; `versions` is the
+    process again, where there is another version of it. A commit is known by the point after it.
     """
 
     services: tuple[str, ...] = ()
+    replicas: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     sayings: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
             return tuple(each for each in self.points if each.endswith(AFTER))
         named: dict[Scope, tuple[str, ...]] = {
             "service": self.services,
+            "replicas": self.replicas,
             "store": self.stores,
             "point": self.points,
             "handler": self.handlers,

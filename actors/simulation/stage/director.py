@@ -175,7 +175,7 @@ class Director:
         match FAULTS[step.fault].scope:
             case "commit":
                 self._machine.cuts[step.target] = CUTS[step.fault]
-            case "service" | "point" | "process" | "setting" | "mistake" | "version":
+            case "service" | "replicas" | "point" | "process" | "setting" | "mistake" | "version":
                 await self._to_machine(step.fault, step.target, amount_s)
             case "store":
                 self._to_disk(step.fault, step.target, amount_s)
@@ -243,6 +243,8 @@ class Director:
         match fault:
             case "crash" | "crash_with" | "cut_power":
                 await self._reboot(self._machine.crash, CUTS.get(fault), setting=setting)
+            case "scale":
+                self._machine.scale(target)
             case "back_up":
                 self._begin(self._machine.back_up())
             case "terminate" | "terminate_with":

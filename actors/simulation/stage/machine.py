@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.app import App
-from actors.errors import NoSuchActor
+from actors.errors import ActorError, NoSuchActor
 from actors.kernel import lifecycle
 from actors.simulation.files.running_backups import RunningBackups
 from actors.simulation.files.simulated_aside import SimulatedAside
@@ -287,6 +287,23 @@ class Machine:
         self._tell(what, service)
         with suppress(NoSuchActor):  # this version has none of that name
             getattr(self.system, what)(service)
+
+    def scale(self, numbered: str) -> None:
+        """Have as many replicas as the `service=number` says, as an operator; when it runs again.
+
+        Where that cannot be, its group being parked, say, he is told so.
+        """
+        if self.paused.lasts:
+            self.paused.afterwards(partial(self.scale, numbered))
+            return
+        if self.up:
+            service, _, number = numbered.partition("=")
+            with on_host(EDGE_HOST):
+                self._loop.create_task(self._scale(service, int(number)))
+
+    async def _scale(self, service: str, number: int) -> None:
+        with suppress(ActorError):
+            await self.system.scale(service, number)
 
     def has(self, service: str) -> bool:
         """Whether a service of that name runs."""

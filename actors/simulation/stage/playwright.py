@@ -24,6 +24,7 @@ from actors.simulation.script.profile import (
     choose_slot,
     deployed,
     draw_schedule,
+    scaled,
 )
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.script import Script
@@ -96,6 +97,9 @@ class Playwright(msgspec.Struct, frozen=True, kw_only=True):
             schedule = broken_later(choose, schedule, profile.breaks)
         if profile.backups:
             schedule = backed_up(choose, schedule, due_us, profile.backups)
+        replicas = self.targets.replicas
+        if replicas and profile.scales:
+            schedule = scaled(choose, schedule, due_us, replicas, profile.scales)
         return Script(seed=seed, workload=workload, schedule=schedule, knobs=knobs, order=order)
 
     def _traps(self, turn: int) -> Iterator[Step]:

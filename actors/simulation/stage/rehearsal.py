@@ -18,7 +18,7 @@ from actors.simulation.errors import Endless, NoScenario, NothingThere, Simulati
 from actors.simulation.net.network import Network
 from actors.simulation.oracles.engine import Engine
 from actors.simulation.oracles.past import Past
-from actors.simulation.script.crash_points import CrashPoints, handlers_of
+from actors.simulation.script.crash_points import CrashPoints, handlers_of, numbers_of_replicas
 from actors.simulation.script.knobs import turned
 from actors.simulation.script.profile import PROFILES
 from actors.simulation.script.settings import setting_names
@@ -105,6 +105,7 @@ class Rehearsal:
         handlers, effects = handlers_of(factories, unreached=scenario().unreached)
         self.targets = Targets(
             services=actors,
+            replicas=numbers_of_replicas(factories, self._versions[0].groups.keys()),
             stores=tuple(classes.with_store()),
             links=links_of(clients, tuple(scenario().wires.values())),
             sayings=tuple(scenario().garblings),

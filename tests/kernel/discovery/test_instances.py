@@ -142,13 +142,21 @@ async def test_what_has_crashed_one_replica_is_not_handed_to_the_next() -> None:
 
 
 async def test_nothing_runs_for_who_is_asked_nothing() -> None:
-    """No timer is left that would look at idle replicas."""
+    """No timer is left that would look at idle replicas; what waits is given away by an event."""
     async with running_kernel() as kernel:
         system = await replicated(kernel)
         assert await ask(system, "who?") == "s-1"
         await kernel.advance(STALLED_S)
+        assert system._handover._timers == {}
+        for name in ("s-1", "s-2", "s-3"):
+            system.suspend(name)
+        await turns()
+        waits = [ask(system, "who?") for _ in range(3)]
         await kernel.advance(STALLED_S)
         assert system._handover._timers == {}
+        system.resume("s-2")
+        await kernel.advance(0.0)
+        assert [await each for each in waits] == ["s-2"] * 3
 
 
 # --- How all stands ---------------------------------------------------------------------------
@@ -302,6 +310,20 @@ async def test_what_a_suspended_or_killed_one_has_left_is_its_siblings() -> None
         assert [await each for each in asked] == ["s-1"] * 3
         assert await behind == "s-1"
         assert list(seen(system)) == ["s-1", "other"]
+
+
+async def test_who_leaves_before_it_is_done_has_it_done_all_the_same() -> None:
+    """And nothing is left half made."""
+    async with running_kernel() as kernel:
+        system = await replicated(kernel, 2)
+        for replicas in (5, 1):
+            asking = asyncio.ensure_future(system.scale("s", replicas))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await turns()
+            assert len(system.registry.replicas("s")) == replicas
+        await kernel.advance(1.0)
+        assert await ask(system, "who?") == "s-1"
 
 
 async def test_a_wrong_number_is_refused_and_a_service_with_one_writer() -> None:

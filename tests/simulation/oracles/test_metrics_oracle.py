@@ -81,15 +81,18 @@ def test_silence_beside_answers_opens_nothing() -> None:
 
 
 def test_a_counter_that_goes_back_is_told() -> None:
-    """Also one that is gone; what may fall is none, and buckets are left out."""
+    """Also one that is gone, but of an actor that is; what may fall is none, nor are buckets."""
     before = Scrape(TEXT)
     assert len(before.samples) == 3
     assert list(before.of("sheds_total")) == [({"listener": "gateway", "reason": "other"}, 2.0)]
     later = Scrape(TEXT.replace("2.0", "1.0").replace("in_progress 1.0", "in_progress 0.0"))
-    assert list(later.fallen(before)) == ["sheds_total gateway other was 2, and is 1"]
-    assert list(before.fallen(later)) == []
+    assert list(later.fallen(before.samples, set())) == [
+        "sheds_total gateway other was 2, and is 1"
+    ]
+    assert list(before.fallen(later.samples, set())) == []
     gone = Scrape("\n".join(line for line in TEXT.splitlines() if "_count" not in line))
-    assert list(gone.fallen(before)) == ["wait_seconds_count a was 3, and is gone"]
+    assert list(gone.fallen(before.samples, {"b"})) == ["wait_seconds_count a was 3, and is gone"]
+    assert list(gone.fallen(before.samples, {"a"})) == []
 
 
 def test_what_is_no_sample_is_refused() -> None:
