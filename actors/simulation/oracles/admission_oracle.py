@@ -144,30 +144,34 @@ class AdmissionOracle:
         kind: str,
         now_s: float,
         own_s: float = 0.0,
+        *,
+        may_be_twice: bool = False,
     ) -> Iterator[str]:
         """Yield what is wrong with an answer of the gateway's; `kind` is that of its problem.
 
-        It took the gateway `own_s` seconds, or less.
+        It took the gateway `own_s` seconds, or less. `may_be_twice`: its connection may have broken
+        and its client's library have sent it again, so that it met itself.
         """
         if kind not in {OVERLOADED, SERVICE_OVERLOADED}:
             if self.watches and request_id in self._begun:
                 self.samples.setdefault(_shape(method, target), Sample(method, target))
             return
         self._rests_until_s[who] = now_s + self._config.rest_s_max
-        self._refused.add(request_id)
+        if not may_be_twice:
+            self._refused.add(request_id)
         what = f"{method} {target}"
         if own_s > REFUSED_S:
             yield f"{what} was refused after {own_s:.3f} s"
         if target.startswith(VITAL):
             yield f"{what} was refused, and keeps the system reachable"
-        if request_id in self._begun:
+        if request_id in self._begun and not may_be_twice:
             yield f"{what} was refused, and its service had it"
         if kind == SERVICE_OVERLOADED:
-            most, service_max = self._sent_ever - 1, self._config.service_max
+            most, service_max = self._sent_ever - 1 + may_be_twice, self._config.service_max
             if most < service_max:
                 yield f"{what} was refused where {most} were ever asked, of {service_max}"
             return
-        present = self._present(request_id, now_s)
+        present = self._present(request_id, now_s) + may_be_twice
         if present < self._fewest:
             yield f"{what} was refused where {present} were in progress, of {self._fewest}"
 

@@ -533,14 +533,15 @@ class Engine:
         kind = str(said.get("type")).rpartition("/")[2]
         now_s = self._clock.monotonic()
         begun_s = now_s - seen.took_s
-        own_s = 0.0
+        own_s, is_whole = 0.0, self.deadlines.is_whole(who, begun_s)
         # What has a body may be told before that is sent, and reads its answer behind it.
-        if seen.method == "GET" and self.deadlines.is_whole(who, begun_s):
+        if seen.method == "GET" and is_whole:
             own_s = seen.took_s - self.pauses.within(begun_s, now_s)
             own_s -= self.admissions.rested_s(who, begun_s, now_s)
         found = self.admissions.answered(
-            who, seen.request_id, seen.method, seen.target, kind, now_s, own_s
-        )
+            who, seen.request_id, seen.method, seen.target, kind, now_s, own_s,
+            may_be_twice=not is_whole,
+        )  # fmt: skip
         return (f"{who}: {each}" for each in found)
 
     def _attempted(self, store: str, messages: Sequence[Any], now_s: float) -> Iterator[str]:

@@ -107,6 +107,17 @@ async def test_nothing_of_what_is_refused_is_begun() -> None:
     assert "bell was given Ring of b, which was refused" in list(oracle.given("bell", [asked("b")]))
 
 
+async def test_what_was_sent_twice_is_refused_beside_itself() -> None:
+    """A client's library does so by itself, where the connection broke: under one id."""
+    oracle = sent(1, "a")
+    list(oracle.given("bell", [asked("a")]))
+    said = oracle.answered("c", "a", "POST", PATH, "overloaded", 2.0, may_be_twice=True)
+    assert list(said) == []
+    again = sent(1, "a")
+    list(again.answered("c", "a", "POST", PATH, "overloaded", 2.0, may_be_twice=True))
+    assert list(again.given("bell", [asked("a")])) == []
+
+
 def test_what_keeps_a_system_reachable_is_never_refused() -> None:
     for target in ("/healthz", "/readyz", "/admin/actors"):
         assert "keeps" in refused(sent(1, "a", "b", target=target), "b", target)[0]
