@@ -82,8 +82,9 @@ class DeadlineOracle:
 class LastAnswers:
     """Who was heard before the process began to end in order has an answer before it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, pauses: Standstills) -> None:
         """It runs."""
+        self._pauses = pauses
         # When the last such end began, and when it was over.
         self._begun_s = self._over_s = -math.inf
 
@@ -96,9 +97,13 @@ class LastAnswers:
         self._over_s = now_s
 
     def unanswered(self, what: str, begun_s: float, now_s: float) -> Iterator[str]:
-        """Hear who has had no answer, by a link that was whole; yield who should have had one."""
+        """Hear who has had no answer, by a link that was whole; yield who should have had one.
+
+        A client whose patience a pause has used up leaves before his request's deadline.
+        """
         before_s = self._begun_s - begun_s
-        if before_s >= ARRIVED_S and self._begun_s <= now_s <= self._over_s + ARRIVED_S:
+        ending = self._begun_s <= now_s <= self._over_s + ARRIVED_S
+        if ending and before_s >= ARRIVED_S and not self._pauses.within(begun_s, now_s):
             yield f"{what}, asked {before_s:.3f} s before the process ended in order, has no answer"
 
 

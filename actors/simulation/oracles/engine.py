@@ -127,7 +127,8 @@ class Engine:
         """
         self.troubles: list[str] = []
         self.deadlines = DeadlineOracle()
-        self.last_answers = LastAnswers()
+        self.pauses = Standstills()
+        self.last_answers = LastAnswers(self.pauses)
         self.admissions = AdmissionOracle(config.edge.admission)
         self.metrics = MetricsOracle()
         # How all actors of the process that is up stand; nobody where none is.
@@ -142,7 +143,6 @@ class Engine:
         self.commits = CommitWatch(self._wrote, clock)
         self.config = config
         self._clock = clock
-        self.pauses = Standstills()
         # By service and type: those of all effects.
         limits: dict[tuple[str, str], EffectLimits] = {}
         self._times = ExpiryOracle(past, limits)

@@ -15,7 +15,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.future import AsyncioFuture
 from actors.kernel.messages import Command, GaveUp, Later, Refusal
 from actors.simulation.oracles.calm_oracle import RECOVERED_S, CalmOracle
-from actors.simulation.oracles.deadline_oracle import ExpiryOracle
+from actors.simulation.oracles.deadline_oracle import ExpiryOracle, LastAnswers
 from actors.simulation.oracles.effect_oracle import EffectLimits, EffectOracle
 from actors.simulation.oracles.handled import Content, Handled, Run, Said
 from actors.simulation.oracles.key_ages import KeyAges
@@ -294,3 +294,14 @@ def test_a_clock_set_forward_makes_keys_older_where_a_file_is_opened_after_it() 
     ages.opened("bell", hour_us + 7_000_000, 600.0)
     assert ages.added_us("bell") == 307_000_000
     assert ages.added_us("other") == 0
+
+
+def test_who_waited_through_a_pause_may_leave_before_the_last_answers() -> None:
+    """Hotel, chaos, seed 73052: a pause had eaten eight of a client's ten seconds."""
+    pauses = Standstills()
+    last = LastAnswers(pauses)
+    pauses.begin(0.0)
+    pauses.end(60.0)
+    last.begin(60.5)
+    assert list(last.unanswered("POST /rooms", 52.0, 62.0)) == []
+    assert list(last.unanswered("POST /rooms", 60.1, 62.0)) != []
