@@ -82,6 +82,11 @@ HOW: tuple[tuple[str, Way], ...] = (
     (r"python runtime\.py load kiosk", Asks("kiosk/kiosk.py")),
     (r"(dress-rehearsal|python runtime\.py) run", Boots()),
     (r"dress-rehearsal|python (runtime\.py|-m pytest)", Ends()),
+    (r"python stock_server\.py", Left("tests/system/test_examples.py runs it, and the shop")),
+    (
+        r"(GET|PUT|POST) /admin",
+        Left("no command, but a request: tests/system/test_instances_live.py"),
+    ),
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
     (r"PYTHONPATH=", Left("it is for a folder of the reader's own: test_documentation.py")),
     (r"curl ", Left("tests/test_services_page.py asks the running café")),

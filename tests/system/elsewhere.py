@@ -66,8 +66,9 @@ class StockProcess:
 
 @contextlib.contextmanager
 def running_at_port(program: Path, folder: Path) -> Iterator[StockProcess]:
-    """Run a program of Python's; it is killed in the end."""
-    made = StockProcess([sys.executable, str(program)], folder)
+    """Run a program, of Python's if it says so; it is killed in the end."""
+    words = [sys.executable] if program.suffix == ".py" else []
+    made = StockProcess([*words, str(program)], folder)
     try:
         yield made.start()
     finally:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from actors.testing.http_client import HttpClient
 from tests.system.elsewhere import running_at_port
-from tests.system.process import ROOT
+from tests.system.process import ROOT, SILENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.testing.live import Live
+    from actors.testing.live_system import LiveSystem
+    from tests.system.elsewhere import StockProcess
 
 EXAMPLES = ROOT / "docs" / "examples"
 # Non-blank lines, imports among them.
-LINES_MAX = {"notes.py": 20, "orders.py": 60, "shop.py": 60, "stock_server.py": 30}
+LINES_MAX = {
+    "notes.py": 20,
+    "orders.py": 60,
+    "shop.py": 60,
+    "stock_server.py": 30,
+    "go_tweets.py": 40,
+}
+WAIT_S_MAX = 60.0
 
 
 def test_each_is_as_short_as_promised() -> None:
@@ -60,3 +74,35 @@ def test_stock_that_is_kept_elsewhere_is_asked_for_and_taken(live: Live, tmp_pat
         assert states == ["ordered"] * 3 + ["there is no tea left"]
         assert shop.client.get("/stock/tea").json() == {"left": 0}
         assert shop.client.get("/stock/cups").json() == {"left": 3}
+
+
+@pytest.mark.real_time
+@pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed: golang-go")
+def test_what_our_reader_reads_a_service_in_go_stores_once(live: Live, tmp_path: Path) -> None:
+    """Down when it was tweeted; and killed when it has stored it."""
+    program = tmp_path / "tweets"
+    words = ["go", "build", "-o", str(program), str(EXAMPLES / "tweets.go")]
+    home = {"GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off"}
+    subprocess.run(words, check=True, env={**os.environ, **home})
+    with running_at_port(program, tmp_path) as go:
+        monitor = live(f"{EXAMPLES / 'go_tweets.py'}:BOTH", f"go.url={go.url}", *SILENCE)
+        monitor.wait_for("stream open")
+        told = [_tweet_in_go(monitor, go, f"tutorialedge, {number}") for number in range(3)]
+        assert told == [["0"], ["0", "1"], ["0", "1", "2"]]
+
+
+def _tweet_in_go(monitor: LiveSystem, go: StockProcess, text: str) -> list[str]:
+    """Tweet while it is down; return what it has in the end."""
+    go.kill()
+    headers = {"Authorization": f"Bearer {monitor.token}"}
+    body = {"username": "bob", "text": text}
+    assert monitor.client.post("/admin/x/tweets", json=body, headers=headers).status == 201
+    go.start()
+    tweets = HttpClient(lambda: monitor.listeners["tweets"])
+    end_s = time.monotonic() + WAIT_S_MAX
+    while True:
+        rows = tweets.get("/all")
+        if rows.status == 200 and text in [each["TWEET"] for each in rows.json()]:
+            return [each["TWEET"].split()[-1] for each in rows.json()]
+        assert time.monotonic() < end_s, rows.text
+        time.sleep(0.1)
