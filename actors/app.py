@@ -14,6 +14,8 @@ from actors.errors import ConfigError, SchemaError, declared
 from actors.kernel.context import KernelContext
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
+from actors.live_config import LiveConfig, change_keys, key_of
+from actors.log import set_level
 from actors.service.assembly import THREADS, ServiceClasses, ServiceSystem, made_of
 from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from actors.kernel.lifecycle import LifecycleEvent
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
+    from actors.live_config import Load, Reloaded
     from actors.service.assembly import AnyService, StoreType
     from actors.service.backing_up import Aside
     from actors.service.group import Group
@@ -73,17 +76,20 @@ class App:
         instrument: Callable[[str, AnyService], AnyService] = lambda _, service: service,
         at_a_distance: Callable[[Ask], Ask] = lambda ask: ask,
         looked_through: bool = False,
+        load: Load | None = None,
     ) -> None:
         """Wire everything; nothing runs yet, but files are laid out in `data_dir`.
 
         `simulated` chooses the world outside. `heard` is told what becomes of actors, which work
         in the context `ambient`. A simulation may `instrument` services, by name, and put a
         distance between an effect and a service that it asks. Whoever has `looked_through` the
-        systems spares them another look. Raises ConfigError.
+        systems spares them another look. `load` reads the configuration anew. Raises ConfigError.
         """
         if not (simulated or looked_through):  # who rehearses has looked once, for all the runs
             warn_of(look_through(systems, config, data_dir))
         self.config = config
+        self._live = None if load is None else LiveConfig(config, systems, load)
+        self._edge_config = config.edge
         self.leaving = False
         self._data_dir = data_dir
         self._simulated = simulated
@@ -149,15 +155,17 @@ class App:
         `config` has the edge's limits as they are possible, else they are as configured; see Edge.
         Raises ConfigError.
         """
+        self._edge_config = config or self.config.edge
         self._edge = Edge(
             self.tree,
-            config or self.config.edge,
+            self._edge_config,
             self._listeners,
             data_dir=self._data_dir,
             log_requests=self.config.log.level == "debug",
             sockets=sockets,
             descriptors_max=descriptors_max,
             simulated=self._simulated,
+            reload=None if self._live is None else self.reload,
         )
         await self._edge.start()
         self._urls = self.addresses  # a copy: whoever still asks while it drains gets an answer
@@ -166,6 +174,30 @@ class App:
     async def start(self) -> None:
         """Start every service; returns when each is up, or has failed its first start."""
         await self.tree.start()
+
+    def reload(self, more: Mapping[str, Any]) -> Reloaded:
+        """Read the configuration anew, with `more` laid over it, and apply what can be.
+
+        Raises ConfigError, and nothing is changed.
+        """
+        assert self._live is not None, "who reloads says how it is loaded"
+        reloaded = self._live.reload(more)
+        config = self.config
+        # Its own copy, where fewer connections fit than are configured.
+        change_keys(
+            self._edge_config, {each: key_of(config, each) for each in reloaded.applied}, "edge."
+        )
+        if "log.level" in reloaded.applied:
+            set_level(config.log.level)
+        self.tree.reconfigured()
+        if self._edge is not None:
+            self._edge.reconfigured(log_requests=config.log.level == "debug")
+        log.info(
+            "configuration reloaded",
+            applied=reloaded.applied,
+            needs_restart=reloaded.needs_restart,
+        )
+        return reloaded
 
     async def drain(self) -> None:
         """Accept nothing more, and answer what has been asked."""

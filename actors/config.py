@@ -449,8 +449,9 @@ def load_config(
     overlay: Path | None = None,
     settings: Iterable[str] = (),
     systems: Sequence[HasSections] = (),
+    more: Mapping[str, Any] | None = None,
 ) -> Config:
-    """Read the defaults, lay `overlay` over them, then each `SECTION.KEY=VALUE`.
+    """Read the defaults, lay `overlay` over them, then each `SECTION.KEY=VALUE`, then `more`.
 
     The defaults are config.toml's and those of the `systems`. A setting's VALUE is TOML where it
     parses as TOML (`5`, `"x"`, `{...}`), else a plain string. Raises ConfigError, naming the file
@@ -463,12 +464,19 @@ def load_config(
     for name, listener in listeners.items():
         tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
     _lay_over(tree, overlay, settings)
+    _merge(tree, dict(more or {}))
     whole = _whole(tuple(sections.items()), tuple(listeners))
     try:
         config = msgspec.convert(tree, whole)
     except msgspec.ValidationError as error:
         fault = describe_fault(error, whole, sections, DEFAULTS)
         raise ConfigError(f"configuration: {fault}") from error
+    check_rules(config, systems)
+    return config
+
+
+def check_rules(config: Config, systems: Sequence[HasSections]) -> None:
+    """Raise ConfigError where keys are not what they must be to each other."""
     rules = [rule for _, section in config.sections() for rule in section.rules()]
     rules += config.rules()
     for system in systems:
@@ -478,7 +486,6 @@ def load_config(
         if not holds:
             message = f"configuration: {rule}; set both together"
             raise ConfigError(message)
-    return config
 
 
 def _sections_of(systems: Sequence[HasSections]) -> dict[str, type[Section]]:

@@ -79,6 +79,13 @@ def configure_logging(
     logging.captureWarnings(capture=True)
 
 
+def set_level(level: str) -> None:
+    """Have another level from now on, of the configuration's names."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
+    logging.getLogger().setLevel(number)
+
+
 class LineSink:
     """Writes whole lines, one at a time. A line that cannot be written is counted, never raised."""
 

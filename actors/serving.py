@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from actors.config import Config
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
+    from actors.live_config import Load
     from actors.store.files.directory_lock import DirectoryLock
     from actors.system import System
     from http_edge.listener import Listener, Sockets
@@ -44,9 +45,18 @@ class Server:
     """
 
     def __init__(
-        self, systems: Sequence[System], config: Config, data_dir: Path, clock: Clock
+        self,
+        systems: Sequence[System],
+        config: Config,
+        data_dir: Path,
+        clock: Clock,
+        load: Load,
     ) -> None:
-        """Look everything through, and take the addresses. Raises ConfigError."""
+        """Look everything through, and take the addresses. Raises ConfigError.
+
+        `load` reads the configuration anew.
+        """
+        self._load = load
         self._systems = systems
         self._config = config
         self._data_dir = data_dir
@@ -78,7 +88,9 @@ class Server:
             lock=lock,
             heard=log_lifecycle,
             looked_through=True,
+            load=self._load,
         )
+        _reload_on_hangup(app, stop)
         _log_limits(limits, config)
         await app.listen(
             limits.config, sockets=self._sockets, descriptors_max=limits.descriptors_max
@@ -141,6 +153,38 @@ def _warn_if_open(data_dir: Path) -> None:
             mode=f"{mode:04o}",
             remedy=f"chmod 700 {shlex.quote(str(data_dir))}",
         )
+
+
+def _reload_on_hangup(app: App, stop: asyncio.Future[str]) -> None:
+    """Have SIGHUP read the configuration anew; who has a terminal has lost it then, and ends.
+
+    Whoever has it ignored, as by nohup, goes on doing so.
+    """
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        return
+    has_terminal = _has_terminal()  # now, for it is gone by then
+
+    def on_hangup() -> None:
+        if has_terminal:
+            if not stop.done():
+                stop.set_result(signal.SIGHUP.name)
+            return
+        try:
+            app.reload({})
+        except ConfigError as error:
+            log.error("configuration not reloaded", reason=str(error))  # noqa: TRY400 - it says all
+
+    loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(on_hangup))
+
+
+def _has_terminal() -> bool:
+    """Whether the process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _stop_signal() -> asyncio.Future[str]:

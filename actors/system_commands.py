@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,7 +91,8 @@ class SystemCommands:
         configure_logging(
             config.log, sys.stdout, is_terminal=sys.stdout.isatty(), now_us=self._clock.now_us
         )
-        server = Server(self._systems, config, data_dir, self._clock)
+        load = partial(load_config, options.config, options.set, self._systems)
+        server = Server(self._systems, config, data_dir, self._clock, load)
         settle()
         rng = Rng(config.runtime.seed or self._draw(SERVED_SEED_BITS))
         with DirectoryLock(data_dir).acquire(holder=" ".join(sys.argv)) as lock:

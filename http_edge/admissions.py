@@ -70,6 +70,13 @@ class Admissions:
         """Return all bounds of services, in the same order."""
         return list(self._bulkheads.values())
 
+    def reconfigured(self) -> None:
+        """Hear that the configuration has other values."""
+        for control in self._controls.values():
+            control.reconfigured(deadline_s=self._config.deadline_s)
+        for bulkhead in self._bulkheads.values():
+            bulkhead.in_progress_max = self._config.admission.service_max
+
     def enter(self, way: WayIn | None, rest: Rest | None, now_s: float) -> WayIn | None:
         """Let one in and return what it has to leave, or raise a 503 and have its connection rest.
 

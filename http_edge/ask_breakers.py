@@ -32,22 +32,12 @@ class AskBreaker:
         self.service = service
         self.kind = kind
         self._ask = system.ask
-        # Nobody's time is longer than deadline_s, and some of it is gone when he asks.
-        self._patience_s = min(config.breaker.patience_s, config.deadline_s / 2)
-        self.breaker = Breaker(
-            f"{service}.{kind}",
-            # A probe ends by its deadline, whoever asks.
-            config=BreakerConfig(
-                window_calls=config.breaker.window_calls,
-                calls_min=config.breaker.calls_min,
-                failed_share=config.breaker.failed_share,
-                slow_s=0.0,
-                open_s=config.breaker.open_s,
-                probes_max=config.breaker.probes_max,
-                probe_s_max=config.deadline_s,
-            ),
-            clock=system.clock,
-        )
+        self._config = config
+        self.breaker = Breaker(f"{service}.{kind}", config=self._limits(), clock=system.clock)
+
+    def reconfigured(self) -> None:
+        """Hear that the configuration has other values."""
+        self.breaker.reconfigured(self._limits())
 
     def measured(self) -> MeasuredBreaker:
         """Return what it is now."""
@@ -70,7 +60,9 @@ class AskBreaker:
             reply = await self._ask(self.service, message, timeout_s=timeout_s, key=key)
         except DeadlineExceeded:
             # Whoever has no patience says nothing of the service.
-            if timeout_s >= self._patience_s:
+            # Nobody's time is longer than deadline_s, and some of it is gone when he asks.
+            config = self._config
+            if timeout_s >= min(config.breaker.patience_s, config.deadline_s / 2):
                 call.failed()
             else:
                 call.withdrawn()
@@ -83,6 +75,19 @@ class AskBreaker:
             raise
         call.succeeded()
         return reply
+
+    def _limits(self) -> BreakerConfig:
+        limits = self._config.breaker
+        return BreakerConfig(
+            window_calls=limits.window_calls,
+            calls_min=limits.calls_min,
+            failed_share=limits.failed_share,
+            slow_s=0.0,
+            open_s=limits.open_s,
+            probes_max=limits.probes_max,
+            # A probe ends by its deadline, whoever asks.
+            probe_s_max=self._config.deadline_s,
+        )
 
 
 class AskBreakers:

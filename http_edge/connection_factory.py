@@ -29,7 +29,6 @@ class ConnectionFactory(web.Server):
         """From a descriptor of the number `descriptors_max` on there is no room for another."""
         super().__init__(gateway)  # type: ignore[arg-type]  # it makes no other requests than ours
         self._config = config
-        self._deadline_s = config.deadline_s
         self._descriptors_max = descriptors_max
         self._gateway = gateway
         reserved = config.connections_reserved if gateway.has_vital else 0
@@ -73,7 +72,7 @@ class ConnectionFactory(web.Server):
     ) -> HttpRequest:
         request = HttpRequest(message, payload, protocol, writer, task, self._loop)
         request.arrived = arrived = protocol.next_arrival()
-        request.deadline = arrived + self._deadline_s
+        request.deadline = arrived + self._config.deadline_s
         request.beyond = protocol.beyond
         return request
 

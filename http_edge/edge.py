@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from actors.config import EdgeConfig
     from http_edge.address import Address
+    from http_edge.edge_context import Reload
     from http_edge.endpoints.front_page import Urls
     from http_edge.gateway import Gateway
     from http_edge.listener import Listener, Sockets
@@ -47,7 +48,7 @@ class Edge:
     `log_requests` logs one line a request at debug; off, building it costs nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that two edges may differ by
         self,
         system: ServedSystem,
         config: EdgeConfig,
@@ -58,10 +59,12 @@ class Edge:
         sockets: Sockets | None = None,
         descriptors_max: int | None = None,
         simulated: bool = False,
+        reload: Reload | None = None,
     ) -> None:
         """No two `listeners` of one name; `sockets` are bound already, else `start` binds.
 
-        How late the loop is, is not looked for where time is `simulated`.
+        How late the loop is, is not looked for where time is `simulated`. `reload` has the
+        configuration read anew.
 
         Raises ConfigError that names all that is wrong with the addresses.
         """
@@ -76,6 +79,7 @@ class Edge:
             admin_token=load_admin_token(data_dir),
             counts=EdgeCounts(loop_lag=None if simulated else lag),
             log_requests=log_requests,
+            reload=reload,
         )
         found = check_listeners(listeners, system, lambda: self.addresses)
         self._gateways = [
@@ -116,6 +120,13 @@ class Edge:
             host, port = listener.host, listener.port
             servers.append(await loop.create_server(factory, host, port, backlog=backlog))
         gateway.bound_to(sock.getsockname()[0] for server in servers for sock in server.sockets)
+
+    def reconfigured(self, *, log_requests: bool) -> None:
+        """Hear that the configuration has other values: who has copies takes new ones."""
+        self._context.log_requests = log_requests
+        self._context.admissions.reconfigured()
+        for each in self._context.asks:
+            each.reconfigured()
 
     async def drain(self, limit_s: float) -> None:
         """Accept nothing more, end what is in flight within `limit_s` seconds, close the rest.

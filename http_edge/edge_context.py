@@ -11,11 +11,15 @@ from http_edge.metrics.edge_counts import EdgeCounts
 from http_edge.turnstile import Turnstile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from actors.config import EdgeConfig
     from http_edge.answer import HttpDate
     from http_edge.served_system import ServedSystem
+
+    # Reads the configuration anew, with this laid over it. Raises ConfigError.
+    Reload = Callable[[Mapping[str, Any]], object]
 
 
 @dataclass(slots=True)
@@ -28,6 +32,7 @@ class EdgeContext:
     admin_token: str
     counts: EdgeCounts = field(default_factory=EdgeCounts)
     log_requests: bool = False
+    reload: Reload | None = None
     admissions: Admissions = field(init=False)
     asks: AskBreakers = field(init=False)
     turnstile: Turnstile = field(default_factory=Turnstile)

@@ -94,7 +94,6 @@ class Gateway:
         self._turnstile = context.turnstile
         self.clock = context.system.clock
         self._date = context.date
-        self._log_requests = context.log_requests
         self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
         self._tracing = context.system.tracing
@@ -146,7 +145,7 @@ class Gateway:
         self._count(handler, message.method, status, ended - request.arrived)
         if span is not None or (self._traces and status >= _ERRORS):
             self._note_end(span, request, given, status, ended - request.arrived)
-        if self._log_requests:
+        if self._context.log_requests:
             self._log(request, answer, begun)
         return answer
 
@@ -205,7 +204,7 @@ class Gateway:
             or not (payload.is_eof() if payload is not EMPTY_PAYLOAD else message.method == "GET")
             or any(field in headers for field in _LOOKED_AT)
             or self._context.draining
-            or self._log_requests
+            or self._context.log_requests
             or self._traces
         )
 

@@ -32,7 +32,7 @@ ROWS = (
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.tracing",),
     ("actors.kernel",),
-    ("actors.log", "actors.shared_options"),
+    ("actors.live_config", "actors.log", "actors.shared_options"),
     ("actors.config",),
     (
         "actors.config_faults",

@@ -47,7 +47,7 @@ class AdmissionControl:
         self.in_progress_max = min(config.in_progress_begin, config.in_progress_max)
         self.refusals = Refusals("more come than are answered in time; see edge.admission")
         self._config = config
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         # What an answer takes when little is in progress; not known at first.
         self._usual_s = 0.0
         # The sample: from when to when it entered, its size, and how many of it are answered.
@@ -64,13 +64,18 @@ class AdmissionControl:
     def late_s(self) -> float:
         """From how many seconds on an answer is late."""
         usual_s = USUAL_FACTOR * self._usual_s
-        return min(max(self._config.target_s, usual_s), DEADLINE_SHARE * self._deadline_s)
+        return min(max(self._config.target_s, usual_s), DEADLINE_SHARE * self.deadline_s)
 
     def is_full(self, now_s: float) -> bool:
         """Whether one more may not be worked on."""
         if now_s >= self._until_s:
             self._judge(now_s)
         return self.in_progress >= self.in_progress_max
+
+    def reconfigured(self, *, deadline_s: float) -> None:
+        """Hear that its configuration has other values: the bound moves to where it may be."""
+        self.deadline_s = deadline_s
+        self._move(self.in_progress_max)
 
     def enters(self, now_s: float) -> bool:
         """Whether one more may be worked on, which then has to leave; who may not is counted."""

@@ -177,6 +177,14 @@ class Breaker:
         else:
             self._change("closed")
 
+    def reconfigured(self, config: BreakerConfig) -> None:
+        """Have other limits from now on; it stays as it is until the next call has ended."""
+        self._config = config
+        self._slow_s, self.probes_max = config.slow_s, config.probes_max
+        self.window_calls = config.window_calls
+        while len(self._window) > self.window_calls:
+            self._failures -= self._window.popleft()
+
     def enter(self) -> Call | None:
         """Return the call that may be made now, or None."""
         if self.is_closed:

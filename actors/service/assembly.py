@@ -195,7 +195,7 @@ class ServiceSystem(ActorSystem):
             )
             children[name] = [service_child(hosted)]
         self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
-        self._deadline_s = config.edge.deadline_s
+        self._edge_config = config.edge
         self._backups = Backups(
             self._hosted,
             folder,
@@ -355,7 +355,7 @@ class ServiceSystem(ActorSystem):
         Raises NoSuchActor, NothingWaits, LettersFull, and what an ask raises.
         """
         operator = self._operator(service)
-        return await operator.let_timers_go(message_type, timeout_s=self._deadline_s)
+        return await operator.let_timers_go(message_type, timeout_s=self._edge_config.deadline_s)
 
     async def backup(self, target: Path) -> BackedUp:
         """Write all files of one moment into a new folder. Raises BackupRefused, StoreError."""
@@ -370,13 +370,20 @@ class ServiceSystem(ActorSystem):
             message = f"{letter_id} is kept in memory as text only; it can be discarded"
             raise LetterNotReplayable(message)
         holder = await self._holder(letter_id)
-        return await holder.replay(letter_id, timeout_s=self._deadline_s)
+        return await holder.replay(letter_id, timeout_s=self._edge_config.deadline_s)
 
     async def discard(self, letter_id: str) -> None:
         """Forget a dead letter. Raises NoSuchLetter, and what an ask raises."""
         if not self.context.dead_letters.discard(letter_id):
             holder = await self._holder(letter_id)
-            await holder.discard(letter_id, timeout_s=self._deadline_s)
+            await holder.discard(letter_id, timeout_s=self._edge_config.deadline_s)
+
+    def reconfigured(self) -> None:
+        """Hear that the configuration has other values: who has copies takes new ones."""
+        for hosted in self._hosted.values():
+            hosted.breakers.reconfigured()
+        for remote in self._remotes.values():
+            remote.reconfigured()
 
     def _unread(self, found: Sequence[Sequence[TraceSpan] | None]) -> list[str]:
         return [name for name, kept in zip(self._operators, found, strict=True) if kept is None]

@@ -14,7 +14,7 @@ from actors.resilience.breaker import Breaker, Call
 from actors.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
-    from actors.config import Config
+    from actors.config import BreakerConfig, Config
     from actors.kernel.clock import Clock
 
 
@@ -35,6 +35,8 @@ class Breakers:
         self._clock = clock
         self.by_effect: dict[str, Breaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
+        # By effect, how long its attempts take at most, and from when on one has failed.
+        self._limits: dict[str, tuple[float, float]] = {}
 
     def of(self, effect: str, *, limit_s: float, slow_s: float) -> Breaker:
         """Return the breaker of that effect, whose attempts take `limit_s` at most.
@@ -43,15 +45,16 @@ class Breakers:
         """
         breaker = self.by_effect.get(effect)
         if breaker is None:
-            # A probe that may still answer was not killed.
-            probe_s_max = max(self._config.breaker.probe_s_max, limit_s)
-            config = msgspec.structs.replace(
-                self._config.breaker, probe_s_max=probe_s_max, slow_s=slow_s
-            )
+            self._limits[effect] = limit_s, slow_s
             breaker = self.by_effect[effect] = Breaker(
-                f"{self._service}.{effect}", config=config, clock=self._clock
+                f"{self._service}.{effect}", config=self._config_of(effect), clock=self._clock
             )
         return breaker
+
+    def reconfigured(self) -> None:
+        """Hear that the configuration has other values."""
+        for effect, breaker in self.by_effect.items():
+            breaker.reconfigured(self._config_of(effect))
 
     def budget_of(self, effect: str) -> RetryBudget:
         """Return the budget of that effect's retries."""
@@ -66,6 +69,12 @@ class Breakers:
         if counts is None:
             counts = self.counts[effect] = EffectCounts()
         return counts
+
+    def _config_of(self, effect: str) -> BreakerConfig:
+        limit_s, slow_s = self._limits[effect]
+        # A probe that may still answer was not killed.
+        probe_s_max = max(self._config.breaker.probe_s_max, limit_s)
+        return msgspec.structs.replace(self._config.breaker, probe_s_max=probe_s_max, slow_s=slow_s)
 
 
 class Gate:

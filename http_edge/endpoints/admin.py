@@ -10,6 +10,7 @@ import msgspec
 from actors.errors import (
     ActorError,
     BackupRefused,
+    ConfigError,
     LetterNotReplayable,
     LettersFull,
     NoSuchActor,
@@ -166,6 +167,23 @@ async def _back_up(call: AdminCall) -> tuple[int, object]:
         raise ProblemError(Kind.CONFLICT, str(error), field="dir") from error
 
 
+async def _reload(call: AdminCall) -> tuple[int, object]:
+    """200: which keys have other values now, and which would have after a restart."""
+    refuse_query(call.query)
+    more: dict[str, Any] = {}
+    if call.body:
+        try:
+            more = msgspec.json.decode(call.body, type=dict[str, Any])
+        except (ValueError, RecursionError) as error:
+            explain(call.body, error)
+    if call.reload is None:
+        raise ProblemError(Kind.CONFLICT, "this process cannot read its configuration anew")
+    try:
+        return 200, call.reload(more)
+    except ConfigError as error:
+        raise ProblemError(Kind.INVALID, f"nothing is changed: {error}") from error
+
+
 async def _let_messages_go(call: AdminCall) -> tuple[int, object]:
     """202: they go on their way to the receiver, which keeps them as dead letters."""
     order = _order(call, LetMessagesGoOrder)
@@ -288,6 +306,9 @@ ADMIN: tuple[Address, ...] = (
         "POST",
         "/admin/timers/let-go",
         admin(_let_timers_go, "give up what cannot be read", reads_body=True),
+    ),
+    Address(
+        "POST", "/admin/config", admin(_reload, "read the configuration anew", reads_body=True)
     ),
     Address("GET", "/admin/background", admin(_background, "what gives way to requests")),
     Address("GET", "/admin/breakers", admin(_breakers, "breakers")),

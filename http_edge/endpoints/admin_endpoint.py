@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from actors.config import EdgeConfig
     from http_edge.address import HttpHandler
     from http_edge.ask_breakers import AskBreakers
-    from http_edge.edge_context import EdgeContext
+    from http_edge.edge_context import EdgeContext, Reload
     from http_edge.http_request import HttpRequest
     from http_edge.served_system import ServedSystem
 
@@ -39,6 +39,7 @@ class AdminCall(NamedTuple):
     system: ServedSystem
     asks: AskBreakers
     config: EdgeConfig
+    reload: Reload | None
     params: dict[str, str]
     query: str
     body: bytes
@@ -64,7 +65,7 @@ class AdminEndpoint(Endpoint):
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         del method, path
         act, reads_body, system, config = self.act, self.reads_body, context.system, context.config
-        asks = context.asks
+        asks, reload = context.asks, context.reload
         token = context.admin_token.encode()
         reader = BodyReader(config)
         encode = msgspec.json.Encoder().encode
@@ -79,7 +80,8 @@ class AdminEndpoint(Endpoint):
             limit = asyncio.timeout(None if takes_long else request.look_again())
             try:
                 async with limit:
-                    status, said = await act(AdminCall(system, asks, config, params, query, body))
+                    call = AdminCall(system, asks, config, reload, params, query, body)
+                    status, said = await act(call)
             except TimeoutError:
                 if not limit.expired():  # it is the call's own
                     raise

@@ -64,8 +64,9 @@ class StreamEndpoint(Endpoint):
             self.message, items_default=config.page_items_max, items_max=config.page_items_max
         ).decode
 
-        async def page_of(params: dict[str, str], *, timeout_s: float = config.deadline_s) -> Any:
-            reply = await ask(decode(params, ""), timeout_s=timeout_s)
+        async def page_of(params: dict[str, str], *, timeout_s: float | None = None) -> Any:
+            limit_s = config.deadline_s if timeout_s is None else timeout_s
+            reply = await ask(decode(params, ""), timeout_s=limit_s)
             if isinstance(reply, Refusal):
                 raise from_refusal(reply)
             return reply

@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from actors.config import load_config
+from actors.live_config import change_keys
 from actors.resilience.admission_control import AdmissionControl
 
 if TYPE_CHECKING:
@@ -285,3 +286,13 @@ def test_no_more_are_in_progress_than_may_ever_be() -> None:
     assert [admission.enters(0.0) for _ in range(4)] == [True, True, False, False]
     admission.leaves(0.0, 1.0, served=True, too_late=False)
     assert [admission.enters(1.0) for _ in range(2)] == [True, False]
+
+
+def test_a_bound_moves_to_where_it_may_be_now() -> None:
+    """Who has other limits from now on is within them at once."""
+    config = msgspec.structs.replace(CONFIG)
+    admission = AdmissionControl("x", config, deadline_s=DEADLINE_S)
+    change_keys(config, {"in_progress_min": 2, "in_progress_max": 3})
+    admission.reconfigured(deadline_s=0.1)
+    assert [admission.enters(0.0) for _ in range(4)] == [True, True, True, False]
+    assert admission.late_s < 0.1

@@ -519,3 +519,22 @@ def test_numbers_that_do_not_fit_each_other_are_refused(setting: str, says: str)
     """Naming both."""
     with pytest.raises(ConfigError, match=says):
         load_config(settings=[setting])
+
+
+def test_other_limits_count_from_the_next_call_on(clock: ManualClock) -> None:
+    """A window that is cut keeps its latest calls."""
+    few = msgspec.structs.replace(
+        load_config().breaker, window_calls=2, calls_min=2, failed_share=1.0
+    )
+    many = msgspec.structs.replace(few, window_calls=4, calls_min=4)
+    breaker = Breaker("x", config=many, clock=clock)
+    for failed in (False, False, True):
+        call = breaker.enter()
+        assert call is not None
+        (call.failed if failed else call.succeeded)()
+    breaker.reconfigured(few)
+    assert (breaker.stats().calls, breaker.stats().failures) == (2, 1)
+    call = breaker.enter()
+    assert call is not None
+    call.failed()
+    assert breaker.state == "open"

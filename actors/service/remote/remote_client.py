@@ -41,10 +41,7 @@ class RemoteClient:
         """What must outlive this incarnation is the service's."""
         self._remote = remote
         self._transport = transport
-        config = remote.config
-        self._effect = config.effect
-        # Whoever has less patience says nothing of the service, but of himself.
-        self._patience_s = min(config.edge.breaker.patience_s, config.remote.command_s_max)
+        self._config = remote.config
 
     async def ask(self, envelope: Envelope, key: str | None) -> Any:
         """Return the reply or a Refusal, by the envelope's deadline; what failed is tried again.
@@ -105,7 +102,9 @@ class RemoteClient:
             call.succeeded()
         except TimeoutError:
             outcome = "timed_out"
-            if limit_s >= self._patience_s:
+            # Whoever has less patience says nothing of the service, but of himself.
+            config = self._config
+            if limit_s >= min(config.edge.breaker.patience_s, config.remote.command_s_max):
                 call.failed()
             error = f"{remote.name} did not answer {route.method} {route.path} in {limit_s:.3f} s"
             raise DeadlineExceeded(error) from None
@@ -169,7 +168,7 @@ class RemoteClient:
 
     def _pause_s(self, attempt: int) -> float:
         """Return how long to wait before the next: as drawn, or longer if it said so itself."""
-        limits = self._effect
+        limits = self._config.effect
         drawn_s = full_jitter_s(
             self._remote.rng, attempt + 1, min_s=limits.backoff_s_min, max_s=limits.backoff_s_max
         )

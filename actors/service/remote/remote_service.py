@@ -12,7 +12,7 @@ from actors.resilience.breaker import Breaker
 from actors.resilience.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
-    from actors.config import Config
+    from actors.config import BreakerConfig, Config
     from actors.kernel.clock import Clock
     from actors.kernel.rng import Rng
     from actors.service.directory import Directory
@@ -47,21 +47,17 @@ class RemoteService:
         self.rng = rng
         self.counts = RemoteCounts()
         self.budget = RetryBudget(config.effect, clock)
-        # A probe that may still answer was not killed.
-        slowest_s = max(
-            config.breaker.probe_s_max, config.remote.command_s_max, config.edge.deadline_s
-        )
-        self.breaker = Breaker(
-            f"{name}.{DEPENDENCY}",
-            config=msgspec.structs.replace(config.breaker, probe_s_max=slowest_s),
-            clock=clock,
-        )
+        self.breaker = Breaker(f"{name}.{DEPENDENCY}", config=self._limits(), clock=clock)
         # The highest number that it has acknowledged, by sender and the sender's file. Who comes
         # again with less was killed before it heard.
         self.acknowledged: dict[tuple[str, str], int] = {}
         self._transport = transport
         # Until when it asked to be left alone, in the clock's monotonic seconds.
         self._rests_until_s = 0.0
+
+    def reconfigured(self) -> None:
+        """Hear that the configuration has other values."""
+        self.breaker.reconfigured(self._limits())
 
     def connect(self) -> Transport:
         """Return an incarnation's connections; none is open yet."""
@@ -90,3 +86,11 @@ class RemoteService:
             forced=self.breaker.forced is not None,
         )
         return MeasuredRemote(name=self.name, counts=self.counts, breaker=breaker)
+
+    def _limits(self) -> BreakerConfig:
+        config = self.config
+        # A probe that may still answer was not killed.
+        slowest_s = max(
+            config.breaker.probe_s_max, config.remote.command_s_max, config.edge.deadline_s
+        )
+        return msgspec.structs.replace(config.breaker, probe_s_max=slowest_s)

@@ -61,7 +61,7 @@ class ClientStream:
         config = call.api.config
         self._keepalive_s = config.keepalive_s
         self._send_s_max = context.config.send_s_max
-        self._deadline_s = context.config.deadline_s
+        self._config = context.config
         # Midway between the longest backfill, which begins that late, and what is forgotten.
         backfill_s = config.backfill_minutes_max * 60
         lag_s_max = (backfill_s + config.matches_kept_s) / 2
@@ -183,7 +183,7 @@ class ClientStream:
 
     async def _read(self, place: int) -> MatchPage:
         question = ReadMatches(after=place, limit=PAGE_MATCHES)
-        page: MatchPage = await self._call.ask(question, timeout_s=self._deadline_s)
+        page: MatchPage = await self._call.ask(question, timeout_s=self._config.deadline_s)
         return page
 
     async def _send_all(self, outlet: Outlet, page: MatchPage) -> bool:
