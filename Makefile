@@ -32,10 +32,12 @@ PYTEST = $(CACHED) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-lo
 test: $(VENV)/installed-dev
 	$(PYTEST) $(ARGS)
 
-# Storms of a minute and more, each the long version of one in `make test`. Some may take as long as
-# half an hour on a busy machine: the backstop comes behind their own limit.
+# What is too long for `make test`: most is the long version of what is there, Hypothesis with more
+# examples. Some may take as long as half an hour on a busy machine: the backstop comes behind their
+# own limit.
 test-long: $(VENV)/installed-dev
-	$(PYTEST) -m long -o faulthandler_timeout=2000 $(ARGS)
+	$(PYTEST) -m "long or hypothesis" --hypothesis-profile thorough \
+		-o faulthandler_timeout=2000 $(ARGS)
 
 # Until something breaks, or for as long as ARGS say: make simulate ARGS="--hours 24"
 simulate: $(VENV)/installed

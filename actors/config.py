@@ -429,7 +429,7 @@ def listed_systems(overlay: Path | None = None, settings: Iterable[str] = ()) ->
 
     Laid over as all is. Raises ConfigError.
     """
-    tree = _read(DEFAULTS)
+    tree = _shipped()
     _lay_over(tree, overlay, settings)
     try:
         return msgspec.convert(tree["runtime"]["systems"], tuple[str, ...])
@@ -460,7 +460,7 @@ def load_config(
     sections = _sections_of(systems)
     listeners = {each.name: each for system in systems for each in system.listeners}
     tree = _defaults_of(sections)
-    _merge(tree, _read(DEFAULTS))
+    _merge(tree, _shipped())
     for name, listener in listeners.items():
         tree["edge"].setdefault(name, {"host": listener.host, "port": listener.port})
     _lay_over(tree, overlay, settings)
@@ -575,6 +575,18 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         message = f"cannot read the configuration {path}: {error}"
         raise ConfigError(message) from error
+
+
+def _shipped() -> dict[str, Any]:
+    tree: dict[str, Any] = msgspec.msgpack.decode(_packed(DEFAULTS))
+    return tree
+
+
+# Nobody changes it while we run, and to parse it takes ten times as long as all the rest: a test
+# loads a configuration several times.
+@lru_cache(maxsize=1)
+def _packed(path: Path) -> bytes:
+    return msgspec.msgpack.encode(_read(path))
 
 
 def _lay_over(tree: dict[str, Any], overlay: Path | None, settings: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ who knows whom, not about what happens to run.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -195,6 +196,12 @@ def product_files(root: Path) -> Iterator[Path]:
             yield from sorted((root / package).rglob(f"*.{suffix}"))
 
 
+@functools.cache
+def parsed(text: str) -> ast.Module:
+    """Return what is there; several rules look at each file."""
+    return ast.parse(text)
+
+
 def doubled_names(sources: Mapping[str, str]) -> list[str]:
     """Return what two files, or two public classes or functions, are both called, and where."""
     functions = ast.FunctionDef | ast.AsyncFunctionDef
@@ -204,7 +211,7 @@ def doubled_names(sources: Mapping[str, str]) -> list[str]:
         is_own = ONE_A_SYSTEM.fullmatch(path) is not None
         if not is_own and name not in ONE_A_FOLDER:
             places.setdefault(name, []).append(path)
-        for node in ast.parse(text).body:
+        for node in parsed(text).body:
             if isinstance(node, functions) and (is_own or _is_overload(node)):
                 continue
             if isinstance(node, ast.ClassDef | functions) and not node.name.startswith("_"):
@@ -224,7 +231,7 @@ def circles(sources: Mapping[str, str]) -> list[tuple[str, ...]]:
     paths = {module_name(path): path for path in sources}
     known: dict[str, set[str]] = {}
     for path, text in sources.items():
-        nodes = ast.walk(ast.parse(text))
+        nodes = ast.walk(parsed(text))
         targets = {_file_of(target, paths) for _, target, _ in imports(nodes, path)}
         known[path] = {each for each in targets if each is not None and each != path}
     reached = {path: _reached(path, known) for path in known}
@@ -266,7 +273,7 @@ def check_sql_text(text: str) -> list[str]:
 
 def check_python(path: str, text: str) -> Iterator[str]:
     """Yield `line: trouble` for every rule that the module at `path` breaks."""
-    nodes = list(ast.walk(ast.parse(text)))
+    nodes = list(ast.walk(parsed(text)))
     module = module_name(path)
     names: dict[str, str] = {}
     for statement, target, bound in imports(nodes, path):

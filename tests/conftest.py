@@ -40,6 +40,11 @@ hypothesis.settings.register_profile(
     deadline=None,
     print_blob=True,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    max_examples=30,
+)
+# As `make test-long` has them again.
+hypothesis.settings.register_profile(
+    "thorough", parent=hypothesis.settings.get_profile("rehearsal"), max_examples=200
 )
 hypothesis.settings.load_profile("rehearsal")
 # Nor are the constants drawn of all that is imported: each worker would read five hundred files for
@@ -126,48 +131,57 @@ def pytest_runtest_makereport(
 # Seconds for a test that takes minutes on an idle machine: a busy one needs as long.
 LONG_S_MAX = 1_800
 
-# What takes a worker five seconds of CPU and more, as measured, the longest first.
+# What takes a worker five seconds of CPU and more, as measured, the longest first; and what waits
+# for as long.
 LONGEST = (
     "tests/simulation/command/test_command.py",
     "tests/simulation/stage/test_rehearsal.py",
-    "tests/systems/hotel/test_saga_commit_boundaries.py",
     "tests/system/test_boot.py",
     "tests/simulation/oracles/test_engine.py",
-    "tests/systems/tweets/test_brand_commit_boundaries.py",
-    "tests/simulation/test_plants.py",
-    "tests/test_commands_as_written.py",
-    "tests/system/test_disk.py",
-    "tests/system/test_wheel.py",
-    "tests/mutants/test_mutants.py",
     "tests/simulation/command/test_campaign.py",
-    "tests/systems/tweets/x/test_x_refusals.py",
-    "tests/testing/test_rehearse.py",
-    "tests/test_new_command.py",
-    "tests/system/test_lost_files.py",
+    "tests/system/test_disk.py",
+    "tests/systems/hotel/test_saga_commit_boundaries.py",
     "tests/simulation/command/test_workers.py",
-    "tests/testing/test_plugin.py",
-    "tests/simulation/deploys/test_broken_deploys.py",
     "tests/simulation/command/test_vacuity.py",
-    "tests/simulation/script/test_searches.py",
-    "tests/store/messaging/test_channel_crashes.py",
-    "tests/system/test_dead_letters.py",
-    "tests/simulation/test_brand_monitor.py",
-    "tests/test_entry_point.py",
-    "tests/systems/tweets/reading/test_reader_traps.py",
+    "tests/systems/tweets/x/test_x_refusals.py",
     "tests/systems/tweets/scenario/test_oracle.py",
-    "tests/simulation/test_documentation.py",
-    "tests/store/test_recovery.py",
-    "tests/load/test_pause.py",
-    "tests/testing/test_documentation.py",
+    "tests/systems/tweets/reading/test_reader_traps.py",
+    "tests/simulation/script/test_searches.py",
+    "tests/testing/test_plugin.py",
+    "tests/simulation/test_brand_monitor.py",
     "tests/test_architecture.py",
-    "tests/simulation/stage/test_mishaps.py",
-    "tests/test_launch.py",
+    "tests/system/test_lost_files.py",
+    "tests/simulation/test_retry_storm.py",
+    "tests/system/test_dead_letters.py",
+    "tests/testing/test_rehearse.py",
     "tests/store/test_store_contract.py",
-    "tests/simulation/stage/test_handler_faults.py",
-    "tests/system/test_bookings.py",
-    "tests/system/test_operator.py",
+    "tests/systems/tweets/test_brand_commit_boundaries.py",
+    "tests/system/test_api.py",
+    "tests/kernel/test_storm.py",
+    "tests/simulation/script/test_schedule.py",
     "tests/system/test_tutorial.py",
+    "tests/test_launch.py",
+    "tests/system/test_bookings.py",
+    "tests/simulation/stage/test_mishaps.py",
+    "tests/system/test_operator.py",
     "tests/systems/hotel/test_scenario.py",
+    "tests/simulation/files/test_running_backups.py",
+    "tests/store/test_handler_watch.py",
+    "tests/simulation/deploys/test_broken_deploys.py",
+    "tests/service/test_letters.py",
+    "tests/store/messaging/test_channel_crashes.py",
+    "tests/system/test_backup.py",
+    "tests/test_entry_point.py",
+    "tests/system/test_brand_monitor.py",
+    "tests/simulation/net/test_network_bytes.py",
+    "tests/service/test_gate.py",
+    "tests/systems/x_platform/authors/test_author.py",
+    "tests/simulation/oracles/test_http_contract.py",
+    "tests/simulation/test_documentation.py",
+    "tests/simulation/oracles/test_metrics_oracle.py",
+    "tests/systems/hotel/test_booking.py",
+    "tests/test_docs.py",
+    "tests/test_conftest.py",
 )
 
 

@@ -1,7 +1,8 @@
 """Every command of the documentation runs as it is written, or says why it is not run here.
 
 Those of `python runtime.py` and of make run in a fresh copy of the checkout, the others in
-tests/system/test_wheel.py, where the wheel is installed. Only ports are others than they say.
+tests/system/test_wheel.py, where the wheel is installed. Only ports are others than they say. Both
+are long: what each command does has tests of its own, in one process.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ HOW: tuple[tuple[str, Way], ...] = (
     (r"pip install", Left("tests/system/test_wheel.py builds and installs it")),
     (r"PYTHONPATH=", Left("it is for a folder of the reader's own: test_documentation.py")),
     (r"curl ", Left("tests/test_services_page.py asks the running café")),
+    (r"async with ", Left("a line of Python, and no command")),
 )
+SIMULATE = re.compile(r"python runtime\.py simulate (\S+\.py )?(?P<options>-.*)")
 ALL = [written for page in PAGES for written in commands_of(page)]
 
 
@@ -106,6 +109,15 @@ def test_every_command_is_run_or_has_its_reason() -> None:
     """A page's new command is noticed."""
     ways = [how(written) for written in ALL]
     assert sum(not isinstance(way, Left) for way in ways) > 15
+
+
+def test_what_is_simulated_is_read_as_it_is_written() -> None:
+    """Each option there is, whatever it plays."""
+    played = {each.name: each for each in SYSTEMS}
+    found = [match["options"] for each in ALL if (match := SIMULATE.match(each.command))]
+    assert len(found) > 5
+    for options in found:
+        assert Options.parse(shlex.split(options), systems=played, fresh_seed=1).systems, options
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +143,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.real_time
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_a_fresh_checkout_does_what_the_page_says(checkout: Path, page: str) -> None:
     """One after the other, as a reader types them; what a page before has is not typed again."""

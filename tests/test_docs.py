@@ -84,7 +84,13 @@ def test_an_output_that_differs_does_not_match(written: str) -> None:
 
 
 @pytest.mark.real_time
-@pytest.mark.parametrize(("page", "settings"), TOURS, ids=[page for page, _ in TOURS])
+@pytest.mark.parametrize(
+    ("page", "settings"),
+    [
+        pytest.param(*each, id=each[0], marks=[] if each is TOURS[0] else pytest.mark.long)
+        for each in TOURS
+    ],
+)
 def test_the_tour_is_true(live: Live, tmp_path: Path, page: str, settings: tuple[str, ...]) -> None:
     """Each command of the page prints what stands below it, on a fresh system."""
     process = live.prepare(None, *SILENCE, *settings, data_dir=tmp_path / "data").start()

@@ -275,6 +275,7 @@ def test_somebodys_own_system_boots(elsewhere: Path) -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.long
 def test_its_simulation_is_played_again_in_a_second_process(
     elsewhere: Path, runtime: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
@@ -287,6 +288,7 @@ def test_its_simulation_is_played_again_in_a_second_process(
 
 
 @pytest.mark.real_time
+@pytest.mark.long
 def test_its_failure_is_played_again_by_what_is_printed(
     elsewhere: Path, runtime: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

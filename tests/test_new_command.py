@@ -89,7 +89,7 @@ def test_a_folder_that_takes_nothing_is_named(
 
 
 @pytest.mark.real_time
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_checkouts_does_what_its_readme_says(tmp_path: Path) -> None:
     """Its simulation holds and its tests pass, in a folder with a space, with nothing activated."""
     place = tmp_path / "of one's own"

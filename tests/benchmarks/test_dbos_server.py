@@ -28,7 +28,12 @@ BEFORE_THE_KILL_S = 0.5
 RECOVERED_S_MAX = 30.0
 
 # Not imported to find out: every worker that collects this would wait half a second for it.
-pytestmark = pytest.mark.skipif(find_spec("dbos") is None, reason="make bench installs it")
+# It is no part of the product: nothing that changes there can break it.
+pytestmark = [
+    pytest.mark.skipif(find_spec("dbos") is None, reason="make bench installs it"),
+    pytest.mark.real_time,
+    pytest.mark.long,
+]
 
 
 def start(mode: str, folder: Path) -> tuple[ServerProcess, str]:
@@ -81,8 +86,6 @@ def load_and_kill(mode: str, folder: Path, day: int) -> list[str]:
     return answered
 
 
-@pytest.mark.real_time
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["steps", "transactions"])
 def test_rival_finishes_what_a_kill_interrupted(mode: str, tmp_path: Path) -> None:
     """After SIGKILL under load DBOS ends every booking it began, and does no step of one twice."""
@@ -120,8 +123,6 @@ def unfinished(url: str) -> int:
         return int(json.load(answer)["unfinished"])
 
 
-@pytest.mark.real_time
-@pytest.mark.slow
 def test_rival_commits_as_durably_as_ours(tmp_path: Path) -> None:
     """DBOS's own connections are in WAL with synchronous=FULL, as it says itself."""
     server, url = start("transactions", tmp_path)

@@ -69,7 +69,7 @@ def write(folder: Path, name: str, ports: dict[int, int]) -> str:
 
 
 @pytest.mark.real_time
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("dbos") is None, reason="make bench installs it")
 def test_dbos(tmp_path: Path, start: Start) -> None:
     """A note is added once under its key, and is there after a SIGKILL."""
@@ -84,7 +84,7 @@ def test_dbos(tmp_path: Path, start: Start) -> None:
 
 
 @pytest.mark.real_time
-@pytest.mark.slow
+@pytest.mark.long
 @needs_restate
 def test_restate(tmp_path: Path, start: Start) -> None:
     """Likewise, whichever of the two processes is killed."""

@@ -1,8 +1,9 @@
 """What docs/COMPARISON.md says of three programs that are killed is what is seen of them.
 
-    python -m pytest tests/comparison
+    python -m pytest tests/comparison -m "long or not long"
 
-Ours always; DBOS where `make bench` has installed it; Restate where its server and its package are:
+Ours always; the others in `make test-long` alone: DBOS where `make bench` has installed it;
+Restate where its server and its package are:
 `npm install -g @restatedev/restate-server`, `pip install restate_sdk hypercorn`.
 """
 
@@ -79,13 +80,20 @@ def killed(program: Program) -> Seen:
         program.stop()
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(each, marks=[] if each == IN_THE_EFFECT else pytest.mark.long)
+        for each in POINTS
+    ],
+)
 def test_ours(tmp_path: Path, point: str) -> None:
     """What was not committed has not happened; what was goes on; asked again, it is done once."""
     seen = killed(Ours(tmp_path, point))
     assert seen == Seen(None, point != IN_THE_TRANSACTION, 2 if point == IN_THE_EFFECT else 1)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("dbos") is None, reason="make bench installs it")
 @pytest.mark.parametrize("point", POINTS)
 def test_dbos(tmp_path: Path, point: str) -> None:
@@ -100,6 +108,7 @@ needs_restate = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @needs_restate
 @pytest.mark.parametrize("point", POINTS)
 def test_restate(tmp_path: Path, point: str) -> None:
@@ -110,6 +119,7 @@ def test_restate(tmp_path: Path, point: str) -> None:
     )
 
 
+@pytest.mark.long
 @needs_restate
 @pytest.mark.parametrize("point", POINTS)
 def test_restates_server(tmp_path: Path, point: str) -> None:

@@ -261,6 +261,7 @@ def test_a_server_imports_no_load_generator() -> None:
     assert printed.splitlines()[-1] == "[]"
 
 
+@pytest.mark.long
 def test_the_shipped_plans_hold_against_the_shipped_systems(
     live: Live, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,18 +59,10 @@ def dumped(file: str) -> str:
 SEARCHED = sorted({each.systems for each in MUTANTS})
 
 
-# Where all of them are among another's, the other's search plays the same.
-@pytest.mark.parametrize(
-    "systems",
-    [
-        pytest.param(each, marks=pytest.mark.long)
-        if any(set(each) < set(other) for other in SEARCHED)
-        else each
-        for each in SEARCHED
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("systems", SEARCHED)
 def test_without_a_mutant_all_holds(systems: tuple[str, ...]) -> None:
-    """The control: the same search finds nothing; under other profiles nor does test_rehearsal."""
+    """The control: the same search finds nothing. In every run, test_rehearsal's finds nothing."""
     schedules = len(systems)
     with scratch_folder() as place, without_logs():
         heard = list(
@@ -181,7 +173,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return Tree(tmp_path_factory.mktemp("tree"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.real_time
 def test_a_hunt_tells_how_it_ended(tree: Tree) -> None:
     """Found by what it does; not found; not to be booted; out of time: and no change is left."""

@@ -111,10 +111,17 @@ async def test_only_effects_of_its_own_are_run_and_nothing_is_sent_to_itself(
 
 
 @pytest.mark.parametrize(
-    "store", [HoppingStore, pytest.param(AiosqliteStore, marks=pytest.mark.real_time)]
+    ("store", "kills"),
+    [
+        (HoppingStore, 80),
+        pytest.param(AiosqliteStore, 40, marks=pytest.mark.real_time),
+        pytest.param(HoppingStore, 250, marks=pytest.mark.long),
+        # Of threads each takes longer.
+        pytest.param(AiosqliteStore, 100, marks=[pytest.mark.real_time, pytest.mark.long]),
+    ],
 )
 async def test_outcome_is_applied_once_whenever_the_service_is_killed(
-    tmp_path: Path, rng: Rng, world: World, store: type[AiosqliteStore | HoppingStore]
+    tmp_path: Path, rng: Rng, world: World, store: type[AiosqliteStore | HoppingStore], kills: int
 ) -> None:
     """However often the effect itself ran: at least once each."""
 
@@ -125,7 +132,6 @@ async def test_outcome_is_applied_once_whenever_the_service_is_killed(
         return None if label.startswith("none") else Called(label=label)
 
     world.answer = answer
-    kills = 250 if store is HoppingStore else 100  # of threads each takes longer
     settings = [*NO_BREAKER, "effect.attempts_max=1000", "effect.running_max=8"]
     async with office(
         tmp_path,

@@ -80,7 +80,7 @@ async def publish_while_down(town: Town, receiver: str) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("how", ["suspended", "parked"])
+@pytest.mark.parametrize("how", ["suspended", pytest.param("parked", marks=pytest.mark.long)])
 async def test_subscriber_that_is_down_for_1500_events_catches_up_in_order(
     tmp_path: Path, how: str
 ) -> None:

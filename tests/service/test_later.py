@@ -160,9 +160,10 @@ async def test_handler_may_answer_what_it_puts_off(tmp_path: Path, clock: Steppi
 @pytest.mark.parametrize(
     ("store", "between"),
     [
-        (HoppingStore, 1),
+        (HoppingStore, 2),
         # Turns of the loop are no measure of what threads do: any number is as good as another.
-        pytest.param(AiosqliteStore, 4, marks=pytest.mark.real_time),
+        pytest.param(AiosqliteStore, 6, marks=pytest.mark.real_time),
+        pytest.param(HoppingStore, 1, marks=pytest.mark.long),
         pytest.param(AiosqliteStore, 1, marks=[pytest.mark.real_time, pytest.mark.long]),
     ],
 )

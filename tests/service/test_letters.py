@@ -231,7 +231,7 @@ async def test_attempts_are_those_that_were_made_whatever_was_killed(
 ) -> None:
     """A burial that was committed and not heard of is not a second one."""
     async with office(tmp_path, wells(mood), clock=clock, store=HoppingStore) as run:
-        for number in range(30):
+        for number in range(20):
             asked = run.ask("well", Wish(label=str(number)))
             for _ in range(4):
                 await turns(number % 20)
@@ -239,7 +239,7 @@ async def test_attempts_are_those_that_were_made_whatever_was_killed(
             with pytest.raises(DeadLettered):
                 await run.through(asked)
         assert {letter.attempts for letter in await run.letters()} == {3}
-        assert len(await run.letters()) == 30
+        assert len(await run.letters()) == 20
         letters = [letter.id for letter in await run.letters()]
         for number, letter_id in enumerate(letters):
             replay = asyncio.ensure_future(run.system.replay(letter_id))
@@ -249,7 +249,7 @@ async def test_attempts_are_those_that_were_made_whatever_was_killed(
             with pytest.raises((DeadLettered, ServiceUnavailable)):
                 await run.through(replay)
         assert {letter.attempts for letter in await run.letters()} <= {3, 6}
-        assert len(await run.letters()) == 30
+        assert len(await run.letters()) == 20
 
 
 async def test_attempts_are_those_that_were_made_whatever_was_refused_meanwhile(
@@ -278,7 +278,7 @@ async def test_replay_happens_once_whenever_the_service_is_killed(
     """Before the commit it runs again; after it, whoever asks is told that it is gone."""
     seed = rng.getrandbits(32)
     async with office(tmp_path, wells(mood), clock=clock, seed=seed, store=HoppingStore) as run:
-        labels = [str(number) for number in range(60)]
+        labels = [str(number) for number in range(30)]
         letters = {label: await buried(run, label) for label in labels}
         mood.crashes = False
         outcomes: list[str] = []

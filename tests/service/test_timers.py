@@ -195,8 +195,9 @@ def plan_and_say_when(tx: Transaction, cmd: Do) -> None:
 @pytest.mark.parametrize(
     ("store", "kills"),
     [
-        (HoppingStore, KILLS),
-        pytest.param(AiosqliteStore, KILLS // 4, marks=pytest.mark.real_time),
+        (HoppingStore, KILLS // 3),
+        pytest.param(AiosqliteStore, KILLS // 8, marks=pytest.mark.real_time),
+        pytest.param(HoppingStore, KILLS, marks=pytest.mark.long),
         pytest.param(AiosqliteStore, KILLS, marks=[pytest.mark.real_time, pytest.mark.long]),
     ],
 )

@@ -7,6 +7,7 @@ bug was missed, or where two starts ended differently.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.command.settled_heap import settled_heap
+from actors.simulation.script.profile import PROFILES
 from actors.simulation.shrink.minimise import minimise
 from actors.simulation.stage.rehearsal import Rehearsal
 from actors.systems import SYSTEMS
@@ -49,23 +51,37 @@ def config_of(system: str) -> Config:
     return load_config(systems=[OURS[system]] if system in OURS else SYSTEMS)
 
 
+class Stages:
+    """The rehearsals of each system: it is furnished once, whatever the profile."""
+
+    def __init__(self, place: Path) -> None:
+        """Each has a folder below that place."""
+        self._place = place
+        self._furnished: dict[str, Rehearsal] = {}
+
+    def rehearsal(self, system: str, profile: str) -> Rehearsal:
+        """Return that system's, under that profile."""
+        found = self._furnished.get(system)
+        if found is None:
+            folder = self._place / system
+            folder.mkdir()
+            found = Rehearsal(PLANTED[system], config_of(system), folder)
+            self._furnished[system] = found
+        other = copy.copy(found)
+        faults = PROFILES[profile]
+        other.playwright = msgspec.structs.replace(found.playwright, profile=faults)
+        return other
+
+
 class Nursery:
     """The rehearsals in which plants are looked for; each is furnished before any is planted."""
 
     def __init__(self, place: Path) -> None:
-        self._place = place
-        self._rehearsals: dict[tuple[str, str], Rehearsal] = {}
+        self._stages = Stages(place)
 
     def rehearsal(self, plant: Plant) -> Rehearsal:
         """Return the plant's own."""
-        found = self._rehearsals.get((plant.system, plant.profile))
-        if found is None:
-            folder = self._place / f"{plant.system}-{plant.profile}"
-            folder.mkdir()
-            system, config = PLANTED[plant.system], config_of(plant.system)
-            found = Rehearsal(system, config, folder, profile=plant.profile)
-            self._rehearsals[plant.system, plant.profile] = found
-        return found
+        return self._stages.rehearsal(plant.system, plant.profile)
 
     def failures(self, plant: Plant, *, first: int = 1) -> Iterator[Played]:
         """Play seeds from `first` on with the bug; yield each run in which something is wrong."""

@@ -51,7 +51,7 @@ def test_what_does_not_keep_to_a_time_is_found(
 ) -> None:
     """By the oracle, which knows of each what its sender said."""
     found: list[str] = []
+    seeds = iter(SEEDS)
     with planted:
-        for seed in SEEDS:
-            found += rehearsal.play(rehearsal.script(seed)).troubles
-    assert any(words in each for each in found), found[:5]
+        while not any(words in each for each in found):
+            found += rehearsal.play(rehearsal.script(next(seeds))).troubles

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +10,7 @@ from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule, Step
 from actors.simulation.script.workload import ClientRequest
-from tests.simulation.planting import SCHEDULES_MAX, Nursery, harvest
+from tests.simulation.planting import OURS, SCHEDULES_MAX, Nursery, harvest
 from tests.simulation.plants import PLANTS
 from tests.simulation.tally import TallyCall
 
@@ -49,9 +48,15 @@ FIRST = {
 OUT_OF_DATE = ("TypeError", "AttributeError", "NameError", "processor time")
 
 
+# The reference systems' are long: what their scenarios find, tests beside these say.
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.long) if name in RARE else name for name in PLANTS],
+    [
+        pytest.param(name, marks=pytest.mark.long)
+        if name in RARE or plant.system not in OURS
+        else name
+        for name, plant in PLANTS.items()
+    ],
 )
 def test_a_planted_bug_is_found(nursery: Nursery, name: str) -> None:
     """Within 2,000 schedules, for what it does; without it, what found it finds nothing."""
@@ -76,7 +81,7 @@ def test_all_starts_end_in_one_script(nursery: Nursery) -> None:
 def test_what_is_found_is_found_again(nursery: Nursery) -> None:
     """A failing script fails in the same way each time."""
     plant = PLANTS["outbox_in_memory"]
-    for played in islice(nursery.failures(plant), 3):
-        with plant.planted():
-            again = nursery.rehearsal(plant).play(played.script)
-        assert (again.digest, again.troubles) == (played.digest, played.troubles)
+    played = next(nursery.failures(plant))
+    with plant.planted():
+        again = nursery.rehearsal(plant).play(played.script)
+    assert (again.digest, again.troubles) == (played.digest, played.troubles)

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 
 from actors.config import load_config
 from actors.kernel.clock import ManualClock
@@ -31,6 +32,8 @@ STORES: dict[str, type[AiosqliteStore | InlineStore]] = {
     "aiosqlite": AiosqliteStore,
     "inline": InlineStore,
 }
+# For deaths at every statement: what is written is the same on both, and threads only take longer.
+STORES_THEN_LONG = ["inline", pytest.param("aiosqlite", marks=pytest.mark.long)]
 
 SCHEMA = """
 CREATE TABLE account (name TEXT PRIMARY KEY) STRICT;

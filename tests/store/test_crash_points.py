@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from actors.errors import DeadLettered
 from actors.kernel.messages import Refusal
-from tests.store.ledger import STORES, Add, Added, Crash, Ledger, Refuse, handlers
+from tests.store.ledger import STORES_THEN_LONG, Add, Added, Crash, Ledger, Refuse, handlers
 from tests.store.mortal import Mortal, make_mortal
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ async def die_after(
         return mortal.dead
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", STORES_THEN_LONG)
 async def test_incarnation_that_dies_at_any_statement_loses_and_repeats_nothing(
     kind: str, template: Path
 ) -> None:

@@ -47,7 +47,11 @@ RSS_MB_MAX = 120.0
 DEADLINE_S = 5.0
 
 CUSTOMER = {"name": "Ada", "email": "ada@example.com"}
-SIGNALS = pytest.mark.parametrize("signal", [SIGTERM, SIGINT], ids=lambda signal: signal.name)
+SIGNALS = pytest.mark.parametrize(
+    "signal",
+    [SIGTERM, pytest.param(SIGINT, marks=pytest.mark.long)],
+    ids=lambda signal: signal.name,
+)
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 TWEETS_A_SECOND = 300
 POSTERS = 16
 TWEETS_A_FAULT = 25  # times the faults, whole hundreds: see EDITED_EVERY
-FAULTS = [20, pytest.param(400, marks=pytest.mark.long)]
+FAULTS = [12, pytest.param(400, marks=pytest.mark.long)]
 FAULTS_SHARE_MIN = 0.65  # the last few may find no connection to befall
 FAULT_EVERY_S = 0.06
 # A busy machine gets to them later: before more are caused, all but so many have happened, or there

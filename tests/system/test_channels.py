@@ -85,6 +85,7 @@ async def test_what_a_suspended_receiver_has_not_taken_is_seen_and_kept(
         check_books(process.data_dir)
 
 
+@pytest.mark.long
 async def test_timers_are_counted_and_survive_kill_9(hotels: Processes) -> None:
     """A hold's and a booking's own; those that came due while nothing ran fire at the start."""
     process = hotels.boot("hotel.booking_s_max=5", "hotel.hold_s=6")

@@ -67,7 +67,10 @@ def lay_out(furnished: Furnished, process: LiveSystem) -> tuple[dict[str, Any], 
 
 
 # What of it is noticed, whichever byte it is: tests/store/test_recovery.py.
-@pytest.mark.parametrize("offset", [0, PAGE_BYTES], ids=["header", "page"])
+@pytest.mark.parametrize(
+    "offset",
+    [pytest.param(0, id="header"), pytest.param(PAGE_BYTES, id="page", marks=pytest.mark.long)],
+)
 async def test_a_damaged_file_parks_its_service_alone(
     hotels: Processes, furnished: Furnished, offset: int
 ) -> None:
@@ -244,7 +247,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("end", ["kill", pytest.param("stop", marks=pytest.mark.long)])
 async def test_a_full_disk_loses_nothing_acknowledged(
     processes: Processes, small_disk: Path, end: str
 ) -> None:

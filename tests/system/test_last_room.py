@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-ROUNDS = [10, pytest.param(400, marks=pytest.mark.long)]
+ROUNDS = [6, pytest.param(400, marks=pytest.mark.long)]
 GUESTS = 64
 # Each round has days of its own; the middle one is what everybody wants.
 DAYS = 5

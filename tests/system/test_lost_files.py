@@ -105,6 +105,7 @@ async def test_a_process_whose_lock_was_removed_stops_where_another_begins(
     assert await asyncio.to_thread(second.stop) == 0
 
 
+@pytest.mark.long
 async def test_after_an_older_backup_of_one_file_bookings_go_on(
     hotels: Processes, tmp_path: Path
 ) -> None:

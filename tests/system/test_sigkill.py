@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-ROUNDS = [2, pytest.param(60, marks=pytest.mark.long)]
+ROUNDS = [1, pytest.param(60, marks=pytest.mark.long)]
 CLIENTS = 24
 # Every this many rounds the process is killed while it boots, and killed again once it is up.
 BOOT_KILL_EVERY = 3

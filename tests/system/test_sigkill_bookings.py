@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
-ROUNDS = [2, pytest.param(60, marks=pytest.mark.long)]
+ROUNDS = [1, pytest.param(60, marks=pytest.mark.long)]
 # Which states two kills meet is drawn: so many more come until enough were met.
 MORE_ROUNDS_MAX = 30
 GUESTS = 24

@@ -32,7 +32,7 @@ GROWTH_MB_MAX = 12.0
 DESCRIPTORS_MAX = 16
 
 
-@pytest.mark.parametrize("load_s", [4.0, pytest.param(60.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("load_s", [2.0, pytest.param(60.0, marks=pytest.mark.long)])
 async def test_all_and_insert_under_load(
     processes: Processes, report: Report, load_s: float
 ) -> None:

@@ -215,6 +215,7 @@ async def got(client: Client, count: int) -> list[int]:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 async def test_what_the_next_version_cannot_read_waits_for_the_one_after(tmp_path: Path) -> None:
     """Over two kill -9: listed meanwhile, then in order, and nothing twice."""
     shop = Shop(tmp_path)

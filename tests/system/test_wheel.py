@@ -57,8 +57,10 @@ def wheel(untouched: list[str], tmp_path_factory: pytest.TempPathFactory) -> Pat
     return built
 
 
+# What an installation can do is long; what a checkout can, which is the same, is not.
 @pytest.fixture(
-    scope="module", params=["beside ours", pytest.param("by itself", marks=pytest.mark.long)]
+    scope="module",
+    params=[pytest.param(each, marks=pytest.mark.long) for each in ("beside ours", "by itself")],
 )
 def command(
     wheel: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest

@@ -200,6 +200,7 @@ def test_xdk_asks_the_stream_for_times(server: XServer) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node here")
 @pytest.mark.timeout(300)
+@pytest.mark.long
 def test_twitter_api_v2_streams_likes_and_replies(
     server: XServer, pytestconfig: pytest.Config
 ) -> None:

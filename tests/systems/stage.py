@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from actors.store.store import WriteResult
 
 
+# What a service's file is before anything is in it: to migrate it takes a third of a small test.
+_MIGRATED: dict[tuple[str, str], bytes] = {}
+
+
 class Stage:
     """Sends messages to a service, and returns what it replies.
 
@@ -155,6 +159,13 @@ async def stage(
         catalog=directory.catalog,
     )
     store = InlineStore(spec, load_config().store, clock=clock, rng=Rng(1))
+    key = (name, str(service.schema))
+    if key not in _MIGRATED:
+        await store.open(verify=True, first=True)
+        await store.close()
+        _MIGRATED[key] = spec.path.read_bytes()
+    elif not spec.path.exists():
+        spec.path.write_bytes(_MIGRATED[key])
     await store.open(verify=True, first=True)
     try:
         yield Stage(name, service, store, path=spec.path, directory=directory, clock=clock)

@@ -10,7 +10,7 @@ from actors import command_line
 from tests.test_docs import PYTHON
 
 pytest_plugins = ["pytester"]
-pytestmark = [pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.real_time, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 

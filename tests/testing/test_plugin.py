@@ -176,7 +176,10 @@ def test_who_waits_at_a_terminal_is_told_and_a_log_is_not(*, is_terminal: bool) 
     assert written == (["7 runs"] if is_terminal else [])
 
 
-@pytest.mark.parametrize("end", ["assert False", "raise KeyboardInterrupt"])
+@pytest.mark.parametrize(
+    "end",
+    ["assert False", pytest.param("raise KeyboardInterrupt", marks=pytest.mark.long)],
+)
 def test_a_booted_system_is_gone_however_its_test_ends(pytester: pytest.Pytester, end: str) -> None:
     """Its process, and its files; a failure shows what it said last."""
     write_shop(pytester.path / "shop_folder")

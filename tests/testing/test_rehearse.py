@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,9 @@ def test_a_bug_is_told_with_the_fault_that_it_takes(monkeypatch: pytest.MonkeyPa
     Who waits for it is told how far it is.
     """
     monkeypatch.setattr(rehearse, "TELL_S", 0.0)
+    # As many runs as the request and the fault are found in; test_campaign goes to the end.
+    short = partialmethod(Campaign.minimise, runs_max=40)
+    monkeypatch.setattr(Campaign, "minimise", short)
     heard: list[str] = []
     with PLANTS["timer_twice"].planted(), pytest.raises(AssertionError) as raised:
         # What seed 0 meets first is an outcome out of turn, and that takes two faults.

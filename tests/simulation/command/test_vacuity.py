@@ -225,7 +225,9 @@ def test_enough_schedules_are_enough_of_each_system(monkeypatch: pytest.MonkeyPa
     assert played(Hopeful, names=("one", "other")) == 0
 
 
-@pytest.mark.parametrize("scenario", [Idle, Mute, Blind])
+@pytest.mark.parametrize(
+    "scenario", [Idle, *(pytest.param(each, marks=pytest.mark.long) for each in (Mute, Blind))]
+)
 def test_the_fixture_looks_at_something_too(scenario: type[Scenario]) -> None:
     """A test that could not fail is one that fails."""
     system = System(name="tanks", services={"tank": Tank}, scenario=lambda: scenario)

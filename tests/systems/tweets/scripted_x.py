@@ -148,7 +148,9 @@ class Acting:
 async def acting(folder: Path, loop: SimulationLoop, *settings: str) -> AsyncIterator[Acting]:
     """Boot the two services in the folder, on inline stores."""
     many = ("tweets.likes_author_hour_max=1000", "tweets.replies_author_hour_max=1000")
-    config = load_config(settings=(*many, *settings), systems=[TWEETS])
+    # A day passes: each look at the clock costs more than what is done meanwhile.
+    seldom = "timer.poll_s_max=20"
+    config = load_config(settings=(*many, seldom, *settings), systems=[TWEETS])
     x_config = config.section(XConfig)
     access = XAccess(
         CREDENTIALS,

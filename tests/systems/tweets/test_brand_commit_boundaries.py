@@ -121,9 +121,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-async def die_everywhere(name: str, prepared: Path, store: str, death: Death) -> int:
-    """Go that way with a death at each of its commits; return how many there were."""
-    at = 0
+async def die_everywhere(
+    name: str, prepared: Path, store: str, death: Death, *, first: int, every: int
+) -> int:
+    """Go that way with a death at each of its commits from `first` on; return how many it has.
+
+    Or at every second or third, then. The last run goes past them all: nobody dies in it.
+    """
+    at = first
     while True:
         try:
             fate, end = await go(name, prepared, store, {at: death})
@@ -132,8 +137,8 @@ async def die_everywhere(name: str, prepared: Path, store: str, death: Death) ->
             error.add_note(f"at commit {at} (of all services, from 0): {death}")
             raise
         if fate.at:  # the way was over before
-            return at
-        at += 1
+            return len(fate.commits)
+        at += every
 
 
 DEATHS = {
@@ -145,20 +150,30 @@ DEATHS = {
 # Just before a commit the process leaves the files that it left just after the commit before. And
 # one service's death differs by its neighbours, who live on: the first way has all of them, and the
 # last what no other comes to. A busy X is left to the long tests: what is given up is tried more.
+# All commits are gone through on the first way alone, and every third of what else there is, the
+# services' deaths before and after in turn.
 INLINE = [
-    *((name, "process, after") for name in WAYS if name != "busy"),
-    *((name, death) for name in ("both", "blocked") for death in list(DEATHS)[:2]),
+    ("both", "process, after", 0, 1),
+    *((name, "process, after", 0, 3) for name in WAYS if name not in {"both", "busy"}),
+    *(
+        (name, death, turn, 3)
+        for name in ("both", "blocked")
+        for turn, death in enumerate(list(DEATHS)[:2])
+    ),
 ]
 # Where threads differ from what runs in place: what is under way elsewhere when the death comes.
-ON_THREADS = [("both", "process, before")]
+ON_THREADS = [("both", "process, before", 0, 4)]
 
 
-def also_long(short: list[tuple[str, str]], names: Iterable[str]) -> list[ParameterSet]:
-    """Every way with every death; those that are not `short` are left to the long tests."""
+def also_long(short: list[tuple[str, str, int, int]], names: Iterable[str]) -> list[ParameterSet]:
+    """Every way with every death at all commits, and the `short` ones as they say.
+
+    What is not `short` is left to the long tests.
+    """
+    every = [(name, death, 0, 1) for name in names for death in DEATHS]
     return [
-        pytest.param(name, death, marks=[] if (name, death) in short else pytest.mark.long)
-        for name in names
-        for death in DEATHS
+        pytest.param(*each, marks=[] if each in short else pytest.mark.long)
+        for each in dict.fromkeys([*short, *every])
     ]
 
 
@@ -171,19 +186,24 @@ async def test_way_has_about_so_many_commits(prepared: Path, name: str) -> None:
     assert abs(len(fate.commits) - way.commits) <= way.commits // 2 + way.more, fate.commits
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "death"), also_long(INLINE, WAYS))
-async def test_death_at_any_commit_changes_nothing(prepared: Path, name: str, death: str) -> None:
+@pytest.mark.parametrize(("name", "death", "first", "every"), also_long(INLINE, WAYS))
+async def test_death_at_any_commit_changes_nothing(
+    prepared: Path, name: str, death: str, first: int, every: int
+) -> None:
     """Each tweet is stored, scored, flagged, liked and answered as if nothing had been."""
-    commits = await die_everywhere(name, prepared, "inline", DEATHS[death])
+    fate = DEATHS[death]
+    commits = await die_everywhere(name, prepared, "inline", fate, first=first, every=every)
     assert commits >= WAYS[name].commits // 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "death"), also_long(ON_THREADS, ["both", "answers lost"]))
+@pytest.mark.parametrize(
+    ("name", "death", "first", "every"), also_long(ON_THREADS, ["both", "answers lost"])
+)
 async def test_death_at_any_commit_changes_nothing_on_threads(
-    prepared: Path, name: str, death: str
+    prepared: Path, name: str, death: str, first: int, every: int
 ) -> None:
     """The same on the store of a running system."""
-    # Its commits may hold what are two on an inline store.
-    assert await die_everywhere(name, prepared, "threads", DEATHS[death]) >= 7
+    fate = DEATHS[death]
+    commits = await die_everywhere(name, prepared, "threads", fate, first=first, every=every)
+    # They may hold what are two on an inline store.
+    assert commits >= 7

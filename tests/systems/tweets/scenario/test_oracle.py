@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from actors.config import load_config
 from actors.simulation.command.log_output import without_logs
 from actors.simulation.command.scratch_folder import scratch_folder
 from actors.simulation.script.schedule import Schedule
 from actors.simulation.script.script import Script
 from actors.simulation.script.workload import ClientRequest
-from actors.simulation.stage.rehearsal import Rehearsal
-from actors.systems import SYSTEMS
 from actors.systems.tweets.scenario.call import TweetsCall
-from actors.systems.tweets.system import TWEETS
+from tests.simulation.planting import Stages
 from tests.systems.tweets.scenario.mutants import MUTANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from actors.simulation.stage.rehearsal import Rehearsal
     from actors.systems.tweets.scenario.call import Kind
 
 # What the simulation says of each.
@@ -67,20 +66,9 @@ FIRST: Final = {
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Callable[[str], Rehearsal]]:
-    """Return what makes a rehearsal under a profile, once each."""
-    made: dict[str, Rehearsal] = {}
-
+    """Return what makes a rehearsal under a profile."""
     with scratch_folder() as place, without_logs():
-
-        def make(profile: str) -> Rehearsal:
-            if profile not in made:
-                folder = place / profile
-                folder.mkdir()
-                config = load_config(systems=SYSTEMS)
-                made[profile] = Rehearsal(TWEETS, config, folder, profile=profile)
-            return made[profile]
-
-        yield make
+        yield partial(Stages(place).rehearsal, "tweets")
 
 
 @pytest.mark.parametrize("kind", ["lock", "ask_x", "unrule", "disconnect", "stop"])
