@@ -16,6 +16,7 @@ import msgspec
 from tests.benchmarks.against.paired import compare
 from tests.benchmarks.against.parts import PARTS
 from tests.benchmarks.against.verdict import HEAD as VERDICT_HEAD
+from tests.benchmarks.cache_suite import run_cache_suite
 from tests.benchmarks.edge_suite import EdgeSuite
 from tests.benchmarks.effort import QUICK, Effort
 from tests.benchmarks.kernel_suite import run_kernel_suite
@@ -40,10 +41,15 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.result import Result
 
-SUITES = ("kernel", "edge", "saga", "tweets", "tracing", "simulation", OVERLOAD)
+SUITES = ("kernel", "caches", "edge", "saga", "tweets", "tracing", "simulation", OVERLOAD)
 ROWS_OF_OVERLOAD = tuple(f"{OVERLOAD}.{part}" for part in OVERLOAD_PARTS)
 # Without wrk.
-LOADLESS = ("kernel", "simulation", *(each for each in ROWS_OF_OVERLOAD if "chain" not in each))
+LOADLESS = (
+    "kernel",
+    "caches",
+    "simulation",
+    *(each for each in ROWS_OF_OVERLOAD if "chain" not in each),
+)
 # Of the same tree against itself a single pair differs by some percent; nine pairs' median by one.
 PAIRS = 9
 REPORT = ROOT / "docs" / "BENCHMARKS.md"
@@ -97,6 +103,7 @@ def main() -> int:
 def _measure(only: str | None, effort: Effort, folder: Path) -> Result:
     suites: dict[str, Callable[[], Result]] = {
         "kernel": lambda: run_kernel_suite(effort),
+        "caches": lambda: run_cache_suite(effort),
         "edge": lambda: EdgeSuite(effort, folder).run(),
         "saga": lambda: SagaSuite(effort, folder).run(),
         "tweets": lambda: TweetsSuite(effort, folder).run(),

@@ -14,6 +14,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     bursts: int = 3
     burst_s: int = 10
     asks: int = 50_000
+    questions: int = 1_280
     actors: int = 100_000
     actor_kills: int = 5_000
     service_kills: int = 500
@@ -36,6 +37,7 @@ QUICK = Effort(
     bursts=1,
     burst_s=1,
     asks=2_000,
+    questions=128,
     actors=5_000,
     actor_kills=50,
     service_kills=10,

@@ -14,6 +14,7 @@ from actors.service.service import Service, command, on, query
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.inline_store import InlineStore
 from actors.store.transaction import ReadTransaction, Transaction
+from http_edge.metrics.system_families import system_families
 from tests.kernel.kernel_harness import turns
 from tests.service.desks import SteppingClock, office
 
@@ -246,6 +247,35 @@ async def test_a_no_is_kept_for_a_part_of_the_time(tmp_path: Path, clock: Steppi
             for item in ("x", "unknown"):
                 await run.ask("a", GetPrice(item=item))
         assert Price.reads == {"x": 2, "unknown": 3}
+
+
+async def test_each_question_is_counted_as_what_became_of_it(
+    tmp_path: Path, clock: SteppingClock
+) -> None:
+    """And each answer that was not kept on as what took it; `/metrics` has them by query."""
+    async with office(tmp_path, {"a": Price}, clock=clock, settings=["cache.entries_max=2"]) as run:
+        await filled(run)
+        await asyncio.gather(*(run.ask("a", GetPrice(item=each)) for each in "xzz"))
+        await run.ask("a", SetPrice(item="z", amount=1))
+        measured = await run.system.measured(look_s_max=1.0)
+    told = {
+        (family.name.removeprefix("dress_rehearsal_cache_"), *sample.labels.values()): sample.value
+        for family in system_families(measured)
+        for sample in family.samples
+        if sample.labels.get("query") == "GetPrice"
+    }
+    of_it = ("a", "GetPrice")
+    assert told == {
+        ("questions", *of_it, "hit"): 1,
+        ("questions", *of_it, "miss"): 3,
+        ("questions", *of_it, "waited"): 1,
+        ("forgotten", *of_it, "changed"): 1,
+        ("forgotten", *of_it, "evicted"): 1,
+        ("forgotten", *of_it, "overtaken"): 0,
+        ("entries", *of_it): 1,
+        ("bytes", *of_it): told["bytes", *of_it],
+    }
+    assert 0 < told["bytes", *of_it] < 100
 
 
 async def test_the_next_incarnation_knows_nothing(tmp_path: Path, clock: SteppingClock) -> None:

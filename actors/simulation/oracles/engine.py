@@ -397,8 +397,8 @@ class Engine:
     ) -> None:
         """Hear what was told without reading it; `ask` has its handler read it now."""
         envelope, told = hit
+        # It may be asked anew, where its incarnation ends over those that came with it.
         self._add("admission", self.admissions.given(store, [envelope]))
-        self._replies.watch(store, envelope, told)
         self._add("caches", self._caches.known(store, envelope.message, told, ask, tx))
 
     def sends(self, request_id: str, method: str, target: str, *, as_operator: bool) -> None:
