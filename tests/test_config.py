@@ -122,6 +122,22 @@ def test_error_names_the_key(setting: str, names: list[str]) -> None:
         assert name in str(caught.value)
 
 
+def test_shipped_numbers_that_are_edited_meanwhile_are_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are parsed once as long as nobody writes them."""
+    file = tmp_path / "config.toml"
+    text = DEFAULTS.read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr("actors.config.DEFAULTS", file)
+    before = load_config()
+    assert load_config() == before
+    line = f"drain_s = {before.runtime.drain_s}"
+    assert line in text
+    file.write_text(text.replace(line, "drain_s = 123.0"), encoding="utf-8")
+    assert load_config().runtime.drain_s == 123.0
+
+
 def test_missing_key_is_named() -> None:
     """A table that lacks a key says which. Only the shipped file can lack one."""
     tree = msgspec.toml.decode(DEFAULTS.read_bytes())
