@@ -126,6 +126,8 @@ def _is_mux_well(bad: Bad) -> bool:
 
 def _bad_names(row: Address) -> Iterator[Bad]:
     """Yield what names nothing, for the operator's addresses that name something."""
+    # One alone needs a body.
+    options = {"json": {"replicas": 1}} if row.method == "PUT" else {}
     for name in _names_in(row.path):
         texts = {
             "of nothing": (404, "nothing"),
@@ -137,7 +139,7 @@ def _bad_names(row: Address) -> Iterator[Bad]:
         }
         for label, (status, text) in texts.items():
             path = row.path.replace(f"{{{name}}}", text)
-            yield Bad(f"{name} {label}", status, name, path=path)
+            yield Bad(f"{name} {label}", status, name, path=path, options=options)
 
 
 def _bad_keys(row: Any) -> Iterator[Bad]:

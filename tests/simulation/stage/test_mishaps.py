@@ -160,7 +160,7 @@ PLANTS: Final[tuple[tuple[str, Any, str], ...]] = (
     (NAMES[7], patch.object(DataFolder, "_write", lambda _: None), "has become"),
     (NAMES[7], _admitting(_stumble), "crashed by itself"),
     (NAMES[8], patch.object(Directory, "decode", _decode), "waits unreadable"),
-    (NAMES[8], patch.object(admin, "_limit", lambda *_: 1_000), "one of the letters"),
+    (NAMES[8], patch.object(admin, "limit_of", lambda *_: 1_000), "one of the letters"),
     (NAMES[9], patch.object(backup, "_describe", lambda path: backup.BackupFile(
         name=path.name, bytes=0, sha256="")), "a byte changed is not refused"),
     (NAMES[3], patch.object(Exit, "irreparable", False), "was started again"),
