@@ -43,6 +43,10 @@ class Place(NamedTuple):
         """Return what its messages carry."""
         return f"{self.request_id} {self.trace_id}-{self.span_id}-{self.hops:02x}"
 
+    def traceparent(self) -> str:
+        """Return the header that says so to whoever is asked from here."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
 
 def is_traced(trace: str | None) -> TypeGuard[str]:
     """Whether the message's request is traced."""
@@ -79,7 +83,4 @@ def trace_headers() -> dict[str, str]:
     For an @effect that asks somebody by HTTP.
     """
     trace = request_id.get()
-    if not is_traced(trace):
-        return {}
-    place = read_place(trace)
-    return {"traceparent": f"00-{place.trace_id}-{place.span_id}-01"}
+    return {"traceparent": read_place(trace).traceparent()} if is_traced(trace) else {}

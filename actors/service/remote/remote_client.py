@@ -199,7 +199,7 @@ def _headers(
     if is_traced(trace):
         place = read_place(trace)
         headers["X-Request-ID"] = place.request_id
-        headers["traceparent"] = f"00-{place.trace_id}-{place.span_id}-01"
+        headers["traceparent"] = place.traceparent()
     elif trace is not None:
         headers["X-Request-ID"] = trace
     return headers

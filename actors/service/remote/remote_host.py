@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actors.errors import ActorCrashed, DressRehearsalError
 from actors.kernel.behavior import BatchResult, Behavior
-from actors.kernel.messages import Command, Query
+from actors.kernel.messages import Command
 from actors.kernel.supervision.child_spec import ChildSpec
 from actors.service.remote.remote_client import RemoteClient
 from actors.service.remote.remote_line import RemoteLine
+from actors.service.service_host import lane_of
 from actors.store.messaging.origin import ChannelOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from actors.kernel.envelope import Envelope
-    from actors.kernel.messages import Message
     from actors.service.remote.remote_service import RemoteService
-
-COMMANDS, QUERIES = 0, 1
 
 
 def remote_child(remote: RemoteService) -> ChildSpec:
@@ -32,13 +30,9 @@ def remote_child(remote: RemoteService) -> ChildSpec:
         kind="service",
         service=remote.name,
         lanes=2,
-        lane_of=_lane_of,
+        lane_of=lane_of,
         batch_messages_max=1,
     )
-
-
-def _lane_of(message: Message) -> int:
-    return QUERIES if isinstance(message, Query) else COMMANDS
 
 
 class RemoteHost(Behavior):
