@@ -127,9 +127,9 @@ class GapFiller:
     async def _look_for(self, gap: OpenGap) -> None:
         """Page by page, the latest first; each is committed before the next is asked for.
 
-        What was read last is known by its id: where a tick of X's clock holds more than may be asked
-        for until X refuses, a search that began there anew had no end. The books go by the tick:
-        who is started anew looks at all of it again.
+        What was read last is known by its id: where a tick of X's clock holds more than may be
+        asked for until X refuses, a search that began there anew had no end. The books go by the
+        tick: who is started anew looks at all of it again.
         """
         token: str | None = None
         which = (gap.seq, gap.grown)
