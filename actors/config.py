@@ -235,14 +235,25 @@ class BreakerConfig(Section):
         )
 
 
+class OtlpConfig(Section):
+    url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]\S*)?\Z")]
+    queue_spans_max: Count
+    batch_spans_max: Count
+    period_s: Positive
+    send_s_max: Positive
+    drain_s_max: Positive
+
+
 class TraceConfig(Section):
     sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    asked_per_s_max: Positive
     rows_max: Count
     hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
     memory_spans_max: Count
     recent_s: Positive
     recent_requests_max: Count
     errors_max: Count
+    otlp: OtlpConfig
 
 
 class ListenerConfig(Section):
