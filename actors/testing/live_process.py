@@ -27,7 +27,7 @@ LAST_CHARACTERS: Final = 3_000
 LogLine = dict[str, Any]
 
 
-class Started(Protocol):
+class Launched(Protocol):
     """What a process is to us; `subprocess.Popen` is one."""
 
     pid: int
@@ -55,10 +55,10 @@ class LiveProcess:
     def __init__(self, command: Sequence[str]) -> None:
         """Nothing is started yet."""
         self.command = list(command)
-        self.begin: Callable[[Sequence[str]], Started] = begin_process
+        self.begin: Callable[[Sequence[str]], Launched] = begin_process
         self.lines: list[LogLine] = []
         self._clock = SystemClock()
-        self._popen: Started | None = None
+        self._popen: Launched | None = None
         self._stdout: list[str] = []
         self._stderr: list[str] = []
         self._begun = 0
@@ -168,7 +168,7 @@ class LiveProcess:
     # --- Inside ------------------------------------------------------------------------------
 
     @property
-    def _started(self) -> Started:
+    def _started(self) -> Launched:
         assert self._popen is not None, "it was launched"
         return self._popen
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 LISTENERS = ("gateway", "hotel", "tweets", "x_platform")
-# Nobody tweets but the test, unless it asks for more.
 WARM = WarmStart()
+# Nobody tweets but the test, unless it asks for more.
 SILENCE = ("x_platform.tweets_per_s=0", "x.platform=simulator")
 
 
