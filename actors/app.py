@@ -16,6 +16,7 @@ from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.live_config import LiveConfig, change_keys, key_of
 from actors.log import set_level
+from actors.otlp.otlp_export import check_export, export_to
 from actors.service.assembly import THREADS, ServiceClasses, ServiceSystem, made_of
 from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
@@ -96,6 +97,7 @@ class App:
         self._edge: Edge | None = None
         self._listening = asyncio.Event()
         self._urls: dict[str, str] = {}
+        self._export = None if simulated else export_to(config.trace.otlp)
         events = Lifecycle()
         if heard is not None:
             events.subscribe(heard)
@@ -130,6 +132,7 @@ class App:
             aside=aside,
             lock=lock,
             groups=[group for system in systems for group in system.supervision],
+            export=self._export,
         )
 
     @property
@@ -173,6 +176,8 @@ class App:
 
     async def start(self) -> None:
         """Start every service; returns when each is up, or has failed its first start."""
+        if self._export is not None:
+            self._export.start()
         await self.tree.start()
 
     def reload(self, more: Mapping[str, Any]) -> Reloaded:
@@ -207,8 +212,10 @@ class App:
             await self._edge.drain(self.config.runtime.drain_s)
 
     async def stop(self) -> None:
-        """Stop the tree in reverse order."""
+        """Stop the tree in reverse order; then what it has left behind of traces may leave."""
         await self.tree.stop()
+        if self._export is not None:
+            await self._export.close()
 
     async def url_of(self, listener: str, *, service: str) -> str:
         """Return where this process itself reaches its listener, once `service` is up."""
@@ -242,6 +249,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
 
     Raises ConfigError where something in a declaration is wrong.
     """
+    check_export(config.trace.otlp)
     wiring = unbooted(systems, config, data_dir)
     classes, owners = ServiceClasses(), {}
     for system, name, service in each_service(systems, wiring):

@@ -235,6 +235,15 @@ class BreakerConfig(Section):
         )
 
 
+class OtlpConfig(Section):
+    url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]\S*)?\Z")]
+    queue_spans_max: Count
+    batch_spans_max: Count
+    period_s: Positive
+    send_s_max: Positive
+    drain_s_max: Positive
+
+
 class TraceConfig(Section):
     sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
     rows_max: Count
@@ -243,6 +252,7 @@ class TraceConfig(Section):
     recent_s: Positive
     recent_requests_max: Count
     errors_max: Count
+    otlp: OtlpConfig
 
 
 class FaultsConfig(Section):

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
+    from actors.tracing.span_export import SpanExport
     from actors.tracing.trace_span import TraceSpan
     from actors.tracing.trace_tree import TraceTree
 
@@ -125,13 +126,14 @@ class ServiceSystem(ActorSystem):
         lock: DirectoryLock | None = None,
         groups: Sequence[Group] = (),
         aside: Aside = THREADS,
+        export: SpanExport | None = None,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
         `runner` is where those run that remember nothing, `transport` how remote ones are reached,
-        `aside` where backups are made; `lock` is what this process holds on `data_dir`, where
-        others might come. Services in none of the `groups` restart by themselves. Raises
-        ConfigError as `made_of` and `check_groups`.
+        `aside` where backups are made, `export` where spans leave to; `lock` is what this process
+        holds on `data_dir`, where others might come. Services in none of the `groups` restart by
+        themselves. Raises ConfigError as `made_of` and `check_groups`.
         """
         made = {name: made_of(name, service) for name, service in services.items()}
         classes = ServiceClasses({name: type(each) for name, each in made.items()})
@@ -151,7 +153,9 @@ class ServiceSystem(ActorSystem):
             loop=context.loop,
             ambient=context.ambient,
         )
-        self.tracing = Tracing(config.trace, clock=context.clock, rng=context.rng.aside("tracing"))
+        self.tracing = Tracing(
+            config.trace, clock=context.clock, rng=context.rng.aside("tracing"), export=export
+        )
         self.faults = FaultLab(config.faults, context)
         self._hosted: dict[str, HostedService] = {}
         self._remotes: dict[str, RemoteService] = {}
@@ -169,6 +173,7 @@ class ServiceSystem(ActorSystem):
                     transport=transport,
                     clock=context.clock,
                     rng=context.rng.fork(name),
+                    tracing=self.tracing,
                 )
                 self.faults.seam(name)  # its door alone is here
                 children[name] = [remote_child(remote)]
@@ -300,6 +305,7 @@ class ServiceSystem(ActorSystem):
             remotes=[each.measured() for each in self._remotes.values()],
             asks=gate.requests,
             background_share=gate.share,
+            spans=None if self.tracing.export is None else self.tracing.export.counts,
         )
 
     async def trace(self, trace_id: str, *, spans_max: int) -> TraceTree | None:

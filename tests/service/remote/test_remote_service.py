@@ -102,10 +102,15 @@ async def test_a_trace_goes_on_there(tmp_path: Path) -> None:
             token = request_id.set(trace)
             await run.through(run.ask("depot", FindStock(sku="a")))
             request_id.reset(token)
+        tree = await run.system.trace(place.trace_id, spans_max=10)
+        assert tree is not None
+        (call,) = tree.spans
     traced, other = (each.headers for each in outside.requests)
     assert (traced["X-Request-ID"], other["X-Request-ID"]) == ("request-1", "request-2")
-    assert traced["traceparent"] == f"00-{place.trace_id}-{place.span_id}-01"
+    assert traced["traceparent"] == f"00-{place.trace_id}-{call.span_id}-01"
     assert "traceparent" not in other
+    assert (call.service, call.kind, call.name) == ("depot", "remote", "GET /stock/{sku}")
+    assert (call.parent_id, call.outcome) == (place.span_id, "answered")
 
 
 PROBLEM = {"type": "/x", "title": "No", "detail": "none left", "field": "sku"}
