@@ -246,6 +246,7 @@ class OtlpConfig(Section):
 
 class TraceConfig(Section):
     sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    asked_per_s_max: Positive
     rows_max: Count
     hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
     memory_spans_max: Count

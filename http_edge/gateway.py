@@ -279,7 +279,9 @@ class Gateway:
         self, request: HttpRequest, message: RawRequestMessage, given: str
     ) -> TraceSpan | None:
         """Return the request's span if it is to be traced; what it leads to is, from now on."""
-        caller = message.headers.get(_TRACEPARENT)
+        callers = message.headers.getall(_TRACEPARENT, ())
+        # Of two that say different things neither counts.
+        caller = callers[0] if len(callers) == 1 else None
         span = self._tracing.begin(caller, given, arrived_s=request.arrived)
         if span is not None:
             span.name = self._name_of(request, message)
