@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -16,6 +17,7 @@ from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.lifecycle import Lifecycle
 from actors.live_config import LiveConfig, change_keys, key_of
 from actors.log import set_level
+from actors.otlp.otlp_export import check_export, export_to
 from actors.service.assembly import THREADS, ServiceClasses, ServiceSystem, made_of
 from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
@@ -23,6 +25,7 @@ from actors.service.send_check import Sends
 from actors.service.service import Service
 from actors.service.sharded.shard_check import check_shards
 from actors.service.sharded.sharded import Sharded
+from actors.service.stateless.replicas import Replicas
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.files.schema_check import check_schema
@@ -90,14 +93,20 @@ class App:
         if not (simulated or looked_through):  # who rehearses has looked once, for all the runs
             warn_of(look_through(systems, config, data_dir))
         self.config = config
-        self._live = None if load is None else LiveConfig(config, systems, load)
+        self._live = None
+        if load is not None:
+            self._live = LiveConfig(
+                config, systems, load, lambda new: look_through(systems, new, data_dir)
+            )
         self._edge_config = config.edge
         self.leaving = False
         self._data_dir = data_dir
         self._simulated = simulated
+        self._systems = systems
         self._edge: Edge | None = None
         self._listening = asyncio.Event()
         self._urls: dict[str, str] = {}
+        self._export = None if simulated else export_to(config.trace.otlp)
         events = Lifecycle()
         if heard is not None:
             events.subscribe(heard)
@@ -132,6 +141,7 @@ class App:
             aside=aside,
             lock=lock,
             groups=[group for system in systems for group in system.supervision],
+            export=self._export,
         )
 
     @property
@@ -175,6 +185,8 @@ class App:
 
     async def start(self) -> None:
         """Start every service; returns when each is up, or has failed its first start."""
+        if self._export is not None:
+            self._export.start()
         await self.tree.start()
 
     def reload(self, more: Mapping[str, Any]) -> Reloaded:
@@ -183,6 +195,7 @@ class App:
         Raises ConfigError, and nothing is changed.
         """
         assert self._live is not None, "who reloads says how it is loaded"
+        before = self._replicas()
         reloaded = self._live.reload(more)
         config = self.config
         # Its own copy, where fewer connections fit than are configured.
@@ -192,6 +205,8 @@ class App:
         if "log.level" in reloaded.applied:
             set_level(config.log.level)
         self.tree.reconfigured()
+        if "service.replicas" in reloaded.applied:
+            self._scale(before)
         if self._edge is not None:
             self._edge.reconfigured(log_requests=config.log.level == "debug")
         log.info(
@@ -209,8 +224,10 @@ class App:
             await self._edge.drain(self.config.runtime.drain_s)
 
     async def stop(self) -> None:
-        """Stop the tree in reverse order."""
+        """Stop the tree in reverse order; then what it has left behind of traces may leave."""
         await self.tree.stop()
+        if self._export is not None:
+            await self._export.close()
 
     async def url_of(self, listener: str, *, service: str) -> str:
         """Return where this process itself reaches its listener, once `service` is up."""
@@ -226,12 +243,34 @@ class App:
             await self.tree.registry_changed(after, wait_s)
         return self.tree.registry_version(), self.tree.registry_snapshot()
 
+    def _replicas(self) -> dict[str, int]:
+        """Return how many replicas of each service are wanted as it is configured."""
+        wiring = unbooted(self._systems, self.config, self._data_dir)
+        return {
+            name: service.count if isinstance(service, Replicas) else 1
+            for _, name, service in each_service(self._systems, wiring)
+        }
+
+    def _scale(self, before: Mapping[str, int]) -> None:
+        """Begin to have as many as are wanted where that is another number than `before`."""
+        for name, replicas in self._replicas().items():
+            if replicas != before[name]:
+                self.tree.begin_to_scale(name, replicas).add_done_callback(
+                    partial(_note_scaled, name, replicas)
+                )
+
     def _ask(self, service: str, message: Message) -> Awaitable[Any]:
         # Of an effect, until its attempt ends, as long as its author lets it take; of a `run`,
         # which has no limit of its own, as long as an effect of which nothing is said.
         rest = rest_s()
         limit_s = self.config.effect.effect_s_max if rest is None else rest
         return self.tree.ask_for_effect(service, message, timeout_s=limit_s)
+
+
+def _note_scaled(service: str, replicas: int, scaled: asyncio.Task[int]) -> None:
+    error = None if scaled.cancelled() else scaled.exception()
+    if error is not None:
+        log.error("not scaled", service=service, replicas=replicas, reason=str(error))
 
 
 def loopback(url: str) -> str:
@@ -244,6 +283,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
 
     Raises ConfigError where something in a declaration is wrong.
     """
+    check_export(config.trace.otlp)
     wiring = unbooted(systems, config, data_dir)
     classes, owners = ServiceClasses(), {}
     for system, name, service in each_service(systems, wiring):

@@ -235,14 +235,32 @@ class BreakerConfig(Section):
         )
 
 
+class OtlpConfig(Section):
+    url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]\S*)?\Z")]
+    queue_spans_max: Count
+    batch_spans_max: Count
+    period_s: Positive
+    send_s_max: Positive
+    drain_s_max: Positive
+
+
 class TraceConfig(Section):
     sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    asked_per_s_max: Positive
     rows_max: Count
     hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
     memory_spans_max: Count
     recent_s: Positive
     recent_requests_max: Count
     errors_max: Count
+    otlp: OtlpConfig
+
+
+class FaultsConfig(Section):
+    active_max: Count
+    untouched: tuple[str, ...]
+    percent_max: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    latency_s_max: Positive
 
 
 class ListenerConfig(Section):
@@ -353,6 +371,7 @@ class Config(Section):
     breaker: BreakerConfig
     remote: RemoteConfig
     trace: TraceConfig
+    faults: FaultsConfig
     edge: EdgeConfig
 
     def sections(self) -> Iterator[tuple[str, Section]]:

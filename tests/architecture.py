@@ -28,7 +28,7 @@ ROWS = (
     ("actors.simulation", "actors.load"),
     ("actors.app",),
     ("actors.system",),
-    ("http_edge", "actors.aiohttp_transport"),
+    ("http_edge", "actors.aiohttp_transport", "actors.otlp"),
     ("actors.service",),
     ("actors.store", "actors.resilience", "actors.faults"),
     ("actors.tracing",),
@@ -121,6 +121,10 @@ WORKERS = "actors/simulation/command/workers.py"
 PROCESSES = "only the simulation's command and the author's tests start processes"
 RESERVED = {
     "aiosqlite": (("actors/store/aiosqlite_store.py",), "one file knows aiosqlite"),
+    "opentelemetry": (
+        ("actors/otlp/otlp_sender.py", "actors/otlp/otlp_span.py"),
+        "what imports it takes a while, and may not be there",
+    ),
     "tweepy": (
         ("actors/systems/tweets/x/stream_adapter.py", "actors/systems/tweets/x/x_client.py"),
         "the stream's file and the requests' know tweepy",

@@ -160,6 +160,10 @@ class ActorSystem:
         """Have so many replicas of the service; returns how many there were. See Scaling.scale."""
         return await self._scaling.scale(service, replicas)
 
+    def begin_to_scale(self, service: str, replicas: int) -> asyncio.Task[int]:
+        """Begin to have so many replicas of the service, and wait for nothing; else likewise."""
+        return self._scaling.begin(service, replicas)
+
     async def restart_in_turn(self, service: str | None = None) -> list[str]:
         """Restart the service's replicas, or all services', each once the one before it is up.
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from actors.measures.cache_counts import CacheCounts
     from actors.measures.effect_counts import EffectCounts
+    from actors.measures.export_counts import ExportCounts
     from actors.measures.histogram import Histogram
     from actors.measures.lane_measures import LaneMeasures
     from actors.measures.remote_counts import RemoteCounts
@@ -88,10 +89,14 @@ class MeasuredRemote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole system; `background_share` is 1.0 where nothing gives way to requests."""
+    """A whole system; `background_share` is 1.0 where nothing gives way to requests.
+
+    `spans` is None where none leave for a collector.
+    """
 
     actors: Sequence[MeasuredActor]
     services: Sequence[MeasuredService]
     remotes: Sequence[MeasuredRemote] = ()
     asks: int
     background_share: float
+    spans: ExportCounts | None = None

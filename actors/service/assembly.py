@@ -17,6 +17,7 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
+from actors.faults.lab.fault_lab import FaultLab
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.discovery.balance import KEY
 from actors.kernel.messages import type_name
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from actors.config import Config, StoreConfig
+    from actors.faults.lab.seams import ServiceSeam
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.discovery.sharding import Sharding
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from actors.service.stateless.runner import Runner, RunnerType
     from actors.store.files.directory_lock import DirectoryLock
     from actors.store.store import Store
+    from actors.tracing.span_export import SpanExport
     from actors.tracing.trace_span import TraceSpan
     from actors.tracing.trace_tree import TraceTree
 
@@ -154,13 +157,14 @@ class ServiceSystem(ActorSystem):
         lock: DirectoryLock | None = None,
         groups: Sequence[Group] = (),
         aside: Aside = THREADS,
+        export: SpanExport | None = None,
     ) -> None:
         """`services` makes a fresh instance of each by name; `store` is what they remember in.
 
         `runner` is where those run that remember nothing, `transport` how remote ones are reached,
-        `aside` where backups are made; `lock` is what this process holds on `data_dir`, where
-        others might come. Services in none of the `groups` restart by themselves. Raises
-        ConfigError as `made_of` and `check_groups`.
+        `aside` where backups are made, `export` where spans leave to; `lock` is what this process
+        holds on `data_dir`, where others might come. Services in none of the `groups` restart by
+        themselves. Raises ConfigError as `made_of` and `check_groups`.
         """
         made = {name: made_of(name, service) for name, service in services.items()}
         classes = ServiceClasses()
@@ -183,7 +187,10 @@ class ServiceSystem(ActorSystem):
             loop=context.loop,
             ambient=context.ambient,
         )
-        self.tracing = Tracing(config.trace, clock=context.clock, rng=context.rng.aside("tracing"))
+        self.tracing = Tracing(
+            config.trace, clock=context.clock, rng=context.rng.aside("tracing"), export=export
+        )
+        self.faults = FaultLab(config.faults, context)
         self._hosted: dict[str, HostedService] = {}
         self._remotes: dict[str, RemoteService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
@@ -200,7 +207,9 @@ class ServiceSystem(ActorSystem):
                     transport=transport,
                     clock=context.clock,
                     rng=context.rng.fork(name),
+                    tracing=self.tracing,
                 )
+                self.faults.seam(name)  # its door alone is here
                 children[name] = [remote_child(remote)]
                 continue
             if isinstance(first, StatelessService):
@@ -211,6 +220,7 @@ class ServiceSystem(ActorSystem):
                     context=context,
                     runner=runner,
                     tracing=self.tracing,
+                    seam=self.faults.seam(name, "handlers"),
                 )
                 children[name] = [child(each) for each in actor_names({name: service})]
                 continue
@@ -230,6 +240,7 @@ class ServiceSystem(ActorSystem):
                     context=context,
                     store=store,
                     tracing=self.tracing,
+                    seam=self.faults.seam(name, "handlers", "commits", "effects"),
                 )
             children[name] = [service_child(self._hosted[each], name) for each in factories]
         self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
@@ -259,6 +270,7 @@ class ServiceSystem(ActorSystem):
             self.registry.mark_sharded(name)
             merging = merging_of(cast("Sharded", services[name]), classes[name])
             self._sharded[name] = ShardedAsks(sharding, merging, self.router, context.loop)
+        self.faults.connect(self.registry)
         directory.connect(self.router)
         self._directory = directory
 
@@ -305,6 +317,7 @@ class ServiceSystem(ActorSystem):
 
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
+        self.faults.close()
         try:
             await super().stop()
         finally:
@@ -346,6 +359,7 @@ class ServiceSystem(ActorSystem):
             remotes=[each.measured() for each in self._remotes.values()],
             asks=gate.requests,
             background_share=gate.share,
+            spans=None if self.tracing.export is None else self.tracing.export.counts,
         )
 
     async def trace(self, trace_id: str, *, spans_max: int) -> TraceTree | None:
@@ -497,6 +511,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     context: KernelContext,
     store: StoreType,
     tracing: Tracing,
+    seam: ServiceSeam,
 ) -> HostedService:
     bound_effects(name, made, config)  # what its effects' options say is said before the start
     spec = StoreSpec(
@@ -536,6 +551,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         deadlines=context.deadlines,
         commit_s=spec.commit_s,
         tracing=tracing,
+        seam=seam,
     )
 
 
@@ -547,6 +563,7 @@ def _make_stateless(
     context: KernelContext,
     runner: RunnerType,
     tracing: Tracing,
+    seam: ServiceSeam,
 ) -> Callable[[str], ChildSpec]:
     def make_runner(replica: str) -> Runner:
         spec = RunnerSpec(
@@ -562,6 +579,7 @@ def _make_stateless(
         make_runner,
         config=config.service,
         tracing=tracing,
+        seam=seam,
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.store.messaging.output import Output
     from actors.tracing.span_book import SpanBook
+    from actors.tracing.span_export import SpanExport
 
 PUT = "INSERT INTO trace_span (seq, commit_us, spans) VALUES (?, ?, ?)"
 PRUNE = "DELETE FROM trace_span WHERE seq <= ?"
@@ -148,10 +149,11 @@ class Spans(Participant):
             book.late.popleft()
         book.committed = self._last, round((self._clock.monotonic() - self._begun_s) * 1e6)
         for each in self._opened:
-            if each.kind == REQUEST:
-                each.kept_by = self._name
-                if each.duration_us is not None:
-                    book.ended(each)  # the client had its answer before this began
+            each.kept_by = self._name
+            if each.kind == REQUEST and each.duration_us is not None:
+                book.ended(each)  # the client had its answer before this began
+        if book.export is not None:
+            self._export(book.export, book.committed[1])
         self._forget()
 
     def rolled_back(self) -> None:
@@ -166,6 +168,12 @@ class Spans(Participant):
         if self._steps or self._opened or self.at_work is not None:
             self._leave()
             self._opened, self._steps = [], []
+
+    def _export(self, export: SpanExport, commit_us: int) -> None:
+        """Have the steps leave, and the effects that led to them; a request leaves when it ends."""
+        for step in self._steps:
+            step.commit_us = commit_us
+        export.put([*(each for each in self._opened if each.kind != REQUEST), *self._steps])
 
     def _log_as(self, trace: str) -> None:
         if self._logged is not None:

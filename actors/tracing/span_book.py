@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actors.config import TraceConfig
+    from actors.tracing.span_export import SpanExport
     from actors.tracing.trace_span import TraceSpan
 
 
 class SpanBook:
     """Outlives a service's incarnations. The loop adds requests, the writer's thread takes them."""
 
-    def __init__(self, config: TraceConfig | None = None) -> None:
-        """Without a configuration nothing is traced there."""
+    def __init__(self, config: TraceConfig | None = None, export: SpanExport | None = None) -> None:
+        """Without a configuration nothing is traced there. `export` is given what is committed."""
+        self.export = export
         self.rows_max = 0 if config is None else config.rows_max
         self.hops_max = 0 if config is None else config.hops_max
         self._late_max = 0 if config is None else config.memory_spans_max

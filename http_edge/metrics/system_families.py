@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import GaugeMetricFamily, Metric
 
+    from actors.measures.export_counts import ExportCounts
     from actors.measures.measured import (
         Measured,
         MeasuredActor,
@@ -44,6 +45,8 @@ def system_families(measured: Measured, asks: Iterable[AskBreaker] = ()) -> Iter
     yield from _effects(measured.services)
     if measured.remotes:
         yield from _remotes(measured.remotes)
+    if measured.spans is not None:
+        yield from _spans(measured.spans)
     yield from _breakers(measured, asks)
 
 
@@ -168,6 +171,15 @@ def _remotes(remotes: Iterable[MeasuredRemote]) -> Iterator[Metric]:
         retries.add_metric([each.name], each.counts.retries)
         refused.add_metric([each.name], each.counts.retries_refused)
     yield from (requests, duration, retries, refused)
+
+
+def _spans(counts: ExportCounts) -> Iterator[Metric]:
+    ended = counter("trace_spans", "Spans that were to leave for a collector.", ["outcome"])
+    for outcome in ("sent", "failed", "dropped"):
+        ended.add_metric([outcome], getattr(counts, outcome))
+    waiting = gauge("trace_spans_waiting", "Spans that are to be sent.")
+    waiting.add_metric([], counts.waiting)
+    yield from (ended, waiting)
 
 
 def _breakers(measured: Measured, asks: Iterable[AskBreaker]) -> Iterator[Metric]:

@@ -189,7 +189,7 @@ def _documented(until: str) -> str:
     own, _, process = page.partition("| of the process |")
     if until == "of the process":
         return process
-    # What no shipped system has: tests/system/test_remote.py.
+    # What no shipped system has: tests/system/test_remote.py and test_otlp.py.
     own = own.partition("| of services that run elsewhere |")[0]
     for label, follows in (("reason", "| of actors |"), ("place", "| of services with a store |")):
         before, found, rest = own.partition(f"| `{label}` | ")

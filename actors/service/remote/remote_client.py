@@ -13,12 +13,14 @@ from actors.kernel.messages import Refusal
 from actors.kernel.supervision.backoff import full_jitter_s
 from actors.service.remote.transport import NoAnswerCame, RemoteRequest
 from actors.tracing.trace_context import is_traced, read_place
+from actors.tracing.trace_span import REMOTE
 
 if TYPE_CHECKING:
     from actors.kernel.envelope import Envelope
     from actors.service.remote.remote_route import RemoteRoute
     from actors.service.remote.remote_service import RemoteService
     from actors.service.remote.transport import RemoteAnswer, Transport
+    from actors.tracing.trace_span import TraceSpan
 
 OK, MULTIPLE_CHOICES, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 300, 429, 500
 # What is an expected no, if its body is a JSON object: else it may be somebody else's, such as a
@@ -28,6 +30,8 @@ REFUSALS: Final[dict[int, Literal["not_found", "conflict", "invalid"]]] = {
     409: "conflict",
     422: "invalid",
 }
+# What reading a body ends in that is no JSON, or nested deeper than anything can read.
+UNREADABLE: Final = (ValueError, RecursionError)
 # Of what a refusal says.
 DETAIL_CHARS_MAX: Final = 1_000
 # The least that a deadline is said to be, in seconds.
@@ -87,18 +91,23 @@ class RemoteClient:
             counts.outcomes["not_made"] += 1
             raise self._not_made(limit_s)
         target, body = address
+        span = None
+        if is_traced(envelope.trace):
+            name = f"{route.method} {route.path}"
+            span = remote.tracing.call(envelope.trace, service=remote.name, name=name)
         request = RemoteRequest(
             method=route.method,
             url=remote.url + target,
-            headers=_headers(envelope, key, limit_s, body),
+            headers=_headers(envelope.trace, span, key, limit_s, body),
             body=body,
         )
         begun_s, outcome = remote.clock.monotonic(), "withdrawn"
+        ended: Any = None
         try:
             async with asyncio.timeout(limit_s):
                 answer = await self._answer(route, request)
-            meaning = self._meaning(route, answer, reads=reads)
-            outcome = "refused" if meaning.__class__ is Refusal else "answered"
+            ended = self._meaning(route, answer, reads=reads)
+            outcome = "refused" if ended.__class__ is Refusal else "answered"
             call.succeeded()
         except TimeoutError:
             outcome = "timed_out"
@@ -107,21 +116,23 @@ class RemoteClient:
             if limit_s >= min(config.edge.breaker.patience_s, config.remote.command_s_max):
                 call.failed()
             error = f"{remote.name} did not answer {route.method} {route.path} in {limit_s:.3f} s"
-            raise DeadlineExceeded(error) from None
+            ended = DeadlineExceeded(error)
+            raise ended from None
         except RemoteFailed as failed:
-            outcome = "failed"
+            outcome, ended = "failed", failed
             if _is_well(failed.status):
                 call.succeeded()
             else:
                 call.failed()
             raise
         else:
-            return meaning
+            return ended
         finally:
             call.withdrawn()  # unless it has ended by now
             counts.outcomes[outcome] += 1
             if outcome != "withdrawn":
                 counts.request_s.note(remote.clock.monotonic() - begun_s)
+            self._trace(span, envelope, outcome, ended, begun_s)
 
     # --- Inside ------------------------------------------------------------------------------
 
@@ -146,7 +157,7 @@ class RemoteClient:
         if OK <= status < MULTIPLE_CHOICES:
             try:
                 return route.read(answer.body) if reads else None
-            except (msgspec.MsgspecError, ValueError) as error:
+            except UNREADABLE as error:
                 why = f"answered {status}, and its body is no reply: {error}"
                 raise self._failed(route, why, status) from None
         if status in REFUSALS:
@@ -158,6 +169,18 @@ class RemoteClient:
         if _may_pass(status) and answer.retry_after is not None:
             self._remote.rest(_seconds(answer.retry_after, self._remote.clock.now_us()))
         raise self._failed(route, f"answered {status}", status)
+
+    def _trace(
+        self, span: TraceSpan | None, envelope: Envelope, outcome: str, ended: Any, begun_s: float
+    ) -> None:
+        """Have its trace know of it; or, should what it was for err, whoever remembers that."""
+        tracing = self._remote.tracing
+        if span is not None:
+            status = getattr(ended, "status", None) or 0  # of a failure
+            told = str(status) if status >= MULTIPLE_CHOICES else outcome
+            tracing.called(span, outcome=told, begun_s=begun_s)
+        elif tracing.recent is not None and ended is not None:
+            tracing.recent.note(self._remote.name, REMOTE, [envelope], [ended], begun_s)
 
     def _failed(self, route: RemoteRoute, why: str, status: int | None = None) -> RemoteFailed:
         return RemoteFailed(
@@ -183,7 +206,7 @@ class RemoteClient:
 
 
 def _headers(
-    envelope: Envelope, key: str | None, limit_s: float, body: bytes | None
+    trace: str | None, span: TraceSpan | None, key: str | None, limit_s: float, body: bytes | None
 ) -> dict[str, str]:
     """Return all that goes with a request besides its body: the one place for that."""
     headers = {
@@ -195,11 +218,10 @@ def _headers(
         headers["Content-Type"] = "application/json"
     if key is not None:
         headers["Idempotency-Key"] = key
-    trace = envelope.trace
-    if is_traced(trace):
+    if trace is not None and span is not None:
         place = read_place(trace)
         headers["X-Request-ID"] = place.request_id
-        headers["traceparent"] = place.traceparent()
+        headers["traceparent"] = place._replace(span_id=span.span_id).traceparent()
     elif trace is not None:
         headers["X-Request-ID"] = trace
     return headers
@@ -219,7 +241,7 @@ def _refusal(status: int, body: bytes) -> Refusal | None:
     """Return what the body says, RFC 9457's members or its whole text; None if it is no object."""
     try:
         said = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
         return None
     texts = [said.get(name) for name in ("detail", "title")]
     detail = next((each for each in texts if isinstance(each, str) and each), body.decode())
@@ -237,5 +259,5 @@ def _seconds(retry_after: str, now_us: int) -> float:
         return float(retry_after[:9])
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now_us / 1_000_000)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

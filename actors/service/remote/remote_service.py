@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.service.directory import Directory
     from actors.service.remote.remote import Remote
     from actors.service.remote.transport import Transport, TransportType
+    from actors.tracing.tracing import Tracing
 
 # What its breaker is called after the service, as those of effects are after these.
 DEPENDENCY: Final = "remote"
@@ -36,6 +37,7 @@ class RemoteService:
         transport: TransportType,
         clock: Clock,
         rng: Rng,
+        tracing: Tracing,
     ) -> None:
         """Nothing is asked of it yet. Raises ConfigError as `Remote.routes`."""
         self.name = name
@@ -45,6 +47,7 @@ class RemoteService:
         self.directory = directory
         self.clock = clock
         self.rng = rng
+        self.tracing = tracing
         self.counts = RemoteCounts()
         self.budget = RetryBudget(config.effect, clock)
         self.breaker = Breaker(f"{name}.{DEPENDENCY}", config=self._limits(), clock=clock)
