@@ -256,6 +256,13 @@ class TraceConfig(Section):
     otlp: OtlpConfig
 
 
+class FaultsConfig(Section):
+    active_max: Count
+    untouched: tuple[str, ...]
+    percent_max: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    latency_s_max: Positive
+
+
 class ListenerConfig(Section):
     host: Annotated[str, msgspec.Meta(min_length=1)]
     port: Port
@@ -364,6 +371,7 @@ class Config(Section):
     breaker: BreakerConfig
     remote: RemoteConfig
     trace: TraceConfig
+    faults: FaultsConfig
     edge: EdgeConfig
 
     def sections(self) -> Iterator[tuple[str, Section]]:

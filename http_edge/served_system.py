@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
+    from actors.faults.lab.fault_lab import FaultLab
     from actors.kernel.clock import Clock
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
@@ -39,6 +40,9 @@ class ServedSystem(Handling, Protocol):
 
     @property
     def tracing(self) -> Tracing: ...
+
+    @property
+    def faults(self) -> FaultLab: ...
 
     def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None

@@ -17,6 +17,7 @@ from actors.errors import (
     ServiceUnavailable,
     StoreError,
 )
+from actors.faults.lab.fault_lab import FaultLab
 from actors.kernel.actor_system import ActorSystem
 from actors.kernel.discovery.balance import KEY
 from actors.kernel.messages import type_name
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from actors.config import Config, StoreConfig
+    from actors.faults.lab.seams import ServiceSeam
     from actors.kernel.clock import Clock
     from actors.kernel.context import KernelContext
     from actors.kernel.messages import Message
@@ -154,6 +156,7 @@ class ServiceSystem(ActorSystem):
         self.tracing = Tracing(
             config.trace, clock=context.clock, rng=context.rng.aside("tracing"), export=export
         )
+        self.faults = FaultLab(config.faults, context)
         self._hosted: dict[str, HostedService] = {}
         self._remotes: dict[str, RemoteService] = {}
         children: dict[str, Sequence[ChildSpec]] = {}
@@ -172,6 +175,7 @@ class ServiceSystem(ActorSystem):
                     rng=context.rng.fork(name),
                     tracing=self.tracing,
                 )
+                self.faults.seam(name)  # its door alone is here
                 children[name] = [remote_child(remote)]
                 continue
             if isinstance(first, StatelessService):
@@ -182,6 +186,7 @@ class ServiceSystem(ActorSystem):
                     context=context,
                     runner=runner,
                     tracing=self.tracing,
+                    seam=self.faults.seam(name, "handlers"),
                 )
                 children[name] = [child(each) for each in actor_names({name: service})]
                 continue
@@ -197,6 +202,7 @@ class ServiceSystem(ActorSystem):
                 context=context,
                 store=store,
                 tracing=self.tracing,
+                seam=self.faults.seam(name, "handlers", "commits", "effects"),
             )
             children[name] = [service_child(hosted)]
         self._operators = {name: OperatorCalls(hosted) for name, hosted in self._hosted.items()}
@@ -221,6 +227,7 @@ class ServiceSystem(ActorSystem):
             self.allow_scaling(name, child, replicas_max=config.service.replicas_max)
             if isinstance(service := services[name], Replicas):
                 self.router.balance(name, service.balance, context.rng)
+        self.faults.connect(self.registry)
         directory.connect(self.router)
         self._directory = directory
 
@@ -257,6 +264,7 @@ class ServiceSystem(ActorSystem):
 
     async def stop(self) -> None:
         """Stop the tree in reverse order; whoever waits for a commit is told of the end."""
+        self.faults.close()
         try:
             await super().stop()
         finally:
@@ -442,6 +450,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
     context: KernelContext,
     store: StoreType,
     tracing: Tracing,
+    seam: ServiceSeam,
 ) -> HostedService:
     bound_effects(name, made, config)  # what its effects' options say is said before the start
     spec = StoreSpec(
@@ -481,6 +490,7 @@ def _make_hosted(  # noqa: PLR0913 - what a service's parts are made of
         deadlines=context.deadlines,
         commit_s=spec.commit_s,
         tracing=tracing,
+        seam=seam,
     )
 
 
@@ -492,6 +502,7 @@ def _make_stateless(
     context: KernelContext,
     runner: RunnerType,
     tracing: Tracing,
+    seam: ServiceSeam,
 ) -> Callable[[str], ChildSpec]:
     def make_runner(replica: str) -> Runner:
         spec = RunnerSpec(
@@ -507,6 +518,7 @@ def _make_stateless(
         make_runner,
         config=config.service,
         tracing=tracing,
+        seam=seam,
     )
 
 

@@ -33,7 +33,7 @@ from actors.store.messaging.origin import TimerOrigin
 from actors.store.store import BoundHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from actors.kernel.behavior import BatchResult
     from actors.kernel.envelope import Envelope
@@ -84,6 +84,7 @@ class ServiceHost(Behavior):
         else:
             store = hosted.make_store()
         self._handlers = {spec.message: spec.bind(service) for spec in specs}
+        self._own = type(service).handlers
         self._handlers[EffectDone] = _builtin(lambda _tx, _message: None)
         self._handlers[RemoveApplied] = _builtin(lambda _tx, _message: None)
         self._handlers[EffectPutOff] = _builtin(put_effect_off)
@@ -102,6 +103,7 @@ class ServiceHost(Behavior):
             deadlines=hosted.deadlines,
             clock=hosted.clock,
             rng=hosted.rng.fork("effects"),
+            seam=hosted.seam,
             expired=partial(self._expired, "effect"),
         )
         dispatcher = Dispatcher(
@@ -154,16 +156,24 @@ class ServiceHost(Behavior):
         """Run a batch in the store; its replies are the kernel's to send, after the commit."""
         hosted, caches = self._hosted, self._caches
         begun_s = hosted.clock.monotonic()
+        handlers: Mapping[Any, BoundHandler] = self._handlers
+        faults = hosted.seam.batches
+        if faults is not None:
+            if lane == COMMANDS:
+                await faults.before_commit(batch)
+            handlers = faults.around(batch, handlers, own=self._own, who=hosted.name)
         if lane == COMMANDS:
-            result = await self._store.write(batch, self._handlers)
+            result = await self._store.write(batch, handlers)
+            if faults is not None:
+                await faults.after_commit(batch)
             self._let_out(batch, result)
             if hosted.tracing.recent is not None:
                 hosted.tracing.recent.note(hosted.name, "command", batch, result.outcomes, begun_s)
             return result
         if caches is not None:
-            answers = await caches.read(batch, self._store, self._handlers)
+            answers = await caches.read(batch, self._store, handlers)
         else:
-            answers = await self._store.read(batch, self._handlers)
+            answers = await self._store.read(batch, handlers)
         hosted.tracing.answered(hosted.name, batch, answers.outcomes, begun_s)
         return answers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,7 @@ from actors.errors import (
     NothingWaits,
     NotScalable,
 )
+from actors.faults.lab.fault_lab import FaultLab
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
@@ -123,6 +125,34 @@ class FakeReplayed(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
 
 
+class FakeRegistry:
+    """Every service has one replica, called as it is, that nobody can tell anything."""
+
+    def replicas(self, service: str) -> list[Any]:
+        return [SimpleNamespace(name=service, actor_inbox=SimpleNamespace(arrivals=None))]
+
+    def actors(self) -> list[Any]:
+        return [SimpleNamespace(name="root")]
+
+
+def fake_lab(clock: Any) -> FaultLab:
+    """A lab over services that are not there: what it refuses, it refuses all the same."""
+    loop = SimpleNamespace(call_later=lambda *_, **__: SimpleNamespace(cancel=lambda: None))
+    context: Any = SimpleNamespace(
+        clock=clock,
+        rng=Rng(3),
+        ambient=None,
+        loop=loop,
+        lifecycle=SimpleNamespace(subscribe=lambda _: None),
+    )
+    lab = FaultLab(load_config().faults, context)
+    registry: Any = FakeRegistry()
+    lab.connect(registry)
+    for service in SERVICES:
+        lab.seam(service, "handlers", "commits", "effects")
+    return lab
+
+
 class FakeSystem:
     """Stores what it is told. `on_ask` may return something else, raise, or make the ask wait."""
 
@@ -130,6 +160,7 @@ class FakeSystem:
         self.clock = SystemClock()
         self.rng = Rng(1)
         self.tracing = Tracing(load_config().trace, clock=self.clock, rng=Rng(2))
+        self.faults = fake_lab(self.clock)
         self.seen: list[Seen] = []
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
