@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,6 +23,9 @@ from actors.service.bound_effect import bound_effects, rest_s
 from actors.service.group import check_groups
 from actors.service.send_check import Sends
 from actors.service.service import Service
+from actors.service.sharded.shard_check import check_shards
+from actors.service.sharded.sharded import Sharded
+from actors.service.stateless.replicas import Replicas
 from actors.service.stateless.thread_runner import ThreadRunner
 from actors.store.aiosqlite_store import AiosqliteStore
 from actors.store.files.schema_check import check_schema
@@ -89,11 +93,16 @@ class App:
         if not (simulated or looked_through):  # who rehearses has looked once, for all the runs
             warn_of(look_through(systems, config, data_dir))
         self.config = config
-        self._live = None if load is None else LiveConfig(config, systems, load)
+        self._live = None
+        if load is not None:
+            self._live = LiveConfig(
+                config, systems, load, lambda new: look_through(systems, new, data_dir)
+            )
         self._edge_config = config.edge
         self.leaving = False
         self._data_dir = data_dir
         self._simulated = simulated
+        self._systems = systems
         self._edge: Edge | None = None
         self._listening = asyncio.Event()
         self._urls: dict[str, str] = {}
@@ -186,6 +195,7 @@ class App:
         Raises ConfigError, and nothing is changed.
         """
         assert self._live is not None, "who reloads says how it is loaded"
+        before = self._replicas()
         reloaded = self._live.reload(more)
         config = self.config
         # Its own copy, where fewer connections fit than are configured.
@@ -195,6 +205,8 @@ class App:
         if "log.level" in reloaded.applied:
             set_level(config.log.level)
         self.tree.reconfigured()
+        if "service.replicas" in reloaded.applied:
+            self._scale(before)
         if self._edge is not None:
             self._edge.reconfigured(log_requests=config.log.level == "debug")
         log.info(
@@ -231,12 +243,34 @@ class App:
             await self.tree.registry_changed(after, wait_s)
         return self.tree.registry_version(), self.tree.registry_snapshot()
 
+    def _replicas(self) -> dict[str, int]:
+        """Return how many replicas of each service are wanted as it is configured."""
+        wiring = unbooted(self._systems, self.config, self._data_dir)
+        return {
+            name: service.count if isinstance(service, Replicas) else 1
+            for _, name, service in each_service(self._systems, wiring)
+        }
+
+    def _scale(self, before: Mapping[str, int]) -> None:
+        """Begin to have as many as are wanted where that is another number than `before`."""
+        for name, replicas in self._replicas().items():
+            if replicas != before[name]:
+                self.tree.begin_to_scale(name, replicas).add_done_callback(
+                    partial(_note_scaled, name, replicas)
+                )
+
     def _ask(self, service: str, message: Message) -> Awaitable[Any]:
         # Of an effect, until its attempt ends, as long as its author lets it take; of a `run`,
         # which has no limit of its own, as long as an effect of which nothing is said.
         rest = rest_s()
         limit_s = self.config.effect.effect_s_max if rest is None else rest
         return self.tree.ask_for_effect(service, message, timeout_s=limit_s)
+
+
+def _note_scaled(service: str, replicas: int, scaled: asyncio.Task[int]) -> None:
+    error = None if scaled.cancelled() else scaled.exception()
+    if error is not None:
+        log.error("not scaled", service=service, replicas=replicas, reason=str(error))
 
 
 def loopback(url: str) -> str:
@@ -255,10 +289,12 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
     for system, name, service in each_service(systems, wiring):
         with _of(system), declared(system.name, f"service {name!r}"):
             made = made_of(name, service)
-            classes[name] = type(made)
+            classes.add(name, service, made)
             owners[name] = system
             if isinstance(made, Service):
                 check_schema(made.schema, type(made).__name__)
+                if isinstance(service, Sharded):
+                    check_shards(name, service, made)
                 bound_effects(name, made, config)  # what their options say, by functions too
     _check_effect_tables(systems, owners, config)
     _check_instances(classes, config)
@@ -268,7 +304,7 @@ def look_through(systems: Sequence[System], config: Config, data_dir: Path) -> S
         with _of(system):
             check_groups(groups, classes)
     check_listeners(listeners_of(systems, wiring), classes)
-    classes.sends = Sends(classes)
+    classes.sends = Sends(classes, classes.sharded)
     faults = [f"{owners[name].name}: {name} {fault}" for name, fault in classes.sends.faults()]
     if faults:
         raise ConfigError("\n  ".join(["these lines would send what nobody takes:", *faults]))

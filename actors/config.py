@@ -246,6 +246,7 @@ class OtlpConfig(Section):
 
 class TraceConfig(Section):
     sample_share: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    asked_per_s_max: Positive
     rows_max: Count
     hops_max: Annotated[int, msgspec.Meta(ge=1, le=255)]
     memory_spans_max: Count
@@ -253,6 +254,13 @@ class TraceConfig(Section):
     recent_requests_max: Count
     errors_max: Count
     otlp: OtlpConfig
+
+
+class FaultsConfig(Section):
+    active_max: Count
+    untouched: tuple[str, ...]
+    percent_max: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    latency_s_max: Positive
 
 
 class ListenerConfig(Section):
@@ -363,6 +371,7 @@ class Config(Section):
     breaker: BreakerConfig
     remote: RemoteConfig
     trace: TraceConfig
+    faults: FaultsConfig
     edge: EdgeConfig
 
     def sections(self) -> Iterator[tuple[str, Section]]:
@@ -582,7 +591,7 @@ def _with(kind: type[Section], keys: Mapping[str, type[Section]]) -> Any:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         message = f"cannot read the configuration {path}: {error}"
         raise ConfigError(message) from error
 
@@ -634,7 +643,7 @@ def _parse_setting(setting: str) -> dict[str, Any]:
         raise ConfigError(message)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
         value = text.strip()
     for key in reversed(keys):
         value = {key: value}

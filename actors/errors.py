@@ -276,3 +276,24 @@ class Fenced(StoreError):
 
 class HandlerTimeout(StoreError):
     """A handler ran past its budget and was interrupted."""
+
+
+class HolderSaysNo(DressRehearsalError):
+    """The process that uses a data folder does not do what it was asked, or cannot be asked."""
+
+
+class FaultRefused(DressRehearsalError):
+    """What was ordered makes no sense here; `field` names what of it, and nothing was touched."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        """Keep whose fault it is."""
+        super().__init__(message)
+        self.field = field
+
+
+class FaultsBlocked(FaultRefused):
+    """It would make sense, and is not allowed: as far as a fault may reach, or as it stands."""
+
+
+class NoSuchFault(DressRehearsalError):
+    """No fault of that id is active."""

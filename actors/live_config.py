@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LIVE: Final = frozenset(
     {
         "log.level",
+        "service.replicas",
         "channel.retry_s",
         "channel.retry_s_max",
         "channel.window_messages",
@@ -48,6 +49,7 @@ LIVE: Final = frozenset(
         "breaker.probe_s_max",
         "remote.command_s_max",
         "remote.rest_s_max",
+        "trace.asked_per_s_max",
         "edge.deadline_s",
         "edge.admission.in_progress_min",
         "edge.admission.in_progress_max",
@@ -77,11 +79,18 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
 class LiveConfig:
     """A process's: `config` is what it runs by."""
 
-    def __init__(self, config: Config, systems: Sequence[HasSections], load: Load) -> None:
-        """`load` is how it was read in the first place."""
+    def __init__(
+        self,
+        config: Config,
+        systems: Sequence[HasSections],
+        load: Load,
+        check: Callable[[Config], object] = lambda _: None,
+    ) -> None:
+        """`load` is how it was read in the first place; `check` raises where none could boot so."""
         self.config = config
         self._systems = systems
         self._load = load
+        self._check = check
 
     def reload(self, more: Mapping[str, Any]) -> Reloaded:
         """Read it anew, with `more` laid over it, and change what can be changed.
@@ -90,6 +99,7 @@ class LiveConfig:
         nothing is changed.
         """
         new = self._load(more)
+        self._check(new)
         changes = dict(_changes(self.config, new))
         applied = {path: value for path, value in changes.items() if path in LIVE}
         needs_restart = sorted(changes.keys() - LIVE)

@@ -37,6 +37,8 @@ class EdgeContext:
     asks: AskBreakers = field(init=False)
     turnstile: Turnstile = field(default_factory=Turnstile)
     draining: bool = False
+    # What clients may ask for, "GET /path" each, at whichever listener.
+    routes: set[str] = field(default_factory=set)
     _on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from http_edge.admissions import leave
 from http_edge.answer import TEXT, Answer, make_head
 from http_edge.body_reader import BODY_METHODS, BodyReader, refuse_body
 from http_edge.doorkeeper import ORIGIN, REFERER, SEC_FETCH_SITE, Doorkeeper
+from http_edge.endpoints.route_faults import strike
 from http_edge.failure_log import FailureLog
 from http_edge.http_request import TIMEOUT_FIELD
 from http_edge.metrics.listener_counts import ListenerCounts
@@ -65,6 +66,7 @@ class Gateway:
     def __init__(self, addresses: Iterable[Address], context: EdgeContext, *, host: str) -> None:
         """`host` is where it listens. Raises ValueError where two addresses are one."""
         config = context.config
+        self._context = context
         self._door = Doorkeeper(host, config.hosts)
         self._known_hosts = self._door.known
         self._body_reader = BodyReader(config)
@@ -90,13 +92,13 @@ class Gateway:
         allowed = ", ".join(sorted({*self._table.methods, "OPTIONS"}))
         self._static["*"] = AddressMatch({"OPTIONS": _tell_methods(allowed)}, {}, "")
         self.has_vital = any(_is_vital(path) for path in self._static)
-        self._context = context
         self._turnstile = context.turnstile
         self.clock = context.system.clock
         self._date = context.date
         self._failures = FailureLog()
         self._random_bits = context.system.rng.fork("edge").getrandbits
         self._tracing = context.system.tracing
+        self._faults = context.system.faults
         self._traces = self._tracing.share > 0
 
     async def __call__(self, request: HttpRequest) -> web.StreamResponse:
@@ -122,7 +124,8 @@ class Gateway:
             if handler in self._bodiless and request.body_exists:
                 refuse_body(await self._body_reader.read(request))
                 request.come_in()
-            answer = await handler(request, params, query)
+            serve = handler if self._faults.routes is None else self._faulty(handler)
+            answer = await serve(request, params, query)
         except (Exception, asyncio.CancelledError) as error:  # the one catch-all
             if _are_we_cancelled(error):
                 way, entered_s = request.place or (control, begun)
@@ -148,6 +151,22 @@ class Gateway:
         if self._context.log_requests:
             self._log(request, answer, begun)
         return answer
+
+    def _faulty(self, handler: HttpHandler) -> HttpHandler:
+        """Return what answers as long as some requests are struck before they are handled."""
+
+        async def serve(
+            request: HttpRequest, params: dict[str, str], query: str
+        ) -> web.StreamResponse:
+            faults, message = self._faults.routes, request._message  # noqa: SLF001 - as above
+            if faults is not None and not _is_vital(message.path):
+                aborted = await strike(faults, request, self._name_of(request, message))
+                if aborted is not None:
+                    return aborted
+                request.check_deadline(self.clock.monotonic())
+            return await handler(request, params, query)
+
+        return serve
 
     def _enter(self, request: HttpRequest, handler: HttpHandler, now_s: float) -> WayIn | None:
         """Let it in and return what it has to leave, or raise why not.
@@ -260,7 +279,9 @@ class Gateway:
         self, request: HttpRequest, message: RawRequestMessage, given: str
     ) -> TraceSpan | None:
         """Return the request's span if it is to be traced; what it leads to is, from now on."""
-        caller = message.headers.get(_TRACEPARENT)
+        callers = message.headers.getall(_TRACEPARENT, ())
+        # Of two that say different things neither counts.
+        caller = callers[0] if len(callers) == 1 else None
         span = self._tracing.begin(caller, given, arrived_s=request.arrived)
         if span is not None:
             span.name = self._name_of(request, message)
@@ -304,6 +325,8 @@ class Gateway:
         """Remember what a request for it needs to be looked at for."""
         method, path, endpoint = address
         self.counts.requests.knows(handler, path)
+        if not _is_vital(path):
+            self._context.routes.add(f"{method} {path}")
         if endpoint.is_probe:
             self._probes.add(path)
         if endpoint.writes or method not in _READING:

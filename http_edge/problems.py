@@ -43,6 +43,7 @@ class Kind(Enum):
     NO_SUCH_ACTOR = (404, "There is no such actor")
     NO_SUCH_LETTER = (404, "There is no such dead letter")
     NO_SUCH_BREAKER = (404, "There is no such breaker")
+    NO_SUCH_FAULT = (404, "There is no such fault")
     NO_SUCH_TRACE = (404, "There is no such trace")
     METHOD_NOT_ALLOWED = (405, "The address does not take this method")
     HEAD_TOO_SLOW = (408, "The request took too long to arrive", True)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
+    from actors.faults.lab.fault_lab import FaultLab
     from actors.kernel.clock import Clock
     from actors.kernel.messages import Message
     from actors.kernel.rng import Rng
@@ -40,6 +41,9 @@ class ServedSystem(Handling, Protocol):
     @property
     def tracing(self) -> Tracing: ...
 
+    @property
+    def faults(self) -> FaultLab: ...
+
     def ask(
         self, service: str, message: Message, *, timeout_s: float, key: str | None = None
     ) -> Awaitable[Any]:
@@ -47,6 +51,14 @@ class ServedSystem(Handling, Protocol):
 
         Or in Accepted, where the service put its answer off and `timeout_s` came first.
         """
+        ...
+
+    def shards(self, service: str, /) -> Sequence[str]:
+        """The names of the service's shards; none of one that is not sharded."""
+        ...
+
+    def shard_of(self, service: str, message: Message, key: str | None, /) -> str | None:
+        """The shard of a sharded service to which the ask would go; None of any, or all."""
         ...
 
     def actors(self) -> Sequence[object]:

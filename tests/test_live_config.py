@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from actors.config import load_config
 from actors.errors import ConfigError
+from actors.kernel.messages import Query
 from actors.live_config import LIVE, LiveConfig, key_of
+from actors.service.service import StatelessService, query
+from actors.service.stateless.inline_runner import InlineRunner
+from actors.service.stateless.replicas import Replicas
+from tests.booting import app_of
+from tests.kernel.kernel_harness import turns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Double(Query):
+    number: int
+
+
+class Doubler(StatelessService):
+    @query
+    def double(self, question: Double) -> int:
+        return 2 * question.number
 
 
 def live() -> LiveConfig:
@@ -55,3 +74,35 @@ def test_what_is_wrong_changes_nothing(more: dict[str, Any], named: str) -> None
     with pytest.raises(ConfigError, match=named):
         process.reload(more)
     assert process.config == load_config()
+
+
+async def test_replicas_come_and_go_with_the_configuration(tmp_path: Path) -> None:
+    """Of a service that is not named any more there are as many as its system says.
+
+    What no boot would take is refused, as it would be there.
+    """
+    app = app_of(
+        {"doubler": Replicas(Doubler, 2)},
+        tmp_path,
+        load_config(),
+        load=lambda more: load_config(more=more),
+        runner=InlineRunner,
+    )
+    await app.start()
+    try:
+        for wanted, more in ((4, {"replicas": {"doubler": 4}}), (2, {})):
+            told = app.reload({"service": more})
+            assert (told.applied, told.needs_restart) == (["service.replicas"], [])
+            await turns()
+            assert len(app.tree.registry.replicas("doubler")) == wanted
+        for wrong, named in (
+            ({"replicas": {"dubler": 4}}, "no service 'dubler'"),
+            ({"replicas": {"doubler": 65}}, r"service\.replicas\.doubler"),
+            ({"balance": {"doubler": "key:nmber"}}, "no field 'nmber'"),
+        ):
+            with pytest.raises(ConfigError, match=named):
+                app.reload({"service": wrong})
+        await turns()
+        assert len(app.tree.registry.replicas("doubler")) == 2
+    finally:
+        await app.tree.stop()

@@ -160,6 +160,10 @@ class ActorSystem:
         """Have so many replicas of the service; returns how many there were. See Scaling.scale."""
         return await self._scaling.scale(service, replicas)
 
+    def begin_to_scale(self, service: str, replicas: int) -> asyncio.Task[int]:
+        """Begin to have so many replicas of the service, and wait for nothing; else likewise."""
+        return self._scaling.begin(service, replicas)
+
     async def restart_in_turn(self, service: str | None = None) -> list[str]:
         """Restart the service's replicas, or all services', each once the one before it is up.
 
@@ -201,7 +205,10 @@ class ActorSystem:
         return self.registry.unhealthy()
 
     def state_of(self, service: str) -> str:
-        """Return the states of its replicas, each once. Raises NoSuchActor."""
+        """Return the states of its replicas, each once, or of that shard. Raises NoSuchActor."""
+        whose = self.registry.service_of(service)
+        if whose is not None and self.registry.is_sharded(whose):
+            return self.registry.actor(service).state
         return ", ".join(sorted({actor.state for actor in self.registry.replicas(service)}))
 
     async def dead_letters(self, *, limit: int) -> list[DeadLetter]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from actors.errors import ActorError, DeadlineExceeded, MailboxFull
 
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from actors.kernel.context import KernelContext
     from actors.kernel.envelope import Envelope
     from actors.measures.lane_measures import LaneMeasures
+
+    class FaultyArrivals(Protocol):
+        """What is done to what arrives, before it is accepted; see `actors.faults.lab.arriving`."""
+
+        def takes(self, envelope: Envelope) -> bool: ...
+
+        def lets_in(self, envelopes: Sequence[Envelope]) -> Sequence[Envelope]: ...
+
+        def withdraw(self, wanted: Callable[[Envelope], bool]) -> None: ...
+
 
 # Which of the messages of a closed mailbox become dead letters.
 Lettered = Literal["all", "untold", "none"]
@@ -56,9 +66,9 @@ class Mailbox:
 
     __slots__ = (
         "_ambient", "_call_soon", "_context", "_lane_of", "_monotonic", "_name", "_overflow",
-        "_retry_after_s", "_thread", "_turn", "accepted", "asleep", "capacity", "closed",
-        "dead_lettered", "expired", "handed_over", "handled", "lanes", "refused", "rejected",
-        "signals",
+        "_retry_after_s", "_thread", "_turn", "accepted", "arrivals", "asleep", "capacity",
+        "closed", "dead_lettered", "expired", "handed_over", "handled", "lanes", "refused",
+        "rejected", "signals",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +97,8 @@ class Mailbox:
         self.signals: deque[tuple[Signal, Any]] | None = None
         # Set while the actor is parked or stopped: makes the error that every sender gets.
         self.closed: Callable[[], ActorError] | None = None
+        # What is wrong with the way here, while something is on purpose.
+        self.arrivals: FaultyArrivals | None = None
         # True while no turn is scheduled and one would have something to do with a new message.
         self.asleep = False
         self.accepted = self.handled = self.refused = self.dead_lettered = self.rejected = 0
@@ -103,6 +115,8 @@ class Mailbox:
         """
         if get_ident() != self._thread:
             self._context.loop.call_soon_threadsafe(self._put_from_elsewhere, envelope)
+            return
+        if self.arrivals is not None and self.arrivals.takes(envelope):
             return
         lane = (
             self.lanes[0] if self._lane_of is None else self.lanes[self._lane_of(envelope.message)]
@@ -150,13 +164,17 @@ class Mailbox:
                 raise self._full()
         return None
 
-    def admit(self, envelopes: Sequence[Envelope]) -> None:
+    def admit(self, envelopes: Sequence[Envelope], *, late: bool = False) -> None:
         """Accept messages that their sender keeps until they are applied; loop's thread only.
 
         They are all of one lane. Beyond `capacity` too: what was acknowledged once goes before what
         may still be refused, and its sender's window bounds it. Raises the reason where the mailbox
-        is closed.
+        is closed. What comes `late` was held up on its way here.
         """
+        if self.arrivals is not None and not late:
+            envelopes = self.arrivals.lets_in(envelopes)
+            if not envelopes:
+                return
         if self.closed is not None:
             self.rejected += 1
             raise self.closed()
@@ -174,6 +192,8 @@ class Mailbox:
         Those that an incarnation has had in hand stay: they know how often they crashed it.
         """
         count = 0
+        if self.arrivals is not None:
+            self.arrivals.withdraw(wanted)
         for lane in self.lanes:
             kept = [each for each in lane.queue if each.started or not wanted(each)]
             count += len(lane.queue) - len(kept)
@@ -186,6 +206,16 @@ class Mailbox:
     def has_room(self) -> bool:
         """Whether it accepts a message, in whichever lane."""
         return self.closed is None and all(len(each.queue) < self.capacity for each in self.lanes)
+
+    def put_late(self, envelope: Envelope) -> None:
+        """Accept what was held up on its way; a refusal tells the sender as if from elsewhere."""
+        try:
+            self._offer_unattended(envelope)
+        except ActorError as error:
+            if envelope.reply_to is not None:
+                envelope.reply_to.settle_error(error)
+            else:
+                self._context.dead_letters.add(self._name, envelope, str(error))
 
     def hand_over(self, give: Callable[[Envelope], bool], *, whatever: bool) -> None:
         """Let another mailbox have what is queued, as far as `give` says that it has taken it.
@@ -370,13 +400,8 @@ class Mailbox:
             self.expire(lane.queue.popleft())
 
     def _put_from_elsewhere(self, envelope: Envelope) -> None:
-        try:
-            self._offer_unattended(envelope)
-        except ActorError as error:
-            if envelope.reply_to is not None:
-                envelope.reply_to.settle_error(error)
-            else:
-                self._context.dead_letters.add(self._name, envelope, str(error))
+        if self.arrivals is None or not self.arrivals.takes(envelope):
+            self.put_late(envelope)
 
     def _offer_unattended(self, envelope: Envelope) -> None:
         """Offer for a sender that does not wait: its ask, or else a dead letter, tells the end."""

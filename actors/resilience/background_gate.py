@@ -88,7 +88,7 @@ class BackgroundGate:
     requests, and messages for them, have had their share of the work as well; `slice_wait_s_max` at
     most. The share is `share_min` at least, and rises to all of it as the fullest queue nears its
     limit or the oldest message `lag_s_max`. Who waits for something that does not move holds
-    nothing up: after `stalled_s` the gate is open.
+    nothing up: no slice waits for that, and after `stalled_s` the gate is open.
     """
 
     def __init__(
@@ -117,8 +117,9 @@ class BackgroundGate:
         self._busy_s: float | None = None
         self._since_s = loop.time()
         self._share = config.share_min
-        # When it was last looked whether a slice is due.
+        # When it was last looked whether a slice is due, and how many moves there were then.
         self._looked_s = 0.0
+        self._looked_moves = 0
         # What of the last one is left; when it came, and how many moves were made before it.
         self._left = 0
         self._sliced_s = 0.0
@@ -223,7 +224,9 @@ class BackgroundGate:
         now_s = self._looked_s = self._loop.time()
         yields = self._yields()
         share = self._fair_share(now_s)
-        if yields and share < 1.0 and not self._is_due(now_s, share):
+        is_due = self._is_due(now_s, share)
+        self._looked_moves = self._moves
+        if yields and share < 1.0 and not is_due:
             self._come_back()
             return
         self._share = share
@@ -243,8 +246,14 @@ class BackgroundGate:
             self._come_back()
 
     def _is_due(self, now_s: float, share: float) -> bool:
-        """Whether clients have had their part since the last slice, or it was long ago."""
+        """Whether clients have had their part since the last slice, need none, or it was long ago.
+
+        Where nothing has moved since the last look, they wait for something else; which may be what
+        waits here, as urgency is lost where a service has died.
+        """
         if now_s >= self._sliced_s + self._config.slice_wait_s_max:
+            return True
+        if self._moves == self._looked_moves:
             return True
         moves = self._moves - self._sliced_moves
         return moves * share >= self._config.slice_messages * (1.0 - share)

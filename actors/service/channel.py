@@ -75,7 +75,8 @@ class Channel:
     again ("go back N"); it knows what it has applied.
 
     What no client waits for asks the gate first. It is in order all the same: a message that is
-    urgent takes along those before it.
+    urgent takes along those before it, and they are urgent from then on: what it is waited for may
+    be done by one of them, which leaves it nothing to do.
 
     A message that the receiver's code cannot read goes alone, once all before it are applied: only
     the receiver knows whether it has applied it, before it was run by other code. If it has not,
@@ -148,6 +149,8 @@ class Channel:
             if message.urgent:
                 self._urgent = message.number
                 self._gate.hurried()
+        if messages[0].number <= self._urgent:
+            self._hurry_those_under_way()
         gets_on = self.acknowledged > self._was_acknowledged
         self._was_acknowledged = self.acknowledged
         if messages[0].number == self._sent + len(self._memory) + 1:
@@ -268,6 +271,12 @@ class Channel:
 
     # --- Inside ------------------------------------------------------------------------------
 
+    def _hurry_those_under_way(self) -> None:
+        for envelope in reversed(self._under_way):
+            if envelope.urgent:  # and so are those before it
+                break
+            envelope.urgent = True
+
     def _remember(self, messages: Sequence[Outgoing], *, kib: int) -> None:
         """Keep them in memory as far as there is room: for a window, or for `kib`."""
         memory, window, size = self._memory, self._config.window_messages, self._memory_bytes
@@ -327,7 +336,7 @@ class Channel:
             message.message,
             Receipt(self, number, self._round),
             trace=message.trace,
-            urgent=message.urgent,
+            urgent=number <= self._urgent,
             by_us=message.by_us,
             origin=self._numbering.origin(
                 self._sender, number, base=self.acknowledged + 1, last=self._last
@@ -440,7 +449,5 @@ class Channel:
             )
             self._fail(LookupError(message))
         else:
-            for each in future.result():
-                each.urgent = each.number <= self._urgent  # as far as is known
             self._remember(future.result(), kib=0)
             self.pump()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from actors.config import EffectConfig
+    from actors.faults.lab.seams import ServiceSeam
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
@@ -126,11 +127,13 @@ class Effects:
         deadlines: Deadlines,
         clock: Clock,
         rng: Rng,
+        seam: ServiceSeam,
         expired: Callable[[], None],
     ) -> None:
         """`kinds` by message type; `letter_attempts` makes a message a dead letter at once.
 
-        `expired` counts those whose time was up.
+        At the `seam` faults of the outside world are put in; `expired` counts those whose time was
+        up.
         """
         self._name = name
         self.kinds = kinds
@@ -141,6 +144,7 @@ class Effects:
         self._deadlines = deadlines
         self._clock = clock
         self._rng = rng
+        self._seam = seam
         self._expired = expired
         self._gates: dict[str, Gate] = {}
         self._loop = asyncio.get_running_loop()
@@ -365,11 +369,9 @@ class Effects:
         outcomes: Sequence[Any]
         try:
             with limit:
-                if effect.together_max is None:
-                    outcomes = (await effect.function(timer.message),)
-                else:
-                    messages = [each.timer.message for each in requests]
-                    outcomes = effect.one_each(await effect.function(messages), len(requests))
+                outcomes = await self._ask_outside(
+                    effect, [each.timer.message for each in requests]
+                )
         except Starting:
             gate.withdrawn(call)
             if not first and not is_alone:
@@ -391,6 +393,20 @@ class Effects:
             return outcomes
         finally:
             gate.leave(first=first)
+
+    async def _ask_outside(self, effect: BoundEffect, messages: Sequence[Any]) -> Sequence[Any]:
+        """Return one outcome each, by way of the seam where the outside world is broken."""
+        faults = self._seam.effects
+        if faults is not None:
+            await faults.strike(messages, self._name, after=False)
+        outcomes: Sequence[Any]
+        if effect.together_max is None:
+            outcomes = (await effect.function(messages[0]),)
+        else:
+            outcomes = effect.one_each(await effect.function(messages), len(messages))
+        if faults is not None:
+            await faults.strike(messages, self._name, after=True)
+        return outcomes
 
     async def _admitted(
         self, gate: Gate, requests: Sequence[_Request], *, first: bool, is_alone: bool

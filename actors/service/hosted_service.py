@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actors.config import Config
+    from actors.faults.lab.seams import ServiceSeam
     from actors.kernel.clock import Clock
     from actors.kernel.deadlines import Deadlines
     from actors.kernel.rng import Rng
@@ -58,6 +59,8 @@ class HostedService:
     # How long each commit of its store took.
     commit_s: Histogram
     tracing: Tracing
+    # Where faults get at its work, if any are on.
+    seam: ServiceSeam
 
     breakers: Breakers = field(init=False)
     deferred: DeferredCallers = field(init=False)

@@ -39,6 +39,8 @@ class Tracing:
 
     A request is traced where its caller's traceparent says so or, without one, by chance: so the
     decision is made once (head sampling). What it leads to is traced with it, and by nothing else.
+    Callers are whoever comes: no more than `trace.asked_per_s_max` a second are traced for their
+    sake, a second's worth at once.
 
     Steps that are committed are rows of their services' files. What commits nothing, queries and
     requests that led to no step, stays here in memory, up to `trace.memory_spans_max`.
@@ -55,6 +57,9 @@ class Tracing:
         self.export = export
         self.clock = clock
         self._rng = rng
+        # When the next may be traced for its caller's sake, were there no burst: a virtual
+        # scheduling algorithm (GCRA, ITU-T I.371).
+        self._next_asked_s = 0.0
         self._memory: deque[TraceSpan] = deque(maxlen=config.memory_spans_max)
         self.books: dict[str, SpanBook] = {}
         self.recent = RecentSteps(config, clock) if config.sample_share > 0 else None
@@ -81,7 +86,7 @@ class Tracing:
         if caller is None:
             if self._rng.random() >= self.share:
                 return None
-        elif not caller.sampled:
+        elif not (caller.sampled and self._may_be_asked()):
             return None
         waited_s = self.clock.monotonic() - arrived_s
         return TraceSpan(
@@ -177,6 +182,16 @@ class Tracing:
     def is_sampled(self, trace_id: str) -> bool:
         """Whether it was traced from its beginning, as far as is known here."""
         return not any(request.trace_id == trace_id for request, _ in self._erred)
+
+    # --- Inside ------------------------------------------------------------------------------
+
+    def _may_be_asked(self) -> bool:
+        now_s = self.clock.monotonic()
+        due_s = max(self._next_asked_s, now_s)
+        if due_s - now_s >= 1.0:
+            return False
+        self._next_asked_s = due_s + 1.0 / self._config.asked_per_s_max
+        return True
 
     def _keep(self, span: TraceSpan) -> None:
         self._memory.append(span)

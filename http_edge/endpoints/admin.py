@@ -21,6 +21,7 @@ from actors.errors import (
 from http_edge.address import Address
 from http_edge.decoding.blame import explain
 from http_edge.endpoints.admin_endpoint import AdminCall, AdminEndpoint, admin, limit_of
+from http_edge.endpoints.admin_faults import ADMIN_FAULTS
 from http_edge.endpoints.admin_services import ADMIN_SERVICES
 from http_edge.endpoints.traces import TRACES
 from http_edge.problems import Kind, ProblemError, from_error
@@ -315,6 +316,7 @@ ADMIN: tuple[Address, ...] = (
     Address("GET", _BREAKER, admin(_breaker, "one breaker")),
     Address("POST", _BREAKER, admin(_force_breaker, "force it open or closed", reads_body=True)),
     *TRACES,
+    *ADMIN_FAULTS,
     Address("GET", "/admin/dead-letters", admin(_dead_letters, "what could not be handled")),
     Address("POST", f"{_LETTER}/replay", admin(_replay, "run it again")),
     Address("DELETE", _LETTER, admin(_discard, "forget it")),

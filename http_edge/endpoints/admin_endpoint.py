@@ -18,7 +18,7 @@ from http_edge.problems import Kind, ProblemError
 from http_edge.target import parse_query
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from aiohttp import web
 
@@ -43,6 +43,7 @@ class AdminCall(NamedTuple):
     params: dict[str, str]
     query: str
     body: bytes
+    routes: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class AdminEndpoint(Endpoint):
     def bind(self, method: str, path: str, context: EdgeContext) -> HttpHandler:
         del method, path
         act, reads_body, system, config = self.act, self.reads_body, context.system, context.config
-        asks, reload = context.asks, context.reload
+        asks, reload, routes = context.asks, context.reload, context.routes
         token = context.admin_token.encode()
         reader = BodyReader(config)
         encode = msgspec.json.Encoder().encode
@@ -80,7 +81,7 @@ class AdminEndpoint(Endpoint):
             limit = asyncio.timeout(None if takes_long else request.look_again())
             try:
                 async with limit:
-                    call = AdminCall(system, asks, config, reload, params, query, body)
+                    call = AdminCall(system, asks, config, reload, params, query, body, routes)
                     status, said = await act(call)
             except TimeoutError:
                 if not limit.expired():  # it is the call's own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,7 @@ from actors.errors import (
     NothingWaits,
     NotScalable,
 )
+from actors.faults.lab.fault_lab import FaultLab
 from actors.kernel.clock import SystemClock
 from actors.kernel.messages import Command, Refusal
 from actors.kernel.rng import Rng
@@ -123,6 +125,37 @@ class FakeReplayed(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
 
 
+_INBOX = SimpleNamespace(arrivals=None, signal=lambda *_: None)
+
+
+class FakeRegistry:
+    """Every service has one replica, called as it is, that nobody can tell anything."""
+
+    def replicas(self, service: str) -> list[Any]:
+        return [SimpleNamespace(name=service, actor_inbox=_INBOX)]
+
+    def actors(self) -> list[Any]:
+        return [SimpleNamespace(name="root")]
+
+
+def fake_lab(clock: Any) -> FaultLab:
+    """A lab over services that are not there: what it refuses, it refuses all the same."""
+    loop = SimpleNamespace(call_later=lambda *_, **__: SimpleNamespace(cancel=lambda: None))
+    context: Any = SimpleNamespace(
+        clock=clock,
+        rng=Rng(3),
+        ambient=None,
+        loop=loop,
+        lifecycle=SimpleNamespace(subscribe=lambda _: None),
+    )
+    lab = FaultLab(load_config().faults, context)
+    registry: Any = FakeRegistry()
+    lab.connect(registry)
+    for service in SERVICES:
+        lab.seam(service, "handlers", "commits", "effects")
+    return lab
+
+
 class FakeSystem:
     """Stores what it is told. `on_ask` may return something else, raise, or make the ask wait."""
 
@@ -130,6 +163,7 @@ class FakeSystem:
         self.clock = SystemClock()
         self.rng = Rng(1)
         self.tracing = Tracing(load_config().trace, clock=self.clock, rng=Rng(2))
+        self.faults = fake_lab(self.clock)
         self.seen: list[Seen] = []
         self.on_ask: Callable[[Seen], Any] | None = None
         self.down: list[str] = []
@@ -148,6 +182,15 @@ class FakeSystem:
         self.replies: dict[type[Message], Any] = {}
         self.unhandled: set[tuple[str, type[Message]]] = set()
         self.items: dict[str, list[Any]] = {service: [] for service in SERVICES}
+        # Of a sharded service: its shards, and which one each message goes to.
+        self.places: dict[str, list[str]] = {}
+        self.place: Callable[[Message], str | None] = lambda _: None
+
+    def shards(self, service: str, /) -> list[str]:
+        return self.places.get(service, [])
+
+    def shard_of(self, _service: str, message: Message, _key: str | None, /) -> str | None:
+        return self.place(message)
 
     def handles(self, service: str, message_type: type[Message], /) -> bool:
         if service not in self.items:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from actors.config import load_config
+from actors.kernel.clock import ManualClock
 from actors.kernel.envelope import Envelope
 from actors.kernel.rng import Rng
 from actors.log import ids_of, request_id
@@ -47,6 +48,26 @@ async def test_a_callers_traceparent_decides(flags: str, *, traced: bool) -> Non
         assert (span.name, span.outcome) == ("GET /api/v1/customers/{customer_id}", "404")
         assert span.duration_us is not None
         assert span.parent_id == "00f067aa0ba902b7"
+
+
+async def test_of_two_traceparents_neither_counts() -> None:
+    """As the recommendation has it: a trace begins anew, if one does."""
+    async with serving() as served:
+        head = f"GET {GET} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        twice = f"traceparent: {PARENT}01\r\n" * 2
+        await served.raw(f"{head}{twice}\r\n".encode())
+        assert requests(served) == []
+
+
+async def test_no_more_are_traced_for_their_callers_than_may_be() -> None:
+    """A client that asks for it with each request does not slow down the others."""
+    config = msgspec.structs.replace(load_config().trace, asked_per_s_max=4.0)
+    clock = ManualClock()
+    tracing = Tracing(config, clock=clock, rng=Rng(3))
+    for after_s, traced in ((0.0, 4), (0.125, 1), (0.125, 0), (0.375, 2), (2.0, 4)):
+        clock.advance(after_s)
+        spans = [tracing.begin(PARENT + "01", "mine", arrived_s=0.0) for _ in range(20)]
+        assert sum(each is not None for each in spans) == traced
 
 
 async def test_a_share_of_the_others_is_traced() -> None:

@@ -123,6 +123,20 @@ def test_on_a_slow_machine_the_share_is_one_of_the_work(
     assert backlog.sent - sent > 2 * CONFIG.slice_messages * (slices + 1)
 
 
+def test_no_slice_waits_for_clients_for_whom_nothing_moves(
+    loop: HandMovedLoop, gate: BackgroundGate
+) -> None:
+    """They wait for something else, maybe for what is held: each slice has its time, and goes."""
+    Crowd(gate, CONFIG.requests_min)
+    backlog = Backlog(gate, "a")
+    backlog.add(500)
+    loop.pass_time(INTERVAL_S)
+    sent = backlog.sent
+    loop.pass_time(1.2 * INTERVAL_S)
+    assert backlog.sent - sent == CONFIG.slice_messages
+    assert gate.stats().state == "yields"
+
+
 def test_those_who_wait_have_their_turns(loop: HandMovedLoop, gate: BackgroundGate) -> None:
     """One with a long queue holds up nobody's short one."""
     crowd = Crowd(gate, CONFIG.requests_min)

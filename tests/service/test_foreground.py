@@ -77,6 +77,40 @@ class Checker(Desk):
 OFFICE: dict[str, Any] = {"clerk": Clerk, "checker": Checker}
 
 
+class Fetch(Command):
+    """Have the file sent."""
+
+
+class Fetched(Command):
+    """The file; who has one needs no other."""
+
+
+class Registry(Desk):
+    """Sends the file to who wants it, and beforehand."""
+
+    @command
+    def fetch(self, tx: Transaction, cmd: Fetch) -> None:
+        tx.send("a", Fetched())
+
+
+class Reader(Desk):
+    """Goes on with the first file that comes."""
+
+    @command
+    def apply(self, tx: Transaction, cmd: Apply) -> str | Later:
+        tx.send("registry", Fetch())
+        return Later(request=cmd.name, so_far="pending")
+
+    @command
+    def fetched(self, tx: Transaction, cmd: Fetched) -> None:
+        if tx.one("SELECT 1 FROM entry WHERE label = 'fetched'") is None:
+            note(tx, "fetched")
+            tx.send("checker", Note(label="goes on"))
+
+
+READING: dict[str, Any] = {"a": Reader, "registry": Registry, "checker": Desk}
+
+
 @contextmanager
 def shut(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let nothing through the gate at all."""
@@ -164,6 +198,29 @@ async def test_an_urgent_message_takes_along_those_before_it(
             assert run.labels("checker") == ["1", "2", "3", "4", "5"]
         await take_up(run)
         assert run.labels("checker") == [*"1234567"]
+        waits.cancel()
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+async def test_what_was_taken_along_may_have_done_what_a_client_waits_for(
+    tmp_path: Path, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
+) -> None:
+    """Then what that leads to is waited for, and the urgent one itself leads to nothing."""
+    settings = ("service.batch_messages_max=1",)
+    async with office(tmp_path, READING, clock=clock, settings=settings) as run:
+        run.system.suspend("a")
+        await turns()
+        waits = run.ask("a", Apply(name="x"))
+        busy = [run.ask("a", Note(label="busy")) for _ in range(20)]
+        if is_under_way:  # in the mailbox, behind those
+            await run.through(run.ask("registry", Fetch()))
+        with shut(monkeypatch):
+            await run.through(run.ask("registry", Fetch()))
+            run.system.resume("a")
+            await run.through(asyncio.gather(*busy))
+            await run.advance(1.0)
+            assert run.labels("a").count("fetched") == 1
+            assert run.labels("checker") == ["goes on"]
         waits.cancel()
 
 

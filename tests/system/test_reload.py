@@ -61,6 +61,7 @@ WRONG: Final[tuple[tuple[dict[str, Any], str], ...]] = (
     ({"breaker.failed_share": 1.5}, "breaker.failed_share"),
     ({"effect.backoff_s_min": 10.0}, "effect.backoff_s_min"),
     ({"store.cache_kib": 0}, "store.cache_kib"),
+    ({"service.replicas": {"nots": 2}}, "service.replicas"),
     ({"notes.kept_s": 5}, "notes"),
     ({"edge.deadline_s": 700.0, "store.edge_keys_kept_s": 800.0}, "store.edge_keys_kept_s"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +55,8 @@ class Scaling:
         self._family_of = family_of
         self._leave_s_max = leave_s_max
         self._specs: dict[str, tuple[Callable[[str], ChildSpec], int]] = {}
-        self._one_at_a_time = asyncio.Lock()
+        # By service: one whose replicas do not come up keeps no other one waiting.
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._at_work: set[asyncio.Task[int]] = set()
         self._leaving: dict[AsyncioActor, asyncio.Task[None]] = {}
         # By name: whoever is called so next counts on, for no counter goes back.
@@ -71,9 +73,18 @@ class Scaling:
         name is its own. It is done, too, where nobody waits for it any more. Raises NoSuchActor,
         NotScalable; ServiceUnavailable where they are parked.
         """
+        return await asyncio.shield(self.begin(service, replicas))
+
+    def begin(self, service: str, replicas: int) -> asyncio.Task[int]:
+        """Begin to have so many of it; the task is this system's. Else as `scale`."""
         self._registry.replicas(service)
         if service not in self._specs:
             message = f"{service} has a store, which has one writer and so one replica"
+            if self._registry.is_sharded(service):
+                message = (
+                    f"{service} is kept in shards, whose number its files depend on: it has as "
+                    f"many as its Sharded(...) says"
+                )
             raise NotScalable(message)
         replicas_max = self._specs[service][1]
         if not 1 <= replicas <= replicas_max:
@@ -83,7 +94,7 @@ class Scaling:
         task = asyncio.get_running_loop().create_task(self._scale(service, replicas))
         self._at_work.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        return task
 
     async def stop(self) -> None:
         """Wait for those that are to come, and to go."""
@@ -101,7 +112,7 @@ class Scaling:
         task.cancelled() or task.exception()  # whoever waits for it is told
 
     async def _scale(self, service: str, replicas: int) -> int:
-        async with self._one_at_a_time:
+        async with self._one_at_a_time[service]:
             there = [each for each in self._registry.replicas(service) if self.stays(each)]
             if replicas > len(there):
                 await self._grow(service, there[0], replicas - len(there))

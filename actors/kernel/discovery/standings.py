@@ -187,6 +187,8 @@ class Standings:
                 return "somebody has suspended it"
             case "draining":
                 return "it is being stopped, and ends what it has"
+            case _ if actor.machine.ups:
+                return actor.last_error or "it has ended in order"
             case _:
                 return actor.last_error or "it was never up"
 

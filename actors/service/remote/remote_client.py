@@ -30,6 +30,8 @@ REFUSALS: Final[dict[int, Literal["not_found", "conflict", "invalid"]]] = {
     409: "conflict",
     422: "invalid",
 }
+# What reading a body ends in that is no JSON, or nested deeper than anything can read.
+UNREADABLE: Final = (ValueError, RecursionError)
 # Of what a refusal says.
 DETAIL_CHARS_MAX: Final = 1_000
 # The least that a deadline is said to be, in seconds.
@@ -155,7 +157,7 @@ class RemoteClient:
         if OK <= status < MULTIPLE_CHOICES:
             try:
                 return route.read(answer.body) if reads else None
-            except (msgspec.MsgspecError, ValueError) as error:
+            except UNREADABLE as error:
                 why = f"answered {status}, and its body is no reply: {error}"
                 raise self._failed(route, why, status) from None
         if status in REFUSALS:
@@ -239,7 +241,7 @@ def _refusal(status: int, body: bytes) -> Refusal | None:
     """Return what the body says, RFC 9457's members or its whole text; None if it is no object."""
     try:
         said = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
         return None
     texts = [said.get(name) for name in ("detail", "title")]
     detail = next((each for each in texts if isinstance(each, str) and each), body.decode())
@@ -257,5 +259,5 @@ def _seconds(retry_after: str, now_us: int) -> float:
         return float(retry_after[:9])
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - now_us / 1_000_000)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

@@ -88,7 +88,7 @@ class RemoteRoute:
         return (f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path), None
 
     def read(self, body: bytes) -> Any:
-        """Return the reply that the body is. Raises ValueError where it is none."""
+        """Return the reply that the body is. Raises ValueError or RecursionError for others."""
         return None if self._decoder is None else self._decoder.decode(body)
 
     # --- Inside ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from actors.config import ServiceConfig
+    from actors.faults.lab.seams import ServiceSeam
     from actors.kernel.behavior import BatchResult
     from actors.kernel.envelope import Envelope
     from actors.service.service import StatelessService
@@ -29,14 +30,21 @@ class StatelessHost(Behavior):
     redelivers: ClassVar[bool] = True
 
     def __init__(
-        self, name: str, service: StatelessService, runner: Runner, tracing: Tracing
+        self,
+        name: str,
+        service: StatelessService,
+        runner: Runner,
+        tracing: Tracing,
+        seam: ServiceSeam,
     ) -> None:
         """`name` is the replica's; `runner` is opened by `on_start`."""
         self._name = name
         self._tracing = tracing
         specs = type(service).handlers.values()
         self._handlers = {spec.message: spec.function.__get__(service) for spec in specs}
+        self._own = type(service).handlers
         self._runner = runner
+        self._seam = seam
 
     async def on_start(self) -> None:
         """Make the runner ready."""
@@ -45,7 +53,10 @@ class StatelessHost(Behavior):
     async def on_batch(self, lane: int, batch: Sequence[Envelope]) -> BatchResult:  # noqa: ARG002 - there is one lane
         """Answer a batch."""
         begun_s = self._tracing.clock.monotonic()
-        answers = await self._runner.answer(batch, self._handlers)
+        handlers, faults = self._handlers, self._seam.batches
+        if faults is not None:
+            handlers = dict(faults.around(batch, handlers, own=self._own, who=self._name))
+        answers = await self._runner.answer(batch, handlers)
         self._tracing.answered(self._name, batch, answers.outcomes, begun_s)
         return answers
 
@@ -66,13 +77,16 @@ def stateless_child(
     *,
     config: ServiceConfig,
     tracing: Tracing,
+    seam: ServiceSeam,
 ) -> Callable[[str], ChildSpec]:
     """Return what makes a replica of the service `name`, by its own name, a supervisor's child."""
 
     def child(replica: str) -> ChildSpec:
         return ChildSpec(
             name=replica,
-            factory=lambda: StatelessHost(replica, make_service(), make_runner(replica), tracing),
+            factory=lambda: StatelessHost(
+                replica, make_service(), make_runner(replica), tracing, seam
+            ),
             kind="service",
             service=name,
             batch_messages_max=config.batch_messages_max,

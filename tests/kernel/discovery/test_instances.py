@@ -42,6 +42,15 @@ class Lame(Behavior):
             raise OSError("no thread")
 
 
+class Late(Pure):
+    """Comes up when it may."""
+
+    may: ClassVar[asyncio.Event]
+
+    async def on_start(self) -> None:
+        await self.may.wait()
+
+
 def spec(name: str, factory: type[Behavior] = Pure) -> ChildSpec:
     return ChildSpec(name=name, factory=factory, service="s", kind="service")
 
@@ -324,6 +333,32 @@ async def test_who_leaves_before_it_is_done_has_it_done_all_the_same() -> None:
             assert len(system.registry.replicas("s")) == replicas
         await kernel.advance(1.0)
         assert await ask(system, "who?") == "s-1"
+
+
+async def test_who_does_not_come_up_holds_up_no_other_service() -> None:
+    """And is told apart from who was up before."""
+    async with running_kernel() as kernel:
+        Late.may = asyncio.Event()
+        Late.may.set()
+
+        def late(name: str) -> ChildSpec:
+            return ChildSpec(name=name, factory=Late, service="late", kind="service")
+
+        children = (spec("s-1"), late("late-1"))
+        system = kernel.system(SupervisorSpec(name="root", children=children), **NO_BACKOFF)
+        for service, make in (("s", spec), ("late", late)):
+            system.allow_scaling(service, make, replicas_max=REPLICAS_MAX)
+        await system.start()
+        Late.may.clear()
+        scaling = asyncio.ensure_future(system.scale("late", 2))
+        system.restart("late-1")
+        await turns()
+        assert await system.scale("s", 2) == 1
+        rows = [seen(system)[name] for name in ("late-1", "late-2")]
+        assert [each.health for each in rows] == ["starting"] * 2
+        assert [each.why for each in rows] == ["it has ended in order", "it was never up"]
+        Late.may.set()
+        assert await scaling == 1
 
 
 async def test_a_wrong_number_is_refused_and_a_service_with_one_writer() -> None:

@@ -113,6 +113,8 @@ async def test_a_trace_goes_on_there(tmp_path: Path) -> None:
     assert (call.parent_id, call.outcome) == (place.span_id, "answered")
 
 
+# Read by anything that goes down into it, it would end the process.
+DEEP = b'{"of no use": ' + b"[" * 10_000 + b"]" * 10_000 + b"}"
 PROBLEM = {"type": "/x", "title": "No", "detail": "none left", "field": "sku"}
 
 
@@ -130,6 +132,8 @@ PROBLEM = {"type": "/x", "title": "No", "detail": "none left", "field": "sku"}
         (200, b'{"sku": "a"', "answered 200, and its body is no reply"),
         (200, {"sku": "a"}, "missing required field `count`"),
         (200, b"\xff", "answered 200, and its body is no reply"),
+        (200, DEEP, "answered 200, and its body is no reply"),
+        (409, DEEP, "answered 409 without a JSON object"),
     ],
 )
 async def test_an_answer_is_a_reply_a_refusal_or_an_error(
@@ -167,6 +171,17 @@ async def test_who_fails_is_asked_again_within_the_deadline_under_one_key(tmp_pa
         assert run.clock.monotonic() - begun_s >= 3.0  # as it asked
     assert len(outside.keys) == 4
     assert len(set(outside.keys)) == 1
+
+
+@pytest.mark.parametrize(
+    "retry_after", ["soon", f"1 Jan 2026 00:00:00 +{'9' * 30}", "1 Jan 9999 00:00:00", "\u0661"]
+)
+async def test_a_retry_after_that_says_nothing_is_none(tmp_path: Path, retry_after: str) -> None:
+    """It ends no incarnation; and one that says too much is cut to `remote.rest_s_max`."""
+    outside = in_turn(answer(503, retry_after=retry_after), answer(201, PLENTY))
+    async with shop(tmp_path, outside) as run:
+        asked = run.ask("depot", Reserve(sku="a"), timeout_s=100.0)
+        assert await run.through(asked) == Stock(sku="a b", count=7)
 
 
 async def test_an_outage_is_asked_by_the_budget_alone(tmp_path: Path) -> None:

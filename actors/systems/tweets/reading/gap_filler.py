@@ -63,6 +63,8 @@ class GapFiller:
         self._pause = Pause("gaps", s_min=config.gap_retry_s, s_max=REFUSED_S_MAX)
         self._turns = GapWait(config.gap_wait_s)
         self._news = asyncio.Event()
+        # Which gap was searched last, as it was then, and the oldest tweet that was found.
+        self._searched: tuple[tuple[int, int], int] | None = None
 
     def wake(self) -> None:
         """There may be a gap that was not there before."""
@@ -125,20 +127,27 @@ class GapFiller:
     async def _look_for(self, gap: OpenGap) -> None:
         """Page by page, the latest first; each is committed before the next is asked for.
 
-        What was read last is known by its id: X's times are of whole seconds, and where one holds
-        more than may be asked for until X refuses, a search that began there anew had no end.
+        What was read last is known by its id: where a tick of X's clock holds more than may be
+        asked for until X refuses, a search that began there anew had no end. The books go by the
+        tick: who is started anew looks at all of it again.
         """
         token: str | None = None
+        which = (gap.seq, gap.grown)
         since_id = first_id_at(gap.from_us) - 1
         until_id = None if gap.to_us is None else first_id_at(gap.to_us + ID_TICK_US)
+        if self._searched is not None and self._searched[0] == which:
+            until_id = self._searched[1]
         while True:
             page = await self._search.page(since_id=since_id, until_id=until_id, token=token)
             tweets = await self._tweets(page.lines)
-            oldest_us = min((made_at_us(each.external_id) for each in tweets), default=None)
+            oldest = min((each.external_id for each in tweets), key=int, default=None)
+            oldest_us = None if oldest is None else made_at_us(oldest)
             token = page.next_token
             await self._ask(
                 NoteFound(gap=gap, tweets=tweets, to_us=oldest_us, is_whole=token is None)
             )
+            if oldest is not None:
+                self._searched = (which, int(oldest))
             if token is None:
                 log.info("gap filled", by=gap.by, since=_second(gap.from_us).isoformat())
                 return

@@ -86,8 +86,7 @@ GAP_WAIT_S: Final = 12.0
 # How seldom the embedded authors say something by themselves: all comes to rest in between.
 AUTHORS_S: Final = 1_800.0
 # Few enough for a run to reach.
-# A page of few, for a gap to have several; but what is tweeted in a second, as all is while a clock
-# that was set back stands still, is more than a window's pages hold for ever, if it is more at all.
+# A page of few, for a gap to have several.
 SEARCH_PAGE: Final = 4
 # Of a list all of which somebody is sent at once, too.
 PAGE_ITEMS: Final = 3
