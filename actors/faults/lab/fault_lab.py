@@ -262,20 +262,20 @@ class FaultLab:
         else:
             self._call_later(fault, period_s, partial(self._kill_now, fault), "period")
 
-    def _kill(self, fault: ActiveFault) -> None:
-        for inbox in self._inboxes(fault):
+    def _kill(self, fault: ActiveFault, who: str | None = None) -> None:
+        for inbox in self._inboxes(fault, who or fault.order.replica):
             inbox.signal("kill", f"killed by fault {fault.id}")
 
     def _signal_all(self, fault: ActiveFault, signal: str) -> None:
         fault.hits += 1
-        for inbox in self._inboxes(fault):
+        for inbox in self._inboxes(fault, fault.order.replica):
             inbox.signal(signal)
 
-    def _inboxes(self, fault: ActiveFault) -> Iterable[Any]:
+    def _inboxes(self, fault: ActiveFault, who: str | None) -> Iterable[Any]:
         order = fault.order
         assert order.service is not None, "what has no route has a service"
         for actor in self._registry.replicas(order.service):
-            if order.replica in {None, actor.name}:
+            if who in {None, actor.name}:
                 yield actor.actor_inbox
 
     def _lease(self, fault: ActiveFault) -> None:
@@ -304,7 +304,7 @@ class FaultLab:
         fault.end()
         self._install(fault)
         if fault.order.kind == "suspend":
-            for inbox in self._inboxes(fault):
+            for inbox in self._inboxes(fault, fault.order.replica):
                 inbox.signal("resume")
         log.info("fault ended", fault=fault.id, why=why, hits=fault.hits, seen=fault.seen)
 
