@@ -591,7 +591,7 @@ def _with(kind: type[Section], keys: Mapping[str, type[Section]]) -> Any:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         message = f"cannot read the configuration {path}: {error}"
         raise ConfigError(message) from error
 
@@ -643,7 +643,7 @@ def _parse_setting(setting: str) -> dict[str, Any]:
         raise ConfigError(message)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
         value = text.strip()
     for key in reversed(keys):
         value = {key: value}

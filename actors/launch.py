@@ -44,9 +44,12 @@ def hear_signals() -> None:
     """End at the first signal, until who has something to end hears them instead.
 
     A KeyboardInterrupt could strike anywhere: it may be swallowed, and if not, it is a traceback.
+    A SIGHUP waits where it is to have the configuration read anew, see `actors.serving`.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    if _is_to_serve(sys.argv[1:]):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

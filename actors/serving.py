@@ -8,6 +8,7 @@ import shlex
 import signal
 import stat
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -174,8 +175,16 @@ def _reload_on_hangup(app: App, stop: asyncio.Future[str]) -> None:
         except ConfigError as error:
             log.error("configuration not reloaded", reason=str(error))  # noqa: TRY400 - it says all
 
-    loop = asyncio.get_running_loop()
-    signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(on_hangup))
+    # Not in that of the request at which it struck, whose id would stand in the log.
+    loop, context = asyncio.get_running_loop(), copy_context()
+
+    def hear(*_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: this is the end already
+            loop.call_soon_threadsafe(on_hangup, context=context)
+
+    signal.signal(signal.SIGHUP, hear)
+    # One that has come since the process began has waited, see launch.py.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def _has_terminal() -> bool:

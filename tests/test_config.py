@@ -147,7 +147,9 @@ def test_missing_key_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"[mailbox\n", b"\xff\xfe", b"a = 1\na = 2\n"], ids=["syntax", "bytes", "twice"]
+    "content",
+    [b"[mailbox\n", b"\xff\xfe", b"a = 1\na = 2\n", b"a = " + b"[" * 10_000],
+    ids=["syntax", "bytes", "twice", "deep"],
 )
 def test_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
     """An unreadable file's error names the file."""

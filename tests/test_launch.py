@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -34,6 +36,13 @@ LOOKED_AT = "SHOP = replace(SHOP, services=lambda _: strike() or {'counter': Cou
 MADE = "SHOP = replace(SHOP, lay_out=strike)\n"
 TWICE = "SHOP = replace(SHOP, lay_out=lambda _: strike() or strike())\n"
 AT_THE_END = MADE + "atexit.register(strike)\n"
+ONCE_UP = """
+class Ending(Counter):
+    async def run(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+SHOP = replace(SHOP, services={"counter": Ending})
+"""
 
 
 def run(*words: str, folder: Path, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -46,6 +55,7 @@ def run(*words: str, folder: Path, path: Path = ROOT) -> subprocess.CompletedPro
         text=True,
         timeout=COMMAND_S_MAX,
         check=False,
+        start_new_session=True,  # without a terminal
     )
 
 
@@ -99,6 +109,22 @@ def test_a_signal_before_anything_is_imported_ends_it(
     (tmp_path / "pykka.py").write_text(STRIKE.format(signal="SIGINT") + IMPORTED)
     done = run(*program, *words, folder=tmp_path, path=Path(f"{tmp_path}:{ROOT}"))
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) == signal.SIG_IGN, reason="nohup has it ignored"
+)
+def test_a_hangup_during_the_start_waits_until_there_is_something_to_read_anew(
+    tmp_path: Path,
+) -> None:
+    """Whoever has changed the file just then is heard, and ends nothing."""
+    with write_shop(tmp_path / "shop").open("a") as file:
+        file.write(STRIKE.format(signal="SIGHUP") + IMPORTED + ONCE_UP)
+    words = ("run", "shop.py", "--set", "edge.gateway.port=0")
+    done = run(str(RUNTIME), *words, folder=tmp_path / "shop")
+    assert (done.returncode, done.stderr) == (0, "")
+    events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert events.count("configuration reloaded") == 1
 
 
 # --- What is imported ----------------------------------------------------------------------

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import threading
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, Self
 
 import msgspec
 
@@ -14,7 +14,7 @@ from actors.errors import DressRehearsalError
 from actors.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # A machine that runs other things too may take many times as long as one that does not.
 READY_S_MAX: Final = 100.0
@@ -25,6 +25,20 @@ LAST_LINES: Final = 15
 LAST_CHARACTERS: Final = 3_000
 
 LogLine = dict[str, Any]
+
+
+class Launched(Protocol):
+    """What a process is to us; `subprocess.Popen` is one."""
+
+    pid: int
+    returncode: int | None
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
 
 
 class NotLive(DressRehearsalError):
@@ -41,9 +55,10 @@ class LiveProcess:
     def __init__(self, command: Sequence[str]) -> None:
         """Nothing is started yet."""
         self.command = list(command)
+        self.begin: Callable[[Sequence[str]], Launched] = begin_process
         self.lines: list[LogLine] = []
         self._clock = SystemClock()
-        self._popen: subprocess.Popen[str] | None = None
+        self._popen: Launched | None = None
         self._stdout: list[str] = []
         self._stderr: list[str] = []
         self._begun = 0
@@ -56,15 +71,7 @@ class LiveProcess:
         """Start the process; it is not up yet."""
         assert not self.running, "one at a time"
         self._begun = len(self.lines)
-        self._popen = popen = subprocess.Popen(  # noqa: S603 - our own command
-            self.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
+        self._popen = popen = self.begin(self.command)
         assert popen.stdout is not None, "a pipe"
         assert popen.stderr is not None, "a pipe"
         self._readers = [
@@ -161,7 +168,7 @@ class LiveProcess:
     # --- Inside ------------------------------------------------------------------------------
 
     @property
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self) -> Launched:
         assert self._popen is not None, "it was launched"
         return self._popen
 
@@ -184,6 +191,19 @@ class LiveProcess:
         with stream:
             for text in stream:
                 self._stderr.append(text)
+
+
+def begin_process(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start it with nothing to read, and pipes for what it says."""
+    return subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def _fits(line: LogLine, name: str, fields: dict[str, Any]) -> bool:

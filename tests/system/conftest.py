@@ -22,13 +22,13 @@ IMPATIENT_S = 0.6
 
 
 @pytest.fixture
-def processes(live: Live, tmp_path: Path) -> Processes:
+def processes(tmp_path: Path, live: Live) -> Processes:
     """Where a test's processes come from."""
     return Processes(live, tmp_path / "data")
 
 
 @pytest.fixture
-def hotels(live: Live, tmp_path: Path) -> Processes:
+def hotels(tmp_path: Path, live: Live) -> Processes:
     """The hotel alone, where the other systems have no part: a third of a boot's CPU less."""
     return Processes(live, tmp_path / "data", system="hotel")
 

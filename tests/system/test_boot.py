@@ -59,7 +59,7 @@ def first_boot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveS
     """Return a process that the tests do not end, and how much CPU it took until it was ready."""
     umask = os.umask(0)
     try:
-        with processes_in(tmp_path_factory.mktemp("first")) as made:
+        with processes_in(tmp_path_factory.mktemp("first"), cold=True) as made:
             process = made.boot()
             yield process, cpu_s(process.pid)
     finally:

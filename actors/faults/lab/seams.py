@@ -36,22 +36,24 @@ class ServiceSeam:
 class BatchFaults:
     """What is wrong with a service's commits and handlers."""
 
-    def __init__(self, faults: Sequence[ActiveFault], kill: Callable[[ActiveFault], None]) -> None:
-        """`kill` has the service killed."""
+    def __init__(
+        self, faults: Sequence[ActiveFault], kill: Callable[[ActiveFault, str], None]
+    ) -> None:
+        """`kill` has one who commits killed: of shards each does."""
         self._commits = [each for each in faults if each.part == "commits"]
         self._handlers = [each for each in faults if each.part == "handlers"]
         self._kill = kill
 
-    async def before_commit(self, batch: Sequence[Envelope]) -> None:
-        """Wait as long as the disk takes more, or for the kill."""
-        await self._pass(batch, after=False)
-        for fault in self._of(batch, "latency"):
+    async def before_commit(self, batch: Sequence[Envelope], who: str) -> None:
+        """Wait as long as the disk of `who` takes more, or for the kill."""
+        await self._pass(batch, who, after=False)
+        for fault in self._of(batch, "latency", who):
             if fault.strikes():
                 await fault.lasts(fault.wait_s())
 
-    async def after_commit(self, batch: Sequence[Envelope]) -> None:
+    async def after_commit(self, batch: Sequence[Envelope], who: str) -> None:
         """Wait for the kill, where one is due: nobody is told of the commit."""
-        await self._pass(batch, after=True)
+        await self._pass(batch, who, after=True)
 
     def around(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, H], *, own: Container[Any], who: str
@@ -82,17 +84,19 @@ class BatchFaults:
 
     # --- Inside ------------------------------------------------------------------------------
 
-    async def _pass(self, batch: Sequence[Envelope], *, after: bool) -> None:
-        for fault in self._of(batch, "kill"):
+    async def _pass(self, batch: Sequence[Envelope], who: str, *, after: bool) -> None:
+        for fault in self._of(batch, "kill", who):
             if (fault.order.when == "after") is after and fault.strikes():
-                self._kill(fault)
+                self._kill(fault, who)
                 await asyncio.get_running_loop().create_future()  # cancelled by the kill
 
-    def _of(self, batch: Sequence[Envelope], kind: str) -> list[ActiveFault]:
+    def _of(self, batch: Sequence[Envelope], kind: str, who: str) -> list[ActiveFault]:
         return [
             fault
             for fault in self._commits
-            if fault.order.kind == kind and any(fault.takes(each.message) for each in batch)
+            if fault.order.kind == kind
+            and fault.order.replica in {None, who}
+            and any(fault.takes(each.message) for each in batch)
         ]
 
 
@@ -103,11 +107,11 @@ class EffectFaults:
         """Each attempt is one that comes by, of a list the whole list."""
         self._faults = faults
 
-    async def strike(self, messages: Sequence[Any], *, after: bool) -> None:
+    async def strike(self, messages: Sequence[Any], who: str, *, after: bool) -> None:
         """Wait, raise InjectedFault or never return, before the outside is asked or `after`."""
         for fault in self._faults:
             order = fault.order
-            if (order.when == "after") is not after:
+            if (order.when == "after") is not after or order.replica not in {None, who}:
                 continue
             if not any(fault.takes(each) for each in messages) or not fault.strikes():
                 continue

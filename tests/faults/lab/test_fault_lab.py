@@ -187,6 +187,25 @@ async def test_who_waits_for_a_fault_does_not_when_that_is_gone(
     assert await last is None
 
 
+async def test_a_fault_goes_with_its_client(tmp_path: Path, clock: SteppingClock) -> None:
+    """It lasts for as long as somebody renews its lease, and no longer than it was to."""
+    async with running(tmp_path, clock) as run:
+        lab = run.system.faults
+        fault = begin(run, kind="error", service="b", lease_s=2.0, for_s=5.0)
+        for _ in range(2):
+            await run.advance(1.9)
+            assert lab.renew(fault).id == fault
+        await run.advance(1.1)
+        assert len(lab.stats()) == 1
+        await run.advance(0.2)
+        assert (lab.stats(), is_untouched(run)) == ([], True)
+        fault = begin(run, kind="suspend", service="b", lease_s=2.0)
+        await run.advance(2.1)
+        assert (lab.stats(), run.system.state_of("b")) == ([], "running")
+        with pytest.raises(NoSuchFault):
+            lab.renew(fault)
+
+
 # --- Messages between services ----------------------------------------------------------------
 
 
