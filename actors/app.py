@@ -177,6 +177,7 @@ class App:
             sockets=sockets,
             descriptors_max=descriptors_max,
             simulated=self._simulated,
+            looked_through=True,
             reload=None if self._live is None else self.reload,
         )
         await self._edge.start()
