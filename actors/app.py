@@ -177,6 +177,7 @@ class App:
             sockets=sockets,
             descriptors_max=descriptors_max,
             simulated=self._simulated,
+            looked_through=True,
             reload=None if self._live is None else self.reload,
         )
         await self._edge.start()
@@ -232,7 +233,8 @@ class App:
     async def url_of(self, listener: str, *, service: str) -> str:
         """Return where this process itself reaches its listener, once `service` is up."""
         await self._listening.wait()
-        await self.tree.registry.actor(service).first_start()
+        for actor in self.tree.registry.replicas(service):
+            await actor.first_start()
         return loopback(self._urls[listener])
 
     async def registry(

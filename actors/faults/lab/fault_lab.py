@@ -134,7 +134,8 @@ class FaultLab:
         self.is_stopped = False
 
     def close(self) -> None:
-        """The system stops: nobody is kept waiting, and no timer is left."""
+        """The system stops: nobody is kept waiting, no timer is left, and no fault begins."""
+        self.is_stopped = True
         self.mend_all("the system stops")
 
     def _find(self, fault_id: str) -> ActiveFault:

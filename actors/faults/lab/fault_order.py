@@ -62,14 +62,14 @@ _WAIT: Final = ("jitter_ms", "distribution")
 KINDS: Final[Mapping[OrderedKind, KindRules]] = MappingProxyType(
     {
         "latency": KindRules(
-            of=("arrivals", "requests", "queries", "messages", "commits", "effects"),
+            of=("arrivals", "requests", "queries", "messages", "handlers", "commits", "effects"),
             of_routes=True,
             needs=("latency_ms",),
             may=(*_WAIT, "when"),
         ),
         "abort": KindRules(of_routes=True, needs=("status",), may=("headers", "body")),
         "error": KindRules(of=("handlers", "effects"), may=("when",)),
-        "hang": KindRules(of=("effects",), may=("when",)),
+        "hang": KindRules(of=("handlers", "effects"), may=("when",)),
         "drop": KindRules(of=("messages", "requests", "queries")),
         "duplicate": KindRules(of=("messages",)),
         "reorder": KindRules(of=("messages",), needs=("latency_ms",), may=_WAIT),

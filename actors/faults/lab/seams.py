@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from actors.faults.lab.active_fault import ActiveFault
     from actors.kernel.envelope import Envelope
 
+    # What happens to one message, and for how long; None: for good.
+    _Strike = tuple[ActiveFault, float | None]
+
 H = TypeVar("H")
 
 
@@ -58,12 +61,12 @@ class BatchFaults:
     def around(
         self, batch: Sequence[Envelope], handlers: Mapping[Any, H], *, own: Container[Any], who: str
     ) -> Mapping[Any, H]:
-        """Return the handlers, those of the author's `own` that are to raise raising.
+        """Return the handlers, those of the author's `own` that are to raise or wait doing so.
 
-        `who` is the replica that runs them. Whom it strikes is decided here, on the loop; only the
-        raising is left to a thread.
+        `who` is the replica that runs them. Whom it strikes, and for how long, is decided here, on
+        the loop; only the doing is left to a thread.
         """
-        struck: dict[int, ActiveFault] = {}
+        struck: dict[int, _Strike] = {}
         kinds = set()
         for envelope in batch:
             message = envelope.message
@@ -73,12 +76,14 @@ class BatchFaults:
             for fault in self._handlers:
                 is_there = fault.order.replica in {None, who}
                 if is_there and fault.takes(message) and fault.strikes():
-                    struck.setdefault(id(message), fault)
+                    wait_s = fault.wait_s() if fault.order.kind == "latency" else None
+                    struck[id(message)] = fault, wait_s
                     kinds.add(kind)
+                    break
         if not struck:
             return handlers
         return {
-            kind: _raising(handler, struck) if kind in kinds else handler
+            kind: _struck(handler, struck) if kind in kinds else handler
             for kind, handler in handlers.items()
         }
 
@@ -120,18 +125,28 @@ class EffectFaults:
             await fault.lasts(fault.wait_s() if order.kind == "latency" else None)
 
 
-def _raising(handler: Any, struck: Mapping[int, ActiveFault]) -> Any:
-    """Return a handler, bound to a store's or plain, that raises for these messages."""
+def _struck(handler: Any, struck: Mapping[int, _Strike]) -> Any:
+    """Return a handler, bound to a store's or plain, to which it happens at these messages."""
     function = getattr(handler, "function", handler)
 
     def run(*given: Any) -> Any:
-        fault = struck.get(id(given[-1]))
-        if fault is None:
+        strike = struck.get(id(given[-1]))
+        if strike is None:
             return function(*given)
-        if fault.order.when == "after":
-            function(*given)
-        raise InjectedFault(f"fault {fault.id}: {fault.order}")
+        if strike[0].order.when != "after":
+            _happen(*strike)
+            return function(*given)
+        reply = function(*given)
+        _happen(*strike)
+        return reply
 
     if isinstance(handler, msgspec.Struct):
         return msgspec.structs.replace(handler, function=run)
     return run
+
+
+def _happen(fault: ActiveFault, wait_s: float | None) -> None:
+    """Raise, or hold the handler's thread up: for so long, or until its budget is spent."""
+    if fault.order.kind == "error":
+        raise InjectedFault(f"fault {fault.id}: {fault.order}")
+    fault.holds_up(wait_s)
