@@ -48,6 +48,8 @@ BOARDS: Final = 2
 GUESTS: Final = 6
 CUPS: Final = 4
 PAGE: Final = 2
+# No list has as many: what goes round in one is seen twice.
+PAGES_MAX: Final = 60
 # How long a till waits until it is told that nobody has taken the cups.
 LATE_S: Final = 0.2
 
@@ -275,7 +277,9 @@ async def _list(client: Client, history: History, *, limit: int) -> None:
     with history.invoke(client.name, "list") as attempt:
         items: list[tuple[int, str]] = []
         after: str | None = "0"
-        while after is not None:
+        for _ in range(PAGES_MAX):
+            if after is None:
+                break
             reply = await client.ask("GET", f"/tables?limit={limit}&after={after}")
             if reply.status != 200:
                 return
