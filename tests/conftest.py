@@ -9,6 +9,7 @@ import inspect
 import os
 import secrets
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -21,7 +22,7 @@ from actors.simulation.command.scratch_folder import IN_MEMORY
 from tests.store.leftovers import begin_test, no_store_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Callable, Coroutine, Generator, Iterator
 
     AsyncTest = Callable[..., Coroutine[Any, Any, None]]
 
@@ -76,9 +77,9 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def _remove_in_memory() -> None:
-    """What a test makes and removes itself needs no disk: storms would mostly wait for its syncs.
+    """What a test makes and removes itself needs no disk: tests would mostly wait for its syncs.
 
-    `tmp_path` stays where it is: it is kept, and on a disk a removed file's inode is used again.
+    The factory's folders stay on the disk, where a removed file's inode is used again.
     """
     if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
@@ -123,6 +124,19 @@ def pytest_runtest_makereport(
     if report.failed and "seed" in getattr(item, "fixturenames", ()):
         report.sections.append(("seed", f"rerun with: --seed {item.config.stash[SEED_KEY]}"))
     return report
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder of the test's own, in memory, as all that is removed; `on_disk` is another."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def on_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for who must meet what only a disk does; the last runs' are kept."""
+    return tmp_path_factory.mktemp("disk")
 
 
 # --- Which worker runs what ------------------------------------------------------------------
@@ -201,7 +215,6 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.enable()
 
