@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 MISUSED: Final = 2
 ABOUT_SYSTEMS: Final = ("run", "simulate", "load")
+ABOUT_FAULTS: Final = ("break", "faults", "mend")
 ABOUT_DATA: Final = ("accept-loss", "backup", "check-upgrade", "restore")
 
 
@@ -57,16 +58,21 @@ def _do(words: list[str], program: Path | None, systems: Sequence[System] | None
     if words[:1] == ["--version"]:
         print(f"dress-rehearsal {version()}")  # noqa: T201 - the command's own words
         return 0
-    if name not in {"", *ABOUT_SYSTEMS, "new", *ABOUT_DATA}:
+    if name not in {"", *ABOUT_SYSTEMS, "new", *ABOUT_FAULTS, *ABOUT_DATA}:
+        there = ", ".join([*ABOUT_SYSTEMS, "new", *ABOUT_FAULTS, *ABOUT_DATA])
         raise EntryPointError(
-            f"there is no command {name!r}: there are {', '.join(ABOUT_SYSTEMS)}, new, "
-            f"{', '.join(ABOUT_DATA)}; `{NAME} run {name}` boots a system that is called so"
+            f"there is no command {name!r}: there are {there}; `{NAME} run {name}` boots a system "
+            "that is called so"
         )
     if not _is_somewhere():
         raise EntryPointError("the folder that you are in is gone: go to another")
     _insist_on_text([*words, str(Path.cwd())])
     if name == "new":
         return new(words[1:])
+    if name in ABOUT_FAULTS:
+        from actors.fault_commands import run_fault_command  # noqa: PLC0415 - as below
+
+        return run_fault_command(words)
     entry = _entry(words)
     served = _parse(words[1:] if name else words) if name in {"", "run"} else None
     # Here, for it is nearly all of a start: `new`, --help and a slip do not wait for it.
@@ -116,7 +122,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
         "it (shop:SHOP).",
         epilog=f"`{NAME} simulate [SYSTEM]` plays it on virtual time instead; "
         f"`{NAME} load [SYSTEM]` puts a load on it while it runs; `{NAME} backup`, "
-        "`restore`, `accept-loss` and `check-upgrade` are about its data; `new system NAME` writes "
+        "`restore`, `accept-loss` and `check-upgrade` are about its data; "
+        f"`{NAME} break`, `mend` and `faults` break it on purpose; `new system NAME` writes "
         "one to begin with; see their --help. --version says which release this is.",
     )
     add_configuration(parser)

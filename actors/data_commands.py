@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actors.app import look_through
 from actors.config import load_config
-from actors.errors import BackupRefused, DressRehearsalError, StoreError, StoreLocked
+from actors.errors import (
+    BackupRefused,
+    DressRehearsalError,
+    HolderSaysNo,
+    StoreError,
+    StoreLocked,
+)
+from actors.holder_call import ask_holder
 from actors.program import NAME
 from actors.shared_options import add_configuration, data_folder, folder_name
 from actors.store.files.backup import (
@@ -24,7 +28,7 @@ from actors.store.files.backup import (
     write_backup,
 )
 from actors.store.files.data_folder import missing_of
-from actors.store.files.directory_lock import DirectoryLock, address_of_holder
+from actors.store.files.directory_lock import DirectoryLock
 from actors.store.files.loss_acceptance import accept_loss
 from actors.store.files.manifest import read_manifest
 from actors.store.files.snapshot import Snapshot
@@ -94,8 +98,8 @@ def _insist_on_a_loss(service: str, config: Config, data_dir: Path) -> None:
     """Raise StoreError where there is none: one that comes later must not be accepted already."""
     try:
         lock = DirectoryLock(data_dir).acquire(holder=f"accept-loss {service}")
-    except StoreLocked as locked:
-        told = _ask_holder(data_dir, "GET", "/admin/actors", None, locked)
+    except StoreLocked:
+        told = _ask_holder(data_dir, "GET", "/admin/actors")
         states = {each["name"]: each["state"] for each in told["items"]}
         if states.get(service) in UP:
             message = f"{service} is {states[service]}: nothing of it is missing"
@@ -116,8 +120,8 @@ def _backup(
         raise BackupRefused(message)
     try:
         lock = DirectoryLock(data_dir).acquire(holder=f"backup to {target}")
-    except StoreLocked as locked:
-        made = _ask_holder(data_dir, "POST", "/admin/backup", {"dir": str(target)}, locked)
+    except StoreLocked:
+        made = _ask_holder(data_dir, "POST", "/admin/backup", {"dir": str(target)})
         text = (
             f"{made['files']} files, {made['bytes']} bytes, of one moment at which no service "
             f"could commit for {made['held_ms']:g} ms, are in {target}"
@@ -166,49 +170,13 @@ def _report_missing(missing: dict[str, str]) -> int:
     return 1 if missing else 0
 
 
-def _ask_holder(
-    data_dir: Path, method: str, path: str, body: Any, locked: StoreLocked
-) -> dict[str, Any]:
+def _ask_holder(data_dir: Path, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """Ask the process that uses the folder. Raises BackupRefused."""
-    address = address_of_holder(data_dir)
-    if address is None:
-        message = f"{locked}; it has no address yet at which it could be asked: try again"
-        raise BackupRefused(message)
     try:
-        token = (data_dir / "admin.token").read_text(encoding="utf-8").strip()
-    except OSError as error:
-        message = (
-            f"{data_dir / 'admin.token'} cannot be read: {error.strerror}; start the process "
-            f"again, which makes it anew"
-        )
-        raise BackupRefused(message) from error
-    try:
-        request = urllib.request.Request(  # noqa: S310 - what our own process wrote into its lock
-            f"{address}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )
-        # No proxy that the environment names: it would be given the token.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=BACKUP_S_MAX) as answer:
-            made: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            detail = _detail(error.read())
-        message = f"the process that uses {data_dir} says no ({error.code}): {detail}"
-        raise BackupRefused(message) from error
-    except (OSError, ValueError) as error:
-        message = f"the process that uses {data_dir} cannot be asked at {address}: {error}"
-        raise BackupRefused(message) from error
+        made: dict[str, Any] = ask_holder(data_dir, method, path, body, timeout_s=BACKUP_S_MAX)
+    except HolderSaysNo as error:
+        raise BackupRefused(str(error)) from error
     return made
-
-
-def _detail(body: bytes) -> str:
-    try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, LookupError, TypeError):
-        return body[:500].decode(errors="replace")
 
 
 def _restore(

@@ -278,6 +278,10 @@ class HandlerTimeout(StoreError):
     """A handler ran past its budget and was interrupted."""
 
 
+class HolderSaysNo(DressRehearsalError):
+    """The process that uses a data folder does not do what it was asked, or cannot be asked."""
+
+
 class FaultRefused(DressRehearsalError):
     """What was ordered makes no sense here; `field` names what of it, and nothing was touched."""
 

@@ -59,13 +59,17 @@ class Asks(NamedTuple):
     system: str = ""
 
 
+class Breaks(NamedTuple):
+    """It ends well, beside a process that serves all systems from the same folder."""
+
+
 class Left(NamedTuple):
     """It is not run, and why."""
 
     because: str
 
 
-Way = Boots | Ends | Stops | Parses | Asks | Left
+Way = Boots | Ends | Stops | Parses | Asks | Breaks | Left
 
 # The first that fits a command's beginning. What takes minutes is begun, and stopped; how it ends,
 # and with each option, is tried in tests/simulation/command/.
@@ -81,6 +85,7 @@ HOW: tuple[tuple[str, Way], ...] = (
     (r"\S+ check-upgrade data", Left("docs/SERVICES.md has it, of a folder that is there")),
     (r"python runtime\.py load hotel", Asks()),
     (r"python runtime\.py load kiosk", Asks("kiosk/kiosk.py")),
+    (r"python runtime\.py (break|mend|faults)", Breaks()),
     (r"(dress-rehearsal|python runtime\.py) run", Boots()),
     (r"dress-rehearsal|python (runtime\.py|-m pytest)", Ends()),
     (r"python stock_server\.py", Left("tests/system/test_examples.py runs it, and the shop")),
@@ -170,15 +175,20 @@ def run(written: Written, folder: Path, programs: Path) -> None:
         return
     if isinstance(way, Asks):
         write_files(written.page, folder)
-        with serving(way.system, folder, programs) as urls:
+        with serving(way.system, folder, programs) as (urls, _):
             run_to_its_end(f"{written.command} {urls}", written, Ends(), folder, programs)
+        return
+    if isinstance(way, Breaks):
+        with serving("", folder, programs) as (_, data_dir):
+            words = f"{written.command} --data-dir {data_dir}"
+            run_to_its_end(words, written, Ends(), folder, programs)
         return
     run_to_its_end(written.command, written, way, folder, programs)
 
 
 @contextmanager
-def serving(system: str, folder: Path, programs: Path) -> Iterator[str]:
-    """Have it served; the words that say where."""
+def serving(system: str, folder: Path, programs: Path) -> Iterator[tuple[str, str]]:
+    """Have it served; the words that say where, and its data folder."""
     with tempfile.TemporaryDirectory() as data_dir:
         command = [str(programs / "python"), str(folder / "runtime.py"), "run"]
         command += [str(folder / system)] if system else []
@@ -187,7 +197,8 @@ def serving(system: str, folder: Path, programs: Path) -> Iterator[str]:
         process = LiveProcess(command).start()
         try:
             found = process.wait_for("listening")["listeners"]
-            yield " ".join(f"--url {name}={url}" for name, url in found.items())
+            urls = " ".join(f"--url {name}={url}" for name, url in found.items())
+            yield urls, data_dir
         finally:
             process.kill_process()
 

@@ -125,11 +125,14 @@ class FakeReplayed(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
 
 
+_INBOX = SimpleNamespace(arrivals=None, signal=lambda *_: None)
+
+
 class FakeRegistry:
     """Every service has one replica, called as it is, that nobody can tell anything."""
 
     def replicas(self, service: str) -> list[Any]:
-        return [SimpleNamespace(name=service, actor_inbox=SimpleNamespace(arrivals=None))]
+        return [SimpleNamespace(name=service, actor_inbox=_INBOX)]
 
     def actors(self) -> list[Any]:
         return [SimpleNamespace(name="root")]
