@@ -32,6 +32,8 @@ pytest_plugins = ["actors.testing.plugin"]
 # A task that has been cancelled or answered still needs a turn of the loop or two to end.
 SETTLE_TURNS = 5
 
+# The marker's name: pyproject.toml says what it means.
+SAMPLED = "sampled"
 SEED_KEY = pytest.StashKey[int]()
 
 # No deadline an example, nor for drawing one: they measure the machine, not the code. The blob
@@ -199,11 +201,18 @@ LONGEST = (
 )
 
 
+# Of what is `sampled`, in each run one in so many.
+SAMPLED_OF = 3
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files are dealt out in this order, the longest first: no worker ends with one of them."""
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(LONG_S_MAX))
+    if SAMPLED not in config.getoption("markexpr"):
+        _sample(config, items)
     if _told_by_the_run(config):
         items.sort(key=_turn)
 
@@ -217,6 +226,22 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave a third of the cases of each test that is `sampled`: which ones, the seed says."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker(SAMPLED):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out: set[pytest.Item] = set()
+    for name, found in cases.items():
+        found.sort(key=lambda item: item.nodeid)
+        draw = Rng(f"{config.stash[SEED_KEY]} {name}")
+        left_out.update(draw.sample(found, len(found) - -(-len(found) // SAMPLED_OF)))
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=[*left_out])
 
 
 def _turn(item: pytest.Item) -> tuple[int, int, str]:
